@@ -1,0 +1,39 @@
+// The whole configuration as one schema, in the order of the reference. Types, config/schema.json and
+// config/reference.yaml come from here; rules across keys are in ../rules.ts.
+
+import * as z from 'zod'
+import { access, agents } from './agents.js'
+import { desk } from './desk.js'
+import { drain, limits, listen, prefix, publicUrl, secrets, tls, trustedProxies, workers } from './gateway.js'
+import { identity } from './identity.js'
+import { login, site } from './login.js'
+import { audit, log, ops } from './ops.js'
+import { providers } from './providers.js'
+import { sessions } from './sessions.js'
+import type { Reader } from './values.js'
+
+export const configSchema = (read: Reader) =>
+  z.strictObject({
+    publicUrl: publicUrl(),
+    listen: listen(),
+    tls: tls(read),
+    prefix: prefix(),
+    workers: workers(),
+    trustedProxies: trustedProxies(),
+    secrets: secrets(read),
+    desk: desk(read),
+    site: site(),
+    providers: providers(read),
+    login: login(),
+    agents: agents(read),
+    access: access(),
+    sessions: sessions(read),
+    identity: identity(read),
+    ops: ops(read),
+    log: log(),
+    audit: audit(),
+    limits: limits(),
+    drain: drain(),
+  })
+
+export type Config = z.output<ReturnType<typeof configSchema>>

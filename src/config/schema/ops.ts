@@ -1,0 +1,42 @@
+// What the operator sees: the ops listener, the log, the audit log.
+
+import * as z from 'zod'
+import { type Reader, secret } from './values.js'
+
+const address = () =>
+  z.string().regex(/^(unix:\/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:[\]]+:\d{1,5})$/, 'host:port or unix:/path')
+
+export const ops = (read: Reader) =>
+  z
+    .strictObject({
+      listen: address()
+        .default('127.0.0.1:9090')
+        .meta({ description: 'Where /live, /ready, /metrics and the API are.' }),
+      probes: address()
+        .nullable()
+        .default(null)
+        .meta({ description: 'A second listener with only /live, /ready and /metrics.' }),
+      adminToken: secret(read)
+        .optional()
+        .meta({ description: 'Opens the API; without it the API is 404.', examples: [{ file: 'token' }] }),
+    })
+    .prefault({})
+    .meta({ description: 'The ops listener.' })
+
+export const log = () =>
+  z
+    .strictObject({
+      level: z
+        .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+        .default('info')
+        .meta({ description: 'The least level that is written.' }),
+      access: z.boolean().default(true).meta({ description: 'One line per request.' }),
+    })
+    .prefault({})
+    .meta({ description: 'The log, JSON lines on stdout.' })
+
+export const audit = () =>
+  z
+    .strictObject({ to: z.string().min(1).default('stdout').meta({ description: 'stdout, or a file.' }) })
+    .prefault({})
+    .meta({ description: 'The audit log.' })

@@ -1,0 +1,181 @@
+// The words of Deskgate as types: who somebody is, what a session holds, and the contracts that the floors above
+// fill in. Types only. A contract may grow fields; what a field means never changes.
+
+import type { Check } from './checks.js'
+import type { Reason } from './reasons.js'
+
+/** base64url(SHA-256(session cookie)): names a session everywhere but in the browser. */
+export type Handle = string
+
+/** What ties a session to a SAML login, so that single logout finds it. Times in milliseconds since the epoch. */
+export interface SamlSubject {
+  nameId: string
+  sessionIndex?: string
+  /** SessionNotOnOrAfter (SAML Core 2.7.2): the session ends no later. */
+  notOnOrAfter?: number
+}
+
+/** What an identity provider vouched for in one login. */
+export interface Identity {
+  provider: string
+  email: string
+  name?: string
+  roles?: string[]
+  /** What must never be accepted twice: unique for the provider, until the time (ms since the epoch) when it is void anyway. */
+  claim: { id: string; until: number }
+  saml?: SamlSubject
+}
+
+/** A person who works in Desk, as the directory knows them. */
+export interface Agent {
+  email: string
+  id?: string
+  name?: string
+  roles: string[]
+}
+
+/** Where a login came from: shown to the agent and the operator, never a ground for a decision. */
+export interface Origin {
+  address: string
+  browser: string
+}
+
+/** What a finished login leaves. Times in milliseconds since the epoch. */
+export interface Session {
+  handle: Handle
+  agent: Agent
+  provider: string
+  createdAt: number
+  /** The absolute end: the earlier of lifetime and SAML SessionNotOnOrAfter. The idle end comes on top. */
+  endsAt: number
+  /** The last activity that the store knows of. */
+  seenAt: number
+  saml?: SamlSubject
+  from: Origin
+}
+
+/** One login under way in one browser tab; lives sealed in a cookie of its own. */
+export interface Attempt {
+  /** 128 random bits, base64url. It is the JWT `state`; the SAML request ID is '_' before it. */
+  id: string
+  provider: string
+  /** An absolute path of publicUrl, already judged. */
+  returnTo: string
+  startedAt: number
+  /** Its answer has been accepted: it stays to its end so that a repeated answer still finds its page. */
+  used: boolean
+}
+
+/** Milliseconds since the epoch. */
+export interface Clock {
+  now(): number
+}
+
+/** Cryptographically strong random bytes. */
+export type Random = (bytes: number) => Buffer
+
+export interface IndexPage {
+  members: string[]
+  /** Hand it back for the next page; undefined after the last. */
+  cursor: string | undefined
+}
+
+/**
+ * Where sessions, claims and dossiers live: bytes in, bytes out. Keys come without the operator's prefix.
+ * Every method fails with StoreUnavailable (core/errors.ts) and nothing else; a failure is never "not there".
+ * A time to live is in milliseconds and only cleans up: the reader judges the times in the record by its own Clock.
+ */
+export interface Store {
+  get(key: string): Promise<Buffer | undefined>
+  set(key: string, value: Buffer, ttl: number): Promise<void>
+  /** How many of the keys were there. */
+  delete(keys: string[]): Promise<number>
+  /** Atomic: true for the first caller within ttl, false for every other, on every replica. */
+  claim(key: string, ttl: number): Promise<boolean>
+  /** Puts a member into the index at `key`, to be dropped after ttl. */
+  indexAdd(key: string, member: string, ttl: number): Promise<void>
+  indexRemove(key: string, members: string[]): Promise<void>
+  /** Members whose time has not come, in a stable order; undefined cursor for the first page. */
+  indexPage(key: string, cursor: string | undefined, count: number): Promise<IndexPage>
+  publish(channel: string, message: string): Promise<void>
+  /** Messages of one channel; onGap after every time in which messages may have been missed. */
+  subscribe(channel: string, onMessage: (message: string) => void, onGap: () => void): void
+  /** A real write, read and delete. The error's message says what an operator has to mend. */
+  probe(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Page<T> {
+  items: T[]
+  cursor: string | undefined
+}
+
+/** Which sessions to end or to list. */
+export type Which =
+  | { handle: Handle }
+  | { email: string }
+  | { provider: string; nameId: string; sessionIndex?: string }
+  | 'all'
+
+export interface Sessions {
+  /** Synchronous, from what this process remembers: all that the hot path calls. Undefined means "read it", never "none". */
+  peek(handle: Handle): Session | undefined
+  /** A live session or undefined; throws StoreUnavailable. Reads of one handle under way at once share one flight. */
+  read(handle: Handle): Promise<Session | undefined>
+  /** Tells that the agent has just done something. Never awaited, never throws, writes at most once a minute. */
+  touch(session: Session): void
+  /** A new session: the cookie for the browser (43 characters, base64url) and the record in the store. */
+  create(identity: Identity, agent: Agent, from: Origin): Promise<{ cookie: string; session: Session }>
+  /** Ends sessions here and on every replica; how many there were. `why` is for the audit log. */
+  end(which: Which, why: string): Promise<number>
+  list(which: Which, cursor?: string): Promise<Page<Session>>
+  /** Called in this process for every session that ends here or elsewhere. */
+  onEnd(listener: (handle: Handle, why: string) => void): void
+}
+
+/** Where the browser goes next: a redirect, or a form that posts itself. */
+export type Leave = { redirect: string } | { post: string; fields: Record<string, string> }
+
+/** An identity provider's answer as it arrived: untrusted, apart from the attempts, which are this browser's own sealed ones. */
+export interface Handover {
+  /** The JWT, or the base64 SAMLResponse. */
+  message: string
+  /** JWT: the form's `state`, or the `deskgate_state` of an echoed return_to. SAML: RelayState. */
+  state?: string
+  /** The sealed attempt of that ID in this browser's cookies, if it is there and not older than ten minutes. */
+  attempt(id: string): Attempt | undefined
+}
+
+/** What a provider says of a hand-over: the ladder it climbed, and either an identity or the reason of the first failure. */
+export interface Verdict {
+  provider: string
+  checks: Check[]
+  identity?: Identity
+  reason?: Reason
+  /** The attempt of this browser that the answer belongs to. */
+  attempt?: Attempt
+  /** Nothing in the answer ties it to a login that this browser began (no state, no InResponseTo). */
+  unsolicited: boolean
+}
+
+/** One configured identity provider, or another way in. */
+export interface Provider {
+  readonly id: string
+  /** The X of "Login with X". */
+  readonly name: string
+  readonly type: 'saml' | 'jwt'
+  /** Origins that this provider's forms and redirects go to, for the form-action of our pages. */
+  formTargets(): string[]
+  /** Sends a browser off to log in. Throws Refused (core/checks.ts) when it cannot, e.g. without metadata. */
+  begin(attempt: Attempt): Promise<Leave>
+  /** Never throws on bad input. */
+  accept(handover: Handover): Promise<Verdict>
+  /** Where a browser goes after its session has ended here; undefined: nowhere. */
+  logout(session: Session): Leave | undefined
+  close(): void
+}
+
+export interface Directory {
+  /** Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
+  find(email: string): Promise<Agent | 'unknown' | 'disabled'>
+}

@@ -1,0 +1,37 @@
+// The audit log: one JSON line for each thing that an auditor asks about. JSON encoding keeps what a client sent from
+// starting a line of its own; values never hold a secret, token, cookie or assertion.
+
+import { type DestinationStream, pino } from 'pino'
+import type { Clock } from '../core/contracts.js'
+import type { Reason } from '../core/reasons.js'
+
+export type AuditEvent = {
+  event: 'login' | 'login_refused' | 'login_kept' | 'logout' | 'session_ended' | 'record_tampered'
+  agent?: string
+  provider?: string
+  /** The session's handle. */
+  session?: string
+  reason?: Reason
+  /** Why a session ended. */
+  why?: string
+  /** The reference that the agent saw. */
+  reference?: string
+  address?: string
+  browser?: string
+  /** The request's ID. */
+  request?: string
+}
+
+export type Audit = (event: AuditEvent) => void
+
+/** `to`: stdout, or a file that is appended to. */
+export function createAudit(deps: { to: string; clock: Clock; destination?: DestinationStream }): Audit {
+  const destination =
+    deps.destination ??
+    pino.destination(
+      deps.to === 'stdout' ? { fd: 1, sync: true } : { dest: deps.to, sync: true, append: true, mkdir: true },
+    )
+  const timestamp = () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`
+  const line = pino({ base: { audit: true }, timestamp, formatters: { level: () => ({}) } }, destination)
+  return event => line.info(event)
+}

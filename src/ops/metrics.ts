@@ -1,0 +1,96 @@
+// The Prometheus instruments. No label takes a value from a request: every label value is from a closed list or the configuration.
+
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Reason } from '../core/reasons.js'
+
+/** How a request ended, as the contract names it. */
+export type Outcome =
+  | 'proxied'
+  | 'public'
+  | 'redirected'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'bad_request'
+  | 'own'
+  | 'upstream_error'
+  | 'store_unavailable'
+  | 'shed'
+
+export interface Metrics {
+  /** One finished request; seconds from its first byte to the last of the answer. */
+  request(outcome: Outcome, seconds: number): void
+  login(provider: string, outcome: 'accepted' | 'refused', reason?: Reason): void
+  lookup(source: 'near' | 'store' | 'none'): void
+  storeUp(up: boolean): void
+  websocketOpened(): void
+  websocketClosed(): void
+  revoked(count: number): void
+  idpCertificateExpiry(provider: string, seconds: number): void
+  idpClockSkew(provider: string, seconds: number): void
+  /** The exposition format and its content type. */
+  text(): Promise<{ type: string; body: string }>
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'deskgate_requests_total',
+    help: 'Requests by how they ended.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'deskgate_request_duration_seconds',
+    help: 'From the first byte of a request to the last of its answer.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const logins = new Counter({
+    name: 'deskgate_logins_total',
+    help: 'Logins by provider, outcome and reason.',
+    labelNames: ['provider', 'outcome', 'reason'],
+    registers,
+  })
+  const lookups = new Counter({
+    name: 'deskgate_session_lookups_total',
+    help: 'Session look-ups by where the answer came from.',
+    labelNames: ['source'],
+    registers,
+  })
+  const store = new Gauge({ name: 'deskgate_store_up', help: '1 while the session store answers.', registers })
+  const websockets = new Gauge({ name: 'deskgate_websockets', help: 'Open WebSockets.', registers })
+  const revocations = new Counter({
+    name: 'deskgate_revocations_total',
+    help: 'Sessions ended before their time.',
+    registers,
+  })
+  const certificates = new Gauge({
+    name: 'deskgate_idp_certificate_expiry_seconds',
+    help: 'Seconds until the last signing certificate of an IdP ends.',
+    labelNames: ['provider'],
+    registers,
+  })
+  const skews = new Gauge({
+    name: 'deskgate_idp_clock_skew_seconds',
+    help: 'How far the clock of an IdP was ahead at its last login.',
+    labelNames: ['provider'],
+    registers,
+  })
+
+  return {
+    request(outcome, seconds) {
+      requests.inc({ outcome })
+      durations.observe(seconds)
+    },
+    login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
+    lookup: source => lookups.inc({ source }),
+    storeUp: up => store.set(up ? 1 : 0),
+    websocketOpened: () => websockets.inc(),
+    websocketClosed: () => websockets.dec(),
+    revoked: count => revocations.inc(count),
+    idpCertificateExpiry: (provider, seconds) => certificates.set({ provider }, seconds),
+    idpClockSkew: (provider, seconds) => skews.set({ provider }, seconds),
+    text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
+  }
+}
