@@ -21,7 +21,7 @@ const telling = [
 export function createLog(settings: { level: string }, destination?: DestinationStream): Log {
   const options = {
     level: settings.level,
-    base: undefined,
+    base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: telling.flatMap(name => [name, `*.${name}`]), censor: '[masked]' },
     formatters: { level: (label: string) => ({ level: label }) },

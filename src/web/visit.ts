@@ -1,0 +1,84 @@
+// One request on its way down the street, and the generation of settings that it keeps to its end.
+
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../config/schema/index.js'
+import type { Directory, Provider, Session } from '../core/contracts.js'
+import type { Outcome } from '../ops/metrics.js'
+import type { Cookies } from './cookies.js'
+import type { Paths } from './paths.js'
+
+/** The one reading of a request target. */
+export interface Target {
+  /** The bytes as sent: path and query. What Desk gets. */
+  raw: string
+  /** The path, decoded once: what is decided on. */
+  path: string
+  /** The query as sent, without the question mark; '' when there is none. */
+  query: string
+  /** It holds %2F, %25 or ';': never public, and 404 where the gateway owns it. */
+  ambiguous: boolean
+}
+
+/** A whole answer as data, so that HTTP and a refused upgrade can send the same. Header names and values alternate. */
+export interface Answer {
+  status: number
+  headers: string[]
+  body: string
+}
+
+/** Why the gateway answers instead of Desk. */
+export type Trouble =
+  | 'bad_request'
+  | 'not_found'
+  | 'challenge'
+  | 'wrong_origin'
+  | 'too_many_headers'
+  | 'store_unavailable'
+  | 'desk_unreachable'
+  | 'desk_timeout'
+  | 'internal'
+
+/** Page or problem+json, by what the client asked for. */
+export type Answers = (trouble: Trouble, request: IncomingMessage, visit: Visit) => Answer
+
+/** Writes what Desk is told of an agent. */
+export interface IdentityWriter {
+  /** Whether a header name, in any spelling, is one that only the gateway may send. */
+  reserved(name: string): boolean
+  /** Appends name, value, name, value…: exactly one of each identity header and the assertion. */
+  append(flat: string[], session: Session): void
+  /** Bytes that the identity headers of a session would take. */
+  weight(agent: Session['agent'], provider: string): number
+  /** The public keys of the assertion (RFC 7517). */
+  jwks(): { keys: object[] }
+}
+
+/** All that a reload replaces. A request keeps the one it began with. */
+export interface Generation {
+  config: Config
+  paths: Paths
+  cookies: Cookies
+  /** In the order of the login page. */
+  providers: readonly Provider[]
+  directory: Directory
+  identity: IdentityWriter
+  answers: Answers
+}
+
+/** What the street knows of a request. */
+export interface Visit {
+  /** X-Request-Id. */
+  id: string
+  /** The address of the client: the last one that no trusted proxy vouches for. */
+  address: string
+  target: Target
+  generation: Generation
+  session: Session | undefined
+  outcome: Outcome
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    visit: Visit
+  }
+}
