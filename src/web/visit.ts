@@ -1,6 +1,7 @@
 // One request on its way down the street, and the generation of settings that it keeps to its end.
 
 import type { IncomingMessage } from 'node:http'
+import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
 import type { Directory, Provider, Session } from '../core/contracts.js'
 import type { Outcome } from '../ops/metrics.js'
