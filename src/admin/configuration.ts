@@ -1,0 +1,19 @@
+// Loads the configuration for a command: says every problem on stderr, one line each.
+
+import { formatProblem, loadConfig } from '../config/load.js'
+import type { Config } from '../config/schema/index.js'
+import type { Io } from './io.js'
+
+/** The file a command reads: --config, then $DESKGATE_CONFIG, then deskgate.yaml in the working folder. */
+export function configFile(option: string | undefined, env: NodeJS.ProcessEnv): string {
+  return option ?? env.DESKGATE_CONFIG ?? 'deskgate.yaml'
+}
+
+/** The configuration, or undefined after its problems have been said. Warnings are said in any case. */
+export async function configuration(option: string | undefined, io: Io): Promise<Config | undefined> {
+  const loaded = await loadConfig(configFile(option, io.env), io.env)
+  for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`)
+  if ('config' in loaded) return loaded.config
+  for (const problem of loaded.problems) io.err(formatProblem(problem))
+  return undefined
+}
