@@ -7,18 +7,12 @@ import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import type { Dossiers } from './dossiers.js'
 import type { Metrics } from './metrics.js'
-
-/** What /ready says: the facts are for people, `ready` is for the load balancer. */
-export interface Readiness {
-  ready: boolean
-  state: 'starting' | 'serving' | 'draining'
-  store: 'up' | 'down' | 'never reached'
-}
+import type { ReadinessProbe } from './readiness.js'
 
 export interface OpsDeps {
   metrics: Metrics
   dossiers: Dossiers
-  readiness(): Readiness
+  readiness: ReadinessProbe
   adminToken: Secret | undefined
 }
 
@@ -30,7 +24,7 @@ export function createOps(deps: OpsDeps): FastifyInstance {
 
   app.get('/live', async () => ({ live: true }))
   app.get('/ready', async (_request, reply) => {
-    const readiness = deps.readiness()
+    const readiness = await deps.readiness.ask()
     return reply.code(readiness.ready ? 200 : 503).send(readiness)
   })
   app.get('/metrics', async (_request, reply) => {

@@ -1,0 +1,110 @@
+#!/usr/bin/env node
+// The command line: reads argv and the environment, runs one command, and turns how it ends into an exit code.
+
+import { readFileSync } from 'node:fs'
+import closeWithGrace from 'close-with-grace'
+import { Command, CommanderError } from 'commander'
+import { check } from './admin/check.js'
+import { configuration } from './admin/configuration.js'
+import { explain } from './admin/explain.js'
+import type { ExitCode, Io } from './admin/io.js'
+import { generateKey } from './admin/keys.js'
+import { printMetadata } from './admin/metadata.js'
+import { systemClock, systemRandom } from './core/clock.js'
+import { startDemo } from './demo/demo.js'
+import { createLog } from './ops/log.js'
+import { type Server, startServer } from './server.js'
+
+const io: Io = {
+  env: process.env,
+  out: line => process.stdout.write(`${line}\n`),
+  err: line => process.stderr.write(`${line}\n`),
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+/** Set by commands that end; serve and demo live on. */
+function done(code: ExitCode): void {
+  process.exitCode = code
+}
+
+async function serve(options: { config?: string }): Promise<void> {
+  const config = await configuration(options.config, io)
+  if (!config) return done(1)
+  const log = createLog(config.log)
+  const server = await startServer(config, { clock: systemClock, random: systemRandom, log })
+  untilSignal(server, config.drain)
+}
+
+/** A first signal closes in an orderly way within `delay` milliseconds, a second ends at once. */
+function untilSignal(server: Pick<Server, 'close'>, delay: number): void {
+  closeWithGrace({ delay, logger: false }, async ({ err }) => {
+    if (err) io.err(`deskgate: ${err.stack ?? err.message}`)
+    await server.close()
+  })
+}
+
+const program = new Command('deskgate')
+  .description('A single sign-on gateway in front of a help desk.')
+  .version(version)
+  .exitOverride()
+  .configureOutput({ writeErr: text => process.stderr.write(text) })
+
+const configOption = ['--config <file>', 'the configuration (default: $DESKGATE_CONFIG, then deskgate.yaml)'] as const
+
+program
+  .command('serve')
+  .description('run the gateway')
+  .option(...configOption)
+  .action(serve)
+
+program
+  .command('demo')
+  .description('gateway, demo Desk and demo identity provider on the memory store, no files needed')
+  .option('--port <port>', 'the port of the gateway', '8080')
+  .action(async ({ port }: { port: string }) => untilSignal(await startDemo({ port: Number(port), io }), 5_000))
+
+program
+  .command('check')
+  .description('validate a configuration; one line per problem')
+  .option(...configOption)
+  .option('--online', 'also try Redis, Desk and the metadata')
+  .action(async options => done(await check(options, io)))
+
+program
+  .command('explain')
+  .description('every check of a login in order, expected against seen, and the setting to change')
+  .argument('[reference]', 'the reference that the agent saw (asks the running gateway)')
+  .option(...configOption)
+  .option('--saml <file>', 'a SAML response: XML, base64 or the posted form')
+  .option('--jwt <file>', 'a token: the compact form or the posted form')
+  .option('--provider <id>', 'check against this provider')
+  .option('--at <time>', 'as of this time (ISO 8601)')
+  .option('--ops <url>', 'the ops listener of the running gateway')
+  .action(async (reference, options) => done(await explain(reference, options, io)))
+
+program
+  .command('metadata')
+  .description('print the SP metadata')
+  .option(...configOption)
+  .option('--provider <id>', 'of this provider')
+  .action(async options => done(await printMetadata(options, io)))
+
+program
+  .command('keys')
+  .description('identity signing keys')
+  .command('generate')
+  .description('print a new identity signing key')
+  .action(() => done(generateKey(io)))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Help and version are no mistake; everything else commander throws for is wrong usage.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else {
+    io.err(`deskgate: ${(error as Error).message}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,83 @@
+// One worker's life: opens what the gateway needs, listens, says that it is ready, and on close lets requests finish.
+
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from './config/schema/index.js'
+import type { Clock, Random } from './core/contracts.js'
+import { createGateway } from './gateway.js'
+import { createOps } from './ops/api.js'
+import { createAudit } from './ops/audit.js'
+import { createDossiers } from './ops/dossiers.js'
+import { createFetch } from './ops/fetch.js'
+import type { Log } from './ops/log.js'
+import { createMetrics } from './ops/metrics.js'
+import { createReadiness } from './ops/readiness.js'
+import { createKeyring, ringOf } from './sessions/keyring.js'
+import { createSessions } from './sessions/sessions.js'
+import { openStore } from './store/open.js'
+
+export interface Server {
+  /** Where it listens, as a URL that a client on this machine can open. */
+  url: string
+  opsUrl: string
+  /** Stops accepting, lets requests under way finish, closes what is open. */
+  close(): Promise<void>
+}
+
+/** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
+export async function startServer(config: Config, deps: { clock: Clock; random: Random; log: Log }): Promise<Server> {
+  const { clock, random, log } = deps
+  const metrics = createMetrics()
+  const audit = createAudit({ to: config.audit.to, clock })
+  const store = openStore(config.sessions.store, { clock, log })
+  const keyring = createKeyring(ringOf(config.secrets, random), { random })
+  const sessions = createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log })
+  const dossiers = createDossiers({ store, clock, random, log })
+  const readiness = createReadiness({ store, clock, log, metrics })
+  const fetchText = createFetch()
+  const gateway = await createGateway(config, {
+    store,
+    keyring,
+    sessions,
+    dossiers,
+    fetchText,
+    clock,
+    random,
+    log,
+    audit,
+    metrics,
+  })
+  const ops = createOps({ metrics, dossiers, readiness, adminToken: config.ops.adminToken })
+
+  const close = async () => {
+    readiness.drain()
+    await gateway.close()
+    await ops.close()
+    readiness.close()
+    await fetchText.close()
+    await store.close()
+  }
+  try {
+    const opsUrl = await listen(ops, config.ops.listen, 'http')
+    const url = await listen(gateway.app, config.listen, config.tls ? 'https' : 'http')
+    log.info({ url, ops: opsUrl, publicUrl: config.publicUrl }, 'listening')
+    return { url, opsUrl, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Listens on host:port or unix:/path; the URL names a host that this machine can open. */
+async function listen(app: FastifyInstance, address: string, scheme: 'http' | 'https'): Promise<string> {
+  if (address.startsWith('unix:')) {
+    await app.listen({ path: address.slice('unix:'.length) })
+    return address
+  }
+  const colon = address.lastIndexOf(':')
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '')
+  await app.listen({ host, port: Number(address.slice(colon + 1)) })
+  const { port } = app.server.address() as AddressInfo
+  const open = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
+  return `${scheme}://${open}:${port}`
+}
