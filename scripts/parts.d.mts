@@ -1,0 +1,22 @@
+export type PartName = 'redis-server' | 'chromium' | 'openssl'
+
+export interface Part {
+  name: PartName
+  /** Names of the program, the best first. */
+  programs: string[]
+  /** The environment variable that names its path. */
+  variable: string
+  /** Debian's packages. */
+  packages: string[]
+  /** The tests that are left out without it. */
+  needed: string
+  otherwise: string
+}
+
+export const parts: Part[]
+
+/** The path of a part's program; undefined when it is not there. */
+export function find(name: PartName, env?: NodeJS.ProcessEnv): string | undefined
+
+/** Whether a part is there. `redis` is either a redis-server or the one that REDIS_URL names. */
+export function isThere(name: PartName | 'redis', env?: NodeJS.ProcessEnv): boolean

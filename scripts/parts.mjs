@@ -1,0 +1,60 @@
+// The parts that tests need beside Node: where they are, how to get them, what is left out without them.
+// It only looks; installing is the test command's job.
+
+import { accessSync, constants, existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** @type {import('./parts.mjs').Part[]} */
+export const parts = [
+  {
+    name: 'redis-server',
+    programs: ['redis-server'],
+    variable: 'REDIS_SERVER',
+    packages: ['redis-server'],
+    needed: 'the store on Redis, and several gateways on one store',
+    otherwise:
+      'or set REDIS_URL to a Redis that runs (tests that stop and stall Redis need a redis-server of their own)',
+  },
+  {
+    name: 'chromium',
+    programs: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
+    variable: 'CHROMIUM',
+    packages: ['chromium', 'fonts-liberation'],
+    needed: 'logins in a real browser',
+    otherwise: 'or set CHROMIUM to the path of a Chromium or Chrome',
+  },
+  {
+    name: 'openssl',
+    programs: ['openssl'],
+    variable: 'OPENSSL',
+    packages: ['openssl'],
+    needed: 'TLS between browser, gateway, provider and Desk',
+    otherwise: 'or set OPENSSL to the path of the program',
+  },
+]
+
+/** @type {import('./parts.mjs').find} */
+export function find(name, env = process.env) {
+  const part = parts.find(part => part.name === name)
+  if (!part) return undefined
+  const named = env[part.variable]
+  if (named) return runs(named) ? named : undefined
+  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin'].filter(Boolean)
+  return part.programs.flatMap(program => folders.map(folder => join(folder, program))).find(runs)
+}
+
+/** @type {import('./parts.mjs').isThere} */
+export function isThere(name, env = process.env) {
+  if (name === 'redis') return Boolean(env.REDIS_URL) || find('redis-server', env) !== undefined
+  return find(name, env) !== undefined
+}
+
+function runs(path) {
+  if (!existsSync(path)) return false
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

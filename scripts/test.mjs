@@ -1,0 +1,99 @@
+// npm test: sees to the parts that tests need, runs the tests, and ends with one line that counts them.
+//   node scripts/test.mjs [part of a file's name …] [--option of the test runner …]
+// With CI=true nothing may be missing: a missing part ends it before a test runs.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { find, isThere, parts } from './parts.mjs'
+import { createReport } from './report.mjs'
+
+const print = text => process.stdout.write(text)
+const inCi = process.env.CI === 'true'
+const root = join(import.meta.dirname, '..')
+const require = createRequire(import.meta.url)
+const tap = join(dirname(require.resolve('tap/package.json')), require('tap/package.json').bin.tap)
+
+function missingParts() {
+  return parts.filter(part => (part.name === 'redis-server' ? !isThere('redis') : find(part.name) === undefined))
+}
+
+/** Debian and what descends from it, as root: only there the test command may install. */
+function mayInstall() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get') || !existsSync('/etc/os-release')) return false
+  return /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'))
+}
+
+function install(missing) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const apt = args => spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { env, stdio: ['ignore', 2, 2] })
+  print(`installing ${missing.flatMap(part => part.packages).join(', ')}\n`)
+  apt(['update'])
+  for (const part of missing) apt(['install', '--yes', '--no-install-recommends', ...part.packages])
+}
+
+function explain(missing) {
+  for (const part of missing) {
+    const named = process.env[part.variable]
+    print(
+      `missing: ${part.name} (${part.needed})${named ? `: ${part.variable} names ${named}, which is no program` : ''}\n`,
+    )
+    print(`  get it: apt-get install ${part.packages.join(' ')}, or your system's package of that name,\n`)
+    print(`  ${part.otherwise}\n`)
+    if (!inCi) print('  left out: the tests that need it are skipped\n')
+  }
+}
+
+/** tap makes its own test class from its plugins; a fresh install has one with other plugins. */
+function buildRunner() {
+  const built = join(root, 'node_modules/@tapjs/test/test-built/dist/esm/index.js')
+  if (existsSync(built) && !readFileSync(built, 'utf8').includes('@tapjs/typescript')) return true
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tap, 'build'], { cwd: root, encoding: 'utf8' })
+  if (status !== 0) print(`tap build failed\n${stdout}${stderr}\n`)
+  return status === 0
+}
+
+/** Every test file, or those whose path holds one of the words. */
+function testFiles(words) {
+  const files = readdirSync(join(root, 'test'), { recursive: true })
+    .map(path => `test/${path.replaceAll('\\', '/')}`)
+    .filter(path => path.endsWith('.test.ts'))
+    .sort()
+  return words.length === 0 ? files : files.filter(path => words.some(word => path.includes(word)))
+}
+
+function runTests(files, options) {
+  const report = createReport(print)
+  const args = [tap, 'run', '--reporter=tap', '--no-color', ...options, ...files]
+  const runner = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  runner.stdout.pipe(report.parser)
+  return new Promise(resolve => {
+    runner.on('close', code => resolve(report.end(code)))
+  })
+}
+
+function finish({ passed, failed, skipped }) {
+  print(`tests: ${passed} passed, ${failed} failed, ${skipped} skipped\n`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+async function main() {
+  const words = process.argv.slice(2)
+  // A part that a variable names is the caller's to mend.
+  const installable = missingParts().filter(part => !process.env[part.variable])
+  if (installable.length > 0 && mayInstall()) install(installable)
+  const missing = missingParts()
+  explain(missing)
+  if (missing.length > 0 && inCi) return finish({ passed: 0, failed: missing.length, skipped: 0 })
+  if (!buildRunner()) return finish({ passed: 0, failed: 1, skipped: 0 })
+  const files = testFiles(words.filter(word => !word.startsWith('-')))
+  if (files.length === 0) {
+    print('no test file has such a name\n')
+    return finish({ passed: 0, failed: 1, skipped: 0 })
+  }
+  const options = words.filter(word => word.startsWith('-'))
+  finish(await runTests(files, options))
+}
+
+await main()
