@@ -1,0 +1,139 @@
+// Outgoing calls for text that the operator named: metadata, key sets, directories. Every call is bounded in time and
+// size, verifies TLS and follows no redirect. Never hand it an address that came from a request or a token.
+
+import { EnvHttpProxyAgent, request } from 'undici'
+
+export interface FetchLimits {
+  /** The most bytes of the answer's body; default 1 MB. */
+  bytes?: number
+  /** The most milliseconds for the whole call, from name look-up to the last byte; default 5000. */
+  ms?: number
+}
+
+export interface Fetched {
+  text: string
+  /** The ETag header (RFC 9110 8.8.3), as sent. */
+  etag?: string
+  /** The Content-Type header, as sent. */
+  type?: string
+}
+
+/**
+ * Gets a text by http or https. Resolves only for a 200 with a body of UTF-8 within the limits.
+ * Throws FetchFailed, and nothing else, in every other case; a redirect is one of them.
+ */
+export type FetchText = (url: string, limits?: FetchLimits) => Promise<Fetched>
+
+export interface OutgoingCalls {
+  fetchText: FetchText
+  /** Ends the calls under way; later ones fail. */
+  close(): Promise<void>
+}
+
+/** A call that brought nothing. The message is for the operator and holds neither user, password nor query. */
+export class FetchFailed extends Error {
+  override name = 'FetchFailed'
+}
+
+const defaults = { bytes: 1024 * 1024, ms: 5000 }
+
+/**
+ * Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY (read by undici) and NODE_EXTRA_CA_CERTS (read by Node).
+ * Throws FetchFailed when a proxy variable holds no URL.
+ */
+export function createFetch(): OutgoingCalls {
+  const agent = openAgent()
+  return {
+    fetchText: (url, limits = {}) => fetchText(agent, url, { ...defaults, ...limits }),
+    close: () => agent.destroy(),
+  }
+}
+
+function openAgent(): EnvHttpProxyAgent {
+  // Attack: NODE_TLS_REJECT_UNAUTHORIZED=0, left over from a test, must not let a stranger hand out keys. Said for the
+  // server, for the server behind a proxy, and for the proxy: undici keeps three separate settings.
+  const verified = { rejectUnauthorized: true }
+  try {
+    return new EnvHttpProxyAgent({ connect: verified, requestTls: verified, proxyTls: verified })
+  } catch {
+    // The error would print the variable, which may hold the proxy's password.
+    throw new FetchFailed('HTTPS_PROXY or HTTP_PROXY holds no proxy URL')
+  }
+}
+
+async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Required<FetchLimits>): Promise<Fetched> {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) throw new FetchFailed('only http:// and https:// URLs can be fetched')
+  const shown = url.origin + url.pathname
+  if (url.username || url.password) throw new FetchFailed(`${shown}: a user or password in the URL is not supported`)
+
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), limits.ms)
+  try {
+    return await receive(agent, url, { bytes: limits.bytes, signal: late.signal })
+  } catch (error) {
+    const why = late.signal.aborted ? `no complete answer within ${limits.ms} ms` : explain(error)
+    throw new FetchFailed(`${shown}: ${why}`)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** An answer that is no use, as opposed to a connection that failed. */
+class Unusable extends Error {}
+
+async function receive(agent: EnvHttpProxyAgent, url: URL, limits: { bytes: number; signal: AbortSignal }) {
+  // undici's request, unlike its fetch, follows no redirect and unpacks nothing. One connection per call: calls are
+  // rare, and a kept one that the server is just closing would fail the next.
+  const answer = await request(url, { dispatcher: agent, signal: limits.signal, reset: true })
+  try {
+    refuseUnlessPlain(answer.statusCode, answer.headers)
+    const text = await readText(answer.body, limits.bytes)
+    return { text, ...named('etag', answer.headers.etag), ...named('type', answer.headers['content-type']) }
+  } finally {
+    // What is left of the body is not wanted, and neither is the error that dropping it raises.
+    answer.body.on('error', () => {}).destroy()
+  }
+}
+
+function refuseUnlessPlain(status: number, headers: Record<string, string | string[] | undefined>): void {
+  if (status >= 300 && status < 400) {
+    throw new Unusable(`answered ${status}: redirects are not followed, name the final URL`)
+  }
+  if (status !== 200) throw new Unusable(`answered ${status} instead of 200`)
+  const coding = headers['content-encoding']
+  // Attack: a few kilobytes of gzip unpack to gigabytes. We asked for none, so none is unpacked.
+  if (coding !== undefined && coding !== 'identity') throw new Unusable('answered with a compressed body')
+}
+
+async function readText(body: AsyncIterable<Buffer>, most: number): Promise<string> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of body) {
+    length += part.length
+    // Attack: an endless body. Counted while it comes in: Content-Length is only a promise.
+    if (length > most) throw new Unusable(`the answer is larger than ${most} bytes`)
+    parts.push(part)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts))
+  } catch {
+    throw new Unusable('the answer is not UTF-8')
+  }
+}
+
+function named<K extends string>(key: K, value: string | string[] | undefined): { [P in K]?: string } {
+  return typeof value === 'string' ? ({ [key]: value } as { [P in K]?: string }) : {}
+}
+
+/** Codes only: messages of the network may hold addresses with a password in them. */
+function explain(error: unknown): string {
+  if (error instanceof Unusable) return error.message
+  const code = codeOf(error) ?? (error instanceof Error ? codeOf(error.cause) : undefined)
+  return `no connection (${code ?? 'unknown error'})`
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
