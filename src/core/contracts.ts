@@ -142,6 +142,8 @@ export interface Handover {
   message: string
   /** JWT: the form's `state`, or the `deskgate_state` of an echoed return_to. SAML: RelayState. */
   state?: string
+  /** JWT: the form's return_to as posted; a `deskgate_state` in it counts as a state too. */
+  returnTo?: string
   /** The sealed attempt of that ID in this browser's cookies, if it is there and not older than ten minutes. */
   attempt(id: string): Attempt | undefined
 }
@@ -156,6 +158,8 @@ export interface Verdict {
   attempt?: Attempt
   /** Nothing in the answer ties it to a login that this browser began (no state, no InResponseTo). */
   unsolicited: boolean
+  /** JWT: where the token itself asks to go (its return_to claim). For a login without an attempt; to be judged like any other. */
+  returnTo?: string
 }
 
 /** One configured identity provider, or another way in. */
@@ -173,9 +177,24 @@ export interface Provider {
   /** Where a browser goes after its session has ended here; undefined: nowhere. */
   logout(session: Session): Leave | undefined
   close(): void
+  /**
+   * What this provider calls itself, for finding the provider of an answer (providers/choose.ts): the SAML entity ID, or
+   * the `issuer` setting of a JWT provider. Undefined: not set, or not known yet (metadata not read).
+   */
+  issuer?(): string | undefined
+  /** JWT: whether the keys at hand have one of that ID. Never fetches. */
+  knowsKid?(kid: string): boolean
+}
+
+/** What a directory source states of an agent. What it leaves out (an empty list is stated), the IdP's word may fill: see directory/agent-of.ts. */
+export interface Found {
+  email: string
+  id?: string
+  name?: string
+  roles?: string[]
 }
 
 export interface Directory {
-  /** Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
-  find(email: string): Promise<Agent | 'unknown' | 'disabled'>
+  /** `email` in its canonical form. Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
+  find(email: string): Promise<Found | 'unknown' | 'disabled'>
 }
