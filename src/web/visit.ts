@@ -1,6 +1,7 @@
 // One request on its way down the street, and the generation of settings that it keeps to its end.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
 import type { Directory, Provider, Session } from '../core/contracts.js'
@@ -54,6 +55,43 @@ export interface IdentityWriter {
   jwks(): { keys: object[] }
 }
 
+/** Where a request belongs, judged by its target alone. `absent`: the gateway's, but it cannot be read in one way. */
+export type Place = 'own' | 'public' | 'protected' | 'absent'
+
+/** What the session cookie of a request says. */
+export type Decision = Session | 'challenge' | 'unavailable'
+
+/** The one decision: the same for plain requests and for upgrades. */
+export interface Guard {
+  /** Pure and synchronous. */
+  place(target: Target, method: string): Place
+  /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
+  decide(request: IncomingMessage): Decision | Promise<Decision>
+}
+
+/** Who asks, and what Desk is told about it. */
+export interface Caller {
+  /** The last address that no trusted proxy vouches for. */
+  address: string
+  /** The X-Forwarded-For that Desk gets. */
+  forwardedFor: string
+  /** X-Request-Id. */
+  id: string
+}
+
+/** How requests reach Desk; made anew by a reload. */
+export interface Street {
+  guard: Guard
+  /** Reads address, chain and request ID from the socket and, where its peer is trusted, from its headers. */
+  caller(request: IncomingMessage): Caller
+  /** Sends a request on, with the identity of visit.session where there is one, and its answer back. */
+  send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
+  /** Sends a WebSocket handshake on; `opened` once Desk has agreed and the two sockets are joined. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit, opened: (desk: Duplex) => void): void
+  /** Lets requests under way finish. */
+  close(): Promise<void>
+}
+
 /** All that a reload replaces. A request keeps the one it began with. */
 export interface Generation {
   config: Config
@@ -64,6 +102,7 @@ export interface Generation {
   directory: Directory
   identity: IdentityWriter
   answers: Answers
+  street: Street
 }
 
 /** What the street knows of a request. */
@@ -72,6 +111,8 @@ export interface Visit {
   id: string
   /** The address of the client: the last one that no trusted proxy vouches for. */
   address: string
+  /** The X-Forwarded-For that Desk gets; without it, the address. */
+  forwardedFor?: string
   target: Target
   generation: Generation
   session: Session | undefined
