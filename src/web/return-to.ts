@@ -1,0 +1,107 @@
+// The one judge of return_to: where a browser may go after a login. What it hands out is an absolute path of publicUrl,
+// in ASCII, and nothing that a browser, a proxy or Desk could read as another site, even after decoding it again.
+// It never refuses a login: whatever it does not like becomes '/'.
+
+import type { Paths } from './paths.js'
+
+/** The most characters of a judged return_to; a longer one loses its query, then becomes '/'. */
+const longest = 2048
+/** How often a path may be decoded until nothing is left to decode. */
+const deepest = 5
+
+/** The parameter that ties an echoed return_to to the attempt it was given with. */
+export const stateParameter = 'deskgate_state'
+
+// Attack: browsers drop tabs, line breaks and leading control characters, and read '\' as '/' (WHATWG URL 4.4).
+const unclean = /[\p{C}\p{Z}\\]/u
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const decodedUnclean = /[\u0000-\u001f\u007f-\u009f\\]/
+const absolute = /^(https?):\/\/([^/?#]+)(.*)$/i
+
+/**
+ * Judges where to go after a login.
+ * @param value what a client or an identity provider handed over: anything
+ * @param publicUrl the origin that browsers use
+ * @returns path, query and fragment at publicUrl; '/' for everything else
+ */
+export function judgeReturnTo(value: unknown, publicUrl: string, paths: Paths): string {
+  if (typeof value !== 'string' || unclean.test(value)) return '/'
+  const local = value.startsWith('/') ? value : localPart(value, publicUrl)
+  if (local === undefined) return '/'
+  const path = local.split(/[?#]/, 1)[0] ?? ''
+  if (!isSafePath(path, paths)) return '/'
+  const url = parse(local, publicUrl)
+  if (url === undefined || url.origin !== publicUrl || url.pathname.startsWith('//')) return '/'
+  return shorten(url.pathname + url.search + url.hash, judged => judged.length <= longest)
+}
+
+/** A judged return_to that fits: whole, else without query and fragment, else '/'. */
+export function shorten(returnTo: string, fits: (candidate: string) => boolean): string {
+  if (fits(returnTo)) return returnTo
+  const path = returnTo.split(/[?#]/, 1)[0] ?? '/'
+  return fits(path) ? path : '/'
+}
+
+/**
+ * Takes the state out of an echoed return_to; the other bytes stay as they were. It does not judge.
+ * `states` holds every value that was there: more than one is for the caller to refuse.
+ */
+export function takeState(value: string): { returnTo: string; states: string[] } {
+  const [beforeHash = '', ...hash] = value.split('#')
+  const [path = '', ...query] = beforeHash.split('?')
+  const fields = query.join('?').split('&')
+  const isState = (field: string) => field.startsWith(`${stateParameter}=`)
+  const states = fields.filter(isState).map(field => field.slice(stateParameter.length + 1))
+  if (states.length === 0) return { returnTo: value, states }
+  const kept = fields.filter(field => !isState(field)).join('&')
+  return { returnTo: [kept === '' ? path : `${path}?${kept}`, ...hash].join('#'), states }
+}
+
+/** Path, query and fragment of an absolute URL at publicUrl's origin; undefined for another's. */
+function localPart(value: string, publicUrl: string): string | undefined {
+  // Attack: https:evil, https:/evil, https:///evil and https://desk@evil are all absolute to a browser.
+  const [, scheme, authority, rest = ''] = absolute.exec(value) ?? []
+  if (scheme === undefined || authority === undefined || authority.includes('@')) return undefined
+  if (parse(`${scheme}://${authority}`, undefined)?.origin !== publicUrl) return undefined
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
+/** Whether a path stays ours however often somebody decodes it: each reading has to pass. */
+function isSafePath(path: string, paths: Paths): boolean {
+  // The first decoding is the strict one (RFC 3986 2.1, UTF-8): the gateway itself answers 400 to what fails it.
+  let reading = decode(path)
+  if (reading === undefined || !isSafeReading(path, paths)) return false
+  for (let round = 0; round < deepest; round++) {
+    if (!isSafeReading(reading, paths)) return false
+    const next = decodeAscii(reading)
+    if (next === reading) return true
+    reading = next
+  }
+  return false
+}
+
+function isSafeReading(path: string, paths: Paths): boolean {
+  if (decodedUnclean.test(path)) return false
+  // Attack: '//evil', '/%2fevil' and '/ /evil' become a host once somebody decodes or trims.
+  if (!path.startsWith('/') || /^\/\s*\//.test(path)) return false
+  // Attack: '/.//evil' and '/a/..//evil' are '//evil' once the dot segments are gone (RFC 3986 5.2.4).
+  if (path.split('/').some(segment => /^\.{1,2}(;|$)/.test(segment.trim()))) return false
+  return !paths.owns(path)
+}
+
+function decode(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Every escape of an ASCII character, as a lenient reader would: the others cannot make a slash. */
+function decodeAscii(path: string): string {
+  return path.replace(/%[0-7][0-9a-f]/gi, found => String.fromCharCode(Number.parseInt(found.slice(1), 16)))
+}
+
+function parse(value: string, base: string | undefined): URL | undefined {
+  return URL.canParse(value, base) ? new URL(value, base) : undefined
+}
