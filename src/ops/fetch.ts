@@ -24,8 +24,8 @@ export interface Fetched {
  */
 export type FetchText = (url: string, limits?: FetchLimits) => Promise<Fetched>
 
-export interface OutgoingCalls {
-  fetchText: FetchText
+/** FetchText with its connections. */
+export interface OutgoingCalls extends FetchText {
   /** Ends the calls under way; later ones fail. */
   close(): Promise<void>
 }
@@ -43,10 +43,8 @@ const defaults = { bytes: 1024 * 1024, ms: 5000 }
  */
 export function createFetch(): OutgoingCalls {
   const agent = openAgent()
-  return {
-    fetchText: (url, limits = {}) => fetchText(agent, url, { ...defaults, ...limits }),
-    close: () => agent.destroy(),
-  }
+  const call: FetchText = (url, limits = {}) => fetchText(agent, url, { ...defaults, ...limits })
+  return Object.assign(call, { close: () => agent.destroy() })
 }
 
 function openAgent(): EnvHttpProxyAgent {

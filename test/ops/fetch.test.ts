@@ -16,9 +16,9 @@ const run = promisify(execFile)
 const root = join(import.meta.dirname, '..', '..')
 
 function open(test: Test) {
-  const calls = createFetch()
-  test.teardown(calls.close)
-  return calls.fetchText
+  const fetchText = createFetch()
+  test.teardown(fetchText.close)
+  return fetchText
 }
 
 t.test('brings the text, its ETag and its type', async t => {
@@ -137,12 +137,12 @@ t.test('closing ends calls under way and refuses later ones', async t => {
   })
   const server = await startHttpServer(() => arrive())
   t.teardown(server.close)
-  const calls = createFetch()
-  const pending = t.rejects(calls.fetchText(server.url), { name: 'FetchFailed' })
+  const fetchText = createFetch()
+  const pending = t.rejects(fetchText(server.url), { name: 'FetchFailed' })
   await arrived
-  await calls.close()
+  await fetchText.close()
   await pending
-  await t.rejects(calls.fetchText(server.url), { name: 'FetchFailed' })
+  await t.rejects(fetchText(server.url), { name: 'FetchFailed' })
 })
 
 /** Fetches in a process of its own, whose environment is the test's. */
@@ -150,7 +150,7 @@ async function fetchElsewhere(url: string, env: Record<string, string>): Promise
   const script = `
     import { createFetch } from './src/ops/fetch.ts'
     const print = text => process.stdout.write(text)
-    try { print((await createFetch().fetchText(process.argv[1])).text) } catch (error) { print(error.message) }`
+    try { print((await createFetch()(process.argv[1])).text) } catch (error) { print(error.message) }`
   const args = ['--no-warnings', '--import=tsx', '--input-type=module', '--eval', script, url]
   const clean = { PATH: process.env.PATH ?? '', ...env }
   return (await run(process.execPath, args, { cwd: root, env: clean })).stdout
