@@ -1,0 +1,154 @@
+// The demo's identity provider: SAML 2.0 and JWT for made-up people, without passwords and without state. It really
+// signs what it says, and says it only to the one gateway that it was made for. It must never vouch in production.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock, Random } from '../core/contracts.js'
+import { readAuthnRequest, Unanswerable } from './authn-request.js'
+import { type Answers, createAnswers, type KnownGateway } from './idp-answers.js'
+import * as pages from './idp-pages.js'
+import { createListener, textOf } from './listener.js'
+import type { Person } from './people.js'
+import type { SigningKey } from './saml-response.js'
+
+export interface DemoIdpDeps {
+  /** Where browsers reach it: also its SAML entity ID and the JWT's iss. */
+  origin: string
+  gateway: KnownGateway
+  people: readonly Person[]
+  clock: Clock
+  random: Random
+  /** Signs SAML responses. */
+  signing: SigningKey
+  /** Signs JWTs (HS256): at least 32 bytes. */
+  jwtSecret: string
+  /** PEM; plain HTTP without it. */
+  tls?: { cert: string; key: string } | undefined
+}
+
+/** The paths that a gateway's configuration names. */
+export const demoIdpPaths = {
+  samlLogin: '/saml/sso',
+  metadata: '/saml/metadata',
+  jwtLogin: '/jwt/login',
+  logout: '/logout',
+}
+
+/** The most characters of a return_to, state or RelayState that is carried. */
+const longest = 16_384
+
+/** A Fastify app that is not listening yet. */
+export function createDemoIdp(deps: DemoIdpDeps): FastifyInstance {
+  const { publicUrl } = deps.gateway
+  const app = createListener({ tls: deps.tls, policy: policyOf(publicUrl, "'none'"), errorPage })
+  const idp = { ...deps, answers: createAnswers(deps) }
+
+  app.get('/', (_request, reply) => sendPage(reply, pages.homePage(publicUrl)))
+  app.get(demoIdpPaths.logout, (_request, reply) => sendPage(reply, pages.loggedOutPage(publicUrl)))
+  app.get(demoIdpPaths.metadata, (_request, reply) =>
+    reply.type('application/samlmetadata+xml').send(idp.answers.metadata()),
+  )
+  addSaml(app, idp)
+  addJwt(app, idp)
+  return app
+}
+
+type Idp = DemoIdpDeps & { answers: Answers }
+
+function addSaml(app: FastifyInstance, idp: Idp): void {
+  const { people, gateway, answers } = idp
+  const asked = (fields: pages.Fields) =>
+    fields.SAMLRequest === undefined ? undefined : readAuthnRequest(fields.SAMLRequest, gateway)
+
+  app.get(
+    demoIdpPaths.samlLogin,
+    guarded((request, reply) => {
+      const fields = carried(request.query, ['SAMLRequest', 'RelayState'])
+      asked(fields)
+      return sendPage(reply, pages.chooserPage(people, 'SAML', '/saml/answer', fields))
+    }),
+  )
+  app.post(
+    '/saml/answer',
+    guarded((request, reply) => {
+      const person = chosen(people, request.body)
+      const answer = answers.saml(person, asked(carried(request.body, ['SAMLRequest']))?.id)
+      const fields = { SAMLResponse: answer, ...carried(request.body, ['RelayState']) }
+      return handOver(idp, reply, { person, action: gateway.acsUrl, fields })
+    }),
+  )
+}
+
+function addJwt(app: FastifyInstance, idp: Idp): void {
+  const { people, gateway, answers } = idp
+  app.get(
+    demoIdpPaths.jwtLogin,
+    guarded((request, reply) => {
+      const fields = carried(request.query, ['return_to', 'state'])
+      return sendPage(reply, pages.chooserPage(people, 'JWT', '/jwt/answer', fields))
+    }),
+  )
+  app.post(
+    '/jwt/answer',
+    guarded(async (request, reply) => {
+      const person = chosen(people, request.body)
+      const fields = { jwt: await answers.jwt(person), ...carried(request.body, ['return_to', 'state']) }
+      return handOver(idp, reply, { person, action: gateway.jwtCallback, fields })
+    }),
+  )
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** What cannot be answered gets a page that says why. */
+function guarded(answer: Handler): Handler {
+  return async (request, reply) => {
+    try {
+      return await answer(request, reply)
+    } catch (error) {
+      if (!(error instanceof Unanswerable)) throw error
+      return sendPage(reply.code(400), pages.refusalPage(error.message))
+    }
+  }
+}
+
+function sendPage(reply: FastifyReply, page: string): FastifyReply {
+  return reply.type('text/html; charset=utf-8').send(page)
+}
+
+function handOver(idp: Idp, reply: FastifyReply, to: { person: Person; action: string; fields: pages.Fields }) {
+  const nonce = idp.random(16).toString('base64')
+  reply.header('content-security-policy', policyOf(idp.gateway.publicUrl, `'nonce-${nonce}'`))
+  return sendPage(reply, pages.handoverPage(to.person, to.action, to.fields, nonce))
+}
+
+/** `form-action` also judges the redirect that follows a posted form, so the gateway stands in it. */
+function policyOf(publicUrl: string, scripts: string): string {
+  return [
+    `default-src 'none'; style-src ${pages.styleSource}; script-src ${scripts}`,
+    `form-action 'self' ${publicUrl}; base-uri 'none'; frame-ancestors 'none'`,
+  ].join('; ')
+}
+
+/** The person whom the form names; nobody else is vouched for. */
+function chosen(people: readonly Person[], form: unknown): Person {
+  const id = textOf(form, 'person', 64)
+  const person = people.find(someone => someone.id === id)
+  if (!person) throw new Unanswerable('The form names nobody who is known here.')
+  return person
+}
+
+/** Those of the named fields that are there. Throws Unanswerable for one that is not one string, or too long. */
+function carried(source: unknown, names: string[]): pages.Fields {
+  return Object.fromEntries(
+    names.flatMap(name => {
+      if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name)) return []
+      const value = textOf(source, name, longest)
+      if (value === undefined) throw new Unanswerable(`The field ${name} is not one short text.`)
+      return [[name, value]]
+    }),
+  )
+}
+
+function errorPage(status: number): string {
+  return pages.refusalPage(status === 404 ? 'There is no such page here.' : 'That did not work. Please start again.')
+}

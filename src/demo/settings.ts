@@ -1,0 +1,72 @@
+// The demo's configuration: what a small production one would say, but with its files and secrets in memory.
+
+import { type Config, configSchema } from '../config/schema/index.js'
+import { type Reader, Unreadable } from '../config/schema/values.js'
+import { createSecret } from '../core/secret.js'
+import { demoIdpPaths } from './idp.js'
+
+export interface DemoPlan {
+  /** Origins, all on one host name: cookies and providers then behave as on one site. */
+  publicUrl: string
+  idpUrl: string
+  deskUrl: string
+  /** host:port. */
+  listen: string
+  /** PEM. */
+  idpCertificate: string
+  jwtSecret: string
+  /** The agents file. */
+  agents: string
+}
+
+/** Throws when the schema does not take it, which would be a bug. */
+export function demoSettings(plan: DemoPlan): Config {
+  const idp = (path: string) => `${plan.idpUrl}${path}`
+  return configSchema(readerOf({ 'idp.crt': plan.idpCertificate, 'agents.yaml': plan.agents })).parse({
+    publicUrl: plan.publicUrl,
+    listen: plan.listen,
+    site: 'deskgate-demo',
+    desk: { url: plan.deskUrl, public: ['GET /assets/*'] },
+    providers: [
+      {
+        id: 'saml',
+        type: 'saml',
+        name: 'Aloha Adventures (SAML)',
+        issuer: plan.idpUrl,
+        loginUrl: idp(demoIdpPaths.samlLogin),
+        logoutUrl: idp(demoIdpPaths.logout),
+        certificates: ['idp.crt'],
+        attributes: { email: 'NameID', name: 'displayName', roles: 'groups' },
+      },
+      {
+        id: 'jwt',
+        type: 'jwt',
+        name: 'Aloha Portal (JWT)',
+        loginUrl: idp(demoIdpPaths.jwtLogin),
+        logoutUrl: idp(demoIdpPaths.logout),
+        secrets: [plan.jwtSecret],
+        issuer: plan.idpUrl,
+        audience: plan.publicUrl,
+      },
+    ],
+    agents: [{ file: 'agents.yaml' }],
+    ops: { listen: '127.0.0.1:0' },
+    log: { level: 'warn' },
+    audit: { to: '/dev/null' },
+    drain: '2s',
+  })
+}
+
+function readerOf(files: Record<string, string>): Reader {
+  return {
+    env: name => {
+      throw new Unreadable(`the demo reads no variable ${name}`)
+    },
+    file: path => {
+      const text = files[path]
+      if (text === undefined) throw new Unreadable(`the demo has no file ${path}`)
+      return { path, text }
+    },
+    secret: createSecret,
+  }
+}

@@ -1,0 +1,107 @@
+// How the demo's Desk knows who is there: the gateway's headers, believed only because the signed assertion beside them
+// verifies and says the same. This is what a real Desk should do as well, in as few lines.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { createRemoteJWKSet, customFetch, type FetchImplementation, errors as joseErrors, jwtVerify } from 'jose'
+import type { Clock } from '../core/contracts.js'
+
+/** An agent whom the gateway vouches for. */
+export interface Visitor {
+  email: string
+  id: string
+  name: string
+  roles: string[]
+  provider: string
+  assertion: {
+    algorithm: string
+    keyId: string
+    /** Seconds until it ends. */
+    left: number
+    session: string
+  }
+  /** The identity headers, exactly as they arrived. */
+  headers: [name: string, value: string][]
+}
+
+/** Why nobody is there: no assertion, one that does not verify, headers that say something else, or no keys to ask. */
+export type NoVisitor = 'missing' | 'invalid' | 'mismatch' | 'keys'
+
+export type Recognise = (headers: IncomingHttpHeaders) => Promise<Visitor | NoVisitor>
+
+const names = ['x-agent-id', 'x-agent-email', 'x-agent-name', 'x-agent-roles', 'x-agent-provider'] as const
+
+export interface VisitorDeps {
+  /** The gateway's public keys (RFC 7517). */
+  jwksUrl: string
+  /** What iss and aud must be. */
+  issuer: string
+  audience: string
+  clock: Clock
+  /** Fetches the keys; the runtime's own by default. */
+  fetch?: FetchImplementation | undefined
+}
+
+export function createRecognise(deps: VisitorDeps): Recognise {
+  const options = deps.fetch ? { [customFetch]: deps.fetch } : {}
+  const keys = createRemoteJWKSet(new URL(deps.jwksUrl), options)
+
+  return async headers => {
+    const assertion = headers['x-agent-assertion']
+    // Attack: Node joins repeated headers with a comma; two assertions are none.
+    if (typeof assertion !== 'string' || assertion === '') return 'missing'
+    try {
+      const { payload, protectedHeader } = await jwtVerify(assertion, keys, {
+        algorithms: ['ES256'],
+        issuer: deps.issuer,
+        audience: deps.audience,
+        requiredClaims: ['sub', 'iat', 'exp'],
+        currentDate: new Date(deps.clock.now()),
+      })
+      const seen = readHeaders(headers)
+      if (payload.sub === undefined || seen.email !== payload.sub || payload.email !== payload.sub) return 'mismatch'
+      if (JSON.stringify(payload.roles ?? []) !== JSON.stringify(seen.roles)) return 'mismatch'
+      return {
+        ...seen,
+        assertion: {
+          algorithm: protectedHeader.alg,
+          keyId: protectedHeader.kid ?? '',
+          left: (payload.exp ?? 0) - Math.floor(deps.clock.now() / 1000),
+          session: typeof payload.sid === 'string' ? payload.sid : '',
+        },
+        headers: names.map(name => [name, String(headers[name] ?? '')]),
+      }
+    } catch (error) {
+      return error instanceof joseErrors.JOSEError && !unreachable(error) ? 'invalid' : 'keys'
+    }
+  }
+}
+
+/** Errors that speak of the key set and not of the assertion. */
+function unreachable(error: joseErrors.JOSEError): boolean {
+  return (
+    error instanceof joseErrors.JWKSTimeout ||
+    error instanceof joseErrors.JWKSInvalid ||
+    error.code === 'ERR_JOSE_GENERIC'
+  )
+}
+
+function readHeaders(headers: IncomingHttpHeaders): Pick<Visitor, 'email' | 'id' | 'name' | 'roles' | 'provider'> {
+  const value = (name: (typeof names)[number]) => decoded(String(headers[name] ?? ''))
+  const roles = String(headers['x-agent-roles'] ?? '')
+  return {
+    id: value('x-agent-id'),
+    email: value('x-agent-email'),
+    name: value('x-agent-name'),
+    roles: roles === '' ? [] : roles.split(',').map(decoded),
+    provider: value('x-agent-provider'),
+  }
+}
+
+/** One decoding of percent-encoded UTF-8 gives the value; what does not decode is shown as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
