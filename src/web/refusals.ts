@@ -1,0 +1,71 @@
+// A refused login, told once to everybody who has to know: a dossier under a reference, one log line, one audit event,
+// one metric, one page. Never tells anybody what was checked, only which check failed.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Check } from '../core/checks.js'
+import { hintOf, type Reason, statusOf } from '../core/reasons.js'
+import type { Audit } from '../ops/audit.js'
+import type { Dossiers } from '../ops/dossiers.js'
+import type { Log } from '../ops/log.js'
+import type { Metrics } from '../ops/metrics.js'
+import { formTargetsOf, loginHref, placeOf, retryAfter } from './answers.js'
+import { browserName } from './browser-name.js'
+import { contentPolicy, pageAnswer, problemAnswer } from './layout.js'
+import { askerOf } from './navigation.js'
+import { type Button, refusedPage } from './pages.js'
+import type { Answer, Visit } from './visit.js'
+
+export interface RefusedLogin {
+  reason: Reason
+  /** The ID of a configured provider; undefined when none was found. */
+  provider: string | undefined
+  checks: Check[]
+  /** Where the login was going to, judged: where starting again goes to. */
+  returnTo: string
+}
+
+export interface Refusals {
+  /** Records the refusal and says it to whoever asks with these headers. */
+  refuse(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLogin): Answer
+}
+
+export function createRefusals(deps: { dossiers: Dossiers; audit: Audit; metrics: Metrics; log: Log }): Refusals {
+  return {
+    refuse(visit, headers, refused) {
+      const { reason, provider, checks } = refused
+      const origin = { address: visit.address, browser: browserName(headers['user-agent']) }
+      const reference = deps.dossiers.keep({ provider, reason, checks, ...origin })
+      const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: visit.address }
+      deps.log.info({ ...facts, request: visit.id, hint: hintOf(reason) }, 'login refused')
+      deps.audit({ event: 'login_refused', ...facts, browser: origin.browser, request: visit.id })
+      deps.metrics.login(provider ?? '', 'refused', reason)
+      return answerOf(visit, headers, refused, reference)
+    },
+  }
+}
+
+function answerOf(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLogin, reference: string): Answer {
+  const { reason } = refused
+  const status = statusOf(reason)
+  const place = placeOf(visit.generation)
+  const { title, text } = place.texts.refusals[reason]
+  const answer =
+    askerOf(headers) === 'program'
+      ? problemAnswer(status, { title, detail: text, reason, reference })
+      : pageAnswer(
+          status,
+          refusedPage(place, { reason, reference, button: buttonOf(visit, refused) }),
+          contentPolicy(formTargetsOf(visit.generation)),
+        )
+  if (status === 503) answer.headers.push('Retry-After', String(retryAfter))
+  return answer
+}
+
+function buttonOf(visit: Visit, { reason, provider, returnTo }: RefusedLogin): Button {
+  const { paths } = visit.generation
+  const { refusals, buttons } = placeOf(visit.generation).texts
+  const { next } = refusals[reason]
+  if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
+  const login = next === 'other' || provider === undefined ? paths.login : `${paths.login}/${provider}`
+  return { label: buttons[next], to: { get: loginHref(login, returnTo) } }
+}

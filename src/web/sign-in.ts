@@ -1,0 +1,199 @@
+// The only way from an identity to a session: claim, directory, access, session, cookies, audit, one rung after the other.
+// Never opens a session for an answer that was used before, and never takes a store that fails for an empty one.
+
+import { createHash } from 'node:crypto'
+import { type Check, climb, type Step } from '../core/checks.js'
+import type {
+  Agent,
+  Clock,
+  Found,
+  Identity,
+  Origin,
+  Provider,
+  Session,
+  Sessions,
+  Store,
+  Verdict,
+} from '../core/contracts.js'
+import { DirectoryUnavailable, StoreUnavailable } from '../core/errors.js'
+import type { Reason } from '../core/reasons.js'
+import type { Audit } from '../ops/audit.js'
+import type { Metrics } from '../ops/metrics.js'
+import type { Jar } from './attempts.js'
+import type { Holder } from './holder.js'
+import type { Generation, Visit } from './visit.js'
+
+export interface SignInDeps {
+  store: Pick<Store, 'claim'>
+  sessions: Pick<Sessions, 'create' | 'end'>
+  holder: Holder
+  clock: Clock
+  audit: Audit
+  metrics: Metrics
+  /** Who wins when the directory and the provider both say something of an agent. */
+  agentOf(found: Found, identity: Identity): Agent
+}
+
+/** A provider's word, as it arrived with a request. */
+export interface Arrival {
+  visit: Visit
+  jar: Jar
+  from: Origin
+  provider: Pick<Provider, 'id' | 'type'>
+  verdict: Verdict
+}
+
+/** `new`: a session with its cookies. `kept`: the same agent was here already. `repeated`: the answer had been used. */
+export interface Entered {
+  how: 'new' | 'kept' | 'repeated'
+  session: Session
+  setCookies: string[]
+}
+
+export interface SignIn {
+  /** Climbs from the verdict on. Never throws for a store or a directory that is down: that is a refusal too. */
+  enter(arrival: Arrival): Promise<{ checks: Check[]; entered: Entered } | { checks: Check[]; reason: Reason }>
+}
+
+/** A login of the same agent this soon after the last keeps the session: ten tabs make one. Milliseconds. */
+const sameLogin = 60_000
+/** A claim outlives what it guards by this much: the clocks of two replicas may differ. Milliseconds. */
+const claimMargin = 60_000
+/** The identity headers of a session together, in bytes: Desk's server refuses more. */
+const heaviest = 8192
+
+export function createSignIn(deps: SignInDeps): SignIn {
+  return {
+    async enter(arrival) {
+      const { checks, identity, reason } = arrival.verdict
+      if (identity === undefined) return { checks, reason: reason ?? fallback(arrival) }
+      const climbed = await climb(step => reached(step, () => ascend(deps, arrival, identity, step)))
+      const all = [...checks, ...climbed.checks]
+      return 'reason' in climbed ? { checks: all, reason: climbed.reason } : { checks: all, entered: climbed.value }
+    },
+  }
+}
+
+/** A verdict without identity and without reason is a bug of the provider: refused all the same. */
+function fallback({ provider }: Arrival): Reason {
+  return provider.type === 'saml' ? 'saml.malformed' : 'jwt.malformed'
+}
+
+async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, step: Step): Promise<Entered> {
+  const held = await deps.holder.held(arrival.jar)
+  checkStrangers(arrival, identity, held, step)
+  const here = await claimOnce(deps, arrival, identity, held, step)
+  if (here) return { how: 'repeated', session: here, setCookies: [] }
+  const agent = await lookUp(deps, arrival.visit.generation, identity, step)
+  // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
+  checkWeight(arrival.visit.generation, agent, identity.provider, step)
+  const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
+  if (same && held.length === 1) return keep(deps, arrival, same)
+  return open(deps, arrival, identity, { agent, held })
+}
+
+/**
+ * Attack: login CSRF – somebody posts their own answer into a browser where another agent works, so that the work lands
+ * in their account. Before the claim, so that the answer is still good after the agent has logged out.
+ */
+function checkStrangers(arrival: Arrival, identity: Identity, held: Session[], step: Step): void {
+  if (!arrival.verdict.unsolicited) return
+  step('nobody else is logged in here', {
+    ok: held.every(session => session.agent.email === identity.email),
+    reason: 'login.other_session',
+    expected: 'for a login that this browser did not begin: no live session of another agent',
+    seen: held.length === 0 ? 'no session' : `a session of ${held.map(session => session.agent.email).join(', ')}`,
+  })
+}
+
+/** Takes the claim. For an answer that was used before: the session that the browser holds, else the ladder ends. */
+async function claimOnce(
+  deps: SignInDeps,
+  { provider, verdict }: Arrival,
+  identity: Identity,
+  held: Session[],
+  step: Step,
+): Promise<Session | undefined> {
+  const left = Math.max(0, identity.claim.until - deps.clock.now())
+  const first = await deps.store.claim(claimKey(provider, identity), Math.ceil(left + claimMargin))
+  // A fresh answer to an attempt that was answered before (Back, and logged in again) is nobody else's way in either.
+  const here = first ? held.find(session => session.agent.email === identity.email) : held[0]
+  const repeated = !first || verdict.attempt?.used === true
+  if (repeated && here) return here
+  step('not used before', {
+    ok: !repeated,
+    reason: provider.type === 'saml' ? 'saml.replayed' : 'jwt.replayed',
+    expected: 'an answer, and an attempt, that was not used before',
+    seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
+  })
+  return undefined
+}
+
+function claimKey(provider: Arrival['provider'], identity: Identity): string {
+  const named = JSON.stringify([identity.provider, identity.claim.id])
+  return `c:${provider.type}:${createHash('sha256').update(named).digest('base64url')}`
+}
+
+async function lookUp(deps: SignInDeps, generation: Generation, identity: Identity, step: Step): Promise<Agent> {
+  const found = await generation.directory.find(identity.email).catch((error: unknown) => {
+    if (error instanceof DirectoryUnavailable) return 'unavailable' as const
+    throw error
+  })
+  const rung = { expected: 'an active agent', setting: 'agents' }
+  const seen = typeof found === 'string' ? `${identity.email}: ${found}` : found.email
+  step('directory answers', { ok: found !== 'unavailable', reason: 'agent.directory_unavailable', setting: 'agents' })
+  step('agent is known', { ok: found !== 'unknown', reason: 'agent.unknown', seen, ...rung })
+  step('agent is active', { ok: typeof found !== 'string', reason: 'agent.disabled', seen, ...rung })
+  return deps.agentOf(found as Found, identity)
+}
+
+function checkWeight(generation: Generation, agent: Agent, provider: string, step: Step): void {
+  const weight = generation.identity.weight(agent, provider)
+  step('identity fits the headers', {
+    ok: weight <= heaviest,
+    reason: 'agent.forbidden',
+    expected: `at most ${heaviest} bytes`,
+    seen: `${weight} bytes, ${agent.roles.length} roles`,
+    setting: 'agents',
+  })
+}
+
+function isFresh(session: Session, clock: Clock): boolean {
+  return clock.now() - session.createdAt < sameLogin
+}
+
+function keep(deps: SignInDeps, arrival: Arrival, session: Session): Entered {
+  record(deps, arrival, session, 'login_kept')
+  return { how: 'kept', session, setCookies: [] }
+}
+
+async function open(
+  deps: SignInDeps,
+  arrival: Arrival,
+  identity: Identity,
+  { agent, held }: { agent: Agent; held: Session[] },
+): Promise<Entered> {
+  // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
+  for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login')
+  const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
+  const { cookies } = arrival.jar
+  record(deps, arrival, session, 'login')
+  return { how: 'new', session, setCookies: cookies.begin(cookie, deps.holder.mark(cookies, session.handle)) }
+}
+
+function record(deps: SignInDeps, { visit, from }: Arrival, session: Session, event: 'login' | 'login_kept'): void {
+  const { provider, handle, agent } = session
+  deps.audit({ event, agent: agent.email, provider, session: handle, ...from, request: visit.id })
+  deps.metrics.login(provider, 'accepted')
+}
+
+/** A store that fails ends the ladder on a rung of its own. */
+async function reached<T>(step: Step, climbing: () => Promise<T>): Promise<T> {
+  try {
+    return await climbing()
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    step('session store answers', { ok: false, reason: 'session.store_unavailable', setting: 'sessions.store' })
+    throw error
+  }
+}
