@@ -1,0 +1,88 @@
+// Reads sessions.store into what a Redis client needs. Its errors name the setting and never repeat the URL, which may
+// hold a password.
+
+import { createSecureContext, type SecureContext } from 'node:tls'
+import type { StoreSettings } from '../config/schema/sessions.js'
+
+export interface RedisAddress {
+  host: string
+  port: number
+  username: string | undefined
+  password: string | undefined
+  db: number
+  /** Set for rediss://. */
+  tls: { secureContext: SecureContext; servername?: string } | undefined
+}
+
+/** The topology by the URL's scheme. */
+export type Topology = 'memory' | 'standalone' | 'sentinel' | 'cluster'
+
+const topologies: Record<string, Topology> = {
+  'redis:': 'standalone',
+  'rediss:': 'standalone',
+  'redis+sentinel:': 'sentinel',
+  'redis+cluster:': 'cluster',
+}
+
+/** Which store the settings ask for; throws when it is none. */
+export function topologyOf(settings: StoreSettings): Topology {
+  const url = settings.url.reveal()
+  if (url === 'memory') return 'memory'
+  const topology = topologies[url.slice(0, url.indexOf(':') + 1)]
+  if (!topology) throw new Error('sessions.store is neither memory nor a redis:// or rediss:// URL')
+  return topology
+}
+
+/** The one server of a redis:// or rediss:// URL; throws an Error that names what is wrong with the setting. */
+export function addressOf(settings: StoreSettings): RedisAddress {
+  const url = parsed(settings.url.reveal())
+  if (url.hostname === '') throw new Error('sessions.store names no host')
+  if (url.search !== '' || url.hash !== '') {
+    // Attack: a client that takes options from the query lets a URL switch off the verification of certificates.
+    throw new Error('sessions.store takes no query or fragment (percent-encode ? and # in a password)')
+  }
+  const secure = url.protocol === 'rediss:'
+  if (settings.tls && !secure) throw new Error('sessions.store.tls needs a rediss:// URL')
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? 6379 : Number(url.port),
+    username: settings.username ?? decoded(url.username),
+    password: settings.password?.reveal() ?? decoded(url.password),
+    db: databaseOf(url.pathname),
+    tls: secure ? tlsOf(settings.tls) : undefined,
+  }
+}
+
+/** Attack: the error of `new URL` carries the whole input, password and all, into whatever logs it. */
+function parsed(url: string): URL {
+  if (!URL.canParse(url)) throw new Error('sessions.store is no URL (percent-encode / ? # @ and : in a password)')
+  return new URL(url)
+}
+
+function decoded(part: string): string | undefined {
+  if (part === '') return undefined
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new Error('the user or password in sessions.store has a % that is no percent-encoding: write it as %25')
+  }
+}
+
+function databaseOf(path: string): number {
+  if (path === '' || path === '/') return 0
+  if (!/^\/\d{1,5}$/.test(path)) throw new Error('the path of sessions.store is the number of a database, such as /0')
+  return Number(path.slice(1))
+}
+
+/** Checked once here: a bad PEM would otherwise end the client at each reconnection, for good. */
+function tlsOf(tls: StoreSettings['tls']): NonNullable<RedisAddress['tls']> {
+  const pem = { ca: tls?.ca?.text, cert: tls?.cert?.text, key: tls?.key?.text }
+  try {
+    const given = Object.fromEntries(Object.entries(pem).filter(([, text]) => text !== undefined))
+    const secureContext = createSecureContext({ ...given, minVersion: 'TLSv1.2' })
+    return tls?.serverName === undefined ? { secureContext } : { secureContext, servername: tls.serverName }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'not PEM'
+    throw new Error(`sessions.store.tls: ca, cert or key cannot be used (${code})`)
+  }
+}

@@ -1,0 +1,32 @@
+// What may be asked of any store: keys, members, values and times that have one meaning. A call that breaks these terms
+// fails closed, as StoreUnavailable, before anything is written.
+
+import { StoreUnavailable } from '../core/errors.js'
+
+/** Printable ASCII without spaces: keys are made of hashes and fixed letters. */
+const name = /^[!-~]{1,256}$/
+const mostMembers = 1000
+
+/** Throws unless `key` can name an entry (or a channel, or an index member). */
+export function checkName(key: string): void {
+  if (typeof key !== 'string' || !name.test(key)) throw new StoreUnavailable('a key that the store cannot take')
+}
+
+/** Throws unless `ttl` is a whole number of milliseconds, at least one. */
+export function checkTtl(ttl: number): void {
+  // Attack: NaN, 0 or a fraction would be an error at Redis for one command and "for ever" for another.
+  if (!Number.isSafeInteger(ttl) || ttl < 1) throw new StoreUnavailable('a time to live must be a whole number from 1')
+}
+
+/** Throws unless `value` is bytes. */
+export function checkValue(value: Buffer): void {
+  // Attack: ioredis writes undefined as "" and flattens an array into more arguments.
+  if (!Buffer.isBuffer(value)) throw new StoreUnavailable('a value must be bytes')
+}
+
+/** Throws unless `count` is the size of a page: 1 to 1000. */
+export function checkCount(count: number): void {
+  if (!Number.isSafeInteger(count) || count < 1 || count > mostMembers) {
+    throw new StoreUnavailable('a page has 1 to 1000 members')
+  }
+}
