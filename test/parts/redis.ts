@@ -1,0 +1,170 @@
+// A real redis-server for tests: its own process on a free loopback port, its data in a folder of its own, ended by its own
+// pid. Or the server of REDIS_URL, where a test needs nothing that only its own can do; then only its prefix is touched.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+
+export interface RedisOptions {
+  /** 'any' takes the server of REDIS_URL where that is set; pause, kill and start need one of their own. */
+  process?: 'own' | 'any'
+  password?: string
+  /** Lines of an ACL file; the test's own connection needs a user as well: see `admin`. */
+  acl?: string[]
+  /** Who the test itself connects as. */
+  admin?: { username: string; password: string }
+  /** Paths of PEM files. The server then speaks only TLS, and wants a client certificate. */
+  tls?: { ca: string; cert: string; key: string }
+  /** More lines of configuration, as arguments: ['--maxmemory', '2mb']. */
+  more?: string[]
+}
+
+export interface RedisServer {
+  /** redis://…, with what is needed to log in but for TLS. */
+  url: string
+  port: number
+  /** For this test alone. */
+  keyPrefix: string
+  /** Sends a command as the test, on a connection of its own. */
+  command(...args: (string | number | Buffer)[]): Promise<unknown>
+  /** Stops the process in its tracks (SIGSTOP); its sockets stay open. */
+  pause(): void
+  resume(): void
+  /** SIGKILL; start() brings it back on the same port. */
+  kill(): Promise<void>
+  start(): Promise<void>
+  /** Ends it for good and removes its data. */
+  stop(): Promise<void>
+}
+
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const shared = process.env.REDIS_URL
+  const keyPrefix = `test-${randomBytes(6).toString('hex')}:`
+  if (options.process === 'any' && shared) return useShared(shared, keyPrefix)
+  return startOwn(options, keyPrefix)
+}
+
+async function startOwn(options: RedisOptions, keyPrefix: string): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-redis-'))
+  const port = await freePort()
+  let child = await launch(port, folder, options)
+  const end = () => void child.kill('SIGKILL')
+  process.once('exit', end)
+  const user = options.admin ?? (options.password === undefined ? undefined : { username: '', password: options.password })
+  const login = user ? `${encodeURIComponent(user.username)}:${encodeURIComponent(user.password)}@` : ''
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  return {
+    url: `redis://${login}127.0.0.1:${port}`,
+    port,
+    keyPrefix,
+    command: (...args) => command(port, options, user, args),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    kill,
+    async start() {
+      child = await launch(port, folder, options)
+    },
+    async stop() {
+      process.off('exit', end)
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Resolves once the server takes connections; rejects with its output when it ends before. */
+async function launch(port: number, folder: string, options: RedisOptions): Promise<ChildProcess> {
+  const listen = options.tls
+    ? ['--port', '0', '--tls-port', `${port}`, '--tls-ca-cert-file', options.tls.ca]
+        .concat(['--tls-cert-file', options.tls.cert, '--tls-key-file', options.tls.key])
+    : ['--port', `${port}`]
+  const args = [...listen, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+  if (options.password !== undefined) args.push('--requirepass', options.password)
+  for (const line of options.acl ?? []) args.push('--user', ...line.split(' '))
+  const child = spawn('redis-server', [...args, ...(options.more ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', () => reject(new Error(`redis-server ended: ${output}`)))
+    child.stderr?.on('data', chunk => {
+      output += chunk
+    })
+    child.stdout?.on('data', chunk => {
+      output += chunk
+      if (output.includes('Ready to accept connections')) resolve()
+    })
+  })
+  child.removeAllListeners('exit')
+  return child
+}
+
+async function command(
+  port: number,
+  options: RedisOptions,
+  user: { username: string; password: string } | undefined,
+  [name = '', ...args]: (string | number | Buffer)[],
+): Promise<unknown> {
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    lazyConnect: true,
+    ...(user ? { ...(user.username ? { username: user.username } : {}), password: user.password } : {}),
+    ...(options.tls ? { tls: await tlsOf(options.tls) } : {}),
+  })
+  client.on('error', () => {})
+  try {
+    return await client.call(String(name), args)
+  } finally {
+    client.disconnect()
+  }
+}
+
+async function tlsOf({ ca, cert, key }: { ca: string; cert: string; key: string }) {
+  const { readFile } = await import('node:fs/promises')
+  const [caText, certText, keyText] = await Promise.all([readFile(ca), readFile(cert), readFile(key)])
+  return { ca: caText, cert: certText, key: keyText }
+}
+
+async function useShared(url: string, keyPrefix: string): Promise<RedisServer> {
+  const client = new Redis(url)
+  const own = () => {
+    throw new Error('this needs a redis-server of its own: startRedis({ process: "own" })')
+  }
+  return {
+    url,
+    port: Number(new URL(url).port || 6379),
+    keyPrefix,
+    command: (name = '', ...args) => client.call(String(name), args),
+    pause: own,
+    resume: own,
+    kill: own,
+    start: own,
+    async stop() {
+      const keys: string[] = []
+      for await (const found of client.scanStream({ match: `${keyPrefix}*` })) keys.push(...(found as string[]))
+      await Promise.all(keys.map(key => client.del(key)))
+      client.disconnect()
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
