@@ -2,9 +2,9 @@
 
 import * as z from 'zod'
 import { pathRule } from './desk.js'
-import { duration, file, type Reader, secret } from './values.js'
+import { duration, file, type Reader, says, secret } from './values.js'
 
-const pointer = () => z.string().regex(/^(\/[^/]*)*$/, 'a JSON pointer such as /email')
+const pointer = () => z.string().regex(/^(\/[^/]*)*$/, says('is no JSON pointer', 'such as /email'))
 
 const http = (read: Reader) =>
   z.strictObject({
@@ -12,8 +12,8 @@ const http = (read: Reader) =>
     headers: z.record(z.string(), secret(read)).default({}),
     list: pointer().default(''),
     next: pointer().optional(),
-    refresh: duration().default(60_000).meta({ shown: '60s' }),
-    staleFor: duration().default(86_400_000).meta({ shown: '24h' }),
+    refresh: duration('1s', '24h').prefault('60s'),
+    staleFor: duration('0s', '24d').prefault('24h'),
     map: z.strictObject({
       email: pointer(),
       id: pointer().optional(),
@@ -23,20 +23,29 @@ const http = (read: Reader) =>
     }),
   })
 
+const domain = () => {
+  const wrong = says('is no domain', 'such as example.com: no @, no *, subdomains one by one')
+  return z
+    .string(wrong)
+    .regex(/^[^@\s/*:.]+(\.[^@\s/*:.]+)*$/, wrong)
+    .transform(value => value.toLowerCase())
+}
+
 const source = (read: Reader) =>
-  z.union([
-    z.strictObject({ file: file(read) }),
-    z.strictObject({ http: http(read) }),
-    z.strictObject({
-      domains: z.array(z.string().regex(/^[^@\s/]+\.[^@\s/]+$|^localhost$/, 'a domain such as example.com')).min(1),
-    }),
-    z.strictObject({ any: z.literal(true) }),
-  ])
+  z.union(
+    [
+      z.strictObject({ file: file(read) }),
+      z.strictObject({ http: http(read) }),
+      z.strictObject({ domains: z.array(domain()).min(1) }),
+      z.strictObject({ any: z.literal(true) }),
+    ],
+    { error: says('is not one source', 'exactly one of file, http, domains or any') },
+  )
 
 export const agents = (read: Reader) =>
   z
     .array(source(read))
-    .min(1, 'at least one source: who may enter is never a default')
+    .min(1, says('must name at least one source', 'who may enter is never a default'))
     .meta({
       description:
         'The directory, asked in order: file, http, domains, any. A source that knows the e-mail ends the search.',

@@ -1,39 +1,42 @@
 // Desk, the help desk behind the gateway.
 
 import * as z from 'zod'
-import { clientTls, duration, type Reader } from './values.js'
+import { clientTls, duration, origin, type Reader, says } from './values.js'
 
 /** "[METHOD ]/path[*]": * only at the end, GET means HEAD too, the query is never matched. */
-export const pathRule = () =>
-  z
-    .string()
-    .regex(
-      /^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?$/,
-      'a rule such as "GET /assets/*": * only at the end, no query, no escapes',
-    )
+export const pathRule = () => {
+  const wrong = says('is no path rule', 'such as "GET /assets/*": * only at the end, no query, no escapes')
+  return z.string(wrong).regex(/^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?$/, wrong)
+}
 
 export const desk = (read: Reader) =>
   z
     .strictObject({
-      url: z
-        .url({ protocol: /^https?$/, error: 'an origin such as http://desk.internal:3000' })
-        .refine(value => new URL(value).origin === value.replace(/\/$/, ''), 'an origin without path, query or user')
-        .transform(value => new URL(value).origin)
-        .meta({ description: 'The origin of Desk, as this host reaches it.', examples: ['http://desk.internal:3000'] }),
+      url: origin('http://desk.internal:3000').meta({
+        description: 'The origin of Desk, as this host reaches it.',
+        examples: ['http://desk.internal:3000'],
+      }),
       host: z
         .enum(['public', 'upstream'])
         .default('public')
         .meta({ description: "The Host that Desk sees: publicUrl's, or that of desk.url." }),
       tls: clientTls(read)
         .optional()
-        .meta({ description: 'For an https desk.url; its certificate is always verified.' }),
-      timeout: duration()
-        .default(60_000)
-        .meta({ description: 'How long Desk may take until its response headers.', shown: '60s' }),
+        .meta({
+          description: 'For an https desk.url; its certificate is always verified.',
+          examples: [{ ca: 'ca.pem', cert: 'desk-client.crt', key: 'desk-client.key', serverName: 'desk' }],
+        }),
+      timeout: duration('1ms', '24h')
+        .prefault('60s')
+        .meta({ description: 'How long Desk may take until its response headers.' }),
       public: z
         .array(pathRule())
         .default([])
-        .meta({ description: 'Passed without a session and without identity.', examples: [['GET /assets/*']] }),
+        .meta({
+          description:
+            'Passed without a session and without identity: "[METHOD ]/path[*]", * only at the end. GET means HEAD too; the query is never matched.',
+          examples: [['GET /assets/*']],
+        }),
       logout: z
         .array(pathRule())
         .default([])

@@ -1,32 +1,22 @@
 // The gateway itself: where it listens, what the outside calls it, and whom it believes.
 
 import * as z from 'zod'
-import { duration, file, type Reader, secret, size } from './values.js'
-
-const cidr = /^[0-9a-fA-F.:]+\/\d{1,3}$/
+import { address, duration, file, keyFile, origin, type Reader, says, secret, size } from './values.js'
 
 export const publicUrl = () =>
-  z
-    .url({ protocol: /^https?$/, error: 'an origin such as https://desk.example.com' })
-    .refine(value => new URL(value).origin === value.replace(/\/$/, ''), 'an origin without path, query or user')
-    .transform(value => new URL(value).origin)
-    .meta({
-      description: 'The origin that browsers use. Every URL and cookie is built from it, never from the Host header.',
-      examples: ['https://desk.example.com'],
-    })
+  origin('https://desk.example.com').meta({
+    description: 'The origin that browsers use. Every URL and cookie is built from it, never from the Host header.',
+    examples: ['https://desk.example.com'],
+  })
 
 export const listen = () =>
-  z
-    .string()
-    .regex(/^(unix:\/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:[\]]+:\d{1,5})$/, 'host:port or unix:/path')
-    .default('0.0.0.0:8080')
-    .meta({ description: 'host:port or unix:/path.' })
+  address().default('0.0.0.0:8080').meta({ description: 'Where the gateway listens: host:port or unix:/path.' })
 
 export const tls = (read: Reader) =>
   z
     .strictObject({
       cert: file(read).meta({ description: 'PEM file of the certificate and its chain.' }),
-      key: file(read).meta({ description: 'PEM file of its key.' }),
+      key: keyFile(read).meta({ description: 'PEM file of its key.' }),
     })
     .optional()
     .meta({ description: 'TLS on the listener (HTTP/1.1).', examples: [{ cert: 'tls.crt', key: 'tls.key' }] })
@@ -34,7 +24,7 @@ export const tls = (read: Reader) =>
 export const prefix = () =>
   z
     .string()
-    .regex(/^(\/[A-Za-z0-9_-]+)+$/, 'a path such as /auth')
+    .regex(/^(\/[A-Za-z0-9_-]+)+$/, says('is no path that the gateway can own', 'such as /auth'))
     .default('/auth')
     .meta({
       description: "Where the gateway's own paths are. /auth/jwt/* and /auth/saml/acs stay where they are in any case.",
@@ -42,15 +32,18 @@ export const prefix = () =>
 
 export const workers = () =>
   z
-    .union([z.int().min(1).max(256), z.literal('auto')])
+    .union([z.int().min(1).max(256), z.literal('auto')], { error: says('is neither auto nor a number of processes') })
     .default(1)
     .meta({ description: 'Processes behind the one port; auto: one per core.' })
 
 export const trustedProxies = () =>
   z
-    .array(z.string().regex(cidr, 'a CIDR such as 10.0.0.0/8'))
+    .array(z.string())
     .default([])
-    .meta({ description: 'CIDRs of the proxies whose X-Forwarded-* is believed; none by default.' })
+    .meta({
+      description: 'CIDRs of the proxies whose X-Forwarded-* is believed; none by default.',
+      examples: [['10.0.0.0/8']],
+    })
 
 export const secrets = (read: Reader) =>
   z
@@ -65,13 +58,11 @@ export const secrets = (read: Reader) =>
 export const limits = () =>
   z
     .strictObject({
-      header: size()
-        .default(32 * 1024)
-        .meta({ description: "The most bytes of a request's head.", shown: '32kb' }),
+      header: size('8kb', '1mb').prefault('32kb').meta({ description: "The most bytes of a request's head." }),
       headers: z.int().min(10).max(10_000).default(200).meta({ description: 'The most header lines of a request.' }),
       logins: z
         .string()
-        .regex(/^\d{1,6}\/(s|m|h)$/, 'a rate such as 60/m')
+        .regex(/^[1-9]\d{0,5}\/(s|m|h)$/, says('is no rate', 'such as 60/m'))
         .default('60/m')
         .meta({ description: 'Refused logins per address (IPv6: per /64).' }),
     })
@@ -79,4 +70,4 @@ export const limits = () =>
     .meta({ description: 'What one client may ask of the gateway.' })
 
 export const drain = () =>
-  duration().default(30_000).meta({ description: 'How long requests under way may take after SIGTERM.', shown: '30s' })
+  duration('0s', '24h').prefault('30s').meta({ description: 'How long requests under way may take after SIGTERM.' })

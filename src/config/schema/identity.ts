@@ -1,7 +1,7 @@
 // What Desk is told about the agent.
 
 import * as z from 'zod'
-import { duration, file, headerName, type Reader } from './values.js'
+import { duration, headerName, keyFile, type Reader } from './values.js'
 
 export const identity = (read: Reader) =>
   z
@@ -19,17 +19,16 @@ export const identity = (read: Reader) =>
       assertion: z
         .strictObject({
           header: headerName().default('X-Agent-Assertion'),
-          ttl: duration().default(60_000).meta({ description: 'How long an assertion is good for.', shown: '60s' }),
+          ttl: duration('2s', '1h').prefault('60s').meta({ description: 'How long an assertion is good for.' }),
           audience: z
             .string()
             .min(1)
             .nullable()
             .default(null)
             .meta({ description: 'aud; default: the origin of desk.url.' }),
-          keys: z.array(file(read)).default([]).meta({
+          keys: z.array(keyFile(read)).default([]).meta({
             description:
               'PEM files of ES256 keys, the first signs; none: derived from secrets, the same on every replica.',
-            secret: true,
           }),
         })
         .prefault({})

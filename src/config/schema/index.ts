@@ -31,7 +31,7 @@ export const configSchema = (read: Reader) =>
     identity: identity(read),
     ops: ops(read),
     log: log(),
-    audit: audit(),
+    audit: audit(read),
     limits: limits(),
     drain: drain(),
   })

@@ -1,10 +1,7 @@
 // What the operator sees: the ops listener, the log, the audit log.
 
 import * as z from 'zod'
-import { type Reader, secret } from './values.js'
-
-const address = () =>
-  z.string().regex(/^(unix:\/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:[\]]+:\d{1,5})$/, 'host:port or unix:/path')
+import { address, type Reader, secret } from './values.js'
 
 export const ops = (read: Reader) =>
   z
@@ -15,7 +12,7 @@ export const ops = (read: Reader) =>
       probes: address()
         .nullable()
         .default(null)
-        .meta({ description: 'A second listener with only /live, /ready and /metrics.' }),
+        .meta({ description: 'A second listener with only /live, /ready and /metrics.', examples: ['0.0.0.0:9091'] }),
       adminToken: secret(read)
         .optional()
         .meta({ description: 'Opens the API; without it the API is 404.', examples: [{ file: 'token' }] }),
@@ -35,8 +32,15 @@ export const log = () =>
     .prefault({})
     .meta({ description: 'The log, JSON lines on stdout.' })
 
-export const audit = () =>
+export const audit = (read: Reader) =>
   z
-    .strictObject({ to: z.string().min(1).default('stdout').meta({ description: 'stdout, or a file.' }) })
+    .strictObject({
+      to: z
+        .string()
+        .min(1)
+        .transform(to => (to === 'stdout' ? to : read.path(to)))
+        .prefault('stdout')
+        .meta({ description: 'stdout, or a file.' }),
+    })
     .prefault({})
     .meta({ description: 'The audit log.' })

@@ -1,16 +1,16 @@
 // The identity providers: who may vouch for an agent, and how that is checked.
 
 import * as z from 'zod'
-import { duration, file, type Reader, secret, url, urlOrFile } from './values.js'
+import { duration, file, keyFile, type Reader, says, secret, url, urlOrFile } from './values.js'
 
 const id = () =>
   z
     .string()
-    .regex(/^[a-z0-9-]{1,64}$/, 'small letters, digits and hyphens')
+    .regex(/^[a-z0-9-]{1,64}$/, says('is no id', 'small letters, digits and hyphens, at most 64'))
     .meta({ description: 'Names the provider in paths, logs and metrics: [a-z0-9-].' })
 const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Login with X".' })
 const clockSkew = () =>
-  duration().default(60_000).meta({ description: "How far the provider's clock may be off.", shown: '60s' })
+  duration('0s', '24h').prefault('60s').meta({ description: "How far the provider's clock may be off." })
 const allow = () =>
   z
     .strictObject({ roles: z.array(z.string()).default([]), domains: z.array(z.string()).default([]) })
@@ -24,27 +24,54 @@ export const saml = (read: Reader) =>
     name: name(),
     metadata: urlOrFile(read)
       .optional()
-      .meta({ description: 'IdP metadata: URL or file; else issuer, loginUrl and certificates.' }),
+      .meta({
+        description: 'IdP metadata: URL or file; else issuer, loginUrl and certificates.',
+        examples: ['https://idp.example.com/metadata'],
+      }),
     metadataCertificate: file(read)
       .optional()
-      .meta({ description: 'PEM file that verifies the signature of the metadata.' }),
-    issuer: z.string().min(1).optional().meta({ description: "The IdP's entity ID." }),
-    loginUrl: url().optional().meta({ description: 'Remote login URL (HTTP-Redirect binding).' }),
+      .meta({ description: 'PEM file that verifies the signature of the metadata.', examples: ['federation.crt'] }),
+    issuer: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: "The IdP's entity ID.", examples: ['https://idp.example.com'] }),
+    loginUrl: url()
+      .optional()
+      .meta({ description: 'Remote login URL (HTTP-Redirect binding).', examples: ['https://idp.example.com/sso'] }),
     certificates: z
       .array(file(read))
       .default([])
-      .meta({ description: 'PEM files of the signing certificates; several for a rollover.' }),
+      .meta({
+        description: 'PEM files of the signing certificates, one each; several for a rollover.',
+        examples: [['idp.crt']],
+      }),
     certificateFingerprints: z
       .array(z.string())
       .default([])
-      .meta({ description: 'SHA-1 or SHA-256 fingerprints in hex instead of certificates.' }),
-    sloUrl: url().optional().meta({ description: 'SAML single logout endpoint; wins over logoutUrl.' }),
-    logoutUrl: url().optional().meta({ description: 'Remote logout URL: a plain page.' }),
-    entityId: z.string().min(1).optional().meta({ description: 'Our SP entity ID towards this IdP; default: site.' }),
+      .meta({ description: 'SHA-1 or SHA-256 fingerprints in hex instead of certificates.', examples: [['5f2c…']] }),
+    sloUrl: url()
+      .optional()
+      .meta({
+        description: 'SAML single logout endpoint; wins over logoutUrl.',
+        examples: ['https://idp.example.com/slo'],
+      }),
+    logoutUrl: url()
+      .optional()
+      .meta({ description: 'Remote logout URL: a plain page.', examples: ['https://idp.example.com/bye'] }),
+    entityId: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'Our SP entity ID towards this IdP; default: site.', examples: ['mysite'] }),
     idpInitiated: z.boolean().default(false).meta({ description: 'Accept logins that begin at the IdP.' }),
     signRequests: z.boolean().default(false).meta({ description: 'Sign our requests; needs key and certificate.' }),
-    key: file(read).optional().meta({ description: 'PEM file of our SP key.', secret: true }),
-    certificate: file(read).optional().meta({ description: 'PEM file of our SP certificate.' }),
+    key: keyFile(read)
+      .optional()
+      .meta({ description: 'PEM file of our SP key.', examples: ['sp.key'] }),
+    certificate: file(read)
+      .optional()
+      .meta({ description: 'PEM file of our SP certificate.', examples: ['sp.crt'] }),
     wantAssertionsEncrypted: z
       .boolean()
       .default(false)
@@ -53,14 +80,25 @@ export const saml = (read: Reader) =>
     authnContext: z
       .array(z.string())
       .default([])
-      .meta({ description: 'Requested AuthnContext classes; none by default.' }),
+      .meta({
+        description: 'Requested AuthnContext classes; none by default.',
+        examples: [['urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport']],
+      }),
     allowSha1: z.boolean().default(false).meta({ description: 'Accept SHA-1 signatures. Do not.' }),
     clockSkew: clockSkew(),
     attributes: z
       .strictObject({
         email: z.string().min(1).default('NameID').meta({ description: 'NameID, or the attribute with the e-mail.' }),
-        name: z.string().min(1).optional().meta({ description: 'The attribute with the display name.' }),
-        roles: z.string().min(1).optional().meta({ description: 'The attribute with the roles.' }),
+        name: z
+          .string()
+          .min(1)
+          .optional()
+          .meta({ description: 'The attribute with the display name.', examples: ['displayName'] }),
+        roles: z
+          .string()
+          .min(1)
+          .optional()
+          .meta({ description: 'The attribute with the roles.', examples: ['groups'] }),
       })
       .prefault({})
       .meta({ description: 'Where the assertion holds what.' }),
@@ -72,32 +110,55 @@ export const jwt = (read: Reader) =>
     id: id(),
     type: z.literal('jwt'),
     name: name(),
-    loginUrl: url().meta({ description: 'Remote login URL; gets return_to and state.' }),
-    logoutUrl: url().optional().meta({ description: 'Remote logout URL.' }),
+    loginUrl: url().meta({
+      description: 'Remote login URL; gets return_to and state.',
+      examples: ['https://portal.example.com/login'],
+    }),
+    logoutUrl: url()
+      .optional()
+      .meta({ description: 'Remote logout URL.', examples: ['https://portal.example.com/logout'] }),
     secrets: z
       .array(secret(read))
       .default([])
-      .meta({ description: 'Shared secrets, at least 32 bytes each; several for a rotation.' }),
-    jwks: urlOrFile(read).optional().meta({ description: 'JWKS: URL or file, instead of secrets.' }),
+      .meta({
+        description: 'Shared secrets, at least 32 bytes each; several for a rotation.',
+        examples: [[{ env: 'PORTAL_SECRET' }]],
+      }),
+    jwks: urlOrFile(read)
+      .optional()
+      .meta({
+        description: 'JWKS: URL or file, instead of secrets.',
+        examples: ['https://portal.example.com/jwks.json'],
+      }),
     algorithms: z
       .array(z.enum(['HS256', 'RS256', 'ES256', 'EdDSA']))
+      .min(1)
       .optional()
-      .meta({ description: 'Default: HS256 with secrets; RS256, ES256, EdDSA with jwks.' }),
-    maxAge: duration().default(180_000).meta({ description: 'How old iat may be.', shown: '3m' }),
+      .meta({ description: 'Default: HS256 with secrets; RS256, ES256, EdDSA with jwks.', examples: [['HS256']] }),
+    maxAge: duration('1s', '24h').prefault('3m').meta({ description: 'How old iat may be.' }),
     clockSkew: clockSkew(),
-    issuer: z.string().min(1).nullable().default(null).meta({ description: 'What iss must be; null: not checked.' }),
+    issuer: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .meta({ description: 'What iss must be; null: not checked.', examples: ['https://portal.example.com'] }),
     audience: z
       .string()
       .min(1)
       .nullable()
       .default(null)
-      .meta({ description: 'What aud must hold; null: not checked.' }),
+      .meta({ description: 'What aud must hold; null: not checked.', examples: ['deskgate'] }),
     requireState: z.boolean().default(false).meta({ description: 'Refuse a token that this browser did not ask for.' }),
     bearer: z
       .boolean()
       .default(false)
       .meta({ description: 'Tokens of bearerAudience authenticate single API requests.' }),
-    bearerAudience: z.string().min(1).optional().meta({ description: 'The audience of bearer tokens.' }),
+    bearerAudience: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'The audience of bearer tokens.', examples: ['desk-api'] }),
     bearerPassThrough: z
       .boolean()
       .default(false)
@@ -107,7 +168,9 @@ export const jwt = (read: Reader) =>
 
 export const providers = (read: Reader) =>
   z
-    .array(z.discriminatedUnion('type', [saml(read), jwt(read)]))
+    .array(
+      z.discriminatedUnion('type', [saml(read), jwt(read)], { error: says('is no type of provider', 'saml or jwt') }),
+    )
     .default([])
     .meta({ description: 'The identity providers, in the order of the login page.' })
 

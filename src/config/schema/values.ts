@@ -15,45 +15,85 @@ export class Unreadable extends Error {
   override name = 'Unreadable'
 }
 
-/** How the loader resolves what is outside the YAML. Each throws Unreadable. */
+/** How the loader resolves what is outside the YAML. */
 export interface Reader {
-  /** The variable's value. */
+  /** The variable's value; throws Unreadable. */
   env(name: string): string
-  /** The file's text, its path taken from the configuration's folder; one trailing line break is dropped from a secret. */
+  /** The file's text, its path taken from the configuration's folder; throws Unreadable. */
   file(path: string): FileText
+  /** The absolute path of a file that need not be there yet. */
+  path(path: string): string
   /** Wraps the value so that it masks itself. */
   secret(value: string): Secret
 }
 
+/** What is wrong with a value, and behind a line break the hint; `problems` of the loader take it apart again. */
+export function says(problem: string, hint?: string): string {
+  return hint === undefined ? problem : `${problem}\n${hint}`
+}
+
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const bytes = { b: 1, kb: 1024, mb: 1024 * 1024 } as const
+const durationShape = /^\d{1,9}(ms|s|m|h|d)$/
+const sizeShape = /^\d{1,9}(b|kb|mb)$/
 
-/** `500ms`, `30s`, `5m`, `8h`, `7d`: milliseconds when loaded. */
-export const duration = () =>
-  z
-    .string()
-    .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'a duration such as 500ms, 30s, 5m, 8h or 7d')
-    .transform(text => Number.parseInt(text, 10) * units[text.replace(/^\d+/, '') as keyof typeof units])
+/** Milliseconds of a duration as written. */
+export function milliseconds(text: string): number {
+  return Number.parseInt(text, 10) * units[text.replace(/^\d+/, '') as keyof typeof units]
+}
 
-/** `256kb`, `10mb`: bytes when loaded. */
-export const size = () =>
-  z
-    .string()
-    .regex(/^\d{1,9}(b|kb|mb)$/, 'a size such as 256kb or 10mb')
-    .transform(text => Number.parseInt(text, 10) * bytes[text.replace(/^\d+/, '') as keyof typeof bytes])
+function bytesOf(text: string): number {
+  return Number.parseInt(text, 10) * bytes[text.replace(/^\d+/, '') as keyof typeof bytes]
+}
+
+/** `500ms`, `30s`, `5m`, `8h`, `7d`: milliseconds when loaded. The bounds are durations too, and allowed themselves. */
+export const duration = (least: string, most: string) => {
+  const wrong = says('is no duration', 'such as 500ms, 30s, 5m, 8h or 7d')
+  return z
+    .string(wrong)
+    .regex(durationShape, { error: wrong, abort: true })
+    .refine(text => milliseconds(text) >= milliseconds(least), says(`is shorter than ${least}`))
+    .refine(text => milliseconds(text) <= milliseconds(most), says(`is longer than ${most}`))
+    .transform(milliseconds)
+    .meta({ kind: 'duration' })
+}
+
+/** `256kb`, `10mb`: bytes when loaded. The bounds are sizes too, and allowed themselves. */
+export const size = (least: string, most: string) => {
+  const wrong = says('is no size', 'such as 256kb or 10mb')
+  return z
+    .string(wrong)
+    .regex(sizeShape, { error: wrong, abort: true })
+    .refine(text => bytesOf(text) >= bytesOf(least), says(`is less than ${least}`))
+    .refine(text => bytesOf(text) <= bytesOf(most), says(`is more than ${most}`))
+    .transform(bytesOf)
+    .meta({ kind: 'size' })
+}
 
 /** `{ env: NAME }`, `{ file: PATH }` or a literal string: a Secret when loaded. */
 export const secret = (read: Reader) =>
   z
-    .union([z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string().min(1)])
+    .union(
+      [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string().min(1)],
+      {
+        error: says('is no secret', '{ env: NAME }, { file: PATH } or a text'),
+      },
+    )
     .transform((value, context) => {
       const from = () => {
         if (typeof value === 'string') return value
-        return 'env' in value ? read.env(value.env) : read.file(value.file).text.replace(/\r?\n$/, '')
+        return 'env' in value ? read.env(value.env) : secretIn(read.file(value.file))
       }
       return attempt(context, () => read.secret(from()))
     })
-    .meta({ secret: true })
+    .meta({ kind: 'secret' })
+
+/** One trailing line break is the editor's, not the secret's. */
+function secretIn({ path, text }: FileText): string {
+  const value = text.replace(/\r?\n$/, '')
+  if (value === '') throw new Unreadable(`the file ${path} is empty`)
+  return value
+}
 
 /** A path, taken from the configuration's folder: path and text when loaded. */
 export const file = (read: Reader) =>
@@ -61,9 +101,36 @@ export const file = (read: Reader) =>
     .string()
     .min(1)
     .transform((path, context) => attempt(context, () => read.file(path)))
+    .meta({ kind: 'file' })
+
+/** A file as above whose text must not be seen: it is there, but printing and serialising the settings leaves it out. */
+export const keyFile = (read: Reader) =>
+  z
+    .string()
+    .min(1)
+    .transform((path, context) => attempt(context, () => hidden(read.file(path))))
+    .meta({ kind: 'key file' })
+
+function hidden({ path, text }: FileText): FileText {
+  return Object.defineProperty({ path }, 'text', { value: text, enumerable: false }) as FileText
+}
 
 /** An absolute http or https URL, as written. */
-export const url = () => z.url({ protocol: /^https?$/, error: 'an http:// or https:// URL' })
+export const url = () => z.url({ protocol: /^https?$/, error: says('is no http or https URL') })
+
+/** The origin of an http or https URL without path, query or user. */
+export const origin = (example: string) => {
+  const wrong = says('is no origin', `scheme, host and port only, such as ${example}`)
+  return z
+    .url({ protocol: /^https?$/, error: wrong, abort: true })
+    .refine(isOrigin, wrong)
+    .transform(value => new URL(value).origin)
+}
+
+function isOrigin(value: string): boolean {
+  const { username, password, pathname } = new URL(value)
+  return username === '' && password === '' && pathname === '/' && !/[?#\s]/.test(value)
+}
 
 /** A URL to fetch later, or a file that is read now. */
 export const urlOrFile = (read: Reader) =>
@@ -71,20 +138,44 @@ export const urlOrFile = (read: Reader) =>
     .string()
     .min(1)
     .transform((value, context): { url: string } | FileText => {
-      if (/^https?:\/\//.test(value)) return { url: value }
-      return attempt(context, () => read.file(value))
+      if (!/^[a-z]+:\/\//i.test(value)) return attempt(context, () => read.file(value))
+      return attempt(context, () => {
+        if (!/^https?:\/\//.test(value) || !URL.canParse(value)) throw new Unreadable('is no http or https URL')
+        return { url: value }
+      })
     })
+    .meta({ kind: 'file' })
+
+/** host:port or unix:/path. */
+export const address = () => {
+  const wrong = says('is no address', 'host:port or unix:/path')
+  const shape = /^(unix:\/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:[\]\s/]+:\d{1,5})$/
+  return z
+    .string(wrong)
+    .regex(shape, { error: wrong, abort: true })
+    .refine(
+      value => value.startsWith('unix:') || Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535,
+      says('has a port above 65535'),
+    )
+}
 
 /** The name of an HTTP header (RFC 9110 5.1). */
-export const headerName = () => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'the name of an HTTP header')
+export const headerName = () => {
+  const wrong = says('is no header name', 'letters, digits and hyphens, such as X-Agent-Email')
+  return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
+}
 
 /** `{ ca, cert, key, serverName }`, for a connection that this process opens. */
 export const clientTls = (read: Reader) =>
   z.strictObject({
     ca: file(read).optional().meta({ description: "PEM file of the authorities to trust instead of the system's." }),
     cert: file(read).optional().meta({ description: 'PEM file of our client certificate.' }),
-    key: file(read).optional().meta({ description: 'PEM file of its key.' }),
-    serverName: z.string().optional().meta({ description: "The name that the server's certificate must hold." }),
+    key: keyFile(read).optional().meta({ description: 'PEM file of its key.' }),
+    serverName: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: "The name that the server's certificate must hold; default: the host." }),
   })
 
 function attempt<T>(context: z.core.$RefinementCtx, read: () => T): T {

@@ -1,0 +1,109 @@
+// What zod found, in words that an operator can use: the branch of a union is chosen by shape, an unknown key gets the
+// name that was meant. Never shows a value.
+
+import type * as z from 'zod'
+import { nearest } from './nearest.js'
+import type { Finding, Path } from './problems.js'
+import { allKeys, isMapping, keysOf, meantFor, options } from './shape.js'
+
+export type Issue = z.core.$ZodRawIssue
+
+type Schema = z.core.$ZodType
+
+/** The findings of one issue; `root` is the schema of the whole file. */
+export function findingsOf(root: Schema, issue: Issue, above: Path = []): Finding[] {
+  const path = [...above, ...((issue.path ?? []) as Path)]
+  if (issue.code === 'unrecognized_keys') return issue.keys.map(key => unknownKey(root, issue, [...path, key], key))
+  if (issue.code === 'invalid_union') return ofUnion(root, issue, path)
+  const { message, hint } = inWords(issue)
+  return [{ path, message, hint }]
+}
+
+function ofUnion(root: Schema, issue: Issue & { code: 'invalid_union' }, path: Path): Finding[] {
+  const union = issue.inst as Schema | undefined
+  if (issue.discriminator !== undefined) {
+    const missing = !isMapping(issue.input) || issue.input[issue.discriminator] === undefined
+    const { message, hint } = own(issue) ?? { message: 'is none of the known values' }
+    return [{ path, message: missing ? 'is missing' : message, hint }]
+  }
+  const branch = union && meantFor(union, issue.input)
+  if (branch) {
+    const { issues } = branch._zod.run({ value: issue.input, issues: [] }, { async: false }) as z.core.ParsePayload
+    return issues.flatMap(inner => findingsOf(root, inner, path))
+  }
+  const { message, hint } =
+    issue.input === undefined ? missing(issue) : (own(issue) ?? { message: 'has the wrong form' })
+  const typed = isMapping(issue.input) ? Object.keys(issue.input) : []
+  const meant = union && typed.length === 1 ? nearest(typed[0] ?? '', options(union).flatMap(keysOf)) : undefined
+  const known = meant !== undefined && meant !== typed[0]
+  return [{ path, message, hint: known ? `did you mean ${meant}?` : hint }]
+}
+
+function unknownKey(root: Schema, issue: Issue, path: Path, key: string): Finding {
+  const siblings = issue.inst ? keysOf(issue.inst as Schema) : []
+  const near = nearest(key, siblings)
+  if (near !== undefined) return { path, message: 'is no setting', hint: `did you mean ${near}?` }
+  const elsewhere = allKeys(root).find(known => known.endsWith(`.${key}`) && !known.includes('[]'))
+  return { path, message: 'is no setting here', hint: elsewhere && `there is ${elsewhere}: look at the indentation` }
+}
+
+const kinds: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+}
+
+function inWords(issue: Issue): { message: string; hint?: string | undefined } {
+  if (issue.code === 'invalid_type') return wrongType(issue)
+  const said = own(issue)
+  if (said) return said
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String)
+    if (issue.input === undefined) return { message: 'is missing', hint: values.join(', ') }
+    const meant = typeof issue.input === 'string' ? nearest(issue.input, values) : undefined
+    return { message: `must be ${listed(values)}`, hint: meant && `did you mean ${meant}?` }
+  }
+  if (issue.code === 'too_small' || issue.code === 'too_big') return wrongSize(issue)
+  return { message: 'has the wrong form' }
+}
+
+function wrongType(issue: Issue & { code: 'invalid_type' }): { message: string; hint?: string | undefined } {
+  if (issue.input === undefined) return missing(issue)
+  if (issue.input === null) return { message: 'has no value', hint: own(issue)?.hint }
+  const expected = String(issue.expected)
+  if (expected === 'string' && ['number', 'boolean', 'bigint'].includes(typeof issue.input)) {
+    return own(issue) ?? { message: 'must be a text', hint: 'put it in quotes' }
+  }
+  if (expected === 'array' && !isMapping(issue.input)) return { message: 'must be a list', hint: 'put it in [ ]' }
+  return (expected === 'string' && own(issue)) || { message: `must be ${kinds[expected] ?? expected}` }
+}
+
+function wrongSize(issue: Issue & { code: 'too_small' | 'too_big' }): { message: string } {
+  const small = issue.code === 'too_small'
+  if (issue.origin === 'number' || issue.origin === 'int') {
+    return { message: small ? `must be at least ${issue.minimum}` : `must be at most ${issue.maximum}` }
+  }
+  return { message: small ? 'must not be empty' : `is too long: at most ${issue.maximum} are allowed` }
+}
+
+function missing(issue: Issue): { message: string; hint?: string | undefined } {
+  return { message: 'is missing', hint: own(issue)?.hint }
+}
+
+/** What the schema itself says of it: problem, line break, hint. */
+function own(issue: Issue): { message: string; hint?: string | undefined } | undefined {
+  const def = (issue.inst as Schema | undefined)?._zod.def as { error?: z.core.$ZodErrorMap } | undefined
+  const said = issue.message ?? def?.error?.(issue as never)
+  const text = typeof said === 'string' ? said : said?.message
+  if (text === undefined) return undefined
+  const [message = '', hint] = text.split('\n')
+  return { message, hint }
+}
+
+function listed(values: string[]): string {
+  return values.length < 2 ? values.join() : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`
+}

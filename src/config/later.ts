@@ -1,0 +1,68 @@
+// The settings whose behaviour is not built yet: each is accepted with its default only, so that nobody believes in a
+// protection that is not there. A row goes when its behaviour comes.
+
+import { isDeepStrictEqual } from 'node:util'
+import type { Draft } from './draft.js'
+import type { Finding, Path } from './problems.js'
+import type { Config } from './schema/index.js'
+import { isMapping } from './shape.js'
+
+/** The only value that is accepted, by key; [] stands for every item of a list. */
+const later: Record<string, unknown> = {
+  workers: 1,
+  'desk.logout': [],
+  'providers[].metadataCertificate': undefined,
+  'providers[].certificateFingerprints': [],
+  'providers[].sloUrl': undefined,
+  'providers[].signRequests': false,
+  'providers[].wantAssertionsEncrypted': false,
+  'providers[].forceAuthn': false,
+  'providers[].authnContext': [],
+  'providers[].allowSha1': false,
+  'providers[].bearer': false,
+  'providers[].bearerAudience': undefined,
+  'providers[].bearerPassThrough': false,
+  'providers[].allow': { roles: [], domains: [] },
+  'login.alsoAllowDeskAuthentication': false,
+  'agents[].http': undefined,
+  'access.paths': [],
+  'sessions.store.sentinelPassword': undefined,
+  'sessions.idleIgnore': [],
+  'sessions.perAgent': 0,
+  'sessions.nearCache': 30_000,
+  'sessions.outageGrace': 0,
+  'ops.probes': null,
+  'limits.logins': '60/m',
+}
+
+const laterStores = /^redis\+(sentinel|cluster):/
+
+/** The keys of the table, as in providers[].sloUrl. */
+export const laterKeys: ReadonlySet<string> = new Set(Object.keys(later))
+
+/** One finding for each setting that asks for what is not built yet. */
+export function laterFindings(config: Draft<Config>): Finding[] {
+  const findings = Object.entries(later).flatMap(([key, accepted]) =>
+    valuesAt(config, key.replaceAll('[]', '.[]').split('.'), [])
+      .filter(({ value }) => value !== undefined && !isDeepStrictEqual(value, accepted))
+      .map(({ path }) => ({ path, message: 'is not supported yet', hint: hintFor(accepted) })),
+  )
+  const url = config.sessions?.store?.url?.reveal() ?? ''
+  const store = laterStores.exec(url)
+  if (!store) return findings
+  const hint = 'memory, redis:// and rediss:// are'
+  return [...findings, { path: ['sessions', 'store'], message: 'is of a kind that is not supported yet', hint }]
+}
+
+function hintFor(accepted: unknown): string {
+  return accepted === undefined ? 'leave it out' : 'leave it at its default'
+}
+
+function valuesAt(value: unknown, parts: readonly string[], path: Path): { path: Path; value: unknown }[] {
+  const [part, ...rest] = parts
+  if (part === undefined) return [{ path, value }]
+  if (part === '[]') {
+    return Array.isArray(value) ? value.flatMap((item, index) => valuesAt(item, rest, [...path, index])) : []
+  }
+  return isMapping(value) ? valuesAt(value[part], rest, [...path, part]) : []
+}

@@ -1,0 +1,62 @@
+// A mistake in a configuration: where it is, what it is, what to do. Messages never hold a value, only names of keys,
+// files and variables: a secret may stand in the wrong place.
+
+export interface Problem {
+  file: string
+  /** Counted from 1. */
+  line: number
+  column: number
+  /** Dotted, as in providers[0].secrets[1]; '(yaml)' or '(file)' when it is about no key. */
+  key: string
+  message: string
+  hint?: string
+}
+
+export type Path = readonly (string | number)[]
+
+/** A mistake before it has been looked up in the text. */
+export interface Finding {
+  path: Path
+  message: string
+  hint?: string | undefined
+}
+
+/** More than this many problems of one file help nobody. */
+const most = 100
+
+/** FILE:LINE:COL key: problem (hint) */
+export function formatProblem(problem: Problem): string {
+  const hint = problem.hint === undefined ? '' : ` (${problem.hint})`
+  return `${problem.file}:${problem.line}:${problem.column} ${problem.key}: ${problem.message}${hint}`
+}
+
+/** providers[0].secrets[1]; a name that is no plain word is quoted. */
+export function dotted(path: Path): string {
+  const written = path.map((part, index) => {
+    if (typeof part === 'number') return `[${part}]`
+    // Attack: a key with control characters would write its own lines into a log or a terminal.
+    if (!/^[\w-]{1,60}$/.test(part)) return `[${JSON.stringify(printable(part))}]`
+    return index === 0 ? part : `.${part}`
+  })
+  return written.join('') || '(file)'
+}
+
+/** A name as it may stand in a message. */
+export function printable(text: string): string {
+  const shown = text.replace(/[\p{C}\p{Z}]/gu, ' ')
+  return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown
+}
+
+/** In the order of the file, each once, and no more than anybody reads. */
+export function inOrder(problems: Problem[]): Problem[] {
+  const seen = new Set<string>()
+  const once = problems.filter(problem => {
+    const line = formatProblem(problem)
+    return seen.has(line) ? false : seen.add(line)
+  })
+  const rank = (problem: Problem) => problem.line * 100_000 + problem.column
+  const sorted = once.sort((a, b) => (a.file === b.file ? rank(a) - rank(b) : a.file < b.file ? -1 : 1))
+  const last = sorted[most]
+  if (!last) return sorted
+  return [...sorted.slice(0, most), { ...last, key: '(file)', message: `has ${sorted.length - most} more problems` }]
+}

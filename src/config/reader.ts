@@ -1,0 +1,57 @@
+// The outside of a configuration file: variables, and files beside it. Reads regular files of bounded size only, and
+// never more than a setting names.
+
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { createSecret } from '../core/secret.js'
+import { printable } from './problems.js'
+import { type Reader, Unreadable } from './schema/values.js'
+
+/** Bytes; an agents file of forty thousand people has four million. */
+const mostBytes = 4 * 1024 * 1024
+
+/** Reads for a configuration in `folder`, which relative paths are taken from. */
+export function createReader(deps: { folder: string; env: NodeJS.ProcessEnv }): Reader {
+  return {
+    env(name) {
+      const value = deps.env[name]
+      if (value === undefined) throw new Unreadable(`the variable ${printable(name)} is not set`)
+      if (value === '') throw new Unreadable(`the variable ${printable(name)} is empty`)
+      return value
+    },
+    file(path) {
+      const absolute = resolve(deps.folder, path)
+      return { path: absolute, text: readText(absolute) }
+    },
+    path: path => resolve(deps.folder, path),
+    secret: createSecret,
+  }
+}
+
+/** The text of a regular file; throws Unreadable and says why. */
+function readText(path: string): string {
+  const shown = printablePath(path)
+  try {
+    const facts = statSync(path)
+    if (!facts.isFile()) throw new Unreadable(`${shown} is no file`)
+    if (facts.size > mostBytes) throw new Unreadable(`the file ${shown} is larger than 4 MB`)
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  } catch (error) {
+    if (error instanceof Unreadable) throw error
+    throw new Unreadable(`the file ${shown} ${whyNot(error)}`)
+  }
+}
+
+/** Why a file could not be read, in words that go behind its name. */
+export function whyNot(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user'
+  if (code === 'EISDIR') return 'is a folder'
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is no UTF-8 text'
+  return `cannot be read (${code ?? 'unknown reason'})`
+}
+
+function printablePath(path: string): string {
+  return path.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?').slice(0, 300)
+}

@@ -1,0 +1,74 @@
+// Where the gateway and Desk are: origins, listeners, loops, proxies, public paths.
+
+import ipaddr from 'ipaddr.js'
+import type { Rules } from '../rules.js'
+import { isCleartextAllowed, isLoopback } from './hosts.js'
+
+export function gatewayRules(rules: Rules): void {
+  publicOrigin(rules)
+  listeners(rules)
+  proxies(rules)
+  desk(rules)
+  publicPaths(rules)
+}
+
+function publicOrigin({ config, problem }: Rules): void {
+  if (config.publicUrl === undefined || isCleartextAllowed(config.publicUrl)) return
+  const hint = 'use https; http is for localhost and 127.0.0.1'
+  problem(['publicUrl'], 'is not https: cookies and logins could be read on the way', hint)
+}
+
+function listeners({ config, problem }: Rules): void {
+  const { listen } = config
+  const ops = config.ops?.listen
+  if (listen === undefined || ops === undefined) return
+  const [one, other] = [split(listen), split(ops)]
+  const everywhere = [one.host, other.host].some(host => host === '0.0.0.0' || host === '[::]')
+  if (one.port !== other.port || one.port === '0' || (one.host !== other.host && !everywhere)) return
+  problem(['ops', 'listen'], 'is the address of listen too', 'the ops listener needs one of its own')
+}
+
+function split(address: string): { host: string; port: string } {
+  if (address.startsWith('unix:')) return { host: '', port: address }
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon), port: address.slice(colon + 1) }
+}
+
+function proxies({ config, problem, warning }: Rules): void {
+  for (const [index, cidr] of (config.trustedProxies ?? []).entries()) {
+    if (cidr === undefined) continue
+    const path = ['trustedProxies', index]
+    if (!ipaddr.isValidCIDR(cidr)) problem(path, 'is no CIDR', 'such as 10.0.0.0/8 or 192.0.2.7/32')
+    else if (cidr.endsWith('/0')) warning(path, 'trusts everybody: any client can choose the address that is logged')
+  }
+}
+
+function desk({ config, problem, warning }: Rules): void {
+  const { desk, publicUrl } = config
+  if (!desk?.url) return
+  const loop = 'leads back to the gateway: every request would go round in a circle'
+  if (desk.url === publicUrl) problem(['desk', 'url'], loop, 'the address of Desk itself, as this host reaches it')
+  else if (isOwnListener(desk.url, config.listen)) problem(['desk', 'url'], loop, 'it is the address of listen')
+  if (desk.tls && desk.url.startsWith('http:')) {
+    warning(['desk', 'tls'], 'has no effect: desk.url is not https')
+  }
+}
+
+function isOwnListener(deskUrl: string, listen: string | undefined): boolean {
+  if (listen === undefined || listen.startsWith('unix:')) return false
+  const { hostname, port, protocol } = new URL(deskUrl)
+  const own = split(listen)
+  const sameHost = own.host === hostname || (isLoopback(hostname) && (isLoopback(own.host) || own.host === '0.0.0.0'))
+  return sameHost && own.port === (port || (protocol === 'https:' ? '443' : '80'))
+}
+
+function publicPaths({ config, warning }: Rules): void {
+  for (const [index, rule] of (config.desk?.public ?? []).entries()) {
+    const path = ['desk', 'public', index]
+    const pattern = rule?.replace(/^[A-Z]+ /, '') ?? ''
+    if (pattern === '/*') warning(path, 'makes every path public: nobody needs to log in')
+    if (config.prefix !== undefined && `${pattern}/`.startsWith(`${config.prefix}/`)) {
+      warning(path, `has no effect: everything under ${config.prefix} is the gateway's own`)
+    }
+  }
+}

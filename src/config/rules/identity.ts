@@ -1,0 +1,39 @@
+// The identity headers: each its own name in every spelling, and none that a request needs for something else.
+
+import type { Path } from '../problems.js'
+import type { Rules } from '../rules.js'
+
+/** Hop-by-hop, framing, credentials, and what the gateway itself writes; folded. */
+const reserved = new Set(
+  `accept accept-encoding authorization connection content-encoding content-length content-type cookie date expect
+  forwarded host keep-alive origin range referer set-cookie te trailer transfer-encoding upgrade user-agent via
+  x-real-ip x-request-id`.split(/\s+/),
+)
+const reservedFamilies = /^(x-forwarded-|proxy-|sec-|if-|access-control-)/
+
+export function identityRules({ config, problem, warning }: Rules): void {
+  const { headers, assertion } = config.identity ?? {}
+  const named: [Path, string | undefined][] = Object.entries(headers ?? {}).map(([key, name]) => [
+    ['identity', 'headers', key],
+    name,
+  ])
+  named.push([['identity', 'assertion', 'header'], assertion?.header])
+  const seen = new Map<string, string>()
+  for (const [path, name] of named) {
+    if (name === undefined) continue
+    const folded = fold(name)
+    const before = seen.get(folded)
+    if (reserved.has(folded) || reservedFamilies.test(folded)) {
+      problem(path, 'is a header that requests use for something else', 'such as X-Agent-Email')
+    } else if (before !== undefined) problem(path, `is the header of ${before} too`, 'case does not count, nor _ or .')
+    else seen.set(folded, path.slice(1).join('.'))
+  }
+  if (config.desk?.url !== undefined && assertion?.ttl !== undefined && assertion.ttl < 10_000) {
+    warning(['identity', 'assertion', 'ttl'], 'is very short: clocks that differ by seconds refuse it')
+  }
+}
+
+/** The name as the most lenient server reads it: CGI and its heirs take every odd character for one. */
+function fold(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
+}

@@ -1,0 +1,95 @@
+// Certificates and keys in files: they can be read, fit each other and their use, and no two providers share one.
+
+import type { X509Certificate } from 'node:crypto'
+import { dotted, type Path } from '../problems.js'
+import type { Rules } from '../rules.js'
+import type { FileText } from '../schema/values.js'
+import { certificatesIn, type Found, fingerprintOf, privateKeyIn, publicKeysIn } from './pem.js'
+
+export function keyRules(rules: Rules): void {
+  const { config } = rules
+  pair(rules, ['tls', 'cert'], config.tls?.cert, ['tls', 'key'], config.tls?.key)
+  client(rules, ['desk', 'tls'], config.desk?.tls)
+  client(rules, ['sessions', 'store', 'tls'], config.sessions?.store?.tls)
+  for (const [index, file] of (config.identity?.assertion?.keys ?? []).entries()) {
+    if (file) signingKey(rules, ['identity', 'assertion', 'keys', index], file)
+  }
+  providerKeys(rules)
+}
+
+type ClientTls = { ca?: FileText | undefined; cert?: FileText | undefined; key?: FileText | undefined }
+
+function client(rules: Rules, path: Path, tls: ClientTls | undefined): void {
+  if (!tls) return
+  if (tls.ca) read(rules, [...path, 'ca'], certificatesIn(tls.ca.text))
+  const [cert, key] = [rules.written([...path, 'cert']), rules.written([...path, 'key'])]
+  if ((cert === undefined) !== (key === undefined)) {
+    rules.problem([...path, cert === undefined ? 'cert' : 'key'], 'is missing', 'cert and key go together')
+  }
+  pair(rules, [...path, 'cert'], tls.cert, [...path, 'key'], tls.key)
+}
+
+function pair(rules: Rules, certAt: Path, cert: FileText | undefined, keyAt: Path, key: FileText | undefined): void {
+  const certificates = cert && read(rules, certAt, certificatesIn(cert.text))
+  const privateKey = key && read(rules, keyAt, privateKeyIn(key.text))
+  const leaf = certificates?.[0]
+  if (!leaf) return
+  inTime(rules, certAt, leaf)
+  if (privateKey && !leaf.checkPrivateKey(privateKey)) {
+    rules.problem(keyAt, `does not belong to ${dotted(certAt)}`, 'the leaf certificate comes first in its file')
+  }
+}
+
+function inTime({ now, warning }: Rules, path: Path, certificate: X509Certificate): void {
+  if (Date.parse(certificate.validTo) < now) warning(path, `ended on ${certificate.validTo}`)
+  if (Date.parse(certificate.validFrom) > now) warning(path, `begins on ${certificate.validFrom}`)
+}
+
+function signingKey(rules: Rules, path: Path, file: FileText): void {
+  const key = read(rules, path, privateKeyIn(file.text))
+  if (!key || (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1')) return
+  rules.problem(path, 'is no P-256 key: assertions are signed by ES256', 'deskgate keys generate')
+}
+
+// Attack: whoever holds a key that two providers trust can speak for the people of both.
+function providerKeys(rules: Rules): void {
+  const owners = new Map<string, { index: number; path: Path }>()
+  const claim = (index: number, path: Path, name: string) => {
+    const owner = owners.get(name)
+    if (!owner) owners.set(name, { index, path })
+    else if (owner.index !== index) {
+      rules.problem(path, `is the key of ${dotted(owner.path)} too`, 'each provider needs its own')
+    }
+  }
+  for (const [index, provider] of (rules.config.providers ?? []).entries()) {
+    const path = ['providers', index]
+    if (provider?.type === 'saml') {
+      pair(rules, [...path, 'certificate'], provider.certificate, [...path, 'key'], provider.key)
+      for (const [at, file] of (provider.certificates ?? []).entries()) {
+        const place = [...path, 'certificates', at]
+        const certificate = file && idpCertificate(rules, place, file)
+        if (certificate) claim(index, place, fingerprintOf(certificate.publicKey))
+      }
+    }
+    if (provider?.type !== 'jwt' || !provider.jwks) continue
+    const place = [...path, 'jwks']
+    if (!('text' in provider.jwks)) claim(index, place, provider.jwks.url ?? '')
+    else
+      for (const key of read(rules, place, publicKeysIn(provider.jwks.text)) ?? [])
+        claim(index, place, fingerprintOf(key))
+  }
+}
+
+function idpCertificate(rules: Rules, path: Path, file: FileText): X509Certificate | undefined {
+  const certificates = read(rules, path, certificatesIn(file.text))
+  if (certificates && certificates.length > 1) {
+    rules.problem(path, `holds ${certificates.length} certificates`, 'one file for each, several in the list')
+  }
+  return certificates?.[0]
+}
+
+function read<T>(rules: Rules, path: Path, found: Found<T>): T | undefined {
+  if ('value' in found) return found.value
+  rules.problem(path, found.problem, found.hint)
+  return undefined
+}

@@ -1,0 +1,82 @@
+// The identity providers as a list: told apart, reachable, somebody can log in.
+
+import type { Path } from '../problems.js'
+import type { Rules } from '../rules.js'
+import { isCleartext, isSameSite } from './hosts.js'
+
+/** What names below the gateway's paths, or ways in that are no provider, are called already. */
+const taken = new Set(['callback', 'breakglass'])
+
+export function providerRules(rules: Rules): void {
+  somebodyCanLogIn(rules)
+  names(rules)
+  for (const [index, provider] of (rules.config.providers ?? []).entries()) {
+    if (provider === undefined) continue
+    const path = ['providers', index]
+    cleartext(rules, path, provider)
+    otherSite(rules, path, provider)
+    if ((provider.clockSkew ?? 0) > 600_000) {
+      rules.warning([...path, 'clockSkew'], 'is more than 10m: what has expired is accepted for as long')
+    }
+  }
+}
+
+function somebodyCanLogIn({ config, written, problem }: Rules): void {
+  const providers = written(['providers'])
+  const none = providers === undefined || (Array.isArray(providers) && providers.length === 0)
+  if (!none || config.login?.alsoAllowDeskAuthentication !== false) return
+  problem(['providers'], 'names none: nobody can log in', 'see config/examples')
+}
+
+function names({ config, problem, warning }: Rules): void {
+  const ids = new Map<string, number>()
+  const labels = new Map<string, number>()
+  for (const [index, provider] of (config.providers ?? []).entries()) {
+    const { id, name } = provider ?? {}
+    if (id !== undefined) {
+      const before = ids.get(id)
+      const path = ['providers', index, 'id']
+      if (taken.has(id)) problem(path, "is one of the gateway's own words", 'choose another')
+      else if (before === undefined) ids.set(id, index)
+      else problem(path, `is the id of providers[${before}] too`)
+    }
+    if (name === undefined) continue
+    const before = labels.get(name)
+    if (before === undefined) labels.set(name, index)
+    else warning(['providers', index, 'name'], `is the name of providers[${before}] too: agents cannot tell them apart`)
+  }
+}
+
+type Provider = NonNullable<NonNullable<Rules['config']['providers']>[number]>
+
+function urlsOf(provider: Provider): Record<string, string | undefined> {
+  const { loginUrl, logoutUrl } = provider
+  if (provider.type === 'saml') return { loginUrl, logoutUrl, metadata: remote(provider.metadata) }
+  return { loginUrl, logoutUrl, jwks: provider.type === 'jwt' ? remote(provider.jwks) : undefined }
+}
+
+function remote(source: object | undefined): string | undefined {
+  return source && 'url' in source && typeof source.url === 'string' ? source.url : undefined
+}
+
+function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
+  for (const [key, url] of Object.entries(urlsOf(provider))) {
+    if (url === undefined || !isCleartext(url)) continue
+    const keys = key === 'metadata' || key === 'jwks'
+    warning(
+      [...path, key],
+      `is not https: ${keys ? 'whoever is on the way can replace the keys' : 'it can be read on the way'}`,
+    )
+  }
+}
+
+/** An http publicUrl leaves SameSite=Lax: a POST from another site then comes without the attempt's cookie. */
+function otherSite({ config, warning }: Rules, path: Path, provider: Provider): void {
+  if (!config.publicUrl?.startsWith('http:')) return
+  const urls = urlsOf(provider)
+  const key = urls.loginUrl === undefined ? 'metadata' : 'loginUrl'
+  const url = urls[key]
+  if (url === undefined || isSameSite(config.publicUrl, url)) return
+  const hint = 'use https, or one host name for both'
+  warning([...path, key], 'is on another site: over an http publicUrl nobody can log in there', hint)
+}

@@ -1,0 +1,37 @@
+// Sessions: a store that all processes share, and times that make sense.
+
+import type { Rules } from '../rules.js'
+
+export function sessionRules(rules: Rules): void {
+  const { config, problem, warning } = rules
+  const { idle, lifetime, store } = config.sessions ?? {}
+  const url = store?.url?.reveal()
+  if (url === 'memory') {
+    if (config.workers !== undefined && config.workers !== 1) {
+      problem(['workers'], 'needs a store that processes share', 'sessions.store: a Redis URL')
+    }
+  } else if (url !== undefined) redis(rules, url)
+  if (idle !== undefined && lifetime !== undefined && idle > lifetime) {
+    warning(['sessions', 'idle'], 'is longer than lifetime: it never counts')
+  }
+}
+
+function redis({ config, problem, warning }: Rules, url: string): void {
+  const path = ['sessions', 'store']
+  // Several hosts are no URL to the parser; their own checks come with their store.
+  if (!/^rediss?:/.test(url)) return
+  if (!URL.canParse(url)) {
+    problem(path, 'is no URL', 'redis://host:6379/0')
+    return
+  }
+  const parsed = new URL(url)
+  if (parsed.hostname === '') problem(path, 'names no host', 'redis://host:6379/0')
+  if (!/^(\/\d{0,3})?$/.test(parsed.pathname))
+    problem(path, 'must end with the number of the database', 'redis://host:6379/0')
+  if (parsed.search !== '' || parsed.hash !== '') problem(path, 'may have neither ? nor #', 'encode them in a password')
+  const { tls, password } = config.sessions?.store ?? {}
+  if (tls && parsed.protocol === 'redis:') {
+    problem(['sessions', 'store', 'tls'], 'does not go with redis://', 'the URL must begin with rediss://')
+  }
+  if (password && parsed.password !== '') warning(['sessions', 'store', 'password'], 'stands beside one in the URL')
+}

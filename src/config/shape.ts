@@ -1,0 +1,64 @@
+// What a schema looks like from outside: its keys, and which branch of a union a value is meant for. It reads zod's
+// definitions and runs nothing.
+
+import type * as z from 'zod'
+
+type Schema = z.core.$ZodType
+type Def = z.core.$ZodTypes['_zod']['def']
+
+const defOf = (schema: Schema) => schema._zod.def as Def
+
+/** The schema under what is wrapped around it: default, optional, transform. */
+export function bare(schema: Schema): Schema {
+  const def = defOf(schema)
+  if (def.type === 'pipe') return bare(def.in)
+  if ('innerType' in def) return bare(def.innerType as Schema)
+  return schema
+}
+
+/** The schemas that a value may follow: a union's options, or the schema itself. */
+export function options(schema: Schema): readonly Schema[] {
+  const def = defOf(bare(schema))
+  return def.type === 'union' ? (def.options as Schema[]) : [schema]
+}
+
+/** The keys of an object schema, or of all the object schemas of a union. */
+export function keysOf(schema: Schema): string[] {
+  const def = defOf(bare(schema))
+  if (def.type === 'object') return Object.keys(def.shape)
+  return def.type === 'union' ? (def.options as Schema[]).flatMap(keysOf) : []
+}
+
+/** Every key of a schema and everything below it, as a dotted path: providers[].secrets. */
+export function allKeys(schema: Schema, above = ''): string[] {
+  const def = defOf(bare(schema))
+  if (def.type === 'union') return [...new Set((def.options as Schema[]).flatMap(option => allKeys(option, above)))]
+  if (def.type === 'array') return allKeys(def.element, `${above}[]`)
+  if (def.type !== 'object') return []
+  return Object.entries(def.shape).flatMap(([key, inner]) => {
+    const path = above === '' ? key : `${above}.${key}`
+    return [path, ...allKeys(inner, path)]
+  })
+}
+
+/** The branch of a union that a value is meant for: of its kind, and with the most of its keys; undefined when that is open. */
+export function meantFor(union: Schema, value: unknown): Schema | undefined {
+  const ranked = options(union)
+    .map(option => ({ option, fit: fit(option, value) }))
+    .filter(({ fit }) => fit > 0)
+    .sort((a, b) => b.fit - a.fit)
+  const [first, second] = ranked
+  return first && first.fit !== second?.fit ? first.option : undefined
+}
+
+function fit(schema: Schema, value: unknown): number {
+  if (isMapping(value)) return keysOf(schema).filter(key => Object.hasOwn(value, key)).length
+  const def = defOf(bare(schema))
+  if (def.type === 'union') return Math.max(...(def.options as Schema[]).map(option => fit(option, value)))
+  const kind = Array.isArray(value) ? 'array' : typeof value
+  return def.type === kind ? 1 : 0
+}
+
+export function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
