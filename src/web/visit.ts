@@ -86,8 +86,14 @@ export interface Street {
   caller(request: IncomingMessage): Caller
   /** Sends a request on, with the identity of visit.session where there is one, and its answer back. */
   send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
-  /** Sends a WebSocket handshake on; `opened` once Desk has agreed and the two sockets are joined. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit, opened: (desk: Duplex) => void): void
+  /** Sends a WebSocket handshake on; `answered` with the status that went back: 101 once the two sockets are joined. */
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    visit: Visit,
+    answered: (status: number) => void,
+  ): void
   /** Lets requests under way finish. */
   close(): Promise<void>
 }

@@ -1,0 +1,146 @@
+// The door: every request, also an upgrade, is opened here once. Reads target, framing and caller, takes the generation
+// that the request keeps, refuses what cannot be read in one way, and writes one line and one metric when it is over.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { Clock } from '../core/contracts.js'
+import type { Log } from '../ops/log.js'
+import type { Metrics } from '../ops/metrics.js'
+import { refuse } from './refuse.js'
+import { readTarget } from './target.js'
+import type { Generation, Place, Target, Trouble, Visit } from './visit.js'
+
+export interface EntranceDeps {
+  /** The generation for requests that begin now. */
+  current: () => Generation
+  clock: Clock
+  metrics: Pick<Metrics, 'request'>
+  log: Log
+}
+
+/** What the door knows of a request. */
+export interface Arrival {
+  visit: Visit
+  place: Place
+  /** Why it goes no further. */
+  trouble: Trouble | undefined
+  /** Milliseconds since the epoch. */
+  at: number
+}
+
+export interface Entrance {
+  /**
+   * Fastify's `rewriteUrl`: only what is the gateway's is routed by its target, all else goes to Desk's one route, so
+   * that the router's reading of a path (it takes absolute URLs and cuts at '#') decides nothing.
+   */
+  rewriteUrl(request: IncomingMessage): string
+  /** The visit of a request; made at its first call. */
+  arrive(request: IncomingMessage): Arrival
+  /** Hooks and decorator on the root context; before anything else is registered. */
+  mount(app: FastifyInstance): void
+  /** An onRequest hook for the context of the gateway's own routes. */
+  ownOnly: onRequestHookHandler
+  /** The end of a request: its metric and its line. */
+  leave(request: IncomingMessage, status: number): void
+}
+
+const arrivalKey = Symbol('arrival')
+type Arrived = IncomingMessage & { [arrivalKey]?: Arrival }
+
+const nowhere: Target = { raw: '/', path: '/', query: '', ambiguous: false }
+/** The one route of Desk's context. */
+const deskRoute = '/'
+
+export function createEntrance(deps: EntranceDeps): Entrance {
+  const { clock, metrics, log } = deps
+
+  const arrive = (request: Arrived): Arrival => {
+    request[arrivalKey] ??= open(request, deps.current(), clock.now())
+    return request[arrivalKey]
+  }
+
+  const leave = (request: IncomingMessage, status: number) => {
+    const { visit, at } = arrive(request)
+    const ms = clock.now() - at
+    metrics.request(visit.outcome, ms / 1000)
+    if (!visit.generation.config.log.access) return
+    const { method } = request
+    const { outcome, id, address, session } = visit
+    log.info(
+      { method, path: loggable(visit), status, ms, outcome, request: id, address, session: session?.handle },
+      'request',
+    )
+  }
+
+  const hook: onRequestHookHandler = (request, reply, done) => {
+    const { visit, trouble } = arrive(request.raw)
+    request.visit = visit
+    const response = reply.raw
+    response.on('close', () => leave(request.raw, response.headersSent ? response.statusCode : 499))
+    if (trouble === undefined) return done()
+    reply.hijack()
+    refuse(trouble, request.raw, response, visit)
+  }
+
+  return {
+    arrive,
+    leave,
+    rewriteUrl(request) {
+      const { place, trouble, visit } = arrive(request)
+      return place === 'own' && trouble === undefined ? visit.target.raw : deskRoute
+    },
+    mount(app) {
+      app.decorateRequest('visit', null as unknown as FastifyRequest['visit'])
+      app.addHook('onRequest', hook)
+    },
+    ownOnly(request, reply, done) {
+      if (arrive(request.raw).place === 'own') return done()
+      reply.hijack()
+      refuse('not_found', request.raw, reply.raw as ServerResponse, request.visit)
+    },
+  }
+}
+
+function open(request: IncomingMessage, generation: Generation, at: number): Arrival {
+  const { street } = generation
+  const target = readTarget(request.url ?? '')
+  const { id, address, forwardedFor } = street.caller(request)
+  const visit: Visit = {
+    id,
+    address,
+    forwardedFor,
+    target: target ?? nowhere,
+    generation,
+    session: undefined,
+    outcome: 'own',
+  }
+  const place = target ? street.guard.place(target, request.method ?? '') : 'absent'
+  const trouble = troubleOf(request, generation.config.limits.headers) ?? (target ? undefined : 'bad_request')
+  return { visit, place, trouble: trouble ?? (place === 'absent' ? 'not_found' : undefined), at }
+}
+
+/** What Node's parser lets through and two servers in a row could take for different messages. */
+function troubleOf(request: IncomingMessage, most: number): Trouble | undefined {
+  const raw = request.rawHeaders
+  if (raw.length > 2 * most) return 'too_many_headers'
+  const old = request.httpVersion === '1.0'
+  // Attack: HTTP/0.9 has no headers at all, and a 2.0 in the request line is no HTTP/2.
+  if (!old && request.httpVersion !== '1.1') return 'bad_request'
+  let hosts = 0
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string
+    // RFC 9112 3.2: more than one Host line is an error.
+    if (name.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1) return 'bad_request'
+    if (name.length !== 17 || name.toLowerCase() !== 'transfer-encoding') continue
+    // RFC 9112 6.1: other codings cannot be undone here (Node drops them in silence), and 1.0 knows none.
+    if (old || (raw[i + 1] as string).toLowerCase() !== 'chunked') return 'bad_request'
+  }
+  return undefined
+}
+
+/** The path for the log, without the query; a one-time link's token is none of its business. */
+function loggable(visit: Visit): string {
+  const { path } = visit.target
+  const link = `${visit.generation.paths.breakglass}/`
+  return path.startsWith(link) ? `${link}…` : path
+}

@@ -1,0 +1,209 @@
+// Sends a request on to Desk and its answer back, on undici's dispatch: bytes stream through both ways, never faster
+// than the slower side takes them, and who goes away on one side is cut off on the other. A request is sent twice only
+// when Desk had closed a kept-alive connection before it saw it. Never shows where Desk is.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { Log } from '../ops/log.js'
+import type { DeskConnection } from './desk-connection.js'
+import { refuse } from './refuse.js'
+import { bodyStream, hasBody } from './request-body.js'
+import type { RequestHeaders } from './request-headers.js'
+import type { ResponseHeaders } from './response-headers.js'
+import { dropRest } from './send.js'
+import type { Visit } from './visit.js'
+
+export interface ForwarderDeps {
+  desk: DeskConnection
+  requestHeaders: RequestHeaders
+  responseHeaders: ResponseHeaders
+  log: Log
+  /** Milliseconds that a client may leave an answer unread. */
+  patience?: number
+}
+
+export type Forwarder = (request: IncomingMessage, response: ServerResponse, visit: Visit) => void
+
+/** One exchange with Desk under way. */
+interface Exchange {
+  request: IncomingMessage
+  response: ServerResponse
+  visit: Visit
+  body: Readable | undefined
+  abort: (() => void) | undefined
+  /** The client has gone away, or has its answer. */
+  over: boolean
+  /** A first byte of an answer has come. */
+  begun: boolean
+  /** The connection had served another request before. */
+  reused: boolean
+  retried: boolean
+}
+
+/** RFC 9110 9.2.2. */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
+
+export function createForwarder(deps: ForwarderDeps): Forwarder {
+  const { requestHeaders, responseHeaders, log } = deps
+  const patience = deps.patience ?? 300_000
+
+  const start = (exchange: Exchange) => {
+    const { request, visit, body } = exchange
+    const options: Dispatcher.DispatchOptions = {
+      path: visit.target.raw,
+      method: request.method ?? 'GET',
+      headers: requestHeaders(request.rawHeaders, visit),
+      body: body ?? null,
+    }
+    deps.desk.pool.dispatch(options, handlerOf(exchange))
+  }
+
+  const handlerOf = (exchange: Exchange): Dispatcher.DispatchHandler => {
+    const { request, response, visit } = exchange
+    let proceed = () => {}
+    let wrote = false
+    // An event stream may stay silent for long after its head: then the head goes out by itself.
+    const flush = () => {
+      if (!wrote && !exchange.over) response.flushHeaders()
+    }
+    return {
+      onConnect(abort) {
+        if (exchange.over) return abort()
+        exchange.abort = abort
+        exchange.reused = !deps.desk.isFresh()
+      },
+      onResponseStarted() {
+        exchange.begun = true
+      },
+      onHeaders(status, received, resume, reason) {
+        if (status < 200) return passHints(exchange, status, received)
+        proceed = resume
+        response.writeHead(status, reasonPhrase(reason), responseHeaders(received.map(latin1), visit))
+        process.nextTick(flush)
+        return true
+      },
+      onData(chunk) {
+        wrote = true
+        if (response.write(chunk)) return true
+        waitForDrain(response, patience, proceed)
+        return false
+      },
+      onComplete(trailers) {
+        exchange.over = true
+        passTrailers(response, trailers)
+        if (exchange.body && !request.complete) {
+          exchange.body.destroy()
+          dropRest(request)
+        }
+        response.end()
+      },
+      onError(error) {
+        if (exchange.over) return
+        if (mayRetry(exchange, error)) {
+          exchange.retried = true
+          start(exchange)
+        } else fail(exchange, error)
+      },
+    }
+  }
+
+  const fail = (exchange: Exchange, error: Error) => {
+    const { request, response, visit } = exchange
+    const code = codeOf(error)
+    exchange.over = true
+    exchange.body?.destroy()
+    log.warn({ request: visit.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
+    visit.outcome = 'upstream_error'
+    if (response.headersSent) cut(request, response)
+    else refuse(timeouts.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, visit)
+  }
+
+  return (request, response, visit) => {
+    const body = hasBody(request) ? bodyStream(request) : undefined
+    const state = { abort: undefined, over: false, begun: false, reused: false, retried: false }
+    const exchange: Exchange = { request, response, visit, body, ...state }
+    response.on('close', () => {
+      if (exchange.over) return
+      exchange.over = true
+      exchange.abort?.()
+      body?.destroy()
+    })
+    start(exchange)
+  }
+}
+
+/** Only for a connection that Desk had closed before it began to answer, and where asking twice changes nothing. */
+function mayRetry(exchange: Exchange, error: Error): boolean {
+  if (exchange.retried || exchange.begun || !exchange.reused || exchange.body) return false
+  return idempotent.has(exchange.request.method ?? '') && lostConnection.has(codeOf(error))
+}
+
+/** Early Hints (RFC 8297) go on to a client that knows interim answers; the others end here. */
+function passHints(exchange: Exchange, status: number, received: Buffer[]): boolean {
+  const { request, response } = exchange
+  if (status !== 103 || request.httpVersion !== '1.1') return true
+  const links: string[] = []
+  for (let i = 0; i < received.length; i += 2) {
+    if (latin1(received[i] as Buffer).toLowerCase() === 'link') links.push(latin1(received[i + 1] as Buffer))
+  }
+  try {
+    if (links.length > 0) response.writeEarlyHints({ link: links })
+  } catch {
+    // Node takes only links that it understands; a hint may be left out.
+  }
+  return true
+}
+
+/** Fields that must not come as trailers (RFC 9110 6.5.1), among them all that a head decides by. */
+const neverTrailer =
+  /^(?:content-.*|transfer-encoding|trailer|te|host|connection|keep-alive|upgrade|set-cookie|location|cache-control|expires|vary|age|date|www-authenticate|proxy-.*)$/i
+
+function passTrailers(response: ServerResponse, trailers: unknown): void {
+  if (!Array.isArray(trailers) || trailers.length === 0 || !response.chunkedEncoding) return
+  const kept: [string, string][] = []
+  for (let i = 0; i < trailers.length; i += 2) {
+    const [name, value] = [String(trailers[i]), latin1(trailers[i + 1])]
+    if (!neverTrailer.test(name)) kept.push([name, value])
+  }
+  if (kept.length > 0) response.addTrailers(kept)
+}
+
+/** Goes on when the client has read what waits for it, or gives it up when it does not read at all. */
+function waitForDrain(response: ServerResponse, patience: number, proceed: () => void): void {
+  const done = () => {
+    clearTimeout(timer)
+    response.off('drain', done).off('close', done)
+    proceed()
+  }
+  const timer = setTimeout(() => response.destroy(), patience)
+  timer.unref()
+  response.on('drain', done).on('close', done)
+}
+
+/** Ends a begun answer so that the client sees that it is not whole. */
+function cut(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  // HTTP/1.0 ends a body by closing: only a reset tells it from a clean end. Sockets that cannot reset are destroyed.
+  try {
+    if (request.httpVersion === '1.0') socket.resetAndDestroy()
+  } catch {}
+  response.destroy()
+}
+
+const unsafe = /[^\t\x20-\x7e\x80-\xff]/
+
+/** undici reads the phrase as UTF-8; what cannot be sent again as latin1 is replaced by the standard one. */
+function reasonPhrase(reason: string): string | undefined {
+  return reason === '' || unsafe.test(reason) ? undefined : reason
+}
+
+function latin1(bytes: Buffer): string {
+  return bytes.toString('latin1')
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}

@@ -1,0 +1,41 @@
+// The body of a request as a stream for Desk. Desk's side may end or destroy it without touching the browser's
+// connection, on which the answer still has to go out.
+
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+/** Whether a body follows the head (RFC 9112 6.3). */
+export function hasBody(request: IncomingMessage): boolean {
+  const { headers } = request
+  if (headers['transfer-encoding'] !== undefined) return true
+  const length = headers['content-length']
+  return length !== undefined && !/^0+$/.test(length)
+}
+
+/** Passes the bytes on as they arrive, no faster than they are read; a client that breaks off destroys it. */
+export function bodyStream(request: IncomingMessage): Readable {
+  const onData = (chunk: Buffer) => {
+    if (!body.push(chunk)) request.pause()
+  }
+  const onEnd = () => {
+    body.push(null)
+  }
+  const onClose = () => {
+    if (!request.readableEnded) body.destroy(new Error('the client broke off'))
+  }
+  const body = new Readable({
+    read: () => {
+      request.resume()
+    },
+    destroy: (error, done) => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose)
+      done(error)
+    },
+  })
+  // Whoever reads it hears of the failure; nobody being there any more must not end the process.
+  body.on('error', () => {})
+  request.on('error', () => {})
+  request.pause()
+  request.on('data', onData).on('end', onEnd).on('close', onClose)
+  return body
+}

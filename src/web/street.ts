@@ -1,0 +1,44 @@
+// The street of one generation, put together: who asks → guard → headers → Desk. Only wiring.
+
+import type { IncomingMessage } from 'node:http'
+import type { Config } from '../config/schema/index.js'
+import type { Handle, Random, Sessions } from '../core/contracts.js'
+import type { Log } from '../ops/log.js'
+import { createCallers } from './address.js'
+import type { Cookies } from './cookies.js'
+import { openDesk } from './desk-connection.js'
+import { createForwarder } from './forward.js'
+import { createGuard } from './guard.js'
+import type { Paths } from './paths.js'
+import { createRequestHeaders } from './request-headers.js'
+import { createResponseHeaders } from './response-headers.js'
+import { createUpgrader } from './upgrade.js'
+import type { IdentityWriter, Street } from './visit.js'
+
+export interface StreetDeps {
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk'>
+  paths: Paths
+  cookies: Cookies
+  identity: IdentityWriter
+  sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
+  handleOf: (cookie: string) => Handle
+  random: Random
+  log: Log
+}
+
+export function createStreet(deps: StreetDeps): Street {
+  const { config, paths, cookies, identity, sessions, handleOf, random, log } = deps
+  const { desk, publicUrl, trustedProxies } = config
+  const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
+  const requestHeaders = createRequestHeaders({ identity, cookies, publicUrl, host })
+  const responseHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url })
+  const connection = openDesk(desk)
+  const callers = createCallers({ trustedProxies, random })
+  return {
+    guard: createGuard({ paths, publicRules: desk.public, cookies, sessions, handleOf }),
+    caller: (request: IncomingMessage) => callers(request),
+    send: createForwarder({ desk: connection, requestHeaders, responseHeaders, log }),
+    upgrade: createUpgrader({ desk, requestHeaders, responseHeaders, log }),
+    close: () => connection.pool.close(),
+  }
+}
