@@ -1,0 +1,50 @@
+// Signing certificates of identity providers: out of PEM files, metadata and messages. A certificate here only carries a
+// key that the operator trusts; its dates and its chain decide nothing, they are only told.
+
+import { X509Certificate } from 'node:crypto'
+
+const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g
+
+/** Every certificate of a PEM file, or the one of a bare base64 text. Throws when there is none or one cannot be read. */
+export function certificatesIn(text: string): X509Certificate[] {
+  const blocks = text.match(block)
+  if (blocks) return blocks.map(pem => new X509Certificate(pem))
+  return [new X509Certificate(Buffer.from(text.replace(/\s+/g, ''), 'base64'))]
+}
+
+/** SHA-256 of the certificate in lower-case hex, as `explain` shows it. */
+export function fingerprintOf(certificate: X509Certificate): string {
+  return plainHex(certificate.fingerprint256)
+}
+
+/**
+ * Those embedded certificates (base64, from an untrusted message) whose SHA-1 or SHA-256 fingerprint the operator has
+ * configured. The fingerprint is what is trusted; the message only brings the key that it names.
+ */
+export function matchFingerprints(embedded: readonly string[], fingerprints: readonly string[]): X509Certificate[] {
+  const trusted = new Set(fingerprints.map(plainHex))
+  return readEmbedded(embedded).filter(
+    certificate => trusted.has(plainHex(certificate.fingerprint256)) || trusted.has(plainHex(certificate.fingerprint)),
+  )
+}
+
+/** The certificates that a message embeds and that can be read, at most a few. Untrusted. */
+export function readEmbedded(embedded: readonly string[]): X509Certificate[] {
+  return [...new Set(embedded.slice(0, 8))].flatMap(text => {
+    try {
+      return certificatesIn(text)
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Seconds until the last of the certificates ends; undefined when there is none. `now` in milliseconds. */
+export function secondsLeft(certificates: readonly X509Certificate[], now: number): number | undefined {
+  const ends = certificates.map(({ validTo }) => Date.parse(validTo))
+  return ends.length === 0 ? undefined : (Math.max(...ends) - now) / 1000
+}
+
+function plainHex(fingerprint: string): string {
+  return fingerprint.replace(/[^0-9A-Fa-f]/g, '').toLowerCase()
+}

@@ -1,0 +1,62 @@
+// Verifies the signatures of a SAML response: XML and certificates in, the facts of the signed assertion out. Pure and
+// plain data both ways, so that it can run in a worker thread. The only importer of node-saml, which is asked about
+// signatures and structure alone: every check of what an assertion says is ours.
+
+import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
+import { type AssertionFacts, readAssertion } from './saml-assertion.js'
+
+export interface SamlVerifyInput {
+  /** The message as the scan let it through. */
+  xml: string
+  /** Which elements carry a signature, by the scan: each of them must verify, and one there must be. */
+  signed: { response: boolean; assertion: boolean }
+  /** PEM; one of them must verify. */
+  certificates: string[]
+}
+
+export type SamlVerified = { verified: AssertionFacts } | { failed: 'signature' | 'assertion' }
+
+/** Never throws on bad input: whatever the library says no to, in whatever words, is a signature that does not verify. */
+export async function verifySaml(input: SamlVerifyInput): Promise<SamlVerified> {
+  const { response, assertion } = input.signed
+  if ((!response && !assertion) || input.certificates.length === 0) return { failed: 'signature' }
+  const signed = await signedAssertion(input).catch(() => undefined)
+  if (signed === undefined) return { failed: 'signature' }
+  const facts = read(signed)
+  return facts ? { verified: facts } : { failed: 'assertion' }
+}
+
+/** The library's own reading ends where the signature is verified: its later checks throw for reasons of their own. */
+class SignatureOnly extends SAML {
+  signed: string | undefined
+  protected override async processValidlySignedAssertionAsync(
+    xml: string,
+  ): Promise<{ profile: Profile; loggedOut: boolean }> {
+    this.signed = xml
+    return { profile: { issuer: '', nameID: '', nameIDFormat: '' }, loggedOut: false }
+  }
+}
+
+async function signedAssertion({ xml, signed, certificates }: SamlVerifyInput): Promise<string | undefined> {
+  const saml = new SignatureOnly({
+    // Neither is looked at before the signature is; they are required options.
+    callbackUrl: 'urn:unused',
+    issuer: 'urn:unused',
+    idpCert: certificates,
+    wantAuthnResponseSigned: signed.response,
+    wantAssertionsSigned: signed.assertion,
+    validateInResponseTo: ValidateInResponseTo.never,
+    acceptedClockSkewMs: -1,
+    audience: false,
+  })
+  await saml.validatePostResponseAsync({ SAMLResponse: Buffer.from(xml, 'utf8').toString('base64') })
+  return saml.signed
+}
+
+function read(xml: string): AssertionFacts | undefined {
+  try {
+    return readAssertion(xml)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,189 @@
+// A SAML 2.0 identity provider: sends a browser there, and judges what comes back. The ladder: the message, who sent
+// it, its signature, what the assertion says, which login it answers, and who it is. Nothing unsigned is ever granted on.
+
+import type { SamlSettings } from '../config/schema/providers.js'
+import { climb, Refused, type Step } from '../core/checks.js'
+import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
+import type { Log } from '../ops/log.js'
+import type { Metrics } from '../ops/metrics.js'
+import { certificatesIn, fingerprintOf, matchFingerprints, readEmbedded, secondsLeft } from './certificates.js'
+import type { IdpFacts, MetadataSource } from './metadata.js'
+import type { AssertionFacts } from './saml-assertion.js'
+import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
+import { checkEmail, checkNameId, personIn } from './saml-claims.js'
+import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.js'
+import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
+import { authnRequestUrl } from './saml-request.js'
+import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
+import { verifySaml } from './saml-verify.js'
+
+export interface SamlDeps {
+  /** The default entity ID. */
+  site: string
+  /** The one address that responses are for. */
+  acsUrl: string
+  /** Needed when the settings name metadata; closed with the provider. */
+  metadata?: MetadataSource
+  clock: Clock
+  log: Log
+  metrics: Metrics
+}
+
+export interface SamlProvider extends Provider {
+  readonly type: 'saml'
+  /** The IdP's entity ID; undefined while its metadata could not be read. */
+  issuer(): string | undefined
+  /** What the IdP's administrator registers us as. */
+  readonly entityId: string
+}
+
+interface Parts {
+  settings: SamlSettings
+  deps: SamlDeps
+  entityId: string
+  idp(): IdpFacts | undefined
+}
+
+/** Throws when a certificate file cannot be read: then the gateway does not start. */
+export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): SamlProvider {
+  const entityId = settings.entityId ?? deps.site
+  const parts: Parts = { settings, deps, entityId, idp: idpSource(settings, deps) }
+  const { id, name, logoutUrl } = settings
+  noteExpiry(parts)
+
+  return {
+    id,
+    name,
+    type: 'saml',
+    entityId,
+    issuer: () => parts.idp()?.entityId ?? settings.issuer,
+    formTargets: () => origins([parts.idp()?.loginUrl, settings.sloUrl, logoutUrl]),
+    begin: async attempt => ({ redirect: loginRedirect(parts, attempt) }),
+    accept: handover => accept(parts, handover),
+    logout: () => (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
+    close: () => deps.metadata?.close(),
+  }
+}
+
+/** Whether a provider is one of these. */
+export function isSaml(provider: Provider): provider is SamlProvider {
+  return provider.type === 'saml'
+}
+
+/** Where the facts about the IdP come from: its metadata, or the settings. */
+function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | undefined {
+  const { metadata } = deps
+  if (metadata) return () => metadata.current()
+  if (settings.metadata) throw new Error(`provider ${settings.id}: its metadata source is missing`)
+  const certificates = settings.certificates.flatMap(({ path, text }) => {
+    try {
+      return certificatesIn(text)
+    } catch {
+      throw new Error(`provider ${settings.id}: ${path} is no certificate`)
+    }
+  })
+  const { issuer = '', loginUrl = '' } = settings
+  if (issuer === '' || loginUrl === '') throw new Error(`provider ${settings.id}: issuer and loginUrl are needed`)
+  return () => ({ entityId: issuer, loginUrl, certificates })
+}
+
+function loginRedirect({ settings, deps, entityId, idp }: Parts, attempt: Attempt): string {
+  const facts = idp()
+  if (!facts) throw new Refused('saml.metadata_unavailable')
+  const { forceAuthn, authnContext } = settings
+  const request = { entityId, acsUrl: deps.acsUrl, loginUrl: facts.loginUrl, forceAuthn, authnContext }
+  return authnRequestUrl({ id: requestId(attempt), now: deps.clock.now(), ...request }, attempt.id)
+}
+
+async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
+  const { id } = parts.settings
+  const scan = scanSaml(handover.message)
+  // Named by what is untrusted, but one of this browser's own: good enough to go back to its page, and for no more.
+  const hint = 'facts' in scan ? attemptOf(handover, id, inResponseToIn(scan.facts)) : undefined
+  const named = 'facts' in scan && inResponseToIn(scan.facts) !== undefined
+  const climbed = await climb(async step => {
+    const message = checkShape(step, scan, parts.settings)
+    const idp = checkIdp(step, parts)
+    checkSender(step, message.facts, idp.entityId)
+    checkStructure(step, message.facts)
+    const assertion = await checkSignature(step, parts, message, idp)
+    return judge(step, parts, { assertion, response: message.facts, issuer: idp.entityId }, handover)
+  })
+  if ('reason' in climbed) {
+    const { checks, reason } = climbed
+    return { provider: id, checks, reason, unsolicited: !named, ...(hint ? { attempt: hint } : {}) }
+  }
+  const { checks, value } = climbed
+  const { identity, attempt } = value
+  return { provider: id, checks, identity, unsolicited: attempt === undefined, ...(attempt ? { attempt } : {}) }
+}
+
+function checkIdp(step: Step, { settings, idp }: Parts): IdpFacts {
+  const facts = idp()
+  const setting = settings.metadata ? 'providers[].metadata' : 'providers[].issuer'
+  step('metadata', { ok: facts !== undefined, reason: 'saml.metadata_unavailable', setting })
+  return facts as IdpFacts
+}
+
+async function checkSignature(
+  step: Step,
+  parts: Parts,
+  { xml, facts }: { xml: string; facts: SamlFacts },
+  idp: IdpFacts,
+): Promise<AssertionFacts> {
+  const byFingerprint = matchFingerprints(facts.certificates, parts.settings.certificateFingerprints)
+  const trusted = [...idp.certificates, ...byFingerprint]
+  const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
+  const result = await verifySaml({ xml, signed, certificates: trusted.map(one => one.toString()) })
+  const verified = 'verified' in result || result.failed === 'assertion'
+  step('signature', {
+    ok: verified,
+    reason: 'saml.signature_invalid',
+    expected: `by SHA-256 ${trusted.map(fingerprintOf).join(', ') || 'none configured'}`,
+    seen: `embedded SHA-256 ${readEmbedded(facts.certificates).map(fingerprintOf).join(', ') || 'none'}`,
+    setting: parts.settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
+  })
+  step('signed assertion', { ok: 'verified' in result, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
+  return (result as { verified: AssertionFacts }).verified
+}
+
+function judge(
+  step: Step,
+  { settings, deps, entityId, idp }: Parts,
+  { assertion, response, issuer }: { assertion: AssertionFacts; response: SamlFacts; issuer: string },
+  handover: Handover,
+): { identity: Identity; attempt: Attempt | undefined } {
+  const now = deps.clock.now()
+  const { id, attributes, clockSkew: skew } = settings
+  const expected: SamlExpectations = { issuer, entityId, acsUrl: deps.acsUrl, now, skew }
+  noteExpiry({ settings, deps, entityId, idp })
+  const { issuedAt, until } = checkAssertion(step, assertion, response, expected)
+  deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
+  const notOnOrAfter = checkSessionEnd(step, assertion, { now })
+  const attempt = checkInResponseTo(step, { assertion, response }, handover, settings)
+  const nameId = checkNameId(step, assertion, attributes)
+  const email = checkEmail(step, assertion, attributes)
+  const sessionIndex = assertion.authnStatements.find(statement => statement.sessionIndex)?.sessionIndex
+  const identity: Identity = {
+    provider: id,
+    email,
+    ...personIn(assertion, attributes),
+    // SAML Profiles 4.1.4.5: the ID out of the signed bytes, however the message around it was written.
+    claim: { id: `saml:${id}:${assertion.id}`, until },
+    saml: {
+      nameId,
+      ...(sessionIndex === undefined ? {} : { sessionIndex }),
+      ...(notOnOrAfter === undefined ? {} : { notOnOrAfter }),
+    },
+  }
+  return { identity, attempt }
+}
+
+function noteExpiry({ settings, deps, idp }: Parts) {
+  const left = secondsLeft(idp()?.certificates ?? [], deps.clock.now())
+  if (left !== undefined) deps.metrics.idpCertificateExpiry(settings.id, left)
+}
+
+function origins(urls: Array<string | undefined>): string[] {
+  return [...new Set(urls.flatMap(url => (url === undefined ? [] : new URL(url).origin)))]
+}

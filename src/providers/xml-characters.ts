@@ -1,0 +1,53 @@
+// Which characters and references the strict XML reader takes. Everything by character code: no regular expression sees
+// what a stranger sent.
+
+const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+/** '&#x10FFFF;' with some leading zeros. */
+const longestReference = 12
+
+/** XML 1.0 2.3. */
+export function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+}
+
+/**
+ * Not a character of XML 1.0 (2.2), or one that parsers read differently: U+0085 and U+2028 are line breaks to XML 1.1
+ * and to xmldom, and plain characters to others. The string is well-formed UTF-16, so surrogates come in pairs.
+ */
+export function isForbidden(code: number): boolean {
+  if (code < 0x20) return code !== 0x09 && code !== 0x0a && code !== 0x0d
+  return code === 0x85 || code === 0x2028 || code === 0xfeff || code >= 0xfffe
+}
+
+export function isNameStart(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f
+}
+
+export function isNameCharacter(code: number): boolean {
+  return isNameStart(code) || (code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x2e
+}
+
+/** The reference that begins with the '&' at `at`, `end` being its ';'. Undefined when it is none that is allowed. */
+export function decodeReference(xml: string, at: number, limit: number): { text: string; end: number } | undefined {
+  let end = at + 1
+  while (end < limit && end - at <= longestReference && xml[end] !== ';') end++
+  if (xml[end] !== ';' || end >= limit) return undefined
+  const body = xml.slice(at + 1, end)
+  const entity = Object.hasOwn(named, body) ? named[body] : undefined
+  const text = entity ?? decodeNumber(body)
+  return text === undefined ? undefined : { text, end }
+}
+
+function decodeNumber(body: string): string | undefined {
+  if (body[0] !== '#') return undefined
+  const base = body[1] === 'x' ? 16 : 10
+  const digits = body.slice(base === 16 ? 2 : 1)
+  let code = 0
+  for (const digit of digits) {
+    const value = '0123456789abcdef'.indexOf(digit.toLowerCase())
+    if (value < 0 || value >= base) return undefined
+    code = code * base + value
+  }
+  if (digits === '' || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined
+  return code <= 0xffff && isForbidden(code) ? undefined : String.fromCodePoint(code)
+}
