@@ -2,7 +2,7 @@
 // problems, and an alias can neither loop nor multiply. It does not know what the values mean.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
-import { dotted, type Path, type Problem, printable } from './problems.js'
+import { dotted, type Path, type Problem } from './problems.js'
 
 export interface Document {
   value: unknown
@@ -54,10 +54,18 @@ const faults: Record<string, string> = {
   MULTIPLE_DOCS: 'holds several documents: there may be one only',
   TAB_AS_INDENT: 'is indented by a tab: use spaces',
   RESOURCE_EXHAUSTION: 'is nested too deeply',
+  // The parser's own words for these two quote the text, which may be a secret.
+  UNEXPECTED_TOKEN: 'is no YAML from here on: a text that holds : or # or quotes must stand in quotes',
+  TAG_RESOLVE_FAILED: 'has a tag that is not supported',
 }
 
 function faultOf(fault: { code: string; message: string }): string {
-  return faults[fault.code] ?? `is no YAML: ${printable(fault.message.replace(/^[A-Z]/, first => first.toLowerCase()))}`
+  return faults[fault.code] ?? `is no YAML: ${faultText(fault.message)}`
+}
+
+function faultText(message: string): string {
+  const text = message.replace(/[\p{C}\p{Z}]+/gu, ' ').slice(0, 160)
+  return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
 type Say = (offset: number, path: Path, message: string) => void

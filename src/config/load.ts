@@ -55,7 +55,10 @@ function validate(document: Document, from: { reader: Reader; now: number }): Lo
   })
   const drafted = draft(configSchema(from.reader), document.value)
   const judged = judge(drafted.value ?? {}, path => valueAt(document.value, path), from.now)
-  const findings = [...drafted.findings, ...laterFindings(drafted.value ?? {}), ...judged.problems]
+  // What the text itself got wrong has been said.
+  const known = new Set(document.problems.map(({ key }) => key))
+  const own = drafted.findings.filter(({ path }) => !known.has(dotted(path)))
+  const findings = [...own, ...laterFindings(drafted.value ?? {}), ...judged.problems]
   const problems = inOrder([...document.problems, ...findings.map(place), ...judged.elsewhere])
   const warnings = inOrder(judged.warnings.map(place))
   if (problems.length > 0) return { problems, warnings }

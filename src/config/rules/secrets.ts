@@ -53,7 +53,9 @@ function tooShort({ written, problem, warning }: Rules, path: Path, secret: Secr
 function oddEdges({ warning }: Rules, path: Path, secret: Secret): void {
   const value = secret.reveal()
   if (value !== value.trim()) warning(path, 'begins or ends with white space', 'it counts as part of the secret')
-  if (new Set(value).size < 8) warning(path, 'uses few different characters: it can be guessed')
+  if (value.length >= least && new Set(value).size < 8) {
+    warning(path, 'uses few different characters: it can be guessed')
+  }
 }
 
 // Attack: a provider that knows another's secret, or the key ring's, could log in as anybody of the other, or make sessions.

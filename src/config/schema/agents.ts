@@ -8,19 +8,23 @@ const pointer = () => z.string().regex(/^(\/[^/]*)*$/, says('is no JSON pointer'
 
 const http = (read: Reader) =>
   z.strictObject({
-    url: z.string().min(1),
-    headers: z.record(z.string(), secret(read)).default({}),
-    list: pointer().default(''),
-    next: pointer().optional(),
-    refresh: duration('1s', '24h').prefault('60s'),
-    staleFor: duration('0s', '24d').prefault('24h'),
-    map: z.strictObject({
-      email: pointer(),
-      id: pointer().optional(),
-      name: pointer().optional(),
-      roles: pointer().optional(),
-      active: pointer().optional(),
-    }),
+    url: z.string().min(1).meta({ description: 'A list of all agents; with {email} in it: one look-up per login.' }),
+    headers: z.record(z.string(), secret(read)).default({}).meta({ description: 'Headers of the request.' }),
+    list: pointer().default('').meta({ description: 'Where the agents are in the answer.' }),
+    next: pointer().optional().meta({ description: 'Where the URL of the next page is.' }),
+    refresh: duration('1s', '24h').prefault('60s').meta({ description: 'How often the list is read.' }),
+    staleFor: duration('0s', '24d')
+      .prefault('24h')
+      .meta({ description: 'How long a list counts when no newer one can be had.' }),
+    map: z
+      .strictObject({
+        email: pointer(),
+        id: pointer().optional(),
+        name: pointer().optional(),
+        roles: pointer().optional(),
+        active: pointer().optional(),
+      })
+      .meta({ description: 'Where each value is in an agent (JSON pointers).' }),
   })
 
 const domain = () => {
@@ -34,10 +38,14 @@ const domain = () => {
 const source = (read: Reader) =>
   z.union(
     [
-      z.strictObject({ file: file(read) }),
+      z.strictObject({ file: file(read).meta({ description: 'A YAML list of agents.' }) }),
       z.strictObject({ http: http(read) }),
-      z.strictObject({ domains: z.array(domain()).min(1) }),
-      z.strictObject({ any: z.literal(true) }),
+      z.strictObject({
+        domains: z.array(domain()).min(1).meta({ description: 'Everybody with such an address; no subdomains.' }),
+      }),
+      z.strictObject({
+        any: z.literal(true).meta({ description: 'Everybody whom an identity provider vouches for.' }),
+      }),
     ],
     { error: says('is not one source', 'exactly one of file, http, domains or any') },
   )
@@ -49,7 +57,23 @@ export const agents = (read: Reader) =>
     .meta({
       description:
         'The directory, asked in order: file, http, domains, any. A source that knows the e-mail ends the search.',
-      examples: [[{ file: 'agents.yaml' }, { domains: ['example.com'] }]],
+      examples: [
+        [{ file: 'agents.yaml' }, { domains: ['example.com'] }],
+        [{ any: true }],
+        [
+          {
+            http: {
+              url: 'http://desk.internal:3000/api/v2/users?per_page=1000',
+              headers: { Authorization: { env: 'DESK_API_AUTHORIZATION' } },
+              list: '/_embedded/entries',
+              next: '/_links/next/href',
+              refresh: '60s',
+              staleFor: '24h',
+              map: { email: '/email', id: '/id', name: '/name', roles: '/level', active: '/available' },
+            },
+          },
+        ],
+      ],
     })
 
 export const access = () =>
@@ -58,7 +82,10 @@ export const access = () =>
       paths: z
         .array(z.strictObject({ match: pathRule(), roles: z.array(z.string()).min(1) }))
         .default([])
-        .meta({ description: 'Paths that need one of the roles.' }),
+        .meta({
+          description: 'Paths that need one of the roles.',
+          examples: [[{ match: '/admin/*', roles: ['admin'] }]],
+        }),
     })
     .prefault({})
     .meta({ description: 'Who may reach what.' })

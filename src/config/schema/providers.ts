@@ -20,7 +20,7 @@ const allow = () =>
 export const saml = (read: Reader) =>
   z.strictObject({
     id: id(),
-    type: z.literal('saml'),
+    type: z.literal('saml').meta({ description: 'A SAML 2.0 identity provider.' }),
     name: name(),
     metadata: urlOrFile(read)
       .optional()
@@ -108,7 +108,7 @@ export const saml = (read: Reader) =>
 export const jwt = (read: Reader) =>
   z.strictObject({
     id: id(),
-    type: z.literal('jwt'),
+    type: z.literal('jwt').meta({ description: 'A provider that posts a signed token.' }),
     name: name(),
     loginUrl: url().meta({
       description: 'Remote login URL; gets return_to and state.',

@@ -11,15 +11,20 @@ const store = (read: Reader) =>
       [
         z
           .strictObject({
-            url: secret(read),
-            username: z.string().optional(),
-            password: secret(read).optional(),
-            sentinelPassword: secret(read).optional(),
-            tls: clientTls(read).optional(),
+            url: secret(read).meta({ description: 'memory or a Redis URL.' }),
+            username: z
+              .string()
+              .min(1)
+              .optional()
+              .meta({ description: 'Redis ACL user; default: the one of the URL.' }),
+            password: secret(read).optional().meta({ description: 'Its password.' }),
+            sentinelPassword: secret(read).optional().meta({ description: 'The password of the Sentinels.' }),
+            tls: clientTls(read).optional().meta({ description: 'For rediss:// URLs.' }),
             keyPrefix: z
               .string()
               .regex(/^[\x21-\x7e]{0,64}$/, says('holds a character that is none for a key'))
-              .default('deskgate:'),
+              .default('deskgate:')
+              .meta({ description: 'What every key begins with.' }),
           })
           .meta({ title: 'object form' }),
         secret(read).transform(url => ({

@@ -1,0 +1,10 @@
+// Writes what comes from the configuration's schema: config/reference.yaml and config/schema.json.
+
+import { writeFile } from 'node:fs/promises'
+import { editorSchema } from '../src/config/describe.js'
+import { reference } from '../src/config/reference.js'
+
+const folder = new URL('../config/', import.meta.url)
+
+await writeFile(new URL('reference.yaml', folder), reference())
+await writeFile(new URL('schema.json', folder), editorSchema())
