@@ -4,11 +4,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { program } from './parts.js'
 
 export interface RedisOptions {
   /** 'any' takes the server of REDIS_URL where that is set; pause, kill and start need one of their own. */
@@ -55,7 +56,8 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
   let child = await launch(port, folder, options)
   const end = () => void child.kill('SIGKILL')
   process.once('exit', end)
-  const user = options.admin ?? (options.password === undefined ? undefined : { username: '', password: options.password })
+  const user =
+    options.admin ?? (options.password === undefined ? undefined : { username: '', password: options.password })
   const login = user ? `${encodeURIComponent(user.username)}:${encodeURIComponent(user.password)}@` : ''
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -86,13 +88,19 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
 /** Resolves once the server takes connections; rejects with its output when it ends before. */
 async function launch(port: number, folder: string, options: RedisOptions): Promise<ChildProcess> {
   const listen = options.tls
-    ? ['--port', '0', '--tls-port', `${port}`, '--tls-ca-cert-file', options.tls.ca]
-        .concat(['--tls-cert-file', options.tls.cert, '--tls-key-file', options.tls.key])
+    ? ['--port', '0', '--tls-port', `${port}`, '--tls-ca-cert-file', options.tls.ca].concat([
+        '--tls-cert-file',
+        options.tls.cert,
+        '--tls-key-file',
+        options.tls.key,
+      ])
     : ['--port', `${port}`]
   const args = [...listen, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
   if (options.password !== undefined) args.push('--requirepass', options.password)
   for (const line of options.acl ?? []) args.push('--user', ...line.split(' '))
-  const child = spawn('redis-server', [...args, ...(options.more ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program('redis-server'), [...args, ...(options.more ?? [])], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject)
@@ -119,6 +127,7 @@ async function command(
     host: '127.0.0.1',
     port,
     lazyConnect: true,
+    retryStrategy: () => null,
     ...(user ? { ...(user.username ? { username: user.username } : {}), password: user.password } : {}),
     ...(options.tls ? { tls: await tlsOf(options.tls) } : {}),
   })
@@ -131,9 +140,8 @@ async function command(
 }
 
 async function tlsOf({ ca, cert, key }: { ca: string; cert: string; key: string }) {
-  const { readFile } = await import('node:fs/promises')
   const [caText, certText, keyText] = await Promise.all([readFile(ca), readFile(cert), readFile(key)])
-  return { ca: caText, cert: certText, key: keyText }
+  return { ca: caText, cert: certText, key: keyText, servername: 'redis.test' }
 }
 
 async function useShared(url: string, keyPrefix: string): Promise<RedisServer> {
