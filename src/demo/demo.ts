@@ -51,15 +51,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   ]
   const signing = await newSigningKey(clock)
   const jwtSecret = random(48).toString('base64url')
-  const config = demoSettings({
-    publicUrl,
-    idpUrl,
-    deskUrl,
-    listen: `${host}:${port}`,
-    idpCertificate: signing.certificate,
-    jwtSecret,
-    agents: agentsFile(people),
-  })
+  const plan = { publicUrl, idpUrl, deskUrl, listen: `${host}:${port}`, idpCertificate: signing.certificate, jwtSecret }
+  const config = demoSettings({ ...plan, agents: agentsFile(people) }, clock.now())
   const gateway = {
     publicUrl,
     entityId: config.site ?? new URL(publicUrl).host,

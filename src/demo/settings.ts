@@ -1,6 +1,7 @@
 // The demo's configuration: what a small production one would say, but with its files and secrets in memory.
 
-import { type Config, configSchema } from '../config/schema/index.js'
+import { formatProblem, loadConfigText } from '../config/load.js'
+import type { Config } from '../config/schema/index.js'
 import { type Reader, Unreadable } from '../config/schema/values.js'
 import { createSecret } from '../core/secret.js'
 import { demoIdpPaths } from './idp.js'
@@ -19,10 +20,18 @@ export interface DemoPlan {
   agents: string
 }
 
-/** Throws when the schema does not take it, which would be a bug. */
-export function demoSettings(plan: DemoPlan): Config {
+/** `now` in milliseconds since the epoch. Throws when the settings do not pass as an operator's would: a bug. */
+export function demoSettings(plan: DemoPlan, now: number): Config {
+  const reader = readerOf({ 'idp.crt': plan.idpCertificate, 'agents.yaml': plan.agents })
+  // JSON is YAML.
+  const loaded = loadConfigText(JSON.stringify(settingsOf(plan)), { file: 'demo', reader, now })
+  if ('config' in loaded) return loaded.config
+  throw new Error(loaded.problems.map(formatProblem).join('\n'))
+}
+
+function settingsOf(plan: DemoPlan): object {
   const idp = (path: string) => `${plan.idpUrl}${path}`
-  return configSchema(readerOf({ 'idp.crt': plan.idpCertificate, 'agents.yaml': plan.agents })).parse({
+  return {
     publicUrl: plan.publicUrl,
     listen: plan.listen,
     site: 'deskgate-demo',
@@ -54,7 +63,7 @@ export function demoSettings(plan: DemoPlan): Config {
     log: { level: 'warn' },
     audit: { to: '/dev/null' },
     drain: '2s',
-  })
+  }
 }
 
 function readerOf(files: Record<string, string>): Reader {
@@ -67,6 +76,7 @@ function readerOf(files: Record<string, string>): Reader {
       if (text === undefined) throw new Unreadable(`the demo has no file ${path}`)
       return { path, text }
     },
+    path: path => path,
     secret: createSecret,
   }
 }

@@ -2,7 +2,14 @@
 // verifies and says the same. This is what a real Desk should do as well, in as few lines.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { createRemoteJWKSet, customFetch, type FetchImplementation, errors as joseErrors, jwtVerify } from 'jose'
+import {
+  createRemoteJWKSet,
+  customFetch,
+  type FetchImplementation,
+  type JWTPayload,
+  errors as joseErrors,
+  jwtVerify,
+} from 'jose'
 import type { Clock } from '../core/contracts.js'
 
 /** An agent whom the gateway vouches for. */
@@ -58,8 +65,7 @@ export function createRecognise(deps: VisitorDeps): Recognise {
         currentDate: new Date(deps.clock.now()),
       })
       const seen = readHeaders(headers)
-      if (payload.sub === undefined || seen.email !== payload.sub || payload.email !== payload.sub) return 'mismatch'
-      if (JSON.stringify(payload.roles ?? []) !== JSON.stringify(seen.roles)) return 'mismatch'
+      if (!agree(seen, payload)) return 'mismatch'
       return {
         ...seen,
         assertion: {
@@ -76,6 +82,19 @@ export function createRecognise(deps: VisitorDeps): Recognise {
   }
 }
 
+/** Attack: whoever reaches Desk with a stolen assertion could put other headers beside it. */
+function agree(seen: Headers, signed: JWTPayload): boolean {
+  const said = (claim: string) => signed[claim] ?? ''
+  return (
+    seen.email === signed.sub &&
+    seen.email === said('email') &&
+    seen.id === said('agent_id') &&
+    seen.name === said('name') &&
+    seen.provider === said('provider') &&
+    JSON.stringify(seen.roles) === JSON.stringify(signed.roles ?? [])
+  )
+}
+
 /** Errors that speak of the key set and not of the assertion. */
 function unreachable(error: joseErrors.JOSEError): boolean {
   return (
@@ -85,7 +104,9 @@ function unreachable(error: joseErrors.JOSEError): boolean {
   )
 }
 
-function readHeaders(headers: IncomingHttpHeaders): Pick<Visitor, 'email' | 'id' | 'name' | 'roles' | 'provider'> {
+type Headers = Pick<Visitor, 'email' | 'id' | 'name' | 'roles' | 'provider'>
+
+function readHeaders(headers: IncomingHttpHeaders): Headers {
   const value = (name: (typeof names)[number]) => decoded(String(headers[name] ?? ''))
   const roles = String(headers['x-agent-roles'] ?? '')
   return {
