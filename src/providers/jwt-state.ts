@@ -11,7 +11,8 @@ export function withState(target: string, id: string): string {
   const [address = '', ...fragment] = target.split('#')
   const [path = '', ...query] = address.split('?')
   const pairs = query.join('?').split('&')
-  const kept = pairs.filter(pair => pair !== '' && !pair.startsWith(`${parameter}=`))
+  // By the name that it decodes to: that is what statesIn would find.
+  const kept = pairs.filter(pair => pair !== '' && !new URLSearchParams(pair).has(parameter))
   const hash = fragment.length > 0 ? `#${fragment.join('#')}` : ''
   return `${path}?${[...kept, `${parameter}=${id}`].join('&')}${hash}`
 }

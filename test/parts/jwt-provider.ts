@@ -1,0 +1,64 @@
+// A JWT provider with a clock moved by hand, and what a browser that began a login would hand over.
+
+import type { JwtSettings } from '../../src/config/schema/providers.js'
+import type { Attempt, Handover, Provider, Verdict } from '../../src/core/contracts.js'
+import { createSecret } from '../../src/core/secret.js'
+import type { FetchText } from '../../src/ops/fetch.js'
+import { createLog } from '../../src/ops/log.js'
+import { createJwtProvider } from '../../src/providers/jwt.js'
+import { createTestClock, type TestClock } from './clock.js'
+import { type Claims, secret } from './tokens.js'
+
+export const publicUrl = 'https://desk.example.com'
+
+/** Settings as the configuration loads them. */
+export function jwtSettings(changes: Partial<JwtSettings> = {}): JwtSettings {
+  return {
+    id: 'portal',
+    type: 'jwt',
+    name: 'Aloha Portal',
+    loginUrl: 'https://portal.example.com/login',
+    secrets: changes.jwks ? [] : [createSecret(secret)],
+    maxAge: 180_000,
+    clockSkew: 60_000,
+    issuer: null,
+    audience: null,
+    requireState: false,
+    bearer: false,
+    bearerPassThrough: false,
+    allow: { roles: [], domains: [] },
+    ...changes,
+  }
+}
+
+export interface Portal {
+  provider: Provider
+  clock: TestClock
+  /** Claims of a good token at the clock's time; each call has a new jti. */
+  claims(changes?: Claims): Claims
+  accept(message: string, browser?: Partial<Handover>): Promise<Verdict>
+}
+
+export function createPortal(changes: Partial<JwtSettings> = {}, deps: { fetchText?: FetchText } = {}): Portal {
+  const clock = createTestClock()
+  const noCall: FetchText = () => Promise.reject(new Error('no call was expected'))
+  const fetchText = deps.fetchText ?? noCall
+  const log = createLog({ level: 'silent' })
+  const provider = createJwtProvider(jwtSettings(changes), { publicUrl, clock, fetchText, log })
+  let count = 0
+  return {
+    provider,
+    clock,
+    claims: other => ({ email: 'ada@example.com', iat: clock.now() / 1000, jti: `jti-${count++}`, ...other }),
+    accept: (message, browser) => provider.accept({ message, attempt: () => undefined, ...browser }),
+  }
+}
+
+export function attemptOf(id: string, changes: Partial<Attempt> = {}): Attempt {
+  return { id, provider: 'portal', returnTo: '/tickets/7', startedAt: 0, used: false, ...changes }
+}
+
+/** A browser that holds these attempts. */
+export function holding(...attempts: Attempt[]): Pick<Handover, 'attempt'> {
+  return { attempt: id => attempts.find(attempt => attempt.id === id) }
+}
