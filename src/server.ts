@@ -12,7 +12,7 @@ import { createFetch } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
 import { createMetrics } from './ops/metrics.js'
 import { createReadiness } from './ops/readiness.js'
-import { createKeyring, ringOf } from './sessions/keyring.js'
+import { createKeyring, randomSecret } from './sessions/keyring.js'
 import { createSessions } from './sessions/sessions.js'
 import { openStore } from './store/open.js'
 
@@ -30,7 +30,7 @@ export async function startServer(config: Config, deps: { clock: Clock; random: 
   const metrics = createMetrics()
   const audit = createAudit({ to: config.audit.to, clock })
   const store = openStore(config.sessions.store, { clock, log })
-  const keyring = createKeyring(ringOf(config.secrets, random), { random })
+  const keyring = createKeyring(ringOf(config, random), { random })
   const sessions = createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log })
   const dossiers = createDossiers({ store, clock, random, log })
   const readiness = createReadiness({ store, clock, log, metrics })
@@ -66,6 +66,11 @@ export async function startServer(config: Config, deps: { clock: Clock; random: 
     await close()
     throw error
   }
+}
+
+/** Only the memory store may do without secrets: what one process seals, no other has to open. */
+function ringOf({ secrets }: Config, random: Random): string[] {
+  return secrets.length > 0 ? secrets.map(secret => secret.reveal()) : [randomSecret(random)]
 }
 
 /** Listens on host:port or unix:/path; the URL names a host that this machine can open. */

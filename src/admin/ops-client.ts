@@ -23,14 +23,17 @@ export async function askOps(base: string, path: string, token: string): Promise
   const url = new URL(path, base)
   const answer = await request(url, { headers: { authorization: `Bearer ${token}` }, headersTimeout: 5_000 }).catch(
     (error: Error & { code?: string }) => {
-      throw new OpsUnreachable(`no gateway answers at ${url.origin} (${error.code ?? error.name}): is it running, and is --ops right?`)
+      throw new OpsUnreachable(
+        `no gateway answers at ${url.origin} (${error.code ?? error.name}): is it running, and is --ops right?`,
+      )
     },
   )
   if (answer.statusCode === 404) {
     await answer.body.dump()
     return undefined
   }
-  if (answer.statusCode === 401) throw new OpsUnreachable('the gateway refuses the admin token: compare ops.adminToken with the running one')
+  if (answer.statusCode === 401)
+    throw new OpsUnreachable('the gateway refuses the admin token: compare ops.adminToken with the running one')
   if (answer.statusCode !== 200) throw new OpsUnreachable(`the gateway answers ${answer.statusCode}`)
   return answer.body.json()
 }

@@ -182,6 +182,8 @@ export interface Provider {
    * the `issuer` setting of a JWT provider. Undefined: not set, or not known yet (metadata not read).
    */
   issuer?(): string | undefined
+  /** Settles once what is fetched at the start (metadata) has come or failed. Never rejects. */
+  ready?(): Promise<void>
   /** JWT: whether the keys at hand have one of that ID. Never fetches. */
   knowsKid?(kid: string): boolean
 }

@@ -1,0 +1,79 @@
+// `deskgate explain`: every check of a login in order, from the dossier of a refused login or from a message in a file.
+
+import type { Check } from '../core/checks.js'
+import type { Reason } from '../core/reasons.js'
+import type { Dossier } from '../ops/dossiers.js'
+import { configuration } from './configuration.js'
+import type { ExitCode, Io } from './io.js'
+import { askOps, opsUrl } from './ops-client.js'
+import { rehearse } from './rehearsal.js'
+import { report } from './report.js'
+
+export interface ExplainOptions {
+  config?: string
+  saml?: string
+  jwt?: string
+  provider?: string
+  at?: string
+  ops?: string
+}
+
+/** `reference`, or one of options.saml and options.jwt; anything else is wrong usage. */
+export async function explain(reference: string | undefined, options: ExplainOptions, io: Io): Promise<ExitCode> {
+  const given = [reference, options.saml, options.jwt].filter(value => value !== undefined)
+  if (given.length !== 1) {
+    io.err('error: give one of a reference, --saml FILE and --jwt FILE')
+    return 2
+  }
+  return reference === undefined ? explainFile(options, io) : explainReference(reference, options, io)
+}
+
+async function explainReference(reference: string, options: ExplainOptions, io: Io): Promise<ExitCode> {
+  const fromEnvironment = io.env.DESKGATE_ADMIN_TOKEN
+  const config = options.ops && fromEnvironment ? undefined : await configuration(options.config, io)
+  if (!config && !(options.ops && fromEnvironment)) return 1
+  const token = fromEnvironment ?? config?.ops.adminToken?.reveal()
+  if (!token) {
+    io.err('ops.adminToken is not set: the API that keeps the checks of refused logins is off')
+    return 1
+  }
+  const base = options.ops ?? (config ? opsUrl(config) : '')
+  const dossier = (await askOps(base, `/api/logins/${encodeURIComponent(reference)}`, token)) as Dossier | undefined
+  if (!dossier) {
+    io.err(`no refused login of the last day has the reference ${reference}`)
+    return 1
+  }
+  io.out(
+    `login ${dossier.reference} · ${new Date(dossier.at).toISOString()} · provider ${dossier.provider ?? 'unknown'} · from ${dossier.address}`,
+  )
+  print(dossier.checks, { reason: dossier.reason }, io)
+  return 0
+}
+
+async function explainFile(options: ExplainOptions, io: Io): Promise<ExitCode> {
+  const at = options.at === undefined ? undefined : Date.parse(options.at)
+  if (at !== undefined && Number.isNaN(at)) {
+    io.err('error: --at takes a time such as 2026-01-31T12:00:00Z')
+    return 2
+  }
+  const config = await configuration(options.config, io)
+  if (!config) return 1
+  const outcome = await rehearse(config, {
+    kind: options.saml === undefined ? 'jwt' : 'saml',
+    file: options.saml ?? options.jwt ?? '',
+    at,
+    provider: options.provider,
+  })
+  io.out(`provider ${outcome.provider ?? 'unknown'} · as of ${new Date(outcome.at).toISOString()}`)
+  print(outcome.checks, outcome, io)
+  io.out(
+    "Not checked from a file: the browser's cookie of the attempt (taken as present) and whether it was used before.",
+  )
+  if (!outcome.reason) return 0
+  io.err(`refused: ${outcome.reason}`)
+  return 1
+}
+
+function print(checks: Check[], outcome: { reason?: Reason; accepted?: string }, io: Io): void {
+  for (const line of report(checks, outcome)) io.out(line)
+}

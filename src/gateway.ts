@@ -1,0 +1,139 @@
+// The composition root: the only file that knows every constructor. Reads from top to bottom in the order in which a
+// request walks down the street. Opens no listener.
+
+import fastify, { type FastifyInstance } from 'fastify'
+import type { Config } from './config/schema/index.js'
+import type { Clock, Provider, Random, Sessions, Store } from './core/contracts.js'
+import { agentOf } from './directory/agent-of.js'
+import { openDirectory } from './directory/open.js'
+import type { Audit } from './ops/audit.js'
+import type { Dossiers } from './ops/dossiers.js'
+import type { FetchText } from './ops/fetch.js'
+import type { Log } from './ops/log.js'
+import type { Metrics } from './ops/metrics.js'
+import { openProviders, type ProviderDeps } from './providers/open.js'
+import { isSaml } from './providers/saml.js'
+import { spMetadata } from './providers/sp-metadata.js'
+import type { Keyring } from './sessions/keyring.js'
+import { handleOf } from './sessions/sessions.js'
+import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
+import { createAnswers } from './web/answers.js'
+import { createCookies } from './web/cookies.js'
+import { createEntrance } from './web/entrance.js'
+import { createIdentityWriter } from './web/identity.js'
+import { own } from './web/own.js'
+import { createPaths } from './web/paths.js'
+import { mountDesk } from './web/proxy.js'
+import { createStreet } from './web/street.js'
+import type { Generation } from './web/visit.js'
+import { attachUpgrades } from './web/websocket.js'
+
+/** What outlives a reload. */
+export interface Parts {
+  store: Store
+  keyring: Keyring
+  sessions: Sessions
+  dossiers: Dossiers
+  fetchText: FetchText
+  clock: Clock
+  random: Random
+  log: Log
+  audit: Audit
+  metrics: Metrics
+}
+
+export interface Gateway {
+  /** Not yet listening. */
+  app: FastifyInstance
+  /** Stops accepting, cuts WebSockets, lets requests under way finish, ends what runs in the background. */
+  close(): Promise<void>
+}
+
+/** How long a client may take for the head of a request, in milliseconds. */
+const headTimeout = 20_000
+/** How long an idle connection is kept, in milliseconds: longer than the minute of most load balancers. */
+const keepAlive = 75_000
+
+/** Throws when a key, a certificate or an agents file cannot be used; an IdP or a store that is down is no reason. */
+export async function createGateway(config: Config, parts: Parts): Promise<Gateway> {
+  const generation = createGeneration(config, parts)
+  const { clock, metrics, log, sessions } = parts
+  const entrance = createEntrance({ current: () => generation, clock, metrics, log })
+  const app = openServer(config, entrance.rewriteUrl)
+
+  entrance.mount(app)
+  await app.register(async context => {
+    context.addHook('onRequest', entrance.ownOnly)
+    await own(context, { ...parts, paths: generation.paths, handleOf, agentOf, spMetadata: metadataOf })
+  })
+  mountDesk(app, { entrance })
+  await app.ready()
+  const upgrades = attachUpgrades(app.server, { entrance, sessions, clock, metrics })
+
+  return {
+    app,
+    async close() {
+      upgrades.closeAll()
+      await app.close()
+      for (const provider of generation.providers) provider.close()
+      await generation.street.close()
+    },
+  }
+}
+
+/** The identity providers of a configuration, as the gateway itself runs them. */
+export function gatewayProviders(
+  config: Config,
+  deps: Pick<ProviderDeps, 'clock' | 'fetchText' | 'log' | 'metrics'>,
+): Provider[] {
+  const { publicUrl, site = new URL(publicUrl).hostname } = config
+  return openProviders(config.providers, {
+    ...deps,
+    publicUrl,
+    site,
+    acsUrl: publicUrl + createPaths(config.prefix).acs,
+  })
+}
+
+function createGeneration(config: Config, parts: Parts): Generation {
+  const { keyring, sessions, clock, random, log } = parts
+  const { publicUrl, prefix, desk } = config
+  const paths = createPaths(prefix)
+  const cookies = createCookies({ publicUrl, prefix })
+  const files = config.identity.assertion.keys
+  const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
+  const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
+  return {
+    config,
+    paths,
+    cookies,
+    providers: gatewayProviders(config, parts),
+    directory: openDirectory(config.agents, { log }),
+    identity,
+    answers: createAnswers(),
+    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, random, log }),
+  }
+}
+
+function openServer(config: Config, rewriteUrl: ReturnType<typeof createEntrance>['rewriteUrl']): FastifyInstance {
+  const tls = config.tls
+    ? { https: { cert: config.tls.cert.text, key: config.tls.key.text, minVersion: 'TLSv1.2' as const } }
+    : {}
+  return fastify({
+    ...tls,
+    logger: false,
+    rewriteUrl,
+    exposeHeadRoutes: true,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: keepAlive,
+    // No limit on the whole request: an upload to Desk may take long. The gateway's own forms have theirs.
+    requestTimeout: 0,
+    http: { maxHeaderSize: config.limits.header, headersTimeout: headTimeout },
+  }) as unknown as FastifyInstance
+}
+
+function metadataOf({ config, providers, paths }: Generation, id: string | undefined): string | undefined {
+  const saml = providers.filter(isSaml)
+  const provider = id === undefined ? saml[0] : saml.find(one => one.id === id)
+  return provider && spMetadata({ entityId: provider.entityId, acsUrl: config.publicUrl + paths.acs })
+}
