@@ -16,15 +16,16 @@ export interface Paths {
   jwt: string
   acs: string
   /**
-   * Whether a decoded path is the gateway's to answer, in any spelling: below the prefix in any case,
-   * or exactly one of the hand-over paths.
+   * Whether a decoded path is the gateway's to answer, in any spelling: at or below the prefix or one of the hand-over
+   * paths, with case folded.
    */
   owns(path: string): boolean
 }
 
 const jwt = '/auth/jwt'
 const acs = '/auth/saml/acs'
-const jwtOf = /^\/auth\/jwt\/[a-z0-9-]+$/
+/** In any spelling: a misspelt hand-over must not show a token to Desk. */
+const handOver = /^\/auth\/(?:jwt|saml\/acs)(?:[/;]|$)/i
 
 export function createPaths(prefix: string): Paths {
   const folded = prefix.toLowerCase()
@@ -42,13 +43,11 @@ export function createPaths(prefix: string): Paths {
     jwt,
     acs,
     owns(path) {
-      if (path === acs || path === jwt || jwtOf.test(path)) return true
-      if (path.length < prefix.length) return false
-      const head = path.slice(0, prefix.length)
-      if (head !== prefix && head.toLowerCase() !== folded) return false
-      const next = path[prefix.length]
       // A ';' begins path parameters (RFC 3986 3.3): some servers drop them, so /auth;x may be read as /auth.
-      return next === undefined || next === '/' || next === ';'
+      const next = path[prefix.length]
+      const bounded = path.length >= prefix.length && (next === undefined || next === '/' || next === ';')
+      if (bounded && path.slice(0, prefix.length).toLowerCase() === folded) return true
+      return handOver.test(path)
     },
   }
 }
