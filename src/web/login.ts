@@ -1,0 +1,123 @@
+// The login page, and the start of an attempt. Sets a cookie only for a person's own visit to a page: not for a frame, a
+// program, or a browser that loads ahead. Who is logged in already goes straight on, except where the page is wanted
+// (chooser: always) or a provider is named.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Check, Refused } from '../core/checks.js'
+import type { Attempt, Clock, Leave, Provider } from '../core/contracts.js'
+import { formTargetsOf, loginHref, placeOf, troubleAnswer } from './answers.js'
+import type { Attempts } from './attempts.js'
+import type { Holder } from './holder.js'
+import { contentPolicy, pageAnswer } from './layout.js'
+import { askerOf, isSpeculative, isVisit } from './navigation.js'
+import { chooserPage, leavingPage } from './pages.js'
+import type { Paths } from './paths.js'
+import type { Refusals } from './refusals.js'
+import { jarOf, replyWith } from './reply.js'
+import { judgeReturnTo } from './return-to.js'
+import type { Answer, Generation, Visit } from './visit.js'
+
+export interface LoginDeps {
+  paths: Paths
+  attempts: Attempts
+  holder: Holder
+  refusals: Refusals
+  clock: Clock
+}
+
+/** This many finished logins within a minute, and still no session cookie: the browser does not keep it. */
+const loopAfter = 5
+const loopWithin = 60_000
+
+export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
+  app.get(deps.paths.login, async (request, reply) => {
+    const aside = notForPeople(request)
+    if (aside) return replyWith(reply, aside)
+    const { config, providers } = request.visit.generation
+    const here = await deps.holder.current(jarOf(request))
+    const returnTo = returnToOf(request)
+    if (here && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
+    const [only, ...others] = providers
+    const straightOn = config.login.chooser === 'auto' && others.length === 0 && isVisit(request.raw)
+    if (only && straightOn) return start(deps, request, reply, only)
+    return replyWith(reply, chooser(request.visit, returnTo, here?.agent.email))
+  })
+
+  app.get<{ Params: { id: string } }>(`${deps.paths.login}/:id`, async (request, reply) => {
+    const provider = request.visit.generation.providers.find(({ id }) => id === request.params.id)
+    if (!provider) return replyWith(reply, troubleAnswer('not_found', request.headers, request.visit))
+    const aside = notForPeople(request)
+    if (aside) return replyWith(reply, aside)
+    if (!isVisit(request.raw)) return replyWith(reply, chooser(request.visit, returnToOf(request)))
+    return start(deps, request, reply, provider)
+  })
+}
+
+/** The answer to whoever is no person in a tab of their own. */
+function notForPeople(request: FastifyRequest): Answer | undefined {
+  const { visit, headers, raw } = request
+  if (askerOf(headers) !== 'document') return visit.generation.answers('challenge', raw, visit)
+  // Attack: a prerendered page may begin logins, and set cookies, that nobody asked for.
+  return isSpeculative(headers) ? troubleAnswer('prefetch', headers, visit) : undefined
+}
+
+function returnToOf(request: FastifyRequest): string {
+  const { config, paths } = request.visit.generation
+  return judgeReturnTo((request.query as { return_to?: unknown }).return_to, config.publicUrl, paths)
+}
+
+function chooser(visit: Visit, returnTo: string, email?: string): Answer {
+  const { paths, providers } = visit.generation
+  const ways = providers.map(({ id, name }) => ({ name, href: loginHref(`${paths.login}/${id}`, returnTo) }))
+  const already = email === undefined ? undefined : { email, href: returnTo }
+  const body = chooserPage(placeOf(visit.generation), { ways, already })
+  return pageAnswer(200, body, contentPolicy(formTargetsOf(visit.generation)))
+}
+
+async function start(deps: LoginDeps, request: FastifyRequest, reply: FastifyReply, provider: Provider) {
+  const { visit, headers } = request
+  const jar = jarOf(request)
+  const returnTo = returnToOf(request)
+  const refuse = (reason: Refused['reason'], checks: Check[]) =>
+    replyWith(reply, deps.refusals.refuse(visit, headers, { reason, provider: provider.id, checks, returnTo }))
+
+  const finished = loops(deps, request)
+  if (finished >= loopAfter) return refuse('login.loop', [loopCheck(finished)])
+  const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo)
+  const leave = await begin(provider, attempt)
+  if (leave instanceof Refused) return refuse(leave.reason, [{ name: 'provider can begin a login', ok: false }])
+  if ('redirect' in leave) return replyWith(reply, redirect(leave.redirect), setCookies)
+  return replyWith(reply, leaving(visit.generation, provider, leave), setCookies)
+}
+
+/** How many logins this browser finished in the last minute without bringing a session cookie now. */
+function loops(deps: LoginDeps, request: FastifyRequest): number {
+  const jar = jarOf(request)
+  if (jar.cookies.readSession(jar.header) !== undefined) return 0
+  const since = deps.clock.now() - loopWithin
+  return deps.attempts.list(jar).filter(({ usedAt }) => usedAt !== undefined && usedAt > since).length
+}
+
+function loopCheck(finished: number): Check {
+  const seen = `${finished} finished logins within a minute, and no session cookie`
+  return { name: 'the browser keeps its session cookie', ok: false, expected: `fewer than ${loopAfter}`, seen }
+}
+
+async function begin(provider: Provider, attempt: Attempt): Promise<Leave | Refused> {
+  try {
+    return await provider.begin(attempt)
+  } catch (error) {
+    if (error instanceof Refused) return error
+    throw error
+  }
+}
+
+function redirect(location: string): Answer {
+  return { status: 302, headers: ['Location', location], body: '' }
+}
+
+function leaving(generation: Generation, provider: Provider, leave: Extract<Leave, { post: string }>): Answer {
+  const place = placeOf(generation)
+  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin])
+  return pageAnswer(200, leavingPage(place, place.texts.leaving.text(provider.name), leave), policy)
+}

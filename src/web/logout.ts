@@ -1,0 +1,86 @@
+// The end of a session: here first, then at the identity provider. Never clears the cookie of a session that could not be
+// ended: the agent must be able to try again.
+
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Leave, Session, Sessions } from '../core/contracts.js'
+import type { Audit } from '../ops/audit.js'
+import { formTargetsOf, placeOf } from './answers.js'
+import type { Attempts } from './attempts.js'
+import type { Holder } from './holder.js'
+import { contentPolicy, pageAnswer } from './layout.js'
+import { type Button, leavingPage, noticePage } from './pages.js'
+import type { Paths } from './paths.js'
+import { goTo, jarOf, replyWith } from './reply.js'
+import type { TroubleText } from './texts/en.js'
+import type { Answer, Visit } from './visit.js'
+
+export interface LogoutDeps {
+  paths: Paths
+  sessions: Pick<Sessions, 'end'>
+  holder: Holder
+  attempts: Attempts
+  audit: Audit
+}
+
+export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
+  const { paths, holder, sessions, attempts } = deps
+
+  app.post(paths.logout, async (request, reply) => {
+    const { visit } = request
+    const jar = jarOf(request)
+    const session = await holder.current(jar)
+    if (session) {
+      await sessions.end({ handle: session.handle }, 'logout')
+      record(deps, request, session)
+    }
+    // What was finished before a logout is no sign of a browser that loses its cookie.
+    const setCookies = [...jar.cookies.forget(), ...attempts.uncount(jar)]
+    const leave = session && leaveFor(visit, session)
+    if (!leave) return goTo(reply, paths.loggedOut, setCookies)
+    if ('redirect' in leave) return goTo(reply, leave.redirect, setCookies)
+    return replyWith(reply, leaving(visit, session, leave), setCookies)
+  })
+
+  app.get(paths.logout, async (request, reply) => {
+    const session = await holder.current(jarOf(request))
+    const { logout } = placeOf(request.visit.generation).texts
+    const text = session ? logout.text(session.agent.email) : logout.nobody
+    const out: Button = { label: logout.button, to: { post: paths.logout } }
+    const back: Button = { label: logout.back, to: { get: '/' }, look: 'quiet' }
+    return replyWith(reply, notice(request.visit, { title: logout.title, text }, session ? [out, back] : [back]))
+  })
+
+  app.get(paths.loggedOut, async (request, reply) => {
+    const words = placeOf(request.visit.generation).texts.loggedOut
+    return replyWith(reply, notice(request.visit, words, [{ label: words.button, to: { get: paths.login } }]))
+  })
+}
+
+function leaveFor({ generation }: Visit, session: Session): Leave | undefined {
+  return generation.providers.find(({ id }) => id === session.provider)?.logout(session)
+}
+
+function record(deps: LogoutDeps, { visit }: FastifyRequest, session: Session): void {
+  const { handle, provider, agent } = session
+  deps.audit({
+    event: 'logout',
+    agent: agent.email,
+    provider,
+    session: handle,
+    address: visit.address,
+    request: visit.id,
+  })
+}
+
+function leaving(visit: Visit, session: Session, leave: Extract<Leave, { post: string }>): Answer {
+  const { generation } = visit
+  const place = placeOf(generation)
+  const name = generation.providers.find(({ id }) => id === session.provider)?.name ?? session.provider
+  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin])
+  return pageAnswer(200, leavingPage(place, place.texts.leaving.logout(name), leave), policy)
+}
+
+function notice({ generation }: Visit, words: TroubleText, buttons: Button[]): Answer {
+  const body = noticePage(placeOf(generation), { ...words, buttons })
+  return pageAnswer(200, body, contentPolicy(formTargetsOf(generation)))
+}

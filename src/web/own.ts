@@ -1,0 +1,138 @@
+// Everything under the prefix, in a Fastify context of its own: form parser, security headers, the cross-origin rule,
+// error pages. What is not listed here is 404 and never reaches Desk; the message of an exception is never shown.
+
+import formbody from '@fastify/formbody'
+import helmet from '@fastify/helmet'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Agent, Clock, Found, Handle, Identity, Random, Sessions, Store } from '../core/contracts.js'
+import { StoreUnavailable } from '../core/errors.js'
+import type { Audit } from '../ops/audit.js'
+import type { Dossiers } from '../ops/dossiers.js'
+import type { Log } from '../ops/log.js'
+import type { Metrics } from '../ops/metrics.js'
+import { formTargetsOf, type OwnTrouble, troubleAnswer } from './answers.js'
+import { createAttempts, type Sealer } from './attempts.js'
+import { readForm } from './form.js'
+import { handoverRoutes, handoverUrls } from './handover.js'
+import { createHolder } from './holder.js'
+import { contentPolicy, ownHeaders } from './layout.js'
+import { loginRoutes } from './login.js'
+import { logoutRoutes } from './logout.js'
+import { isFromOurPages } from './origin-check.js'
+import type { Paths } from './paths.js'
+import { createRefusals } from './refusals.js'
+import { replyWith } from './reply.js'
+import { sessionRoutes } from './session-page.js'
+import { createSignIn } from './sign-in.js'
+import type { Generation } from './visit.js'
+
+/** What does not change on a reload; the rest comes with each request's visit. */
+export interface OwnDeps {
+  paths: Paths
+  store: Pick<Store, 'claim'>
+  sessions: Sessions
+  keyring: Sealer
+  clock: Clock
+  random: Random
+  dossiers: Dossiers
+  audit: Audit
+  metrics: Metrics
+  log: Log
+  handleOf(cookie: string): Handle
+  agentOf(found: Found, identity: Identity): Agent
+  /** SP metadata of a SAML provider, of the first one without an ID; undefined when there is none. */
+  spMetadata(generation: Generation, provider: string | undefined): string | undefined
+}
+
+/** Our own forms hold a handle at most. */
+const smallForm = 16 * 1024
+
+/** Registers the whole context; every request must have its visit before (see entrance.ts). */
+export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
+  app.removeAllContentTypeParsers()
+  await app.register(formbody, {
+    bodyLimit: smallForm,
+    parser: text => readForm(text) as unknown as Record<string, unknown>,
+  })
+  app.addHook('onRequest', enter(deps))
+  await app.register(helmet, {
+    // The policy comes with enter(): the same one stands on pages that other floors of the street send.
+    contentSecurityPolicy: false,
+    // About the whole host, and so not ours to say.
+    strictTransportSecurity: false,
+    originAgentCluster: false,
+    // A login in a window that Desk opened must not lose its opener.
+    crossOriginOpenerPolicy: false,
+    referrerPolicy: { policy: 'same-origin' },
+    xFrameOptions: { action: 'sameorigin' },
+  })
+  app.setErrorHandler(failed(deps.log))
+
+  const holder = createHolder(deps)
+  const attempts = createAttempts(deps)
+  const refusals = createRefusals(deps)
+  const signIn = createSignIn({ ...deps, holder })
+  loginRoutes(app, { ...deps, attempts, holder, refusals })
+  handoverRoutes(app, { ...deps, attempts, signIn, refusals })
+  logoutRoutes(app, { ...deps, holder, attempts })
+  sessionRoutes(app, { ...deps, holder })
+  publish(app, deps)
+  const absent = async (request: FastifyRequest, reply: FastifyReply) => trouble('not_found', request, reply)
+  app.all(deps.paths.prefix, absent)
+  app.all(`${deps.paths.prefix}/*`, absent)
+}
+
+/** What holds for every request here, before its route: headers, one reading of the path, plain forms, our own pages. */
+function enter({ paths }: OwnDeps) {
+  // By route, not by path: under a prefix such as /auth/jwt other routes begin alike.
+  const fromElsewhere = new Set<string | undefined>([...Object.values(handoverUrls(paths)), paths.slo])
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const { visit, headers, method } = request
+    visit.outcome = 'own'
+    const defaults = ownHeaders(contentPolicy(formTargetsOf(visit.generation)))
+    for (let i = 0; i + 1 < defaults.length; i += 2) reply.header(defaults[i] as string, defaults[i + 1])
+    if (visit.target.ambiguous) return trouble('not_found', request, reply)
+    if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') return trouble('unsupported_media', request, reply)
+    if (fromElsewhere.has(request.routeOptions.url)) return
+    if (!isFromOurPages(headers, visit.generation.config.publicUrl)) return trouble('wrong_origin', request, reply)
+  }
+}
+
+/** Public keys and metadata: the same for everybody, and good for a while. */
+function publish(app: FastifyInstance, { paths, spMetadata }: OwnDeps): void {
+  const cacheable = 'public, max-age=300'
+  app.get(paths.jwks, async (request, reply) => {
+    reply.header('cache-control', cacheable).type('application/jwk-set+json')
+    return reply.send(JSON.stringify(request.visit.generation.identity.jwks()))
+  })
+  const metadata = async (request: FastifyRequest, reply: FastifyReply) => {
+    const xml = spMetadata(request.visit.generation, (request.params as { id?: string }).id)
+    if (xml === undefined) return trouble('not_found', request, reply)
+    return reply.header('cache-control', cacheable).type('application/samlmetadata+xml').send(xml)
+  }
+  app.get(paths.samlMetadata, metadata)
+  app.get(`${paths.prefix}/saml/:id/metadata`, metadata)
+}
+
+function trouble(what: OwnTrouble, request: FastifyRequest, reply: FastifyReply) {
+  if (what === 'wrong_origin') request.visit.outcome = 'forbidden'
+  return replyWith(reply, troubleAnswer(what, request.headers, request.visit))
+}
+
+function failed(log: Log) {
+  return (error: Error & { code?: string; statusCode?: number }, request: FastifyRequest, reply: FastifyReply) => {
+    const { visit } = request
+    if (error instanceof StoreUnavailable) {
+      visit.outcome = 'store_unavailable'
+      return replyWith(reply, visit.generation.answers('store_unavailable', request.raw, visit))
+    }
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return trouble('too_large', request, reply)
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return trouble('unsupported_media', request, reply)
+    const status = error.statusCode ?? 500
+    if (status >= 400 && status < 500) return trouble('bad_request', request, reply)
+    log.error({ error: error.message, stack: error.stack, request: visit.id }, 'a request of our own failed')
+    return trouble('internal', request, reply)
+  }
+}
