@@ -6,7 +6,7 @@ const style = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
-a { color: inherit; }
+a { color: inherit; text-underline-offset: 2px; }
 header { background: var(--paper); border-bottom: 1px solid var(--line); }
 .bar { max-width: 1120px; margin: 0 auto; padding: 12px 24px; display: flex; align-items: center; gap: 20px; }
 .logo { display: flex; align-items: center; gap: 10px; font-weight: 650; text-decoration: none; letter-spacing: -.01em; }
@@ -36,12 +36,12 @@ h2 { font-size: 16px; margin: 0; }
 .card + .card { margin-top: 16px; }
 .tickets { list-style: none; margin: 0; padding: 0; }
 .tickets li + li { border-top: 1px solid var(--line); }
-.tickets a { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 16px; padding: 15px 20px; text-decoration: none; }
+.tickets a, .tickets div { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 16px; padding: 15px 20px; text-decoration: none; }
 .tickets a:hover { background: #f8fafb; }
 .tickets b { font-weight: 600; }
 .tickets small { color: var(--soft); font-size: 14px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .when { color: var(--soft); font-size: 14px; text-align: right; white-space: nowrap; }
-.pill { justify-self: end; font-size: 12px; font-weight: 600; padding: 2px 10px; border-radius: 99px; background: #e7ecef; color: #44545f; }
+.pill { justify-self: end; align-self: start; font-size: 12px; font-weight: 600; padding: 2px 10px; border-radius: 99px; background: #e7ecef; color: #44545f; }
 .pill.new { background: #fdebd2; color: #8a4b08; }
 .pill.open { background: var(--tint); color: var(--accent); }
 .pill.waiting { background: #e6e9fb; color: #3d3f9e; }
@@ -73,10 +73,11 @@ textarea { width: 100%; min-height: 96px; font: inherit; color: inherit; padding
 .alone { max-width: 620px; margin: 10vh auto; padding: 0 20px; }
 .alarm { background: var(--bad-tint); border: 2px solid var(--bad); border-radius: 14px; padding: 26px 28px; }
 .alarm h1 { color: var(--bad); }
+.alarm small { display: block; color: var(--bad); font-weight: 600; margin-bottom: 4px; }
 .alarm p { margin: 10px 0 0; }
 @media (max-width: 860px) { .page { grid-template-columns: minmax(0, 1fr); padding: 20px 16px 40px; } }
 @media (max-width: 560px) { .bar { flex-wrap: wrap; padding: 10px 16px; gap: 8px 12px; } .logo { flex: 1; } .me span { display: none; }
-  nav { order: 3; flex-basis: 100%; } nav a:first-child { margin-left: -12px; } button { padding: 7px 12px; } h1 { font-size: 23px; } }
+  nav { order: 3; flex-basis: 100%; } button { padding: 7px 12px; } h1 { font-size: 23px; } }
 `
 
 const script = `

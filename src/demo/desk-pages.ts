@@ -71,9 +71,8 @@ export function ticketPage(view: View, ticket: Ticket): string {
 }
 
 export function teamPage(view: View): string {
-  const rows = view.here.map(
-    name => html`<li><a href="/team"><b>${name}</b><span class="pill open">here now</span></a></li>`,
-  )
+  const names = [...new Set([view.visitor.name, ...view.here])]
+  const rows = names.map(name => html`<li><div><b>${name}</b><span class="pill open">here now</span></div></li>`)
   return page(
     'Team',
     view,
@@ -146,7 +145,7 @@ export function refusalPage(why: keyof typeof refusals, publicUrl: string): stri
   const { title, text } = refusals[why]
   return shell(
     'Refused',
-    html`<main class="alone"><div class="alarm"><h1>${title}</h1><p>${text}</p>
+    html`<main class="alone"><div class="alarm"><small>403 · refused by Desk</small><h1>${title}</h1><p>${text}</p>
 <p><a href="${publicUrl}/">Go to Desk through the gateway</a></p></div></main>`,
   )
 }

@@ -20,6 +20,7 @@ main { flex: 1; display: flex; align-items: center; justify-content: center; pad
 .mark { display: flex; align-items: center; gap: 10px; font-weight: 600; color: var(--accent); margin-bottom: 20px; }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 6px; letter-spacing: -.01em; }
 p { margin: 0 0 16px; color: var(--soft); }
+p a { color: var(--accent); text-underline-offset: 2px; }
 form { margin: 0; }
 .person { display: flex; align-items: center; gap: 14px; width: 100%; margin-top: 10px; padding: 12px 14px; text-align: left;
   font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 10px; cursor: pointer; }

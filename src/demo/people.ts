@@ -25,7 +25,7 @@ export const people: readonly Person[] = [
     id: 'joao',
     name: 'João Silva',
     email: 'joao@aloha.example',
-    title: 'Team lead',
+    title: 'Team lead (admin)',
     roles: ['agent', 'admin'],
     agentId: '4',
   },
@@ -33,7 +33,7 @@ export const people: readonly Person[] = [
     id: 'sam',
     name: 'Sam Turner',
     email: 'sam@aloha.example',
-    title: 'Accounting, no agent of Desk',
+    title: 'Accounting (no agent)',
     roles: ['staff'],
   },
 ]
