@@ -58,8 +58,8 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         checkName(key)
         checkValue(value)
         checkTtl(ttl)
-        if (dossiers.owns(key)) dossiers.set(key, Buffer.from(value), ttl)
-        else held.put({ key, value: Buffer.from(value) }, ttl)
+        if (dossiers.owns(key)) dossiers.set(key, copyOf(value), ttl)
+        else held.put({ key, value: copyOf(value) }, ttl)
       }),
     delete: keys =>
       run(() => {
@@ -106,6 +106,13 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
       listeners.clear()
     },
   }
+}
+
+/** Buffer.from would cut the copy from a shared block of 8 kB, and keep all of it as long as this one lives. */
+function copyOf(value: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(value.length)
+  value.copy(copy)
+  return copy
 }
 
 function page(members: Iterable<Entry>, cursor: string | undefined, count: number, now: number): IndexPage {
