@@ -39,6 +39,9 @@ export interface Desk {
   close(): Promise<void>
 }
 
+/** It takes what the gateway lets through. */
+const roomy = { maxHeaderSize: 64 * 1024 }
+
 export async function startDesk(tls?: { key: string; cert: string }): Promise<Desk> {
   const seen: Recorded[] = []
   let connections = 0
@@ -58,7 +61,8 @@ export async function startDesk(tls?: { key: string; cert: string }): Promise<De
     handler(request, response, recorded)
     request.resume()
   }
-  const server = tls ? createTlsServer(tls, listener) : createServer(listener)
+  const server = tls ? createTlsServer({ ...tls, ...roomy }, listener) : createServer(roomy, listener)
+  server.maxHeadersCount = 0
   server.on('connection', () => {
     connections++
   })

@@ -1,0 +1,402 @@
+// What Desk is told must come from the gateway alone, whatever a client puts into its headers.
+
+import fc from 'fast-check'
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import t from 'tap'
+import { startDesk } from '../parts/desk.js'
+import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
+import { startStreet } from '../parts/street.js'
+
+const desk = await startDesk()
+const street = await startStreet({ deskUrl: desk.url })
+const trusting = await startStreet({ deskUrl: desk.url, settings: { trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] } })
+t.teardown(async () => {
+  await street.close()
+  await trusting.close()
+  await desk.close()
+})
+const { cookie, session } = await street.enter()
+const trusted = await trusting.enter()
+
+const mine = {
+  'X-Agent-Id': '7',
+  'X-Agent-Email': 'alice@example.com',
+  'X-Agent-Name': 'Alice',
+  'X-Agent-Roles': 'agent',
+  'X-Agent-Provider': 'corp',
+}
+
+/** Sends headers on a protected path and gives what Desk got. */
+async function through(headers: string[], line = 'GET /x HTTP/1.1') {
+  const answer = await sendRaw(street.port, rawRequest(line, [`Cookie: ${cookie}`, ...headers]))
+  t.equal(answer.status, 200)
+  return desk.last()
+}
+
+function onlyMine(test: typeof t) {
+  const got = desk.last()
+  for (const [name, value] of Object.entries(mine)) test.strictSame(got.folded(name), [value], name)
+  test.equal(got.folded('x-agent-assertion').length, 1)
+  const family = got.headers.filter(([name]) => /^x.agent/i.test(name))
+  test.equal(family.length, 6, 'and nothing else of the family')
+}
+
+t.test('identity that a client sends is dropped, in every spelling, and ours arrives once', async t => {
+  const spoofs: string[][] = [
+    ['X-Agent-Email: evil@example.com'],
+    ['x-AGENT-email: evil@example.com'],
+    ['X_Agent_Email: evil@example.com'],
+    ['X-Agent_Email: evil@example.com', 'X.Agent.Email: evil@example.com', 'X~Agent~Email: evil'],
+    ['X-Agent-Email: evil@example.com', 'X-Agent-Email: evil@example.com'],
+    ['X-Agent-Assertion: eyJhbGciOiJub25lIn0.e30.'],
+    ['X-Agent-Anything: evil'],
+    ['X-Agent-Email:'],
+  ]
+  for (const headers of spoofs) {
+    await through(headers)
+    onlyMine(t)
+  }
+})
+
+t.test('Connection cannot take the identity away, nor anything that the gateway says', async t => {
+  const attempts = [
+    ['Connection: X-Agent-Email'],
+    ['Connection: keep-alive, x-agent-email, X-Forwarded-For, X-Request-Id, Host'],
+    ['Connection: X-Agent-Email', 'Connection: X-Agent-Assertion'],
+    ['Connection: ,,X-Agent-Email', 'X-Agent-Email: evil'],
+  ]
+  for (const headers of attempts) {
+    await through(headers)
+    onlyMine(t)
+    t.strictSame(desk.last().all('host'), ['desk.example.com'])
+    t.strictSame(desk.last().all('x-forwarded-for'), ['127.0.0.1'])
+  }
+})
+
+t.test('the assertion that arrives verifies and is about this session', async t => {
+  const [token = ''] = (await through([])).all('x-agent-assertion')
+  const keys = createLocalJWKSet(street.generation.identity.jwks() as JSONWebKeySet)
+  const { payload } = await jwtVerify(token, keys, {
+    issuer: 'https://desk.example.com',
+    audience: desk.url,
+    algorithms: ['ES256'],
+    currentDate: new Date(street.clock.now()),
+  })
+  t.match(payload, { sub: 'alice@example.com', sid: session.handle, provider: 'corp' })
+})
+
+t.test('on a public path Desk gets no identity, even if a session exists', async t => {
+  for (const path of ['/assets/a.css', '/open']) {
+    await through(['X-Agent-Email: evil@example.com', 'X_Agent_Id: 1'], `GET ${path} HTTP/1.1`)
+    t.strictSame(
+      desk.last().headers.filter(([name]) => /agent/i.test(name)),
+      [],
+    )
+    t.strictSame(desk.last().all('cookie'), [])
+  }
+})
+
+t.test("the gateway's cookies stay here, Desk's own pass as they are", async t => {
+  await sendRaw(
+    street.port,
+    rawRequest('GET /x HTTP/1.1', [
+      `Cookie: a=1; ${cookie}; b="x y"`,
+      'Cookie: __Host-deskgate-login.abc=1; __Secure-deskgate-seen=2',
+      'cookie: c=3',
+    ]),
+  )
+  t.strictSame(desk.last().all('cookie'), ['a=1; b="x y"', 'c=3'])
+})
+
+t.test('two session cookies in one request are none, in one line or in two', async t => {
+  const before = desk.seen.length
+  const other = await street.enter({ email: 'bob@example.com' })
+  for (const lines of [
+    [`Cookie: ${cookie}; ${other.cookie}`],
+    [`Cookie: ${cookie}`, `Cookie: ${other.cookie}`],
+    [`Cookie: ${cookie}`, `cookie: ${cookie}`],
+  ]) {
+    t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', lines))).status, 401)
+  }
+  t.equal(desk.seen.length, before, 'nothing reached Desk')
+})
+
+t.test('what belongs to one connection is not passed on', async t => {
+  const hop = [
+    'Keep-Alive: timeout=5',
+    'Proxy-Connection: keep-alive',
+    'Proxy-Authorization: Basic eDp5',
+    'TE: trailers',
+    'Trailer: X-A',
+    'HTTP2-Settings: AAMAAABk',
+    'Proxy: http://evil',
+    'Upgrade-Insecure-Requests: 1',
+    'Transfer_Encoding: chunked',
+    'Content_Length: 5',
+    'X-Mine: 1',
+    'Connection: X-Mine',
+  ]
+  const got = await through(hop)
+  for (const name of [
+    'keep-alive',
+    'proxy-connection',
+    'proxy-authorization',
+    'te',
+    'trailer',
+    'http2-settings',
+    'proxy',
+    'transfer-encoding',
+    'content-length',
+    'x-mine',
+  ]) {
+    t.strictSame(got.folded(name), [], name)
+  }
+  t.strictSame(got.all('upgrade-insecure-requests'), ['1'])
+})
+
+t.test('Expect: 100-continue is answered here and the upload arrives', async t => {
+  const connection = openRaw(street.port)
+  connection.send(
+    [
+      'POST /up HTTP/1.1',
+      'Host: x',
+      `Cookie: ${cookie}`,
+      'Expect: 100-continue',
+      'Content-Length: 5',
+      'Connection: close',
+      '',
+      '',
+    ].join('\r\n'),
+  )
+  await connection.until(seen => seen.includes('100 Continue'), 'an invitation')
+  connection.send('12345')
+  t.equal((await connection.answer()).status, 200)
+  t.equal(desk.last().body.toString(), '12345')
+  t.strictSame(desk.last().all('expect'), [])
+})
+
+t.test('where a request came from is believed of nobody who is not trusted', async t => {
+  const lies = [
+    'X-Forwarded-For: 6.6.6.6',
+    'X-Forwarded-Proto: http',
+    'X-Forwarded-Host: evil',
+    'X-Forwarded-Port: 1',
+    'X_Forwarded_For: 6.6.6.6',
+    'Forwarded: for=6.6.6.6',
+    'X-Real-IP: 6.6.6.6',
+    'X-Original-URL: /admin',
+    'X-Rewrite-URL: /admin',
+    'X-Forwarded-Uri: /open',
+    'True-Client-IP: 6.6.6.6',
+    'X-Client-IP: 6.6.6.6',
+    'X-Request-Id: mine',
+    'X-Forwarded: x',
+  ]
+  const got = await through(lies)
+  t.notMatch(JSON.stringify(got.headers), /6\.6\.6\.6|evil|admin|open/)
+  t.strictSame(got.folded('x-forwarded-for'), ['127.0.0.1'])
+  t.strictSame(got.folded('x-forwarded-proto'), ['https'])
+  t.strictSame(got.folded('x-forwarded-host'), ['desk.example.com'])
+  t.strictSame(got.folded('x-forwarded-port'), [])
+  t.match(got.all('x-request-id'), [/^[\w-]{22}$/])
+})
+
+t.test('a trusted proxy is believed: the last address that nobody vouches for is the client', async t => {
+  const cases: [string | undefined, string, string][] = [
+    ['198.51.100.7', '198.51.100.7', '198.51.100.7, 127.0.0.1'],
+    ['6.6.6.6, 198.51.100.7, 10.1.1.1', '198.51.100.7', '6.6.6.6, 198.51.100.7, 10.1.1.1, 127.0.0.1'],
+    ['10.1.1.1', '10.1.1.1', '10.1.1.1, 127.0.0.1'],
+    ['198.51.100.7:4711', '198.51.100.7', '198.51.100.7:4711, 127.0.0.1'],
+    ['[2001:db8::1]:99', '2001:db8::1', '[2001:db8::1]:99, 127.0.0.1'],
+    ['::ffff:198.51.100.7', '198.51.100.7', '::ffff:198.51.100.7, 127.0.0.1'],
+    ['198.51.100.7, nonsense', '127.0.0.1', '198.51.100.7, nonsense, 127.0.0.1'],
+    ['nonsense, 10.1.1.1', '10.1.1.1', 'nonsense, 10.1.1.1, 127.0.0.1'],
+    ['"><script>', '127.0.0.1', '"><script>, 127.0.0.1'],
+    ['1', '127.0.0.1', '1, 127.0.0.1'],
+    [undefined, '127.0.0.1', '127.0.0.1'],
+  ]
+  for (const [sent, address, passed] of cases) {
+    const lines = [
+      `Cookie: ${trusted.cookie}`,
+      ...(sent === undefined ? [] : [`X-Forwarded-For: ${sent}`]),
+      'X-Request-Id: abc-1',
+      'X-Forwarded-Host: evil',
+      'X-Real-IP: 1.2.3.4',
+    ]
+    await sendRaw(trusting.port, rawRequest('GET /x HTTP/1.1', lines))
+    t.strictSame(desk.last().folded('x-forwarded-for'), [passed])
+    t.strictSame(desk.last().folded('x-forwarded-host'), ['desk.example.com'])
+    t.strictSame(desk.last().folded('x-real-ip'), [])
+    t.strictSame(desk.last().all('x-request-id'), ['abc-1'])
+    t.equal(trusting.lines.at(-1)?.address, address, `${sent} → ${address}`)
+  }
+  await sendRaw(
+    trusting.port,
+    rawRequest('GET /x HTTP/1.1', [`Cookie: ${trusted.cookie}`, `X-Request-Id: ${'x'.repeat(129)}`]),
+  )
+  t.match(desk.last().all('x-request-id'), [/^[\w-]{22}$/])
+})
+
+t.test('unusual but legal headers pass unchanged, in order and repeated', async t => {
+  const odd = [
+    "!#$%&'*+-.^_`|~: x",
+    'X-Latin: \xe9\xff',
+    'X-Tab: a\tb',
+    'X-Empty:',
+    'X-Twice: 1',
+    'x-twice: 2',
+    'Authorization: Basic abc',
+    'Accept: text/html;q="a,b"',
+  ]
+  const got = await through(odd)
+  const kept = got.headers.filter(([name]) => /^(!|x-latin|x-tab|x-empty|x-twice|authorization|accept$)/i.test(name))
+  t.strictSame(kept, [
+    ["!#$%&'*+-.^_`|~", 'x'],
+    ['X-Latin', '\xe9\xff'],
+    ['X-Tab', 'a\tb'],
+    ['X-Empty', ''],
+    ['X-Twice', '1'],
+    ['x-twice', '2'],
+    ['Authorization', 'Basic abc'],
+    ['Accept', 'text/html;q="a,b"'],
+  ])
+})
+
+t.test('agents with unusual names reach Desk', async t => {
+  const odd = await street.enter({ email: 'zoe@example.com', name: 'Zoë 日本\r\nX-Admin: 1', roles: ['a,b', 'ü'] })
+  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${odd.cookie}`]))).status, 200)
+  t.strictSame(desk.last().all('x-agent-name'), ['Zo%C3%AB %E6%97%A5%E6%9C%AC%0D%0AX-Admin: 1'])
+  t.strictSame(desk.last().all('x-agent-roles'), ['a%2Cb,%C3%BC'])
+  t.strictSame(desk.last().all('x-admin'), [])
+})
+
+t.test('too many header lines are 431, and a head that is too large never gets in', async t => {
+  const before = desk.seen.length
+  const many = Array.from({ length: 250 }, (_, i) => `X-${i}: 1`)
+  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [...many, `Cookie: ${cookie}`]))).status, 431)
+  const tiny = Array.from({ length: 2500 }, (_, i) => `a${i}:`)
+  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [...tiny, `Cookie: ${cookie}`]))).status, 431)
+  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`X: ${'x'.repeat(40_000)}`]))).status, 431)
+  t.equal(
+    (await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}; big=${'x'.repeat(20_000)}`])))
+      .status,
+    200,
+  )
+  t.equal(desk.seen.length, before + 1)
+})
+
+t.test('a user agent or a claimed path opens nothing', async t => {
+  const before = desk.seen.length
+  for (const header of [
+    'User-Agent: GoogleHC/1.0',
+    'User-Agent: kube-probe/1.30',
+    'X-Forwarded-Uri: /open',
+    'X-Original-URL: /open',
+    'X-HTTP-Method-Override: GET',
+    'Host: localhost',
+  ]) {
+    const answer = await sendRaw(
+      street.port,
+      [
+        'GET /admin HTTP/1.1',
+        ...(header.startsWith('Host') ? [] : ['Host: a']),
+        header,
+        'Connection: close',
+        '',
+        '',
+      ].join('\r\n'),
+    )
+    t.equal(answer.status, 401, header)
+  }
+  t.equal(desk.seen.length, before)
+})
+
+t.test(
+  'for whatever reaches Desk: one identity equal to the session on protected paths, none on public ones',
+  async t => {
+    const token = fc.string({ unit: fc.constantFrom(...'abexyzAEX-_.~!'), minLength: 1, maxLength: 12 })
+    const name = fc.oneof(
+      token,
+      fc.constantFrom(
+        'X-Agent-Email',
+        'X-Agent-Id',
+        'x_agent_roles',
+        'X.AGENT.NAME',
+        'X-Agent-Assertion',
+        'Connection',
+        'X-Forwarded-For',
+        'Forwarded',
+        'TE',
+        'Keep-Alive',
+        'Cookie',
+        'Accept',
+        'Proxy-X',
+        'Expect-CT',
+      ),
+    )
+    const value = fc.oneof(
+      fc.constantFrom(
+        'X-Agent-Email',
+        'x-agent-email, close',
+        'evil@example.com',
+        'a=b',
+        cookie,
+        '',
+        'keep-alive, X-Agent-Assertion',
+      ),
+      fc.string({ unit: fc.constantFrom(...'abc ,;=:"\t\xe9\x80%'), maxLength: 20 }),
+    )
+    const piece = fc.constantFrom(
+      '/',
+      'assets',
+      'open',
+      'admin',
+      'auth',
+      'AUTH',
+      '..',
+      '.',
+      '%2e',
+      '%2f',
+      '%5c',
+      '%61',
+      ';',
+      '//',
+      '?',
+      '%00',
+      '%25',
+      '\\',
+      'a',
+      '#',
+    )
+    const request = fc.record({
+      method: fc.constantFrom('GET', 'HEAD', 'POST', 'OPTIONS', 'DELETE', 'PROPFIND'),
+      path: fc.array(piece, { maxLength: 6 }).map(pieces => `/${pieces.join('')}`),
+      headers: fc.array(fc.tuple(name, value), { maxLength: 6 }),
+      session: fc.boolean(),
+    })
+    let reached = 0
+    await fc.assert(
+      fc.asyncProperty(request, async ({ method, path, headers, session }) => {
+        const before = desk.seen.length
+        const lines = [...headers.map(([key, text]) => `${key}: ${text}`), ...(session ? [`Cookie: ${cookie}`] : [])]
+        const answer = await sendRaw(street.port, rawRequest(`${method} ${path} HTTP/1.1`, lines))
+        const got = desk.seen.slice(before)
+        if (got.length === 0) return answer.status !== 200 || answer.body.toString() === 'own'
+        reached++
+        const [only] = got
+        const family = got.flatMap(({ headers }) => headers).filter(([key]) => /^x[^a-z0-9]agent[^a-z0-9]/i.test(key))
+        const decoded = decodeURIComponent(path.split('?')[0] ?? '')
+        const reads = /^\/assets\//.test(decoded) ? ['GET', 'HEAD'].includes(method) : decoded === '/open'
+        const open = reads && !/%2f|%25|;/i.test(path.split('?')[0] ?? '')
+        const right = open
+          ? family.length === 0
+          : family.length === 6 && Object.entries(mine).every(([key, text]) => only?.all(key).join() === text)
+        return (
+          got.length === 1 && only?.url === path && right && !JSON.stringify(only.all('cookie')).includes('deskgate')
+        )
+      }),
+      { numRuns: 400 },
+    )
+    t.ok(reached > 40, `${reached} of them reached Desk`)
+  },
+)
