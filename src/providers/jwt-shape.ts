@@ -20,13 +20,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** The header of a token that has the form of one; every other ends the ladder with jwt.malformed. */
 export function checkShape(token: string, step: Step): TokenHeader {
   const reason = 'jwt.malformed'
-  const size = token.length
-  step('token size', {
-    ok: size > 0 && size <= longestToken,
-    reason,
-    expected: '1 to 16384 characters',
-    seen: `${size}`,
-  })
+  // Attack: jwt=a&jwt=b makes an array, which turns into a string wherever one is needed.
+  const size = typeof token === 'string' ? token.length : 0
+  const sizeOk = size > 0 && size <= longestToken
+  step('token size', { ok: sizeOk, reason, expected: '1 to 16384 characters', seen: `${size}` })
   step('token form', {
     ok: compact.test(token),
     reason,
@@ -62,7 +59,7 @@ function checkHeader(header: Record<string, unknown>, step: Step): TokenHeader {
 
 /** What a token says of its origin, unverified: only for choosing who verifies it. Empty when it cannot be read. */
 export function readHints(token: string): { iss?: string; kid?: string } {
-  if (token.length > longestToken || !compact.test(token)) return {}
+  if (typeof token !== 'string' || token.length > longestToken || !compact.test(token)) return {}
   const kid = own(parseObject(decodePart(token, 0) ?? '') ?? {}, 'kid')
   const iss = own(parseObject(decodePart(token, 1) ?? '') ?? {}, 'iss')
   return { ...(typeof iss === 'string' ? { iss } : {}), ...(typeof kid === 'string' ? { kid } : {}) }
