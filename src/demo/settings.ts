@@ -13,6 +13,8 @@ export interface DemoPlan {
   deskUrl: string
   /** host:port. */
   listen: string
+  /** The gateway's SAML SP entity ID. */
+  entityId: string
   /** PEM. */
   idpCertificate: string
   jwtSecret: string
@@ -34,13 +36,13 @@ function settingsOf(plan: DemoPlan): object {
   return {
     publicUrl: plan.publicUrl,
     listen: plan.listen,
-    site: 'deskgate-demo',
+    site: plan.entityId,
     desk: { url: plan.deskUrl, public: ['GET /assets/*'] },
     providers: [
       {
         id: 'saml',
         type: 'saml',
-        name: 'Aloha Adventures (SAML)',
+        name: 'Aloha (SAML)',
         issuer: plan.idpUrl,
         loginUrl: idp(demoIdpPaths.samlLogin),
         logoutUrl: idp(demoIdpPaths.logout),
@@ -50,7 +52,7 @@ function settingsOf(plan: DemoPlan): object {
       {
         id: 'jwt',
         type: 'jwt',
-        name: 'Aloha Portal (JWT)',
+        name: 'Aloha (JWT)',
         loginUrl: idp(demoIdpPaths.jwtLogin),
         logoutUrl: idp(demoIdpPaths.logout),
         secrets: [plan.jwtSecret],
