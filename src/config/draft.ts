@@ -6,6 +6,7 @@ import type { Secret } from '../core/secret.js'
 import { findingsOf, type Issue } from './issues.js'
 import type { Finding, Path } from './problems.js'
 import type { FileText } from './schema/values.js'
+import { wholePart } from './shape.js'
 
 /** A T in which anything may be missing, because it was wrong or is not there. */
 export type Draft<T> = T extends Secret | FileText
@@ -30,7 +31,12 @@ export function draft<S extends z.ZodType>(schema: S, input: unknown): Drafted<z
   const findings = issues.flatMap(issue => findingsOf(schema, issue))
   const root = { value }
   // What an issue names did not pass its schema, whatever stands there now.
-  for (const issue of issues) if (issue.code !== 'unrecognized_keys') drop(root, ['value', ...pathOf(issue)])
+  for (const issue of issues) {
+    const path = pathOf(issue)
+    const whole = wholePart(schema, path)
+    if (whole) drop(root, ['value', ...whole])
+    else if (issue.code !== 'unrecognized_keys') drop(root, ['value', ...path])
+  }
   return { value: root.value as Draft<z.output<S>> | undefined, findings }
 }
 

@@ -2,6 +2,7 @@
 // definitions and runs nothing.
 
 import type * as z from 'zod'
+import type { Path } from './problems.js'
 
 type Schema = z.core.$ZodType
 type Def = z.core.$ZodTypes['_zod']['def']
@@ -39,6 +40,22 @@ export function allKeys(schema: Schema, above = ''): string[] {
     const path = above === '' ? key : `${above}.${key}`
     return [path, ...allKeys(inner, path)]
   })
+}
+
+/** The part of a path that is loaded as a whole or not at all, because a transform or a choice stands over the rest. */
+export function wholePart(schema: Schema, path: Path, length = 0): Path | undefined {
+  const def = defOf(schema)
+  if ('innerType' in def) return wholePart(def.innerType as Schema, path, length)
+  const key = path[length]
+  if (def.type === 'union' && 'discriminator' in def && key !== undefined) {
+    const option = (def.options as Schema[]).find(one => keysOf(one).includes(String(key)))
+    return option && wholePart(option, path, length)
+  }
+  if (def.type === 'pipe' || def.type === 'union') return path.slice(0, length)
+  if (key === undefined) return undefined
+  if (def.type === 'array') return wholePart(def.element, path, length + 1)
+  const inner = def.type === 'object' ? def.shape[key] : undefined
+  return inner && wholePart(inner, path, length + 1)
 }
 
 /** The branch of a union that a value is meant for: of its kind, and with the most of its keys; undefined when that is open. */

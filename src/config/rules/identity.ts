@@ -5,11 +5,11 @@ import type { Rules } from '../rules.js'
 
 /** Hop-by-hop, framing, credentials, and what the gateway itself writes; folded. */
 const reserved = new Set(
-  `accept accept-encoding authorization connection content-encoding content-length content-type cookie date expect
-  forwarded host keep-alive origin range referer set-cookie te trailer transfer-encoding upgrade user-agent via
-  x-real-ip x-request-id`.split(/\s+/),
+  `accept accept-encoding authorization cache-control connection content-encoding content-length content-type cookie
+  date expect host http2-settings keep-alive origin pragma range referer set-cookie te trailer trailers
+  transfer-encoding upgrade user-agent via x-real-ip x-request-id`.split(/\s+/),
 )
-const reservedFamilies = /^(x-forwarded-|proxy-|sec-|if-|access-control-)/
+const reservedFamilies = /^(?:proxy(?:-|$)|(?:x-)?forwarded(?:-|$)|x-original-|sec-|if-|access-control-)/
 
 export function identityRules({ config, problem, warning }: Rules): void {
   const { headers, assertion } = config.identity ?? {}

@@ -1,10 +1,10 @@
 // Certificates and keys in files: they can be read, fit each other and their use, and no two providers share one.
 
-import type { X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 import { dotted, type Path } from '../problems.js'
 import type { Rules } from '../rules.js'
 import type { FileText } from '../schema/values.js'
-import { certificatesIn, type Found, fingerprintOf, privateKeyIn, publicKeysIn } from './pem.js'
+import { certificatesIn, type Found, fingerprintOf, idpCertificatesIn, privateKeyIn, publicKeysIn } from './pem.js'
 
 export function keyRules(rules: Rules): void {
   const { config } = rules
@@ -67,8 +67,8 @@ function providerKeys(rules: Rules): void {
       pair(rules, [...path, 'certificate'], provider.certificate, [...path, 'key'], provider.key)
       for (const [at, file] of (provider.certificates ?? []).entries()) {
         const place = [...path, 'certificates', at]
-        const certificate = file && idpCertificate(rules, place, file)
-        if (certificate) claim(index, place, fingerprintOf(certificate.publicKey))
+        const keys = file ? idpKeys(rules, place, file) : []
+        for (const key of keys) claim(index, place, fingerprintOf(key))
       }
     }
     if (provider?.type !== 'jwt' || !provider.jwks) continue
@@ -80,12 +80,11 @@ function providerKeys(rules: Rules): void {
   }
 }
 
-function idpCertificate(rules: Rules, path: Path, file: FileText): X509Certificate | undefined {
-  const certificates = read(rules, path, certificatesIn(file.text))
-  if (certificates && certificates.length > 1) {
-    rules.problem(path, `holds ${certificates.length} certificates`, 'one file for each, several in the list')
-  }
-  return certificates?.[0]
+/** Several in one file are several keys, as in a list. The library that verifies XML signatures knows RSA only. */
+function idpKeys(rules: Rules, path: Path, file: FileText): KeyObject[] {
+  const keys = (read(rules, path, idpCertificatesIn(file.text)) ?? []).map(({ publicKey }) => publicKey)
+  if (keys.some(key => key.asymmetricKeyType !== 'rsa')) rules.problem(path, 'holds a key that is not RSA')
+  return keys
 }
 
 function read<T>(rules: Rules, path: Path, found: Found<T>): T | undefined {

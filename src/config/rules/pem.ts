@@ -13,15 +13,25 @@ import { isMapping } from '../shape.js'
 export type Found<T> = { value: T } | { problem: string; hint?: string }
 
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+const publicBlocks = /-----BEGIN (PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE)-----[^-]+-----END \1-----/g
 const privateBlock = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/
 
 /** Every certificate of a PEM file, at least one. */
 export function certificatesIn(text: string): Found<X509Certificate[]> {
   const blocks = text.match(certificateBlock)
-  if (!blocks) {
-    const hint = privateBlock.test(text) ? 'it holds a private key' : '-----BEGIN CERTIFICATE-----'
-    return { problem: 'holds no certificate in PEM', hint }
-  }
+  if (blocks) return certificatesOf(blocks)
+  const hint = privateBlock.test(text) ? 'it holds a private key' : '-----BEGIN CERTIFICATE-----'
+  return { problem: 'holds no certificate in PEM', hint }
+}
+
+/** The same, or the bare base64 that identity providers show on their pages and in their metadata. */
+export function idpCertificatesIn(text: string): Found<X509Certificate[]> {
+  const bare = text.replace(/\s+/g, '')
+  if (!/^[A-Za-z0-9+/]+=*$/.test(bare)) return certificatesIn(text)
+  return certificatesOf([`-----BEGIN CERTIFICATE-----\n${bare}\n-----END CERTIFICATE-----`])
+}
+
+function certificatesOf(blocks: string[]): Found<X509Certificate[]> {
   try {
     return { value: blocks.map(block => new X509Certificate(block)) }
   } catch {
@@ -40,27 +50,41 @@ export function privateKeyIn(text: string): Found<KeyObject> {
   }
 }
 
-/** The keys of a JWKS (RFC 7517), or of one PEM public key or certificate. */
+/** The usable keys of a JWKS (RFC 7517), or of PEM public keys and certificates; at least one. */
 export function publicKeysIn(text: string): Found<KeyObject[]> {
   if (privateBlock.test(text)) return { problem: 'holds a private key', hint: 'only the public one belongs here' }
-  if (!text.trimStart().startsWith('{')) return publicPem(text)
+  const pem = text.match(publicBlocks)
+  const jwks = pem ? undefined : jwksIn(text)
+  if (jwks && 'problem' in jwks) return jwks
+  const keys = pem ? pem.map(block => () => createPublicKey(block)) : (jwks?.value ?? [])
+  const usable = keys.flatMap(usableKey)
+  if (usable.length > 0) return { value: usable }
+  return { problem: 'holds no usable key', hint: 'RSA of at least 2048 bits, P-256 or Ed25519' }
+}
+
+function jwksIn(text: string): Found<(() => KeyObject)[]> {
   try {
     const parsed: unknown = JSON.parse(text)
     const keys = isMapping(parsed) ? parsed.keys : undefined
-    if (!Array.isArray(keys) || keys.length === 0) return { problem: 'holds no keys', hint: '{ "keys": [ … ] }' }
-    const secret = keys.find(key => isMapping(key) && (key.kty === 'oct' || 'd' in key || 'k' in key))
-    if (secret) return { problem: 'holds a secret or private key', hint: 'only public ones belong here' }
-    return { value: keys.map(key => createPublicKey({ key: key as JsonWebKey, format: 'jwk' })) }
+    if (!Array.isArray(keys)) return { problem: 'is no JWKS', hint: '{ "keys": [ … ] }' }
+    const open = keys.some(key => isMapping(key) && (key.kty === 'oct' || 'd' in key || 'k' in key))
+    if (open) return { problem: 'holds a secret or private key', hint: 'only public ones belong here' }
+    return { value: keys.map(key => () => createPublicKey({ key: key as JsonWebKey, format: 'jwk' })) }
   } catch {
-    return { problem: 'is no JWKS, or holds a key that cannot be used' }
+    return { problem: 'is neither a JWKS nor a public key in PEM' }
   }
 }
 
-function publicPem(text: string): Found<KeyObject[]> {
+/** RSA below 2048 bits is too short (RFC 7518 3.3), and of the curves only those of our algorithms count. */
+function usableKey(make: () => KeyObject): KeyObject[] {
   try {
-    return { value: [createPublicKey(text)] }
+    const key = make()
+    const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {}
+    const strong = key.asymmetricKeyType === 'rsa' && modulusLength >= 2048
+    const curve = namedCurve === 'prime256v1' || key.asymmetricKeyType === 'ed25519'
+    return strong || curve ? [key] : []
   } catch {
-    return { problem: 'is neither a JWKS nor a public key in PEM' }
+    return []
   }
 }
 

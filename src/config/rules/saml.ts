@@ -26,7 +26,8 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   }
   const manual = ['issuer', 'loginUrl', 'certificates']
   if (has('metadata')) {
-    const idle = manual.filter(has)
+    // The issuer says which of several in the metadata is meant.
+    const idle = manual.filter(key => key !== 'issuer' && has(key))
     for (const key of idle) warning([...path, key], 'stands beside metadata: the metadata is what counts')
     return
   }

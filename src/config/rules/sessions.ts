@@ -26,7 +26,7 @@ function redis({ config, problem, warning }: Rules, url: string): void {
   }
   const parsed = new URL(url)
   if (parsed.hostname === '') problem(path, 'names no host', 'redis://host:6379/0')
-  if (!/^(\/\d{0,3})?$/.test(parsed.pathname))
+  if (!/^(\/\d{0,5})?$/.test(parsed.pathname))
     problem(path, 'must end with the number of the database', 'redis://host:6379/0')
   if (parsed.search !== '' || parsed.hash !== '') problem(path, 'may have neither ? nor #', 'encode them in a password')
   const { tls, password } = config.sessions?.store ?? {}

@@ -1,0 +1,125 @@
+// Configurations for tests: text in memory, files and variables at hand, and what loading says as plain lines.
+
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { posix } from 'node:path'
+import { formatProblem, type Loaded, loadConfigText } from '../../src/config/load.js'
+import type { Config } from '../../src/config/schema/index.js'
+import { type Reader, Unreadable } from '../../src/config/schema/values.js'
+import { createSecret } from '../../src/core/secret.js'
+import { selfSignedCertificate } from '../../src/demo/certificate.js'
+
+export interface Outside {
+  files?: Record<string, string>
+  env?: Record<string, string>
+}
+
+/** 2026-11-22, as the clock of the tests. */
+export const today = Date.UTC(2026, 10, 22)
+
+/** A reader whose folder is /etc/deskgate, with these files and variables and no others. */
+export function readerOf({ files = {}, env = {} }: Outside): Reader {
+  const absolute = (path: string) => posix.resolve('/etc/deskgate', path)
+  const known = new Map(Object.entries(files).map(([path, text]) => [absolute(path), text]))
+  return {
+    env(name) {
+      const value = Object.hasOwn(env, name) ? env[name] : undefined
+      if (value === undefined) throw new Unreadable(`the variable ${name} is not set`)
+      return value
+    },
+    file(path) {
+      const text = known.get(absolute(path))
+      if (text === undefined) throw new Unreadable(`the file ${absolute(path)} does not exist`)
+      return { path: absolute(path), text }
+    },
+    path: absolute,
+    secret: createSecret,
+  }
+}
+
+/** Loads YAML text, or anything else as the JSON of it. */
+export function load(settings: unknown, outside: Outside = {}): Loaded {
+  const text = typeof settings === 'string' ? settings : JSON.stringify(settings)
+  return loadConfigText(text, { file: 'deskgate.yaml', reader: readerOf(outside), now: today })
+}
+
+/** The configuration; throws with every problem when there is none. */
+export function loaded(settings: unknown, outside: Outside = {}): Config {
+  const result = load(settings, outside)
+  if ('config' in result) return result.config
+  throw new Error(result.problems.map(formatProblem).join('\n'))
+}
+
+/** Every problem as `check` prints it. */
+export function problems(settings: unknown, outside: Outside = {}): string[] {
+  const result = load(settings, outside)
+  return 'config' in result ? [] : result.problems.map(formatProblem)
+}
+
+/** Every problem as `key: message`, without its place and hint. */
+export function said(settings: unknown, outside: Outside = {}): string[] {
+  const result = load(settings, outside)
+  return 'config' in result ? [] : result.problems.map(({ key, message }) => `${key}: ${message}`)
+}
+
+export function warned(settings: unknown, outside: Outside = {}): string[] {
+  return load(settings, outside).warnings.map(({ key, message }) => `${key}: ${message}`)
+}
+
+/** A secret that is long enough and no other's. */
+export function longSecret(name: string): string {
+  return `${name}-${'0123456789abcdef'.repeat(3)}`
+}
+
+export const jwtProvider = {
+  id: 'portal',
+  type: 'jwt',
+  name: 'Portal',
+  loginUrl: 'https://portal.example.com/login',
+  secrets: [longSecret('portal')],
+}
+
+export const samlProvider = {
+  id: 'corp',
+  type: 'saml',
+  name: 'Corp',
+  metadata: 'https://idp.example.com/metadata',
+}
+
+/** A small configuration that loads without a warning, with some top-level keys replaced. */
+export function settings(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    publicUrl: 'https://desk.example.com',
+    desk: { url: 'http://desk.internal:3000' },
+    providers: [jwtProvider],
+    agents: [{ domains: ['example.com'] }],
+    ...changes,
+  }
+}
+
+export interface Pair {
+  /** PEM. */
+  key: string
+  certificate: string
+  publicKey: string
+}
+
+/** An RSA key and its certificate; `until` in milliseconds since the epoch. */
+export function rsaPair(until = today + 86_400_000): Pair {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const plan = { commonName: 'test', serial: 1, notBefore: today - 86_400_000, notAfter: until }
+  const certificate = selfSignedCertificate({ ...plan, privateKey, publicKey })
+  return { key: privatePem(privateKey), certificate, publicKey: publicPem(publicKey) }
+}
+
+/** A private key in PEM, of a curve. */
+export function curveKey(namedCurve: 'P-256' | 'P-384'): string {
+  return privatePem(generateKeyPairSync('ec', { namedCurve }).privateKey)
+}
+
+function privatePem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+function publicPem(key: KeyObject): string {
+  return key.export({ type: 'spki', format: 'pem' }).toString()
+}
