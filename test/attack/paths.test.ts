@@ -1,0 +1,201 @@
+// No spelling of a target makes a protected path public, takes one of the gateway's own paths to Desk, or is read one way
+// here and another way there.
+
+import t from 'tap'
+import { startDesk } from '../parts/desk.js'
+import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
+import { startStreet } from '../parts/street.js'
+
+const desk = await startDesk()
+const street = await startStreet({ deskUrl: desk.url, settings: { desk: { public: ['GET /public/*', '/health'] } } })
+const moved = await startStreet({ deskUrl: desk.url, settings: { prefix: '/sso' } })
+t.teardown(async () => {
+  await street.close()
+  await moved.close()
+  await desk.close()
+})
+const { cookie } = await street.enter()
+
+async function ask(target: string, options: { method?: string; cookie?: string; port?: number } = {}) {
+  const before = desk.seen.length
+  const line = `${options.method ?? 'GET'} ${target} HTTP/1.1`
+  const answer = await sendRaw(
+    options.port ?? street.port,
+    rawRequest(line, options.cookie ? [`Cookie: ${options.cookie}`] : []),
+  )
+  return { status: answer.status, body: answer.body.toString(), reached: desk.seen.slice(before).map(({ url }) => url) }
+}
+
+t.test('public paths pass, whatever stands in the query', async t => {
+  for (const target of [
+    '/public/a',
+    '/public/',
+    '/health',
+    '/health?x',
+    '/public/a?/../admin',
+    '/%70ublic/a',
+    '/public/..foo',
+    '/public/a?x=%00%zz',
+  ]) {
+    t.match(await ask(target), { status: 200, reached: [target] }, target)
+  }
+})
+
+t.test('nothing makes a protected path public', async t => {
+  const tricks = [
+    '/PUBLIC/a',
+    '/Public/a',
+    '/public',
+    '/public%2fa',
+    '/public/a%2fb',
+    '/public/%2541',
+    '/public/a;x',
+    '/public;/a',
+    '/admin?/health',
+    '/admin?x=/public/a.css',
+    '/admin;/health',
+    '/admin%3f/health',
+    '/health/',
+    '/health/x',
+    '/HEALTH',
+    '/admin/public/a',
+    '/x//public/a',
+    '/public\u2028'.slice(0, 7),
+    '/healthz',
+  ]
+  for (const target of tricks) t.match(await ask(target), { status: 401, reached: [] }, target)
+  for (const method of ['POST', 'OPTIONS', 'PUT', 'PROPFIND', 'TRACE'])
+    t.match(await ask('/public/a', { method }), { status: 401, reached: [] }, method)
+  t.match(await ask('/admin', { method: 'OPTIONS' }), { status: 401, reached: [] })
+  t.match(await ask('/admin', { method: 'HEAD' }), { status: 401, reached: [] })
+  t.match(await ask('/public/a', { method: 'HEAD' }), { status: 200 })
+})
+
+t.test('what cannot be read in one way is refused, with a session as without', async t => {
+  const bad = [
+    '/public/../admin',
+    '/public/./a',
+    '/public/..',
+    '/public/%2e%2e/admin',
+    '/public/%2E%2e/admin',
+    '/public/.%2e/admin',
+    '/public/..%2fadmin',
+    '/public/%2e%2e%2fadmin',
+    '/public/%252e%252e/admin',
+    '/public/..%252fadmin',
+    '/public/\\..\\..\\admin',
+    '/public/x/\\..\\..\\..\\admin',
+    '/public/%5c..%5cadmin',
+    '/public/..;/admin',
+    '/public/%00',
+    '/public/a%00b',
+    '/public/%0d%0aX-Agent-Email:%20evil',
+    '/public/%ff',
+    '/public/%',
+    '/public/%zz',
+    '//evil/public/a',
+    '//public/a',
+    '/%2fevil',
+    'http://evil/public/a',
+    'https://desk.example.com/admin',
+    'ftp://x/y',
+    '*',
+    '/public/a#b',
+    '/admin#/../public/a',
+    '/public/%c0%ae%c0%ae/admin',
+  ]
+  for (const target of bad) {
+    t.match(await ask(target), { status: 400, reached: [] }, target)
+    t.match(await ask(target, { cookie }), { status: 400, reached: [] }, `${target} with a session`)
+  }
+  for (const line of [
+    'GET  HTTP/1.1',
+    'GET admin HTTP/1.1',
+    'GET ?x HTTP/1.1',
+    'GET /a b HTTP/1.1',
+    'GET /a\tb HTTP/1.1',
+    'GET /\xe9 HTTP/1.1',
+    'GET /a\0 HTTP/1.1',
+  ]) {
+    t.equal((await sendRaw(street.port, rawRequest(line, [`Cookie: ${cookie}`]))).status, 400, JSON.stringify(line))
+  }
+})
+
+t.test('with a session, Desk gets every other target byte for byte', async t => {
+  const targets = [
+    '/',
+    '/a%2Fb',
+    '/a;b=c',
+    '/%61',
+    '/100%25',
+    '/a//b',
+    '/..foo',
+    '/.well-known/x',
+    '/a/',
+    '/?',
+    '/a?',
+    '/a?b=c?d&e=%2e%2e/..&f=\\"<>',
+    '/a%3Fb',
+    '/%E2%80%A5',
+    '/%ef%bc%8f..%ef%bc%8f',
+    '/A',
+    `/${'x'.repeat(5000)}`,
+    '/*',
+    '/:x',
+    '/a+b%20c',
+    '/!$&\'()*+,=:@~[]^|{}"<>`',
+  ]
+  for (const target of targets) t.match(await ask(target, { cookie }), { status: 200, reached: [target] }, target)
+})
+
+t.test("no spelling of the gateway's own paths reaches Desk", async t => {
+  for (const target of ['/auth/login', '/auth/login?x', '/%61uth/login', '/auth/%6cogin'])
+    t.match(await ask(target), { status: 200, body: 'own', reached: [] }, target)
+  const variants = [
+    '/auth',
+    '/auth/',
+    '/auth/login/',
+    '/auth/nothing',
+    '/AUTH/login',
+    '/Auth/saml/acs',
+    '/auth;x/login',
+    '/auth/login;x',
+    '/auth%2flogin',
+    '/auth/%2flogin',
+    '/auth/log%2569n',
+    '/aut%68;/login',
+    '/auth//login',
+    '/%41uth/login',
+    '/auth/saml/acs/',
+    '/auth/login%3f',
+  ]
+  for (const target of variants) {
+    for (const method of ['GET', 'POST', 'PROPFIND'])
+      t.match(await ask(target, { method, cookie }), { status: 404, reached: [] }, `${method} ${target}`)
+  }
+  t.match(await ask('/authx', { cookie }), { status: 200, reached: ['/authx'] })
+})
+
+t.test('under another prefix the hand-over paths stay, in any spelling, and the rest of /auth is of Desk', async t => {
+  const { cookie } = await moved.enter()
+  const at = { port: moved.port, cookie }
+  t.match(await ask('/sso/login', at), { body: 'own', reached: [] })
+  t.match(await ask('/auth/saml/acs', { ...at, method: 'POST' }), { body: 'own', reached: [] })
+  for (const target of ['/auth/SAML/acs', '/auth/saml/acs/', '/auth/saml/acs;x', '/AUTH/jwt', '/SSO/x'])
+    t.match(await ask(target, at), { status: 404, reached: [] }, target)
+  t.match(await ask('/auth/login', at), { status: 200, reached: ['/auth/login'] })
+})
+
+t.test('CONNECT opens nothing', async t => {
+  const connection = openRaw(street.port)
+  connection.send('CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\n\r\n')
+  await connection.ended()
+  t.notMatch(connection.seen().toString(), /200/)
+})
+
+t.test('a line of the log has the path without query, and no one-time link', async t => {
+  await ask('/admin?jwt=SECRET')
+  t.match(street.lines.at(-1), { method: 'GET', path: '/admin', status: 401, outcome: 'unauthorized' })
+  await ask('/auth/breakglass/SECRET')
+  t.notMatch(JSON.stringify(street.lines), /SECRET/)
+})
