@@ -25,7 +25,9 @@ export function createRemoteKeySet(
   let flight: Promise<void> | undefined
   let closed = false
 
-  const current = () => (set && set.size > 0 && deps.clock.now() - fetchedAt <= stale ? set : undefined)
+  /** Milliseconds, whichever way the clock was moved in between. */
+  const since = (at: number) => Math.abs(deps.clock.now() - at)
+  const current = () => (set && set.size > 0 && since(fetchedAt) <= stale ? set : undefined)
 
   const fetchSet = async () => {
     try {
@@ -44,13 +46,12 @@ export function createRemoteKeySet(
     }
   }
 
-  /** One flight for all who need it; none within the cool-down, whichever way the clock was moved. */
+  /** One flight for all who need it; none within the cool-down. */
   const refresh = (): Promise<void> => {
     if (flight) return flight
     const pause = current() ? coolDown : coolDownWithout
-    const now = deps.clock.now()
-    if (closed || (triedAt !== undefined && Math.abs(now - triedAt) < pause)) return Promise.resolve()
-    triedAt = now
+    if (closed || (triedAt !== undefined && since(triedAt) < pause)) return Promise.resolve()
+    triedAt = deps.clock.now()
     flight = fetchSet().finally(() => {
       flight = undefined
     })
@@ -59,7 +60,7 @@ export function createRemoteKeySet(
 
   const lacks = (kid: string | undefined) => {
     const known = current()
-    if (!known || deps.clock.now() - fetchedAt >= fresh) return true
+    if (!known || since(fetchedAt) >= fresh) return true
     return kid !== undefined && !known.kids.has(kid)
   }
 
