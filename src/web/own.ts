@@ -12,7 +12,7 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { formTargetsOf, type OwnTrouble, troubleAnswer } from './answers.js'
 import { createAttempts, type Sealer } from './attempts.js'
-import { readForm } from './form.js'
+import { endSlowBody, readForm } from './form.js'
 import { handoverRoutes, handoverUrls } from './handover.js'
 import { createHolder } from './holder.js'
 import { contentPolicy, ownHeaders } from './layout.js'
@@ -42,6 +42,8 @@ export interface OwnDeps {
   agentOf(found: Found, identity: Identity): Agent
   /** SP metadata of a SAML provider, of the first one without an ID; undefined when there is none. */
   spMetadata(generation: Generation, provider: string | undefined): string | undefined
+  /** How long a form may take to arrive, in milliseconds; default 20 seconds. */
+  bodyTimeout?: number
 }
 
 /** Our own forms hold a handle at most. */
@@ -77,13 +79,12 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   logoutRoutes(app, { ...deps, holder, attempts })
   sessionRoutes(app, { ...deps, holder })
   publish(app, deps)
-  const absent = async (request: FastifyRequest, reply: FastifyReply) => trouble('not_found', request, reply)
-  app.all(deps.paths.prefix, absent)
-  app.all(`${deps.paths.prefix}/*`, absent)
+  // The door lets only our own paths in here: whatever has no route is ours in another spelling, or nobody's.
+  app.setNotFoundHandler((request, reply) => trouble('not_found', request, reply))
 }
 
 /** What holds for every request here, before its route: headers, one reading of the path, plain forms, our own pages. */
-function enter({ paths }: OwnDeps) {
+function enter({ paths, bodyTimeout = 20_000 }: OwnDeps) {
   // By route, not by path: under a prefix such as /auth/jwt other routes begin alike.
   const fromElsewhere = new Set<string | undefined>([...Object.values(handoverUrls(paths)), paths.slo])
   return async (request: FastifyRequest, reply: FastifyReply) => {
@@ -91,8 +92,9 @@ function enter({ paths }: OwnDeps) {
     visit.outcome = 'own'
     const defaults = ownHeaders(contentPolicy(formTargetsOf(visit.generation)))
     for (let i = 0; i + 1 < defaults.length; i += 2) reply.header(defaults[i] as string, defaults[i + 1])
-    if (visit.target.ambiguous) return trouble('not_found', request, reply)
+    if (visit.target.ambiguous || request.is404) return trouble('not_found', request, reply)
     if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return
+    endSlowBody(request.raw, bodyTimeout)
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') return trouble('unsupported_media', request, reply)
     if (fromElsewhere.has(request.routeOptions.url)) return

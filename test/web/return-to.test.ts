@@ -229,7 +229,7 @@ const hostile: string[] = [
 
 t.test('Attack: open redirect – whatever leaves publicUrl, or could after one more decoding, becomes /', t => {
   t.ok(hostile.length > 150, `${hostile.length} inputs`)
-  for (const value of hostile) t.equal(judge(value), '/', encodeURI(value.toWellFormed()))
+  for (const value of hostile) t.equal(judge(value), '/', value.replace(/[^\x20-\x7e]/g, c => `<${c.charCodeAt(0)}>`))
   t.end()
 })
 
