@@ -29,7 +29,7 @@ const networks: Record<string, string> = {
   EPIPE: 'Redis closed the connection (EPIPE)',
   ENOTFOUND: 'the host name of Redis does not resolve (ENOTFOUND)',
   EAI_AGAIN: 'the host name of Redis does not resolve at the moment (EAI_AGAIN)',
-  ETIMEDOUT: 'Redis does not answer at its address (ETIMEDOUT)',
+  ETIMEDOUT: 'Redis does not answer at its address (ETIMEDOUT): is it that one, and does it speak TLS there?',
   EHOSTUNREACH: 'no route to Redis (EHOSTUNREACH)',
   ERR_SSL_WRONG_VERSION_NUMBER: 'Redis does not speak TLS at this port: use redis://, or its TLS port',
   ERR_TLS_CERT_ALTNAME_INVALID:

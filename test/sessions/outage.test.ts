@@ -1,0 +1,210 @@
+// Sessions while the store fails: never "no session", nothing usable left behind, and everything can be asked for again.
+
+import t from 'tap'
+import type { Store } from '../../src/core/contracts.js'
+import { StoreUnavailable } from '../../src/core/errors.js'
+import { createMemoryStore } from '../../src/store/memory.js'
+import { openStore } from '../../src/store/open.js'
+import { createTestClock } from '../parts/clock.js'
+import { missing } from '../parts/parts.js'
+import { startRedis } from '../parts/redis.js'
+import { createTestSessions } from '../parts/sessions.js'
+import { silent, storeSettings } from '../parts/stores.js'
+import { until } from '../parts/until.js'
+
+const settings = { idle: 3_600_000, lifetime: 86_400_000 }
+const from = { address: '192.0.2.1', browser: 'Firefox' }
+const identity = {
+  provider: 'corp',
+  email: 'someone@example.com',
+  claim: { id: 'x', until: 0 },
+  saml: { nameId: 'someone@example.com' },
+}
+const agent = { email: 'someone@example.com', name: 'Some One', roles: ['admin'] }
+const down = { name: 'StoreUnavailable' }
+
+/** A store whose methods can be made to fail, before or after they have done their work. */
+function createFaultyStore(store: Store) {
+  const faults = new Map<keyof Store, 'before' | 'after'>()
+  const faulty = <A extends unknown[], R>(name: keyof Store, call: (...args: A) => Promise<R>) => {
+    return async (...args: A): Promise<R> => {
+      if (faults.get(name) === 'before') throw new StoreUnavailable(`no ${name}`)
+      const answer = await call(...args)
+      if (faults.get(name) === 'after') throw new StoreUnavailable(`no answer to ${name}`)
+      return answer
+    }
+  }
+  const { get, set, delete: remove, indexAdd, indexRemove, indexPage, publish } = store
+  return {
+    faults,
+    store: {
+      ...store,
+      get: faulty('get', get),
+      set: faulty('set', set),
+      delete: faulty('delete', remove),
+      indexAdd: faulty('indexAdd', indexAdd),
+      indexRemove: faulty('indexRemove', indexRemove),
+      indexPage: faulty('indexPage', indexPage),
+      publish: faulty('publish', publish),
+    } satisfies Store,
+  }
+}
+
+function start() {
+  const clock = createTestClock()
+  const inner = createMemoryStore({ clock })
+  const { faults, store } = createFaultyStore(inner)
+  const made = createTestSessions({ store, clock, settings })
+  const other = createTestSessions({ store: inner, clock, settings })
+  return { ...made, clock, faults, inner, other, create: () => made.sessions.create(identity, agent, from) }
+}
+
+t.test('a store that fails is never "no session", and the gauge says so', async t => {
+  const { sessions, create, faults, up, lookups } = start()
+  const { session } = await create()
+  faults.set('get', 'before')
+  await t.rejects(sessions.read(session.handle), down)
+  await t.rejects(sessions.list('all'), down)
+  t.equal(up.at(-1), false)
+  t.same(lookups, [], 'neither found nor none')
+  faults.clear()
+  t.same(await sessions.read(session.handle), session, 'the failure is not remembered')
+  t.equal(up.at(-1), true)
+})
+
+t.test('a create that fails half-way leaves no session and no entry', async t => {
+  for (const [method, when] of [
+    ['set', 'before'],
+    ['set', 'after'],
+    ['indexAdd', 'before'],
+    ['indexAdd', 'after'],
+  ] as const) {
+    const { sessions, create, faults, inner } = start()
+    faults.set(method, when)
+    await t.rejects(create(), down, `${method} ${when}`)
+    faults.clear()
+    await until(async () => (await inner.indexPage('i:all', undefined, 10)).members.length === 0)
+    t.same((await sessions.list('all')).items, [])
+    t.equal(await sessions.end('all', 'test'), 0)
+  }
+})
+
+t.test('an ending that the store did not take acts here at once, lives on, and can be asked for again', async t => {
+  for (const which of [{ email: agent.email }, 'handle'] as const) {
+    const { sessions, create, faults, toldOf, other } = start()
+    const { session } = await create()
+    const meant = which === 'handle' ? { handle: session.handle } : which
+    faults.set('delete', 'before')
+    await t.rejects(sessions.end(meant, 'revoked'), down)
+    t.same(toldOf(session.handle), ['revoked'], 'acts here')
+    t.ok(await sessions.read(session.handle), 'the truth: it has not ended')
+    faults.clear()
+    t.equal(await sessions.end(meant, 'revoked'), 1)
+    t.same(toldOf(session.handle), ['revoked', 'revoked'], 'what was opened meanwhile is told again')
+    await until(() => other.toldOf(session.handle).length === 1)
+    t.equal(await sessions.read(session.handle), undefined)
+  }
+})
+
+t.test('an ending whose message was lost is told to the others when it is asked for again', async t => {
+  for (const which of [{ email: agent.email }, 'all', 'handle'] as const) {
+    const { sessions, create, faults, other } = start()
+    const { session } = await create()
+    const meant = which === 'handle' ? { handle: session.handle } : which
+    faults.set('publish', 'before')
+    await t.rejects(sessions.end(meant, 'revoked'), down)
+    t.equal(await sessions.read(session.handle), undefined)
+    t.same(other.toldOf(session.handle), [])
+    faults.clear()
+    await sessions.end(meant, 'revoked')
+    await until(() => other.toldOf(session.handle).length === 1)
+  }
+})
+
+t.test('touch is never awaited, never throws, and a failure is logged once, not for each request', async t => {
+  const { sessions, create, faults, clock, lines } = start()
+  const { session } = await create()
+  faults.set('set', 'before')
+  for (let i = 0; i < 30; i++) {
+    clock.move(60_000)
+    t.equal(sessions.touch(session), undefined)
+    await new Promise(setImmediate)
+  }
+  t.equal(lines.filter(({ level }) => level === 'warn').length, 1)
+  faults.clear()
+  clock.move(60_000)
+  t.ok(await sessions.read(session.handle))
+  sessions.touch(session)
+  await until(() => lines.length === 2)
+  t.match(lines[1], { level: 'info' })
+})
+
+t.test('Attack: a dump of Redis opens no session and names nobody in its keys', { skip: missing('redis') }, async t => {
+  const clock = createTestClock()
+  const redis = await startRedis({ process: 'any' })
+  t.teardown(redis.stop)
+  const store = openStore(storeSettings(redis.url, { keyPrefix: redis.keyPrefix }), { clock, log: silent })
+  t.teardown(() => store.close())
+  const { sessions } = createTestSessions({ store, clock, settings })
+  const { cookie, session } = await sessions.create(identity, agent, from)
+  const [, keys] = (await redis.command('SCAN', '0', 'MATCH', `${redis.keyPrefix}*`, 'COUNT', '10000')) as [
+    string,
+    string[],
+  ]
+  t.same(keys.map(key => key.slice(redis.keyPrefix.length).replace(/[\w-]{43}$/, 'HASH')).toSorted(), [
+    'a:HASH',
+    'i:HASH',
+    'i:all',
+    'n:HASH',
+    's:HASH',
+  ])
+  const dump = await Promise.all(keys.map(key => redis.command('DUMP', key)))
+  const everything = JSON.stringify([keys, dump.map(String)])
+  t.notMatch(everything, new RegExp(cookie))
+  t.notMatch(keys.join(), /someone|example/)
+  const read = String(await redis.command('GET', `${redis.keyPrefix}s:${session.handle}`))
+  t.match(read, /someone@example.com/, 'the record is what the test thinks it is')
+  for (const key of keys) t.ok(Number(await redis.command('PTTL', key)) > 0, `${key} does not stay for ever`)
+})
+
+t.test(
+  'Redis stalls, dies and comes back: 503 at once, then the same sessions',
+  { skip: missing('redis-server') },
+  async t => {
+    const clock = createTestClock()
+    const redis = await startRedis()
+    t.teardown(redis.stop)
+    const open = () => openStore(storeSettings(redis.url), { clock, log: silent })
+    const stores = [open(), open()]
+    t.teardown(() => Promise.all(stores.map(store => store.close())))
+    const [one, two] = stores.map(store => createTestSessions({ store, clock, settings }))
+    if (!one || !two) throw new Error('no sessions')
+    const { session } = await one.sessions.create(identity, agent, from)
+    redis.pause()
+    const begun = performance.now()
+    const reads = Array.from({ length: 100 }, () => t.rejects(two.sessions.read(session.handle), down))
+    await Promise.all([...reads, t.rejects(one.sessions.create(identity, agent, from), down)])
+    t.ok(performance.now() - begun < 1500)
+    redis.resume()
+    await until(() => two.sessions.read(session.handle).then(Boolean, () => false))
+    await redis.kill()
+    await t.rejects(two.sessions.end({ handle: session.handle }, 'revoked'), down)
+    t.same(two.toldOf(session.handle), ['revoked'])
+    await redis.start()
+    await until(() =>
+      two.sessions.read(session.handle).then(
+        () => true,
+        () => false,
+      ),
+    )
+    t.equal(
+      await two.sessions.read(session.handle),
+      undefined,
+      'this Redis keeps nothing: the session is gone, and closed',
+    )
+    const again = await two.sessions.create(identity, agent, from)
+    t.same(await one.sessions.read(again.session.handle), again.session)
+    await one.sessions.end({ handle: again.session.handle }, 'logout')
+    await until(() => two.toldOf(again.session.handle).length === 1)
+  },
+)

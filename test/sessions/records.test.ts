@@ -1,0 +1,174 @@
+// What lies in the store and is not exactly what we wrote is no session, says so in the audit log once, and never throws.
+
+import { createHmac, hkdfSync } from 'node:crypto'
+import t from 'tap'
+import { systemRandom } from '../../src/core/clock.js'
+import { createKeyring } from '../../src/sessions/keyring.js'
+import { createRecords, type Recorded } from '../../src/sessions/records.js'
+import { createMemoryStore } from '../../src/store/memory.js'
+import { createTestClock } from '../parts/clock.js'
+import { createTestSessions, testSecret } from '../parts/sessions.js'
+
+const settings = { idle: 3_600_000, lifetime: 86_400_000 }
+const from = { address: '192.0.2.1', browser: 'Firefox' }
+const identity = { provider: 'corp', email: 'a@example.com', claim: { id: 'x', until: 0 } }
+const agent = { email: 'a@example.com', roles: ['admin'] }
+
+async function start() {
+  const clock = createTestClock()
+  const store = createMemoryStore({ clock })
+  const made = createTestSessions({ store, clock, settings })
+  const { session } = await made.sessions.create(identity, agent, from)
+  const key = `s:${session.handle}`
+  const good = await store.get(key)
+  if (!good) throw new Error('no record')
+  return { ...made, clock, store, session, key, good, put: (bytes: Buffer) => store.set(key, bytes, 60_000) }
+}
+
+/** A record with a right MAC around any content: what only the gateway, or an older one, could have written. */
+function sealed(handle: string, json: string | Buffer, version = 1): Buffer {
+  const key = Buffer.from(hkdfSync('sha256', testSecret, '', 'deskgate session record', 32))
+  const content = Buffer.from(json as string)
+  const covered = Buffer.concat([Buffer.from(`s:${handle}\0`), Buffer.of(version), content])
+  return Buffer.concat([Buffer.of(version), createHmac('sha256', key).update(covered).digest(), content])
+}
+
+const whole = { agent, provider: 'corp', createdAt: 1, endsAt: Date.UTC(2030, 0, 1), from }
+
+t.test('the test makes records as the gateway does', async t => {
+  const { session, sessions, put, good } = await start()
+  const { handle, seenAt: _, ...rest } = session
+  t.same(sealed(handle, JSON.stringify(rest)), good)
+  await put(sealed(handle, JSON.stringify(whole)))
+  t.ok(await sessions.read(handle))
+})
+
+t.test('Attack: bytes that are not exactly ours', async t => {
+  const { session, sessions, put, good, audits } = await start()
+  const json = (value: unknown) => sealed(session.handle, JSON.stringify(value))
+  const flipped = (at: number) => Buffer.from(good.map((byte, i) => (i === at ? byte ^ 1 : byte)))
+  const text = good.toString('latin1')
+  const cases: [string, Buffer][] = [
+    ['empty', Buffer.alloc(0)],
+    ['one byte', Buffer.of(1)],
+    ['only the head', good.subarray(0, 33)],
+    ['another version', sealed(session.handle, JSON.stringify(whole), 2)],
+    ['version 0', flipped(0)],
+    ['a flipped bit in the MAC', flipped(5)],
+    ['a flipped bit in the content', flipped(40)],
+    ['the role changed', Buffer.from(text.replace('"admin"', '"owner"'), 'latin1')],
+    ['another agent', Buffer.from(text.replace('a@example.com', 'b@example.com'), 'latin1')],
+    ['more bytes', Buffer.concat([good, Buffer.from(' ')])],
+    ['huge', Buffer.concat([good, Buffer.alloc(5_000_000, 32)])],
+    ['not JSON', Buffer.from('{not json')],
+    ['null', Buffer.from('null')],
+    ['a MAC of nothing', Buffer.concat([Buffer.of(1), Buffer.alloc(32), good.subarray(33)])],
+    ['signed, not JSON', sealed(session.handle, '{not json')],
+    ['signed, no UTF-8', sealed(session.handle, Buffer.from([0x22, 0xff, 0xfe, 0x22]))],
+    ['signed, empty content', sealed(session.handle, '')],
+    ...[null, [], 7, 'text', true, {}].map((odd): [string, Buffer] => [`signed ${JSON.stringify(odd)}`, json(odd)]),
+    ['signed, without e-mail', json({ ...whole, agent: { roles: [] } })],
+    ['signed, an e-mail that is a list', json({ ...whole, agent: { email: ['a@example.com'], roles: [] } })],
+    ['signed, roles that are text', json({ ...whole, agent: { email: 'a@example.com', roles: 'admin' } })],
+    ['signed, an end that is text', json({ ...whole, endsAt: '9999999999999' })],
+    ['signed, no end', json({ ...whole, endsAt: null })],
+    ['signed, one field more', json({ ...whole, admin: true })],
+    [
+      'signed, agent by __proto__',
+      sealed(
+        session.handle,
+        JSON.stringify({ ...whole, agent: undefined }).replace('{', `{"__proto__":{"agent":${JSON.stringify(agent)}},`),
+      ),
+    ],
+    ['signed, deep', sealed(session.handle, '['.repeat(30_000))],
+  ]
+  for (const [name, bytes] of cases) {
+    await put(bytes)
+    t.equal(await sessions.read(session.handle), undefined, name)
+    t.same((await sessions.list('all')).items, [], `${name}: not listed`)
+  }
+  t.match(audits, [{ event: 'record_tampered', session: session.handle, why: 'size' }])
+  t.equal(audits.length, 1, 'one line for a record, however often it is read')
+  await put(good)
+  t.ok(await sessions.read(session.handle))
+})
+
+t.test('the audit event says what is wrong', async t => {
+  for (const [why, change] of [
+    ['size', () => Buffer.alloc(0)],
+    ['version', (good: Buffer) => Buffer.concat([Buffer.of(9), good.subarray(1)])],
+    ['mac', (good: Buffer) => Buffer.concat([good, Buffer.from(' ')])],
+  ] as const) {
+    const { session, sessions, put, good, audits } = await start()
+    await put(change(good))
+    await sessions.read(session.handle)
+    t.same(audits, [{ event: 'record_tampered', session: session.handle, why }])
+  }
+})
+
+t.test("Attack: a colleague's record copied to my session's key", async t => {
+  const { session, sessions, store, put } = await start()
+  const boss = await sessions.create(
+    { ...identity, email: 'boss@example.com' },
+    { email: 'boss@example.com', roles: ['owner'] },
+    from,
+  )
+  const copied = await store.get(`s:${boss.session.handle}`)
+  if (copied) await put(copied)
+  t.equal(await sessions.read(session.handle), undefined)
+})
+
+t.test("Attack: another's session entered in my index is neither listed as mine nor ended with mine", async t => {
+  const { sessions, store, session } = await start()
+  const mine = await sessions.create(
+    { ...identity, email: 'me@example.com' },
+    { email: 'me@example.com', roles: [] },
+    from,
+  )
+  const { emailIndex } = await import('../../src/sessions/names.js')
+  await store.indexAdd(emailIndex('me@example.com'), session.handle, 60_000)
+  await store.indexAdd(emailIndex('me@example.com'), 'no-handle', 60_000)
+  t.same((await sessions.list({ email: 'me@example.com' })).items, [mine.session])
+  t.equal(await sessions.end({ email: 'me@example.com' }, 'test'), 1)
+  t.ok(await sessions.read(session.handle))
+})
+
+t.test('Attack: a mark that is gone, senseless or in the future extends nothing', async t => {
+  const { session, sessions, store, clock } = await start()
+  const mark = `a:${session.handle}`
+  for (const odd of ['', 'x', '-1', '1e99', '9'.repeat(20), '١٢٣', ' 1', `${clock.now()} `, 'null']) {
+    await store.set(mark, Buffer.from(odd), 60_000)
+    t.equal(await sessions.read(session.handle), undefined, JSON.stringify(odd))
+  }
+  await store.delete([mark])
+  t.equal(await sessions.read(session.handle), undefined, 'gone')
+  await store.set(mark, Buffer.from(String(clock.now() + 9e12)), 9e12)
+  t.equal((await sessions.read(session.handle))?.seenAt, clock.now())
+  clock.set(session.endsAt)
+  t.equal(await sessions.read(session.handle), undefined, 'the absolute end holds')
+})
+
+t.test('Attack: a forged message ends at most what it names, and nothing throws', async t => {
+  const { session, store, told } = await start()
+  for (const odd of [
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"handle":7,"why":"x"}',
+    '{"handle":"x","why":"x"}',
+    '{',
+    'x'.repeat(5000),
+  ]) {
+    await store.publish('ended', odd)
+  }
+  await store.publish('ended', JSON.stringify({ handle: session.handle, why: 'last' }))
+  await new Promise(setImmediate)
+  t.same(told, [[session.handle, 'last']])
+})
+
+t.test('a record that would be too large to be read again is not written', async t => {
+  const records = createRecords({ keyring: createKeyring([testSecret], { random: systemRandom }) })
+  const record: Recorded = { ...whole, handle: 'h', agent: { email: 'a@example.com', roles: ['x'.repeat(70_000)] } }
+  t.throws(() => records.pack(record), /64 kB/)
+})
