@@ -41,6 +41,8 @@ export interface SamlSigning extends SigningKey {
   signatureAlgorithm?: string
   digestAlgorithm?: string
   canonicalization?: string
+  /** The child that the signature follows; SAML's schema wants the Issuer. */
+  follows?: string
 }
 
 const response = `/*[local-name(.)='Response']`
@@ -71,7 +73,7 @@ export function signSamlResponse(xml: string, signing: SamlSigning): string {
   return signing.what === 'assertion' ? inner : signElement(inner, response, signing)
 }
 
-/** Signs the one element that the XPath selects; the signature follows its Issuer. */
+/** Signs the one element that the XPath selects; the signature follows its Issuer, where nothing else is said. */
 export function signElement(xml: string, xpath: string, signing: Omit<SamlSigning, 'what'>): string {
   const canonicalization = signing.canonicalization ?? 'http://www.w3.org/2001/10/xml-exc-c14n#'
   const signed = new SignedXml({
@@ -87,7 +89,7 @@ export function signElement(xml: string, xpath: string, signing: Omit<SamlSignin
   })
   signed.computeSignature(xml, {
     prefix: 'ds',
-    location: { reference: `${xpath}/*[local-name(.)='Issuer']`, action: 'after' },
+    location: { reference: `${xpath}/*[local-name(.)='${signing.follows ?? 'Issuer'}']`, action: 'after' },
   })
   return signed.getSignedXml()
 }

@@ -28,6 +28,7 @@ export class MetadataError extends Error {
 /** 5 MB of entities, with descriptions in many languages. */
 const limits: XmlLimits = {
   elements: 200_000,
+  attributes: 400_000,
   attributesPerElement: 32,
   depth: 32,
   comments: 2000,

@@ -17,7 +17,8 @@ const largest = 256 * 1024
  * square of the elements. Comments split text and cost seconds by the thousand.
  */
 export const responseLimits: XmlLimits = {
-  elements: 5000,
+  elements: 4500,
+  attributes: 12_000,
   attributesPerElement: 24,
   depth: 24,
   comments: 32,

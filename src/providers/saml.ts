@@ -57,6 +57,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     type: 'saml',
     entityId,
     issuer: () => parts.idp()?.entityId ?? settings.issuer,
+    ready: async () => deps.metadata?.ready,
     formTargets: () => origins([parts.idp()?.loginUrl, settings.sloUrl, logoutUrl]),
     begin: async attempt => ({ redirect: loginRedirect(parts, attempt) }),
     accept: handover => accept(parts, handover),

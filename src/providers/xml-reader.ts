@@ -7,6 +7,8 @@ import { createNames, type Names } from './xml-names.js'
 /** The most of each thing that a document may hold. */
 export interface XmlLimits {
   elements: number
+  /** In the whole document, namespace declarations among them. */
+  attributes: number
   attributesPerElement: number
   depth: number
   comments: number
@@ -55,6 +57,7 @@ interface Reading {
   steps: number
   open: string[]
   elements: number
+  attributes: number
   comments: number
   references: number
   sections: number
@@ -62,7 +65,7 @@ interface Reading {
 
 /** Tells `events` what is in the document. Throws MalformedXml. `steps` counts the characters looked at. */
 export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { elements: number; steps: number } {
-  const start = { at: 0, steps: 0, open: [], elements: 0, comments: 0, references: 0, sections: 0 }
+  const start = { at: 0, steps: 0, open: [], elements: 0, attributes: 0, comments: 0, references: 0, sections: 0 }
   const reading: Reading = { xml, limits, events, names: createNames(limits.kind, fail), ...start }
   declaration(reading)
   while (reading.at < xml.length) {
@@ -139,7 +142,8 @@ function startTag(reading: Reading) {
     const next = reading.xml[reading.at]
     if (next === '>' || next === '/') break
     if (!spaced) fail('a tag that is not well-formed')
-    if (attributes.length >= reading.limits.attributesPerElement) fail('too many attributes')
+    if (++reading.attributes > reading.limits.attributes) fail('too many attributes')
+    if (attributes.length >= reading.limits.attributesPerElement) fail('too many attributes in an element')
     attributes.push(readAttribute(reading))
   }
   reading.events.open(reading.names.enter(name, attributes))

@@ -1,0 +1,45 @@
+// A SAML provider as the gateway makes it, with a test's settings, clock and metrics.
+
+import type { SamlSettings } from '../../src/config/schema/providers.js'
+import { createLog } from '../../src/ops/log.js'
+import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
+import { createSamlProvider, type SamlDeps, type SamlProvider } from '../../src/providers/saml.js'
+import { createTestClock, type TestClock } from './clock.js'
+import { acsUrl, entityId, idpIssuer } from './saml-idp.js'
+
+export interface SamlSetup {
+  provider: SamlProvider
+  clock: TestClock
+  metrics: Metrics
+}
+
+export function samlSettings(certificates: string[], changes: Partial<SamlSettings> = {}): SamlSettings {
+  return {
+    id: 'corp',
+    type: 'saml',
+    name: 'Aloha Adventures',
+    issuer: idpIssuer,
+    loginUrl: 'https://idp.example.com/sso',
+    certificates: certificates.map((text, index) => ({ path: `idp${index}.crt`, text })),
+    certificateFingerprints: [],
+    idpInitiated: false,
+    signRequests: false,
+    wantAssertionsEncrypted: false,
+    forceAuthn: false,
+    authnContext: [],
+    allowSha1: false,
+    clockSkew: 60_000,
+    attributes: { email: 'NameID' },
+    allow: { roles: [], domains: [] },
+    ...changes,
+  }
+}
+
+export const silent = createLog({ level: 'silent' })
+
+export function openSaml(settings: SamlSettings, deps: Partial<SamlDeps> & { clock?: TestClock } = {}): SamlSetup {
+  const clock = deps.clock ?? createTestClock()
+  const metrics = deps.metrics ?? createMetrics()
+  const provider = createSamlProvider(settings, { site: entityId, acsUrl, log: silent, ...deps, clock, metrics })
+  return { provider, clock, metrics }
+}
