@@ -13,7 +13,10 @@ const clockSkew = () =>
   duration('0s', '24h').prefault('60s').meta({ description: "How far the provider's clock may be off." })
 const allow = () =>
   z
-    .strictObject({ roles: z.array(z.string()).default([]), domains: z.array(z.string()).default([]) })
+    .strictObject({
+      roles: z.array(z.string()).default([]).meta({ description: 'One of these roles is needed.' }),
+      domains: z.array(z.string()).default([]).meta({ description: 'The address must be of one of these domains.' }),
+    })
     .prefault({})
     .meta({ description: 'Who may come this way; empty lists allow all.' })
 

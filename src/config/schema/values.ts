@@ -112,7 +112,8 @@ export const keyFile = (read: Reader) =>
     .meta({ kind: 'key file' })
 
 function hidden({ path, text }: FileText): FileText {
-  return Object.defineProperty({ path }, 'text', { value: text, enumerable: false }) as FileText
+  // Attack: %o in a log line shows hidden properties too, but calls no getter.
+  return Object.defineProperty({ path }, 'text', { get: () => text, enumerable: false }) as FileText
 }
 
 /** An absolute http or https URL, as written. */

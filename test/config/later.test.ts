@@ -1,0 +1,99 @@
+// What is not built yet is refused, so that nobody believes in it; its default, written out, is not.
+
+import t from 'tap'
+import { laterKeys } from '../../src/config/later.js'
+import { jwtProvider, longSecret, said, samlProvider, settings } from '../parts/configuration.js'
+
+type Settings = Record<string, unknown>
+
+const saml = (changes: Settings) => settings({ providers: [{ ...samlProvider, ...changes }] })
+const jwt = (changes: Settings) => settings({ providers: [{ ...jwtProvider, ...changes }] })
+const desk = (changes: Settings) => settings({ desk: { url: 'http://desk.internal:3000', ...changes } })
+const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } }
+const secrets = [longSecret('ring')]
+
+/** By key: something to ask for, and the default written out. */
+const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
+  workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
+  'desk.logout': { asked: desk({ logout: ['GET /logout'] }), usual: desk({ logout: [] }) },
+  'providers[].metadataCertificate': { asked: saml({ metadataCertificate: 'a.crt' }) },
+  'providers[].certificateFingerprints': {
+    asked: saml({ certificateFingerprints: ['ab'] }),
+    usual: saml({ certificateFingerprints: [] }),
+  },
+  'providers[].sloUrl': { asked: saml({ sloUrl: 'https://idp.example.com/slo' }) },
+  'providers[].signRequests': { asked: saml({ signRequests: true }), usual: saml({ signRequests: false }) },
+  'providers[].wantAssertionsEncrypted': {
+    asked: saml({ wantAssertionsEncrypted: true }),
+    usual: saml({ wantAssertionsEncrypted: false }),
+  },
+  'providers[].forceAuthn': { asked: saml({ forceAuthn: true }), usual: saml({ forceAuthn: false }) },
+  'providers[].authnContext': { asked: saml({ authnContext: ['urn:a'] }), usual: saml({ authnContext: [] }) },
+  'providers[].allowSha1': { asked: saml({ allowSha1: true }), usual: saml({ allowSha1: false }) },
+  'providers[].bearer': { asked: jwt({ bearer: true }), usual: jwt({ bearer: false }) },
+  'providers[].bearerAudience': { asked: jwt({ bearerAudience: 'api' }) },
+  'providers[].bearerPassThrough': {
+    asked: jwt({ bearerPassThrough: true }),
+    usual: jwt({ bearerPassThrough: false }),
+  },
+  'providers[].allow': {
+    asked: jwt({ allow: { roles: ['agent'] } }),
+    usual: saml({ allow: { roles: [], domains: [] } }),
+  },
+  'login.alsoAllowDeskAuthentication': {
+    asked: settings({
+      login: { alsoAllowDeskAuthentication: { paths: ['/login'], whoami: '/me', email: '/email', cookie: 'c' } },
+    }),
+    usual: settings({ login: { alsoAllowDeskAuthentication: false } }),
+  },
+  'agents[].http': { asked: settings({ agents: [{ domains: ['example.com'] }, { http }] }), at: 'agents[1].http' },
+  'access.paths': {
+    asked: settings({ access: { paths: [{ match: '/admin/*', roles: ['admin'] }] } }),
+    usual: settings({ access: { paths: [] } }),
+  },
+  'sessions.store.sentinelPassword': {
+    asked: settings({ secrets, sessions: { store: { url: 'redis://redis', sentinelPassword: 'p' } } }),
+  },
+  'sessions.idleIgnore': {
+    asked: settings({ sessions: { idleIgnore: ['/poll'] } }),
+    usual: settings({ sessions: { idleIgnore: [] } }),
+  },
+  'sessions.perAgent': {
+    asked: settings({ sessions: { perAgent: 3 } }),
+    usual: settings({ sessions: { perAgent: 0 } }),
+  },
+  'sessions.nearCache': {
+    asked: settings({ sessions: { nearCache: '10s' } }),
+    usual: settings({ sessions: { nearCache: '30000ms' } }),
+  },
+  'sessions.outageGrace': {
+    asked: settings({ sessions: { outageGrace: '5m' } }),
+    usual: settings({ sessions: { outageGrace: '0s' } }),
+  },
+  'ops.probes': { asked: settings({ ops: { probes: '0.0.0.0:9091' } }), usual: settings({ ops: { probes: null } }) },
+  'limits.logins': {
+    asked: settings({ limits: { logins: '5/m' } }),
+    usual: settings({ limits: { logins: '60/m' } }),
+  },
+}
+
+t.test('every key of the table is tried', async t => {
+  t.same([...laterKeys].sort(), Object.keys(rows).sort())
+})
+
+for (const [key, { asked, usual, at = key.replace('[]', '[0]') }] of Object.entries(rows)) {
+  t.test(`${key} is refused, and its default is not`, async t => {
+    const found = said(asked, { files: { 'a.crt': '' } })
+    t.ok(found.includes(`${at}: is not supported yet`), found.join('\n'))
+    if (usual) t.same(said(usual), [])
+  })
+}
+
+t.test('Redis topologies of later are refused', async t => {
+  for (const url of ['redis+sentinel://h1:26379,h2:26379/mymaster/0', 'redis+cluster://h1:6379,h2:6379']) {
+    const expected = ['sessions.store: is of a kind that is not supported yet']
+    t.same(said(settings({ secrets, sessions: { store: url } })), expected)
+    t.same(said(settings({ secrets, sessions: { store: { url } } })), expected)
+    t.same(said(settings({ secrets, sessions: { store: { env: 'URL' } } }), { env: { URL: url } }), expected)
+  }
+})

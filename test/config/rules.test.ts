@@ -1,0 +1,463 @@
+// The rules across keys: each mistake is told at its key, and what is right is not.
+
+import t from 'tap'
+import {
+  curveKey,
+  jwtProvider,
+  load,
+  longSecret,
+  rsaPair,
+  said,
+  samlProvider,
+  settings,
+  today,
+  warned,
+} from '../parts/configuration.js'
+
+const one = rsaPair()
+const other = rsaPair()
+const ended = rsaPair(today - 1000)
+const files = {
+  'one.crt': one.certificate,
+  'one.key': one.key,
+  'one.pub': one.publicKey,
+  'other.crt': other.certificate,
+  'other.key': other.key,
+  'both.crt': one.certificate + other.certificate,
+  'bare.crt': one.certificate.replace(/-----.*-----|\n/g, ''),
+  'ended.crt': ended.certificate,
+  'ended.key': ended.key,
+  'broken.crt': '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n',
+  'locked.key': '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n',
+  'p256.key': curveKey('P-256'),
+  'p384.key': curveKey('P-384'),
+  'text.txt': 'nothing',
+  'secret.jwks': JSON.stringify({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] }),
+  'empty.jwks': '{ "keys": [] }',
+  'odd.jwks': '{ "keys": [{ "kty": "XYZ" }, 7, null] }',
+  'none.jwks': '[]',
+}
+const saml = {
+  id: 'corp',
+  type: 'saml',
+  name: 'Corp',
+  issuer: 'https://idp.example.com',
+  loginUrl: 'https://idp.example.com/sso',
+  certificates: ['one.crt'],
+}
+const jwks = { ...jwtProvider, secrets: [], jwks: 'https://portal.example.com/jwks', audience: 'desk' }
+const store = { store: 'redis://redis.internal:6379/0' }
+const secrets = [longSecret('ring')]
+
+/** What is said of one provider. */
+const ofProvider = (provider: Record<string, unknown>) => settings({ providers: [provider] })
+
+const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
+  'http elsewhere than on localhost and 127.0.0.1': [
+    settings({ publicUrl: 'http://desk.example.com' }),
+    'publicUrl: is not https: cookies and logins could be read on the way',
+  ],
+  'http on [::1]': [
+    settings({ publicUrl: 'http://[::1]:8080' }),
+    'publicUrl: is not https: cookies and logins could be read on the way',
+  ],
+  'one port for both listeners': [settings({ listen: '0.0.0.0:9090' }), 'ops.listen: is the address of listen too'],
+  'no CIDR': [
+    settings({ trustedProxies: ['10.0.0.0', '10.0.0.0/33', 'proxy', '2001:db8::/32', '192.0.2.1/32'] }),
+    'trustedProxies[0]: is no CIDR',
+    'trustedProxies[1]: is no CIDR',
+    'trustedProxies[2]: is no CIDR',
+  ],
+  'Desk is the gateway itself': [
+    settings({ desk: { url: 'https://desk.example.com/' } }),
+    'desk.url: leads back to the gateway: every request would go round in a circle',
+  ],
+  "Desk is the gateway's listener": [
+    settings({ desk: { url: 'http://localhost:8080' } }),
+    'desk.url: leads back to the gateway: every request would go round in a circle',
+  ],
+  'short secrets': [
+    settings({
+      secrets: ['a'.repeat(31)],
+      providers: [{ ...jwtProvider, secrets: [{ env: 'SHORT' }] }],
+      ops: { adminToken: 'token' },
+    }),
+    'secrets[0]: has 31 bytes: at least 32 are needed',
+    'providers[0].secrets[0]: has 5 bytes: at least 32 are needed',
+    'ops.adminToken: has 5 bytes: at least 32 are needed',
+  ],
+  'one secret in two providers': [
+    settings({ providers: [jwtProvider, { ...jwtProvider, id: 'b', name: 'B' }] }),
+    'providers[1].secrets[0]: is the same secret as providers[0].secrets[0]',
+  ],
+  'a provider that knows the key ring': [
+    settings({ secrets: jwtProvider.secrets }),
+    'providers[0].secrets[0]: is the same secret as secrets[0]',
+  ],
+  'an admin token that a provider knows': [
+    settings({ ops: { adminToken: jwtProvider.secrets[0] } }),
+    'ops.adminToken: is the same secret as providers[0].secrets[0]',
+  ],
+  'no key ring for a shared store': [
+    settings({ sessions: store }),
+    'secrets: is needed unless the store is memory: all processes must seal alike',
+  ],
+  'several processes on the memory store': [
+    settings({ workers: 2 }),
+    'workers: is not supported yet',
+    'workers: needs a store that processes share',
+  ],
+  'one process per core on the memory store': [
+    settings({ workers: 'auto' }),
+    'workers: is not supported yet',
+    'workers: needs a store that processes share',
+  ],
+  'no provider': [settings({ providers: [] }), 'providers: names none: nobody can log in'],
+  'no providers at all': [settings({ providers: undefined }), 'providers: names none: nobody can log in'],
+  'two providers of one id': [
+    settings({ providers: [jwtProvider, { ...samlProvider, id: 'portal' }] }),
+    'providers[1].id: is the id of providers[0] too',
+  ],
+  "a provider called by the gateway's own words": [
+    settings({
+      providers: [
+        { ...jwtProvider, id: 'callback' },
+        { ...samlProvider, id: 'breakglass' },
+      ],
+    }),
+    "providers[0].id: is one of the gateway's own words",
+    "providers[1].id: is one of the gateway's own words",
+  ],
+  'saml: neither metadata nor anything else': [
+    ofProvider({ id: 'corp', type: 'saml', name: 'Corp' }),
+    'providers[0].metadata: is missing',
+  ],
+  'saml: no login URL': [ofProvider({ ...saml, loginUrl: undefined }), 'providers[0].loginUrl: is missing'],
+  'saml: no issuer': [ofProvider({ ...saml, issuer: undefined }), 'providers[0].issuer: is missing'],
+  'saml: no certificate': [ofProvider({ ...saml, certificates: [] }), 'providers[0].certificates: is missing'],
+  'saml: fingerprints stand for certificates': [
+    ofProvider({ ...saml, certificates: [], certificateFingerprints: ['ab'] }),
+    'providers[0].certificateFingerprints: is not supported yet',
+  ],
+  'saml: one issuer in two providers': [
+    settings({ providers: [saml, { ...saml, id: 'b', name: 'B', certificates: ['other.crt'] }] }),
+    'providers[1].issuer: is the issuer of providers[0] too',
+  ],
+  'saml: signed requests without key and certificate': [
+    ofProvider({ ...samlProvider, signRequests: true }),
+    'providers[0].signRequests: is not supported yet',
+    'providers[0].key: is missing',
+    'providers[0].certificate: is missing',
+  ],
+  'saml: a certificate without its key': [
+    ofProvider({ ...samlProvider, certificate: 'one.crt' }),
+    'providers[0].key: is missing',
+  ],
+  'saml: a key that is not that of the certificate': [
+    ofProvider({ ...samlProvider, certificate: 'one.crt', key: 'other.key' }),
+    'providers[0].key: does not belong to providers[0].certificate',
+  ],
+  'saml: no certificates': [
+    ofProvider({ ...saml, certificates: ['broken.crt', 'text.txt', 'one.key'] }),
+    'providers[0].certificates[0]: holds a certificate that is not X.509',
+    'providers[0].certificates[1]: holds a certificate that is not X.509',
+    'providers[0].certificates[2]: holds no certificate in PEM',
+  ],
+  'one certificate in two providers': [
+    settings({ providers: [saml, { ...saml, id: 'b', name: 'B', issuer: 'urn:b' }] }),
+    'providers[1].certificates[0]: is the key of providers[0].certificates[0] too',
+  ],
+  'one key in two providers, once in a bundle': [
+    settings({ providers: [saml, { ...saml, id: 'b', name: 'B', issuer: 'urn:b', certificates: ['both.crt'] }] }),
+    'providers[1].certificates[0]: is the key of providers[0].certificates[0] too',
+  ],
+  'one key in a certificate and as a public key': [
+    settings({ providers: [saml, { ...jwks, jwks: 'one.pub' }] }),
+    'providers[1].jwks: is the key of providers[0].certificates[0] too',
+  ],
+  'one JWKS in two providers': [
+    settings({ providers: [jwks, { ...jwks, id: 'b', name: 'B' }] }),
+    'providers[1].jwks: is the key of providers[0].jwks too',
+  ],
+  'jwt: no key': [ofProvider({ ...jwtProvider, secrets: [] }), 'providers[0].secrets: is missing'],
+  'jwt: two kinds of keys': [
+    ofProvider({ ...jwtProvider, jwks: 'https://portal.example.com/jwks' }),
+    'providers[0].jwks: stands beside secrets: a provider has one kind of key',
+  ],
+  'jwt: algorithms that do not fit': [
+    ofProvider({ ...jwks, algorithms: ['ES256', 'HS256'] }),
+    'providers[0].algorithms[1]: does not fit jwks',
+  ],
+  'jwt: no algorithm': [ofProvider({ ...jwtProvider, algorithms: [] }), 'providers[0].algorithms: must not be empty'],
+  'jwt: algorithm none': [
+    ofProvider({ ...jwtProvider, algorithms: ['none'] }),
+    'providers[0].algorithms[0]: must be HS256, RS256, ES256 or EdDSA',
+  ],
+  'jwt: a JWKS that holds a secret': [
+    ofProvider({ ...jwks, jwks: 'secret.jwks' }),
+    'providers[0].jwks: holds a secret or private key',
+  ],
+  'jwt: a private key': [ofProvider({ ...jwks, jwks: 'one.key' }), 'providers[0].jwks: holds a private key'],
+  'jwt: an empty JWKS': [ofProvider({ ...jwks, jwks: 'empty.jwks' }), 'providers[0].jwks: holds no usable key'],
+  'jwt: a JWKS of nothing that is known': [
+    ofProvider({ ...jwks, jwks: 'odd.jwks' }),
+    'providers[0].jwks: holds no usable key',
+  ],
+  'jwt: no JWKS': [ofProvider({ ...jwks, jwks: 'none.jwks' }), 'providers[0].jwks: is no JWKS'],
+  'jwt: neither JWKS nor PEM': [
+    ofProvider({ ...jwks, jwks: 'text.txt' }),
+    'providers[0].jwks: is neither a JWKS nor a public key in PEM',
+  ],
+  'jwt: a JWKS by another scheme': [
+    ofProvider({ ...jwks, jwks: 'file:///etc/passwd' }),
+    'providers[0].jwks: is no http or https URL',
+  ],
+  'tls: a key of another certificate': [
+    settings({ tls: { cert: 'one.crt', key: 'other.key' } }),
+    'tls.key: does not belong to tls.cert',
+  ],
+  'tls: swapped': [
+    settings({ tls: { cert: 'one.key', key: 'one.crt' } }),
+    'tls.cert: holds no certificate in PEM',
+    'tls.key: holds no private key in PEM',
+  ],
+  'tls: a passphrase': [
+    settings({ tls: { cert: 'one.crt', key: 'locked.key' } }),
+    'tls.key: is protected by a passphrase',
+  ],
+  'tls: no key': [settings({ tls: { cert: 'one.crt' } }), 'tls.key: is missing'],
+  'desk.tls: a certificate without its key, and no authority': [
+    settings({ desk: { url: 'https://desk.internal', tls: { cert: 'one.crt', ca: 'text.txt' } } }),
+    'desk.tls.ca: holds no certificate in PEM',
+    'desk.tls.key: is missing',
+  ],
+  'desk.tls: a key of another certificate': [
+    settings({ desk: { url: 'https://desk.internal', tls: { cert: 'one.crt', key: 'other.key' } } }),
+    'desk.tls.key: does not belong to desk.tls.cert',
+  ],
+  'assertion keys that cannot sign ES256': [
+    settings({ identity: { assertion: { keys: ['p256.key', 'p384.key', 'one.key', 'one.crt'] } } }),
+    'identity.assertion.keys[1]: is no P-256 key: assertions are signed by ES256',
+    'identity.assertion.keys[2]: is no P-256 key: assertions are signed by ES256',
+    'identity.assertion.keys[3]: holds no private key in PEM',
+  ],
+  'identity headers that servers read as one': [
+    settings({
+      identity: { headers: { id: 'X_Agent.Email', roles: 'x-agent-name' }, assertion: { header: 'X-AGENT-PROVIDER' } },
+    }),
+    'identity.headers.email: is the header of headers.id too',
+    'identity.headers.roles: is the header of headers.name too',
+    'identity.assertion.header: is the header of headers.provider too',
+  ],
+  'identity headers that requests need': [
+    settings({
+      identity: {
+        headers: {
+          id: 'Host',
+          email: 'X-Forwarded-User',
+          name: 'content_length',
+          roles: 'Connection',
+          provider: 'X-Request-Id',
+        },
+        assertion: { header: 'Authorization' },
+      },
+    }),
+    ...['headers.id', 'headers.email', 'headers.name', 'headers.roles', 'headers.provider', 'assertion.header'].map(
+      key => `identity.${key}: is a header that requests use for something else`,
+    ),
+  ],
+  'a header name that would begin another header': [
+    settings({ identity: { headers: { id: 'X-A\r\nX-B' } } }),
+    'identity.headers.id: is no header name',
+  ],
+  'redis: no URL': [settings({ secrets, sessions: { store: 'redis://a b' } }), 'sessions.store: is no URL'],
+  'redis: no host, no database': [
+    settings({ secrets, sessions: { store: 'redis:///first' } }),
+    'sessions.store: names no host',
+    'sessions.store: must end with the number of the database',
+  ],
+  'redis: options in the URL': [
+    settings({ secrets, sessions: { store: 'rediss://redis/0?rejectUnauthorized=false' } }),
+    'sessions.store: may have neither ? nor #',
+  ],
+  'redis: TLS without TLS': [
+    settings({ secrets, sessions: { store: { url: 'redis://redis', tls: { serverName: 'redis' } } } }),
+    'sessions.store.tls: does not go with redis://',
+  ],
+  'a domain that no address ends with': [
+    settings({ agents: [{ domains: ['@example.com', '*.example.com', 'example.com.', 'Example.com'] }] }),
+    ...[0, 1, 2].map(index => `agents[0].domains[${index}]: is no domain`),
+  ],
+  'a public rule that is none': [
+    settings({ desk: { url: 'http://d', public: ['assets', 'GET /a*b', '/a?x', '/a%2fb', 'get /a', '/ok/*'] } }),
+    ...[0, 1, 2, 3, 4].map(index => `desk.public[${index}]: is no path rule`),
+  ],
+}
+
+for (const [name, [config, ...expected]] of Object.entries(problems)) {
+  t.test(`refused: ${name}`, async t => {
+    t.same(said(config, { files, env: { SHORT: 'short' } }).sort(), expected.sort())
+  })
+}
+
+const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
+  'idle beyond lifetime': [
+    settings({ sessions: { idle: '48h' } }),
+    'sessions.idle: is longer than lifetime: it never counts',
+  ],
+  'a provider on another site over http': [
+    settings({ publicUrl: 'http://localhost:8080' }),
+    'providers[0].loginUrl: is on another site: over an http publicUrl nobody can log in there',
+  ],
+  'localhost and 127.0.0.1 are two sites': [
+    settings({
+      publicUrl: 'http://localhost:8080',
+      providers: [
+        { ...jwtProvider, loginUrl: 'http://127.0.0.1:9/login' },
+        { ...samlProvider, metadata: 'http://localhost:9/m' },
+      ],
+    }),
+    'providers[0].loginUrl: is on another site: over an http publicUrl nobody can log in there',
+  ],
+  'everybody is a trusted proxy': [
+    settings({ trustedProxies: ['0.0.0.0/0'] }),
+    'trustedProxies[0]: trusts everybody: any client can choose the address that is logged',
+  ],
+  'everything is public': [
+    settings({ desk: { url: 'http://d', public: ['GET /*', '/auth/*', '/auth', '/authors/*'] } }),
+    'desk.public[0]: makes every path public: nobody needs to log in',
+    "desk.public[1]: has no effect: everything under /auth is the gateway's own",
+    "desk.public[2]: has no effect: everything under /auth is the gateway's own",
+  ],
+  'TLS settings for a Desk without TLS': [
+    settings({ desk: { url: 'http://d', tls: { serverName: 'd' } } }),
+    'desk.tls: has no effect: desk.url is not https',
+  ],
+  'what a provider sends could be read or changed on the way': [
+    settings({
+      providers: [
+        { ...jwks, loginUrl: 'http://p.example/login', jwks: 'http://p.example/jwks' },
+        { ...samlProvider, metadata: 'http://idp.example/m', logoutUrl: 'http://localhost/bye' },
+      ],
+    }),
+    'providers[0].loginUrl: is not https: it can be read on the way',
+    'providers[0].jwks: is not https: whoever is on the way can replace the keys',
+    'providers[1].metadata: is not https: whoever is on the way can replace the keys',
+  ],
+  'public keys without an audience': [
+    ofProvider({ ...jwks, audience: null }),
+    'providers[0].audience: is not set: a token that was made for another application is accepted',
+  ],
+  'long times': [
+    ofProvider({ ...jwtProvider, clockSkew: '11m', maxAge: '2h' }),
+    'providers[0].clockSkew: is more than 10m: what has expired is accepted for as long',
+    'providers[0].maxAge: is more than 1h: a stolen token lives as long',
+  ],
+  'two providers of one name': [
+    settings({ providers: [jwtProvider, { ...samlProvider, name: 'Portal' }] }),
+    'providers[1].name: is the name of providers[0] too: agents cannot tell them apart',
+  ],
+  'settings beside metadata': [
+    ofProvider({ ...samlProvider, issuer: 'urn:a', certificates: ['one.crt'] }),
+    'providers[0].certificates: stands beside metadata: the metadata is what counts',
+  ],
+  'a source that is never asked': [
+    settings({ agents: [{ any: true }, { domains: ['example.com'] }] }),
+    'agents[1]: is never asked: agents[0] knows everybody',
+  ],
+  'an empty agents file': [settings({ agents: [{ file: 'text.yaml' }] }), 'agents[0].file: names no agent'],
+  'a certificate that has ended': [
+    settings({ tls: { cert: 'ended.crt', key: 'ended.key' } }),
+    'tls.cert: ended on Nov 21 23:59:59 2026 GMT',
+  ],
+  'odd secrets': [
+    settings({
+      secrets: [`${longSecret('ring')} `, 'x'.repeat(40), longSecret('a'), longSecret('a')],
+      ops: { adminToken: { env: 'TOKEN' } },
+    }),
+    'secrets[0]: begins or ends with white space',
+    'secrets[1]: uses few different characters: it can be guessed',
+    'secrets[3]: is the same secret as secrets[2]',
+    'ops.adminToken: has 9 bytes: at least 32 are needed',
+  ],
+  'a very short assertion': [
+    settings({ identity: { assertion: { ttl: '5s' } } }),
+    'identity.assertion.ttl: is very short: clocks that differ by seconds refuse it',
+  ],
+  'two passwords': [
+    settings({ secrets, sessions: { store: { url: 'redis://u:p@redis/0', password: 'q' } } }),
+    'sessions.store.password: stands beside one in the URL',
+  ],
+}
+
+for (const [name, [config, ...expected]] of Object.entries(warnings)) {
+  t.test(`accepted with a warning: ${name}`, async t => {
+    const outside = { files: { ...files, 'text.yaml': '# nobody yet' }, env: { TOKEN: 'any-token' } }
+    t.same(said(config, outside), [])
+    t.same(warned(config, outside).sort(), expected.sort())
+  })
+}
+
+const fine: Record<string, Record<string, unknown>> = {
+  'both kinds of providers': settings({ providers: [saml, jwks, { ...jwtProvider, id: 'c', name: 'C' }] }),
+  'certificates: bare base64, several, several in a file': settings({
+    providers: [{ ...saml, certificates: ['bare.crt', 'both.crt'] }],
+  }),
+  'public keys in PEM': ofProvider({ ...jwks, jwks: 'one.pub', algorithms: ['RS256'] }),
+  'TLS on the listener': settings({ tls: { cert: 'both.crt', key: 'one.key' } }),
+  'TLS to Desk and Redis': settings({
+    secrets,
+    desk: { url: 'https://desk.internal', tls: { ca: 'both.crt', cert: 'one.crt', key: 'one.key' } },
+    sessions: { store: { url: 'rediss://redis', tls: { ca: 'one.crt' }, keyPrefix: 'desk:' } },
+  }),
+  'a key of ours for an identity provider': ofProvider({ ...samlProvider, certificate: 'one.crt', key: 'one.key' }),
+  'an assertion key': settings({ identity: { assertion: { keys: ['p256.key'] } } }),
+  'http on this machine': settings({
+    publicUrl: 'http://127.0.0.1:8080',
+    providers: [{ ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' }],
+  }),
+  'free ports': settings({ listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0' } }),
+  sockets: settings({ listen: 'unix:/run/deskgate.sock', ops: { listen: '[::1]:9090' } }),
+  'headers of one name in another place': settings({ identity: { headers: { id: 'Remote-User' } } }),
+}
+
+for (const [name, config] of Object.entries(fine)) {
+  t.test(`accepted: ${name}`, async t => {
+    t.same(said(config, { files }), [])
+    t.same(warned(config, { files }), [])
+  })
+}
+
+t.test('rules run beside the mistakes of the schema, and believe nothing that is wrong', async t => {
+  const found = said(
+    settings({
+      publicUrl: 'http://x/y',
+      listen: 7,
+      secrets: [{ env: 'NONE' }],
+      providers: [
+        { ...jwtProvider, secrets: [{ env: 'NONE', file: 'x' }], algorithms: 'RS256', name: 1 },
+        { ...saml, loginUrl: 'x', certificates: ['none'] },
+      ],
+      sessions: { store: 'redis://redis', idle: 'x' },
+      tls: { cert: 'none', key: 'one.key' },
+    }),
+    { files },
+  )
+  t.same(found.sort(), [
+    'listen: is no address',
+    'providers[0].algorithms: must be a list',
+    'providers[0].name: must be a text',
+    'providers[0].secrets[0]: is no secret',
+    'providers[1].certificates[0]: the file /etc/deskgate/none does not exist',
+    'providers[1].loginUrl: is no http or https URL',
+    'publicUrl: is no origin',
+    'secrets[0]: the variable NONE is not set',
+    'sessions.idle: is no duration',
+    'tls.cert: the file /etc/deskgate/none does not exist',
+  ])
+})
+
+t.test('the parts of an address are folded as the directory does', async t => {
+  const result = load(settings({ agents: [{ domains: ['EXAMPLE.com'] }] }))
+  t.match(result, { config: { agents: [{ domains: ['example.com'] }] } })
+})
