@@ -20,6 +20,8 @@ export interface ProviderKeys {
   find(header: TokenHeader): Promise<readonly (KeyObject | CryptoKey)[] | undefined>
   /** Whether a key at hand has this ID. Never fetches. */
   knows(kid: string): boolean
+  /** Settles once what is fetched at the start has come or failed. Never rejects. */
+  ready(): Promise<void>
   /** For the operator: how many keys there are, and what is wrong with getting them. */
   describe(): string
   close(): void

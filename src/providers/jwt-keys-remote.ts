@@ -64,8 +64,9 @@ export function createRemoteKeySet(
     return kid !== undefined && !known.kids.has(kid)
   }
 
-  void refresh()
+  const first = refresh()
   return {
+    ready: () => first,
     async find(header) {
       if (lacks(header.kid)) await refresh()
       return current()?.find(header)

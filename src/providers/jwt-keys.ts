@@ -29,6 +29,7 @@ export function createProviderKeys(
     // Attack: RS256 becomes HS256 and the public key the secret. By construction the two kinds of keys never meet.
     find: header => (shared(header) ? secrets.find(header) : published.find(header)),
     knows: published.knows,
+    ready: published.ready,
     describe: published.describe,
     close: published.close,
   }
@@ -43,6 +44,7 @@ function createSecretKeys({ id, secrets }: KeySettings): ProviderKeys {
   return {
     find: async ({ alg }) => (alg === 'HS256' ? keys : []),
     knows: () => false,
+    ready: async () => {},
     describe: () => counted(keys.length, 'shared secret'),
     close: () => {},
   }
@@ -53,6 +55,7 @@ function fromFile({ path, text }: { path: string; text: string }): ProviderKeys 
   return {
     find: set.find,
     knows: kid => set.kids.has(kid),
+    ready: async () => {},
     describe: () => counted(set.size, 'public key'),
     close: () => {},
   }

@@ -17,12 +17,6 @@ export function withState(target: string, id: string): string {
   return `${path}?${[...kept, `${parameter}=${id}`].join('&')}${hash}`
 }
 
-/** The state inside a return_to that came back; undefined when it holds none or several. */
-export function stateOf(returnTo: string): string | undefined {
-  const states = new Set(statesIn(returnTo))
-  return states.size === 1 ? [...states][0] : undefined
-}
-
 /** Every state that an answer carries: the form's, the token's own, and those of both return_to. Empty ones are none. */
 export function statesOf(handover: Handover, token: { state?: string; returnTo?: string }): string[] {
   const bare = [handover.state, token.state]

@@ -37,6 +37,7 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
     close: keys.close,
     issuer: () => settings.issuer ?? undefined,
     knowsKid: keys.knows,
+    ready: keys.ready,
   }
 }
 
