@@ -73,6 +73,8 @@ function decodeBase64(message: unknown): Buffer | undefined {
   if (typeof message !== 'string' || message.length > largest * 1.5) return undefined
   const text = message.replaceAll('\r\n', '').replaceAll('\n', '')
   if (text.length === 0 || text.length % 4 !== 0) return undefined
+  // Lines have 64 or 76 characters (RFC 7468, RFC 2045).
+  if (message.length - text.length > text.length / 16 + 4) return undefined
   const bytes = Buffer.from(text, 'base64')
   if (bytes.length > largest || bytes.toString('base64') !== text) return undefined
   return bytes

@@ -16,6 +16,7 @@ import { checkSender, checkShape, checkStructure } from './saml-message-checks.j
 import { authnRequestUrl } from './saml-request.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
 import { verifySaml } from './saml-verify.js'
+import { createTurns } from './turns.js'
 
 export interface SamlDeps {
   /** The default entity ID. */
@@ -36,6 +37,9 @@ export interface SamlProvider extends Provider {
   /** What the IdP's administrator registers us as. */
   readonly entityId: string
 }
+
+/** Signatures of all providers of this process are verified one at a time. */
+const turns = createTurns()
 
 interface Parts {
   settings: SamlSettings
@@ -135,7 +139,8 @@ async function checkSignature(
   const byFingerprint = matchFingerprints(facts.certificates, parts.settings.certificateFingerprints)
   const trusted = [...idp.certificates, ...byFingerprint]
   const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
-  const result = await verifySaml({ xml, signed, certificates: trusted.map(one => one.toString()) })
+  const certificates = trusted.map(one => one.toString())
+  const result = await turns(() => verifySaml({ xml, signed, certificates }))
   const verified = 'verified' in result || result.failed === 'assertion'
   step('signature', {
     ok: verified,
