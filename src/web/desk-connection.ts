@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { buildConnector, Pool } from 'undici'
+import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Config } from '../config/schema/index.js'
 
 /** Milliseconds: until a connection stands, and between two pieces of an answer. */
@@ -12,9 +12,13 @@ const [connectTimeout, idleTimeout] = [10_000, 300_000]
 const maxHeaderSize = 64 * 1024
 
 export interface DeskConnection {
-  pool: Pool
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** On a connection of its own: the others of the pool may have been closed by Desk at the same moment. */
+  dispatchFresh(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
   /** True while the very first request of a new connection is being written. */
   isFresh(): boolean
+  /** Lets what is under way finish. */
+  close(): Promise<void>
 }
 
 /** The TLS options for Desk, for undici and node:https alike. */
@@ -36,7 +40,7 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
   const { servername, ...tls } = secure ? deskTls(desk) : {}
   const connect = buildConnector({ ...(tls as object), timeout: Math.min(connectTimeout, desk.timeout) })
   let fresh = false
-  const pool = new Pool(desk.url, {
+  const options: Client.Options = {
     pipelining: 1,
     headersTimeout: desk.timeout,
     bodyTimeout: idleTimeout,
@@ -52,6 +56,16 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
       }
       connect(servername === undefined ? rest : { ...rest, servername }, opened)
     },
-  })
-  return { pool, isFresh: () => fresh }
+  }
+  const pool = new Pool(desk.url, options)
+  return {
+    dispatch: (request, handler) => void pool.dispatch(request, handler),
+    dispatchFresh(request, handler) {
+      const client = new Client(desk.url, options)
+      client.dispatch(request, handler)
+      void client.close()
+    },
+    isFresh: () => fresh,
+    close: () => pool.close(),
+  }
 }

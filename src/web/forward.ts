@@ -58,7 +58,8 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       headers: requestHeaders(request.rawHeaders, visit),
       body: body ?? null,
     }
-    deps.desk.pool.dispatch(options, handlerOf(exchange))
+    if (exchange.retried) deps.desk.dispatchFresh(options, handlerOf(exchange))
+    else deps.desk.dispatch(options, handlerOf(exchange))
   }
 
   const handlerOf = (exchange: Exchange): Dispatcher.DispatchHandler => {

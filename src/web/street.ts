@@ -39,6 +39,6 @@ export function createStreet(deps: StreetDeps): Street {
     caller: (request: IncomingMessage) => callers(request),
     send: createForwarder({ desk: connection, requestHeaders, responseHeaders, log }),
     upgrade: createUpgrader({ desk, requestHeaders, responseHeaders, log }),
-    close: () => connection.pool.close(),
+    close: () => connection.close(),
   }
 }

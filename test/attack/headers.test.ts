@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
 import { startStreet } from '../parts/street.js'
@@ -33,7 +33,7 @@ async function through(headers: string[], line = 'GET /x HTTP/1.1') {
   return desk.last()
 }
 
-function onlyMine(test: typeof t) {
+function onlyMine(test: Test) {
   const got = desk.last()
   for (const [name, value] of Object.entries(mine)) test.strictSame(got.folded(name), [value], name)
   test.equal(got.folded('x-agent-assertion').length, 1)
