@@ -1,34 +1,27 @@
 // The quick start as somebody who tries it would see it: one process, two ways in, a way out, and no way around.
 
 import t from 'tap'
-import { type Demo, startDemo } from '../../src/demo/demo.js'
+import { startDemo } from '../../src/demo/demo.js'
 import { openBrowser, screenshot, type TestBrowser, type Visit } from '../parts/browser.js'
 import { missing } from '../parts/parts.js'
 
-async function newDemo(): Promise<{ demo: Demo; printed: string }> {
-  const lines: string[] = []
-  const demo = await startDemo({ port: 0, io: { out: line => lines.push(line) } })
-  return { demo, printed: lines.join('\n') }
-}
+const lines: string[] = []
+const demo = await startDemo({ port: 0, io: { out: line => lines.push(line) } })
+t.teardown(() => demo.close())
 
 t.test('the demo says where to go and whom to be', async t => {
-  const { demo, printed } = await newDemo()
-  t.teardown(() => demo.close())
+  const printed = lines.join('\n')
   for (const url of [demo.url, demo.idpUrl, demo.deskUrl]) t.ok(printed.includes(url), url)
   for (const email of ['maya@', 'joao@', 'sam@']) t.ok(printed.includes(email), email)
   t.match(demo.url, /^http:\/\/localhost:\d+$/)
 })
 
 t.test('the gateway takes no other port than the one asked for', async t => {
-  const { demo } = await newDemo()
-  t.teardown(() => demo.close())
   const port = Number(new URL(demo.url).port)
   await t.rejects(startDemo({ port, io: { out: () => undefined } }), /port \d+ is taken: choose another with --port/)
 })
 
 t.test('Attack: headers that claim to be an agent get nowhere, through the gateway or past it', async t => {
-  const { demo } = await newDemo()
-  t.teardown(() => demo.close())
   const headers = { 'x-agent-email': 'joao@aloha.example', 'x-agent-roles': 'admin', 'x-agent-assertion': 'a.b.c' }
   t.equal((await fetch(`${demo.url}/team`, { headers })).status, 401)
   t.equal((await fetch(`${demo.deskUrl}/team`, { headers })).status, 403)
@@ -36,15 +29,11 @@ t.test('Attack: headers that claim to be an agent get nowhere, through the gatew
 })
 
 t.test('in a browser', { skip: missing('chromium') }, async t => {
-  const { demo } = await newDemo()
   const browser = await openBrowser()
-  t.teardown(async () => {
-    await browser.close()
-    await demo.close()
-  })
+  t.teardown(() => browser.close())
 
   t.test('an agent logs in by SAML, works, logs out, and is stopped again', async t => {
-    const { page, complaints } = await arrive(browser, demo, t)
+    const { page, context, complaints } = await arrive(browser, t)
     await screenshot(page, 'demo-login')
     await choose(page, /SAML/, 'João Silva')
     await page.getByText('Aloha, João').waitFor()
@@ -56,6 +45,7 @@ t.test('in a browser', { skip: missing('chromium') }, async t => {
     await page.getByLabel('Reply as João Silva').fill('I am on it.')
     await page.getByRole('button', { name: 'Send reply' }).click()
     await page.getByText('I am on it.').waitFor()
+    t.ok((await context.cookies()).some(isSession), 'the session is this cookie')
 
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByText('You are logged out').waitFor()
@@ -69,7 +59,7 @@ t.test('in a browser', { skip: missing('chromium') }, async t => {
   })
 
   t.test('an agent logs in by JWT and comes back to the page that they wanted', async t => {
-    const { page, complaints } = await arrive(browser, demo, t, '/tickets/1047?from=mail')
+    const { page, complaints } = await arrive(browser, t, '/tickets/1047?from=mail')
     await choose(page, /JWT/, 'Maya Okafor')
     await page.getByText('Change of name on a voucher').waitFor()
     t.equal(page.url(), `${demo.url}/tickets/1047?from=mail`)
@@ -79,7 +69,7 @@ t.test('in a browser', { skip: missing('chromium') }, async t => {
   })
 
   t.test('who is no agent is told so, and gets no session', async t => {
-    const { page, context } = await arrive(browser, demo, t)
+    const { page, context } = await arrive(browser, t)
     await choose(page, /SAML/, 'Sam Turner')
     await page.waitForURL(url => url.pathname === '/auth/saml/acs')
     await screenshot(page, 'demo-no-agent')
@@ -90,7 +80,7 @@ t.test('in a browser', { skip: missing('chromium') }, async t => {
   })
 
   t.test('a login that nobody asked for: SAML is refused', async t => {
-    const { page, context } = await arrive(browser, demo, t)
+    const { page, context } = await arrive(browser, t)
     await page.goto(`${demo.idpUrl}/saml/sso`)
     await page.getByRole('button', { name: 'Maya Okafor' }).click()
     await page.waitForURL(url => url.pathname === '/auth/saml/acs')
@@ -102,7 +92,9 @@ t.test('in a browser', { skip: missing('chromium') }, async t => {
   })
 })
 
-async function arrive(browser: TestBrowser, demo: Demo, t: { teardown(end: () => unknown): unknown }, path = '/') {
+const isSession = (cookie: { name: string }) => cookie.name === 'deskgate'
+
+async function arrive(browser: TestBrowser, t: { teardown(end: () => unknown): unknown }, path = '/') {
   const visit = await browser.visit()
   t.teardown(visit.close)
   await visit.page.goto(demo.url + path)

@@ -61,7 +61,7 @@ async function visit(browser: Browser, options: VisitOptions = {}): Promise<Visi
   })
   context.on('weberror', error => complaints.push(String(error.error())))
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(30_000)
   return { context, page, complaints, close: () => context.close() }
 }
 
