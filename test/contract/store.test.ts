@@ -94,22 +94,36 @@ for (const kind of storeKinds) {
     })
 
     t.test('pages stay right while members come and go between them', async t => {
-      for (let i = 0; i < 30; i++) await a.indexAdd('i:moving', `m${String(i).padStart(2, '0')}`, 60_000 + (i % 3))
-      const first = await a.indexPage('i:moving', undefined, 10)
-      const kept = first.members.slice(5)
-      await b.indexRemove('i:moving', first.members.slice(0, 5))
-      const second = await a.indexPage('i:moving', first.cursor, 10)
-      // The member at which the second page ended goes: the place must be found again.
-      await b.indexRemove('i:moving', second.members.slice(-1))
-      await b.indexAdd('i:moving', 'late', 90_000)
-      const third = await a.indexPage('i:moving', second.cursor, 20)
-      const all = [...first.members, ...second.members, ...third.members]
-      t.equal(new Set(all).size, all.length, 'none twice')
-      t.equal(all.length, 31)
-      t.same((await pages(a, 'i:moving', 7)).flat().filter(member => kept.includes(member)).length, 5)
-      await a.indexRemove('i:moving', third.members)
-      t.same(await a.indexPage('i:moving', second.cursor, 10), { members: [], cursor: undefined })
-      t.same(await a.indexPage('i:moving', 'no cursor of ours', 10), { members: [], cursor: undefined })
+      // Three ends, ten members of each: pages of seven begin and end among members of the same end.
+      const members = Array.from({ length: 30 }, (_, i) => `m${String(i).padStart(2, '0')}`)
+      for (const [i, member] of members.entries()) await a.indexAdd('i:moving', member, 60_000 + (i % 3))
+      const seen: string[] = []
+      const removed: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await a.indexPage('i:moving', cursor, 7)
+        seen.push(...page.members)
+        cursor = page.cursor
+        // The first of the page goes, and so does the last, at which the next page would begin.
+        const going = [page.members[0] ?? '', page.members.at(-1) ?? '']
+        removed.push(...going)
+        await b.indexRemove('i:moving', going)
+        if (removed.length === 4) await b.indexAdd('i:moving', 'late', 90_000)
+      } while (cursor !== undefined)
+      t.same(seen.toSorted(), ['late', ...members], 'none twice, none left out')
+      const left = (await pages(b, 'i:moving', 1000)).flat()
+      t.same(left.toSorted(), seen.filter(member => !removed.includes(member)).toSorted())
+    })
+
+    t.test('a cursor behind the last member, or none of ours, gives an empty page', async t => {
+      for (const member of ['m1', 'm2', 'm3']) await a.indexAdd('i:cursor', member, 60_000)
+      const { cursor } = await a.indexPage('i:cursor', undefined, 2)
+      t.same((await a.indexPage('i:cursor', cursor, 2)).members, ['m3'])
+      await a.indexRemove('i:cursor', ['m2', 'm3'])
+      t.same(await a.indexPage('i:cursor', cursor, 2), { members: [], cursor: undefined })
+      for (const odd of ['', 'nonsense', '-1', '1.2', '1.2.', '99999999999999999999', '1.1.m1\r\nx']) {
+        t.same(await a.indexPage('i:cursor', odd, 2), { members: [], cursor: undefined }, JSON.stringify(odd))
+      }
     })
 
     t.test('a member leaves the index when its time has come; a longer one stays', async t => {

@@ -60,6 +60,7 @@ t.test('Attack: bytes that are not exactly ours', async t => {
     ['another agent', Buffer.from(text.replace('a@example.com', 'b@example.com'), 'latin1')],
     ['more bytes', Buffer.concat([good, Buffer.from(' ')])],
     ['huge', Buffer.concat([good, Buffer.alloc(5_000_000, 32)])],
+    ['signed, huge', json({ ...whole, provider: 'x'.repeat(70_000) })],
     ['not JSON', Buffer.from('{not json')],
     ['null', Buffer.from('null')],
     ['a MAC of nothing', Buffer.concat([Buffer.of(1), Buffer.alloc(32), good.subarray(33)])],
