@@ -1,0 +1,159 @@
+// A whole gateway for tests: `serve` as a process of its own with its files in a temporary folder, or the same server in
+// this process where a test moves the clock.
+
+import type { ChildProcess } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { systemClock, systemRandom } from '../../src/core/clock.js'
+import type { Clock } from '../../src/core/contracts.js'
+import { createLog } from '../../src/ops/log.js'
+import { startServer } from '../../src/server.js'
+import { launch } from './command.js'
+import { loaded } from './configuration.js'
+import { until } from './until.js'
+
+/** A line of the log or the audit log. */
+export interface Line {
+  msg?: string
+  level?: string
+  [key: string]: unknown
+}
+
+export interface Outside {
+  env?: Record<string, string>
+  /** By path in the configuration's folder. */
+  files?: Record<string, string>
+}
+
+export interface RunningGateway {
+  url: string
+  port: number
+  opsUrl: string
+  /** The configuration's folder and file. */
+  folder: string
+  file: string
+  /** The variables it was started with. */
+  env: Record<string, string>
+  /** What it has said on stdout so far. */
+  lines: Line[]
+  /** What it has said on stderr so far. */
+  stderr(): string
+  /** The first line that satisfies the test; waits for it. */
+  line(test: (line: Line) => boolean): Promise<Line>
+  /** SIGTERM; its exit code once it is gone. Again: the same code. */
+  stop(): Promise<number | null>
+  /** For other signals. */
+  child: ChildProcess
+}
+
+/** `settings` is YAML text, or anything else as the JSON of it (which is YAML). Rejects with what it said when it ends. */
+export async function startGateway(settings: unknown, outside: Outside = {}): Promise<RunningGateway> {
+  const { folder, file } = await writeConfiguration(settings, outside.files)
+  const child = launch(['serve', '--config', file], { env: outside.env ?? {}, folder })
+  const end = () => void child.kill('SIGKILL')
+  process.once('exit', end)
+  const gone = new Promise<number | null>(resolve => child.once('close', resolve))
+  const lines: Line[] = []
+  let stderr = ''
+  child.stderr?.on('data', chunk => {
+    stderr += chunk
+  })
+  if (child.stdout) createInterface(child.stdout).on('line', text => void lines.push(parsed(text)))
+
+  let over = false
+  gone.then(() => {
+    over = true
+  })
+  const line = async (test: (line: Line) => boolean): Promise<Line> => {
+    await until(() => over || lines.some(test), 30_000)
+    const found = lines.find(test)
+    if (!found) throw new Error(`the gateway has ended:\n${stderr}${lines.map(one => JSON.stringify(one)).join('\n')}`)
+    return found
+  }
+  const { url, ops } = (await line(({ msg }) => msg === 'listening')) as { url?: string; ops?: string }
+  return {
+    url: url ?? '',
+    port: portOf(url ?? ''),
+    opsUrl: ops ?? '',
+    folder,
+    file,
+    env: outside.env ?? {},
+    lines,
+    stderr: () => stderr,
+    line,
+    async stop() {
+      child.kill('SIGTERM')
+      const code = await gone
+      process.removeListener('exit', end)
+      await rm(folder, { recursive: true, force: true })
+      return code
+    },
+    child,
+  }
+}
+
+/** A folder with deskgate.yaml and the files beside it. */
+export async function writeConfiguration(settings: unknown, files: Record<string, string> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-serve-'))
+  const text = typeof settings === 'string' ? settings : JSON.stringify(settings, null, 2)
+  for (const [path, content] of Object.entries({ ...files, 'deskgate.yaml': text })) {
+    const whole = join(folder, path)
+    await mkdir(dirname(whole), { recursive: true })
+    await writeFile(whole, content)
+    await chmod(whole, 0o600)
+  }
+  return { folder, file: join(folder, 'deskgate.yaml') }
+}
+
+export interface GatewayHere {
+  url: string
+  port: number
+  opsUrl: string
+  lines: Line[]
+  /** What the audit log says so far. */
+  audit(): Promise<Line[]>
+  close(): Promise<void>
+}
+
+/** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
+export async function startGatewayHere(
+  settings: Record<string, unknown>,
+  { clock = systemClock, ...outside }: Outside & { clock?: Clock } = {},
+): Promise<GatewayHere> {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
+  const auditFile = join(folder, 'audit.log')
+  const listeners = { listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0', ...(settings.ops as object | undefined) } }
+  const config = loaded({ ...listeners, audit: { to: auditFile }, ...settings, ops: listeners.ops }, outside)
+  const lines: Line[] = []
+  const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
+  const server = await startServer(config, { clock, random: systemRandom, log })
+  return {
+    url: server.url,
+    port: portOf(server.url),
+    opsUrl: server.opsUrl,
+    lines,
+    audit: async () =>
+      (await readFile(auditFile, 'utf8'))
+        .split('\n')
+        .filter(text => text !== '')
+        .map(parsed),
+    async close() {
+      await server.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function parsed(text: string): Line {
+  try {
+    return JSON.parse(text) as Line
+  } catch {
+    return { text }
+  }
+}
+
+function portOf(url: string): number {
+  return url.startsWith('http') ? Number(new URL(url).port) : 0
+}
