@@ -140,7 +140,11 @@ const refusals: Record<Reason, RefusalText> = {
     text: 'Each link works once. Ask for a new one.',
     next: 'again',
   },
-  'login.link_expired': { title: 'This link has run out', text: 'Ask for a new one.', next: 'again' },
+  'login.link_expired': {
+    title: 'This link has run out',
+    text: 'It was good for a short time only. Ask for a new one.',
+    next: 'again',
+  },
   'login.busy_unavailable': {
     title: 'Very many people are logging in',
     text: 'Please try again in a moment.',
