@@ -13,7 +13,7 @@ type Schema = z.core.$ZodType
 /** The findings of one issue; `root` is the schema of the whole file. */
 export function findingsOf(root: Schema, issue: Issue, above: Path = []): Finding[] {
   const path = [...above, ...((issue.path ?? []) as Path)]
-  if (issue.code === 'unrecognized_keys') return issue.keys.map(key => unknownKey(root, issue, [...path, key], key))
+  if (issue.code === 'unrecognized_keys') return unknownKeys(root, issue, path)
   if (issue.code === 'invalid_union') return ofUnion(root, issue, path)
   const { message, hint } = inWords(issue)
   return [{ path, message, hint }]
@@ -39,12 +39,19 @@ function ofUnion(root: Schema, issue: Issue & { code: 'invalid_union' }, path: P
   return [{ path, message, hint: known ? `did you mean ${meant}?` : hint }]
 }
 
-function unknownKey(root: Schema, issue: Issue, path: Path, key: string): Finding {
+/** Attack: a name is compared with every known one; thirty thousand unknown names would take half a minute. */
+const mostHints = 100
+
+function unknownKeys(root: Schema, issue: Issue & { code: 'unrecognized_keys' }, above: Path): Finding[] {
   const siblings = issue.inst ? keysOf(issue.inst as Schema) : []
-  const near = nearest(key, siblings)
-  if (near !== undefined) return { path, message: 'is no setting', hint: `did you mean ${near}?` }
-  const elsewhere = allKeys(root).find(known => known.endsWith(`.${key}`) && !known.includes('[]'))
-  return { path, message: 'is no setting here', hint: elsewhere && `there is ${elsewhere}: look at the indentation` }
+  const everywhere = allKeys(root).filter(known => !known.includes('[]'))
+  return issue.keys.map((key, index) => {
+    const path = [...above, key]
+    const near = index < mostHints ? nearest(key, siblings) : undefined
+    if (near !== undefined) return { path, message: 'is no setting', hint: `did you mean ${near}?` }
+    const elsewhere = index < mostHints ? everywhere.find(known => known.endsWith(`.${key}`)) : undefined
+    return { path, message: 'is no setting here', hint: elsewhere && `there is ${elsewhere}: look at the indentation` }
+  })
 }
 
 const kinds: Record<string, string> = {
