@@ -25,9 +25,22 @@ export function sendAnswer(request: IncomingMessage, response: ServerResponse, a
 export function sendAnswerOnSocket(socket: Duplex, answer: Answer): void {
   const body = Buffer.from(answer.body)
   const headers = [...answer.headers, 'Content-Length', String(body.length), 'Connection', 'close']
-  socket.end(
-    Buffer.concat([Buffer.from(head(answer.status, STATUS_CODES[answer.status] ?? '', headers), 'latin1'), body]),
-  )
+  const first = head(answer.status, STATUS_CODES[answer.status] ?? '', headers)
+  socket.end(Buffer.concat([Buffer.from(first, 'latin1'), body]))
+  closeWhenRead(socket)
+}
+
+/**
+ * For a socket whose last bytes are written: what still comes in is dropped, and it is closed when the other side closes,
+ * or soon. Without a reader Node would never see that end, and the socket would stay for good.
+ */
+export function closeWhenRead(socket: Duplex): void {
+  if (socket.destroyed) return
+  const timer = setTimeout(() => socket.destroy(), unwantedTime)
+  timer.unref()
+  socket.on('close', () => clearTimeout(timer))
+  socket.on('end', () => socket.end())
+  socket.resume()
 }
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/

@@ -11,7 +11,7 @@ import { deskTls } from './desk-connection.js'
 import { refuseSocket } from './refuse.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
-import { head as headOf } from './send.js'
+import { closeWhenRead, head as headOf } from './send.js'
 import type { Street, Visit } from './visit.js'
 
 export interface UpgraderDeps {
@@ -22,8 +22,6 @@ export interface UpgraderDeps {
 }
 
 const agreed = ['Connection', 'Upgrade', 'Upgrade', 'websocket']
-/** How long the far end may take to close after it was told, in milliseconds. */
-const lastWords = 10_000
 
 export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
   const { desk, log } = deps
@@ -84,6 +82,7 @@ function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[],
   socket.write(headOf(answer.statusCode ?? 502, reason, [...headers, 'Connection', 'close']), 'latin1')
   answer.on('error', () => socket.destroy())
   answer.pipe(socket)
+  answer.on('end', () => closeWhenRead(socket))
 }
 
 /** Both ways, with backpressure; the end of one is the end of the other, and an end in disorder stays one. */
@@ -93,12 +92,12 @@ function join(client: Duplex, desk: Duplex): void {
   desk.pipe(client)
   const follow = (one: Duplex, other: Duplex) => {
     one.on('close', () => {
-      if (one.errored) other.destroy()
-      else other.end()
-      const timer = setTimeout(() => other.destroy(), lastWords)
-      timer.unref()
-      other.on('close', () => clearTimeout(timer))
+      if (one.errored) return other.destroy()
+      other.end()
+      closeWhenRead(other)
     })
+    // Who has said its last word is not kept waiting for the other's for long: a WebSocket knows no half-open state.
+    one.on('end', () => closeWhenRead(one))
   }
   follow(client, desk)
   follow(desk, client)

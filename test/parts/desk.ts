@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TlsOptions } from 'node:tls'
 
 export interface Recorded {
   method: string
@@ -42,7 +43,7 @@ export interface Desk {
 /** It takes what the gateway lets through. */
 const roomy = { maxHeaderSize: 64 * 1024 }
 
-export async function startDesk(tls?: { key: string; cert: string }): Promise<Desk> {
+export async function startDesk(tls?: TlsOptions): Promise<Desk> {
   const seen: Recorded[] = []
   let connections = 0
   let handler: Parameters<Desk['answer']>[0] = (request, response) => {
@@ -66,7 +67,9 @@ export async function startDesk(tls?: { key: string; cert: string }): Promise<De
   server.on('connection', () => {
     connections++
   })
+  const upgraded = new Set<Duplex>()
   server.on('upgrade', (request, socket) => {
+    upgraded.add(socket)
     seen.push(record(request))
     socket.on('error', () => {})
     upgrade(request, socket)
@@ -93,6 +96,7 @@ export async function startDesk(tls?: { key: string; cert: string }): Promise<De
       new Promise(resolve => {
         server.close(() => resolve())
         server.closeAllConnections()
+        for (const socket of upgraded) socket.destroy()
       }),
   }
 }

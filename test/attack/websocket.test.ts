@@ -1,0 +1,294 @@
+// A WebSocket is let through by the same door, guard and hygiene as a request, only from our own pages, and no longer than
+// the session it began with.
+
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import t from 'tap'
+import { StoreUnavailable } from '../../src/core/errors.js'
+import { createMemoryStore } from '../../src/store/memory.js'
+import { agree, startDesk } from '../parts/desk.js'
+import { openRaw } from '../parts/raw-http.js'
+import { startStreet } from '../parts/street.js'
+
+const desk = await startDesk()
+const street = await startStreet({ deskUrl: desk.url })
+t.teardown(async () => {
+  await street.close()
+  await desk.close()
+})
+const { cookie } = await street.enter()
+
+interface Handshake {
+  line?: string
+  headers?: string[]
+  cookie?: string | null
+  port?: number
+  after?: string
+}
+
+const usual = [
+  'Upgrade: websocket',
+  'Connection: keep-alive, Upgrade',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+]
+
+function open(handshake: Handshake = {}) {
+  const { line = 'GET /ws?a=%2e HTTP/1.1', headers = usual, port = street.port } = handshake
+  const own = handshake.cookie === null ? [] : [`Cookie: ${handshake.cookie ?? cookie}`]
+  const connection = openRaw(port)
+  connection.send([line, 'Host: x', ...own, ...headers, '', handshake.after ?? ''].join('\r\n'))
+  return connection
+}
+
+async function refusal(handshake: Handshake) {
+  const before = desk.seen.length
+  const connection = open(handshake)
+  const answer = await connection.answer()
+  await connection.ended()
+  return { status: answer.status, reached: desk.seen.length - before, body: answer.body.toString() }
+}
+
+const gauge = async (of = street) => Number(/deskgate_websockets (\d+)/.exec((await of.metrics.text()).body)?.[1])
+const until = async (test: () => boolean | Promise<boolean>) => {
+  while (!(await test())) await new Promise(resolve => setImmediate(resolve))
+}
+
+t.test('an agreed WebSocket carries bytes both ways, and Desk knows the agent', async t => {
+  const connection = open({
+    headers: [
+      ...usual,
+      'Origin: https://desk.example.com',
+      'Sec-WebSocket-Protocol: chat',
+      'X_Agent_Email: evil@example.com',
+      'Connection: X-Agent-Email',
+      'X-Forwarded-For: 6.6.6.6',
+    ],
+    after: 'early',
+  })
+  const answer = await connection.answer()
+  t.equal(answer.status, 101)
+  t.match(answer.all('upgrade'), ['websocket'])
+  t.match(answer.all('sec-websocket-accept'), ['for-dGhlIHNhbXBsZSBub25jZQ=='])
+  await connection.until(seen => seen.toString().endsWith('early'), 'echo of what came with the handshake')
+  connection.send(Buffer.alloc(300_000, 'x'))
+  await connection.until(seen => seen.length === 300_005, 'echo')
+  const got = desk.last()
+  t.equal(got.url, '/ws?a=%2e')
+  for (const [name, value] of Object.entries({
+    'x-agent-email': 'alice@example.com',
+    'x-agent-id': '7',
+    'x-agent-name': 'Alice',
+    'x-agent-roles': 'agent',
+    'x-agent-provider': 'corp',
+  })) {
+    t.strictSame(got.folded(name), [value], name)
+  }
+  t.equal(got.folded('x-agent-assertion').length, 1)
+  t.strictSame(got.folded('x-forwarded-for'), ['127.0.0.1'])
+  t.strictSame(got.all('cookie'), [])
+  t.strictSame(got.all('host'), ['desk.example.com'])
+  t.strictSame(got.all('connection'), ['Upgrade'])
+  t.strictSame(got.all('sec-websocket-protocol'), ['chat'])
+  t.equal(await gauge(), 1)
+  connection.close()
+  await until(async () => (await gauge()) === 0)
+})
+
+t.test('on a public path there is no identity', async t => {
+  const connection = open({ line: 'GET /open HTTP/1.1' })
+  t.equal((await connection.answer()).status, 101)
+  t.strictSame(
+    desk.last().headers.filter(([name]) => /agent/i.test(name)),
+    [],
+  )
+  connection.close()
+})
+
+t.test(
+  'who has no session, comes from elsewhere or asks for our own paths is refused before Desk hears of it',
+  async t => {
+    const cases: [string, Handshake, number][] = [
+      ['no session', { cookie: null }, 401],
+      ['a made-up session', { cookie: `__Host-deskgate=${'A'.repeat(43)}` }, 401],
+      ['two sessions', { cookie: `${cookie}; ${cookie}` }, 401],
+      ['another origin', { headers: [...usual, 'Origin: https://evil.example'] }, 403],
+      ['origin null', { headers: [...usual, 'Origin: null'] }, 403],
+      ['our origin, over http', { headers: [...usual, 'Origin: http://desk.example.com'] }, 403],
+      ['our origin with more', { headers: [...usual, 'Origin: https://desk.example.com.evil.example'] }, 403],
+      ['two origins', { headers: [...usual, 'Origin: https://desk.example.com', 'Origin: https://evil.example'] }, 403],
+      [
+        'another origin on a public path',
+        { line: 'GET /open HTTP/1.1', headers: [...usual, 'Origin: https://evil.example'] },
+        403,
+      ],
+      ['our own path', { line: 'GET /auth/login HTTP/1.1' }, 404],
+      ['our own path, misspelt', { line: 'GET /AUTH/x HTTP/1.1' }, 404],
+      ['dot segments', { line: 'GET /open/../ws HTTP/1.1' }, 400],
+      ['an absolute target', { line: 'GET http://evil/ws HTTP/1.1' }, 400],
+      ['too many headers', { headers: [...usual, ...Array.from({ length: 250 }, (_, i) => `X-${i}: 1`)] }, 431],
+    ]
+    for (const [why, handshake, status] of cases) t.match(await refusal(handshake), { status, reached: 0 }, why)
+  },
+)
+
+t.test('what is no WebSocket handshake is refused and closed', async t => {
+  const without = (name: string) => usual.filter(line => !line.startsWith(name))
+  const cases: [string, Handshake][] = [
+    ['another protocol', { headers: ['Upgrade: foo', 'Connection: Upgrade'] }],
+    ['h2c', { headers: ['Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABk'] }],
+    ['two protocols', { headers: [...without('Upgrade'), 'Upgrade: websocket, h2c'] }],
+    ['an old version', { headers: [...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 8'] }],
+    ['no version', { headers: without('Sec-WebSocket-Version') }],
+    ['no key', { headers: without('Sec-WebSocket-Key') }],
+    ['a short key', { headers: [...without('Sec-WebSocket-Key'), 'Sec-WebSocket-Key: abc'] }],
+    ['two keys', { headers: [...usual, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='] }],
+    ['POST', { line: 'POST /ws HTTP/1.1' }],
+    ['a body', { headers: [...usual, 'Content-Length: 5'], after: 'GET /' }],
+    ['a chunked body', { headers: [...usual, 'Transfer-Encoding: chunked'], after: '0\r\n\r\n' }],
+    ['HTTP/1.0', { line: 'GET /ws HTTP/1.0' }],
+  ]
+  for (const [why, handshake] of cases) t.match(await refusal(handshake), { status: 400, reached: 0 }, why)
+})
+
+t.test("Desk's refusal comes back as it is, less what must not", async t => {
+  desk.onUpgrade((_, socket) =>
+    socket.end(
+      `HTTP/1.1 403 Not you\r\nX-Why: because\r\nSet-Cookie: __Host-deskgate=EVIL\r\nSet-Cookie: a=1\r\nLocation: ${desk.url}/login\r\nContent-Length: 6\r\n\r\nno way`,
+    ),
+  )
+  const connection = open()
+  const answer = await connection.answer()
+  t.match(answer, { status: 403, reason: 'Not you', whole: true })
+  t.equal(answer.body.toString(), 'no way')
+  t.strictSame(answer.all('x-why'), ['because'])
+  t.strictSame(answer.all('set-cookie'), ['a=1'])
+  t.strictSame(answer.all('location'), ['https://desk.example.com/login'])
+  await connection.ended()
+  desk.onUpgrade((_, socket) =>
+    socket.end('HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'),
+  )
+  t.equal((await open().answer()).body.toString(), 'abc')
+})
+
+t.test('a Desk that is down, silent or speaks otherwise is 502 or 504, in silence about where it is', async t => {
+  desk.onUpgrade((request, socket) => {
+    socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nX: ${request.url}\r\n\r\n`)
+  })
+  t.equal((await open().answer()).status, 502)
+  desk.onUpgrade((_, socket) => socket.end('SSH-2.0\r\n\r\n'))
+  t.equal((await open().answer()).status, 502)
+  desk.onUpgrade((_, socket) => socket.destroy())
+  t.equal((await open().answer()).status, 502)
+  const server = createServer(() => {})
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const silent = await startStreet({ deskUrl: `http://127.0.0.1:${port}`, settings: { desk: { timeout: '200ms' } } })
+  const { cookie } = await silent.enter()
+  t.equal((await open({ port: silent.port, cookie }).answer()).status, 504)
+  await silent.close()
+  server.close()
+  const down = await startStreet({ deskUrl: `http://127.0.0.1:${port}` })
+  const late = await down.enter()
+  const answer = await open({ port: down.port, cookie: late.cookie }).answer()
+  t.equal(answer.status, 502)
+  t.notMatch(answer.body.toString(), /127|ECONN/)
+  t.match(down.lines.at(-1), { outcome: 'upstream_error', status: 502 })
+  await down.close()
+})
+
+t.test('the end of a session is the end of its WebSockets, and of no other', async t => {
+  desk.onUpgrade((request, socket) => {
+    agree(request, socket)
+    socket.pipe(socket)
+  })
+  const [one, other] = [
+    await street.enter({ email: 'one@example.com' }),
+    await street.enter({ email: 'other@example.com' }),
+  ]
+  const mine = open({ cookie: one.cookie })
+  const theirs = open({ cookie: other.cookie })
+  for (const connection of [mine, theirs]) t.equal((await connection.answer()).status, 101)
+  await street.sessions.end({ handle: one.session.handle }, 'test')
+  await mine.ended()
+  theirs.send('still here')
+  await theirs.until(seen => seen.toString() === 'still here')
+  theirs.close()
+})
+
+t.test('a session that ends while Desk still thinks takes the handshake with it', async t => {
+  const { cookie, session } = await street.enter({ email: 'slow@example.com' })
+  let asked = false
+  desk.onUpgrade(() => {
+    asked = true
+  })
+  const connection = open({ cookie })
+  await until(() => asked)
+  await street.sessions.end({ handle: session.handle }, 'test')
+  await connection.ended()
+  t.equal(connection.seen().length, 0)
+})
+
+t.test('a session that runs out by time takes its WebSockets with it', async t => {
+  desk.onUpgrade((request, socket) => agree(request, socket))
+  for (const hours of [9, 25]) {
+    const { cookie } = await street.enter({ email: 'late@example.com' })
+    const connection = open({ cookie })
+    t.equal((await connection.answer()).status, 101)
+    await street.upgrades.sweep()
+    t.equal(connection.socket.destroyed, false)
+    street.clock.move(hours * 3_600_000)
+    await street.upgrades.sweep()
+    await connection.ended()
+  }
+})
+
+t.test('while the store is down nobody new gets in, and who is in stays', async t => {
+  let down = false
+  const broken = await startStreet({
+    deskUrl: desk.url,
+    store: clock => {
+      const store = createMemoryStore({ clock })
+      return { ...store, get: key => (down ? Promise.reject(new StoreUnavailable('down')) : store.get(key)) }
+    },
+  })
+  const { cookie } = await broken.enter()
+  const connection = open({ port: broken.port, cookie })
+  t.equal((await connection.answer()).status, 101)
+  down = true
+  broken.clock.move(120_000)
+  await broken.upgrades.sweep()
+  t.equal(connection.socket.destroyed, false)
+  const before = desk.seen.length
+  t.equal((await open({ port: broken.port, cookie }).answer()).status, 503)
+  t.equal(desk.seen.length, before)
+  await broken.close()
+})
+
+t.test('sockets that break off in any state leave the process running', async t => {
+  desk.onUpgrade((request, socket) => {
+    agree(request, socket)
+    socket.on('data', () => socket.destroy())
+  })
+  const breaks = [0, 1, 2].map(async when => {
+    const connection = open()
+    if (when > 0) await connection.answer()
+    if (when > 1) {
+      connection.send('x')
+      await connection.ended()
+    }
+    connection.socket.resetAndDestroy()
+  })
+  await Promise.all(breaks)
+  await until(async () => (await gauge()) === 0)
+  t.pass('and every one is counted out')
+})
+
+t.test('closeAll ends every WebSocket', async t => {
+  desk.onUpgrade((request, socket) => agree(request, socket))
+  const all = Array.from({ length: 10 }, () => open({ line: 'GET /open HTTP/1.1' }))
+  for (const connection of all) t.equal((await connection.answer()).status, 101)
+  street.upgrades.closeAll()
+  for (const connection of all) await connection.ended()
+  await until(async () => (await gauge()) === 0)
+})
