@@ -8,11 +8,11 @@ import { formTargetsOf, placeOf } from './answers.js'
 import type { Attempts } from './attempts.js'
 import type { Holder } from './holder.js'
 import { contentPolicy, pageAnswer } from './layout.js'
-import { type Button, leavingPage, noticePage } from './pages.js'
+import { type Button, leavingPage, noticePage, onwardPage } from './pages.js'
 import type { Paths } from './paths.js'
 import { goTo, jarOf, replyWith } from './reply.js'
 import type { TroubleText } from './texts/en.js'
-import type { Answer, Visit } from './visit.js'
+import type { Answer, Generation, Visit } from './visit.js'
 
 export interface LogoutDeps {
   paths: Paths
@@ -37,8 +37,9 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
     const setCookies = [...jar.cookies.forget(), ...attempts.uncount(jar)]
     const leave = session && leaveFor(visit, session)
     if (!leave) return goTo(reply, paths.loggedOut, setCookies)
-    if ('redirect' in leave) return goTo(reply, leave.redirect, setCookies)
-    return replyWith(reply, leaving(visit, session, leave), setCookies)
+    if ('post' in leave) return replyWith(reply, leaving(visit, session, leave), setCookies)
+    if (request.headers['sec-fetch-mode'] !== 'navigate') return goTo(reply, leave.redirect, setCookies)
+    return replyWith(reply, onward(visit, session, leave.redirect), setCookies)
   })
 
   app.get(paths.logout, async (request, reply) => {
@@ -72,12 +73,27 @@ function record(deps: LogoutDeps, { visit }: FastifyRequest, session: Session): 
   })
 }
 
-function leaving(visit: Visit, session: Session, leave: Extract<Leave, { post: string }>): Answer {
-  const { generation } = visit
-  const place = placeOf(generation)
-  const name = generation.providers.find(({ id }) => id === session.provider)?.name ?? session.provider
+function leaving({ generation }: Visit, session: Session, leave: Extract<Leave, { post: string }>): Answer {
   const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin])
-  return pageAnswer(200, leavingPage(place, place.texts.leaving.logout(name), leave), policy)
+  return pageAnswer(200, leavingPage(placeOf(generation), goodbye(generation, session), leave), policy)
+}
+
+/**
+ * On to the provider by a navigation of its own. Browsers hold every redirect after a form to the form-action of the page
+ * that the form was on (CSP 3, 6.4.1): a provider that redirects to a host of its own, or a form in Desk, would end in
+ * nothing at all.
+ */
+function onward({ generation }: Visit, session: Session, url: string): Answer {
+  const { href } = new URL(url)
+  const body = onwardPage(placeOf(generation), goodbye(generation, session), href)
+  const answer = pageAnswer(200, body, contentPolicy(formTargetsOf(generation)))
+  answer.headers.push('Refresh', `0;url=${href}`)
+  return answer
+}
+
+function goodbye(generation: Generation, session: Session): string {
+  const name = generation.providers.find(({ id }) => id === session.provider)?.name ?? session.provider
+  return placeOf(generation).texts.leaving.logout(name)
 }
 
 function notice({ generation }: Visit, words: TroubleText, buttons: Button[]): Answer {

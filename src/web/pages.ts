@@ -40,6 +40,14 @@ export function leavingPage(place: Place, text: string, leave: Extract<Leave, { 
   return layout(place, { title: leaving.title, main, sends: 'at once' })
 }
 
+/** The same without a form: the Refresh header that goes with it leads on, or the button. */
+export function onwardPage(place: Place, text: string, href: string): string {
+  const { leaving } = place.texts
+  const go = button({ label: leaving.button, to: { get: href } })
+  const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${go}</div>`
+  return layout(place, { title: leaving.title, main })
+}
+
 export function refusedPage(place: Place, refused: { reason: Reason; reference: string; button: Button }): string {
   const { texts } = place
   const { title, text } = texts.refusals[refused.reason]

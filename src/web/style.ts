@@ -1,8 +1,8 @@
 // The looks of our own pages, and their one script. Both are constants, so that a policy can name them by hash.
 
 export const style = `
-:root{color-scheme:light dark;--ground:#f3f5fa;--glow:#dfe7ff;--card:#fff;--line:#dde2ec;--ink:#151a2d;--soft:#566079;--accent:#3452d9;--accent-ink:#fff;--accent-2:#2740b4;--tint:#eef1fd;--warn:#9a3412;--warn-tint:#fff3e8;--shade:0 1px 2px rgb(20 28 60/.06),0 12px 40px rgb(20 28 60/.09)}
-@media (prefers-color-scheme:dark){:root{--ground:#0e1220;--glow:#1b2547;--card:#171c2e;--line:#2b3350;--ink:#eef1fa;--soft:#a7b0c9;--accent:#8ea5ff;--accent-ink:#0d1330;--accent-2:#b0c0ff;--tint:#1f2742;--warn:#ffb683;--warn-tint:#33231a;--shade:0 1px 2px rgb(0 0 0/.4),0 12px 40px rgb(0 0 0/.35)}}
+:root{color-scheme:light dark;--ground:#f3f5fa;--glow:#dfe7ff;--card:#fff;--line:#dde2ec;--edge:#8490ab;--ink:#151a2d;--soft:#566079;--accent:#3452d9;--accent-ink:#fff;--accent-2:#2740b4;--tint:#eef1fd;--warn:#9a3412;--warn-tint:#fff3e8;--shade:0 1px 2px rgb(20 28 60/.06),0 12px 40px rgb(20 28 60/.09)}
+@media (prefers-color-scheme:dark){:root{--ground:#0e1220;--glow:#1b2547;--card:#171c2e;--line:#2b3350;--edge:#6d7899;--ink:#eef1fa;--soft:#a7b0c9;--accent:#8ea5ff;--accent-ink:#0d1330;--accent-2:#b0c0ff;--tint:#1f2742;--warn:#ffb683;--warn-tint:#33231a;--shade:0 1px 2px rgb(0 0 0/.4),0 12px 40px rgb(0 0 0/.35)}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100dvh;display:grid;grid-template-rows:1fr auto;justify-items:center;align-items:center;padding:1.25rem;background:var(--ground) radial-gradient(70rem 34rem at 50% -12rem,var(--glow),transparent) no-repeat;color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
@@ -18,7 +18,7 @@ form{margin:0}
 .ways{list-style:none;margin:1.5rem 0 0;padding:0;display:grid;gap:.7rem}
 .button{display:flex;width:100%;align-items:center;justify-content:center;gap:.6rem;min-height:3rem;padding:.65rem 1.1rem;border:1px solid transparent;border-radius:.75rem;background:var(--accent);color:var(--accent-ink);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer;overflow-wrap:anywhere;transition:background-color .12s}
 .button:hover{background:var(--accent-2)}
-.button.quiet{background:transparent;border-color:var(--line);color:var(--ink);font-weight:500}
+.button.quiet{background:transparent;border-color:var(--edge);color:var(--ink);font-weight:500}
 .button.quiet:hover{background:var(--tint)}
 .button.small{width:auto;min-height:2.5rem;padding:.35rem .9rem;font-size:.92rem}
 :focus-visible{outline:3px solid var(--accent);outline-offset:3px}

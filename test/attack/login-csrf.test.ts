@@ -153,7 +153,7 @@ t.test('Attack: logout and ending of sessions from another site', async t => {
   t.equal((await gate.sessions.list({ email: 'ada@example.com' })).items.length, 1)
   t.equal(
     (await victim.send('/auth/logout', {}, { origin: 'null' })).statusCode,
-    303,
+    200,
     'null from the same origin passes',
   )
 })

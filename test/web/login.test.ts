@@ -196,7 +196,7 @@ t.test('five logins and logouts within a minute are no loop', async t => {
     t.equal(response.statusCode, 302)
     const state = new URL(String(response.headers.location)).searchParams.get('state') ?? ''
     await browser.post('/auth/jwt', { jwt: await gate.token(), state })
-    t.equal((await browser.send('/auth/logout')).statusCode, 303)
+    t.equal((await browser.send('/auth/logout')).statusCode, 200)
   }
 })
 
