@@ -32,6 +32,7 @@ export function createAudit(deps: { to: string; clock: Clock; destination?: Dest
       deps.to === 'stdout' ? { fd: 1, sync: true } : { dest: deps.to, sync: true, append: true, mkdir: true },
     )
   const timestamp = () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`
-  const line = pino({ base: { audit: true }, timestamp, formatters: { level: () => ({}) } }, destination)
+  // Where pino puts the level. It must not be empty: what follows begins with a comma.
+  const line = pino({ base: null, timestamp, formatters: { level: () => ({ audit: true }) } }, destination)
   return event => line.info(event)
 }
