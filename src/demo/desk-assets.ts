@@ -61,6 +61,7 @@ code, details dt, details dd { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, C
 .numbers span { font-size: 13px; color: var(--soft); }
 .back { display: inline-block; color: var(--soft); text-decoration: none; margin-bottom: 10px; font-size: 15px; }
 .back:hover { color: var(--accent); }
+.title .pill { align-self: center; }
 .title { display: flex; align-items: center; gap: 12px; flex-wrap: wrap; }
 .talk { list-style: none; margin: 0; padding: 8px 20px; }
 .talk li { display: flex; gap: 14px; padding: 14px 0; }
