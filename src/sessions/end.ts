@@ -16,8 +16,8 @@ export interface EndDeps {
   ended(record: Recorded, why: string): void
 }
 
-/** Members of an index that are looked at in one go. */
-export const pageSize = 100
+/** Sessions that are ended in one go: each takes up to ten commands, and all of them must be answered in time. */
+const pageSize = 25
 
 /** How many were alive. Rejects with StoreUnavailable; listeners of this process have heard of one that is named by then. */
 export function createEnd(deps: EndDeps): (which: Which, why: string) => Promise<number> {

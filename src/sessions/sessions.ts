@@ -6,7 +6,7 @@ import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createActivity } from './activity.js'
-import { createEnd, heal, pageSize } from './end.js'
+import { createEnd, heal } from './end.js'
 import { createEndings, type Endings } from './endings.js'
 import type { Keyring } from './keyring.js'
 import { handleOf, isHandle } from './names.js'
@@ -34,6 +34,9 @@ interface Parts {
   shelf: SessionShelf
   endings: Endings
 }
+
+/** Sessions on one page of a list. */
+const pageSize = 100
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const { clock, random, settings, metrics, audit, log } = deps

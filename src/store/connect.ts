@@ -23,12 +23,16 @@ export interface RedisConnection {
   close(): Promise<void>
 }
 
-/** How long one command may take, in milliseconds. A command that ran into it may still have been executed. */
-const commandTimeout = 500
+export interface ConnectDeps {
+  log: Log
+  random?: Random
+  /** How long one command may take, in milliseconds (500). A command that ran into it may still have been executed. */
+  commandTimeout?: number
+}
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */
-export function connect(settings: StoreSettings, deps: { log: Log; random?: Random }): RedisConnection {
-  const options = optionsFor(settings)
+export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnection {
+  const options = { ...optionsFor(settings), commandTimeout: deps.commandTimeout ?? 500 }
   const random = deps.random ?? systemRandom
   const commands = open(options, { ...deps, random, purpose: 'commands' })
   // In RESP3 ioredis drops the pushes of a redirected CLIENT TRACKING; its own resubscription leaves a rejected promise
@@ -60,7 +64,6 @@ function standalone({ host, port, db, username, password, tls }: RedisAddress): 
     port,
     db,
     lazyConnect: true,
-    commandTimeout,
     connectTimeout: 2000,
     // A server that has stopped answering is left, so that no commands pile up on its socket.
     socketTimeout: 1500,
@@ -122,7 +125,7 @@ function waitBefore(times: number, random: Random): number {
 
 async function leave(client: Redis): Promise<void> {
   if (client.status === 'ready') await client.quit().catch(nothing)
-  client.disconnect()
+  if (client.status !== 'end') client.disconnect()
 }
 
 function nothing(): void {}

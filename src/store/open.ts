@@ -1,15 +1,14 @@
 // Opens the store that the configuration asks for.
 
 import type { StoreSettings } from '../config/schema/sessions.js'
-import type { Clock, Random, Store } from '../core/contracts.js'
-import type { Log } from '../ops/log.js'
-import { connect } from './connect.js'
+import type { Clock, Store } from '../core/contracts.js'
+import { type ConnectDeps, connect } from './connect.js'
 import { createMemoryStore } from './memory.js'
 import { createRedisStore } from './redis.js'
 import { topologyOf } from './redis-url.js'
 
 /** Throws an Error that names the setting when it cannot be used. A Redis that is down is none: calls and probe() say so. */
-export function openStore(settings: StoreSettings, deps: { clock: Clock; log: Log; random?: Random }): Store {
+export function openStore(settings: StoreSettings, deps: ConnectDeps & { clock: Clock }): Store {
   if (topologyOf(settings) === 'memory') return createMemoryStore({ clock: deps.clock })
   const connection = connect(settings, deps)
   return createRedisStore({ ...deps, connection, keyPrefix: settings.keyPrefix })

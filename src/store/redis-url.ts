@@ -64,7 +64,7 @@ function decoded(part: string): string | undefined {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw new Error('the user or password in sessions.store has a % that is no percent-encoding: write it as %25')
+    throw new Error('a % in the user or password of sessions.store is no percent-encoding: write it as %25')
   }
 }
 

@@ -80,7 +80,8 @@ function viewsOn(redis: RedisServer, settings: StoreSettings, clock: Clock): Ope
   return {
     redis,
     another() {
-      const store = openStore(settings, { clock, log: silent })
+      // Long enough for a machine that runs other tests beside this one.
+      const store = openStore(settings, { clock, log: silent, commandTimeout: 10_000 })
       open.push(store)
       return store
     },

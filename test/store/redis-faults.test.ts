@@ -63,7 +63,7 @@ t.test(
     )
     const later = await timed(store.get('s:1'))
     t.match(later.error, unavailable(/ECONNREFUSED/))
-    t.ok(later.took < 100, 'no wait for a time limit')
+    t.ok(later.took < 300, 'no wait for a time limit')
     await redis.start()
     await until(() =>
       store.probe().then(
@@ -170,7 +170,7 @@ t.test('a long stall: calls stop waiting, and it recovers without our help', { s
   // The connection is given up; from then on a call fails at once.
   await until(async () => {
     const { error, took } = await timed(store.get('s:1'))
-    return error !== undefined && took < 100
+    return error !== undefined && took < 200
   })
   redis.resume()
   await until(() =>
