@@ -151,7 +151,8 @@ async function finish(deps: HandoverDeps, { request, reply }: Posted, verdict: V
   if (!provider) throw new Error('a verdict names a provider that is not configured')
   const jar = jarOf(request)
   const from = { address: visit.address, browser: browserName(headers['user-agent']) }
-  const result = await deps.signIn.enter({ visit, jar, from, provider, verdict })
+  const browser = attempt && deps.attempts.list(jar)[0]?.id
+  const result = await deps.signIn.enter({ visit, jar, browser, from, provider, verdict })
   if ('reason' in result) {
     const refused = { reason: result.reason, provider: provider.id, checks: result.checks, returnTo }
     return replyWith(reply, deps.refusals.refuse(visit, headers, refused))

@@ -24,6 +24,7 @@ import { createRefusals } from './refusals.js'
 import { replyWith } from './reply.js'
 import { sessionRoutes } from './session-page.js'
 import { createSignIn } from './sign-in.js'
+import { createTabs } from './tabs.js'
 import type { Generation } from './visit.js'
 
 /** What does not change on a reload; the rest comes with each request's visit. */
@@ -73,7 +74,7 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   const holder = createHolder(deps)
   const attempts = createAttempts(deps)
   const refusals = createRefusals(deps)
-  const signIn = createSignIn({ ...deps, holder })
+  const signIn = createSignIn({ ...deps, holder, tabs: createTabs(deps) })
   loginRoutes(app, { ...deps, attempts, holder, refusals })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
   logoutRoutes(app, { ...deps, holder, attempts })

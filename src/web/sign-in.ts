@@ -21,12 +21,14 @@ import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Jar } from './attempts.js'
 import type { Holder } from './holder.js'
+import type { Opened, Tabs } from './tabs.js'
 import type { Generation, Visit } from './visit.js'
 
 export interface SignInDeps {
   store: Pick<Store, 'claim'>
   sessions: Pick<Sessions, 'create' | 'end'>
   holder: Holder
+  tabs: Tabs
   clock: Clock
   audit: Audit
   metrics: Metrics
@@ -38,6 +40,8 @@ export interface SignInDeps {
 export interface Arrival {
   visit: Visit
   jar: Jar
+  /** What only this browser holds, if anything: one of its attempts, the same in every tab. */
+  browser: string | undefined
   from: Origin
   provider: Pick<Provider, 'id' | 'type'>
   verdict: Verdict
@@ -88,8 +92,12 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
   checkWeight(arrival.visit.generation, agent, identity.provider, step)
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
-  if (same && held.length === 1) return keep(deps, arrival, same)
-  return open(deps, arrival, identity, { agent, held })
+  if (same && held.length === 1) return keep(deps, arrival, { session: same, setCookies: [] })
+  const key = arrival.browser && JSON.stringify([arrival.browser, identity.provider, agent.email])
+  const opened = await deps.tabs.share(key, () => open(deps, arrival, identity, { agent, held }))
+  return opened.shared
+    ? keep(deps, arrival, opened)
+    : { how: 'new', session: opened.session, setCookies: opened.setCookies }
 }
 
 /**
@@ -162,9 +170,9 @@ function isFresh(session: Session, clock: Clock): boolean {
   return clock.now() - session.createdAt < sameLogin
 }
 
-function keep(deps: SignInDeps, arrival: Arrival, session: Session): Entered {
+function keep(deps: SignInDeps, arrival: Arrival, { session, setCookies }: Opened): Entered {
   record(deps, arrival, session, 'login_kept')
-  return { how: 'kept', session, setCookies: [] }
+  return { how: 'kept', session, setCookies }
 }
 
 async function open(
@@ -172,13 +180,13 @@ async function open(
   arrival: Arrival,
   identity: Identity,
   { agent, held }: { agent: Agent; held: Session[] },
-): Promise<Entered> {
+): Promise<Opened> {
   // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
   for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login')
   const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
   const { cookies } = arrival.jar
   record(deps, arrival, session, 'login')
-  return { how: 'new', session, setCookies: cookies.begin(cookie, deps.holder.mark(cookies, session.handle)) }
+  return { session, setCookies: cookies.begin(cookie, deps.holder.mark(cookies, session.handle)) }
 }
 
 function record(deps: SignInDeps, { visit, from }: Arrival, session: Session, event: 'login' | 'login_kept'): void {

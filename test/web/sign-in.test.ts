@@ -149,6 +149,52 @@ t.test(
   },
 )
 
+t.test('ten tabs that a restarted browser opens at once make one session', async t => {
+  const gate = await open(t)
+  const browser = gate.browser()
+  const states: string[] = []
+  for (let i = 0; i < 10; i++) states.push(await start(browser, `/${i}`))
+  const tokens = await Promise.all(states.map(() => gate.token()))
+  const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const responses = await Promise.all(
+    states.map((state, i) => browser.post('/auth/jwt', { jwt: tokens[i] ?? '', state }, { cookie })),
+  )
+  t.same(
+    responses.map(({ headers }) => headers.location),
+    states.map((_, i) => `/${i}`),
+  )
+  t.equal((await sessionsOf(gate, 'ada@example.com')).length, 1)
+  t.equal((await browser.fetch('/auth/session')).statusCode, 200, 'and the browser holds it')
+  gate.clock.move(10_000)
+  const late = await browser.post('/auth/jwt', { jwt: await gate.token(), state: states[0] ?? '' }, { cookie })
+  t.equal(late.statusCode, 303)
+  t.equal((await sessionsOf(gate, 'ada@example.com')).length, 2, 'a copy of the cookies is another login later on')
+})
+
+t.test('Attack: sharing between browsers, agents, or over a logout', async t => {
+  const gate = await open(t)
+  const [one, two] = [gate.browser(), gate.browser()]
+  await logIn(gate, one)
+  await logIn(gate, two)
+  t.equal((await sessionsOf(gate, 'ada@example.com')).length, 2)
+  const states = [await start(two), await start(two)]
+  const cookie = [...two.cookies]
+    .filter(([name]) => name.includes('login.'))
+    .map(pair => pair.join('='))
+    .join('; ')
+  await two.post('/auth/jwt', { jwt: await gate.token('bob@example.com'), state: states[0] ?? '' }, { cookie })
+  await two.post('/auth/jwt', { jwt: await gate.token('ada@example.com'), state: states[1] ?? '' }, { cookie })
+  const [bob] = await sessionsOf(gate, 'bob@example.com')
+  t.equal(bob?.agent.email, 'bob@example.com')
+  t.match((await two.fetch('/auth/session')).json(), { agent: { email: 'ada@example.com' } })
+  const before = two.cookies.get(session)
+  await two.send('/auth/logout')
+  const again = await start(two)
+  await two.post('/auth/jwt', { jwt: await gate.token(), state: again })
+  t.not(two.cookies.get(session), before)
+  t.equal((await two.fetch('/auth/session')).statusCode, 200)
+})
+
 t.test('who is unknown, inactive or too heavy is refused, after the claim is taken', async t => {
   const roles = Array.from({ length: 2000 }, (_, i) => `role-${i}`)
   const gate = await open(t, {
