@@ -6,7 +6,8 @@ import { DOMParser } from '@xmldom/xmldom'
 import { certificatesIn } from './certificates.js'
 import { metadata as namespace, redirectBinding, signature } from './saml-names.js'
 import { samlTime } from './saml-times.js'
-import { MalformedXml, readXml, type XmlLimits } from './xml-reader.js'
+import { MalformedXml, readXml } from './xml-reader.js'
+import type { XmlLimits } from './xml-shapes.js'
 
 export interface IdpFacts {
   entityId: string

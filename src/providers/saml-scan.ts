@@ -2,7 +2,8 @@
 // stand. What it finds is untrusted: it may refuse a login and find its provider, it never grants anything.
 
 import { createFactReader, type SamlFacts } from './saml-shape.js'
-import { MalformedXml, readXml, type XmlLimits } from './xml-reader.js'
+import { MalformedXml, readXml } from './xml-reader.js'
+import type { XmlLimits } from './xml-shapes.js'
 
 export type { SamlFacts } from './saml-shape.js'
 
@@ -34,7 +35,7 @@ export function scanSaml(message: unknown): Scan {
   const xml = decodeUtf8(bytes)
   if (xml === undefined) return { malformed: 'not UTF-8, or with a byte order mark' }
   try {
-    const reader = createFactReader()
+    const reader = createFactReader(xml)
     const { steps } = readXml(xml, responseLimits, reader.events)
     return { xml, facts: { ...reader.facts(), bytes: bytes.length, steps } }
   } catch (error) {

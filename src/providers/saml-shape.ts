@@ -3,7 +3,9 @@
 
 import type { NamedAlgorithm } from './saml-algorithms.js'
 import { assertion, protocol, signature } from './saml-names.js'
-import { MalformedXml, type XmlAttribute, type XmlElement, type XmlEvents } from './xml-reader.js'
+import { createSignatureCutter } from './saml-signature-cutter.js'
+import { MalformedXml } from './xml-reader.js'
+import type { XmlAttribute, XmlElement, XmlEvents } from './xml-shapes.js'
 
 export interface SamlFacts {
   bytes: number
@@ -32,6 +34,8 @@ export interface SamlFacts {
   assertionSignatures: number
   /** Assertions and signatures anywhere else, in any namespace: what signature wrapping needs. */
   strays: string[]
+  /** Each signature that counts, as XML of its own: its bytes within the start and end tags that are around it. */
+  signatures: string[]
   algorithms: NamedAlgorithm[]
   /** The base64 of embedded certificates, to compare fingerprints. */
   certificates: string[]
@@ -44,12 +48,13 @@ const idNames = new Set(['ID', 'Id', 'id'])
 /** What a single text that is kept may hold, in characters. */
 const longestText = 8192
 
-/** Throws MalformedXml from its events when the document is no SAML response. */
-export function createFactReader(): { events: XmlEvents; facts(): Noted } {
+/** Notes what `xml` holds while it is read. Throws MalformedXml from its events when it is no SAML response. */
+export function createFactReader(xml: string): { events: XmlEvents; facts(): Noted } {
   const facts = emptyFacts()
   const ids = new Set<string>()
   const path: string[] = []
   let kept: { list: string[]; depth: number; text: string } | undefined
+  const signatures = createSignatureCutter(xml, facts.signatures)
 
   const keep = (list: string[]) => {
     kept = { list, depth: path.length, text: '' }
@@ -58,13 +63,14 @@ export function createFactReader(): { events: XmlEvents; facts(): Noted } {
   return {
     facts: () => facts,
     events: {
-      open(element) {
+      open(element, from, to) {
         const parent = path.at(-1) ?? ''
         path.push(nameOf(element))
         facts.elements++
         noteId(element, ids, facts)
         noteAlgorithm(element, parent, facts)
         const place = path.join('/')
+        signatures.open(place, from, to)
         if (path.length === 1) noteRoot(element, facts)
         else noteSecurity(element, place, facts)
         noteStatus(element, place, facts)
@@ -76,7 +82,8 @@ export function createFactReader(): { events: XmlEvents; facts(): Noted } {
         if (kept.text.length + value.length > longestText) throw new MalformedXml('a text that is too long')
         kept.text += value
       },
-      close() {
+      close(to) {
+        signatures.close(path.length, to)
         if (kept && path.length === kept.depth) {
           kept.list.push(kept.text)
           kept = undefined
@@ -104,6 +111,7 @@ function emptyFacts(): Noted {
     responseSignatures: 0,
     assertionSignatures: 0,
     strays: [],
+    signatures: [],
     algorithms: [],
     certificates: [],
   }

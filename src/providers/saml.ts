@@ -140,7 +140,7 @@ async function checkSignature(
   const trusted = [...idp.certificates, ...byFingerprint]
   const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
   const certificates = trusted.map(one => one.toString())
-  const result = await turns(() => verifySaml({ xml, signed, certificates }))
+  const result = await turns(() => verifySaml({ xml, signed, signatures: facts.signatures, certificates }))
   const verified = 'verified' in result || result.failed === 'assertion'
   step('signature', {
     ok: verified,

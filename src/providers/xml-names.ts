@@ -1,7 +1,7 @@
 // Namespaces of the strict XML reader: which namespace each element is in. What makes canonicalisation or a second
 // parser stumble (undeclaring, relative names, reserved prefixes) is refused.
 
-import type { XmlAttribute, XmlElement, XmlLimits } from './xml-reader.js'
+import type { XmlAttribute, XmlElement, XmlLimits } from './xml-shapes.js'
 
 export interface Names {
   /** The element with its namespace; its declarations hold until the matching leave. */

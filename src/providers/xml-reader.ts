@@ -1,65 +1,20 @@
 // Reads a small, strict subset of XML 1.0 once, from left to right, in linear time. It stands before every XML library:
 // what two parsers might read differently is no XML here. It must never resolve, expand or fetch anything.
 
-import { decodeReference, isForbidden, isNameCharacter, isNameStart, isSpace } from './xml-characters.js'
+import { isSpace } from './xml-characters.js'
+import { type Cursor, characters, checkCharacters, fail, find, readName, skipSpace } from './xml-cursor.js'
 import { createNames, type Names } from './xml-names.js'
+import type { XmlAttribute, XmlEvents, XmlLimits } from './xml-shapes.js'
 
-/** The most of each thing that a document may hold. */
-export interface XmlLimits {
-  elements: number
-  /** In the whole document, namespace declarations among them. */
-  attributes: number
-  attributesPerElement: number
-  depth: number
-  comments: number
-  references: number
-  sections: number
-  /** A message is read as strictly as can be; metadata may have line breaks in attributes and `xmlns=""`. */
-  kind: 'message' | 'metadata'
-}
+export { MalformedXml } from './xml-cursor.js'
 
-export interface XmlAttribute {
-  /** '' without one. */
-  prefix: string
-  local: string
-  value: string
-  /** The value was written with a character or entity reference in it. */
-  escaped: boolean
-}
-
-export interface XmlElement {
-  local: string
-  /** '' when it is in none. */
-  namespace: string
-  /** All but namespace declarations. */
-  attributes: XmlAttribute[]
-}
-
-export interface XmlEvents {
-  open(element: XmlElement): void
-  close(): void
-  /** Character data, references decoded; one element's text may come in several calls. */
-  text(value: string): void
-}
-
-/** Says why a document is refused; never holds anything that was read. */
-export class MalformedXml extends Error {
-  override name = 'MalformedXml'
-}
-
-interface Reading {
-  readonly xml: string
-  readonly limits: XmlLimits
+interface Reading extends Cursor {
   readonly events: XmlEvents
   readonly names: Names
-  at: number
-  /** Characters looked at: the measure of the work. */
-  steps: number
   open: string[]
   elements: number
   attributes: number
   comments: number
-  references: number
   sections: number
 }
 
@@ -78,10 +33,6 @@ export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { el
   if (reading.open.length > 0) fail('an element is not closed')
   if (reading.elements === 0) fail('no element')
   return { elements: reading.elements, steps: reading.steps }
-}
-
-function fail(why: string): never {
-  throw new MalformedXml(why)
 }
 
 /** The XML declaration, and only for what the bytes are anyway. Attack: a declared encoding that one parser believes. */
@@ -134,7 +85,7 @@ function startTag(reading: Reading) {
   if (++reading.elements > reading.limits.elements) fail('too many elements')
   if (reading.open.length === 0 && reading.elements > 1) fail('a second root element')
   if (reading.open.length >= reading.limits.depth) fail('elements nested too deeply')
-  reading.at++
+  const from = reading.at++
   const name = readName(reading)
   const attributes: Array<XmlAttribute & { name: string }> = []
   for (;;) {
@@ -146,15 +97,12 @@ function startTag(reading: Reading) {
     if (attributes.length >= reading.limits.attributesPerElement) fail('too many attributes in an element')
     attributes.push(readAttribute(reading))
   }
-  reading.events.open(reading.names.enter(name, attributes))
-  if (reading.xml[reading.at] === '/') {
-    if (reading.xml[reading.at + 1] !== '>') fail('a tag that is not well-formed')
-    reading.at += 2
-    leave(reading)
-    return
-  }
-  reading.at++
-  reading.open.push(name)
+  const empty = reading.xml[reading.at] === '/'
+  if (empty && reading.xml[reading.at + 1] !== '>') fail('a tag that is not well-formed')
+  reading.at += empty ? 2 : 1
+  reading.events.open(reading.names.enter(name, attributes), from, reading.at)
+  if (empty) leave(reading)
+  else reading.open.push(name)
 }
 
 function endTag(reading: Reading) {
@@ -168,7 +116,7 @@ function endTag(reading: Reading) {
 
 function leave(reading: Reading) {
   reading.names.leave()
-  reading.events.close()
+  reading.events.close(reading.at)
 }
 
 function readAttribute(reading: Reading): XmlAttribute & { name: string } {
@@ -190,65 +138,4 @@ function readAttribute(reading: Reading): XmlAttribute & { name: string } {
   reading.at = end + 1
   const colon = name.indexOf(':')
   return { name, prefix: colon < 0 ? '' : name.slice(0, colon), local: name.slice(colon + 1), value, escaped }
-}
-
-/** ASCII names with at most one colon: all that SAML and its extensions use. */
-function readName(reading: Reading): string {
-  const { xml, at } = reading
-  let end = at
-  let colons = 0
-  let first = true
-  for (; end < xml.length; end++) {
-    const code = xml.charCodeAt(end)
-    if (code === 0x3a && !first && colons++ === 0) {
-      first = true
-      continue
-    }
-    if (!(first ? isNameStart(code) : isNameCharacter(code))) break
-    first = false
-  }
-  reading.steps += end - at
-  if (first || end - at > 128) fail('a name that is not allowed')
-  reading.at = end
-  return xml.slice(at, end)
-}
-
-function skipSpace(reading: Reading): boolean {
-  const from = reading.at
-  while (reading.at < reading.xml.length && isSpace(reading.xml.charCodeAt(reading.at))) reading.at++
-  reading.steps += reading.at - from
-  return reading.at > from
-}
-
-function find(reading: Reading, what: string, from: number): number {
-  const end = reading.xml.indexOf(what, from)
-  reading.steps += (end < 0 ? reading.xml.length : end) - from
-  return end < 0 ? fail('something that does not end') : end
-}
-
-/** The characters of a text or attribute value, with references decoded. */
-function characters(reading: Reading, from: number, end: number): { value: string; escaped: boolean } {
-  const { xml } = reading
-  let value = ''
-  let kept = from
-  for (let index = from; index < end; index++) {
-    const code = xml.charCodeAt(index)
-    if (isForbidden(code)) fail('a character that is not allowed')
-    if (code !== 0x26) continue
-    if (++reading.references > reading.limits.references) fail('too many references')
-    const reference = decodeReference(xml, index, end)
-    if (!reference) fail('a reference that is not allowed')
-    value += xml.slice(kept, index) + reference.text
-    index = reference.end
-    kept = index + 1
-  }
-  reading.steps += end - from
-  return { value: kept === from ? xml.slice(from, end) : value + xml.slice(kept, end), escaped: kept !== from }
-}
-
-function checkCharacters(reading: Reading, from: number, end: number) {
-  reading.steps += end - from
-  for (let index = from; index < end; index++) {
-    if (isForbidden(reading.xml.charCodeAt(index))) fail('a character that is not allowed')
-  }
 }
