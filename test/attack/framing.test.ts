@@ -161,6 +161,7 @@ t.test('a body is the body, also of a GET: one request in, one out', async t => 
       desk.seen.slice(at).map(({ url, body }) => [url, body.toString()]),
       [['/outer', inner]],
     )
+    t.strictSame(desk.last().all('content-length'), [String(inner.length)])
   }
 })
 
