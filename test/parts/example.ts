@@ -14,7 +14,7 @@ import { startRedis } from './redis.js'
 import { createUserAgent, type UserAgent } from './user-agent.js'
 
 export const publicUrl = 'https://desk.example.com'
-export const adminToken = 'the admin token of the example, long enough'
+export const adminToken = 'the-admin-token-of-the-example-long-enough'
 
 const agents = `- { email: ada@example.com, id: "7", name: Ada Palmer, roles: [admin, agent] }
 - { email: carla@example.com, id: "9", active: false }

@@ -72,6 +72,15 @@ export async function startGateway(settings: unknown, outside: Outside = {}): Pr
     if (!found) throw new Error(`the gateway has ended:\n${stderr}${lines.map(one => JSON.stringify(one)).join('\n')}`)
     return found
   }
+  // A second signal would end it at once.
+  let stopped: Promise<number | null> | undefined
+  const stop = async () => {
+    child.kill('SIGTERM')
+    const code = await gone
+    process.removeListener('exit', end)
+    await rm(folder, { recursive: true, force: true })
+    return code
+  }
   const { url, ops } = (await line(({ msg }) => msg === 'listening')) as { url?: string; ops?: string }
   return {
     url: url ?? '',
@@ -83,12 +92,9 @@ export async function startGateway(settings: unknown, outside: Outside = {}): Pr
     lines,
     stderr: () => stderr,
     line,
-    async stop() {
-      child.kill('SIGTERM')
-      const code = await gone
-      process.removeListener('exit', end)
-      await rm(folder, { recursive: true, force: true })
-      return code
+    stop() {
+      stopped ??= stop()
+      return stopped
     },
     child,
   }
