@@ -29,6 +29,7 @@ const day = 86_400_000
 const perMinute = 120
 /** No 0, O, 1, I, L, U: read out over the phone. */
 const alphabet = '23456789ABCDEFGHJKMNPQRSTVWXYZ'
+const shape = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
 
 export function createDossiers(deps: { store: Store; clock: Clock; random: Random; log: Log }): Dossiers {
   let minute = 0
@@ -55,11 +56,23 @@ export function createDossiers(deps: { store: Store; clock: Clock; random: Rando
       return reference
     },
     async find(reference) {
-      const value = await deps.store.get(keyOf(reference.trim().toUpperCase()))
+      const read = reference.trim().toUpperCase()
+      if (!shape.test(read)) return undefined
+      const value = await deps.store.get(keyOf(read))
       if (!value) return undefined
-      const dossier = JSON.parse(value.toString()) as Dossier
-      return deps.clock.now() - dossier.at < day ? dossier : undefined
+      const dossier = parse(value)
+      return dossier && deps.clock.now() - dossier.at < day ? dossier : undefined
     },
+  }
+}
+
+/** What is no dossier of ours (somebody wrote into the store) is none. */
+function parse(value: Buffer): Dossier | undefined {
+  try {
+    const read: unknown = JSON.parse(value.toString())
+    return typeof read === 'object' && read !== null && 'checks' in read ? (read as Dossier) : undefined
+  } catch {
+    return undefined
   }
 }
 
