@@ -12,6 +12,7 @@ import { bodyStream, hasBody } from './request-body.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
 import { dropRest } from './send.js'
+import { latin1, passHints, passTrailers } from './side-messages.js'
 import type { Visit } from './visit.js'
 
 export interface ForwarderDeps {
@@ -80,7 +81,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
         exchange.begun = true
       },
       onHeaders(status, received, resume, reason) {
-        if (status < 200) return passHints(exchange, status, received)
+        if (status < 200) return passHints(request, response, status, received)
         proceed = resume
         response.writeHead(status, reasonPhrase(reason), responseHeaders(received.map(latin1), visit))
         process.nextTick(flush)
@@ -142,36 +143,6 @@ function mayRetry(exchange: Exchange, error: Error): boolean {
   return idempotent.has(exchange.request.method ?? '') && lostConnection.has(codeOf(error))
 }
 
-/** Early Hints (RFC 8297) go on to a client that knows interim answers; the others end here. */
-function passHints(exchange: Exchange, status: number, received: Buffer[]): boolean {
-  const { request, response } = exchange
-  if (status !== 103 || request.httpVersion !== '1.1') return true
-  const links: string[] = []
-  for (let i = 0; i < received.length; i += 2) {
-    if (latin1(received[i] as Buffer).toLowerCase() === 'link') links.push(latin1(received[i + 1] as Buffer))
-  }
-  try {
-    if (links.length > 0) response.writeEarlyHints({ link: links })
-  } catch {
-    // Node takes only links that it understands; a hint may be left out.
-  }
-  return true
-}
-
-/** Fields that must not come as trailers (RFC 9110 6.5.1), among them all that a head decides by. */
-const neverTrailer =
-  /^(?:content-.*|transfer-encoding|trailer|te|host|connection|keep-alive|upgrade|set-cookie|location|cache-control|expires|vary|age|date|www-authenticate|proxy-.*)$/i
-
-function passTrailers(response: ServerResponse, trailers: unknown): void {
-  if (!Array.isArray(trailers) || trailers.length === 0 || !response.chunkedEncoding) return
-  const kept: [string, string][] = []
-  for (let i = 0; i < trailers.length; i += 2) {
-    const [name, value] = [String(trailers[i]), latin1(trailers[i + 1])]
-    if (!neverTrailer.test(name)) kept.push([name, value])
-  }
-  if (kept.length > 0) response.addTrailers(kept)
-}
-
 /** Goes on when the client has read what waits for it, or gives it up when it does not read at all. */
 function waitForDrain(response: ServerResponse, patience: number, proceed: () => void): void {
   const done = () => {
@@ -199,10 +170,6 @@ const unsafe = /[^\t\x20-\x7e\x80-\xff]/
 /** undici reads the phrase as UTF-8; what cannot be sent again as latin1 is replaced by the standard one. */
 function reasonPhrase(reason: string): string | undefined {
   return reason === '' || unsafe.test(reason) ? undefined : reason
-}
-
-function latin1(bytes: Buffer): string {
-  return bytes.toString('latin1')
 }
 
 function codeOf(error: Error): string {

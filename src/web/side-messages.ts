@@ -1,0 +1,42 @@
+// What comes before and after an answer of Desk: interim answers and trailers. Neither may carry what a head decides by.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** Early Hints (RFC 8297) go on to a client that knows interim answers; the others end here. */
+export function passHints(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  received: Buffer[],
+): true {
+  if (status !== 103 || request.httpVersion !== '1.1') return true
+  const links: string[] = []
+  for (let i = 0; i < received.length; i += 2) {
+    if (latin1(received[i] as Buffer).toLowerCase() === 'link') links.push(latin1(received[i + 1] as Buffer))
+  }
+  try {
+    if (links.length > 0) response.writeEarlyHints({ link: links })
+  } catch {
+    // Node takes only links that it understands; a hint may be left out.
+  }
+  return true
+}
+
+/** Fields that must not come as trailers (RFC 9110 6.5.1), among them all that a head decides by. */
+const neverTrailer =
+  /^(?:content-.*|transfer-encoding|trailer|te|host|connection|keep-alive|upgrade|set-cookie|location|cache-control|expires|vary|age|date|www-authenticate|proxy-.*)$/i
+
+export function passTrailers(response: ServerResponse, trailers: unknown): void {
+  if (!Array.isArray(trailers) || trailers.length === 0 || !response.chunkedEncoding) return
+  const kept: [string, string][] = []
+  for (let i = 0; i < trailers.length; i += 2) {
+    const [name, value] = [String(trailers[i]), latin1(trailers[i + 1])]
+    if (!neverTrailer.test(name)) kept.push([name, value])
+  }
+  if (kept.length > 0) response.addTrailers(kept)
+}
+
+/** Header bytes as Node writes them. */
+export function latin1(bytes: Buffer): string {
+  return bytes.toString('latin1')
+}
