@@ -48,7 +48,18 @@ t.test('each identity header is written once, and empty when there is no value',
   const { agent } = { agent: { email: 'bob@example.com', roles: [] } }
   const flat: string[] = []
   writer().append(flat, { ...session, agent })
-  t.strictSame(flat.slice(0, 10), ['X-Agent-Id', '', 'X-Agent-Email', 'bob@example.com', 'X-Agent-Name', '', 'X-Agent-Roles', '', 'X-Agent-Provider', 'corp'])
+  t.strictSame(flat.slice(0, 10), [
+    'X-Agent-Id',
+    '',
+    'X-Agent-Email',
+    'bob@example.com',
+    'X-Agent-Name',
+    '',
+    'X-Agent-Roles',
+    '',
+    'X-Agent-Provider',
+    'corp',
+  ])
 })
 
 t.test('one decoding gives every value back, whatever it holds', async t => {
@@ -58,22 +69,45 @@ t.test('one decoding gives every value back, whatever it holds', async t => {
   t.equal(name('a\r\nX-Admin: 1\0'), 'a%0D%0AX-Admin: 1%00')
   t.equal(written(write, { roles: ['a,b', 'c%2C', 'd e'] })['X-Agent-Roles'], 'a%2Cb,c%252C,d e')
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), fc.array(fc.string({ unit: 'binary', minLength: 1 })), (value, roles) => {
-      const headers = written(write, { name: value, roles })
-      const [sent, list] = [headers['X-Agent-Name'] ?? '', headers['X-Agent-Roles'] ?? '']
-      const back = list === '' ? [] : list.split(',').map(decodeURIComponent)
-      // A server trims the value that it receives.
-      return /^[\x20-\x7e]*$/.test(sent + list) && decodeURIComponent(sent.trim()) === value && back.join('\0') === roles.join('\0')
-    }),
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      fc.array(fc.string({ unit: 'binary', minLength: 1 })),
+      (value, roles) => {
+        const headers = written(write, { name: value, roles })
+        const [sent, list] = [headers['X-Agent-Name'] ?? '', headers['X-Agent-Roles'] ?? '']
+        const back = list === '' ? [] : list.split(',').map(decodeURIComponent)
+        // A server trims the value that it receives.
+        return (
+          /^[\x20-\x7e]*$/.test(sent + list) &&
+          decodeURIComponent(sent.trim()) === value &&
+          back.join('\0') === roles.join('\0')
+        )
+      },
+    ),
   )
 })
 
 t.test('names that only the gateway may send are known in every spelling', async t => {
   const write = writer({ headers: { email: 'Remote-User' }, assertion: { header: 'Desk_Proof' } })
-  for (const name of ['X-Agent-Email', 'x-agent-email', 'X_Agent_Email', 'X.Agent.Email', 'x-AGENT_email', 'X-Agent-Anything', 'X~Agent!Name', 'remote-user', 'REMOTE_USER', 'Remote.User', 'desk-proof', 'DESK_PROOF', 'X-Agent-Assertion']) {
+  for (const name of [
+    'X-Agent-Email',
+    'x-agent-email',
+    'X_Agent_Email',
+    'X.Agent.Email',
+    'x-AGENT_email',
+    'X-Agent-Anything',
+    'X~Agent!Name',
+    'remote-user',
+    'REMOTE_USER',
+    'Remote.User',
+    'desk-proof',
+    'DESK_PROOF',
+    'X-Agent-Assertion',
+  ]) {
     t.equal(write.reserved(name), true, name)
   }
-  for (const name of ['X-Agent', 'X-Agents', 'User-Agent', 'X-AgentEmail', 'Remote-Users', 'X-My-Agent-Email']) t.equal(write.reserved(name), false, name)
+  for (const name of ['X-Agent', 'X-Agents', 'User-Agent', 'X-AgentEmail', 'Remote-Users', 'X-My-Agent-Email'])
+    t.equal(write.reserved(name), false, name)
 })
 
 t.test('the assertion verifies against the published keys and says who, for whom and until when', async t => {
@@ -126,7 +160,14 @@ t.test('an assertion is kept while half of its time is left, and made anew for c
 
 t.test('keys from the ring are the same on every replica, and each is a sound P-256 key', async t => {
   t.strictSame(deriveSigningKeys(seeds).publish, deriveSigningKeys(seeds).publish)
-  t.strictSame(deriveSigningKeys([...seeds].reverse()).publish.map(key => key.kid).sort(), deriveSigningKeys(seeds).publish.map(key => key.kid).sort())
+  t.strictSame(
+    deriveSigningKeys([...seeds].reverse())
+      .publish.map(key => key.kid)
+      .sort(),
+    deriveSigningKeys(seeds)
+      .publish.map(key => key.kid)
+      .sort(),
+  )
   for (const seed of [Buffer.alloc(48), Buffer.alloc(48, 255), randomBytes(48)]) {
     const { sign, publish } = deriveSigningKeys([seed])
     t.equal(publish[0]?.kid, sign.kid)
@@ -139,16 +180,30 @@ t.test('keys from the ring are the same on every replica, and each is a sound P-
 t.test('keys from files: the first signs, all are published, and what is no P-256 key is named', async t => {
   const [one, two] = [newSigningKey(), newSigningKey()]
   t.ok(await importPKCS8(one, 'ES256'))
-  const both = [{ path: 'one.pem', text: one }, { path: 'two.pem', text: two }]
+  const both = [
+    { path: 'one.pem', text: one },
+    { path: 'two.pem', text: two },
+  ]
   const keys = signingKeysOf(both)
   t.equal(keys.publish.length, 2)
   t.equal(keys.publish[0]?.kid, keys.sign.kid)
   t.equal(signingKeysOf([...both, ...both]).publish.length, 2)
-  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString()
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString()
   const publicOnly = createPublicKey(one).export({ type: 'spki', format: 'pem' }).toString()
-  for (const text of [p384, rsa, 'nonsense', publicOnly]) t.throws(() => signingKeysOf([{ path: 'bad.pem', text }]), /bad\.pem/)
-  t.equal(signingKeysOf([{ path: 'one.pem', text: one }, { path: 'old.pem', text: publicOnly }]).publish.length, 1)
+  for (const text of [p384, rsa, 'nonsense', publicOnly])
+    t.throws(() => signingKeysOf([{ path: 'bad.pem', text }]), /bad\.pem/)
+  t.equal(
+    signingKeysOf([
+      { path: 'one.pem', text: one },
+      { path: 'old.pem', text: publicOnly },
+    ]).publish.length,
+    1,
+  )
 })
 
 t.test('the weight is what the headers take on the wire', async t => {
