@@ -18,7 +18,7 @@ export function selfSignedCertificate(plan: {
     tlv(0x02, unsigned(plan.serial)),
     algorithm,
     name,
-    sequence(generalizedTime(plan.notBefore), generalizedTime(plan.notAfter)),
+    sequence(time(plan.notBefore), time(plan.notAfter)),
     name,
     plan.publicKey.export({ type: 'spki', format: 'der' }),
   )
@@ -54,10 +54,12 @@ function unsigned(value: number, as: 'integer' | 'bare' = 'integer'): Buffer {
   return as === 'integer' && (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes
 }
 
-function generalizedTime(at: number): Buffer {
+/** UTCTime with two digits of the year through 2049, GeneralizedTime from then on (RFC 5280 4.1.2.5). */
+function time(at: number): Buffer {
   const digits = new Date(at)
     .toISOString()
     .replace(/\.\d+Z$/, 'Z')
     .replace(/[-:T]/g, '')
-  return tlv(0x18, Buffer.from(digits, 'ascii'))
+  const far = digits >= '2050'
+  return tlv(far ? 0x18 : 0x17, Buffer.from(far ? digits : digits.slice(2), 'ascii'))
 }

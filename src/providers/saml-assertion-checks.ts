@@ -19,13 +19,13 @@ export interface SamlExpectations {
 /** An assertion is taken this long after it was issued at most, whatever it says itself. */
 const oldest = 600_000
 
-/** When the assertion was issued, and from when on nobody would accept it any more. Throws Refused by way of `step`. */
+/** From when on nobody would accept the assertion any more, in milliseconds. Throws Refused by way of `step`. */
 export function checkAssertion(
   step: Step,
   facts: AssertionFacts,
   response: SamlFacts,
   expected: SamlExpectations,
-): { issuedAt: number; until: number } {
+): number {
   checkOrigin(step, facts, response, expected)
   checkSubject(step, facts)
   const confirmedUntil = checkConfirmation(step, facts.confirmations, expected)
@@ -37,7 +37,7 @@ export function checkAssertion(
     expected: 'an AuthnStatement',
     seen: String(facts.authnStatements.length),
   })
-  return { issuedAt, until: Math.min(confirmedUntil, conditionsUntil, issuedAt + oldest) + expected.skew }
+  return Math.min(confirmedUntil, conditionsUntil, issuedAt + oldest) + expected.skew
 }
 
 /** SessionNotOnOrAfter, the earliest, in milliseconds; undefined when the provider sets none. */

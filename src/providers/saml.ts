@@ -15,6 +15,7 @@ import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.j
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
 import { authnRequestUrl } from './saml-request.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
+import { samlTime } from './saml-times.js'
 import { verifySaml } from './saml-verify.js'
 import { createTurns } from './turns.js'
 
@@ -163,8 +164,10 @@ function judge(
   const { id, attributes, clockSkew: skew } = settings
   const expected: SamlExpectations = { issuer, entityId, acsUrl: deps.acsUrl, now, skew }
   noteExpiry({ settings, deps, entityId, idp })
-  const { issuedAt, until } = checkAssertion(step, assertion, response, expected)
-  deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
+  // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
+  const issuedAt = samlTime(assertion.issueInstant)
+  if (issuedAt !== undefined) deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
+  const until = checkAssertion(step, assertion, response, expected)
   const notOnOrAfter = checkSessionEnd(step, assertion, { now })
   const attempt = checkInResponseTo(step, { assertion, response }, handover, settings)
   const nameId = checkNameId(step, assertion, attributes)

@@ -224,6 +224,14 @@ t.test('the clock of the IdP and the end of its certificate are measured', async
   )
 })
 
+t.test('the clock of an IdP that is an hour off is measured, though its logins are refused', async t => {
+  const { provider, metrics } = openSaml(settings(), { clock })
+  const verdict = await provider.accept(handover(idp.message({ plan: { now: clock.now() + 3_600_000 } })))
+  t.equal(verdict.reason, 'saml.not_yet_valid')
+  t.match(verdict.checks.at(-1), { seen: /3570 s ahead/, setting: 'providers[].clockSkew' })
+  t.match((await metrics.text()).body, 'deskgate_idp_clock_skew_seconds{provider="corp"} 3600')
+})
+
 t.test('what the provider calls itself', async t => {
   const { provider } = openSaml(settings({ logoutUrl: 'https://bye.example.com/x' }), { clock })
   t.equal(provider.issuer(), idpIssuer)
