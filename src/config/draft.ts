@@ -25,8 +25,7 @@ export interface Drafted<T> {
 
 /** `_zod.run` is the entrance that zod gives to those who build on it: unlike safeParse it keeps what is right. */
 export function draft<S extends z.ZodType>(schema: S, input: unknown): Drafted<z.output<S>> {
-  // Where a value is wrong zod hands the input itself on: what is dropped below is dropped from a copy.
-  const payload: z.core.ParsePayload = { value: structuredClone(input), issues: [] }
+  const payload: z.core.ParsePayload = { value: input, issues: [] }
   const { value, issues } = schema._zod.run(payload, { async: false }) as z.core.ParsePayload
   const findings = issues.flatMap(issue => findingsOf(schema, issue))
   const root = { value }

@@ -48,6 +48,8 @@ export function wholePart(schema: Schema, path: Path, length = 0): Path | undefi
   if ('innerType' in def) return wholePart(def.innerType as Schema, path, length)
   const key = path[length]
   if (def.type === 'union' && 'discriminator' in def && key !== undefined) {
+    // Without its type nothing in it has been looked at.
+    if (key === def.discriminator) return path.slice(0, length)
     const option = (def.options as Schema[]).find(one => keysOf(one).includes(String(key)))
     return option && wholePart(option, path, length)
   }

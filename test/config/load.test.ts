@@ -274,8 +274,8 @@ t.test('files', async t => {
       `[6]: the file ${join(folder, 'large')} is larger than 4 MB`,
     ])
     t.match(found[7], /\[7\].*control character/)
-    await write({ secrets: [{ file: '.' }, { file: '/dev/zero' }] })
-    t.match(await say(), [/conf is no file/, /\/dev\/zero is no file/])
+    await write({ secrets: [{ file: '.' }, { file: '/dev/null' }] })
+    t.match(await say(), [/conf is no file/, /\/dev\/null is no file/])
   })
 
   t.test('a configuration that cannot be read is one problem', async t => {

@@ -2,6 +2,7 @@
 
 import t from 'tap'
 import {
+  curveCertificate,
   curveKey,
   jwtProvider,
   load,
@@ -12,6 +13,7 @@ import {
   settings,
   today,
   warned,
+  weakKey,
 } from '../parts/configuration.js'
 
 const one = rsaPair()
@@ -31,6 +33,8 @@ const files = {
   'locked.key': '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n',
   'p256.key': curveKey('P-256'),
   'p384.key': curveKey('P-384'),
+  'curve.crt': curveCertificate(),
+  'weak.pub': weakKey(),
   'text.txt': 'nothing',
   'secret.jwks': JSON.stringify({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] }),
   'empty.jwks': '{ "keys": [] }',
@@ -163,6 +167,10 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     'providers[0].certificates[1]: holds a certificate that is not X.509',
     'providers[0].certificates[2]: holds no certificate in PEM',
   ],
+  'saml: a certificate whose signatures nobody here can verify': [
+    ofProvider({ ...saml, certificates: ['one.crt', 'curve.crt'] }),
+    'providers[0].certificates[1]: holds a key that is not RSA',
+  ],
   'one certificate in two providers': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', issuer: 'urn:b' }] }),
     'providers[1].certificates[0]: is the key of providers[0].certificates[0] too',
@@ -201,6 +209,10 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   'jwt: an empty JWKS': [ofProvider({ ...jwks, jwks: 'empty.jwks' }), 'providers[0].jwks: holds no usable key'],
   'jwt: a JWKS of nothing that is known': [
     ofProvider({ ...jwks, jwks: 'odd.jwks' }),
+    'providers[0].jwks: holds no usable key',
+  ],
+  'jwt: an RSA key that is too short': [
+    ofProvider({ ...jwks, jwks: 'weak.pub' }),
     'providers[0].jwks: holds no usable key',
   ],
   'jwt: no JWKS': [ofProvider({ ...jwks, jwks: 'none.jwks' }), 'providers[0].jwks: is no JWKS'],
@@ -454,6 +466,14 @@ t.test('rules run beside the mistakes of the schema, and believe nothing that is
     'secrets[0]: the variable NONE is not set',
     'sessions.idle: is no duration',
     'tls.cert: the file /etc/deskgate/none does not exist',
+  ])
+})
+
+t.test('a provider without a known type is told, and no rule looks into it', async t => {
+  const unknown = { id: 7, type: 'oidc', name: [], loginUrl: 8, jwks: { url: 9 }, secrets: [1], clockSkew: 'x' }
+  t.same(said(settings({ providers: [unknown, { ...unknown, type: undefined }] })), [
+    'providers[0].type: is no type of provider',
+    'providers[1].type: is missing',
   ])
 })
 

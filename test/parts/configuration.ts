@@ -116,6 +116,19 @@ export function curveKey(namedCurve: 'P-256' | 'P-384'): string {
   return privatePem(generateKeyPairSync('ec', { namedCurve }).privateKey)
 }
 
+/** A certificate that carries a key of a curve. */
+export function curveCertificate(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const plan = { commonName: 'curve', serial: 2, notBefore: today, notAfter: today + 86_400_000 }
+  return selfSignedCertificate({ ...plan, privateKey, publicKey })
+}
+
+/** An RSA public key of 1024 bits. */
+export function weakKey(): string {
+  return publicPem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)
+}
+
 function privatePem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
