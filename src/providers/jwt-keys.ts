@@ -8,7 +8,6 @@ import type { FetchText } from '../ops/fetch.js'
 import type { Log } from '../ops/log.js'
 import { counted, type KeySet, KeySetInvalid, type ProviderKeys, readKeySet } from './jwt-key-set.js'
 import { createRemoteKeySet } from './jwt-keys-remote.js'
-import type { TokenHeader } from './jwt-shape.js'
 
 type KeySettings = Pick<JwtSettings, 'id' | 'secrets' | 'jwks'>
 
@@ -21,18 +20,9 @@ export function createProviderKeys(
   deps: { clock: Clock; fetchText: FetchText; log: Log },
 ): ProviderKeys {
   const { jwks } = settings
-  const secrets = createSecretKeys(settings)
-  if (!jwks) return secrets
-  const shared = (header: TokenHeader) => header.alg.startsWith('HS')
-  const published = 'url' in jwks ? createRemoteKeySet({ id: settings.id, url: jwks.url }, deps) : fromFile(jwks)
-  return {
-    // Attack: RS256 becomes HS256 and the public key the secret. By construction the two kinds of keys never meet.
-    find: header => (shared(header) ? secrets.find(header) : published.find(header)),
-    knows: published.knows,
-    ready: published.ready,
-    describe: published.describe,
-    close: published.close,
-  }
+  // Attack: RS256 becomes HS256 and the public key the secret. A provider has one kind of key, and the two never meet.
+  if (!jwks) return createSecretKeys(settings)
+  return 'url' in jwks ? createRemoteKeySet({ id: settings.id, url: jwks.url }, deps) : fromFile(jwks)
 }
 
 function createSecretKeys({ id, secrets }: KeySettings): ProviderKeys {

@@ -22,12 +22,12 @@ interface Remote {
   token(header?: object): string
 }
 
-/** Just below what the provider waits for a key set itself, so that a hanging server costs the test little. */
-async function remote(t: Test, first: RequestListener): Promise<Remote> {
+/** A provider with its key set at a real server. `ms`: how long a call may take, so that a hanging server costs the test little. */
+async function remote(t: Test, first: RequestListener, ms = 2000): Promise<Remote> {
   let current = first
   const server = await startHttpServer((request, response) => current(request, response))
   const calls = createFetch()
-  const fetchText = (url: string, limits = {}) => calls(url, { ...limits, ms: 300 })
+  const fetchText = (url: string, limits = {}) => calls(url, { ...limits, ms })
   t.teardown(async () => {
     portal.provider.close()
     await calls.close()
@@ -68,7 +68,7 @@ t.test('a key set that never was there: 503, not 400, and bounded in time', asyn
     'is deep': send(`{"keys":${'['.repeat(100_000)}`),
   }
   for (const [fault, listener] of Object.entries(faults)) {
-    const { portal, token, server } = await remote(t, listener)
+    const { portal, token, server } = await remote(t, listener, 300)
     const verdict = await portal.accept(token())
     t.match(verdict, { reason: 'jwt.keys_unavailable', identity: undefined }, fault)
     t.match(verdict.checks.at(-1), { name: 'keys', ok: false, setting: 'jwks' })
@@ -107,6 +107,17 @@ t.test('odd keys beside a good one are left out, and the good one works', async 
   ]
   const { portal, token } = await remote(t, send(JSON.stringify({ keys: [...odd, jwk] })))
   t.equal((await portal.accept(token())).reason, undefined)
+})
+
+t.test('a set of nothing but odd keys is no set', async t => {
+  const other = await exportJWK(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)
+  for (const odd of [
+    { ...jwk, kid: 7 },
+    { ...other, kid: 'e1' },
+  ]) {
+    const { portal, token } = await remote(t, send(JSON.stringify({ keys: [odd] })))
+    t.equal((await portal.accept(token({ kid: undefined }))).reason, 'jwt.keys_unavailable')
+  }
 })
 
 t.test('a key for encryption, for another algorithm, or not for verifying is not used', async t => {

@@ -114,6 +114,7 @@ t.test('SAML: the issuer decides, and must be the attempt’s where there is one
   t.equal(idOf(undefined, 'a'), 'a', 'the assertion still has to name it')
   t.equal(idOf('https://a', 'gone'), undefined)
   t.equal(idOf('https://a', 'plain'), undefined, 'an attempt by JWT')
+  t.equal(chooseSaml('https://a', undefined, [a, samlProvider('a2', 'https://a')]), undefined, 'two could be meant')
 })
 
 t.test('SAML: a provider whose metadata is not there yet answers for itself', async t => {
