@@ -342,18 +342,14 @@ async function opsListener(t: Test, { gateway, idp, newAgent }: Example): Promis
 
   const { env } = gateway
   const reference = refused.reference ?? ''
-  const [told, lower, unknown, stranger] = await Promise.all([
-    run(['explain', reference, '--config', gateway.file, '--ops', gateway.opsUrl], { env }),
-    run(['explain', reference.toLowerCase(), '--ops', gateway.opsUrl], { env: { DESKGATE_ADMIN_TOKEN: adminToken } }),
-    run(['explain', 'AAAAA-AAAAA', '--ops', gateway.opsUrl], { env: { DESKGATE_ADMIN_TOKEN: adminToken } }),
+  const [told, stranger] = await Promise.all([
+    run(['explain', reference.toLowerCase(), '--config', gateway.file, '--ops', gateway.opsUrl], { env }),
     run(['explain', reference, '--ops', gateway.opsUrl], { env: { DESKGATE_ADMIN_TOKEN: 'another' } }),
   ])
   t.match(told, {
     code: 0,
     stdout: /portal[\s\S]*ok +signature[\s\S]*FAIL +agent is active[\s\S]*change agents[\s\S]*refused: agent\.disabled/,
   })
-  t.equal(lower.stdout, told.stdout, 'in small letters too, and without a configuration')
-  t.match(unknown, { code: 1, stderr: /no refused login of the last day has the reference AAAAA-AAAAA/ })
   t.match(stranger, { code: 1, stderr: /refuses the admin token/ })
 }
 

@@ -1,0 +1,135 @@
+// The commands as an operator types them: what they print, where, and how they end.
+
+import { createPrivateKey } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { check } from '../../src/admin/check.js'
+import { type ExplainOptions, explain } from '../../src/admin/explain.js'
+import type { ExitCode, Io } from '../../src/admin/io.js'
+import { printMetadata } from '../../src/admin/metadata.js'
+import { systemClock } from '../../src/core/clock.js'
+import { run } from '../parts/command.js'
+import { loaded } from '../parts/configuration.js'
+import { startGateway, writeConfiguration } from '../parts/gateway.js'
+import { createIdentityProvider } from '../parts/identity-provider.js'
+import { freePort } from '../parts/ports.js'
+import { createUserAgent } from '../parts/user-agent.js'
+
+const publicUrl = 'https://desk.example.com'
+const idp = createIdentityProvider({ publicUrl, clock: systemClock })
+const token = 'an-admin-token-that-is-long-enough-for-it'
+const settings = {
+  publicUrl,
+  desk: { url: 'http://127.0.0.1:1' },
+  providers: [idp.settings.corp, idp.settings.portal],
+  agents: [{ file: 'agents.yaml' }],
+}
+const files = { 'idp.crt': idp.certificate, 'agents.yaml': '- { email: ada@example.com }\n' }
+
+t.test('commands that need a configuration', async t => {
+  const { folder, file } = await writeConfiguration(settings, files)
+  t.teardown(() => rm(folder, { recursive: true }))
+  const put = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text)
+    return join(folder, name)
+  }
+  const saml = idp.saml('ada@example.com', undefined, { before: answering }).fields.SAMLResponse ?? ''
+  const { jwt = '' } = (await idp.jwt('ada@example.com')).fields
+  const strange = (await idp.jwt('eve@example.com')).fields.jwt ?? ''
+  const at = new Date(Date.now() + 86_400_000).toISOString()
+  const [xml, base64, form, compact, posted, stranger, broken] = await Promise.all([
+    put('response.xml', Buffer.from(saml, 'base64').toString()),
+    put('response.b64', `${saml}\n`),
+    put('response.form', new URLSearchParams({ RelayState: 'x', SAMLResponse: saml }).toString()),
+    put('token.jwt', `${jwt}\n`),
+    put('token.form', new URLSearchParams({ jwt, state: '' }).toString()),
+    put('stranger.jwt', strange),
+    put(
+      'broken.yaml',
+      'publicUrl: http://desk.example.com\ndesc: {}\nagents: []\nproviders:\n  - { id: A, type: jwt }\n',
+    ),
+  ])
+
+  const by = async (args: string[]) => run([...args, '--config', file])
+  t.match(await by(['check']), { code: 0, stdout: /valid/, stderr: '' })
+  t.match(await run(['serve', '--config', broken]), { code: 1, stdout: '', stderr: mistakes }, 'it does not start')
+  t.match(await by(['metadata']), {
+    code: 0,
+    stdout: /^<[\s\S]*entityID="desk\.example\.com"[\s\S]*\/auth\/saml\/acs"/,
+  })
+  const refused = { code: 1, stdout: /FAIL +agent is known/, stderr: /^refused: agent\.unknown\n$/ }
+  t.match(await by(['explain', '--jwt', stranger]), refused)
+  t.match(
+    await by(['explain', '--jwt', join(folder, 'none')]),
+    { code: 1, stderr: /^deskgate: ENOENT.*\n$/ },
+    'one line',
+  )
+
+  // The rest in this process: the same functions, without a start for each.
+  const here = async (command: (options: { config: string }, io: Io) => Promise<ExitCode>, config = file) => {
+    const [out, err]: string[][] = [[], []]
+    const io = { env: {}, out: (line: string) => void out?.push(line), err: (line: string) => void err?.push(line) }
+    const code = await command({ config }, io)
+    return { code, stdout: out?.join('\n'), stderr: err?.join('\n') }
+  }
+  const explained = (options: ExplainOptions) => here((base, io) => explain(undefined, { ...base, ...options }, io))
+  const accepted = { code: 0, stdout: /ok +signature[\s\S]*accepted: ada@example\.com/, stderr: '' }
+  t.match(await here(check, broken), { code: 1, stdout: '', stderr: mistakes })
+  t.match(await here(check, join(folder, 'none.yaml')), { code: 1, stderr: /none\.yaml:1:1 \(file\)/ })
+  t.match(await here((base, io) => check({ ...base, online: true }, io)), {
+    code: 1,
+    stderr: /desk\.url: ECONNREFUSED/,
+  })
+  t.match(await here((base, io) => printMetadata({ ...base, provider: 'x' }, io)), { code: 1, stderr: /has the id x/ })
+  for (const saml of [xml, base64, form]) t.match(await explained({ saml }), accepted, saml)
+  for (const jwt of [compact, posted]) t.match(await explained({ jwt }), accepted, jwt)
+  t.match(await explained({ saml: form, at }), { code: 1, stderr: /refused: saml\.expired/ })
+  t.match(await explained({ jwt: compact, at }), { code: 1, stderr: /refused: jwt\.too_old/ })
+  t.match(await explained({ jwt: compact, at: 'noon' }), { code: 2, stderr: /--at takes a time/ })
+  t.match(await explained({ jwt: compact, saml: form }), { code: 2, stderr: /give one of/ })
+})
+
+t.test('wrong usage is 2', async t => {
+  const wrong = [['nonsense'], ['serve', '--wrong'], ['explain']]
+  for (const args of wrong) t.match(await run(args), { code: 2, stdout: '', stderr: /^error: / }, args.join(' '))
+})
+
+t.test('keys generate: the key signs the identity', async t => {
+  const { code, stdout, stderr } = await run(['keys', 'generate'])
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  t.match(createPrivateKey(stdout), { asymmetricKeyType: 'ec', asymmetricKeyDetails: { namedCurve: 'prime256v1' } })
+  const assertion = { keys: ['identity.key'] }
+  t.doesNotThrow(() =>
+    loaded({ ...settings, identity: { assertion } }, { files: { ...files, 'identity.key': stdout } }),
+  )
+})
+
+t.test('explain REF asks the gateway that the configuration names', async t => {
+  const ops = { listen: `127.0.0.1:${await freePort()}`, adminToken: { env: 'TOKEN' } }
+  const own = { ...settings, listen: '127.0.0.1:0', ops }
+  const gateway = await startGateway(own, { files, env: { TOKEN: token } })
+  t.teardown(gateway.stop)
+  const { path, fields } = await idp.jwt('eve@example.com')
+  const { reference = '' } = await createUserAgent(publicUrl, gateway).handOver(path, fields)
+  const args = ['explain', reference, '--config', gateway.file]
+  const told = await run(args, { env: { TOKEN: token } })
+  t.match(told, {
+    code: 0,
+    stdout: /FAIL +agent is known[\s\S]*seen eve@example\.com: unknown[\s\S]*refused: agent\.unknown/,
+  })
+  const env = { TOKEN: token, DESKGATE_CONFIG: gateway.file }
+  t.equal((await run(['explain', reference], { env })).stdout, told.stdout, 'by its variable')
+})
+
+/** Every problem at once, each with its place. */
+const mistakes =
+  /broken\.yaml:1:1 publicUrl[\s\S]*broken\.yaml:2:1 desc[\s\S]*did you mean[\s\S]*broken\.yaml:3:\d+ agents[\s\S]*broken\.yaml:5/
+
+/** As an answer to a login that somebody began. */
+function answering(xml: string): string {
+  const answer = ` InResponseTo="_${'A'.repeat(22)}"`
+  return xml
+    .replace(/(<samlp:Response [^>]*)>/, `$1${answer}>`)
+    .replace(/(<saml:SubjectConfirmationData [^>]*)\/>/, `$1${answer}/>`)
+}
