@@ -2,30 +2,18 @@
 // the schema's problems and theirs. None of them opens a file or a socket.
 
 import type { Draft } from './draft.js'
-import type { Finding, Path, Problem } from './problems.js'
+import type { Finding, Problem } from './problems.js'
 import { agentRules } from './rules/agents.js'
 import { gatewayRules } from './rules/gateway.js'
 import { identityRules } from './rules/identity.js'
 import { jwtRules } from './rules/jwt.js'
 import { keyRules } from './rules/keys.js'
 import { providerRules } from './rules/providers.js'
+import type { Rules } from './rules/rule.js'
 import { samlRules } from './rules/saml.js'
 import { secretRules } from './rules/secrets.js'
 import { sessionRules } from './rules/sessions.js'
 import type { Config } from './schema/index.js'
-
-/** What a rule sees and where it says what it found. */
-export interface Rules {
-  config: Draft<Config>
-  /** The value as it is written, undefined when it is not. */
-  written(path: Path): unknown
-  /** Milliseconds since the epoch. */
-  now: number
-  problem(path: Path, message: string, hint?: string): void
-  warning(path: Path, message: string, hint?: string): void
-  /** Problems of another file, with their own places. */
-  elsewhere(problems: Problem[]): void
-}
 
 export interface Judged {
   problems: Finding[]

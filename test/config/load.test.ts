@@ -122,11 +122,20 @@ t.test('what is no configuration at all is one clear problem with its place', as
 })
 
 t.test('a syntax error does not show the secret beside it', async t => {
-  const found = problems(
-    'secrets: ["hunter2-the-first" hunter2-the-second]\nops: { adminToken: "a" "hunter2" }\n}hunter2: @hunter2',
-  )
-  t.equal(found.length, 1)
-  t.notMatch(found.join(), /hunter2/)
+  const texts = [
+    'secrets: |hunter2',
+    '"x"\n"hunter2"',
+    'secrets: ["a" hunter2]',
+    'a: "b" "hunter2"',
+    '}hunter2',
+    '@hunter2',
+    'a: !<hunter2> b',
+  ]
+  for (const text of texts) {
+    const found = problems(`site: x\n${text}`)
+    t.ok(found.length > 0, text)
+    t.notMatch(found.join(), /hunter2/)
+  }
 })
 
 t.test('a secret in the wrong place is not shown', async t => {

@@ -164,6 +164,93 @@ t.test('the examples load', async t => {
   }
 })
 
+t.test('every key that is built loads with its documented example value', async t => {
+  const settings = {
+    publicUrl: 'https://desk.example.com',
+    listen: '0.0.0.0:8080',
+    tls: { cert: 'tls.crt', key: 'tls.key' },
+    prefix: '/auth',
+    workers: 1,
+    trustedProxies: [],
+    secrets: [{ env: 'DESKGATE_SECRET' }],
+    desk: {
+      url: 'http://desk.internal:3000',
+      host: 'public',
+      tls: { ca: 'ca.pem', cert: 'c.pem', key: 'k.pem', serverName: 'desk' },
+      timeout: '60s',
+      public: ['GET /assets/*'],
+    },
+    site: 'mysite',
+    providers: [
+      {
+        id: 'corp',
+        type: 'saml',
+        name: 'Aloha Adventures',
+        metadata: 'https://idp.example.com/metadata',
+        issuer: 'https://idp.example.com',
+        loginUrl: 'https://idp.example.com/sso',
+        certificates: ['idp.crt'],
+        logoutUrl: 'https://idp.example.com/bye',
+        entityId: 'mysite',
+        idpInitiated: false,
+        signRequests: false,
+        key: 'sp.key',
+        certificate: 'sp.crt',
+        wantAssertionsEncrypted: false,
+        forceAuthn: false,
+        authnContext: [],
+        allowSha1: false,
+        clockSkew: '60s',
+        attributes: { email: 'NameID', name: 'displayName', roles: 'groups' },
+        allow: { roles: [], domains: [] },
+      },
+      {
+        id: 'portal',
+        type: 'jwt',
+        name: 'Aloha Portal',
+        loginUrl: 'https://portal.example.com/login',
+        logoutUrl: 'https://portal.example.com/logout',
+        secrets: [{ env: 'PORTAL_SECRET' }],
+        algorithms: ['HS256'],
+        maxAge: '3m',
+        clockSkew: '60s',
+        issuer: null,
+        audience: null,
+        requireState: false,
+        bearer: false,
+      },
+    ],
+    login: { chooser: 'auto', alsoAllowDeskAuthentication: false },
+    agents: [{ file: 'agents.yaml' }, { domains: ['example.com'] }],
+    access: { paths: [] },
+    sessions: {
+      store: 'memory',
+      idle: '8h',
+      lifetime: '24h',
+      idleIgnore: [],
+      perAgent: 0,
+      nearCache: '30s',
+      outageGrace: '0s',
+    },
+    identity: {
+      headers: {
+        id: 'X-Agent-Id',
+        email: 'X-Agent-Email',
+        name: 'X-Agent-Name',
+        roles: 'X-Agent-Roles',
+        provider: 'X-Agent-Provider',
+      },
+      assertion: { header: 'X-Agent-Assertion', ttl: '60s', audience: null, keys: [] },
+    },
+    ops: { listen: '127.0.0.1:9090', probes: null, adminToken: { file: 'token' } },
+    log: { level: 'info', access: true },
+    audit: { to: 'stdout' },
+    limits: { header: '32kb', headers: 200, logins: '60/m' },
+    drain: '30s',
+  }
+  t.same(problems(JSON.stringify(settings), await outside()), [])
+})
+
 t.test('the agents example is an agents file', async t => {
   const parsed = parseAgents(await text('agents.example.yaml'), 'agents.example.yaml')
   t.match(parsed, {

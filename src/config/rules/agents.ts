@@ -1,7 +1,7 @@
 // The directory: its files are right, and each source can be reached.
 
 import { parseAgents } from '../agents.js'
-import type { Rules } from '../rules.js'
+import type { Rules } from './rule.js'
 
 export function agentRules({ config, warning, elsewhere }: Rules): void {
   let knowsAll: number | undefined

@@ -1,8 +1,8 @@
 // Where the gateway and Desk are: origins, listeners, loops, proxies, public paths.
 
 import ipaddr from 'ipaddr.js'
-import type { Rules } from '../rules.js'
 import { isCleartextAllowed, isLoopback } from './hosts.js'
+import type { Rules } from './rule.js'
 
 export function gatewayRules(rules: Rules): void {
   publicOrigin(rules)

@@ -1,7 +1,7 @@
 // The identity headers: each its own name in every spelling, and none that a request needs for something else.
 
 import type { Path } from '../problems.js'
-import type { Rules } from '../rules.js'
+import type { Rules } from './rule.js'
 
 /** Hop-by-hop, framing, credentials, and what the gateway itself writes; folded. */
 const reserved = new Set(

@@ -1,7 +1,7 @@
 // JWT providers: one kind of key, and algorithms that fit it.
 
 import type { Path } from '../problems.js'
-import type { Rules } from '../rules.js'
+import type { Rules } from './rule.js'
 
 export function jwtRules(rules: Rules): void {
   for (const [index, provider] of (rules.config.providers ?? []).entries()) {

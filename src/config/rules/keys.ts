@@ -2,9 +2,9 @@
 
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { dotted, type Path } from '../problems.js'
-import type { Rules } from '../rules.js'
 import type { FileText } from '../schema/values.js'
 import { certificatesIn, type Found, fingerprintOf, idpCertificatesIn, privateKeyIn, publicKeysIn } from './pem.js'
+import type { Rules } from './rule.js'
 
 export function keyRules(rules: Rules): void {
   const { config } = rules

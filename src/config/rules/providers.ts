@@ -1,8 +1,8 @@
 // The identity providers as a list: told apart, reachable, somebody can log in.
 
 import type { Path } from '../problems.js'
-import type { Rules } from '../rules.js'
 import { isCleartext, isSameSite } from './hosts.js'
+import type { Rules } from './rule.js'
 
 /** What names below the gateway's paths, or ways in that are no provider, are called already. */
 const taken = new Set(['callback', 'breakglass'])

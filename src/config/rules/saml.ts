@@ -1,7 +1,7 @@
 // SAML providers: complete, and told apart by their issuer.
 
 import type { Path } from '../problems.js'
-import type { Rules } from '../rules.js'
+import type { Rules } from './rule.js'
 
 export function samlRules(rules: Rules): void {
   const issuers = new Map<string, number>()

@@ -2,7 +2,7 @@
 
 import type { Secret } from '../../core/secret.js'
 import { dotted, type Path } from '../problems.js'
-import type { Rules } from '../rules.js'
+import type { Rules } from './rule.js'
 
 /** RFC 7518 3.2: an HMAC-SHA256 key has at least the size of the hash. */
 const least = 32

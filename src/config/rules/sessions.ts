@@ -1,6 +1,6 @@
 // Sessions: a store that all processes share, and times that make sense.
 
-import type { Rules } from '../rules.js'
+import type { Rules } from './rule.js'
 
 export function sessionRules(rules: Rules): void {
   const { config, problem, warning } = rules
