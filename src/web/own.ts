@@ -93,7 +93,6 @@ function enter({ paths, bodyTimeout = 20_000 }: OwnDeps) {
     visit.outcome = 'own'
     const defaults = ownHeaders(contentPolicy(formTargetsOf(visit.generation)))
     for (let i = 0; i + 1 < defaults.length; i += 2) reply.header(defaults[i] as string, defaults[i + 1])
-    if (visit.target.ambiguous || request.is404) return trouble('not_found', request, reply)
     if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return
     endSlowBody(request.raw, bodyTimeout)
     const encoding = headers['content-encoding']

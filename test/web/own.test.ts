@@ -46,6 +46,12 @@ t.test('what is not listed under the prefix is 404, in any spelling and by any m
   }
   const posted = await gate.app.inject({ method: 'POST', url: '/auth/x', payload: { a: 1 } })
   t.equal(posted.statusCode, 404)
+  for (const type of ['application/json', 'text/plain', 'text/xml', 'application/x-www-form-urlencoded']) {
+    const headers = { 'content-type': type, 'content-length': '1' }
+    const broken = await gate.app.inject({ method: 'POST', url: '/auth/x', headers, payload: '{' })
+    t.equal(broken.statusCode, 404, type)
+    t.match(broken.headers['content-type'], 'application/problem+json')
+  }
 })
 
 t.test('every answer is uncached, framed by nobody, and runs nothing that is not ours', async t => {

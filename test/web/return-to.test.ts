@@ -33,6 +33,7 @@ t.test('a path of Desk is kept as it is', t => {
     '/a/auth/login',
     '/%E4%BD%A0',
     '/discount-100%25',
+    '/files/a%2520b',
     '/?',
     '/a?b=%0d%0a',
     '/@evil.example',
@@ -229,7 +230,12 @@ const hostile: string[] = [
 
 t.test('Attack: open redirect – whatever leaves publicUrl, or could after one more decoding, becomes /', t => {
   t.ok(hostile.length > 150, `${hostile.length} inputs`)
-  for (const value of hostile) t.equal(judge(value), '/', value.replace(/[^\x20-\x7e]/g, c => `<${c.charCodeAt(0)}>`))
+  for (const value of hostile)
+    t.equal(
+      judge(value),
+      '/',
+      value.replace(/[^\x20-\x7e]/g, c => `<${c.charCodeAt(0)}>`),
+    )
   t.end()
 })
 
