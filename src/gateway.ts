@@ -19,7 +19,7 @@ import { handleOf } from './sessions/sessions.js'
 import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
 import { createAnswers } from './web/answers.js'
 import { createCookies } from './web/cookies.js'
-import { createEntrance } from './web/entrance.js'
+import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
@@ -115,12 +115,11 @@ function createGeneration(config: Config, parts: Parts): Generation {
   }
 }
 
-function openServer(config: Config, rewriteUrl: ReturnType<typeof createEntrance>['rewriteUrl']): FastifyInstance {
-  const tls = config.tls
-    ? { https: { cert: config.tls.cert.text, key: config.tls.key.text, minVersion: 'TLSv1.2' as const } }
-    : {}
-  return fastify({
-    ...tls,
+function openServer(config: Config, rewriteUrl: Entrance['rewriteUrl']): FastifyInstance {
+  const heads = { maxHeaderSize: config.limits.header, headersTimeout: headTimeout }
+  const app = fastify({
+    // Fastify hands these to the one server that it makes, and with `https` it leaves `http` aside.
+    ...(config.tls ? { https: { ...heads, ...serverTls(config.tls) } } : { http: heads }),
     logger: false,
     rewriteUrl,
     exposeHeadRoutes: true,
@@ -128,8 +127,14 @@ function openServer(config: Config, rewriteUrl: ReturnType<typeof createEntrance
     keepAliveTimeout: keepAlive,
     // No limit on the whole request: an upload to Desk may take long. The gateway's own forms have theirs.
     requestTimeout: 0,
-    http: { maxHeaderSize: config.limits.header, headersTimeout: headTimeout },
   }) as unknown as FastifyInstance
+  // Attack: Node drops what comes after 2000 lines in silence. The entrance counts, and refuses.
+  app.server.maxHeadersCount = 0
+  return app
+}
+
+function serverTls({ cert, key }: NonNullable<Config['tls']>) {
+  return { cert: cert.text, key: key.text, minVersion: 'TLSv1.2' as const }
 }
 
 function metadataOf({ config, providers, paths }: Generation, id: string | undefined): string | undefined {
