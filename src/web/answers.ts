@@ -2,9 +2,10 @@
 // from the texts. Never says why something failed inside, and never sends a program to a login page.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Leave } from '../core/contracts.js'
 import { contentPolicy, type Place, pageAnswer, problemAnswer } from './layout.js'
 import { type Asker, askerOf } from './navigation.js'
-import { type Button, noticePage } from './pages.js'
+import { type Button, leavingPage, noticePage } from './pages.js'
 import { judgeReturnTo } from './return-to.js'
 import { en, type TroubleText } from './texts/en.js'
 import type { Answer, Answers, Generation, Trouble, Visit } from './visit.js'
@@ -39,6 +40,15 @@ export function placeOf(generation: Generation): Place {
 /** Where our forms may end: at ourselves and at every identity provider. */
 export function formTargetsOf(generation: Generation): string[] {
   return generation.providers.flatMap(provider => provider.formTargets())
+}
+
+/**
+ * A page that sends a form of ours on to an identity provider. Browsers hold every redirect after a form to form-action
+ * (CSP 3, 6.4.1), and where a provider goes on to from its endpoint is not known here: any https host may follow.
+ */
+export function leavingAnswer(generation: Generation, text: string, leave: Extract<Leave, { post: string }>): Answer {
+  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin, 'https:'])
+  return pageAnswer(200, leavingPage(placeOf(generation), text, leave), policy)
 }
 
 /** The answers that hooks and the forwarder need. */

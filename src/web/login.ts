@@ -5,17 +5,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../core/checks.js'
 import type { Attempt, Clock, Leave, Provider } from '../core/contracts.js'
-import { formTargetsOf, loginHref, placeOf, troubleAnswer } from './answers.js'
+import { formTargetsOf, leavingAnswer, loginHref, placeOf, troubleAnswer } from './answers.js'
 import type { Attempts } from './attempts.js'
 import type { Holder } from './holder.js'
 import { contentPolicy, pageAnswer } from './layout.js'
 import { askerOf, isSpeculative, isVisit } from './navigation.js'
-import { chooserPage, leavingPage } from './pages.js'
+import { chooserPage } from './pages.js'
 import type { Paths } from './paths.js'
 import type { Refusals } from './refusals.js'
 import { jarOf, replyWith } from './reply.js'
 import { judgeReturnTo } from './return-to.js'
-import type { Answer, Generation, Visit } from './visit.js'
+import type { Answer, Visit } from './visit.js'
 
 export interface LoginDeps {
   paths: Paths
@@ -87,7 +87,8 @@ async function start(deps: LoginDeps, request: FastifyRequest, reply: FastifyRep
   const leave = await begin(provider, attempt)
   if (leave instanceof Refused) return refuse(leave.reason, [{ name: 'provider can begin a login', ok: false }])
   if ('redirect' in leave) return replyWith(reply, redirect(leave.redirect), setCookies)
-  return replyWith(reply, leaving(visit.generation, provider, leave), setCookies)
+  const { texts } = placeOf(visit.generation)
+  return replyWith(reply, leavingAnswer(visit.generation, texts.leaving.text(provider.name), leave), setCookies)
 }
 
 /** How many logins this browser finished in the last minute without bringing a session cookie now. */
@@ -114,10 +115,4 @@ async function begin(provider: Provider, attempt: Attempt): Promise<Leave | Refu
 
 function redirect(location: string): Answer {
   return { status: 302, headers: ['Location', location], body: '' }
-}
-
-function leaving(generation: Generation, provider: Provider, leave: Extract<Leave, { post: string }>): Answer {
-  const place = placeOf(generation)
-  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin])
-  return pageAnswer(200, leavingPage(place, place.texts.leaving.text(provider.name), leave), policy)
 }

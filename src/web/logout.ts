@@ -4,11 +4,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Leave, Session, Sessions } from '../core/contracts.js'
 import type { Audit } from '../ops/audit.js'
-import { formTargetsOf, placeOf } from './answers.js'
+import { formTargetsOf, leavingAnswer, placeOf } from './answers.js'
 import type { Attempts } from './attempts.js'
 import type { Holder } from './holder.js'
 import { contentPolicy, pageAnswer } from './layout.js'
-import { type Button, leavingPage, noticePage, onwardPage } from './pages.js'
+import { type Button, noticePage, onwardPage } from './pages.js'
 import type { Paths } from './paths.js'
 import { goTo, jarOf, replyWith } from './reply.js'
 import type { TroubleText } from './texts/en.js'
@@ -37,7 +37,10 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
     const setCookies = [...jar.cookies.forget(), ...attempts.uncount(jar)]
     const leave = session && leaveFor(visit, session)
     if (!leave) return goTo(reply, paths.loggedOut, setCookies)
-    if ('post' in leave) return replyWith(reply, leaving(visit, session, leave), setCookies)
+    if ('post' in leave) {
+      const text = goodbye(visit.generation, session)
+      return replyWith(reply, leavingAnswer(visit.generation, text, leave), setCookies)
+    }
     if (request.headers['sec-fetch-mode'] !== 'navigate') return goTo(reply, leave.redirect, setCookies)
     return replyWith(reply, onward(visit, session, leave.redirect), setCookies)
   })
@@ -71,11 +74,6 @@ function record(deps: LogoutDeps, { visit }: FastifyRequest, session: Session): 
     address: visit.address,
     request: visit.id,
   })
-}
-
-function leaving({ generation }: Visit, session: Session, leave: Extract<Leave, { post: string }>): Answer {
-  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin])
-  return pageAnswer(200, leavingPage(placeOf(generation), goodbye(generation, session), leave), policy)
 }
 
 /**

@@ -83,7 +83,7 @@ t.test('a provider with the POST binding gets a form that sends itself, and has 
   t.match(response.body, /<button class="button">Continue<\/button>/)
   t.match(
     response.headers['content-security-policy'],
-    /form-action 'self' https:\/\/idp\.example\.com https:\/\/sso\.example\.net;/,
+    /form-action 'self' https:\/\/idp\.example\.com https:\/\/sso\.example\.net https:;/,
   )
 })
 
