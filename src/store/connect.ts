@@ -26,13 +26,13 @@ export interface RedisConnection {
 export interface ConnectDeps {
   log: Log
   random?: Random
-  /** How long one command may take, in milliseconds (500). A command that ran into it may still have been executed. */
+  /** How long one command may take, in milliseconds (800). A command that ran into it may still have been executed. */
   commandTimeout?: number
 }
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */
 export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnection {
-  const options = { ...optionsFor(settings), commandTimeout: deps.commandTimeout ?? 500 }
+  const options = { ...optionsFor(settings), commandTimeout: deps.commandTimeout ?? 800 }
   const random = deps.random ?? systemRandom
   const commands = open(options, { ...deps, random, purpose: 'commands' })
   // In RESP3 ioredis drops the pushes of a redirected CLIENT TRACKING; its own resubscription leaves a rejected promise

@@ -1,6 +1,7 @@
 // Reads sessions.store into what a Redis client needs. Its errors name the setting and never repeat the URL, which may
 // hold a password.
 
+import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { StoreSettings } from '../config/schema/sessions.js'
 
@@ -78,6 +79,8 @@ function databaseOf(path: string): number {
 function tlsOf(tls: StoreSettings['tls']): NonNullable<RedisAddress['tls']> {
   const pem = { ca: tls?.ca?.text, cert: tls?.cert?.text, key: tls?.key?.text }
   try {
+    // OpenSSL passes over an authority that it cannot read, and trusts none: said here instead of at every handshake.
+    for (const certificate of [pem.ca, pem.cert]) if (certificate !== undefined) new X509Certificate(certificate)
     const given = Object.fromEntries(Object.entries(pem).filter(([, text]) => text !== undefined))
     const secureContext = createSecureContext({ ...given, minVersion: 'TLSv1.2' })
     return tls?.serverName === undefined ? { secureContext } : { secureContext, servername: tls.serverName }
