@@ -1,7 +1,6 @@
 // The only way from an identity to a session: claim, directory, access, session, cookies, audit, one rung after the other.
 // Never opens a session for an answer that was used before, and never takes a store that fails for an empty one.
 
-import { createHash } from 'node:crypto'
 import { type Check, climb, type Step } from '../core/checks.js'
 import type {
   Agent,
@@ -20,6 +19,7 @@ import type { Reason } from '../core/reasons.js'
 import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Jar } from './attempts.js'
+import { claimOnce } from './claim.js'
 import type { Holder } from './holder.js'
 import type { Opened, Tabs } from './tabs.js'
 import type { Generation, Visit } from './visit.js'
@@ -61,8 +61,6 @@ export interface SignIn {
 
 /** A login of the same agent this soon after the last keeps the session: ten tabs make one. Milliseconds. */
 const sameLogin = 60_000
-/** A claim outlives what it guards by this much: the clocks of two replicas may differ. Milliseconds. */
-const claimMargin = 60_000
 /** The identity headers of a session together, in bytes: Desk's server refuses more. */
 const heaviest = 8192
 
@@ -86,7 +84,7 @@ function fallback({ provider }: Arrival): Reason {
 async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, step: Step): Promise<Entered> {
   const held = await deps.holder.held(arrival.jar)
   checkStrangers(arrival, identity, held, step)
-  const here = await claimOnce(deps, arrival, identity, held, step)
+  const here = await claimOnce(deps, { ...arrival, identity, held }, step)
   if (here) return { how: 'repeated', session: here, setCookies: [] }
   const agent = await lookUp(deps, arrival.visit.generation, identity, step)
   // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
@@ -112,34 +110,6 @@ function checkStrangers(arrival: Arrival, identity: Identity, held: Session[], s
     expected: 'for a login that this browser did not begin: no live session of another agent',
     seen: held.length === 0 ? 'no session' : `a session of ${held.map(session => session.agent.email).join(', ')}`,
   })
-}
-
-/** Takes the claim. For an answer that was used before: the session that the browser holds, else the ladder ends. */
-async function claimOnce(
-  deps: SignInDeps,
-  { provider, verdict }: Arrival,
-  identity: Identity,
-  held: Session[],
-  step: Step,
-): Promise<Session | undefined> {
-  const left = Math.max(0, identity.claim.until - deps.clock.now())
-  const first = await deps.store.claim(claimKey(provider, identity), Math.ceil(left + claimMargin))
-  // A fresh answer to an attempt that was answered before (Back, and logged in again) is nobody else's way in either.
-  const here = first ? held.find(session => session.agent.email === identity.email) : held[0]
-  const repeated = !first || verdict.attempt?.used === true
-  if (repeated && here) return here
-  step('not used before', {
-    ok: !repeated,
-    reason: provider.type === 'saml' ? 'saml.replayed' : 'jwt.replayed',
-    expected: 'an answer, and an attempt, that was not used before',
-    seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
-  })
-  return undefined
-}
-
-function claimKey(provider: Arrival['provider'], identity: Identity): string {
-  const named = JSON.stringify([identity.provider, identity.claim.id])
-  return `c:${provider.type}:${createHash('sha256').update(named).digest('base64url')}`
 }
 
 async function lookUp(deps: SignInDeps, generation: Generation, identity: Identity, step: Step): Promise<Agent> {
