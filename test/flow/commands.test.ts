@@ -52,19 +52,20 @@ t.test('commands that need a configuration', async t => {
   ])
 
   const by = async (args: string[]) => run([...args, '--config', file])
-  t.match(await by(['check']), { code: 0, stdout: /valid/, stderr: '' })
-  t.match(await run(['serve', '--config', broken]), { code: 1, stdout: '', stderr: mistakes }, 'it does not start')
-  t.match(await by(['metadata']), {
-    code: 0,
-    stdout: /^<[\s\S]*entityID="desk\.example\.com"[\s\S]*\/auth\/saml\/acs"/,
-  })
   const refused = { code: 1, stdout: /FAIL +agent is known/, stderr: /^refused: agent\.unknown\n$/ }
-  t.match(await by(['explain', '--jwt', stranger]), refused)
-  t.match(
-    await by(['explain', '--jwt', join(folder, 'none')]),
-    { code: 1, stderr: /^deskgate: ENOENT.*\n$/ },
-    'one line',
-  )
+  const metadata = /^<[\s\S]*entityID="desk\.example\.com"[\s\S]*\/auth\/saml\/acs"/
+  const [checked, mistaken, printed, strangers, absent] = await Promise.all([
+    by(['check']),
+    run(['serve', '--config', broken]),
+    by(['metadata']),
+    by(['explain', '--jwt', stranger]),
+    by(['explain', '--jwt', join(folder, 'none')]),
+  ])
+  t.match(checked, { code: 0, stdout: /valid/, stderr: '' })
+  t.match(mistaken, { code: 1, stdout: '', stderr: mistakes }, 'it does not start')
+  t.match(printed, { code: 0, stdout: metadata })
+  t.match(strangers, refused)
+  t.match(absent, { code: 1, stderr: /^deskgate: ENOENT.*\n$/ }, 'one line')
 
   // The rest in this process: the same functions, without a start for each.
   const here = async (command: (options: { config: string }, io: Io) => Promise<ExitCode>, config = file) => {
@@ -92,7 +93,9 @@ t.test('commands that need a configuration', async t => {
 
 t.test('wrong usage is 2', async t => {
   const wrong = [['nonsense'], ['serve', '--wrong'], ['explain']]
-  for (const args of wrong) t.match(await run(args), { code: 2, stdout: '', stderr: /^error: / }, args.join(' '))
+  const ended = await Promise.all(wrong.map(args => run(args)))
+  for (const [i, one] of ended.entries())
+    t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
 })
 
 t.test('keys generate: the key signs the identity', async t => {

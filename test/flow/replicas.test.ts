@@ -101,8 +101,19 @@ t.test('two replicas on one Redis', { skip: missing('redis-server') }, async t =
       const answers = await Promise.all(
         browsers.map((browser, i) => browser.handOver(path, fields, { at: i % 2 === 0 ? one : two })),
       )
-      const statuses = answers.map(({ status }) => status).sort()
-      t.same(statuses, [303, ...Array.from({ length: 19 }, () => 400)].sort())
+      const accepted = answers.filter(({ status }) => status === 303)
+      t.equal(accepted.length, 1)
+      // On a starved machine the store may be late: refused as well, and never let in.
+      const refused = answers.filter(({ status, reason = '' }) => {
+        return (
+          (status === 400 && reason.endsWith('.replayed')) || (status === 503 && reason === 'session.store_unavailable')
+        )
+      })
+      t.equal(refused.length, 19)
+      t.ok(
+        refused.some(({ status }) => status === 400),
+        'and told that it was used',
+      )
       const inside = await Promise.all(browsers.map(browser => browser.visit('/', { at: two })))
       t.equal(inside.filter(({ status }) => status === 200).length, 1)
     })
