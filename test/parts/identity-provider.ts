@@ -115,7 +115,7 @@ export async function begin(
 ): Promise<Answer> {
   const { way, email, returnTo = '/' } = how
   const start = await agent.visit(`/auth/login/${way}?return_to=${encodeURIComponent(returnTo)}`, how.asked)
-  if (start.status !== 302) throw new Error(`the login did not begin: ${start.status} ${start.reason ?? start.body}`)
+  if (start.status !== 302) throw new Error(`the login did not begin: ${start.status} ${start.reason ?? ''}`)
   return way === 'corp' ? idp.saml(email, start.location) : idp.jwt(email, start.location)
 }
 
