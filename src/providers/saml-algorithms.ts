@@ -47,7 +47,7 @@ export function refusedAlgorithm(
 ): string | undefined {
   for (const { element, parent, value } of named) {
     if (allowedFor(element, parent).includes(value)) continue
-    if (allowSha1 && parent !== 'EncryptionMethod' && sha1.includes(value) && isSignaturePart(element)) continue
+    if (allowSha1 && sha1.includes(value) && isSignaturePart(element)) continue
     return `${element}: ${value}`
   }
   return undefined

@@ -33,7 +33,7 @@ export function scanSaml(message: unknown): Scan {
   const bytes = decodeBase64(message)
   if (!bytes) return { malformed: 'not base64, empty, or over 256 kB' }
   const xml = decodeUtf8(bytes)
-  if (xml === undefined) return { malformed: 'not UTF-8, or with a byte order mark' }
+  if (xml === undefined) return { malformed: 'not UTF-8' }
   try {
     const reader = createFactReader(xml)
     const { steps } = readXml(xml, responseLimits, reader.events)
@@ -81,8 +81,8 @@ function decodeBase64(message: unknown): Buffer | undefined {
   return bytes
 }
 
+/** A byte order mark stays in the text, where the reader refuses it. */
 function decodeUtf8(bytes: Buffer): string | undefined {
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return undefined
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {

@@ -192,7 +192,7 @@ t.test('InResponseTo on the signed response alone ties it to the login', async t
   const { provider } = openSaml(settings(), { clock })
   const before = swap(/(Recipient="[^"]*") InResponseTo="[^"]*"/, '$1')
   const verdict = await provider.accept(handover(idp.message({ before })))
-  t.match(verdict, { unsolicited: false, attempt })
+  t.match(verdict, { identity: { email: 'jane@example.com' }, unsolicited: false, attempt })
 })
 
 t.test('a repeated answer still names its attempt, which says that it was used', async t => {

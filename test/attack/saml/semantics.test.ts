@@ -129,6 +129,15 @@ const senders: Attack[] = [
     ),
   },
   {
+    name: 'two Status, Success first',
+    reason: 'saml.status_not_success',
+    check: 'status',
+    ...before(
+      '</samlp:Status>',
+      '</samlp:Status><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"/></samlp:Status>',
+    ),
+  },
+  {
     name: 'Success only below another status',
     reason: 'saml.status_not_success',
     check: 'status',

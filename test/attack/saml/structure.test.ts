@@ -170,6 +170,13 @@ const invalid: Attack[] = [
     message: () => createSamlIdp({ signing: { ...stranger, certificate: signing.certificate }, clock }).message(),
   },
   {
+    name: 'an assertion changed after its signing, in a response that was signed after the change',
+    message: () => {
+      const inner = idp.xml({ sign: 'assertion', after: swap('Jane@', 'admin@') })
+      return encode(signElement(inner, "/*[local-name(.)='Response']", signing))
+    },
+  },
+  {
     name: 'an empty SignatureValue',
     change: { after: (xml: string) => xml.replaceAll(/<ds:SignatureValue>[^<]*/g, '<ds:SignatureValue>') },
   },
@@ -308,6 +315,10 @@ const algorithms: Attack[] = [
     },
   },
   {
+    name: 'an allowed algorithm under a prefix',
+    change: { after: swap(`Algorithm="${rsaSha256}"`, `ds:Algorithm="${rsaSha256}" Algorithm="${rsaSha256}"`) },
+  },
+  {
     name: 'algorithm in small letters',
     change: {
       after: swap(`Algorithm="${rsaSha256}"`, `Algorithm="${rsaSha256}" algorithm="${sha1.signatureAlgorithm}"`),
@@ -376,7 +387,8 @@ const malformed: Attack[] = [
   { name: 'UTF-16', message: () => Buffer.from(good(), 'utf16le').toString('base64') },
   {
     name: 'overlong UTF-8',
-    message: () => Buffer.concat([Buffer.from(good()), Buffer.from([0x3c, 0xc0, 0xaf])]).toString('base64'),
+    message: () =>
+      Buffer.concat([Buffer.from('<!--'), Buffer.from([0xc0, 0xaf]), Buffer.from(`-->${good()}`)]).toString('base64'),
   },
   { name: 'base64 with a character too many', message: () => `${idp.message().slice(0, -4)}*` },
   { name: 'base64url', message: () => Buffer.from(`${good()}<!--???>>>-->`).toString('base64url') },
@@ -446,7 +458,7 @@ const malformed: Attack[] = [
   { name: 'U+2028, a line break to one parser alone', change: { after: swap('Jane@', 'Jane\u2028@') } },
   { name: 'U+0085 by reference', change: { after: swap('Jane@', 'Jane&#x85;@') } },
   { name: '"]]>" in text', change: { after: swap('Jane@', ']]>@') } },
-  { name: 'a comment with "--"', change: { after: (xml: string) => `<!-- -- -->${xml}` } },
+  { name: 'a comment with "--"', change: { after: swap('Jane@', 'Jane<!-- a-- b -->@') } },
   { name: 'CDATA that does not end', change: { after: swap('Jane@', '<![CDATA[') } },
 ].map(attack => ({ reason: 'saml.malformed', check: 'message', ...attack }))
 
