@@ -76,7 +76,9 @@ function challenge(request: IncomingMessage, visit: Visit): Answer {
   if (asker === 'program') return loginNeeded(visit)
   if (asker === 'frame') return loginInTop(request, visit)
   if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(visit)
-  const location = loginPath(visit, visit.target.raw)
+  const { config, paths } = visit.generation
+  const returnTo = judgeReturnTo(visit.target.raw, config.publicUrl, paths)
+  const location = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
   const { headers } = problemAnswer(302, {})
   return { status: 302, headers: [...headers.slice(0, -2), 'Location', location], body: '' }
 }

@@ -14,8 +14,9 @@ import type {
   Store,
   Verdict,
 } from '../core/contracts.js'
-import { DirectoryUnavailable, StoreUnavailable } from '../core/errors.js'
+import { StoreUnavailable } from '../core/errors.js'
 import type { Reason } from '../core/reasons.js'
+import { lookUp } from '../directory/look-up.js'
 import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Jar } from './attempts.js'
@@ -86,7 +87,7 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   checkStrangers(arrival, identity, held, step)
   const here = await claimOnce(deps, { ...arrival, identity, held }, step)
   if (here) return { how: 'repeated', session: here, setCookies: [] }
-  const agent = await lookUp(deps, arrival.visit.generation, identity, step)
+  const agent = deps.agentOf(await lookUp(step, arrival.visit.generation.directory, identity.email), identity)
   // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
   checkWeight(arrival.visit.generation, agent, identity.provider, step)
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
@@ -110,19 +111,6 @@ function checkStrangers(arrival: Arrival, identity: Identity, held: Session[], s
     expected: 'for a login that this browser did not begin: no live session of another agent',
     seen: held.length === 0 ? 'no session' : `a session of ${held.map(session => session.agent.email).join(', ')}`,
   })
-}
-
-async function lookUp(deps: SignInDeps, generation: Generation, identity: Identity, step: Step): Promise<Agent> {
-  const found = await generation.directory.find(identity.email).catch((error: unknown) => {
-    if (error instanceof DirectoryUnavailable) return 'unavailable' as const
-    throw error
-  })
-  const rung = { expected: 'an active agent', setting: 'agents' }
-  const seen = typeof found === 'string' ? `${identity.email}: ${found}` : found.email
-  step('directory answers', { ok: found !== 'unavailable', reason: 'agent.directory_unavailable', setting: 'agents' })
-  step('agent is known', { ok: found !== 'unknown', reason: 'agent.unknown', seen, ...rung })
-  step('agent is active', { ok: typeof found !== 'string', reason: 'agent.disabled', seen, ...rung })
-  return deps.agentOf(found as Found, identity)
 }
 
 function checkWeight(generation: Generation, agent: Agent, provider: string, step: Step): void {

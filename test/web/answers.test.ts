@@ -84,7 +84,7 @@ t.test('without a session: a page goes to the login, and comes back to the addre
     t.equal(answer.header('set-cookie'), undefined)
     t.equal(answer.header('content-type'), undefined)
   }
-  t.equal(ask('challenge', page, '/').header('location'), '/auth/login')
+  t.equal(ask('challenge', page, '/').header('location'), '/auth/login?return_to=%2F')
   t.equal(ask('challenge', page, `/a?${'q'.repeat(4000)}`).header('location'), '/auth/login?return_to=%2Fa')
 })
 

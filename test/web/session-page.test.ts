@@ -51,7 +51,7 @@ t.test('without a session: a program gets 401 with loginUrl, a page the login', 
   t.match(program.json(), { loginUrl: 'https://desk.example.com/auth/login' })
   const page = await gate.browser().visit('/auth/session')
   t.equal(page.statusCode, 302)
-  t.equal(page.headers.location, '/auth/login')
+  t.equal(page.headers.location, '/auth/login?return_to=%2F')
   t.equal((await gate.browser().send('/auth/session/end', { others: '1' })).statusCode, 401)
 })
 
