@@ -31,7 +31,7 @@ t.test('the demo', { skip: missing('chromium') }, async t => {
         const { page, context, complaints, close } = await browser.visit({ scripts })
         t.teardown(close)
         await page.goto(url)
-        t.equal(page.url(), `${url}/auth/login`, 'stopped')
+        t.equal(page.url(), `${url}/auth/login?return_to=%2F`, 'stopped')
         await screenshot(page, `flow-login-${way}-${scripts}`)
         await logIn(page, { way, person: 'João Silva', scripts })
         await page.getByText('Aloha, João').waitFor()
@@ -69,7 +69,7 @@ t.test('the demo', { skip: missing('chromium') }, async t => {
     await screenshot(page, 'flow-no-agent')
     t.notOk((await context.cookies()).some(({ name }) => name === 'deskgate'))
     await page.goto(url)
-    t.equal(page.url(), `${url}/auth/login`, 'and no loop')
+    t.equal(page.url(), `${url}/auth/login?return_to=%2F`, 'and no loop')
   })
 
   t.test('Ctrl+C ends it with 0', async t => {

@@ -203,6 +203,8 @@ t.test(
       'this Redis keeps nothing: the session is gone, and closed',
     )
     const again = await two.sessions.create(identity, agent, from)
+    // Each replica comes back to Redis in its own time.
+    await until(() => one.sessions.read(again.session.handle).then(Boolean, () => false))
     t.same(await one.sessions.read(again.session.handle), again.session)
     await one.sessions.end({ handle: again.session.handle }, 'logout')
     await until(() => two.toldOf(again.session.handle).length === 1)
