@@ -26,32 +26,20 @@ const later: Record<string, unknown> = {
   'login.alsoAllowDeskAuthentication': false,
   'agents[].http': undefined,
   'access.paths': [],
-  'sessions.store.sentinelPassword': undefined,
-  'sessions.idleIgnore': [],
-  'sessions.perAgent': 0,
-  'sessions.nearCache': 30_000,
-  'sessions.outageGrace': 0,
   'ops.probes': null,
   'limits.logins': '60/m',
 }
-
-const laterStores = /^redis\+(sentinel|cluster):/
 
 /** The keys of the table, as in providers[].sloUrl. */
 export const laterKeys: ReadonlySet<string> = new Set(Object.keys(later))
 
 /** One finding for each setting that asks for what is not built yet. */
 export function laterFindings(config: Draft<Config>): Finding[] {
-  const findings = Object.entries(later).flatMap(([key, accepted]) =>
+  return Object.entries(later).flatMap(([key, accepted]) =>
     valuesAt(config, key.replaceAll('[]', '.[]').split('.'), [])
       .filter(({ value }) => value !== undefined && !isDeepStrictEqual(value, accepted))
       .map(({ path }) => ({ path, message: 'is not supported yet', hint: hintFor(accepted) })),
   )
-  const url = config.sessions?.store?.url?.reveal() ?? ''
-  const store = laterStores.exec(url)
-  if (!store) return findings
-  const hint = 'memory, redis:// and rediss:// are'
-  return [...findings, { path: ['sessions', 'store'], message: 'is of a kind that is not supported yet', hint }]
 }
 
 function hintFor(accepted: unknown): string {

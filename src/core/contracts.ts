@@ -80,6 +80,9 @@ export interface IndexPage {
   cursor: string | undefined
 }
 
+/** Whether a write outlives the server that took it: a replica has it, none has it yet, or none is meant to. */
+export type Replication = 'replicated' | 'not replicated' | 'single'
+
 /**
  * Where sessions, claims and dossiers live: bytes in, bytes out. Keys come without the operator's prefix.
  * Every method fails with StoreUnavailable (core/errors.ts) and nothing else; a failure is never "not there".
@@ -98,8 +101,13 @@ export interface Store {
   /** Members whose time has not come, in a stable order; undefined cursor for the first page. */
   indexPage(key: string, cursor: string | undefined, count: number): Promise<IndexPage>
   publish(channel: string, message: string): Promise<void>
-  /** Messages of one channel; onGap after every time in which messages may have been missed. */
-  subscribe(channel: string, onMessage: (message: string) => void, onGap: () => void): void
+  /**
+   * Messages of one channel. onGap whenever the subscription has become whole, at the first time too: messages may have
+   * been missed before. onBreak when it is whole no more.
+   */
+  subscribe(channel: string, onMessage: (message: string) => void, onGap: () => void, onBreak?: () => void): void
+  /** Waits, a tenth of a second at most, until what this process has written so far would outlive its server. */
+  replication(): Promise<Replication>
   /** A real write, read and delete. The error's message says what an operator has to mend. */
   probe(): Promise<void>
   close(): Promise<void>
@@ -126,8 +134,13 @@ export interface Sessions {
   touch(session: Session): void
   /** A new session: the cookie for the browser (43 characters, base64url) and the record in the store. */
   create(identity: Identity, agent: Agent, from: Origin): Promise<{ cookie: string; session: Session }>
-  /** Ends sessions here and on every replica; how many there were. `why` is for the audit log. */
+  /**
+   * Ends sessions here and on every replica; how many there were. `why` is for the audit log. While the store is down it
+   * acts in this process, throws StoreUnavailable, and is written to the store before anything is read from it again.
+   */
   end(which: Which, why: string): Promise<number>
+  /** The same, and says whether a failover of the store could bring them back. */
+  endAndConfirm(which: Which, why: string): Promise<{ count: number; replication: Replication }>
   list(which: Which, cursor?: string): Promise<Page<Session>>
   /** Called in this process for every session that ends here or elsewhere. */
   onEnd(listener: (handle: Handle, why: string) => void): void

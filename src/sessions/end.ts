@@ -1,9 +1,10 @@
-// Ends sessions: here at once, then in the store, then on the other replicas. Whatever fails on the way can be asked for
-// again, and is told again: an ending is never half done for good.
+// Ends sessions: here at once, then in the store, then on the other replicas. What fails on the way waits for the store,
+// and can be asked for again: an ending is never half done for good.
 
-import type { Handle, Store, Which } from '../core/contracts.js'
+import type { Handle, Store } from '../core/contracts.js'
 import type { Endings } from './endings.js'
 import { isHandle } from './names.js'
+import type { Wanted } from './pending.js'
 import type { Recorded } from './records.js'
 import type { Found, SessionShelf } from './shelf.js'
 import { indexOf, isOne, type Many, matches } from './which.js'
@@ -20,24 +21,32 @@ export interface EndDeps {
 const pageSize = 25
 
 /** How many were alive. Rejects with StoreUnavailable; listeners of this process have heard of one that is named by then. */
-export function createEnd(deps: EndDeps): (which: Which, why: string) => Promise<number> {
-  return async (which, why) => {
+export function createEnd(deps: EndDeps): (wanted: Wanted) => Promise<number> {
+  return async ({ which, why, madeBy }) => {
     if (isOne(which)) return isHandle(which.handle) ? endOne(deps, which.handle, why) : 0
     let count = 0
     let cursor: string | undefined
     do {
       const page = await deps.store.indexPage(indexOf(which), cursor, pageSize)
-      count += await endPage(deps, which, page.members.filter(isHandle), why)
+      count += await endPage(deps, { which, why, madeBy }, page.members.filter(isHandle))
       cursor = page.cursor
     } while (cursor !== undefined)
     return count
   }
 }
 
-async function endPage(deps: EndDeps, which: Many, handles: Handle[], why: string): Promise<number> {
+interface Meant {
+  which: Many
+  why: string
+  madeBy: number | undefined
+}
+
+async function endPage(deps: EndDeps, { which, why, madeBy }: Meant, handles: Handle[]): Promise<number> {
   const { store, shelf } = deps
   const found = await Promise.all(handles.map(shelf.find))
-  const meant = found.filter(({ record }) => record && matches(which, record))
+  const meant = found.filter(
+    ({ record }) => record && matches(which, record) && !(madeBy !== undefined && record.createdAt > madeBy),
+  )
   const counts = await Promise.all(meant.map(({ handle }) => endOne(deps, handle, why)))
   // A try that failed may have taken the record without telling: what is gone is told once more, then leaves the index.
   const gone = found.filter(({ there }) => !there).map(({ handle }) => handle)
@@ -51,24 +60,14 @@ async function endOne(deps: EndDeps, handle: Handle, why: string): Promise<numbe
   const { shelf, endings } = deps
   // At once, before the store has answered: it may be down, and this process can act all the same.
   endings.here(handle, why)
-  const found = await taken(deps, handle)
-  if (found.session) deps.ended(found.session, why)
+  const { record, session } = await shelf.find(handle)
+  const gone = await shelf.remove(handle)
+  // Only the call that took it counts it.
+  const alive = gone ? session : undefined
+  if (alive) deps.ended(alive, why)
   await endings.elsewhere(handle, why)
-  if (found.record) await shelf.unlist(found.record)
-  return found.session ? 1 : 0
-}
-
-/** What lay there; its session only when it was this call that took it. */
-async function taken({ shelf, endings }: EndDeps, handle: Handle): Promise<Found> {
-  try {
-    const { session, ...found } = await shelf.find(handle)
-    const gone = await shelf.remove(handle)
-    return session && gone ? { ...found, session } : found
-  } catch (error) {
-    // It lives on in the store: whatever is opened for it until the next try must be told again.
-    endings.undo(handle)
-    throw error
-  }
+  if (record) await shelf.unlist(record)
+  return alive ? 1 : 0
 }
 
 async function tell({ endings }: EndDeps, handle: Handle, why: string): Promise<void> {

@@ -11,8 +11,6 @@ export interface Endings {
   here(handle: Handle, why: string): void
   /** Tells the other replicas. Rejects with StoreUnavailable. */
   elsewhere(handle: Handle, why: string): Promise<void>
-  /** The ending did not come about: it may be told again. */
-  undo(handle: Handle): void
   /** Whether this process knows that the session has ended. */
   known(handle: Handle): boolean
   listen(listener: (handle: Handle, why: string) => void): void
@@ -22,8 +20,9 @@ const channel = 'ended'
 /** Endings that are remembered, so that a message about them is not told twice. */
 const remembered = 20_000
 
-export function createEndings(deps: { store: Store; log: Log }): Endings {
-  const { store, log } = deps
+/** `whole` and `broken`: whether no message can be missed at the moment. */
+export function createEndings(deps: { store: Store; log: Log; whole(): void; broken(): void }): Endings {
+  const { store, log, whole, broken } = deps
   const told = new LRUCache<Handle, true>({ max: remembered })
   const listeners: ((handle: Handle, why: string) => void)[] = []
 
@@ -45,14 +44,13 @@ export function createEndings(deps: { store: Store; log: Log }): Endings {
       const ending = parse(message)
       if (ending) here(ending.handle, ending.why)
     },
-    // Nothing is remembered here that a missed message could leave wrong: each look-up asks the store.
-    () => {},
+    whole,
+    broken,
   )
 
   return {
     here,
     elsewhere: (handle, why) => store.publish(channel, JSON.stringify({ handle, why })),
-    undo: handle => void told.delete(handle),
     known: handle => told.has(handle),
     listen: listener => void listeners.push(listener),
   }

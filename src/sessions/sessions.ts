@@ -1,15 +1,20 @@
 // Sessions: made at a login, read at each request, ended everywhere at once. The cookie never leaves create(); everything
 // else knows a session by its handle. Never "no session" because the store failed.
 
-import type { Clock, Handle, Page, Random, Session, Sessions, Store, Which } from '../core/contracts.js'
+import type { Clock, Page, Random, Session, Sessions, Store, Which } from '../core/contracts.js'
+import { StoreUnavailable } from '../core/errors.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { createActivity } from './activity.js'
+import { type Activity, createActivity } from './activity.js'
 import { createEnd, heal } from './end.js'
 import { createEndings, type Endings } from './endings.js'
 import type { Keyring } from './keyring.js'
+import { createLimit } from './limit.js'
 import { handleOf, isHandle } from './names.js'
+import { createNearCache, type NearCache } from './near-cache.js'
+import { createPendingEndings, type PendingEndings, type Wanted } from './pending.js'
+import { createReader, type Reader } from './reader.js'
 import { createRecords, type Recorded, recordOf } from './records.js'
 import { createSessionShelf, type SessionShelf } from './shelf.js'
 import { watchStore } from './watched-store.js'
@@ -22,81 +27,139 @@ export interface SessionsDeps {
   keyring: Keyring
   clock: Clock
   random: Random
-  /** Milliseconds. */
-  settings: { idle: number; lifetime: number }
+  /** Milliseconds; perAgent is a number of sessions, 0 for no limit. */
+  settings: { idle: number; lifetime: number; nearCache: number; outageGrace: number; perAgent: number }
   metrics: Metrics
   audit: Audit
   log: Log
 }
 
+/** What the sessions of one process are made of. */
 interface Parts {
   store: Store
+  activity: Activity
   shelf: SessionShelf
+  near: NearCache
   endings: Endings
+  pending: PendingEndings
+  reader: Reader
+  carryOut(wanted: Wanted): Promise<number>
 }
 
 /** Sessions on one page of a list. */
 const pageSize = 100
 
 export function createSessions(deps: SessionsDeps): Sessions {
-  const { clock, random, settings, metrics, audit, log } = deps
-  const { idle, lifetime } = settings
-  const store = watchStore(deps.store, metrics.storeUp)
-  const activity = createActivity({ store, clock, idle, log })
-  const records = createRecords({ keyring: deps.keyring })
-  const shelf = createSessionShelf({ store, clock, records, activity, audit, idle })
-  const endings = createEndings({ store, log })
-  const parts = { store, shelf, endings }
-  const ended = ({ handle, agent, provider }: Recorded, why: string) => {
-    metrics.revoked(1)
-    audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why })
-  }
+  const parts = assemble(deps)
+  const { activity, near, endings, reader } = parts
+  const endAndConfirm = createEndAndConfirm(parts, deps)
 
   return {
-    // No near cache: this process remembers no session, so that there is never an answer without the store.
-    peek: () => undefined,
-    read: createReader(parts, metrics),
+    peek(handle) {
+      const session = near.peek(handle)
+      if (session) deps.metrics.lookup('near')
+      return session
+    },
+    read: reader.read,
     touch(session) {
       if (!endings.known(session.handle)) activity.touch(session)
     },
-    async create(identity, agent, from) {
-      const cookie = random(32).toString('base64url')
-      const createdAt = clock.now()
-      const endsAt = Math.floor(Math.min(createdAt + lifetime, identity.saml?.notOnOrAfter ?? Number.POSITIVE_INFINITY))
-      const { provider, saml } = identity
-      const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from }, saml)
-      await shelf.add(record)
-      return { cookie, session: { ...record, seenAt: createdAt } }
-    },
-    end: createEnd({ ...parts, ended }),
+    create: createLogin(parts, deps, endAndConfirm),
+    end: async (which, why) => (await endAndConfirm(which, why)).count,
+    endAndConfirm,
     list: (which, cursor) => list(parts, which, cursor),
     onEnd: endings.listen,
   }
 }
 
-/** Reads of one handle that are under way at once share one flight; one that its ending overtook finds nothing. */
-function createReader({ shelf, endings }: Parts, metrics: Metrics): (handle: Handle) => Promise<Session | undefined> {
-  const flights = new Map<Handle, Promise<Session | undefined>>()
-
-  const fly = async (handle: Handle) => {
-    try {
-      const { session } = await shelf.find(handle)
-      const alive = endings.known(handle) ? undefined : session
-      metrics.lookup(alive ? 'store' : 'none')
-      return alive
-    } finally {
-      flights.delete(handle)
-    }
+function assemble({ clock, settings, metrics, audit, log, keyring, ...deps }: SessionsDeps): Parts {
+  const { idle } = settings
+  const store = watchStore(deps.store, up => {
+    metrics.storeUp(up)
+    near.answered(up)
+  })
+  const activity = createActivity({ store, clock, idle, log })
+  const records = createRecords({ keyring })
+  const shelf = createSessionShelf({ store, clock, records, activity, audit, idle })
+  const near = createNearCache({
+    clock,
+    settings,
+    seenHere: activity.seenHere,
+    refresh: handle => reader.refresh(handle),
+  })
+  const whole = () => {
+    near.whole()
+    pending.reopen()
   }
-  return async handle => {
-    // A session that this process knows to have ended stays so, even if a failover brings its record back.
-    if (!isHandle(handle) || endings.known(handle)) {
-      metrics.lookup('none')
-      return undefined
+  const endings = createEndings({ store, log, whole, broken: near.broken })
+  endings.listen(handle => {
+    near.drop(handle)
+    activity.forget(handle)
+  })
+  const ended = ({ handle, agent, provider }: Recorded, why: string) => {
+    metrics.revoked(1)
+    audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why })
+  }
+  const carryOut = createEnd({ store, shelf, endings, ended })
+  const pending = createPendingEndings({ carryOut, log })
+  const reader = createReader({ shelf, endings, pending, near, metrics })
+  return { store, activity, shelf, near, endings, pending, reader, carryOut }
+}
+
+/** The way of every ending: at once in this process, then in the store, then on a replica of the store. */
+function createEndAndConfirm(parts: Parts, { clock, log }: SessionsDeps): Sessions['endAndConfirm'] {
+  const { store, near, endings, pending, carryOut } = parts
+
+  const here = (which: Which, why: string) => {
+    if (isOne(which)) return endings.here(which.handle, why)
+    for (const session of near.sessions()) if (matches(which, session)) endings.here(session.handle, why)
+  }
+  return async (which, why) => {
+    if (isOne(which) && !isHandle(which.handle)) return { count: 0, replication: 'single' }
+    const wanted = { which, why, madeBy: clock.now() }
+    here(which, why)
+    const count = await carryOut({ which, why }).catch((error: unknown) => {
+      if (error instanceof StoreUnavailable) pending.add(wanted)
+      throw error
+    })
+    const replication = await store.replication().catch(() => 'not replicated' as const)
+    if (replication === 'replicated') pending.confirm()
+    if (replication === 'not replicated') {
+      pending.doubt(wanted)
+      log.warn('an ending is not replicated: a failover of the session store could undo it')
     }
-    const flight = flights.get(handle) ?? fly(handle)
-    flights.set(handle, flight)
-    return flight
+    return { count, replication }
+  }
+}
+
+function createLogin(
+  parts: Parts,
+  deps: SessionsDeps,
+  end: (which: Which, why: string) => Promise<unknown>,
+): Sessions['create'] {
+  const { store, shelf, near, endings, pending } = parts
+  const { clock, random, settings } = deps
+  const { lifetime, perAgent } = settings
+  const limit = createLimit({ store, shelf, perAgent, end: (handle, why) => end({ handle }, why) })
+
+  return async (identity, agent, from) => {
+    // Nobody comes in while an ending waits: it may mean all sessions of this agent.
+    if (pending.waiting()) await pending.settle()
+    const cookie = random(32).toString('base64url')
+    const createdAt = clock.now()
+    const endsAt = Math.floor(Math.min(createdAt + lifetime, identity.saml?.notOnOrAfter ?? Number.POSITIVE_INFINITY))
+    const { provider, saml } = identity
+    const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from }, saml)
+    const reading = near.begin()
+    await shelf.add(record)
+    await limit(record).catch(error => {
+      shelf.remove(record.handle).catch(() => {})
+      void shelf.unlist(record)
+      throw error
+    })
+    const session = { ...record, seenAt: createdAt }
+    if (!endings.known(record.handle)) near.keep(session, reading)
+    return { cookie, session }
   }
 }
 

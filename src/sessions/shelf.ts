@@ -44,7 +44,7 @@ export function createSessionShelf(deps: {
 
   const alive = (record: Recorded, mark: Buffer | undefined): Session | undefined => {
     const now = clock.now()
-    const seenAt = activity.read(mark)
+    const seenAt = activity.read(record.handle, mark)
     // Written so that a clock which says NaN ends every session.
     if (seenAt === undefined || !(now < record.endsAt) || !(now < seenAt + idle)) return undefined
     return { ...record, seenAt }

@@ -25,7 +25,8 @@ export function watchStore(store: Store, storeUp: (up: boolean) => void): Store 
     indexRemove: (key, members) => watch(store.indexRemove(key, members)),
     indexPage: (key, cursor, count) => watch(store.indexPage(key, cursor, count)),
     publish: (channel, message) => watch(store.publish(channel, message)),
-    subscribe: (channel, onMessage, onGap) => store.subscribe(channel, onMessage, onGap),
+    subscribe: (channel, onMessage, onGap, onBreak) => store.subscribe(channel, onMessage, onGap, onBreak),
+    replication: () => watch(store.replication()),
     probe: () => watch(store.probe()),
     close: () => store.close(),
   }

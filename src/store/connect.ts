@@ -1,24 +1,55 @@
-// Opens the connections to Redis and keeps them: one for commands, one for messages. They come back by themselves, fail
-// fast while they are down, never queue, never send a command twice, and never log an address or a password.
+// Opens the connections to Redis and keeps them: one client for commands, one for messages. They come back by themselves,
+// fail fast while they are down, never queue, never send a command twice, and never log an address or a password.
 
-import { Redis, type RedisOptions } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import type { StoreSettings } from '../config/schema/sessions.js'
 import { systemRandom } from '../core/clock.js'
 import type { Random } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
-import { addressOf, type RedisAddress, topologyOf } from './redis-url.js'
-import { commandOf, explain } from './trouble.js'
+import {
+  clusterOptions,
+  connectionOptions,
+  type Purpose,
+  sentinelOptions,
+  singleOptions,
+  waitBefore,
+} from './connection-options.js'
+import { addressOf, clusterOf, type RedisHost, sentinelsOf, type Topology, topologyOf } from './redis-url.js'
+import { commandOf, replyCode } from './trouble.js'
+import { type Watched, watch } from './watched.js'
 
-/** A client for commands or for messages. */
+/** A client for messages, or for one server. */
 export type RedisClient = Redis
+/** A client for commands, to one server or to a cluster: whoever uses it must not need to know which. */
+export type Commands = Pick<
+  Redis,
+  | 'getBuffer'
+  | 'set'
+  | 'del'
+  | 'zadd'
+  | 'zrem'
+  | 'zrangebyscore'
+  | 'zremrangebyscore'
+  | 'pexpire'
+  | 'publish'
+  | 'call'
+  | 'info'
+>
+/** One server that takes writes. */
+export type Writer = Pick<Redis, 'role' | 'wait' | 'status'>
 
 export interface RedisConnection {
-  client: RedisClient
+  topology: Topology
+  client: Commands
   subscriber: RedisClient
   /** Resolved once the first attempt to connect has come to its end, well or badly, so that start-up need not guess. */
   settled: Promise<void>
   /** Why the connection for commands is not up; undefined while it is. */
   trouble(): string | undefined
+  /** The servers that this process writes to. */
+  writers(): Writer[]
+  /** Whether somebody has set up replicas that would take over; undefined: only the server itself can say. */
+  replicated(): boolean | undefined
   /** Ends both connections, after the answers under way. */
   close(): Promise<void>
 }
@@ -30,102 +61,133 @@ export interface ConnectDeps {
   commandTimeout?: number
 }
 
+interface Opened {
+  client: Redis
+  watched: Watched
+}
+
+type Opening = Required<ConnectDeps> & { topology: Topology }
+
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */
 export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnection {
-  const options = { ...optionsFor(settings), commandTimeout: deps.commandTimeout ?? 800 }
-  const random = deps.random ?? systemRandom
-  const commands = open(options, { ...deps, random, purpose: 'commands' })
-  // In RESP3 ioredis drops the pushes of a redirected CLIENT TRACKING; its own resubscription leaves a rejected promise
-  // that nobody handles. So: RESP2, and the subscriptions are renewed by subscriptions.ts.
-  const messages = open({ ...options, protocol: 2, autoResubscribe: false }, { ...deps, random, purpose: 'messages' })
+  const topology = topologyOf(settings)
+  const opening = { random: systemRandom, commandTimeout: 800, ...deps, topology }
+  if (topology === 'cluster') return connectCluster(settings, opening)
+  const commands = openSingle(settings, 'commands', opening)
+  const messages = openSingle(settings, 'messages', opening)
   const settled = commands.client.connect().then(nothing, nothing)
   messages.client.connect().catch(nothing)
   return {
+    topology,
     client: commands.client,
     subscriber: messages.client,
-    settled,
-    trouble: commands.trouble,
+    settled: Promise.race([settled, patience()]),
+    trouble: commands.watched.trouble,
+    writers: () => [commands.client],
+    replicated: () => (topology === 'sentinel' ? true : undefined),
     async close() {
       await Promise.all([leave(commands.client), leave(messages.client)])
     },
   }
 }
 
-/** The only place that knows one topology from another: Sentinel and Cluster get their branch here. */
-function optionsFor(settings: StoreSettings): RedisOptions {
-  const topology = topologyOf(settings)
-  if (topology === 'standalone') return standalone(addressOf(settings))
-  throw new Error(`sessions.store: ${topology} is not supported yet`)
-}
-
-function standalone({ host, port, db, username, password, tls }: RedisAddress): RedisOptions {
-  return {
-    host,
-    port,
-    db,
-    lazyConnect: true,
-    connectTimeout: 2000,
-    // A server that has stopped answering is left, so that no commands pile up on its socket.
-    socketTimeout: 1500,
-    disconnectTimeout: 200,
-    enableOfflineQueue: false,
-    // Attack: a claim that is sent again after a reconnection would find itself and call a first use a replay.
-    autoResendUnfulfilledCommands: false,
-    // What is under way when the connection closes fails at once.
-    maxRetriesPerRequest: 0,
-    // Without the check Redis says LOADING itself, and the user needs no permission for INFO.
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    connectionName: 'deskgate',
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls } : {}),
-  }
-}
-
-interface Watched {
-  client: Redis
-  trouble(): string | undefined
-}
-
-function open(options: RedisOptions, deps: { log: Log; random: Random; purpose: string }): Watched {
-  const { log, purpose } = deps
-  let trouble: string | undefined = 'the connection to Redis is not up yet'
-  let told: string | undefined
+/** A client to one server: the one of the URL, or the one that the Sentinels name. */
+function openSingle(settings: StoreSettings, purpose: Purpose, opening: Opening): Opened {
+  const { commandTimeout, random } = opening
   let misplaced = false
-  const retryStrategy = (times: number) => (misplaced ? 1000 : waitBefore(times, deps.random))
-  const client = new Redis({ ...options, replyMapping: 'legacy', retryStrategy })
-
+  const retryStrategy = (times: number) => (misplaced ? 1000 : waitBefore(times, random))
+  const options = { ...addressed(settings, purpose, opening), retryStrategy, commandTimeout }
+  const client: Redis = new Redis({ ...options, reconnectOnError: error => demoted(error, watched) })
+  const watched = watch(client, { ...opening, purpose, sound: () => !misplaced })
   client.on('error', (error: unknown) => {
-    trouble = explain(error)
     // Attack: ioredis goes on in database 0 when it may not select the one that was asked for.
     misplaced = commandOf(error) === 'select'
     if (misplaced) client.disconnect(true)
-    if (trouble === told) return
-    told = trouble
-    log.error({ store: 'redis', connection: purpose, cause: trouble }, 'no connection to the session store')
   })
-  client.on('close', () => {
-    trouble ??= 'the connection to Redis was lost'
-  })
-  client.on('ready', () => {
-    if (misplaced) return
-    trouble = undefined
-    if (told) log.info({ store: 'redis', connection: purpose }, 'connected to the session store again')
-    told = undefined
-  })
-  return { client, trouble: () => trouble }
+  return { client, watched }
 }
 
-/** Milliseconds before the next attempt: doubling to a second, less up to half of it so that replicas spread out. */
-function waitBefore(times: number, random: Random): number {
-  const longest = Math.min(1000, 50 * 2 ** Math.min(times - 1, 10))
-  return Math.ceil(longest * (1 - random(2).readUInt16BE() / 131_072))
+function addressed(settings: StoreSettings, purpose: Purpose, { topology, random, commandTimeout }: Opening) {
+  if (topology === 'sentinel') {
+    const address = sentinelsOf(settings)
+    return { ...connectionOptions(address, purpose, commandTimeout), ...sentinelOptions(address, random) }
+  }
+  const address = addressOf(settings)
+  const { host, port, db } = address
+  return { ...connectionOptions(address, purpose, commandTimeout), ...singleOptions(db), host, port }
 }
 
-async function leave(client: Redis): Promise<void> {
+/** The server takes no writes any more: perhaps another does, behind the same name. Look again. */
+function demoted(error: Error, watched: Watched): boolean {
+  if (replyCode(error) !== 'READONLY') return false
+  watched.note(error)
+  return true
+}
+
+function connectCluster(settings: StoreSettings, opening: Opening): RedisConnection {
+  const address = clusterOf(settings)
+  const { random, commandTimeout, topology } = opening
+  const redisOptions = connectionOptions(address, 'commands', commandTimeout)
+  const client = new Cluster(address.nodes, { ...clusterOptions(random), redisOptions })
+  const watched = watch(client, { ...opening, purpose: 'commands' })
+  const known = () => client.nodes().flatMap(({ options: { host, port } }) => (host && port ? [{ host, port }] : []))
+  const messages = openMessages(
+    () => [...known(), ...address.nodes],
+    connectionOptions(address, 'messages', commandTimeout),
+    opening,
+  )
+  // A node that has left the cluster passes on no messages, and says nothing about it.
+  client.on('-node', (gone: Redis) => {
+    if (isSame(gone.options, messages.client.options)) messages.client.disconnect(true)
+  })
+  const settled = client.connect().then(nothing, nothing)
+  messages.client.connect().catch(nothing)
+  return {
+    topology,
+    client: client as unknown as Commands,
+    subscriber: messages.client,
+    settled: Promise.race([settled, patience()]),
+    trouble: watched.trouble,
+    writers: () => client.nodes('master').filter(({ status }) => status === 'ready'),
+    replicated: () => client.nodes('slave').length > 0,
+    async close() {
+      await Promise.all([leave(client), leave(messages.client)])
+    },
+  }
+}
+
+/**
+ * Any node of a cluster passes all messages on. ioredis renews the subscription of its cluster client in silence, so that
+ * nobody could tell that messages were missed; this client is an ordinary one that goes to another node at each attempt.
+ */
+function openMessages(nodes: () => RedisHost[], base: ReturnType<typeof connectionOptions>, opening: Opening): Opened {
+  let next = opening.random(1).readUInt8()
+  const choose = (): RedisHost | undefined => {
+    const found = nodes()
+    return found[next++ % Math.max(1, found.length)]
+  }
+  const retryStrategy = (times: number) => {
+    Object.assign(client.options, choose())
+    return waitBefore(times, opening.random)
+  }
+  const client: Redis = new Redis({ ...base, ...singleOptions(0), ...choose(), retryStrategy })
+  return { client, watched: watch(client, { ...opening, purpose: 'messages' }) }
+}
+
+type Place = { [Key in keyof RedisHost]?: RedisHost[Key] | undefined }
+
+function isSame(a: Place, b: Place): boolean {
+  return a.host === b.host && a.port === b.port
+}
+
+async function leave(client: Redis | Cluster): Promise<void> {
   if (client.status === 'ready') await client.quit().catch(nothing)
   if (client.status !== 'end') client.disconnect()
+}
+
+/** Nobody waits longer than this for the first attempt. */
+function patience(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, 2500).unref())
 }
 
 function nothing(): void {}

@@ -96,9 +96,11 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
       run(() => {
         for (const listener of listeners.get(channel) ?? []) queueMicrotask(() => listener(message))
       }),
-    subscribe(channel, onMessage) {
+    subscribe(channel, onMessage, onGap) {
       listeners.set(channel, [...(listeners.get(channel) ?? []), onMessage])
+      queueMicrotask(onGap)
     },
+    replication: () => run(() => 'single' as const),
     probe: () => run(() => undefined),
     async close() {
       closed = true

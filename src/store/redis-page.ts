@@ -2,7 +2,7 @@
 // neither repeats nor skips what stays in the index, whatever is added and removed between two pages.
 
 import type { IndexPage } from '../core/contracts.js'
-import type { RedisClient } from './connect.js'
+import type { Commands } from './connect.js'
 
 /** Where the last page ended: its last member, and how many members of the same end came up to it. */
 interface Place {
@@ -15,7 +15,7 @@ const cursorForm = /^(\d{1,16})\.(\d{1,9})\.([!-~]{1,256})$/
 
 /** `now` in milliseconds: members that have ended by then are left out. A cursor that is not ours gives an empty page. */
 export async function pageOf(
-  client: RedisClient,
+  client: Commands,
   index: string,
   { cursor, count, now }: { cursor: string | undefined; count: number; now: number },
 ): Promise<IndexPage> {
@@ -31,7 +31,7 @@ export async function pageOf(
 }
 
 /** The place has moved: walk through the members of the same end until the first behind it. */
-async function search(client: RedisClient, index: string, place: Place, count: number): Promise<IndexPage> {
+async function search(client: Commands, index: string, place: Place, count: number): Promise<IndexPage> {
   for (let from = 0; ; from += 1000) {
     const rows = await read(client, index, String(place.score), from, 1000)
     const behind = rows.findIndex(({ score, member }) => score > place.score || member > place.member)
@@ -43,7 +43,7 @@ async function search(client: RedisClient, index: string, place: Place, count: n
   }
 }
 
-async function read(client: RedisClient, index: string, least: string, from: number, count: number): Promise<Row[]> {
+async function read(client: Commands, index: string, least: string, from: number, count: number): Promise<Row[]> {
   const flat = await client.zrangebyscore(index, least, '+inf', 'WITHSCORES', 'LIMIT', from, count)
   const rows: Row[] = []
   for (let at = 0; at + 1 < flat.length; at += 2) rows.push({ member: flat[at] ?? '', score: Number(flat[at + 1]) })

@@ -4,16 +4,18 @@
 import type { Random } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
-import type { RedisClient } from './connect.js'
+import type { Commands } from './connect.js'
+import type { Topology } from './redis-url.js'
 
 /** Rejects with StoreUnavailable, or with the client's own error. */
 export function createRedisProbe(deps: {
-  client: RedisClient
+  client: Commands
+  topology: Topology
   keyPrefix: string
   log: Log
   random: Random
 }): () => Promise<void> {
-  const { client, keyPrefix, log, random } = deps
+  const { client, topology, keyPrefix, log, random } = deps
   let warned = false
 
   const checkEviction = async () => {
@@ -27,12 +29,7 @@ export function createRedisProbe(deps: {
   }
 
   return async () => {
-    const { mode, role } = await greeting(client)
-    if (mode === 'cluster') throw new StoreUnavailable('this is a cluster node: use redis+cluster://')
-    if (mode === 'sentinel') throw new StoreUnavailable('this is a Sentinel: use redis+sentinel://')
-    if (role === 'replica' || role === 'slave') {
-      throw new StoreUnavailable('this is a replica: give the address of the primary, or use redis+sentinel://')
-    }
+    checkTopology(topology, await greeting(client))
     const key = `${keyPrefix}p:${random(16).toString('base64url')}`
     const value = random(16)
     await client.set(key, value, 'PX', 10_000)
@@ -47,8 +44,21 @@ export function createRedisProbe(deps: {
   }
 }
 
+/** A cluster may answer from any of its nodes, also from a replica. */
+function checkTopology(wanted: Topology, { mode, role }: { mode?: unknown; role?: unknown }): void {
+  if (mode === 'cluster') {
+    if (wanted !== 'cluster') throw new StoreUnavailable('this is a cluster node: use redis+cluster://')
+    return
+  }
+  if (mode === 'sentinel') throw new StoreUnavailable('this is a Sentinel: use redis+sentinel://')
+  if (wanted === 'cluster' && mode !== undefined) throw new StoreUnavailable('this is no cluster node: use redis://')
+  if (role !== 'replica' && role !== 'slave') return
+  if (wanted === 'sentinel') throw new StoreUnavailable('the Sentinels led to a replica: a failover is under way')
+  throw new StoreUnavailable('this is a replica: give the address of the primary, or use redis+sentinel://')
+}
+
 /** What HELLO says (Redis 6 and newer); nothing where it is not known or not allowed. */
-async function greeting(client: RedisClient): Promise<{ mode?: unknown; role?: unknown }> {
+async function greeting(client: Commands): Promise<{ mode?: unknown; role?: unknown }> {
   const reply: unknown = await client.call('HELLO').catch((error: Error) => {
     if (error.name === 'ReplyError' && /^(ERR|NOPERM) /.test(error.message)) return []
     throw error

@@ -4,15 +4,35 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { StoreSettings } from '../config/schema/sessions.js'
+import { type HostList, hostListTrouble, readHostList } from '../config/store-url.js'
 
-export interface RedisAddress {
-  host: string
-  port: number
+/** What a connection logs in with, and over what. */
+export interface RedisLogin {
   username: string | undefined
   password: string | undefined
   db: number
-  /** Set for rediss://. */
+  /** Set for TLS. */
   tls: { secureContext: SecureContext; servername?: string } | undefined
+}
+
+export interface RedisHost {
+  host: string
+  port: number
+}
+
+/** One server. */
+export interface RedisAddress extends RedisHost, RedisLogin {}
+
+/** Sentinels, and what their primary is called. The login is for Redis; the Sentinels have a password of their own. */
+export interface SentinelAddress extends RedisLogin {
+  sentinels: RedisHost[]
+  name: string
+  sentinelPassword: string | undefined
+}
+
+/** Some nodes of a cluster, by which the others are found. */
+export interface ClusterAddress extends RedisLogin {
+  nodes: RedisHost[]
 }
 
 /** The topology by the URL's scheme. */
@@ -22,7 +42,9 @@ const topologies: Record<string, Topology> = {
   'redis:': 'standalone',
   'rediss:': 'standalone',
   'redis+sentinel:': 'sentinel',
+  'rediss+sentinel:': 'sentinel',
   'redis+cluster:': 'cluster',
+  'rediss+cluster:': 'cluster',
 }
 
 /** Which store the settings ask for; throws when it is none. */
@@ -51,6 +73,43 @@ export function addressOf(settings: StoreSettings): RedisAddress {
     password: settings.password?.reveal() ?? decoded(url.password),
     db: databaseOf(url.pathname),
     tls: secure ? tlsOf(settings.tls) : undefined,
+  }
+}
+
+/** The Sentinels of a redis+sentinel:// URL; throws like addressOf. TLS, where it is set, is for them and for Redis. */
+export function sentinelsOf(settings: StoreSettings): SentinelAddress {
+  const list = listed(settings)
+  const [name = '', database = '0'] = list.path
+  return {
+    ...loginOf(settings, list),
+    db: Number(database),
+    sentinels: list.hosts.map(({ host, port = 26_379 }) => ({ host, port })),
+    name: decoded(name) ?? '',
+    sentinelPassword: settings.sentinelPassword?.reveal(),
+  }
+}
+
+/** The nodes of a redis+cluster:// URL; throws like addressOf. */
+export function clusterOf(settings: StoreSettings): ClusterAddress {
+  const list = listed(settings)
+  return { ...loginOf(settings, list), nodes: list.hosts.map(({ host, port = 6379 }) => ({ host, port })) }
+}
+
+function listed(settings: StoreSettings): HostList {
+  const url = settings.url.reveal()
+  const trouble = hostListTrouble(url)
+  const list = readHostList(url)
+  if (trouble || !list) throw new Error(`sessions.store ${trouble?.message ?? 'is no URL'}, such as ${trouble?.hint}`)
+  return list
+}
+
+/** These URLs have no other sign for TLS than the second s; certificates in the settings ask for it as well. */
+function loginOf(settings: StoreSettings, { scheme, username, password }: HostList): RedisLogin {
+  return {
+    username: settings.username ?? decoded(username),
+    password: settings.password?.reveal() ?? decoded(password),
+    db: 0,
+    tls: scheme.startsWith('rediss') || settings.tls ? tlsOf(settings.tls) : undefined,
   }
 }
 

@@ -8,6 +8,7 @@ import type { Log } from '../ops/log.js'
 import type { RedisConnection } from './connect.js'
 import { pageOf } from './redis-page.js'
 import { createRedisProbe } from './redis-probe.js'
+import { createReplication } from './replication.js'
 import { createSubscriptions } from './subscriptions.js'
 import { checkCount, checkName, checkTtl, checkValue } from './terms.js'
 import { explain, replyCode } from './trouble.js'
@@ -26,9 +27,10 @@ const none = Buffer.alloc(0)
 /** Takes the connection over: close() ends it. */
 export function createRedisStore(deps: RedisStoreDeps): Store {
   const { connection, keyPrefix, clock, log } = deps
-  const { client } = connection
+  const { client, topology } = connection
   const subscriptions = createSubscriptions({ subscriber: connection.subscriber, log })
-  const probe = createRedisProbe({ client, keyPrefix, log, random: deps.random ?? systemRandom })
+  const probe = createRedisProbe({ client, topology, keyPrefix, log, random: deps.random ?? systemRandom })
+  const replication = createReplication({ connection, clock, log })
   const named = (name: string) => {
     checkName(name)
     return keyPrefix + name
@@ -41,7 +43,7 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
       return await work()
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
-      throw new StoreUnavailable(explain(error, connection.trouble()))
+      throw new StoreUnavailable(explain(error, { offline: connection.trouble(), topology }))
     }
   }
 
@@ -57,7 +59,13 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
         const gone = await Promise.all(keys.map(named).map(key => client.del(key)))
         return gone.reduce((sum, count) => sum + count, 0)
       }),
-    claim: (key, ttl) => ask(async () => (await client.set(named(key), '1', 'PX', kept(ttl), 'NX')) === 'OK'),
+    claim: (key, ttl) =>
+      ask(async () => {
+        const first = (await client.set(named(key), '1', 'PX', kept(ttl), 'NX')) === 'OK'
+        // Attack: a failover right after it would make a used token new again.
+        if (first && topology !== 'standalone') await replication()
+        return first
+      }),
     indexAdd: (key, member, ttl) =>
       ask(async () => {
         checkName(member)
@@ -84,7 +92,8 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
       ask(async () => {
         await client.publish(named(channel), String(message))
       }),
-    subscribe: (channel, onMessage, onGap) => subscriptions.add(named(channel), onMessage, onGap),
+    subscribe: (channel, onMessage, onGap, onBreak) => subscriptions.add(named(channel), onMessage, onGap, onBreak),
+    replication: () => ask(replication),
     probe: () => ask(probe),
     async close() {
       subscriptions.close()

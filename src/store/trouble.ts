@@ -1,7 +1,10 @@
 // What a failure of Redis means to an operator, in one sentence. Never passes on a server's own text or an error object:
 // ioredis hangs a command's arguments on its errors, and Redis repeats them in some messages, passwords included.
 
+import type { Topology } from './redis-url.js'
+
 const timeout = 'Redis did not answer in time'
+const down = 'the connection to Redis is not up'
 
 /** By the first word of an error reply (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors). */
 const replies: Record<string, string> = {
@@ -21,6 +24,32 @@ const replies: Record<string, string> = {
   WRONGTYPE: 'a key of ours holds something else (WRONGTYPE): give this gateway a keyPrefix or database of its own',
   BUSY: 'Redis is busy with a script (BUSY)',
 }
+
+/** Where a topology gives a reply another meaning. */
+const meant: Partial<Record<Topology, Record<string, string>>> = {
+  sentinel: {
+    READONLY: 'the primary has become a replica (READONLY): a failover is under way',
+    MOVED: 'the Sentinels lead to a cluster node: use redis+cluster://',
+  },
+  cluster: {
+    MOVED: 'the Redis cluster sends a command round in a circle (MOVED): its nodes do not agree',
+    ASK: 'the Redis cluster is moving this slot (ASK)',
+    TRYAGAIN: 'the Redis cluster is moving this slot (TRYAGAIN)',
+  },
+}
+
+/** What a Sentinel, or the lack of one, comes down to. ioredis has only a text for it, with addresses in it. */
+const sentinels: [RegExp, string][] = [
+  [/invalid reply: null/, 'the Sentinels know no primary of this name: see the path of sessions.store'],
+  [/NOAUTH/, 'the Sentinels want a password (NOAUTH): set sessions.store.sentinelPassword'],
+  [/WRONGPASS|invalid password/, 'the Sentinels refuse the password (WRONGPASS): see sessions.store.sentinelPassword'],
+  [/unknown command/i, 'this is no Sentinel: give the addresses of the Sentinels, or use redis://'],
+  [/ECONNREFUSED/, 'nothing listens at the address of a Sentinel (ECONNREFUSED)'],
+  [/ENOTFOUND|EAI_AGAIN/, 'the host name of a Sentinel does not resolve'],
+  [/timed out|ETIMEDOUT/i, 'a Sentinel did not answer in time'],
+  [/certificate|altnames|self.signed|SSL|TLS/i, 'TLS to a Sentinel failed: see sessions.store.tls'],
+  [/sentinel/i, 'no Sentinel answers'],
+]
 
 /** By the code of a network or TLS error. */
 const networks: Record<string, string> = {
@@ -46,14 +75,25 @@ const networks: Record<string, string> = {
 }
 
 /** A sentence for the operator. `offline`: why the connection is not up, if it is not. */
-export function explain(error: unknown, offline?: string): string {
+export function explain(
+  error: unknown,
+  { offline, topology }: { offline?: string | undefined; topology?: Topology } = {},
+): string {
   if (!(error instanceof Error)) return 'Redis failed'
+  const cause = (error as { lastNodeError?: unknown }).lastNodeError
+  if (cause instanceof Error) return explain(cause, { offline, ...(topology ? { topology } : {}) })
   const code = (error as NodeJS.ErrnoException).code
   if (code !== undefined) return networks[code] ?? `the connection to Redis failed (${safe(code)})`
-  if (error.name === 'ReplyError') return explainReply(error)
-  if (error.message === 'Command timed out') return offline ?? timeout
+  if (error.name === 'ReplyError') return explainReply(error, topology)
+  if (topology === 'sentinel' && /sentinel/i.test(error.message)) return explainSentinel(error.message)
+  if (error.message === 'Command timed out' || error.message === 'timeout') return offline ?? timeout
   if (error.message.startsWith('Socket timeout')) return timeout
-  return offline ?? 'the connection to Redis is not up'
+  if (error.message.startsWith('Too many Cluster redirections')) return meant.cluster?.MOVED ?? down
+  return offline ?? down
+}
+
+function explainSentinel(message: string): string {
+  return sentinels.find(([form]) => form.test(message))?.[1] ?? 'no Sentinel answers'
 }
 
 /** The command that an error reply answers, in small letters. */
@@ -67,10 +107,11 @@ export function replyCode(error: unknown): string | undefined {
   return error instanceof Error && error.name === 'ReplyError' ? error.message.split(' ', 1)[0] : undefined
 }
 
-function explainReply(error: Error): string {
+function explainReply(error: Error, topology: Topology | undefined): string {
   const word = replyCode(error) ?? ''
-  const known = replies[word]
+  const known = (topology && meant[topology]?.[word]) ?? replies[word]
   if (known) return known
+  if (/cluster support disabled/.test(error.message)) return 'this is no cluster node: use redis://'
   const command = safe(commandOf(error) ?? 'a command')
   if (command === 'select') return 'the database number in sessions.store does not exist, or may not be used'
   return `Redis refused ${command} (${safe(word)}): version 7 or newer is needed`

@@ -7,12 +7,14 @@ import { StoreUnavailable } from '../core/errors.js'
 import type { Cookies } from './cookies.js'
 import { compilePathRules } from './path-rules.js'
 import type { Paths } from './paths.js'
-import type { Decision, Guard } from './visit.js'
+import type { Decision, Guard, Target } from './visit.js'
 
 export interface GuardDeps {
   paths: Paths
   /** desk.public */
   publicRules: readonly string[]
+  /** sessions.idleIgnore */
+  idleRules: readonly string[]
   cookies: Cookies
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
@@ -22,10 +24,11 @@ export interface GuardDeps {
 export function createGuard(deps: GuardDeps): Guard {
   const { paths, cookies, sessions, handleOf } = deps
   const isPublic = compilePathRules(deps.publicRules)
+  const isPolling = compilePathRules(deps.idleRules)
 
-  const entered = (session: Session | undefined): Decision => {
+  const entered = (session: Session | undefined, request: IncomingMessage, target: Target): Decision => {
     if (!session) return 'challenge'
-    sessions.touch(session)
+    if (!isPolling(request.method ?? '', target)) sessions.touch(session)
     return session
   }
   const failed = (error: unknown): Decision => {
@@ -38,12 +41,16 @@ export function createGuard(deps: GuardDeps): Guard {
       if (paths.owns(target.path)) return target.ambiguous ? 'absent' : 'own'
       return isPublic(method, target) ? 'public' : 'protected'
     },
-    decide(request) {
+    decide(request, target) {
       const cookie = cookies.readSession(cookieHeader(request))
       if (cookie === undefined) return 'challenge'
       const handle = handleOf(cookie)
       const known = sessions.peek(handle)
-      return known ? entered(known) : sessions.read(handle).then(entered).catch(failed)
+      if (known) return entered(known, request, target)
+      return sessions
+        .read(handle)
+        .then(session => entered(session, request, target))
+        .catch(failed)
     },
   }
 }

@@ -42,7 +42,7 @@ export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
         return street.send(raw, response, visit)
       }
       if (place !== 'protected') return refuse('not_found', raw, response, visit)
-      const decision = street.guard.decide(raw)
+      const decision = street.guard.decide(raw, visit.target)
       if (!(decision instanceof Promise)) return settle(decision)
       decision.then(settle).catch(() => refuse('internal', raw, response, visit))
     }

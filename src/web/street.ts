@@ -16,7 +16,7 @@ import { createUpgrader } from './upgrade.js'
 import type { IdentityWriter, Street } from './visit.js'
 
 export interface StreetDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk'>
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -35,7 +35,14 @@ export function createStreet(deps: StreetDeps): Street {
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
   return {
-    guard: createGuard({ paths, publicRules: desk.public, cookies, sessions, handleOf }),
+    guard: createGuard({
+      paths,
+      publicRules: desk.public,
+      idleRules: config.sessions.idleIgnore,
+      cookies,
+      sessions,
+      handleOf,
+    }),
     caller: (request: IncomingMessage) => callers(request),
     send: createForwarder({ desk: connection, requestHeaders, responseHeaders, log }),
     upgrade: createUpgrader({ desk, requestHeaders, responseHeaders, log }),

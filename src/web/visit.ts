@@ -66,7 +66,7 @@ export interface Guard {
   /** Pure and synchronous. */
   place(target: Target, method: string): Place
   /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
-  decide(request: IncomingMessage): Decision | Promise<Decision>
+  decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
 }
 
 /** Who asks, and what Desk is told about it. */

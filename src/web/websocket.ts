@@ -79,7 +79,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       visit.outcome = 'public'
       return pass(request, socket, head, visit)
     }
-    const decision = visit.generation.street.guard.decide(request)
+    const decision = visit.generation.street.guard.decide(request, visit.target)
     if (!(decision instanceof Promise)) return settle(decision)
     decision.then(settle).catch(() => refused('internal'))
   }

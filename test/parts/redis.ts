@@ -5,11 +5,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { program } from './parts.js'
+import { freePort } from './ports.js'
 
 export interface RedisOptions {
   /** 'any' takes the server of REDIS_URL where that is set; pause, kill and start need one of their own. */
@@ -70,7 +70,7 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
     url: `redis://${login}127.0.0.1:${port}`,
     port,
     keyPrefix,
-    command: (...args) => command(port, options, user, args),
+    command: (...args) => commandAt(port, options, user, args),
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     kill,
@@ -85,16 +85,15 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
   }
 }
 
+/** Only TLS, with a client certificate. */
+export function tlsArguments(port: number, { ca, cert, key }: NonNullable<RedisOptions['tls']>): string[] {
+  const files = ['--tls-ca-cert-file', ca, '--tls-cert-file', cert, '--tls-key-file', key]
+  return ['--port', '0', '--tls-port', `${port}`, ...files]
+}
+
 /** Resolves once the server takes connections; rejects with its output when it ends before. */
 async function launch(port: number, folder: string, options: RedisOptions): Promise<ChildProcess> {
-  const listen = options.tls
-    ? ['--port', '0', '--tls-port', `${port}`, '--tls-ca-cert-file', options.tls.ca].concat([
-        '--tls-cert-file',
-        options.tls.cert,
-        '--tls-key-file',
-        options.tls.key,
-      ])
-    : ['--port', `${port}`]
+  const listen = options.tls ? tlsArguments(port, options.tls) : ['--port', `${port}`]
   const args = [...listen, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
   if (options.password !== undefined) args.push('--requirepass', options.password)
   for (const line of options.acl ?? []) args.push('--user', ...line.split(' '))
@@ -117,9 +116,10 @@ async function launch(port: number, folder: string, options: RedisOptions): Prom
   return child
 }
 
-async function command(
+/** Sends one command to a server on this machine, on a connection of its own. */
+export async function commandAt(
   port: number,
-  options: RedisOptions,
+  options: Pick<RedisOptions, 'tls'>,
   user: { username: string; password: string } | undefined,
   [name = '', ...args]: (string | number | Buffer)[],
 ): Promise<unknown> {
@@ -165,14 +165,4 @@ async function useShared(url: string, keyPrefix: string): Promise<RedisServer> {
       client.disconnect()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -6,7 +6,7 @@ import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { createKeyring } from '../../src/sessions/keyring.js'
-import { createSessions } from '../../src/sessions/sessions.js'
+import { createSessions, type SessionsDeps } from '../../src/sessions/sessions.js'
 
 export interface TestSessions {
   sessions: Sessions
@@ -27,7 +27,7 @@ export const testSecret = 'a secret for tests, at least 32 bytes'
 export function createTestSessions(deps: {
   store: Store
   clock: Clock
-  settings: { idle: number; lifetime: number }
+  settings: Partial<SessionsDeps['settings']> & { idle: number; lifetime: number }
   secrets?: string[]
   cookie?: string
 }): TestSessions {
@@ -46,7 +46,7 @@ export function createTestSessions(deps: {
   const sessions = createSessions({
     store,
     clock,
-    settings,
+    settings: { nearCache: 30_000, outageGrace: 0, perAgent: 0, ...settings },
     keyring: createKeyring(secrets, { random: systemRandom }),
     random: bytes => fixed ?? systemRandom(bytes),
     metrics,

@@ -6,14 +6,16 @@ import { createSecret } from '../../src/core/secret.js'
 import { createLog } from '../../src/ops/log.js'
 import { openStore } from '../../src/store/open.js'
 import { createAuthority } from './certificates.js'
+import { startCluster } from './cluster.js'
 import { missing } from './parts.js'
 import { type RedisServer, startRedis } from './redis.js'
+import { startSentinel } from './sentinel.js'
 
 export interface OpenedStores {
   /** One more view on the same data, as another replica has it; on the memory store it is the same one. */
   another(): Store
   /** The server, where there is one. */
-  redis: RedisServer | undefined
+  redis: Pick<RedisServer, 'command'> | undefined
   /** Closes all views and the server. */
   end(): Promise<void>
 }
@@ -27,7 +29,7 @@ export interface StoreKind {
 /** What the gateway's user may do at most: commands, keys and channels. */
 export const gatewayAcl = (keyPrefix: string) =>
   `gate on >p@ss:w/rd% ~${keyPrefix}* &${keyPrefix}* -@all +get +set +del +zadd +zrem +zrangebyscore +zremrangebyscore ` +
-  '+pexpire +publish +subscribe +ping +hello +auth +quit +client|setname'
+  '+pexpire +publish +subscribe +ping +hello +auth +quit +client|setname +role +wait +info +cluster|slots'
 
 export const silent = createLog({ level: 'silent' })
 
@@ -73,9 +75,30 @@ export const storeKinds: StoreKind[] = [
       return { ...views, end: () => views.end().then(authority.remove) }
     },
   },
+  {
+    name: 'Redis Sentinel with a password, and an ACL user',
+    skip: missing('redis-server'),
+    async start(clock) {
+      const setup = await startSentinel({ password: 'watch', acl: [gatewayAcl('sentinel:')] })
+      const login = { username: 'gate', password: createSecret('p@ss:w/rd%'), sentinelPassword: createSecret('watch') }
+      const redis = { command: setup.servers[0]?.command as RedisServer['command'], stop: setup.stop }
+      return viewsOn(redis, storeSettings(setup.url, { keyPrefix: 'sentinel:', ...login }), clock)
+    },
+  },
+  {
+    name: 'Redis Cluster with an ACL user',
+    skip: missing('redis-server'),
+    async start(clock) {
+      const setup = await startCluster({ acl: [gatewayAcl('cluster:')] })
+      const url = setup.url.replace('//', `//gate:${encodeURIComponent('p@ss:w/rd%')}@`)
+      const command: RedisServer['command'] = async (...args) =>
+        (await Promise.all(setup.masters.map(node => node.command(...args)))).flat()
+      return viewsOn({ command, stop: setup.stop }, storeSettings(url, { keyPrefix: 'cluster:' }), clock)
+    },
+  },
 ]
 
-function viewsOn(redis: RedisServer, settings: StoreSettings, clock: Clock): OpenedStores {
+function viewsOn(redis: Pick<RedisServer, 'command' | 'stop'>, settings: StoreSettings, clock: Clock): OpenedStores {
   const open: Store[] = []
   return {
     redis,

@@ -1,5 +1,6 @@
 // Sessions: a store that all processes share, and times that make sense.
 
+import { hostListTrouble } from '../store-url.js'
 import type { Rules } from './rule.js'
 
 export function sessionRules(rules: Rules): void {
@@ -14,12 +15,20 @@ export function sessionRules(rules: Rules): void {
   if (idle !== undefined && lifetime !== undefined && idle > lifetime) {
     warning(['sessions', 'idle'], 'is longer than lifetime: it never counts')
   }
+  const { outageGrace } = config.sessions ?? {}
+  if (outageGrace && url === 'memory') warning(['sessions', 'outageGrace'], 'has no effect: memory has no outages')
 }
 
 function redis({ config, problem, warning }: Rules, url: string): void {
   const path = ['sessions', 'store']
-  // Several hosts are no URL to the parser; their own checks come with their store.
-  if (!/^rediss?:/.test(url)) return
+  if (config.sessions?.store?.sentinelPassword && !/^rediss?\+sentinel:/.test(url)) {
+    warning([...path, 'sentinelPassword'], 'has no effect: the URL names no Sentinels')
+  }
+  if (!/^rediss?:/.test(url)) {
+    const trouble = hostListTrouble(url)
+    if (trouble) problem(path, trouble.message, trouble.hint)
+    return
+  }
   if (!URL.canParse(url)) {
     problem(path, 'is no URL', 'redis://host:6379/0')
     return

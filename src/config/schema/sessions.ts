@@ -1,9 +1,10 @@
 // Sessions: where they are kept and when they end.
 
 import * as z from 'zod'
+import { pathRule } from './desk.js'
 import { clientTls, duration, type Reader, says, secret } from './values.js'
 
-const scheme = /^(memory$|redis:\/\/|rediss:\/\/|redis\+sentinel:\/\/|redis\+cluster:\/\/)/
+const scheme = /^(memory$|rediss?(\+sentinel|\+cluster)?:\/\/)/
 
 const store = (read: Reader) =>
   z
@@ -19,7 +20,9 @@ const store = (read: Reader) =>
               .meta({ description: 'Redis ACL user; default: the one of the URL.' }),
             password: secret(read).optional().meta({ description: 'Its password.' }),
             sentinelPassword: secret(read).optional().meta({ description: 'The password of the Sentinels.' }),
-            tls: clientTls(read).optional().meta({ description: 'For rediss:// URLs.' }),
+            tls: clientTls(read)
+              .optional()
+              .meta({ description: 'For rediss://; with redis+sentinel:// and redis+cluster:// it turns TLS on.' }),
             keyPrefix: z
               .string()
               .regex(/^[\x21-\x7e]{0,64}$/, says('holds a character that is none for a key'))
@@ -68,9 +71,9 @@ export const sessions = (read: Reader) =>
         .prefault('24h')
         .meta({ description: 'A session ends this long after the login.' }),
       idleIgnore: z
-        .array(z.string())
+        .array(pathRule())
         .default([])
-        .meta({ description: 'Paths whose requests are no activity.', examples: [['/api/poll']] }),
+        .meta({ description: 'Paths whose requests are no activity, as in desk.public.', examples: [['/api/poll']] }),
       perAgent: z
         .int()
         .min(0)
