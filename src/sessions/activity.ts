@@ -9,8 +9,8 @@ import { markOf } from './names.js'
 export interface Activity {
   /** The mark of a new session. Rejects with StoreUnavailable. */
   begin(handle: Handle, endsAt: number): Promise<void>
-  /** The time of the last activity, by the mark and by what happened here; undefined when there is no mark of ours. */
-  read(handle: Handle, mark: Buffer | undefined): number | undefined
+  /** The time of a mark, never in the future; undefined when there is none, or it is no mark of ours. */
+  read(mark: Buffer | undefined): number | undefined
   /** The last activity in this process; 0 when there was none, or it is forgotten. */
   seenHere(handle: Handle): number
   /** Tells of activity. Never throws, returns at once. */
@@ -93,11 +93,10 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       await write(handle, endsAt, now)
       known.set(handle, { handle, endsAt, seen: now, written: now })
     },
-    read(handle, mark) {
+    read(mark) {
       const stored = timeOf(mark)
-      if (stored === undefined) return undefined
       // Attack: a mark in the future would keep a session alive; it counts as now.
-      return Math.min(Math.max(stored, known.get(handle)?.seen ?? 0), clock.now())
+      return stored === undefined ? undefined : Math.min(stored, clock.now())
     },
     seenHere: handle => Math.min(known.get(handle)?.seen ?? 0, clock.now()),
     touch({ handle, endsAt, seenAt }) {

@@ -65,6 +65,8 @@ export function createReader(deps: {
     async read(handle) {
       // A session that this process knows to have ended stays so, even if a failover brings its record back.
       if (!isHandle(handle) || ended(handle)) {
+        // It is not said to have ended before that is true everywhere.
+        if (pending.waiting()) await pending.settle()
         metrics.lookup('none')
         return undefined
       }

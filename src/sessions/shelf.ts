@@ -44,9 +44,11 @@ export function createSessionShelf(deps: {
 
   const alive = (record: Recorded, mark: Buffer | undefined): Session | undefined => {
     const now = clock.now()
-    const seenAt = activity.read(record.handle, mark)
+    const seenAt = activity.read(mark)
     // Written so that a clock which says NaN ends every session.
-    if (seenAt === undefined || !(now < record.endsAt) || !(now < seenAt + idle)) return undefined
+    if (seenAt === undefined || !(now < record.endsAt)) return undefined
+    // The mark may be a minute late; this process knows what happened here.
+    if (!(now < seenAt + idle || now < activity.seenHere(record.handle) + idle)) return undefined
     return { ...record, seenAt }
   }
   const unlist = async (record: Recorded) => {

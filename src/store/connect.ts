@@ -44,6 +44,10 @@ export interface RedisConnection {
   subscriber: RedisClient
   /** Resolved once the first attempt to connect has come to its end, well or badly, so that start-up need not guess. */
   settled: Promise<void>
+  /** Whether a command would go out now, or as soon as one server has answered. */
+  up(): boolean
+  /** Milliseconds after which a call has failed, whatever its commands wait for. */
+  limit: number
   /** Why the connection for commands is not up; undefined while it is. */
   trouble(): string | undefined
   /** The servers that this process writes to. */
@@ -82,6 +86,8 @@ export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnec
     client: commands.client,
     subscriber: messages.client,
     settled: Promise.race([settled, patience()]),
+    up: () => commands.client.status === 'ready',
+    limit: 2 * opening.commandTimeout,
     trouble: commands.watched.trouble,
     writers: () => [commands.client],
     replicated: () => (topology === 'sentinel' ? true : undefined),
@@ -147,6 +153,8 @@ function connectCluster(settings: StoreSettings, opening: Opening): RedisConnect
     client: client as unknown as Commands,
     subscriber: messages.client,
     settled: Promise.race([settled, patience()]),
+    up: () => client.status === 'ready',
+    limit: 2 * commandTimeout,
     trouble: watched.trouble,
     writers: () => client.nodes('master').filter(({ status }) => status === 'ready'),
     replicated: () => client.nodes('slave').length > 0,

@@ -66,7 +66,9 @@ export function sentinelOptions(address: SentinelAddress, random: Random) {
 export function clusterOptions(random: Random) {
   return {
     lazyConnect: true,
-    enableOfflineQueue: false,
+    // A node is connected to when it gets its first command; the next must not fail meanwhile. redis.ts asks nothing of a
+    // cluster that is down, and puts a limit to all waiting.
+    enableOfflineQueue: true,
     enableReadyCheck: false,
     // A redirection is no second try: the node that sent it has not executed the command.
     maxRedirections: 5,

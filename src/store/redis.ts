@@ -39,8 +39,9 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
   /** The one door to Redis: no error leaves it but StoreUnavailable, and none carries what was asked. */
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     await connection.settled
+    if (!connection.up()) throw new StoreUnavailable(connection.trouble() ?? 'the connection to Redis is not up')
     try {
-      return await work()
+      return await within(connection.limit, work())
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
       throw new StoreUnavailable(explain(error, { offline: connection.trouble(), topology }))
@@ -109,6 +110,19 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
 function kept(ttl: number): number {
   checkTtl(ttl)
   return ttl + Math.min(60_000, Math.ceil(ttl / 10))
+}
+
+/** One command has its own limit; several in a row, or one that waits for a cluster to come back, have this one. */
+async function within<T>(limit: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreUnavailable('Redis did not answer in time')), limit)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Something that is no string lies at a key of ours. It is there, so it is not undefined; and it is nothing we wrote. */

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { laterKeys } from '../../src/config/later.js'
-import { jwtProvider, longSecret, said, samlProvider, settings } from '../parts/configuration.js'
+import { jwtProvider, said, samlProvider, settings } from '../parts/configuration.js'
 
 type Settings = Record<string, unknown>
 
@@ -10,7 +10,6 @@ const saml = (changes: Settings) => settings({ providers: [{ ...samlProvider, ..
 const jwt = (changes: Settings) => settings({ providers: [{ ...jwtProvider, ...changes }] })
 const desk = (changes: Settings) => settings({ desk: { url: 'http://desk.internal:3000', ...changes } })
 const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } }
-const secrets = [longSecret('ring')]
 
 /** By key: something to ask for, and the default written out. */
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
@@ -51,25 +50,6 @@ const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> =
     asked: settings({ access: { paths: [{ match: '/admin/*', roles: ['admin'] }] } }),
     usual: settings({ access: { paths: [] } }),
   },
-  'sessions.store.sentinelPassword': {
-    asked: settings({ secrets, sessions: { store: { url: 'redis://redis', sentinelPassword: 'p' } } }),
-  },
-  'sessions.idleIgnore': {
-    asked: settings({ sessions: { idleIgnore: ['/poll'] } }),
-    usual: settings({ sessions: { idleIgnore: [] } }),
-  },
-  'sessions.perAgent': {
-    asked: settings({ sessions: { perAgent: 3 } }),
-    usual: settings({ sessions: { perAgent: 0 } }),
-  },
-  'sessions.nearCache': {
-    asked: settings({ sessions: { nearCache: '10s' } }),
-    usual: settings({ sessions: { nearCache: '30000ms' } }),
-  },
-  'sessions.outageGrace': {
-    asked: settings({ sessions: { outageGrace: '5m' } }),
-    usual: settings({ sessions: { outageGrace: '0s' } }),
-  },
   'ops.probes': { asked: settings({ ops: { probes: '0.0.0.0:9091' } }), usual: settings({ ops: { probes: null } }) },
   'limits.logins': {
     asked: settings({ limits: { logins: '5/m' } }),
@@ -88,12 +68,3 @@ for (const [key, { asked, usual, at = key.replace('[]', '[0]') }] of Object.entr
     if (usual) t.same(said(usual), [])
   })
 }
-
-t.test('Redis topologies of later are refused', async t => {
-  for (const url of ['redis+sentinel://h1:26379,h2:26379/mymaster/0', 'redis+cluster://h1:6379,h2:6379']) {
-    const expected = ['sessions.store: is of a kind that is not supported yet']
-    t.same(said(settings({ secrets, sessions: { store: url } })), expected)
-    t.same(said(settings({ secrets, sessions: { store: { url } } })), expected)
-    t.same(said(settings({ secrets, sessions: { store: { env: 'URL' } } }), { env: { URL: url } }), expected)
-  }
-})

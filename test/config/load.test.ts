@@ -34,7 +34,7 @@ agents:
   - domain: [example.com]
 sessions:
   idel: 8h
-  perAgent: 3
+  perAgent: -3
 identity:
   headers: { email: Cookie }
 `
@@ -52,7 +52,7 @@ identity:
     'deskgate.yaml:21:18 providers[1].algorithms[0]: does not fit secrets (secrets go with HS256)',
     'deskgate.yaml:23:5 agents[0]: is not one source (did you mean domains?)',
     'deskgate.yaml:25:3 sessions.idel: is no setting (did you mean idle?)',
-    'deskgate.yaml:26:3 sessions.perAgent: is not supported yet (leave it at its default)',
+    'deskgate.yaml:26:3 sessions.perAgent: must be at least 0',
     'deskgate.yaml:28:14 identity.headers.email: is a header that requests use for something else (such as X-Agent-Email)',
   ])
 })

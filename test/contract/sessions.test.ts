@@ -20,7 +20,7 @@ const identity = (email: string, saml?: Identity['saml']): Identity => ({
   ...(saml ? { saml } : {}),
 })
 
-for (const kind of storeKinds.slice(0, 2)) {
+for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
   t.test(kind.name, { skip: kind.skip }, async t => {
     const clock = createTestClock()
     const stores = await kind.start(clock)
@@ -53,7 +53,8 @@ for (const kind of storeKinds.slice(0, 2)) {
       t.same(await b.read(session.handle), session)
       t.same(session.agent, agent('made@example.com'))
       t.equal(await a.read(handleOf('x'.repeat(43))), undefined)
-      t.equal(a.peek(session.handle), undefined, 'there is no near cache: read it')
+      await until(async () => Boolean(await a.read(session.handle)) && a.peek(session.handle) !== undefined)
+      t.same(a.peek(session.handle), session, 'remembered')
       for (const odd of ['', 'x', '__proto__', `${session.handle}=`, 'é'.repeat(43), 'i:all', 'x'.repeat(10_000)]) {
         t.equal(await a.read(odd), undefined)
       }

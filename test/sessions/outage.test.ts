@@ -89,20 +89,31 @@ t.test('a create that fails half-way leaves no session and no entry', async t =>
   }
 })
 
-t.test('an ending that the store did not take acts here at once, lives on, and can be asked for again', async t => {
-  for (const which of [{ email: agent.email }, 'handle'] as const) {
-    const { sessions, create, faults, toldOf, other } = start()
+t.test('an ending that the store did not take acts here at once, and is written before anything is read', async t => {
+  for (const which of [{ email: agent.email }, 'handle', 'all'] as const) {
+    const { sessions, create, faults, toldOf, other, inner, clock } = start()
     const { session } = await create()
     const meant = which === 'handle' ? { handle: session.handle } : which
     faults.set('delete', 'before')
     await t.rejects(sessions.end(meant, 'revoked'), down)
+    clock.move(1)
     t.same(toldOf(session.handle), ['revoked'], 'acts here')
-    t.ok(await sessions.read(session.handle), 'the truth: it has not ended')
+    t.equal(sessions.peek(session.handle), undefined)
+    await t.rejects(sessions.read(session.handle), down, 'but it is not said to have ended before it has')
+    t.ok(await other.sessions.read(session.handle), 'the truth: it has not ended elsewhere')
+    const stranger = await other.sessions.create(
+      { ...identity, email: 'b@example.com' },
+      { ...agent, email: 'b@example.com' },
+      from,
+    )
+    await t.rejects(sessions.read(stranger.session.handle), down, 'nothing counts as read while an ending waits')
+    await t.rejects(create(), down, 'and nobody comes in')
     faults.clear()
-    t.equal(await sessions.end(meant, 'revoked'), 1)
-    t.same(toldOf(session.handle), ['revoked', 'revoked'], 'what was opened meanwhile is told again')
+    t.same((await sessions.read(stranger.session.handle))?.handle, stranger.session.handle)
+    t.equal(await inner.get(`s:${session.handle}`), undefined, 'written')
     await until(() => other.toldOf(session.handle).length === 1)
-    t.equal(await sessions.read(session.handle), undefined)
+    t.same(toldOf(session.handle), ['revoked'], 'told once')
+    t.ok(await other.sessions.read(stranger.session.handle), 'one that began after the ending was asked for stays')
   }
 })
 
@@ -113,7 +124,7 @@ t.test('an ending whose message was lost is told to the others when it is asked 
     const meant = which === 'handle' ? { handle: session.handle } : which
     faults.set('publish', 'before')
     await t.rejects(sessions.end(meant, 'revoked'), down)
-    t.equal(await sessions.read(session.handle), undefined)
+    t.equal(sessions.peek(session.handle), undefined)
     t.same(other.toldOf(session.handle), [])
     faults.clear()
     await sessions.end(meant, 'revoked')

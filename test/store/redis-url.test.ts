@@ -4,7 +4,7 @@ import t from 'tap'
 import { systemClock } from '../../src/core/clock.js'
 import { createSecret } from '../../src/core/secret.js'
 import { openStore } from '../../src/store/open.js'
-import { addressOf, topologyOf } from '../../src/store/redis-url.js'
+import { addressOf, clusterOf, sentinelsOf, topologyOf } from '../../src/store/redis-url.js'
 import { silent, storeSettings } from '../parts/stores.js'
 
 t.test('every part of a URL', async t => {
@@ -45,8 +45,17 @@ t.test('what cannot be used is refused with the name of the setting, and without
     // Attack: certificates are configured, and the connection would be in plain text all the same.
     [storeSettings('redis://:hunter2@h', { tls: { ca: pem } }), /needs a rediss/],
     [storeSettings('rediss://:hunter2@h', { tls: { ca: pem } }), /ca, cert or key cannot be used/],
-    [storeSettings('redis+sentinel://:hunter2@h:1,h:2/mymaster/0'), /sentinel is not supported yet/],
-    [storeSettings('redis+cluster://:hunter2@h:1,h:2'), /cluster is not supported yet/],
+    [storeSettings('redis+sentinel://:hunter2@h:1,h:2'), /primary/],
+    [storeSettings('redis+sentinel://:hunter2@h:1,h:2/mymaster/x'), /number of the database/],
+    [storeSettings('redis+sentinel://:hunter2@h:1,h:2/mymaster/0/1'), /number of the database/],
+    [storeSettings('redis+sentinel://:hun/ter2@h:1,h:2/mymaster'), /percent-encode/],
+    [storeSettings('redis+sentinel://:hunter2@h:1,,h:2/mymaster'), /no URL/],
+    [storeSettings('redis+sentinel://:hunter2@h:99999/mymaster'), /no URL/],
+    [storeSettings('redis+cluster://:hunter2@h:1,h:2/1'), /only 0/],
+    [storeSettings('redis+cluster://:hunter2@'), /no URL/],
+    [storeSettings('redis+cluster://:hunter2@h?tls=no'), /no URL/],
+    [storeSettings('redis+cluster://:hunter2%zz@h'), /%25/],
+    [storeSettings('redis+cluster://:hunter2@h', { tls: { ca: pem } }), /ca, cert or key cannot be used/],
     [storeSettings('mysql://:hunter2@h'), /neither memory nor/],
     [storeSettings('hunter2'), /neither memory nor/],
   ]
@@ -63,7 +72,47 @@ t.test('what cannot be used is refused with the name of the setting, and without
   }
 })
 
+t.test('several hosts', async t => {
+  const login = { username: undefined, password: undefined, db: 0, tls: undefined }
+  t.same(sentinelsOf(storeSettings('redis+sentinel://h1:1,[::1],h2/my%2Fmaster/3')), {
+    ...login,
+    db: 3,
+    sentinels: [
+      { host: 'h1', port: 1 },
+      { host: '::1', port: 26379 },
+      { host: 'h2', port: 26379 },
+    ],
+    name: 'my/master',
+    sentinelPassword: undefined,
+  })
+  t.same(clusterOf(storeSettings('redis+cluster://u:p%40%3A%2F@h1,h2:7000/')), {
+    ...login,
+    username: 'u',
+    password: 'p@:/',
+    nodes: [
+      { host: 'h1', port: 6379 },
+      { host: 'h2', port: 7000 },
+    ],
+  })
+  const given = { password: createSecret('q'), sentinelPassword: createSecret('s'), tls: { serverName: 'redis.test' } }
+  t.match(sentinelsOf(storeSettings('redis+sentinel://u:p@h/m', given)), {
+    username: 'u',
+    password: 'q',
+    sentinelPassword: 's',
+    tls: { servername: 'redis.test' },
+  })
+  t.ok(clusterOf(storeSettings('rediss+cluster://h')).tls?.secureContext)
+})
+
 t.test('the topology by the scheme', async t => {
-  const schemes = { memory: 'memory', 'redis://h': 'standalone', 'rediss://h': 'standalone' }
+  const schemes = {
+    memory: 'memory',
+    'redis://h': 'standalone',
+    'rediss://h': 'standalone',
+    'redis+sentinel://h/m': 'sentinel',
+    'rediss+sentinel://h/m': 'sentinel',
+    'redis+cluster://h': 'cluster',
+    'rediss+cluster://h': 'cluster',
+  }
   for (const [url, topology] of Object.entries(schemes)) t.equal(topologyOf(storeSettings(url)), topology)
 })
