@@ -135,7 +135,9 @@ function connectCluster(settings: StoreSettings, opening: Opening): RedisConnect
   const { random, commandTimeout, topology } = opening
   const redisOptions = connectionOptions(address, 'commands', commandTimeout)
   const client = new Cluster(address.nodes, { ...clusterOptions(random), redisOptions })
-  const watched = watch(client, { ...opening, purpose: 'commands' })
+  const masters = () => client.nodes('master')
+  const lack = () => (masters().length > 0 ? undefined : 'the Redis cluster is down: no node serves a slot')
+  const watched = watch(client, { ...opening, purpose: 'commands', lack })
   const known = () => client.nodes().flatMap(({ options: { host, port } }) => (host && port ? [{ host, port }] : []))
   const messages = openMessages(
     () => [...known(), ...address.nodes],
@@ -153,10 +155,10 @@ function connectCluster(settings: StoreSettings, opening: Opening): RedisConnect
     client: client as unknown as Commands,
     subscriber: messages.client,
     settled: Promise.race([settled, patience()]),
-    up: () => client.status === 'ready',
+    up: () => client.status === 'ready' && masters().length > 0,
     limit: 2 * commandTimeout,
     trouble: watched.trouble,
-    writers: () => client.nodes('master').filter(({ status }) => status === 'ready'),
+    writers: () => masters().filter(({ status }) => status === 'ready'),
     replicated: () => client.nodes('slave').length > 0,
     async close() {
       await Promise.all([leave(client), leave(messages.client)])

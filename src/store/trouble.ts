@@ -5,6 +5,11 @@ import type { Topology } from './redis-url.js'
 
 const timeout = 'Redis did not answer in time'
 const down = 'the connection to Redis is not up'
+const noSentinel = 'no Sentinel answers: see their addresses, and whether they speak TLS there'
+const noNode = 'a node of the Redis cluster does not answer: see its address, and whether it speaks TLS there'
+
+/** Said of errors that tell nothing by themselves. */
+export const vague: ReadonlySet<string> = new Set([down, noSentinel, noNode])
 
 /** By the first word of an error reply (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors). */
 const replies: Record<string, string> = {
@@ -44,11 +49,7 @@ const sentinels: [RegExp, string][] = [
   [/NOAUTH/, 'the Sentinels want a password (NOAUTH): set sessions.store.sentinelPassword'],
   [/WRONGPASS|invalid password/, 'the Sentinels refuse the password (WRONGPASS): see sessions.store.sentinelPassword'],
   [/unknown command/i, 'this is no Sentinel: give the addresses of the Sentinels, or use redis://'],
-  [/ECONNREFUSED/, 'nothing listens at the address of a Sentinel (ECONNREFUSED)'],
-  [/ENOTFOUND|EAI_AGAIN/, 'the host name of a Sentinel does not resolve'],
   [/timed out|ETIMEDOUT/i, 'a Sentinel did not answer in time'],
-  [/certificate|altnames|self.signed|SSL|TLS/i, 'TLS to a Sentinel failed: see sessions.store.tls'],
-  [/sentinel/i, 'no Sentinel answers'],
 ]
 
 /** By the code of a network or TLS error. */
@@ -89,11 +90,11 @@ export function explain(
   if (error.message === 'Command timed out' || error.message === 'timeout') return offline ?? timeout
   if (error.message.startsWith('Socket timeout')) return timeout
   if (error.message.startsWith('Too many Cluster redirections')) return meant.cluster?.MOVED ?? down
-  return offline ?? down
+  return offline ?? (topology === 'cluster' ? noNode : down)
 }
 
 function explainSentinel(message: string): string {
-  return sentinels.find(([form]) => form.test(message))?.[1] ?? 'no Sentinel answers'
+  return sentinels.find(([form]) => form.test(message))?.[1] ?? noSentinel
 }
 
 /** The command that an error reply answers, in small letters. */

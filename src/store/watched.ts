@@ -4,7 +4,7 @@
 import type { Log } from '../ops/log.js'
 import type { Purpose } from './connection-options.js'
 import type { Topology } from './redis-url.js'
-import { explain } from './trouble.js'
+import { explain, vague } from './trouble.js'
 
 /** What single clients and clusters have in common. */
 export interface Emitter {
@@ -18,10 +18,10 @@ export interface Watched {
   note(error: unknown): void
 }
 
-/** `sound`: whether a client that says that it is ready may be believed. */
+/** `sound`: whether a client that says that it is ready may be believed. `lack`: what it lacks although it is ready. */
 export function watch(
   client: Emitter,
-  deps: { log: Log; purpose: Purpose; topology: Topology; sound?: () => boolean },
+  deps: { log: Log; purpose: Purpose; topology: Topology; sound?: () => boolean; lack?: () => string | undefined },
 ): Watched {
   const { log, purpose, topology } = deps
   let trouble: string | undefined = 'the connection to Redis is not up yet'
@@ -31,7 +31,7 @@ export function watch(
 
   const note = (error: unknown) => {
     const said = explain(error, { topology })
-    trouble = said === vague ? (behind ?? said) : said
+    trouble = vague.has(said) ? (behind ?? said) : said
     if (trouble === told) return
     told = trouble
     log.error({ store: 'redis', connection: purpose, cause: trouble }, 'no connection to the session store')
@@ -47,17 +47,14 @@ export function watch(
     trouble ??= behind ?? 'the connection to Redis was lost'
   })
   client.on('refresh', () => {
-    behind = undefined
+    behind = deps.lack?.()
   })
   client.on('ready', () => {
     if (deps.sound?.() === false) return
     trouble = undefined
-    behind = undefined
+    behind = deps.lack?.()
     if (told) log.info({ store: 'redis', connection: purpose }, 'connected to the session store again')
     told = undefined
   })
   return { trouble: () => trouble ?? (topology === 'cluster' ? behind : undefined), note }
 }
-
-/** What is said of an error that tells nothing by itself. */
-const vague = 'the connection to Redis is not up'
