@@ -75,7 +75,8 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
     }
   }
   const later = () => {
-    timer ??= setTimeout(async () => {
+    if (timer) return
+    timer = setTimeout(async () => {
       await flush()
       timer = undefined
       if (late.size > 0) later()

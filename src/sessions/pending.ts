@@ -55,7 +55,8 @@ export function createPendingEndings(deps: { carryOut(wanted: Wanted): Promise<u
     return flight
   }
   const tryLater = () => {
-    timer ??= setTimeout(() => {
+    if (timer) return
+    timer = setTimeout(() => {
       timer = undefined
       settle().catch(() => tryLater())
     }, retryEvery).unref()

@@ -45,7 +45,7 @@ const meant: Partial<Record<Topology, Record<string, string>>> = {
 
 /** What a Sentinel, or the lack of one, comes down to. ioredis has only a text for it, with addresses in it. */
 const sentinels: [RegExp, string][] = [
-  [/invalid reply: null/, 'the Sentinels know no primary of this name: see the path of sessions.store'],
+  [/invalid reply: null|No such master/, 'the Sentinels know no primary of this name: see the path of sessions.store'],
   [/NOAUTH/, 'the Sentinels want a password (NOAUTH): set sessions.store.sentinelPassword'],
   [/WRONGPASS|invalid password/, 'the Sentinels refuse the password (WRONGPASS): see sessions.store.sentinelPassword'],
   [/unknown command/i, 'this is no Sentinel: give the addresses of the Sentinels, or use redis://'],

@@ -11,6 +11,8 @@ export interface Emitter {
   on(event: string, listener: (value: unknown) => void): unknown
 }
 
+const notYet = 'the connection to Redis is not up yet'
+
 export interface Watched {
   /** Why the client is not up; undefined while it is. */
   trouble(): string | undefined
@@ -24,7 +26,7 @@ export function watch(
   deps: { log: Log; purpose: Purpose; topology: Topology; sound?: () => boolean; lack?: () => string | undefined },
 ): Watched {
   const { log, purpose, topology } = deps
-  let trouble: string | undefined = 'the connection to Redis is not up yet'
+  let trouble: string | undefined = notYet
   let told: string | undefined
   /** What a single Sentinel or node of a cluster last said: the reason behind the client's own words. */
   let behind: string | undefined
@@ -44,7 +46,7 @@ export function watch(
     })
   }
   client.on('close', () => {
-    trouble ??= behind ?? 'the connection to Redis was lost'
+    if (trouble === undefined || trouble === notYet) trouble = behind ?? 'the connection to Redis was lost'
   })
   client.on('refresh', () => {
     behind = deps.lack?.()
@@ -56,5 +58,9 @@ export function watch(
     if (told) log.info({ store: 'redis', connection: purpose }, 'connected to the session store again')
     told = undefined
   })
-  return { trouble: () => trouble ?? (topology === 'cluster' ? behind : undefined), note }
+  return {
+    trouble: () =>
+      (trouble === notYet ? (behind ?? trouble) : trouble) ?? (topology === 'cluster' ? behind : undefined),
+    note,
+  }
 }
