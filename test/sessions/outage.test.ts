@@ -132,6 +132,41 @@ t.test('an ending whose message was lost is told to the others when it is asked 
   }
 })
 
+t.test('an ending that no replica had is written again after a failover that undid it', async t => {
+  const clock = createTestClock()
+  const inner = createMemoryStore({ clock })
+  const gaps: (() => void)[] = []
+  let confirmed = false
+  const store: Store = {
+    ...inner,
+    replication: async () => (confirmed ? 'replicated' : 'not replicated'),
+    subscribe(channel, onMessage, onGap) {
+      gaps.push(onGap)
+      inner.subscribe(channel, onMessage, onGap)
+    },
+  }
+  const { sessions } = createTestSessions({ store, clock, settings })
+  const undone = async () => {
+    const { session } = await sessions.create(identity, agent, from)
+    const keys = [`s:${session.handle}`, `a:${session.handle}`]
+    const [record, mark] = await Promise.all(keys.map(key => inner.get(key)))
+    const { count, replication } = await sessions.endAndConfirm({ handle: session.handle }, 'revoked')
+    t.equal(count, 1)
+    await inner.set(keys[0] ?? '', record ?? Buffer.alloc(0), 1000)
+    await inner.set(keys[1] ?? '', mark ?? Buffer.alloc(0), 1000)
+    for (const gap of gaps) gap()
+    return { key: keys[0] ?? '', replication }
+  }
+  const first = await undone()
+  t.equal(first.replication, 'not replicated')
+  await until(async () => (await inner.get(first.key)) === undefined)
+  confirmed = true
+  const second = await undone()
+  t.equal(second.replication, 'replicated')
+  await new Promise(setImmediate)
+  t.ok(await inner.get(second.key), 'a confirmed one is not asked for again')
+})
+
 t.test('touch is never awaited, never throws, and a failure is logged once, not for each request', async t => {
   const { sessions, create, faults, clock, lines } = start()
   const { session } = await create()
