@@ -141,8 +141,6 @@ function tlsOf(tls: StoreSettings['tls']): NonNullable<RedisAddress['tls']> {
     // OpenSSL passes over an authority that it cannot read, and trusts none: said here instead of at every handshake.
     for (const certificate of [pem.ca, pem.cert]) if (certificate !== undefined) new X509Certificate(certificate)
     const given = Object.fromEntries(Object.entries(pem).filter(([, text]) => text !== undefined))
-    // OpenSSL passes over what is no certificate, without a word.
-    if (pem.ca !== undefined) new X509Certificate(pem.ca)
     const secureContext = createSecureContext({ ...given, minVersion: 'TLSv1.2' })
     return tls?.serverName === undefined ? { secureContext } : { secureContext, servername: tls.serverName }
   } catch (error) {

@@ -191,6 +191,17 @@ t.test('the absolute end and the idle end are exact, by what this process knows'
   t.equal(next.sessions.peek(next.handle), undefined)
 })
 
+t.test('activity that is not written yet counts when the session is read, too', async t => {
+  const { sessions, clock, handle } = await start()
+  clock.move(1000)
+  const known = sessions.peek(handle)
+  if (known) sessions.touch(known)
+  clock.move(hour - 1)
+  t.ok(await sessions.read(handle))
+  clock.move(1)
+  t.equal(await sessions.read(handle), undefined)
+})
+
 t.test('activity elsewhere moves the idle end here too: the store is asked', async t => {
   const { sessions, other, clock, handle } = await start({ nearCache: hour * 24 })
   clock.move(hour - 1)
