@@ -24,6 +24,8 @@ export interface BehindGateway {
 export interface BehindOptions {
   files?: Record<string, string>
   clock?: Clock
+  /** Switches the ops API on. */
+  adminToken?: string
 }
 
 /** `provider` has what is not the same for all of them; its id is corp. */
@@ -34,7 +36,14 @@ export async function startBehindGateway(
   const desk = await startDesk()
   const attributes = { email: 'NameID', name: 'displayName', roles: 'groups' }
   const corp = { id: 'corp', type: 'saml', name: 'Aloha Adventures', attributes, ...provider }
-  const settings = { publicUrl, desk: { url: desk.url }, providers: [corp], agents: [{ domains: ['example.com'] }] }
+  const ops = options.adminToken === undefined ? {} : { ops: { adminToken: options.adminToken } }
+  const settings = {
+    publicUrl,
+    desk: { url: desk.url },
+    providers: [corp],
+    agents: [{ domains: ['example.com'] }],
+    ...ops,
+  }
   const gateway = await startGatewayHere(settings, options)
   const newAgent = () => createUserAgent(publicUrl, { port: gateway.port })
   // The gateway is up before it has read the metadata.

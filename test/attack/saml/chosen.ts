@@ -13,13 +13,17 @@ const behind: Attack[] = [
     name: 'a comment that cuts the NameID short',
     reason: 'agent.unknown',
     check: 'agent is known',
-    change: { after: swap('Jane@Example.com', 'jane@example.com<!-- x -->.evil.example') },
+    // IDs of their own: what is refused behind the claim is used up.
+    change: {
+      plan: { assertionId: '_a-comment', nameId: 'jane@example.com.evil.example' },
+      after: swap('jane@example.com.evil', 'jane@example.com<!-- x -->.evil'),
+    },
   },
   {
     name: 'a look-alike letter in the NameID',
     reason: 'agent.unknown',
     check: 'agent is known',
-    change: { plan: { nameId: 'jane@ex\u0430mple.com' } },
+    change: { plan: { assertionId: '_a-look-alike', nameId: 'jane@ex\u0430mple.com' } },
   },
 ]
 
@@ -116,7 +120,7 @@ const chosen: Record<string, string> = {
   'two-subjects.xml': 'two Subjects',
   'attribute-as-name-id.xml': 'an attribute nameID for a NameID that is not there',
   'two-emails.xml': 'two e-mails in one attribute',
-  'line-break-in-email.xml': String.raw`NameID "a@b&#13;&#10;X-Admin: 1"`,
+  'line-break-in-email.xml': 'NameID "a@b&#13;&#10;X-Admin: 1"',
   'comment-in-name-id.xml': 'a comment that cuts the NameID short',
   'look-alike-letter.xml': 'a look-alike letter in the NameID',
 }
@@ -132,9 +136,14 @@ function configOf({ settings = {} }: Attack): string {
 /** Checks that only a browser's cookies decide: from a file alone such a response looks good. */
 const onlyLive = new Set(['InResponseTo'])
 
+/** With several providers, another's issuer finds none: the gateway says so before any provider is asked. */
+const beforeProviders: Record<string, string> = { 'response issuer': 'issuer' }
+
 export interface Chosen {
   file: string
   attack: Attack
+  /** The check that fails in a whole gateway. */
+  check: string
   config: string
   /** Whether `explain --saml` can see it; else `explain REFERENCE` does. */
   seenInFile: boolean
@@ -144,5 +153,6 @@ export interface Chosen {
 export const files: Chosen[] = Object.entries(chosen).map(([file, name]) => {
   const attack = all.find(one => one.name === name)
   if (!attack) throw new Error(`no attack is called ${name}`)
-  return { file, attack, config: configOf(attack), seenInFile: !onlyLive.has(attack.check) }
+  const check = beforeProviders[attack.check] ?? attack.check
+  return { file, attack, check, config: configOf(attack), seenInFile: !onlyLive.has(attack.check) }
 })

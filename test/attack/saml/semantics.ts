@@ -1,14 +1,7 @@
 // What a validly signed assertion says: from whom, for whom, when, once, and who it is.
 
 import { signElement } from '../../../src/demo/saml-response.js'
-import {
-  acsUrl,
-  attempt,
-  encode,
-  idpIssuer,
-  swap,
-  without,
-} from '../../parts/saml-idp.js'
+import { acsUrl, attempt, encode, idpIssuer, swap, without } from '../../parts/saml-idp.js'
 import { type Attack, clock, idp, signing } from './attack.js'
 
 const minutes = (count: number) => new Date(clock.now() + count * 60_000).toISOString()

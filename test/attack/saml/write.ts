@@ -19,8 +19,8 @@ export function attackFiles(): Map<string, Buffer> {
     const message = first(() => attack.message?.() ?? idp.message(attack.change))
     made.set(file, file.endsWith('.xml') ? decoded(message) : Buffer.from(`${message}\n`))
   }
-  const rows = files.map(({ file, attack, config, seenInFile }) => {
-    const { name, reason, check } = attack
+  const rows = files.map(({ file, attack, check, config, seenInFile }) => {
+    const { name, reason } = attack
     return { file, attack: name, reason, check, config, ...(seenInFile ? {} : { onlyLive: true }) }
   })
   return made.set(index, Buffer.from(words + stringify(rows, { lineWidth: 0 })))
