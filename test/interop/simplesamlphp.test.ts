@@ -2,11 +2,23 @@
 // and an agent fills in its own login form.
 
 import t from 'tap'
+import { explain } from '../../src/admin/explain.js'
 import { scanSaml } from '../../src/providers/saml-scan.js'
-import { acsPath, entityId, outcome, publicUrl, received, sentTo, startBehindGateway } from '../parts/behind-gateway.js'
+import {
+  acsPath,
+  type BehindGateway,
+  entityId,
+  outcome,
+  publicUrl,
+  received,
+  sentTo,
+  startBehindGateway,
+} from '../parts/behind-gateway.js'
 import { emailAsNameId, noSimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 
+const adminToken = 'the-admin-token-of-this-test-which-is-long-enough'
+const signatures = 'http://www.w3.org/2000/09/xmldsig'
 const ways = {
   'the assertion signed': { response: 0, assertion: 1 },
   'the response signed': { response: 1, assertion: 0 },
@@ -95,6 +107,21 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
     await idp.configure(emailAsNameId)
   })
 
+  for (const [name, change, reason] of [
+    ['nothing signed', { response: 0, assertion: 0 }, 'saml.signature_missing'],
+    ['signed with SHA-1', { 'signature.algorithm': `${signatures}#rsa-sha1` }, 'saml.algorithm_not_allowed'],
+  ] as const) {
+    t.test(`Attack: ${name}, as it can be set up there`, async t => {
+      if ('response' in change) await signs(change)
+      else await idp.configure(change)
+      const { send } = await answer()
+      t.equal(outcome(await send()), `400 ${reason}`)
+      await signs(ways['both signed'])
+      await idp.configure({ 'signature.algorithm': undefined })
+      t.equal(outcome(await (await answer()).send()), '303 /')
+    })
+  }
+
   t.test('the e-mail address may be an attribute', async t => {
     await idp.configure({ authproc: undefined })
     const byMail = await startBehindGateway({ metadata: idp.metadataUrl, attributes: { email: 'mail' } })
@@ -112,14 +139,25 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
   ] as const) {
     t.test(`a gateway whose clock is an hour ${name} says how far`, async t => {
       const clock = { now: () => Date.now() + hours * 3_600_000 }
-      const wrong = await startBehindGateway({ metadata: idp.metadataUrl }, { clock })
+      const wrong = await startBehindGateway({ metadata: idp.metadataUrl }, { clock, adminToken })
       t.teardown(wrong.close)
       const agent = wrong.newAgent()
       const form = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent))
-      t.equal(outcome(await agent.handOver(acsPath, form.fields)), `400 ${reason}`)
+      const page = await agent.handOver(acsPath, form.fields)
+      t.equal(outcome(page), `400 ${reason}`)
+      const told = await explained(wrong, page.reference ?? '')
+      t.match(told, new RegExp(`identity provider's clock +3[56]\\d\\d s ${hours > 0 ? 'behind' : 'ahead'}`))
     })
   }
 })
+
+/** What `deskgate explain REFERENCE` prints. */
+async function explained({ gateway }: BehindGateway, reference: string): Promise<string> {
+  const lines: string[] = []
+  const io = { env: { DESKGATE_ADMIN_TOKEN: adminToken }, out: (line: string) => void lines.push(line), err: () => {} }
+  await explain(reference, { ops: gateway.opsUrl }, io)
+  return lines.join('\n')
+}
 
 t.test('without metadata: issuer, login URL and certificate typed by hand', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp()
