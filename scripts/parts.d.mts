@@ -1,9 +1,11 @@
-export type PartName = 'redis-server' | 'chromium' | 'openssl'
+export type PartName = 'redis-server' | 'chromium' | 'openssl' | 'php' | 'simplesamlphp'
 
 export interface Part {
   name: PartName
   /** Names of the program, the best first. */
   programs: string[]
+  /** For what is a file and no program: the folders to look in, instead of the path. */
+  folders?: string[]
   /** The environment variable that names its path. */
   variable: string
   /** Debian's packages. */

@@ -31,6 +31,23 @@ export const parts = [
     needed: 'TLS between browser, gateway, provider and Desk',
     otherwise: 'or set OPENSSL to the path of the program',
   },
+  {
+    name: 'php',
+    programs: ['php'],
+    variable: 'PHP',
+    packages: ['php-cli', 'php-xml', 'php-mbstring'],
+    needed: "SimpleSAMLphp, which runs under PHP's own server",
+    otherwise: 'or set PHP to the path of a PHP 8 with its dom and mbstring extensions',
+  },
+  {
+    name: 'simplesamlphp',
+    programs: ['simplesamlphp/www/saml2/idp/SSOService.php'],
+    folders: ['/usr/share'],
+    variable: 'SIMPLESAMLPHP',
+    packages: ['simplesamlphp'],
+    needed: 'SAML logins by a real identity provider',
+    otherwise: 'or set SIMPLESAMLPHP to the www/saml2/idp/SSOService.php of a SimpleSAMLphp 1.19',
+  },
 ]
 
 /** @type {import('./parts.mjs').find} */
@@ -38,9 +55,11 @@ export function find(name, env = process.env) {
   const part = parts.find(part => part.name === name)
   if (!part) return undefined
   const named = env[part.variable]
-  if (named) return runs(named) ? named : undefined
-  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin'].filter(Boolean)
-  return part.programs.flatMap(program => folders.map(folder => join(folder, program))).find(runs)
+  const isThis = part.folders ? existsSync : runs
+  if (named) return isThis(named) ? named : undefined
+  const path = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin'].filter(Boolean)
+  const folders = part.folders ?? path
+  return part.programs.flatMap(program => folders.map(folder => join(folder, program))).find(isThis)
 }
 
 /** @type {import('./parts.mjs').isThere} */

@@ -37,7 +37,7 @@ function explain(missing) {
   for (const part of missing) {
     const named = process.env[part.variable]
     print(
-      `missing: ${part.name} (${part.needed})${named ? `: ${part.variable} names ${named}, which is no program` : ''}\n`,
+      `missing: ${part.name} (${part.needed})${named ? `: ${part.variable} names ${named}, which is not there` : ''}\n`,
     )
     print(`  get it: apt-get install ${part.packages.join(' ')}, or your system's package of that name,\n`)
     print(`  ${part.otherwise}\n`)

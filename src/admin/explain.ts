@@ -7,7 +7,7 @@ import { configuration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
 import { askOps, opsUrl } from './ops-client.js'
 import { rehearse } from './rehearsal.js'
-import { report } from './report.js'
+import { heading, type Outcome, report } from './report.js'
 
 export interface ExplainOptions {
   config?: string
@@ -43,10 +43,13 @@ async function explainReference(reference: string, options: ExplainOptions, io: 
     io.err(`no refused login of the last day has the reference ${reference}`)
     return 1
   }
-  io.out(
-    `login ${dossier.reference} · ${new Date(dossier.at).toISOString()} · provider ${dossier.provider ?? 'unknown'} · from ${dossier.address}`,
-  )
-  print(dossier.checks, { reason: dossier.reason }, io)
+  const head: [string, string][] = [
+    ['login', dossier.reference],
+    ['refused at', new Date(dossier.at).toISOString()],
+    ['provider', dossier.provider ?? 'none was found'],
+    ['from', `${dossier.address} (${dossier.browser})`],
+  ]
+  print(head, dossier.checks, { reason: dossier.reason }, io)
   return 0
 }
 
@@ -58,22 +61,36 @@ async function explainFile(options: ExplainOptions, io: Io): Promise<ExitCode> {
   }
   const config = await configuration(options.config, io)
   if (!config) return 1
-  const outcome = await rehearse(config, {
-    kind: options.saml === undefined ? 'jwt' : 'saml',
-    file: options.saml ?? options.jwt ?? '',
-    at,
-    provider: options.provider,
-  })
-  io.out(`provider ${outcome.provider ?? 'unknown'} · as of ${new Date(outcome.at).toISOString()}`)
-  print(outcome.checks, outcome, io)
-  io.out(
-    "Not checked from a file: the browser's cookie of the attempt (taken as present) and whether it was used before.",
-  )
-  if (!outcome.reason) return 0
-  io.err(`refused: ${outcome.reason}`)
+  const kind = options.saml === undefined ? 'jwt' : 'saml'
+  const file = options.saml ?? options.jwt ?? ''
+  const outcome = await rehearse(config, { kind, file, at, provider: options.provider })
+  const { reason, accepted } = outcome
+  const head: [string, string][] = [
+    ['file', `${file} (${outcome.bytes} bytes)`],
+    ['provider', outcome.provider ?? 'none was found'],
+    ['as of', new Date(outcome.at).toISOString()],
+  ]
+  print(head, outcome.checks, { ...(reason ? { reason } : { accepted: accepted ?? '' }), open: needBrowser }, io)
+  if (!reason) return 0
+  if (at === undefined && late.includes(reason)) io.out(`  ${asOfThen(outcome.issuedAt)}`)
+  io.err(`refused: ${reason}`)
   return 1
 }
 
-function print(checks: Check[], outcome: { reason?: Reason; accepted?: string }, io: Io): void {
-  for (const line of report(checks, outcome)) io.out(line)
+/** What only the running gateway knows, and who asks it. */
+const needBrowser: [string, string][] = [
+  ['cookie of the login', 'not in a file: taken as present'],
+  ['nobody else is logged in', "not in a file: the browser's session"],
+  ['not used before', 'not in a file: the store of the running gateway'],
+]
+const late: readonly Reason[] = ['saml.expired', 'jwt.expired', 'jwt.too_old']
+
+/** A message that was saved an hour ago is late by now, whatever was wrong with it then. */
+function asOfThen(issuedAt: number | undefined): string {
+  const time = issuedAt === undefined ? 'TIME' : new Date(issuedAt).toISOString()
+  return `It was checked as of now. To check it as of when it arrived: --at ${time}`
+}
+
+function print(head: [string, string][], checks: Check[], outcome: Outcome, io: Io): void {
+  for (const line of [...heading(head), '', ...report(checks, outcome)]) io.out(line)
 }

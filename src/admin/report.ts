@@ -1,24 +1,56 @@
-// Prints the ladder of a login: every check in order, expected against seen, and the setting to change.
+// Prints the ladder of a login: every check in order, expected against seen, and the setting to change. Values come from
+// outside: what could move the cursor of a terminal, or pass for a line of ours, is shown escaped.
 
 import type { Check } from '../core/checks.js'
 import { hintOf, type Reason } from '../core/reasons.js'
 
-/** Lines for a terminal. Values come from outside: control characters are shown escaped, so that none moves the cursor. */
-export function report(checks: Check[], outcome: { reason?: Reason; accepted?: string }): string[] {
-  const width = Math.max(...checks.map(check => check.name.length), 0)
-  const lines = checks.map(check => `  ${check.ok ? 'ok  ' : 'FAIL'}  ${check.name.padEnd(width)}${details(check)}`)
-  if (outcome.reason) lines.push('', `refused: ${outcome.reason}`, hintOf(outcome.reason))
-  else lines.push('', `accepted: ${plain(outcome.accepted ?? '')}`)
-  return lines
+export interface Outcome {
+  reason?: Reason
+  /** The e-mail address, when every check held. */
+  accepted?: string
+  /** Checks that could not be made here, and why. */
+  open?: readonly [name: string, why: string][]
 }
 
-function details(check: Check): string {
-  const parts = [
-    check.expected === undefined ? undefined : `expected ${plain(check.expected)}`,
-    check.seen === undefined ? undefined : `seen ${plain(check.seen)}`,
-    check.ok || check.setting === undefined ? undefined : `change ${check.setting}`,
-  ].filter(part => part !== undefined)
-  return parts.length > 0 ? `  ${parts.join(' · ')}` : ''
+/** A head of names and values, one a line. */
+export function heading(facts: readonly [name: string, value: string][]): string[] {
+  const width = widest(facts.map(([name]) => name))
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${plain(value)}`)
+}
+
+/** Lines for a terminal. */
+export function report(checks: readonly Check[], { reason, accepted, open = [] }: Outcome): string[] {
+  const width = widest([...checks.map(({ name }) => name), ...open.map(([name]) => name)])
+  const lines = checks.flatMap(check => (check.ok ? [passed(check, width)] : failed(check, width)))
+  if (reason === undefined) {
+    for (const [name, why] of open) lines.push(`  --    ${name.padEnd(width)}  ${why}`)
+    return [...lines, '', `accepted: ${plain(accepted ?? '')}`]
+  }
+  const rest = 'It stops at the first check that fails: what comes after was not looked at.'
+  return [...lines, '', `refused: ${reason}`, `  ${hintOf(reason)}`, `  ${rest}`]
+}
+
+/** One line: what was seen, and what was asked for where that is not the same. */
+function passed({ name, expected, seen }: Check, width: number): string {
+  const value = seen ?? expected
+  const asked = expected === undefined || expected === value ? '' : `  (expected ${plain(expected)})`
+  return `  ok    ${name.padEnd(width)}  ${value === undefined ? '' : plain(value)}${asked}`.trimEnd()
+}
+
+/** A line for each thing there is to say. */
+function failed({ name, expected, seen, setting }: Check, width: number): string[] {
+  const said = [
+    expected === undefined ? [] : [`expected  ${plain(expected)}`],
+    seen === undefined ? [] : [`seen      ${plain(seen)}`],
+    setting === undefined ? [] : [`change    ${setting}`],
+  ].flat()
+  const [first = '', ...others] = said
+  const indent = ' '.repeat('  FAIL  '.length + width + 2)
+  return [`  FAIL  ${name.padEnd(width)}  ${first}`.trimEnd(), ...others.map(line => indent + line)]
+}
+
+function widest(names: readonly string[]): number {
+  return Math.max(...names.map(({ length }) => length), 0)
 }
 
 // Attack: an escape sequence inside a claim rewrites what the operator's terminal shows.

@@ -159,6 +159,8 @@ export interface Handover {
   returnTo?: string
   /** The sealed attempt of that ID in this browser's cookies, if it is there and not older than ten minutes. */
   attempt(id: string): Attempt | undefined
+  /** How many logins this browser has under way: only told, so that an operator sees whether any cookie came. */
+  underWay?: number
 }
 
 /** What a provider says of a hand-over: the ladder it climbed, and either an identity or the reason of the first failure. */

@@ -39,6 +39,15 @@ export function readEmbedded(embedded: readonly string[]): X509Certificate[] {
   })
 }
 
+/** In words, for the operator: which certificate the message brings along, and what that says of a signature that fails. */
+export function embeddedIn(embedded: readonly string[], trusted: readonly X509Certificate[]): string {
+  const found = readEmbedded(embedded).map(fingerprintOf)
+  if (found.length === 0) return 'no embedded certificate'
+  const known = trusted.map(fingerprintOf)
+  const all = `embedded SHA-256 ${found.join(', ')}`
+  return found.some(one => known.includes(one)) ? `${all}, which is trusted` : `${all}, which is not trusted`
+}
+
 /** Seconds until the last of the certificates ends; undefined when there is none. `now` in milliseconds. */
 export function secondsLeft(certificates: readonly X509Certificate[], now: number): number | undefined {
   const ends = certificates.map(({ validTo }) => Date.parse(validTo))

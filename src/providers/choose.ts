@@ -1,9 +1,11 @@
 // Which provider an answer is for. What decides here is unverified: it only picks who verifies, and every provider picked
 // checks issuer, keys and state for itself. Must never turn a refusal into an acceptance.
 
+import type { Check } from '../core/checks.js'
 import type { Handover, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { readHints } from './jwt-shape.js'
+import { issuerIn, scanSaml } from './saml-scan.js'
 
 export interface JwtIds {
   /** The ID in the path /auth/jwt/ID. */
@@ -82,4 +84,33 @@ export function chooseSaml(
   if (matching.length > 0) return matching.length === 1 ? matching[0] : undefined
   const unread = all.filter(provider => provider.issuer?.() === undefined)
   return unread.length === 1 ? unread[0] : undefined
+}
+
+/** No provider could be asked; `checks` ends with the one that says why. */
+export interface Unclaimed {
+  provider: undefined
+  reason: Reason
+  checks: Check[]
+}
+
+/** Has the provider that a SAML response is for (see chooseSaml) judge it. RelayState is the handover's `state`. */
+export async function acceptSaml(handover: Handover, providers: readonly Provider[]): Promise<Verdict | Unclaimed> {
+  const scan = scanSaml(handover.message)
+  if ('malformed' in scan) {
+    const check = { name: 'message', ok: false, expected: 'a SAML response', seen: scan.malformed }
+    return { provider: undefined, reason: 'saml.malformed', checks: [check] }
+  }
+  const attempt = handover.state === undefined ? undefined : handover.attempt(handover.state)
+  const issuer = issuerIn(scan.facts)
+  const provider = chooseSaml(issuer, attempt?.provider, providers)
+  if (provider) return provider.accept(handover)
+  const check = { name: 'issuer', ok: false, expected: issuersOf(providers, attempt?.provider), seen: issuer ?? 'none' }
+  return { provider: undefined, reason: 'saml.issuer_unknown', checks: [{ ...check, setting: 'providers[].issuer' }] }
+}
+
+/** Whose response would have been taken. */
+function issuersOf(providers: readonly Provider[], own: string | undefined): string {
+  const saml = providers.filter(({ id, type }) => type === 'saml' && (own === undefined || id === own))
+  const named = saml.map(provider => `${provider.issuer?.() ?? 'not known yet'} (${provider.id})`)
+  return named.join(', ') || 'a provider of type saml'
 }

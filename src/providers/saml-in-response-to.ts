@@ -44,7 +44,7 @@ export function checkInResponseTo(
       ok: attempt !== undefined,
       reason: 'saml.in_response_to_unknown',
       expected: 'a request of this browser to this provider',
-      seen: named,
+      seen: `${named}: ${attempt ? 'its cookie is here' : cookieless(handover)}`,
     })
   }
   // Attack: InResponseTo written into an unsigned Response would tie a stolen unsolicited assertion to any login.
@@ -58,4 +58,10 @@ export function checkInResponseTo(
     setting: 'providers[].idpInitiated',
   })
   return answered
+}
+
+/** What the browser brought instead: with no cookie at all, cookies were lost on the way; with others, it is another login. */
+function cookieless({ underWay = 0 }: Handover): string {
+  if (underWay === 0) return 'no cookie of any login came'
+  return `no cookie of that login to this provider came, ${underWay} of other logins did`
 }

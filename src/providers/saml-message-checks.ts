@@ -51,13 +51,14 @@ export function checkSender(step: Step, facts: SamlFacts, issuer: string) {
 /** That there is one assertion, readable, and signatures where they cover it. Throws Refused by way of `step`. */
 export function checkStructure(step: Step, facts: SamlFacts) {
   const { assertions, encryptedAssertions, strays } = facts
-  step('assertion', { ok: assertions + encryptedAssertions > 0, reason: 'saml.malformed', expected: '1', seen: '0' })
+  const count = assertions + encryptedAssertions
+  step('assertion', { ok: count > 0, reason: 'saml.malformed', expected: '1', seen: String(count) })
   // Attack: signature wrapping needs a second assertion, a signature out of place, or an ID that two elements share.
   step('one assertion, signatures in place', {
-    ok: assertions + encryptedAssertions === 1 && strays.length === 0,
+    ok: count === 1 && strays.length === 0,
     reason: 'saml.signature_invalid',
     expected: '1 assertion, nothing out of place',
-    seen: [`${assertions + encryptedAssertions} assertion(s)`, ...strays.slice(0, 5)].join(', '),
+    seen: [`${count} assertion(s)`, ...strays.slice(0, 5)].join(', '),
   })
   step('encryption', {
     ok: encryptedAssertions === 0 && facts.encryptedParts === 0,

@@ -13,3 +13,11 @@ export function samlTime(text: string | undefined): number | undefined {
   if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 19) !== text.slice(0, 19)) return undefined
   return at
 }
+
+/** How far the clock of an IdP that issued something at that time is from ours, in words. Milliseconds since the epoch. */
+export function clockOf(issuedAt: number | undefined, now: number): string {
+  if (issuedAt === undefined) return 'not known'
+  const seconds = Math.round((issuedAt - now) / 1000)
+  const away = seconds === 0 ? 'in step' : `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`
+  return `${away} (it issued this at ${new Date(issuedAt).toISOString()})`
+}

@@ -6,7 +6,7 @@ import { climb, Refused, type Step } from '../core/checks.js'
 import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { certificatesIn, fingerprintOf, matchFingerprints, readEmbedded, secondsLeft } from './certificates.js'
+import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints, secondsLeft } from './certificates.js'
 import type { IdpFacts, MetadataSource } from './metadata.js'
 import type { AssertionFacts } from './saml-assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
@@ -15,7 +15,7 @@ import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.j
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
 import { authnRequestUrl } from './saml-request.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
-import { samlTime } from './saml-times.js'
+import { clockOf, samlTime } from './saml-times.js'
 import { verifySaml } from './saml-verify.js'
 import { createTurns } from './turns.js'
 
@@ -147,7 +147,7 @@ async function checkSignature(
     ok: verified,
     reason: 'saml.signature_invalid',
     expected: `by SHA-256 ${trusted.map(fingerprintOf).join(', ') || 'none configured'}`,
-    seen: `embedded SHA-256 ${readEmbedded(facts.certificates).map(fingerprintOf).join(', ') || 'none'}`,
+    seen: embeddedIn(facts.certificates, trusted),
     setting: parts.settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
   })
   step('signed assertion', { ok: 'verified' in result, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
@@ -167,6 +167,8 @@ function judge(
   // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
   const issuedAt = samlTime(assertion.issueInstant)
   if (issuedAt !== undefined) deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
+  // Told, not judged: the times that follow are.
+  step("identity provider's clock", { ok: true, reason: 'saml.expired', seen: clockOf(issuedAt, now) })
   const until = checkAssertion(step, assertion, response, expected)
   const notOnOrAfter = checkSessionEnd(step, assertion, { now })
   const attempt = checkInResponseTo(step, { assertion, response }, handover, settings)

@@ -5,8 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../core/checks.js'
 import type { Handover, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
-import { acceptJwt, chooseSaml } from '../providers/choose.js'
-import { issuerIn, scanSaml } from '../providers/saml-scan.js'
+import { acceptJwt, acceptSaml } from '../providers/choose.js'
 import { troubleAnswer } from './answers.js'
 import type { Attempts } from './attempts.js'
 import { browserName } from './browser-name.js'
@@ -99,21 +98,14 @@ async function takeSaml(deps: HandoverDeps, request: FastifyRequest, reply: Fast
   if (wrong) return refuse(deps, posted, [wrong])
   const message = form.one('SAMLResponse') ?? ''
   const relayState = form.one('RelayState') || undefined
-  const scan = scanSaml(message)
-  if ('malformed' in scan) {
-    return refuse(deps, posted, [{ name: 'message', ok: false, expected: 'a SAML response', seen: scan.malformed }])
-  }
-  const open = (id: string) => deps.attempts.open(jarOf(request), id)
-  const attempt = relayState === undefined ? undefined : open(relayState)
-  const issuer = issuerIn(scan.facts)
-  const provider = chooseSaml(issuer, attempt?.provider, request.visit.generation.providers)
-  if (!provider) {
-    const check = { name: 'issuer', ok: false, expected: 'the issuer of a provider', seen: issuer ?? '(none)' }
-    const lost = { ...posted, malformed: 'saml.issuer_unknown' as const }
-    return refuse(deps, lost, [{ ...check, setting: 'issuer' }], attempt?.returnTo)
-  }
+  const attempt = (id: string) => deps.attempts.open(jarOf(request), id)
   const state = relayState === undefined ? {} : { state: relayState }
-  const verdict = await provider.accept({ message, ...state, attempt: open })
+  const underWay = deps.attempts.list(jarOf(request)).length
+  const verdict = await acceptSaml({ message, ...state, attempt, underWay }, request.visit.generation.providers)
+  if (verdict.provider === undefined) {
+    const began = relayState === undefined ? undefined : attempt(relayState)
+    return refuse(deps, { ...posted, malformed: verdict.reason }, verdict.checks, began?.returnTo)
+  }
   // In a login that begins at the identity provider, RelayState is where to go (SAML Profiles 4.1.5).
   return finish(deps, posted, verdict, verdict.unsolicited ? relayState : undefined)
 }

@@ -119,7 +119,7 @@ t.test('explain REF asks the gateway that the configuration names', async t => {
   const told = await run(args, { env: { TOKEN: token } })
   t.match(told, {
     code: 0,
-    stdout: /FAIL +agent is known[\s\S]*seen eve@example\.com: unknown[\s\S]*refused: agent\.unknown/,
+    stdout: /FAIL +agent is known[\s\S]*seen +eve@example\.com: unknown[\s\S]*refused: agent\.unknown/,
   })
   const env = { TOKEN: token, DESKGATE_CONFIG: gateway.file }
   t.equal((await run(['explain', reference], { env })).stdout, told.stdout, 'by its variable')

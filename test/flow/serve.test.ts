@@ -348,7 +348,8 @@ async function opsListener(t: Test, { gateway, idp, newAgent }: Example): Promis
   ])
   t.match(told, {
     code: 0,
-    stdout: /portal[\s\S]*ok +signature[\s\S]*FAIL +agent is active[\s\S]*change agents[\s\S]*refused: agent\.disabled/,
+    stdout:
+      /portal[\s\S]*ok +signature[\s\S]*FAIL +agent is active[\s\S]*change +agents[\s\S]*refused: agent\.disabled/,
   })
   t.match(stranger, { code: 1, stderr: /refuses the admin token/ })
 }

@@ -42,10 +42,18 @@ export function newSigningKey(commonName = 'idp.example.com', notAfter = Date.UT
   return { key, certificate: selfSignedCertificate(plan) }
 }
 
+export interface SamlIdpDeps {
+  signing: SigningKey
+  clock: Clock
+  plan?: Partial<SamlResponsePlan>
+  /** Numbers the responses; by default all of this process. */
+  next?: () => number
+}
+
 /** Every response has new IDs and is good until the change. */
-export function createSamlIdp(deps: { signing: SigningKey; clock: Clock; plan?: Partial<SamlResponsePlan> }): SamlIdp {
+export function createSamlIdp(deps: SamlIdpDeps): SamlIdp {
   const xml = (change: ResponseChange = {}) => {
-    const id = ++count
+    const id = deps.next?.() ?? ++count
     const plan: SamlResponsePlan = {
       now: deps.clock.now(),
       lifetime: 300_000,
@@ -71,7 +79,7 @@ export function createSamlIdp(deps: { signing: SigningKey; clock: Clock; plan?: 
 
 /** The one login that the test's browser has under way. */
 export const attempt: Attempt = {
-  id: 'A1b2C3d4E5f6G7h8I9j0-_',
+  id: 'A1b2C3d4E5f6G7h8I9j0-w',
   provider: 'corp',
   returnTo: '/tickets/7',
   startedAt: 0,

@@ -1,8 +1,8 @@
 // Signatures and XML: what is verified is what is used, and nothing that two parsers could read differently gets in.
 
 import { signElement } from '../../../src/demo/saml-response.js'
-import { createSamlIdp, encode, part, swap, swapAll, without } from '../../parts/saml-idp.js'
-import { type Attack, clock, idp, refuse, signing, stranger } from './refusals.js'
+import { encode, part, swap, swapAll, without } from '../../parts/saml-idp.js'
+import { type Attack, idp, idpOf, signing, stranger } from './attack.js'
 
 const sha1 = {
   signatureAlgorithm: 'http://www.w3.org/2000/09/xmldsig#rsa-sha1',
@@ -150,7 +150,7 @@ const invalid: Attack[] = [
   {
     name: 'a response signed by the right key around an assertion signed by a stranger',
     message: () => {
-      const inner = createSamlIdp({ signing: stranger, clock }).xml({ sign: 'assertion' })
+      const inner = idpOf(stranger).xml({ sign: 'assertion' })
       return encode(signElement(inner, "/*[local-name(.)='Response']", signing))
     },
   },
@@ -163,11 +163,11 @@ const invalid: Attack[] = [
   },
   {
     name: "a stranger's key, which KeyInfo brings along",
-    message: () => createSamlIdp({ signing: stranger, clock }).message(),
+    message: () => idpOf(stranger).message(),
   },
   {
     name: "a stranger's signature with the right certificate in KeyInfo",
-    message: () => createSamlIdp({ signing: { ...stranger, certificate: signing.certificate }, clock }).message(),
+    message: () => idpOf({ ...stranger, certificate: signing.certificate }).message(),
   },
   {
     name: 'an assertion changed after its signing, in a response that was signed after the change',
@@ -469,4 +469,4 @@ const version: Attack = {
   change: { before: swap('Version="2.0"', 'Version="1.1"') },
 }
 
-refuse([...wrapping, ...invalid, ...counted, ...algorithms, ...malformed, version])
+export const structure: Attack[] = [...wrapping, ...invalid, ...counted, ...algorithms, ...malformed, version]

@@ -1,0 +1,69 @@
+// The guides are right about us: every configuration in them loads without a warning, every reason and setting that they
+// name exists, every address is the one that Deskgate prints, and every link leads somewhere.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { reasons } from '../../src/core/reasons.js'
+import { spMetadata } from '../../src/providers/sp-metadata.js'
+import { createPaths } from '../../src/web/paths.js'
+import { load, longSecret, rsaPair, settings, today } from '../parts/configuration.js'
+
+const folder = join(import.meta.dirname, '../../docs/identity-providers')
+const guides = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }))
+const schema = readFileSync(join(import.meta.dirname, '../../config/reference.yaml'), 'utf8')
+const { certificate } = rsaPair(today + 90 * 86_400_000)
+const outside = {
+  files: { 'idp.crt': certificate, 'google.crt': certificate, 'agents.yaml': '- { email: ana@example.com }' },
+  env: { DESKGATE_SECRET: longSecret('ring'), PORTAL_SECRET: longSecret('portal') },
+}
+const acsUrl = `https://desk.example.com${createPaths('/auth').acs}`
+
+t.test('there is a guide for each of the seven, one for Desk.com, and all are on the list', async t => {
+  const wanted = [
+    'adfs',
+    'entra-id',
+    'from-desk-com',
+    'google-workspace',
+    'keycloak',
+    'okta',
+    'salesforce',
+    'simplesamlphp',
+  ]
+  t.strictSame(guides.map(({ name }) => name).sort(), ['README.md', ...wanted.map(name => `${name}.md`)].sort())
+  const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''
+  for (const name of wanted) t.match(list, `(${name}.md)`)
+})
+
+for (const { name, text } of guides) {
+  t.test(name, async t => {
+    const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)
+    t.ok(blocks.length > 0, 'it has a configuration')
+    for (const block of blocks) {
+      const written = parse(block)
+      // A whole file stands as it is; a part goes into a small one.
+      const result = load(written.publicUrl ? block : settings(written), outside)
+      t.ok('config' in result, JSON.stringify('config' in result ? '' : result.problems))
+      t.strictSame(result.warnings, [])
+    }
+    const codes = [...text.matchAll(/`((?:saml|jwt|agent|login|session)\.[a-z_]+)`/g)].map(([, code = '']) => code)
+    t.ok(codes.length > 3)
+    for (const code of codes.filter(code => code !== 'login.alsoAllowDeskAuthentication')) {
+      t.ok((reasons as string[]).includes(code), code)
+    }
+    for (const [, key = ''] of text.matchAll(/`providers\[\]\.(\w+)/g)) t.match(schema, `${key}:`)
+    for (const [address] of text.matchAll(/https:\/\/desk\.example\.com\/auth\/saml\/acs\S*?(?=`)/g))
+      t.equal(address, acsUrl)
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)\)/g)) t.ok(existsSync(join(folder, target)), target)
+  })
+}
+
+t.test('the values to type are those that the metadata has', async t => {
+  const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''
+  const printed = spMetadata({ entityId: 'desk.example.com', acsUrl })
+  for (const value of [acsUrl, 'desk.example.com', 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress']) {
+    t.match(printed, value)
+    t.match(list, `\`${value}\``)
+  }
+})

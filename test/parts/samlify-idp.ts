@@ -1,0 +1,90 @@
+// An identity provider made with samlify: it reads the metadata and the requests of ours with its own code, and writes
+// and signs responses with its own.
+
+import samlify from 'samlify'
+import type { SigningKey } from '../../src/demo/saml-response.js'
+import type { Maker, Signed } from './makers.js'
+
+const bindings = 'urn:oasis:names:tc:SAML:2.0:bindings'
+const emailFormat = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress'
+// Its own validator is Java; what it reads here is ours.
+samlify.setSchemaValidator({ validate: async () => 'not validated' })
+
+/** `statement: 'none'` leaves out the AuthnStatement, as samlify's own template does. */
+export function createSamlifyIdp(
+  { key, certificate }: SigningKey,
+  { statement = 'own' }: { statement?: 'own' | 'none' } = {},
+): Maker {
+  const issuer = 'https://samlify.example.com/metadata'
+  const loginUrl = 'https://samlify.example.com/sso'
+  const idp = samlify.IdentityProvider({
+    entityID: issuer,
+    privateKey: key,
+    signingCert: certificate,
+    requestSignatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
+    nameIDFormat: [emailFormat],
+    singleSignOnService: [{ Binding: `${bindings}:HTTP-Redirect`, Location: loginUrl }],
+    loginResponseTemplate: template(statement),
+  })
+  return {
+    name: 'samlify',
+    issuer,
+    loginUrl,
+    metadata: idp.getMetadata(),
+    certificate,
+    async answer(asked, { signed, spMetadata, person }) {
+      const query = Object.fromEntries(new URL(asked).searchParams)
+      const sp = serviceOf(spMetadata, signed)
+      const request = await idp.parseLoginRequest(sp, 'redirect', { query })
+      const asker = request.extract.request?.id
+      if (typeof asker !== 'string') throw new Error('samlify finds no request')
+      const user = { email: person.email }
+      const fill = (context: string) => {
+        const now = new Date()
+        const end = new Date(now.getTime() + 300_000).toISOString()
+        const acs = sp.entityMeta.getAssertionConsumerService('post') as string
+        const id = `_${crypto.randomUUID()}`
+        const values = {
+          ...{
+            ID: id,
+            AssertionID: `_${crypto.randomUUID()}`,
+            Issuer: issuer,
+            StatusCode: samlify.Constants.StatusCode.Success,
+          },
+          ...{ Destination: acs, SubjectRecipient: acs, Audience: sp.entityMeta.getEntityID() },
+          ...{ IssueInstant: now.toISOString(), ConditionsNotBefore: now.toISOString(), ConditionsNotOnOrAfter: end },
+          ...{ SubjectConfirmationDataNotOnOrAfter: end, NameIDFormat: emailFormat, NameID: person.email },
+          ...{ InResponseTo: asker, attrDisplayName: person.name, attrGroups: person.role },
+        }
+        return { id, context: samlify.SamlLib.replaceTagsByValue(context, values) }
+      }
+      const { context } = await idp.createLoginResponse(sp, { ...request }, 'post', user, fill)
+      return { SAMLResponse: context, RelayState: query.RelayState ?? '' }
+    },
+  }
+}
+
+/** Our service as samlify knows it: from our metadata, with what it is told to sign. */
+function serviceOf(spMetadata: string, signed: Signed) {
+  const wants = spMetadata.replace('WantAssertionsSigned="true"', `WantAssertionsSigned="${signed !== 'response'}"`)
+  return samlify.ServiceProvider({ metadata: wants, wantMessageSigned: signed !== 'assertion' })
+}
+
+function template(statement: 'own' | 'none') {
+  const own =
+    '<saml:AuthnStatement AuthnInstant="{IssueInstant}" SessionIndex="{AssertionID}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>'
+  const basic = 'urn:oasis:names:tc:SAML:2.0:attrname-format:basic'
+  const attribute = (name: string, tag: string) => ({
+    name,
+    valueTag: tag,
+    nameFormat: basic,
+    valueXsiType: 'xs:string',
+  })
+  return {
+    context: samlify.SamlLib.defaultLoginResponseTemplate.context.replace(
+      '{AuthnStatement}',
+      statement === 'own' ? own : '',
+    ),
+    attributes: [attribute('displayName', 'displayName'), attribute('groups', 'groups')],
+  }
+}

@@ -1,0 +1,29 @@
+// A login under way whose ID the test chooses: sealed with the gateway's own secret, as the gateway would have done.
+
+import { systemRandom } from '../../src/core/clock.js'
+import type { Clock } from '../../src/core/contracts.js'
+import { createKeyring } from '../../src/sessions/keyring.js'
+import { createAttempts } from '../../src/web/attempts.js'
+import { createCookies } from '../../src/web/cookies.js'
+
+export interface SealedAttempt {
+  /** 16 bytes, base64url. */
+  id: string
+  provider: string
+  returnTo: string
+}
+
+/** The Set-Cookie value. */
+export function attemptCookie(
+  { id, provider, returnTo }: SealedAttempt,
+  gateway: { publicUrl: string; secrets: string[]; clock: Clock },
+): string {
+  const { publicUrl, secrets, clock } = gateway
+  const keyring = createKeyring(secrets, { random: systemRandom })
+  const attempts = createAttempts({ keyring, clock, random: () => Buffer.from(id, 'base64url') })
+  const cookies = createCookies({ publicUrl, prefix: '/auth' })
+  const { attempt, setCookies } = attempts.begin({ cookies, header: undefined }, provider, returnTo)
+  const [line] = setCookies
+  if (attempt.id !== id || line === undefined) throw new Error(`${id} is no ID that a gateway makes`)
+  return line
+}
