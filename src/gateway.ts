@@ -86,7 +86,7 @@ export function gatewayProviders(
   config: Config,
   deps: Pick<ProviderDeps, 'clock' | 'fetchText' | 'log' | 'metrics'>,
 ): Provider[] {
-  const { publicUrl, site = new URL(publicUrl).hostname } = config
+  const { publicUrl, site = new URL(publicUrl).host } = config
   return openProviders(config.providers, {
     ...deps,
     publicUrl,

@@ -18,7 +18,7 @@ export async function printMetadata(options: { config?: string; provider?: strin
     )
     return 1
   }
-  const site = config.site ?? new URL(config.publicUrl).hostname
+  const site = config.site ?? new URL(config.publicUrl).host
   const acsUrl = config.publicUrl + createPaths(config.prefix).acs
   io.out(spMetadata({ entityId: provider.entityId ?? site, acsUrl }).trimEnd())
   return 0

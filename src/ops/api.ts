@@ -54,8 +54,8 @@ function api(deps: OpsDeps, token: Secret) {
 
 /** Compares digests, so that neither the length nor a common beginning shows in the time it takes. */
 function bears(request: FastifyRequest, token: Secret): boolean {
-  const [scheme, given] = (request.headers.authorization ?? '').split(' ', 2)
-  if (scheme?.toLowerCase() !== 'bearer' || !given) return false
+  const [, given] = /^bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? []
+  if (given === undefined) return false
   const digest = (value: string) => createHash('sha256').update(value).digest()
   return timingSafeEqual(digest(given), digest(token.reveal()))
 }
