@@ -13,6 +13,7 @@ import type { Log } from './ops/log.js'
 import type { Metrics } from './ops/metrics.js'
 import { openProviders, type ProviderDeps } from './providers/open.js'
 import { isSaml } from './providers/saml.js'
+import type { VerifySaml } from './providers/saml-pool.js'
 import { spMetadata } from './providers/sp-metadata.js'
 import type { Keyring } from './sessions/keyring.js'
 import { handleOf } from './sessions/sessions.js'
@@ -35,6 +36,7 @@ export interface Parts {
   sessions: Sessions
   dossiers: Dossiers
   fetchText: FetchText
+  verifySaml: VerifySaml
   clock: Clock
   random: Random
   log: Log
@@ -84,7 +86,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
 /** The identity providers of a configuration, as the gateway itself runs them. */
 export function gatewayProviders(
   config: Config,
-  deps: Pick<ProviderDeps, 'clock' | 'fetchText' | 'log' | 'metrics'>,
+  deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl'>,
 ): Provider[] {
   const { publicUrl, site = new URL(publicUrl).host } = config
   return openProviders(config.providers, {
@@ -107,7 +109,7 @@ function createGeneration(config: Config, parts: Parts): Generation {
     config,
     paths,
     cookies,
-    providers: gatewayProviders(config, parts),
+    providers: gatewayProviders(config, { ...parts, keep: parts }),
     directory: openDirectory(config.agents, { log }),
     identity,
     answers: createAnswers(),

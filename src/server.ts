@@ -12,6 +12,7 @@ import { createFetch } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
 import { createMetrics } from './ops/metrics.js'
 import { createReadiness } from './ops/readiness.js'
+import { createSamlPool, type VerifySaml } from './providers/saml-pool.js'
 import { createKeyring, randomSecret } from './sessions/keyring.js'
 import { createSessions } from './sessions/sessions.js'
 import { openStore } from './store/open.js'
@@ -24,8 +25,16 @@ export interface Server {
   close(): Promise<void>
 }
 
+export interface ServerDeps {
+  clock: Clock
+  random: Random
+  log: Log
+  /** In the place of the pool of threads, to measure what it brings. */
+  verifySaml?: VerifySaml
+}
+
 /** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
-export async function startServer(config: Config, deps: { clock: Clock; random: Random; log: Log }): Promise<Server> {
+export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
   const { clock, random, log } = deps
   const metrics = createMetrics()
   const audit = createAudit({ to: config.audit.to, clock })
@@ -35,12 +44,14 @@ export async function startServer(config: Config, deps: { clock: Clock; random: 
   const dossiers = createDossiers({ store, clock, random, log })
   const readiness = createReadiness({ store, clock, log, metrics })
   const fetchText = createFetch()
+  const pool = createSamlPool({ log })
   const gateway = await createGateway(config, {
     store,
     keyring,
     sessions,
     dossiers,
     fetchText,
+    verifySaml: deps.verifySaml ?? pool.verify,
     clock,
     random,
     log,
@@ -52,6 +63,7 @@ export async function startServer(config: Config, deps: { clock: Clock; random: 
   const close = async () => {
     readiness.drain()
     await gateway.close()
+    await pool.close()
     await ops.close()
     readiness.close()
     await fetchText.close()

@@ -5,6 +5,9 @@ import type { Config } from '../config/schema/index.js'
 import { systemClock } from '../core/clock.js'
 import { createFetch } from '../ops/fetch.js'
 import { createLog } from '../ops/log.js'
+import { certificatesIn } from '../providers/certificates.js'
+import { readMetadata } from '../providers/metadata.js'
+import { metadataLimits } from '../providers/metadata-origin.js'
 import { openStore } from '../store/open.js'
 import { configFile, configuration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
@@ -68,11 +71,16 @@ async function tryProvider(provider: Config['providers'][number], index: number)
   if (!source || !('url' in source)) return []
   const fetchText = createFetch()
   try {
-    await fetchText(source.url)
+    const { text } = await fetchText(source.url, metadataLimits)
+    if (provider.type === 'saml') readMetadata(text, { ...wantedOf(provider), now: systemClock.now() })
     return []
   } catch (error) {
     return [`providers[${index}].${key}: ${(error as Error).message}`]
   } finally {
     await fetchText.close()
   }
+}
+
+function wantedOf({ issuer, metadataCertificate }: Extract<Config['providers'][number], { type: 'saml' }>) {
+  return { issuer, signers: metadataCertificate ? certificatesIn(metadataCertificate.text) : [] }
 }

@@ -3,7 +3,7 @@
 
 import type { Config } from '../config/schema/index.js'
 import { type Check, climb } from '../core/checks.js'
-import { systemClock } from '../core/clock.js'
+import { systemClock, systemRandom } from '../core/clock.js'
 import type { Clock, Directory, Handover, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { lookUp } from '../directory/look-up.js'
@@ -14,6 +14,7 @@ import { createLog } from '../ops/log.js'
 import { createMetrics } from '../ops/metrics.js'
 import { acceptJwt, acceptSaml, type Unclaimed } from '../providers/choose.js'
 import { samlTime } from '../providers/saml-times.js'
+import { verifySaml } from '../providers/saml-verify.js'
 import { readMessageFile } from './message-file.js'
 
 export interface Rehearsed {
@@ -46,7 +47,9 @@ export async function rehearse(config: Config, login: Rehearsal): Promise<Rehear
   const { message, bytes, issued } = await readMessageFile(login.file, login.kind)
   const log = createLog({ level: 'silent' })
   const fetchText = createFetch()
-  const all = gatewayProviders(config, { clock, fetchText, log, metrics: createMetrics() })
+  const parts = { clock, random: systemRandom, fetchText, log, metrics: createMetrics() }
+  // One message, and nothing beside it that could be held up.
+  const all = gatewayProviders(config, { ...parts, verifySaml })
   const providers = all.filter(({ id }) => login.provider === undefined || id === login.provider)
   try {
     await Promise.all(providers.map(provider => provider.ready?.()))

@@ -11,7 +11,6 @@ import { isMapping } from './shape.js'
 const later: Record<string, unknown> = {
   workers: 1,
   'desk.logout': [],
-  'providers[].metadataCertificate': undefined,
   'providers[].certificateFingerprints': [],
   'providers[].sloUrl': undefined,
   'providers[].signRequests': false,

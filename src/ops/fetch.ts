@@ -8,10 +8,15 @@ export interface FetchLimits {
   bytes?: number
   /** The most milliseconds for the whole call, from name look-up to the last byte; default 5000. */
   ms?: number
+  /** The ETag of the copy at hand: with it a 304 is an answer too (RFC 9110 13.1.2). */
+  etag?: string | undefined
 }
 
 export interface Fetched {
+  /** Empty when it is unchanged. */
   text: string
+  /** The copy with the ETag that was asked for is still good. Only there when it is so. */
+  unchanged?: true
   /** The ETag header (RFC 9110 8.8.3), as sent. */
   etag?: string
   /** The Content-Type header, as sent. */
@@ -19,7 +24,7 @@ export interface Fetched {
 }
 
 /**
- * Gets a text by http or https. Resolves only for a 200 with a body of UTF-8 within the limits.
+ * Gets a text by http or https. Resolves only for a 200 with a body of UTF-8 within the limits, and for a 304 to an ETag.
  * Throws FetchFailed, and nothing else, in every other case; a redirect is one of them.
  */
 export type FetchText = (url: string, limits?: FetchLimits) => Promise<Fetched>
@@ -34,6 +39,8 @@ export interface OutgoingCalls extends FetchText {
 export class FetchFailed extends Error {
   override name = 'FetchFailed'
 }
+
+type Limits = FetchLimits & typeof defaults
 
 const defaults = { bytes: 1024 * 1024, ms: 5000 }
 
@@ -59,7 +66,7 @@ function openAgent(): EnvHttpProxyAgent {
   }
 }
 
-async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Required<FetchLimits>): Promise<Fetched> {
+async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Limits): Promise<Fetched> {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) throw new FetchFailed('only http:// and https:// URLs can be fetched')
   const shown = url.origin + url.pathname
@@ -68,7 +75,7 @@ async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Requ
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), limits.ms)
   try {
-    return await receive(agent, url, { bytes: limits.bytes, signal: late.signal })
+    return await receive(agent, url, { ...limits, signal: late.signal })
   } catch (error) {
     const why = late.signal.aborted ? `no complete answer within ${limits.ms} ms` : explain(error)
     throw new FetchFailed(`${shown}: ${why}`)
@@ -80,13 +87,19 @@ async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Requ
 /** An answer that is no use, as opposed to a connection that failed. */
 class Unusable extends Error {}
 
-async function receive(agent: EnvHttpProxyAgent, url: URL, limits: { bytes: number; signal: AbortSignal }) {
+async function receive(
+  agent: EnvHttpProxyAgent,
+  url: URL,
+  { bytes, etag, signal }: Limits & { signal: AbortSignal },
+): Promise<Fetched> {
   // undici's request, unlike its fetch, follows no redirect and unpacks nothing. One connection per call: calls are
   // rare, and a kept one that the server is just closing would fail the next.
-  const answer = await request(url, { dispatcher: agent, signal: limits.signal, reset: true })
+  const headers = etag === undefined ? {} : { 'if-none-match': etag }
+  const answer = await request(url, { dispatcher: agent, signal, reset: true, headers })
   try {
+    if (answer.statusCode === 304 && etag !== undefined) return { text: '', unchanged: true, etag }
     refuseUnlessPlain(answer.statusCode, answer.headers)
-    const text = await readText(answer.body, limits.bytes)
+    const text = await readText(answer.body, bytes)
     return { text, ...named('etag', answer.headers.etag), ...named('type', answer.headers['content-type']) }
   } finally {
     // What is left of the body is not wanted, and neither is the error that dropping it raises.

@@ -2,10 +2,10 @@
 // from where the operator said, and is still read with care; what is ambiguous is an error that says what to set.
 
 import type { X509Certificate } from 'node:crypto'
-import { DOMParser } from '@xmldom/xmldom'
+import { DOMParser, XMLSerializer } from '@xmldom/xmldom'
 import { certificatesIn } from './certificates.js'
 import { metadata as namespace, redirectBinding, signature } from './saml-names.js'
-import { samlTime } from './saml-times.js'
+import { samlDuration, samlTime } from './saml-times.js'
 import { MalformedXml, readXml } from './xml-reader.js'
 import type { XmlLimits } from './xml-shapes.js'
 
@@ -19,6 +19,10 @@ export interface IdpFacts {
   sloUrl?: string
   /** Milliseconds since the epoch: not to be used from then on. */
   validUntil?: number
+  /** Milliseconds: how long a copy may go unread again, by the IdP's word. */
+  cacheDuration?: number
+  /** The IdP's own part of the metadata with its end, to be kept: it reads as the whole did. */
+  own?: string
 }
 
 /** Why metadata cannot be used; the message is for the operator. */
@@ -41,7 +45,7 @@ const largest = 5 * 1024 * 1024
 
 /** The one IdP of the text, or the one with this issuer. `now` in milliseconds. Throws MetadataError. */
 export function readIdpMetadata(text: string, expected: { issuer?: string | undefined; now: number }): IdpFacts {
-  const root = parse(text)
+  const root = parseMetadata(text)
   const found = entities(root).filter(entity => children(entity, 'IDPSSODescriptor').length > 0)
   const entity = pick(found, expected.issuer)
   const validUntil = ends(root, entity)
@@ -52,6 +56,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
   if (loginUrl === undefined) throw new MetadataError('there is no SingleSignOnService with the HTTP-Redirect binding')
   const certificates = signingCertificates(descriptor)
   if (certificates.length === 0) throw new MetadataError('there is no signing certificate')
+  const cacheDuration = cachedFor(root, entity)
   const sloUrl = endpoint(descriptor, 'SingleLogoutService')
   return {
     entityId: entity.getAttribute('entityID') ?? '',
@@ -59,10 +64,13 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
     certificates,
     ...(sloUrl === undefined ? {} : { sloUrl }),
     ...(validUntil === undefined ? {} : { validUntil }),
+    ...(cacheDuration === undefined ? {} : { cacheDuration }),
+    own: alone(entity, validUntil),
   }
 }
 
-function parse(text: string): Element {
+/** The root of the text, within the limits. Throws MetadataError. */
+export function parseMetadata(text: string): Element {
   // A byte order mark is common in metadata files from Windows.
   const xml = text.startsWith('\ufeff') ? text.slice(1) : text
   if (xml.length > largest) throw new MetadataError('the metadata is over 5 MB')
@@ -100,14 +108,32 @@ function pick(found: Element[], issuer: string | undefined): Element {
 
 /** The earliest validUntil of the entity and of all that is around it. */
 function ends(root: Element, entity: Element): number | undefined {
-  const times: number[] = []
-  for (let node: Element | null = entity; node; node = node === root ? null : (node.parentNode as Element | null)) {
-    if (!node.hasAttribute('validUntil')) continue
-    const at = samlTime(node.getAttribute('validUntil') ?? '')
+  const times = around(root, entity, 'validUntil').map(text => {
+    const at = samlTime(text)
     if (at === undefined) throw new MetadataError('validUntil is no UTC time')
-    times.push(at)
-  }
+    return at
+  })
   return times.length === 0 ? undefined : Math.min(...times)
+}
+
+/** The shortest cacheDuration; one that cannot be read is only a wish that cannot be met. */
+function cachedFor(root: Element, entity: Element): number | undefined {
+  const times = around(root, entity, 'cacheDuration').flatMap(text => samlDuration(text) ?? [])
+  return times.length === 0 ? undefined : Math.min(...times)
+}
+
+/** The values of an attribute of the entity and of all that is around it. */
+function around(root: Element, entity: Element, name: string): string[] {
+  const found: string[] = []
+  for (let node: Element | null = entity; node; node = node === root ? null : (node.parentNode as Element | null)) {
+    if (node.hasAttribute(name)) found.push(node.getAttribute(name) ?? '')
+  }
+  return found
+}
+
+function alone(entity: Element, validUntil: number | undefined): string {
+  if (validUntil !== undefined) entity.setAttribute('validUntil', new Date(validUntil).toISOString())
+  return new XMLSerializer().serializeToString(entity)
 }
 
 function speaksSaml2(descriptor: Element): boolean {

@@ -1,13 +1,16 @@
 // The identity providers that a configuration describes.
 
-import type { ProviderSettings } from '../config/schema/providers.js'
-import type { Clock, Provider } from '../core/contracts.js'
+import type { ProviderSettings, SamlSettings } from '../config/schema/providers.js'
+import type { Clock, Provider, Random, Store } from '../core/contracts.js'
 import type { FetchText } from '../ops/fetch.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
+import { certificatesIn, fingerprintOf } from './certificates.js'
 import { createJwtProvider } from './jwt.js'
-import { createMetadataSource } from './metadata.js'
+import { createMetadataSource, type MetadataSource } from './metadata.js'
+import { createKeptMetadata, type MetadataKeys } from './metadata-shelf.js'
 import { createSamlProvider } from './saml.js'
+import type { VerifySaml } from './saml-pool.js'
 
 export interface ProviderDeps {
   publicUrl: string
@@ -15,7 +18,11 @@ export interface ProviderDeps {
   site: string
   /** The one address that SAML responses are for. */
   acsUrl: string
+  verifySaml: VerifySaml
+  /** Where metadata is kept for a start while its IdP is down; without it nothing is kept. */
+  keep?: { store: Store; keyring: MetadataKeys }
   clock: Clock
+  random: Random
   fetchText: FetchText
   log: Log
   metrics: Metrics
@@ -26,7 +33,19 @@ export function openProviders(settings: readonly ProviderSettings[], deps: Provi
   return settings.map(one => {
     if (one.type === 'jwt') return createJwtProvider(one, deps)
     if (!one.metadata) return createSamlProvider(one, deps)
-    const { id: provider, issuer, metadata: source } = one
-    return createSamlProvider(one, { ...deps, metadata: createMetadataSource({ ...deps, provider, source, issuer }) })
+    return createSamlProvider(one, { ...deps, metadata: openMetadata(one, one.metadata, deps) })
   })
+}
+
+function openMetadata(
+  { id: provider, issuer, metadataCertificate }: SamlSettings,
+  source: NonNullable<SamlSettings['metadata']>,
+  deps: ProviderDeps,
+): MetadataSource {
+  const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
+  const named = { provider, source, issuer, signers }
+  if (!deps.keep || !('url' in source)) return createMetadataSource({ ...deps, ...named })
+  const identity = { provider, url: source.url, issuer, signers: signers.map(fingerprintOf) }
+  const kept = createKeptMetadata(identity, { ...deps.keep, clock: deps.clock })
+  return createMetadataSource({ ...deps, ...named, kept })
 }

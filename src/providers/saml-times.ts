@@ -21,3 +21,14 @@ export function clockOf(issuedAt: number | undefined, now: number): string {
   const away = seconds === 0 ? 'in step' : `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}`
   return `${away} (it issued this at ${new Date(issuedAt).toISOString()})`
 }
+
+const duration =
+  /^P(?=\d|T\d)(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})D)?(?:T(?=\d)(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})(?:\.\d{1,9})?S)?)?$/
+/** Years and months have no fixed length; for how long to keep a copy these do. */
+const lengths = [31_536_000_000, 2_592_000_000, 86_400_000, 3_600_000, 60_000, 1000]
+
+/** Milliseconds of an xs:duration that is not negative, or undefined when the text is none. */
+export function samlDuration(text: string): number | undefined {
+  const parts = duration.exec(text.trim())?.slice(1)
+  return parts?.reduce((sum, part, index) => sum + Number(part ?? 0) * (lengths[index] ?? 0), 0)
+}

@@ -6,18 +6,19 @@ import { climb, Refused, type Step } from '../core/checks.js'
 import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints, secondsLeft } from './certificates.js'
+import { type CertificateWatch, createCertificateWatch } from './certificate-watch.js'
+import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints } from './certificates.js'
 import type { IdpFacts, MetadataSource } from './metadata.js'
 import type { AssertionFacts } from './saml-assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
 import { checkEmail, checkNameId, personIn } from './saml-claims.js'
 import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.js'
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
+import type { VerifySaml } from './saml-pool.js'
 import { authnRequestUrl } from './saml-request.js'
+import { verifyThroughRollover } from './saml-rollover.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
 import { clockOf, samlTime } from './saml-times.js'
-import { verifySaml } from './saml-verify.js'
-import { createTurns } from './turns.js'
 
 export interface SamlDeps {
   /** The default entity ID. */
@@ -26,6 +27,8 @@ export interface SamlDeps {
   acsUrl: string
   /** Needed when the settings name metadata; closed with the provider. */
   metadata?: MetadataSource
+  /** Off the event loop in a gateway. */
+  verifySaml: VerifySaml
   clock: Clock
   log: Log
   metrics: Metrics
@@ -39,22 +42,22 @@ export interface SamlProvider extends Provider {
   readonly entityId: string
 }
 
-/** Signatures of all providers of this process are verified one at a time. */
-const turns = createTurns()
-
 interface Parts {
   settings: SamlSettings
   deps: SamlDeps
   entityId: string
   idp(): IdpFacts | undefined
+  watch: CertificateWatch
 }
 
 /** Throws when a certificate file cannot be read: then the gateway does not start. */
 export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): SamlProvider {
   const entityId = settings.entityId ?? deps.site
-  const parts: Parts = { settings, deps, entityId, idp: idpSource(settings, deps) }
+  const idp = idpSource(settings, deps)
   const { id, name, logoutUrl } = settings
-  noteExpiry(parts)
+  const watch = createCertificateWatch({ ...deps, provider: id, certificates: () => idp()?.certificates ?? [] })
+  const parts: Parts = { settings, deps, entityId, idp, watch }
+  void deps.metadata?.ready.then(watch.look)
 
   return {
     id,
@@ -67,7 +70,10 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     begin: async attempt => ({ redirect: loginRedirect(parts, attempt) }),
     accept: handover => accept(parts, handover),
     logout: () => (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
-    close: () => deps.metadata?.close(),
+    close() {
+      watch.close()
+      deps.metadata?.close()
+    },
   }
 }
 
@@ -138,11 +144,16 @@ async function checkSignature(
   idp: IdpFacts,
 ): Promise<AssertionFacts> {
   const byFingerprint = matchFingerprints(facts.certificates, parts.settings.certificateFingerprints)
-  const trusted = [...idp.certificates, ...byFingerprint]
   const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
-  const certificates = trusted.map(one => one.toString())
-  const result = await turns(() => verifySaml({ xml, signed, signatures: facts.signatures, certificates }))
-  const verified = 'verified' in result || result.failed === 'assertion'
+  const { result, trusted } = await verifyThroughRollover(parts, idp, ({ certificates: known }) => {
+    const trusted = [...known, ...byFingerprint]
+    const certificates = trusted.map(one => one.toString())
+    return { trusted, input: { xml, signed, signatures: facts.signatures, certificates } }
+  })
+  const failed = 'failed' in result ? result.failed : undefined
+  step('capacity', { ok: failed !== 'busy', reason: 'login.busy_unavailable' })
+  step('cost', { ok: failed !== 'costly', reason: 'saml.malformed', expected: 'verified within seconds' })
+  const verified = 'verified' in result || failed === 'assertion'
   step('signature', {
     ok: verified,
     reason: 'saml.signature_invalid',
@@ -156,14 +167,14 @@ async function checkSignature(
 
 function judge(
   step: Step,
-  { settings, deps, entityId, idp }: Parts,
+  { settings, deps, entityId, watch }: Parts,
   { assertion, response, issuer }: { assertion: AssertionFacts; response: SamlFacts; issuer: string },
   handover: Handover,
 ): { identity: Identity; attempt: Attempt | undefined } {
   const now = deps.clock.now()
   const { id, attributes, clockSkew: skew } = settings
   const expected: SamlExpectations = { issuer, entityId, acsUrl: deps.acsUrl, now, skew }
-  noteExpiry({ settings, deps, entityId, idp })
+  watch.look()
   // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
   const issuedAt = samlTime(assertion.issueInstant)
   if (issuedAt !== undefined) deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
@@ -188,11 +199,6 @@ function judge(
     },
   }
   return { identity, attempt }
-}
-
-function noteExpiry({ settings, deps, idp }: Parts) {
-  const left = secondsLeft(idp()?.certificates ?? [], deps.clock.now())
-  if (left !== undefined) deps.metrics.idpCertificateExpiry(settings.id, left)
 }
 
 function origins(urls: Array<string | undefined>): string[] {

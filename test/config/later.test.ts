@@ -15,7 +15,6 @@ const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } 
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
   workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
   'desk.logout': { asked: desk({ logout: ['GET /logout'] }), usual: desk({ logout: [] }) },
-  'providers[].metadataCertificate': { asked: saml({ metadataCertificate: 'a.crt' }) },
   'providers[].certificateFingerprints': {
     asked: saml({ certificateFingerprints: ['ab'] }),
     usual: saml({ certificateFingerprints: [] }),

@@ -31,6 +31,17 @@ t.test('brings the text, its ETag and its type', async t => {
   t.strictSame(server.seen, ['/jwks?tenant=1'])
 })
 
+t.test('with the ETag of the copy at hand the answer may be that it is unchanged', async t => {
+  const server = await startHttpServer((request, response) => {
+    const known = request.headers['if-none-match'] === '"7"'
+    response.writeHead(known ? 304 : 200, { etag: '"7"' }).end(known ? undefined : 'text')
+  })
+  t.teardown(server.close)
+  const fetchText = open(t)
+  t.strictSame(await fetchText(server.url, { etag: '"7"' }), { text: '', unchanged: true, etag: '"7"' })
+  t.strictSame(await fetchText(server.url, { etag: '"6"' }), { text: 'text', etag: '"7"' })
+})
+
 t.test('a redirect is refused and not followed', async t => {
   const target = await startHttpServer((_, response) => response.end('evil'))
   t.teardown(target.close)

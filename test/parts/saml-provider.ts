@@ -4,6 +4,7 @@ import type { SamlSettings } from '../../src/config/schema/providers.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
 import { createSamlProvider, type SamlDeps, type SamlProvider } from '../../src/providers/saml.js'
+import { verifySaml } from '../../src/providers/saml-verify.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { acsUrl, entityId, idpIssuer } from './saml-idp.js'
 
@@ -40,6 +41,14 @@ export const silent = createLog({ level: 'silent' })
 export function openSaml(settings: SamlSettings, deps: Partial<SamlDeps> & { clock?: TestClock } = {}): SamlSetup {
   const clock = deps.clock ?? createTestClock()
   const metrics = deps.metrics ?? createMetrics()
-  const provider = createSamlProvider(settings, { site: entityId, acsUrl, log: silent, ...deps, clock, metrics })
+  const provider = createSamlProvider(settings, {
+    site: entityId,
+    acsUrl,
+    log: silent,
+    verifySaml,
+    ...deps,
+    clock,
+    metrics,
+  })
   return { provider, clock, metrics }
 }

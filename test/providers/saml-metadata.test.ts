@@ -122,6 +122,7 @@ function remote(answers: Array<string | Error>, changes: Partial<MetadataDeps> =
     source: { url: 'https://idp.example.com/metadata' },
     fetchText,
     clock,
+    random: () => Buffer.from([0x80, 0]),
     log: silent,
     later,
     ...changes,
@@ -183,9 +184,7 @@ t.test('a rollover in the metadata takes effect, and takes the old certificate a
     return outcome
   }
   await source.ready
-  t.strictSame(await reasons(), ['in', 'saml.signature_invalid'])
-  await again()
-  t.strictSame(await reasons(), ['in', 'in'])
+  t.strictSame(await reasons(), ['in', 'in'], 'a key that is not known yet has the metadata read again')
   await again()
   t.strictSame(await reasons(), ['saml.signature_invalid', 'in'])
 })
@@ -199,8 +198,8 @@ t.test('waits longer after each failure, a minute at most, and no more once clos
   t.notOk(pending())
 })
 
-t.test('a file is read at once, and only once', async t => {
+t.test('a file is there at once', async t => {
   const { source, waits } = remote([], { source: { path: 'idp.xml', text: entity() } })
   t.equal(source.current()?.entityId, idpIssuer)
-  t.strictSame(waits, [])
+  t.strictSame(waits, [5000])
 })

@@ -65,6 +65,8 @@ function providerKeys(rules: Rules): void {
     const path = ['providers', index]
     if (provider?.type === 'saml') {
       pair(rules, [...path, 'certificate'], provider.certificate, [...path, 'key'], provider.key)
+      // It vouches for metadata only, and a federation's vouches for that of many.
+      if (provider.metadataCertificate) idpKeys(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
       for (const [at, file] of (provider.certificates ?? []).entries()) {
         const place = [...path, 'certificates', at]
         const keys = file ? idpKeys(rules, place, file) : []

@@ -31,6 +31,9 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
     for (const key of idle) warning([...path, key], 'stands beside metadata: the metadata is what counts')
     return
   }
+  if (has('metadataCertificate')) {
+    problem([...path, 'metadataCertificate'], 'has nothing to verify', 'it goes with metadata')
+  }
   const lacking = manual.filter(key => !has(key) && !(key === 'certificates' && has('certificateFingerprints')))
   if (lacking.length === 0) return
   if (lacking.length === manual.length) {
