@@ -132,6 +132,14 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     "providers[0].id: is one of the gateway's own words",
     "providers[1].id: is one of the gateway's own words",
   ],
+  'saml: a metadataCertificate that is none, or has nothing to verify': [
+    ofProvider({ ...samlProvider, metadataCertificate: 'notes.txt' }),
+    'providers[0].metadataCertificate: holds no certificate in PEM',
+  ],
+  'saml: a metadataCertificate without metadata': [
+    ofProvider({ ...saml, metadataCertificate: 'one.crt' }),
+    'providers[0].metadataCertificate: has nothing to verify',
+  ],
   'saml: neither metadata nor anything else': [
     ofProvider({ id: 'corp', type: 'saml', name: 'Corp' }),
     'providers[0].metadata: is missing',
@@ -350,6 +358,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
       providers: [
         { ...jwks, loginUrl: 'http://p.example/login', jwks: 'http://p.example/jwks' },
         { ...samlProvider, metadata: 'http://idp.example/m', logoutUrl: 'http://localhost/bye' },
+        { ...samlProvider, id: 'signed', name: 'S', metadata: 'http://idp.example/s', metadataCertificate: 'one.crt' },
       ],
     }),
     'providers[0].loginUrl: is not https: it can be read on the way',

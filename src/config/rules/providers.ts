@@ -62,6 +62,8 @@ function remote(source: object | undefined): string | undefined {
 function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
   for (const [key, url] of Object.entries(urlsOf(provider))) {
     if (url === undefined || !isCleartext(url)) continue
+    // What is signed cannot be replaced on the way, and there is nothing secret in it.
+    if (key === 'metadata' && provider.type === 'saml' && provider.metadataCertificate) continue
     const keys = key === 'metadata' || key === 'jwks'
     warning(
       [...path, key],
