@@ -132,9 +132,9 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     "providers[0].id: is one of the gateway's own words",
     "providers[1].id: is one of the gateway's own words",
   ],
-  'saml: a metadataCertificate that is none, or has nothing to verify': [
-    ofProvider({ ...samlProvider, metadataCertificate: 'notes.txt' }),
-    'providers[0].metadataCertificate: holds no certificate in PEM',
+  'saml: a metadataCertificate that is none': [
+    ofProvider({ ...samlProvider, metadataCertificate: 'broken.crt' }),
+    'providers[0].metadataCertificate: holds a certificate that is not X.509',
   ],
   'saml: a metadataCertificate without metadata': [
     ofProvider({ ...saml, metadataCertificate: 'one.crt' }),
