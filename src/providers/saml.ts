@@ -2,19 +2,19 @@
 // it, its signature, what the assertion says, which login it answers, and who it is. Nothing unsigned is ever granted on.
 
 import type { SamlSettings } from '../config/schema/providers.js'
-import { climb, Refused, type Step } from '../core/checks.js'
+import { type Climbed, climb, Refused, type Step } from '../core/checks.js'
 import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints, secondsLeft } from './certificates.js'
+import { certificatesIn, secondsLeft } from './certificates.js'
 import type { IdpFacts, MetadataSource } from './metadata.js'
 import type { AssertionFacts } from './saml-assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
 import { checkEmail, checkNameId, personIn } from './saml-claims.js'
-import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.js'
+import { attemptOf, checkInResponseTo } from './saml-in-response-to.js'
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
-import { authnRequestUrl } from './saml-request.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
+import { createServiceProvider, type ServiceProvider } from './saml-sp.js'
 import { clockOf, samlTime } from './saml-times.js'
 import { verifySaml } from './saml-verify.js'
 import { createTurns } from './turns.js'
@@ -46,15 +46,18 @@ interface Parts {
   settings: SamlSettings
   deps: SamlDeps
   entityId: string
+  sp: ServiceProvider
   idp(): IdpFacts | undefined
 }
 
-/** Throws when a certificate file cannot be read: then the gateway does not start. */
+/** Throws when a certificate or key file cannot be used: then the gateway does not start. */
 export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): SamlProvider {
   const entityId = settings.entityId ?? deps.site
-  const parts: Parts = { settings, deps, entityId, idp: idpSource(settings, deps) }
+  const sp = createServiceProvider(settings, { entityId, acsUrl: deps.acsUrl, log: deps.log })
+  const parts: Parts = { settings, deps, entityId, sp, idp: idpSource(settings, deps) }
   const { id, name, logoutUrl } = settings
   noteExpiry(parts)
+  if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures are accepted: allowSha1 is set')
 
   return {
     id,
@@ -63,8 +66,8 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     entityId,
     issuer: () => parts.idp()?.entityId ?? settings.issuer,
     ready: async () => deps.metadata?.ready,
-    formTargets: () => origins([parts.idp()?.loginUrl, settings.sloUrl, logoutUrl]),
-    begin: async attempt => ({ redirect: loginRedirect(parts, attempt) }),
+    formTargets: () => origins([parts.idp()?.loginUrl, parts.idp()?.loginPostUrl, settings.sloUrl, logoutUrl]),
+    begin: async attempt => sp.begin(attempt, parts.idp(), deps.clock.now()),
     accept: handover => accept(parts, handover),
     logout: () => (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
     close: () => deps.metadata?.close(),
@@ -93,14 +96,6 @@ function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | und
   return () => ({ entityId: issuer, loginUrl, certificates })
 }
 
-function loginRedirect({ settings, deps, entityId, idp }: Parts, attempt: Attempt): string {
-  const facts = idp()
-  if (!facts) throw new Refused('saml.metadata_unavailable')
-  const { forceAuthn, authnContext } = settings
-  const request = { entityId, acsUrl: deps.acsUrl, loginUrl: facts.loginUrl, forceAuthn, authnContext }
-  return authnRequestUrl({ id: requestId(attempt), now: deps.clock.now(), ...request }, attempt.id)
-}
-
 async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
   const { id } = parts.settings
   const scan = scanSaml(handover.message)
@@ -111,7 +106,7 @@ async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
     const message = checkShape(step, scan, parts.settings)
     const idp = checkIdp(step, parts)
     checkSender(step, message.facts, idp.entityId)
-    checkStructure(step, message.facts)
+    checkStructure(step, message.facts, parts.settings)
     const assertion = await checkSignature(step, parts, message, idp)
     return judge(step, parts, { assertion, response: message.facts, issuer: idp.entityId }, handover)
   })
@@ -133,37 +128,47 @@ function checkIdp(step: Step, { settings, idp }: Parts): IdpFacts {
 
 async function checkSignature(
   step: Step,
-  parts: Parts,
+  { settings, sp }: Parts,
   { xml, facts }: { xml: string; facts: SamlFacts },
   idp: IdpFacts,
 ): Promise<AssertionFacts> {
-  const byFingerprint = matchFingerprints(facts.certificates, parts.settings.certificateFingerprints)
-  const trusted = [...idp.certificates, ...byFingerprint]
-  const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
-  const certificates = trusted.map(one => one.toString())
-  const result = await turns(() => verifySaml({ xml, signed, signatures: facts.signatures, certificates }))
-  const verified = 'verified' in result || result.failed === 'assertion'
-  step('signature', {
-    ok: verified,
-    reason: 'saml.signature_invalid',
-    expected: `by SHA-256 ${trusted.map(fingerprintOf).join(', ') || 'none configured'}`,
-    seen: embeddedIn(facts.certificates, trusted),
-    setting: parts.settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
-  })
-  step('signed assertion', { ok: 'verified' in result, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
-  return (result as { verified: AssertionFacts }).verified
+  const verified = await turns(() =>
+    verifySaml({
+      xml,
+      signed: { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 },
+      signatures: facts.signatures,
+      embedded: facts.certificates,
+      encrypted: facts.encryptedAssertions > 0,
+      certificates: idp.certificates.map(one => one.toString()),
+      // Where there is metadata, it alone says who may sign.
+      fingerprints: settings.metadata ? [] : settings.certificateFingerprints,
+      setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
+      key: sp.key,
+      allowSha1: settings.allowSha1,
+    }),
+  )
+  return replay(step, verified)
+}
+
+/** The rungs that were climbed elsewhere, as rungs of this ladder. Throws Refused by way of `step`. */
+function replay<T>(step: Step, climbed: Climbed<T>): T {
+  const reason = 'reason' in climbed ? climbed.reason : 'saml.signature_invalid'
+  for (const { name, ...check } of climbed.checks) step(name, { ...check, reason })
+  if ('value' in climbed) return climbed.value
+  throw new Refused(reason)
 }
 
 function judge(
   step: Step,
-  { settings, deps, entityId, idp }: Parts,
+  parts: Parts,
   { assertion, response, issuer }: { assertion: AssertionFacts; response: SamlFacts; issuer: string },
   handover: Handover,
 ): { identity: Identity; attempt: Attempt | undefined } {
+  const { settings, deps, entityId } = parts
   const now = deps.clock.now()
   const { id, attributes, clockSkew: skew } = settings
   const expected: SamlExpectations = { issuer, entityId, acsUrl: deps.acsUrl, now, skew }
-  noteExpiry({ settings, deps, entityId, idp })
+  noteExpiry(parts)
   // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
   const issuedAt = samlTime(assertion.issueInstant)
   if (issuedAt !== undefined) deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
