@@ -61,7 +61,9 @@ export function encryptedByHand(text: string, certificate: string, plan: ByHand 
   const oaepLabel = label === undefined ? {} : { oaepLabel: Buffer.from(label) }
   const wrapped = publicEncrypt({ key: certificate, padding, oaepHash: hash, ...oaepLabel }, secret)
   const inside = [
-    digest === undefined ? '' : `<ds:DigestMethod xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Algorithm="${digest}"/>`,
+    digest === undefined
+      ? ''
+      : `<ds:DigestMethod xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Algorithm="${digest}"/>`,
     mask === undefined ? '' : `<x:MGF xmlns:x="${xmlenc11}" Algorithm="${mask}"/>`,
     label === undefined ? '' : `<e:OAEPparams>${Buffer.from(label).toString('base64')}</e:OAEPparams>`,
   ].join('')

@@ -3,7 +3,13 @@
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { createTestClock } from '../parts/clock.js'
-import { type EncryptAs, encryptedByHand, encryptedData, encryptedResponse, withEncryptedId } from '../parts/encryption.js'
+import {
+  type EncryptAs,
+  encryptedByHand,
+  encryptedData,
+  encryptedResponse,
+  withEncryptedId,
+} from '../parts/encryption.js'
 import { attempt, createSamlIdp, encode, handover, newSigningKey } from '../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../parts/saml-provider.js'
 
@@ -15,7 +21,8 @@ const xmlenc = 'http://www.w3.org/2001/04/xmlenc#'
 const xmlenc11 = 'http://www.w3.org/2009/xmlenc11#'
 
 const keys = { key: { path: 'sp.key', text: sp.key }, certificate: { path: 'sp.crt', text: sp.certificate } }
-const open = (changes = {}) => openSaml(samlSettings([signing.certificate], { ...keys, ...changes }), { clock }).provider
+const open = (changes = {}) =>
+  openSaml(samlSettings([signing.certificate], { ...keys, ...changes }), { clock }).provider
 const byLibrary: EncryptAs = text => encryptedData(text, { certificate: sp.certificate })
 
 for (const sign of ['response', 'assertion', 'both'] as const) {
@@ -69,7 +76,11 @@ t.test('an encrypted NameID, in an assertion in clear and in an encrypted one', 
     const closed = encode(await encryptedResponse(idp, { sign, signing, encrypt: byLibrary, before }))
     for (const message of [clear, closed]) {
       const { identity, checks } = await open().accept(handover(message))
-      t.match(identity, { email: 'jane@example.com', saml: { nameId: 'Jane@Example.com' } }, JSON.stringify(checks.at(-1)))
+      t.match(
+        identity,
+        { email: 'jane@example.com', saml: { nameId: 'Jane@Example.com' } },
+        JSON.stringify(checks.at(-1)),
+      )
     }
   }
 })
