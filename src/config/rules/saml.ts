@@ -31,8 +31,11 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   const manual = ['issuer', 'loginUrl', 'certificates']
   if (has('metadata')) {
     // The issuer says which of several in the metadata is meant.
-    const idle = [...manual, 'certificateFingerprints'].filter(key => key !== 'issuer' && has(key))
+    const idle = manual.filter(key => key !== 'issuer' && has(key))
     for (const key of idle) warning([...path, key], 'stands beside metadata: the metadata is what counts')
+    // Whoever writes them here believes that nothing else of the metadata is trusted.
+    const pinned = [...path, 'certificateFingerprints']
+    if (has('certificateFingerprints')) problem(pinned, 'stands beside metadata', 'the metadata alone says who signs')
     return
   }
   const lacking = manual.filter(key => !has(key) && !(key === 'certificates' && has('certificateFingerprints')))
