@@ -8,6 +8,9 @@ import type { XmlElement } from './xml-shapes.js'
 
 /** One encrypted piece, as written; values in base64 without white space. */
 export interface Cipher {
+  /** Where the element that holds it begins and ends in the text. */
+  from: number
+  to: number
   algorithm: string
   value: string
   key: {
@@ -33,27 +36,33 @@ export function readCipher(xml: string, place: CipherPlace): Cipher | undefined 
   }
 }
 
-/** The values at each place within the encrypted piece. */
-type Parts = Map<string, string[]>
+interface Parts {
+  /** The values at each place within the encrypted piece. */
+  values: Map<string, string[]>
+  from: number
+  to: number
+}
 
 function collect(xml: string, place: CipherPlace): Parts {
-  const parts: Parts = new Map([['', []]])
+  const parts: Parts = { values: new Map(), from: 0, to: 0 }
   const path: string[] = []
   let text = ''
-  const add = (at: string, value: string) => parts.set(at, [...(parts.get(at) ?? []), value])
+  const add = (at: string, value: string) => parts.values.set(at, [...(parts.values.get(at) ?? []), value])
   readXml(xml, responseLimits, {
-    open(element) {
+    open(element, from) {
       path.push(nameOf(element))
       text = ''
       const at = within(path.join('/'), place)
+      if (at === '') parts.from = from
       if (at === '') add('', '')
       else if (at !== undefined) for (const [name, value] of noted(element)) add(`${at}@${name}`, value)
     },
     text(value) {
       text += value
     },
-    close() {
+    close(to) {
       const at = within(path.join('/'), place)
+      if (at === '') parts.to = to
       if (at && isText.test(at)) add(at, text)
       text = ''
       path.pop()
@@ -77,7 +86,7 @@ function noted({ local, attributes }: XmlElement): Array<[string, string]> {
   return algorithm ? [['Algorithm', algorithm.value]] : []
 }
 
-function cipherOf(parts: Parts): Cipher | undefined {
+function cipherOf({ values: parts, from, to }: Parts): Cipher | undefined {
   const one = (at: string) => (parts.get(at)?.length === 1 ? parts.get(at)?.[0] : undefined)
   const single = ['', 'e:EncryptedData@', 'e:EncryptedKey@'].every(at => parts.get(at)?.length === 1)
   const method = 'e:EncryptedKey/e:EncryptionMethod'
@@ -97,7 +106,7 @@ function cipherOf(parts: Parts): Cipher | undefined {
     ...(mask === undefined ? {} : { mask }),
     ...(label === undefined ? {} : { label: plain(label) }),
   }
-  return { algorithm, value: plain(value), key }
+  return { from, to, algorithm, value: plain(value), key }
 }
 
 function plain(base64: string): string {

@@ -7,9 +7,10 @@ import { allowedInstead, isSha1, refusedAlgorithm } from './saml-algorithms.js'
 import type { AssertionFacts } from './saml-assertion.js'
 import { type CipherPlace, readCipher } from './saml-ciphers.js'
 import { decrypt, refusedCipher } from './saml-decrypt.js'
-import { assertion as namespace } from './saml-names.js'
+import { assertion } from './saml-names.js'
 import { type SamlFacts, scanDecrypted } from './saml-scan.js'
 import { MalformedXml, readXml } from './xml-reader.js'
+import type { XmlElement } from './xml-shapes.js'
 
 /** PEM of our private key, if there is one. */
 export interface Opening {
@@ -26,7 +27,7 @@ export function openAssertion(
   xml: string,
   opening: Opening & { responseSigned: boolean },
 ): { assertion: string; xml: string; facts: SamlFacts } {
-  const text = open(step, xml, 'p:Response/a:EncryptedAssertion', opening)
+  const { text } = open(step, xml, 'p:Response/a:EncryptedAssertion', opening)
   const scan = scanDecrypted(text)
   const malformed = 'malformed' in scan ? scan.malformed : undefined
   step('decrypted assertion', { ok: malformed === undefined, reason: 'saml.malformed', seen: malformed })
@@ -50,14 +51,15 @@ export function openAssertion(
   return { assertion: text, xml: wrapped, facts }
 }
 
-/** The facts with the NameID that was encrypted. `xml` is the verified assertion. Throws Refused by way of `step`. */
-export function openNameId(step: Step, xml: string, facts: AssertionFacts, opening: Opening): AssertionFacts {
-  if (!facts.unreadable.includes('EncryptedID')) return facts
-  const nameId = nameIdIn(open(step, xml, 'a:Assertion/a:Subject/a:EncryptedID', opening))
-  step('decrypted NameID', { ok: nameId !== undefined, reason: 'saml.malformed', expected: 'a NameID' })
-  // One was opened; a second one stays unreadable, and a NameID in clear beside it makes two.
-  const unreadable = facts.unreadable.toSpliced(facts.unreadable.indexOf('EncryptedID'), 1)
-  return { ...facts, nameIds: [...facts.nameIds, nameId ?? ''], unreadable }
+/**
+ * The verified assertion with its encrypted NameID in clear; as it is where none is encrypted. Two are refused, and one
+ * beside a NameID in clear makes two NameIDs. Throws Refused by way of `step`.
+ */
+export function openNameId(step: Step, xml: string, { unreadable }: AssertionFacts, opening: Opening): string {
+  if (!unreadable.includes('EncryptedID')) return xml
+  const { text, from, to } = open(step, xml, 'a:Assertion/a:Subject/a:EncryptedID', opening)
+  step('decrypted NameID', { ok: isNameId(text), reason: 'saml.malformed', expected: 'a NameID' })
+  return xml.slice(0, from) + text + xml.slice(to)
 }
 
 /** That nothing is named which is not allowed. Throws Refused by way of `step`. */
@@ -72,7 +74,14 @@ export function checkAlgorithms(step: Step, name: string, facts: SamlFacts, sett
   })
 }
 
-function open(step: Step, xml: string, place: CipherPlace, { key }: Opening): string {
+/** What was inside, and where the element that held it stands. */
+interface Opened {
+  text: string
+  from: number
+  to: number
+}
+
+function open(step: Step, xml: string, place: CipherPlace, { key }: Opening): Opened {
   const what = place.endsWith('EncryptedID') ? 'NameID' : 'assertion'
   const cipher = readCipher(xml, place)
   const parts = cipher ? undefined : 'something else'
@@ -86,7 +95,7 @@ function open(step: Step, xml: string, place: CipherPlace, { key }: Opening): st
   })
   const text = cipher && key !== undefined ? decrypt(cipher, createPrivateKey(key)) : undefined
   step(`decryption of the ${what}`, { ok: text !== undefined, reason, expected: 'made for our certificate', setting })
-  return text ?? ''
+  return { text: text ?? '', from: cipher?.from ?? 0, to: cipher?.to ?? 0 }
 }
 
 const nameIdLimits = {
@@ -100,22 +109,18 @@ const nameIdLimits = {
   kind: 'message',
 } as const
 
-function nameIdIn(xml: string): string | undefined {
+/** Attack: what stands in the place of the NameID must be one element and no more, in whatever namespaces are around. */
+function isNameId(xml: string): boolean {
+  if (!xml.startsWith('<') || xml.startsWith('<?')) return false
   let root = ''
-  let text = ''
   try {
-    readXml(xml, nameIdLimits, {
-      open: element => {
-        root = `${element.namespace} ${element.local}`
-      },
-      text: value => {
-        text += value
-      },
-      close: () => undefined,
-    })
+    const open = ({ namespace, local }: XmlElement) => {
+      root = `${namespace} ${local}`
+    }
+    readXml(xml, nameIdLimits, { open, close: () => undefined, text: () => undefined })
   } catch (error) {
-    if (error instanceof MalformedXml) return undefined
+    if (error instanceof MalformedXml) return false
     throw error
   }
-  return root === `${namespace} NameID` ? text : undefined
+  return root === `${assertion} NameID`
 }

@@ -39,9 +39,9 @@ type Signed = Pick<SamlVerifyInput, 'xml' | 'signed' | 'signatures' | 'embedded'
 export function verifySaml(input: SamlVerifyInput): Promise<SamlVerified> {
   return climb(async step => {
     const xml = input.encrypted ? await opened(step, input) : await checkSigned(step, input, input, signedAssertion)
-    const facts = read(xml)
-    step('signed assertion', { ok: facts !== undefined, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
-    return openNameId(step, xml, facts as AssertionFacts, input)
+    const facts = checkRead(step, 'signed assertion', xml)
+    const clear = openNameId(step, xml, facts, input)
+    return clear === xml ? facts : checkRead(step, 'assertion with its NameID', clear)
   })
 }
 
@@ -116,6 +116,13 @@ async function signedAssertion({ xml, signed }: Signed, certificates: string[]):
 async function signedResponse({ xml }: Signed, certificates: string[]): Promise<string | undefined> {
   const { documentElement } = await parseDomFromString(xml)
   return getVerifiedXml(xml, documentElement, certificates) ?? undefined
+}
+
+/** Throws Refused by way of `step`. */
+function checkRead(step: Step, name: string, xml: string): AssertionFacts {
+  const facts = read(xml)
+  step(name, { ok: facts !== undefined, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
+  return facts as AssertionFacts
 }
 
 function read(xml: string): AssertionFacts | undefined {

@@ -331,6 +331,24 @@ const nameIds: Attack[] = [
     ...id(xml => withEncryptedId(xml, one => hand(one.replace('Jane@', '<saml:b/>Jane@')))),
   },
   {
+    name: 'two NameIDs encrypted as one',
+    reason: 'saml.malformed',
+    check: 'decrypted NameID',
+    ...id(xml => withEncryptedId(xml, one => hand(one + one))),
+  },
+  {
+    name: 'an encrypted NameID that ends its Subject and begins another',
+    reason: 'saml.malformed',
+    check: 'decrypted NameID',
+    ...id(xml => withEncryptedId(xml, one => hand(`${one}</saml:Subject><saml:Subject>`))),
+  },
+  {
+    name: 'an encrypted NameID with an XML declaration',
+    reason: 'saml.malformed',
+    check: 'decrypted NameID',
+    ...id(xml => withEncryptedId(xml, one => hand(`<?xml version="1.0"?>${one}`))),
+  },
+  {
     name: 'an empty encrypted NameID',
     reason: 'saml.email_missing',
     check: 'NameID',
