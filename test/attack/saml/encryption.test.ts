@@ -123,6 +123,11 @@ const algorithms: Attack[] = [
     change: { encrypt: byHand({ hash: 'sha256', digest: `${xmlenc}sha256` }) },
   },
   {
+    name: 'rsa-oaep-mgf1p with another digest than that of its mask',
+    check: 'encryption of the assertion',
+    change: { encrypt: byHand({ key: `${xmlenc}rsa-oaep-mgf1p`, hash: 'sha256', digest: `${xmlenc}sha256` }) },
+  },
+  {
     name: 'SHA-1 inside what is encrypted',
     check: 'decrypted algorithms',
     change: {
@@ -193,6 +198,14 @@ const undecryptable: Attack[] = [
     change: {
       encrypt: (text: string) =>
         encryptedByHand(text, sp.certificate) + encryptedByHand(text, sp.certificate).replaceAll('_key', '_k'),
+    },
+  },
+  {
+    name: 'a second piece of data that is empty',
+    check: 'encrypted assertion',
+    change: {
+      encrypt: (text: string) =>
+        `${encryptedByHand(text, sp.certificate)}<e:EncryptedData xmlns:e="${xmlenc}"></e:EncryptedData>`,
     },
   },
   {
