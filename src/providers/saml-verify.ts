@@ -2,10 +2,11 @@
 // of the signed assertion out. Pure and plain data both ways, so that it can run in a worker thread. The only importer of
 // node-saml, which is asked about signatures and structure alone: every check of what an assertion says is ours.
 
+import type { X509Certificate } from 'node:crypto'
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
 import { type Climbed, climb, type Step } from '../core/checks.js'
-import { certificatesIn, fingerprintOf, matchFingerprints, readEmbedded } from './certificates.js'
+import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints } from './certificates.js'
 import { type AssertionFacts, readAssertion } from './saml-assertion.js'
 import { type Opening, openAssertion, openNameId } from './saml-opening.js'
 import { signerOf } from './saml-signer.js'
@@ -60,10 +61,11 @@ type Verify = (signed: Signed, certificates: string[]) => Promise<string | undef
 
 /** What `verify` says was signed. Throws Refused by way of `step`. */
 async function checkSigned(step: Step, signed: Signed, input: SamlVerifyInput, verify: Verify): Promise<string> {
-  const certificates = [
-    ...input.certificates,
-    ...matchFingerprints(signed.embedded, input.fingerprints).map(one => one.toString()),
+  const trusted = [
+    ...input.certificates.flatMap(certificatesIn),
+    ...matchFingerprints(signed.embedded, input.fingerprints),
   ]
+  const certificates = trusted.map(one => one.toString())
   // Attack: the library's work grows with the square of the elements. Only what an IdP's key has signed gets to it.
   const signers = signed.signatures.map(signature => signerOf(signature, certificates))
   const found = [...new Set(signers)].filter(signer => signer !== undefined)
@@ -72,16 +74,15 @@ async function checkSigned(step: Step, signed: Signed, input: SamlVerifyInput, v
   step('signature', {
     ok: verified !== undefined,
     reason: 'saml.signature_invalid',
-    expected: `by ${trustedBy(certificates, input.fingerprints)}`,
-    seen: `embedded SHA-256 ${readEmbedded(signed.embedded).map(fingerprintOf).join(', ') || 'none'}`,
+    expected: `by ${trustedBy(trusted, input.fingerprints)}`,
+    seen: embeddedIn(signed.embedded, trusted),
     setting: input.setting,
   })
   return verified ?? ''
 }
 
-function trustedBy(certificates: string[], fingerprints: string[]): string {
-  const known = certificates.map(one => certificatesIn(one)[0]).flatMap(one => (one ? fingerprintOf(one) : []))
-  if (known.length > 0) return `SHA-256 ${known.join(', ')}`
+function trustedBy(certificates: X509Certificate[], fingerprints: string[]): string {
+  if (certificates.length > 0) return `SHA-256 ${certificates.map(fingerprintOf).join(', ')}`
   return fingerprints.length > 0 ? `an embedded certificate of ${fingerprints.join(', ')}` : 'SHA-256 none configured'
 }
 
