@@ -109,4 +109,6 @@ t.test('each provider has its own, and the first stands for all', async t => {
   t.match(second, 'entityID="urn:us"')
   t.notMatch(second, 'KeyDescriptor')
   t.equal(spMetadataOf(config, 'none', today), undefined)
+  const local = loaded(settings({ publicUrl: 'http://localhost:8080', providers: [samlProvider] }))
+  t.match(spMetadataOf(local, undefined, today), 'entityID="localhost:8080"', 'as the provider itself expects it')
 })
