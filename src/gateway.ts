@@ -12,9 +12,8 @@ import type { FetchText } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
 import type { Metrics } from './ops/metrics.js'
 import { openProviders, type ProviderDeps } from './providers/open.js'
-import { isSaml } from './providers/saml.js'
 import type { VerifySaml } from './providers/saml-pool.js'
-import { spMetadata } from './providers/sp-metadata.js'
+import { spMetadataFor } from './providers/sp-metadata.js'
 import type { Keyring } from './sessions/keyring.js'
 import { handleOf } from './sessions/sessions.js'
 import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
@@ -66,7 +65,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   entrance.mount(app)
   await app.register(async context => {
     context.addHook('onRequest', entrance.ownOnly)
-    await own(context, { ...parts, paths: generation.paths, handleOf, agentOf, spMetadata: metadataOf })
+    await own(context, { ...parts, paths: generation.paths, handleOf, agentOf, spMetadata: metadataOf(parts.clock) })
   })
   mountDesk(app, { entrance })
   await app.ready()
@@ -139,8 +138,16 @@ function serverTls({ cert, key }: NonNullable<Config['tls']>) {
   return { cert: cert.text, key: key.text, minVersion: 'TLSv1.2' as const }
 }
 
-function metadataOf({ config, providers, paths }: Generation, id: string | undefined): string | undefined {
-  const saml = providers.filter(isSaml)
-  const provider = id === undefined ? saml[0] : saml.find(one => one.id === id)
-  return provider && spMetadata({ entityId: provider.entityId, acsUrl: config.publicUrl + paths.acs })
+/** The SP metadata for a provider, or for the first; undefined when there is none. */
+export function spMetadataOf({ publicUrl, prefix, site, providers }: Config, id: string | undefined, now: number) {
+  const paths = createPaths(prefix)
+  return spMetadataFor(providers, id, {
+    site: site ?? new URL(publicUrl).host,
+    acsUrl: publicUrl + paths.acs,
+    now,
+  })
+}
+
+function metadataOf(clock: Clock) {
+  return ({ config }: Generation, id: string | undefined) => spMetadataOf(config, id, clock.now())
 }

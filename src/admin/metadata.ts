@@ -1,16 +1,15 @@
 // `deskgate metadata`: the SP metadata that an identity provider imports.
 
-import { spMetadata } from '../providers/sp-metadata.js'
-import { createPaths } from '../web/paths.js'
+import { systemClock } from '../core/clock.js'
+import { spMetadataOf } from '../gateway.js'
 import { configuration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
 
 export async function printMetadata(options: { config?: string; provider?: string }, io: Io): Promise<ExitCode> {
   const config = await configuration(options.config, io)
   if (!config) return 1
-  const saml = config.providers.filter(provider => provider.type === 'saml')
-  const provider = options.provider === undefined ? saml[0] : saml.find(({ id }) => id === options.provider)
-  if (!provider) {
+  const xml = spMetadataOf(config, options.provider, systemClock.now())
+  if (xml === undefined) {
     io.err(
       options.provider === undefined
         ? 'no provider is of type saml'
@@ -18,8 +17,6 @@ export async function printMetadata(options: { config?: string; provider?: strin
     )
     return 1
   }
-  const site = config.site ?? new URL(config.publicUrl).host
-  const acsUrl = config.publicUrl + createPaths(config.prefix).acs
-  io.out(spMetadata({ entityId: provider.entityId ?? site, acsUrl }).trimEnd())
+  io.out(xml.trimEnd())
   return 0
 }

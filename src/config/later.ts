@@ -11,13 +11,7 @@ import { isMapping } from './shape.js'
 const later: Record<string, unknown> = {
   workers: 1,
   'desk.logout': [],
-  'providers[].certificateFingerprints': [],
   'providers[].sloUrl': undefined,
-  'providers[].signRequests': false,
-  'providers[].wantAssertionsEncrypted': false,
-  'providers[].forceAuthn': false,
-  'providers[].authnContext': [],
-  'providers[].allowSha1': false,
   'providers[].bearer': false,
   'providers[].bearerAudience': undefined,
   'providers[].bearerPassThrough': false,

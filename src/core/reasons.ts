@@ -46,7 +46,8 @@ const hints = {
   'saml.unsolicited':
     'The response answers no request. See providers[].idpInitiated if logins may start at the identity provider.',
   'saml.replayed': 'This assertion has been used before.',
-  'saml.decryption_failed': 'The assertion is encrypted and cannot be decrypted with providers[].key.',
+  'saml.decryption_failed':
+    'The assertion is encrypted and cannot be decrypted with providers[].key, or it is not encrypted though providers[].wantAssertionsEncrypted is set.',
   'saml.email_missing': 'The assertion holds no value for the e-mail. See providers[].attributes.email.',
   'saml.email_invalid': 'The value for the e-mail is not one e-mail address. See providers[].attributes.email.',
   'saml.metadata_unavailable':

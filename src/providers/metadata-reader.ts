@@ -4,15 +4,19 @@
 import type { X509Certificate } from 'node:crypto'
 import { DOMParser, XMLSerializer } from '@xmldom/xmldom'
 import { certificatesIn } from './certificates.js'
-import { metadata as namespace, redirectBinding, signature } from './saml-names.js'
+import { metadata as namespace, postBinding, redirectBinding, signature } from './saml-names.js'
 import { samlDuration, samlTime } from './saml-times.js'
 import { MalformedXml, readXml } from './xml-reader.js'
 import type { XmlLimits } from './xml-shapes.js'
 
 export interface IdpFacts {
   entityId: string
-  /** SingleSignOnService, HTTP-Redirect binding. */
-  loginUrl: string
+  /** SingleSignOnService, HTTP-Redirect binding; this or the next is there. */
+  loginUrl?: string
+  /** The same, HTTP-POST binding. */
+  loginPostUrl?: string
+  /** WantAuthnRequestsSigned: our requests should be signed. */
+  wantsSignedRequests?: boolean
   /** All that may sign; several during a rollover. */
   certificates: X509Certificate[]
   /** SingleLogoutService, HTTP-Redirect binding. */
@@ -52,16 +56,21 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
   if (validUntil !== undefined && validUntil <= expected.now) throw new MetadataError('the metadata has run out')
   const descriptor = children(entity, 'IDPSSODescriptor').filter(speaksSaml2)[0]
   if (!descriptor) throw new MetadataError('the identity provider does not speak SAML 2.0')
-  const loginUrl = endpoint(descriptor, 'SingleSignOnService')
-  if (loginUrl === undefined) throw new MetadataError('there is no SingleSignOnService with the HTTP-Redirect binding')
+  const loginUrl = endpoint(descriptor, 'SingleSignOnService', redirectBinding)
+  const loginPostUrl = endpoint(descriptor, 'SingleSignOnService', postBinding)
+  if (loginUrl === undefined && loginPostUrl === undefined) {
+    throw new MetadataError('there is no SingleSignOnService with the HTTP-Redirect or HTTP-POST binding')
+  }
   const certificates = signingCertificates(descriptor)
   if (certificates.length === 0) throw new MetadataError('there is no signing certificate')
   const cacheDuration = cachedFor(root, entity)
-  const sloUrl = endpoint(descriptor, 'SingleLogoutService')
+  const sloUrl = endpoint(descriptor, 'SingleLogoutService', redirectBinding)
   return {
     entityId: entity.getAttribute('entityID') ?? '',
-    loginUrl,
     certificates,
+    wantsSignedRequests: ['true', '1'].includes(descriptor.getAttribute('WantAuthnRequestsSigned') ?? ''),
+    ...(loginUrl === undefined ? {} : { loginUrl }),
+    ...(loginPostUrl === undefined ? {} : { loginPostUrl }),
     ...(sloUrl === undefined ? {} : { sloUrl }),
     ...(validUntil === undefined ? {} : { validUntil }),
     ...(cacheDuration === undefined ? {} : { cacheDuration }),
@@ -141,8 +150,8 @@ function speaksSaml2(descriptor: Element): boolean {
   return protocols.split(/\s+/).includes('urn:oasis:names:tc:SAML:2.0:protocol')
 }
 
-function endpoint(descriptor: Element, name: string): string | undefined {
-  const found = children(descriptor, name).find(one => one.getAttribute('Binding') === redirectBinding)
+function endpoint(descriptor: Element, name: string, binding: string): string | undefined {
+  const found = children(descriptor, name).find(one => one.getAttribute('Binding') === binding)
   const location = found?.getAttribute('Location')
   if (!location) return undefined
   // Attack: a javascript: address that our own page would send browsers to.

@@ -53,6 +53,19 @@ export function refusedAlgorithm(
   return undefined
 }
 
+/** What would be taken in place of a refused algorithm, for the operator. */
+export function allowedInstead(refused: string | undefined): string | undefined {
+  if (refused === undefined) return undefined
+  if (/^(?:EncryptionMethod|MGF)/.test(refused)) return 'AES-GCM with RSA-OAEP'
+  if (refused.startsWith('SignatureMethod')) return 'RSA with SHA-256 or SHA-512 (ECDSA cannot be verified)'
+  return refused.startsWith('DigestMethod') ? 'SHA-256 or SHA-512' : 'exclusive canonicalisation, enveloped signature'
+}
+
+/** Whether the refused one is SHA-1 for a signature, which a setting can allow. */
+export function isSha1(refused: string | undefined): boolean {
+  return sha1.some(one => refused === `SignatureMethod: ${one}` || refused === `DigestMethod: ${one}`)
+}
+
 function isSignaturePart(element: string): boolean {
   return element === 'SignatureMethod' || element === 'DigestMethod'
 }

@@ -2,8 +2,8 @@
 // may refuse a login, it never grants one.
 
 import type { Step } from '../core/checks.js'
-import { refusedAlgorithm } from './saml-algorithms.js'
 import { success } from './saml-names.js'
+import { checkAlgorithms } from './saml-opening.js'
 import { issuerIn, type SamlFacts, type Scan } from './saml-scan.js'
 
 /** The shape of the message, and the algorithms it names. Throws Refused by way of `step`. */
@@ -17,13 +17,7 @@ export function checkShape(
   const { xml, facts } = scan as Exclude<Scan, { malformed: string }>
   const version = facts.version ?? 'none'
   step('response version', { ok: version === '2.0', reason: 'saml.malformed', expected: '2.0', seen: version })
-  const refused = refusedAlgorithm(facts.algorithms, settings)
-  step('algorithms', {
-    ok: refused === undefined,
-    reason: 'saml.algorithm_not_allowed',
-    seen: refused,
-    setting: 'providers[].allowSha1',
-  })
+  checkAlgorithms(step, 'algorithms', facts, settings)
   return { xml, facts }
 }
 
@@ -48,8 +42,11 @@ export function checkSender(step: Step, facts: SamlFacts, issuer: string) {
   })
 }
 
-/** That there is one assertion, readable, and signatures where they cover it. Throws Refused by way of `step`. */
-export function checkStructure(step: Step, facts: SamlFacts) {
+/**
+ * That there is one assertion, readable, and signatures where they cover it; what is encrypted is judged when it is open.
+ * Throws Refused by way of `step`.
+ */
+export function checkStructure(step: Step, facts: SamlFacts, settings: EncryptionSettings) {
   const { assertions, encryptedAssertions, strays } = facts
   const count = assertions + encryptedAssertions
   step('assertion', { ok: count > 0, reason: 'saml.malformed', expected: '1', seen: String(count) })
@@ -60,24 +57,42 @@ export function checkStructure(step: Step, facts: SamlFacts) {
     expected: '1 assertion, nothing out of place',
     seen: [`${count} assertion(s)`, ...strays.slice(0, 5)].join(', '),
   })
-  step('encryption', {
-    ok: encryptedAssertions === 0 && facts.encryptedParts === 0,
-    reason: 'saml.decryption_failed',
-    expected: 'not encrypted: there is no key',
-    seen: encryptedAssertions > 0 ? 'EncryptedAssertion' : undefined,
-    setting: 'providers[].key',
-  })
+  checkEncryption(step, facts, settings)
   const { responseSignatures, assertionSignatures } = facts
   const signed = `response: ${responseSignatures}, assertion: ${assertionSignatures}`
   step('signature present', {
-    ok: responseSignatures + assertionSignatures > 0,
+    ok: responseSignatures + assertionSignatures + encryptedAssertions > 0,
     reason: 'saml.signature_missing',
     expected: 'the response, the assertion or both',
-    seen: signed,
+    seen: encryptedAssertions > 0 ? `response: ${responseSignatures}, assertion: encrypted` : signed,
   })
   step('one signature per element', {
     ok: responseSignatures <= 1 && assertionSignatures <= 1,
     reason: 'saml.signature_invalid',
     seen: signed,
+  })
+}
+
+interface EncryptionSettings {
+  key?: unknown
+  wantAssertionsEncrypted: boolean
+}
+
+function checkEncryption(step: Step, facts: SamlFacts, { key, wantAssertionsEncrypted }: EncryptionSettings) {
+  const { encryptedAssertions, encryptedParts } = facts
+  step('encryption', {
+    ok: key !== undefined || (encryptedAssertions === 0 && encryptedParts === 0),
+    reason: 'saml.decryption_failed',
+    expected: key === undefined ? 'not encrypted: there is no key' : undefined,
+    seen: encryptedAssertions > 0 ? 'EncryptedAssertion' : undefined,
+    setting: 'providers[].key',
+  })
+  if (!wantAssertionsEncrypted) return
+  step('assertion encrypted', {
+    ok: encryptedAssertions > 0,
+    reason: 'saml.decryption_failed',
+    expected: 'EncryptedAssertion',
+    seen: encryptedAssertions > 0 ? 'EncryptedAssertion' : 'Assertion',
+    setting: 'providers[].wantAssertionsEncrypted',
   })
 }

@@ -1,39 +1,50 @@
-// The AuthnRequest that sends a browser to its identity provider (SAML Core 3.4.1), by the HTTP-Redirect binding.
+// The AuthnRequest that sends a browser to its identity provider (SAML Core 3.4.1). It goes by redirect where it can:
+// no page of ours is between then.
 
-import { deflateRawSync } from 'node:zlib'
+import type { Leave } from '../core/contracts.js'
 import { escapeXml } from './escape-xml.js'
+import { postLeave, redirectUrl, type Signer } from './saml-bindings.js'
 import { assertion, postBinding, protocol } from './saml-names.js'
 
 export interface AuthnRequestPlan {
   id: string
   /** Milliseconds since the epoch. */
   now: number
-  loginUrl: string
+  /** HTTP-Redirect binding; this or the next is needed. */
+  loginUrl?: string | undefined
+  /** HTTP-POST binding. */
+  loginPostUrl?: string | undefined
   entityId: string
   acsUrl: string
   forceAuthn: boolean
   /** AuthnContext classes to ask for; none leaves the choice to the provider. */
   authnContext: readonly string[]
+  /** Signs the request; it goes unsigned without. */
+  signer?: Signer | undefined
 }
 
-/** The address to send the browser to; the query that loginUrl already has stays as it is (SAML Bindings 3.4.4.1). */
-export function authnRequestUrl(plan: AuthnRequestPlan, relayState: string): string {
-  const message = deflateRawSync(Buffer.from(authnRequestXml(plan), 'utf8')).toString('base64')
-  const query = `SAMLRequest=${encodeURIComponent(message)}&RelayState=${encodeURIComponent(relayState)}`
-  const [address = ''] = plan.loginUrl.split('#', 1)
-  if (!address.includes('?')) return `${address}?${query}`
-  return /[?&]$/.test(address) ? `${address}${query}` : `${address}&${query}`
+/** IIS, and with it ADFS, takes a query of 2,048 characters; old proxies take an address of as many. */
+const longestUrl = 2048
+
+/** How the browser leaves for the provider. `relayState` has at most 80 bytes (SAML Bindings 3.4.3). */
+export function authnRequest(plan: AuthnRequestPlan, relayState: string): Leave {
+  const { loginUrl, loginPostUrl, signer } = plan
+  const message = (to: string) => ({ field: 'SAMLRequest' as const, to, xml: authnRequestXml(plan, to), relayState })
+  const redirect = loginUrl === undefined ? undefined : redirectUrl(message(loginUrl), signer)
+  if (redirect !== undefined && (redirect.length <= longestUrl || loginPostUrl === undefined)) return { redirect }
+  if (loginPostUrl === undefined) throw new Error('neither loginUrl nor loginPostUrl')
+  return postLeave(message(loginPostUrl), signer)
 }
 
 /**
  * The request itself. No NameID format is asked for: ADFS and SimpleSAMLphp refuse a format they are not set up for,
  * and every provider has a default.
  */
-export function authnRequestXml(plan: AuthnRequestPlan): string {
+function authnRequestXml(plan: AuthnRequestPlan, destination: string): string {
   const force = plan.forceAuthn ? ' ForceAuthn="true"' : ''
   return [
     `<samlp:AuthnRequest xmlns:samlp="${protocol}" xmlns:saml="${assertion}" ID="${escapeXml(plan.id)}" Version="2.0"`,
-    ` IssueInstant="${new Date(plan.now).toISOString()}" Destination="${escapeXml(plan.loginUrl)}"${force}`,
+    ` IssueInstant="${new Date(plan.now).toISOString()}" Destination="${escapeXml(destination)}"${force}`,
     ` ProtocolBinding="${postBinding}" AssertionConsumerServiceURL="${escapeXml(plan.acsUrl)}">`,
     `<saml:Issuer>${escapeXml(plan.entityId)}</saml:Issuer><samlp:NameIDPolicy AllowCreate="true"/>`,
     requestedContext(plan.authnContext),

@@ -2,22 +2,22 @@
 // it, its signature, what the assertion says, which login it answers, and who it is. Nothing unsigned is ever granted on.
 
 import type { SamlSettings } from '../config/schema/providers.js'
-import { climb, Refused, type Step } from '../core/checks.js'
+import { climb, type Step } from '../core/checks.js'
 import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { type CertificateWatch, createCertificateWatch } from './certificate-watch.js'
-import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints } from './certificates.js'
+import { certificatesIn } from './certificates.js'
 import type { IdpFacts, MetadataSource } from './metadata.js'
 import type { AssertionFacts } from './saml-assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
 import { checkEmail, checkNameId, personIn } from './saml-claims.js'
-import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.js'
+import { attemptOf, checkInResponseTo } from './saml-in-response-to.js'
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
 import type { VerifySaml } from './saml-pool.js'
-import { authnRequestUrl } from './saml-request.js'
-import { verifyThroughRollover } from './saml-rollover.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
+import { checkSignature } from './saml-signature.js'
+import { createServiceProvider, type ServiceProvider } from './saml-sp.js'
 import { clockOf, samlTime } from './saml-times.js'
 
 export interface SamlDeps {
@@ -46,18 +46,21 @@ interface Parts {
   settings: SamlSettings
   deps: SamlDeps
   entityId: string
+  sp: ServiceProvider
   idp(): IdpFacts | undefined
   watch: CertificateWatch
 }
 
-/** Throws when a certificate file cannot be read: then the gateway does not start. */
+/** Throws when a certificate or key file cannot be used: then the gateway does not start. */
 export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): SamlProvider {
   const entityId = settings.entityId ?? deps.site
+  const sp = createServiceProvider(settings, { entityId, acsUrl: deps.acsUrl, log: deps.log })
   const idp = idpSource(settings, deps)
   const { id, name, logoutUrl } = settings
   const watch = createCertificateWatch({ ...deps, provider: id, certificates: () => idp()?.certificates ?? [] })
-  const parts: Parts = { settings, deps, entityId, idp, watch }
+  const parts: Parts = { settings, deps, entityId, sp, idp, watch }
   void deps.metadata?.ready.then(watch.look)
+  if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures are accepted: allowSha1 is set')
 
   return {
     id,
@@ -66,8 +69,8 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     entityId,
     issuer: () => parts.idp()?.entityId ?? settings.issuer,
     ready: async () => deps.metadata?.ready,
-    formTargets: () => origins([parts.idp()?.loginUrl, settings.sloUrl, logoutUrl]),
-    begin: async attempt => ({ redirect: loginRedirect(parts, attempt) }),
+    formTargets: () => origins([parts.idp()?.loginUrl, parts.idp()?.loginPostUrl, settings.sloUrl, logoutUrl]),
+    begin: async attempt => sp.begin(attempt, parts.idp(), deps.clock.now()),
     accept: handover => accept(parts, handover),
     logout: () => (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
     close() {
@@ -99,14 +102,6 @@ function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | und
   return () => ({ entityId: issuer, loginUrl, certificates })
 }
 
-function loginRedirect({ settings, deps, entityId, idp }: Parts, attempt: Attempt): string {
-  const facts = idp()
-  if (!facts) throw new Refused('saml.metadata_unavailable')
-  const { forceAuthn, authnContext } = settings
-  const request = { entityId, acsUrl: deps.acsUrl, loginUrl: facts.loginUrl, forceAuthn, authnContext }
-  return authnRequestUrl({ id: requestId(attempt), now: deps.clock.now(), ...request }, attempt.id)
-}
-
 async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
   const { id } = parts.settings
   const scan = scanSaml(handover.message)
@@ -117,7 +112,7 @@ async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
     const message = checkShape(step, scan, parts.settings)
     const idp = checkIdp(step, parts)
     checkSender(step, message.facts, idp.entityId)
-    checkStructure(step, message.facts)
+    checkStructure(step, message.facts, parts.settings)
     const assertion = await checkSignature(step, parts, message, idp)
     return judge(step, parts, { assertion, response: message.facts, issuer: idp.entityId }, handover)
   })
@@ -135,34 +130,6 @@ function checkIdp(step: Step, { settings, idp }: Parts): IdpFacts {
   const setting = settings.metadata ? 'providers[].metadata' : 'providers[].issuer'
   step('metadata', { ok: facts !== undefined, reason: 'saml.metadata_unavailable', setting })
   return facts as IdpFacts
-}
-
-async function checkSignature(
-  step: Step,
-  parts: Parts,
-  { xml, facts }: { xml: string; facts: SamlFacts },
-  idp: IdpFacts,
-): Promise<AssertionFacts> {
-  const byFingerprint = matchFingerprints(facts.certificates, parts.settings.certificateFingerprints)
-  const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
-  const { result, trusted } = await verifyThroughRollover(parts, idp, ({ certificates: known }) => {
-    const trusted = [...known, ...byFingerprint]
-    const certificates = trusted.map(one => one.toString())
-    return { trusted, input: { xml, signed, signatures: facts.signatures, certificates } }
-  })
-  const failed = 'failed' in result ? result.failed : undefined
-  if (failed === 'busy') step('capacity', { ok: false, reason: 'login.busy_unavailable' })
-  if (failed === 'costly') step('cost', { ok: false, reason: 'saml.malformed', expected: 'verified within seconds' })
-  const verified = 'verified' in result || failed === 'assertion'
-  step('signature', {
-    ok: verified,
-    reason: 'saml.signature_invalid',
-    expected: `by SHA-256 ${trusted.map(fingerprintOf).join(', ') || 'none configured'}`,
-    seen: embeddedIn(facts.certificates, trusted),
-    setting: parts.settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
-  })
-  step('signed assertion', { ok: 'verified' in result, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
-  return (result as { verified: AssertionFacts }).verified
 }
 
 function judge(

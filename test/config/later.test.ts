@@ -15,19 +15,7 @@ const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } 
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
   workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
   'desk.logout': { asked: desk({ logout: ['GET /logout'] }), usual: desk({ logout: [] }) },
-  'providers[].certificateFingerprints': {
-    asked: saml({ certificateFingerprints: ['ab'] }),
-    usual: saml({ certificateFingerprints: [] }),
-  },
   'providers[].sloUrl': { asked: saml({ sloUrl: 'https://idp.example.com/slo' }) },
-  'providers[].signRequests': { asked: saml({ signRequests: true }), usual: saml({ signRequests: false }) },
-  'providers[].wantAssertionsEncrypted': {
-    asked: saml({ wantAssertionsEncrypted: true }),
-    usual: saml({ wantAssertionsEncrypted: false }),
-  },
-  'providers[].forceAuthn': { asked: saml({ forceAuthn: true }), usual: saml({ forceAuthn: false }) },
-  'providers[].authnContext': { asked: saml({ authnContext: ['urn:a'] }), usual: saml({ authnContext: [] }) },
-  'providers[].allowSha1': { asked: saml({ allowSha1: true }), usual: saml({ allowSha1: false }) },
   'providers[].bearer': { asked: jwt({ bearer: true }), usual: jwt({ bearer: false }) },
   'providers[].bearerAudience': { asked: jwt({ bearerAudience: 'api' }) },
   'providers[].bearerPassThrough': {

@@ -1,5 +1,6 @@
 // The rules across keys: each mistake is told at its key, and what is right is not.
 
+import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import {
   curveCertificate,
@@ -14,11 +15,13 @@ import {
   today,
   warned,
   weakKey,
+  weakPrivateKey,
 } from '../parts/configuration.js'
 
 const one = rsaPair()
 const other = rsaPair()
 const ended = rsaPair(today - 1000)
+const { fingerprint: sha1, fingerprint256: sha256 } = new X509Certificate(one.certificate)
 const files = {
   'one.crt': one.certificate,
   'one.key': one.key,
@@ -35,6 +38,7 @@ const files = {
   'p384.key': curveKey('P-384'),
   'curve.crt': curveCertificate(),
   'weak.pub': weakKey(),
+  'weak.key': weakPrivateKey(),
   'text.txt': 'nothing',
   'secret.jwks': JSON.stringify({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] }),
   'empty.jwks': '{ "keys": [] }',
@@ -147,9 +151,48 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   'saml: no login URL': [ofProvider({ ...saml, loginUrl: undefined }), 'providers[0].loginUrl: is missing'],
   'saml: no issuer': [ofProvider({ ...saml, issuer: undefined }), 'providers[0].issuer: is missing'],
   'saml: no certificate': [ofProvider({ ...saml, certificates: [] }), 'providers[0].certificates: is missing'],
-  'saml: fingerprints stand for certificates': [
-    ofProvider({ ...saml, certificates: [], certificateFingerprints: ['ab'] }),
-    'providers[0].certificateFingerprints: is not supported yet',
+  'saml: fingerprints that are none': [
+    ofProvider({
+      ...saml,
+      certificates: [],
+      certificateFingerprints: ['ab', `${sha256}00`, sha256.replace(/^../, 'xy'), `SHA256:${sha256}`, sha256, ''],
+    }),
+    ...[0, 1, 2, 3, 5].map(at => `providers[0].certificateFingerprints[${at}]: is no fingerprint`),
+  ],
+  'one certificate in two providers, once as a fingerprint': [
+    settings({
+      providers: [
+        saml,
+        { ...saml, id: 'b', name: 'B', issuer: 'urn:b', certificates: [], certificateFingerprints: [sha256] },
+        { ...saml, id: 'c', name: 'C', issuer: 'urn:c', certificates: [], certificateFingerprints: [sha1] },
+      ],
+    }),
+    'providers[1].certificateFingerprints[0]: is the key of providers[0].certificates[0] too',
+    'providers[2].certificateFingerprints[0]: is the key of providers[0].certificates[0] too',
+  ],
+  'saml: fingerprints beside metadata': [
+    ofProvider({ ...samlProvider, certificateFingerprints: [sha256] }),
+    'providers[0].certificateFingerprints: stands beside metadata',
+  ],
+  'saml: encryption wanted without a key': [
+    ofProvider({ ...samlProvider, wantAssertionsEncrypted: true }),
+    'providers[0].key: is missing',
+  ],
+  'saml: signed requests with a key alone': [
+    ofProvider({ ...samlProvider, signRequests: true, key: 'one.key' }),
+    'providers[0].certificate: is missing',
+  ],
+  'saml: a key that cannot sign or decrypt': [
+    ofProvider({ ...samlProvider, key: 'p256.key' }),
+    'providers[0].key: is no RSA key of at least 2048 bits',
+  ],
+  'saml: a key that is too short': [
+    ofProvider({ ...samlProvider, key: 'weak.key' }),
+    'providers[0].key: is no RSA key of at least 2048 bits',
+  ],
+  'saml: a key that is none': [
+    ofProvider({ ...samlProvider, key: 'text.txt', wantAssertionsEncrypted: true }),
+    'providers[0].key: holds no private key in PEM',
   ],
   'saml: one issuer in two providers': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', certificates: ['other.crt'] }] }),
@@ -157,7 +200,6 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: signed requests without key and certificate': [
     ofProvider({ ...samlProvider, signRequests: true }),
-    'providers[0].signRequests: is not supported yet',
     'providers[0].key: is missing',
     'providers[0].certificate: is missing',
   ],
@@ -382,6 +424,11 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     ofProvider({ ...samlProvider, issuer: 'urn:a', certificates: ['one.crt'] }),
     'providers[0].certificates: stands beside metadata: the metadata is what counts',
   ],
+  'SHA-1 of certificates and signatures': [
+    ofProvider({ ...saml, certificates: [], certificateFingerprints: [sha256, sha1], allowSha1: true }),
+    'providers[0].certificateFingerprints[1]: is of SHA-1, which is weak',
+    'providers[0].allowSha1: is set: SHA-1 signatures can be forged',
+  ],
   'a source that is never asked': [
     settings({ agents: [{ any: true }, { domains: ['example.com'] }] }),
     'agents[1]: is never asked: agents[0] knows everybody',
@@ -432,6 +479,28 @@ const fine: Record<string, Record<string, unknown>> = {
     sessions: { store: { url: 'rediss://redis', tls: { ca: 'one.crt' }, keyPrefix: 'desk:' } },
   }),
   'a key of ours for an identity provider': ofProvider({ ...samlProvider, certificate: 'one.crt', key: 'one.key' }),
+  'every SAML option': ofProvider({
+    ...saml,
+    signRequests: true,
+    key: 'one.key',
+    certificate: 'one.crt',
+    certificates: ['other.crt'],
+    certificateFingerprints: [],
+    wantAssertionsEncrypted: true,
+    forceAuthn: true,
+    authnContext: ['urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport'],
+  }),
+  'fingerprints in any spelling': ofProvider({
+    ...saml,
+    certificates: [],
+    certificateFingerprints: [
+      sha256,
+      sha256.replaceAll(':', ' '),
+      sha256.replaceAll(':', '').toLowerCase(),
+      ` ${sha256}\n`,
+    ],
+  }),
+  'encryption wanted, with a key alone': ofProvider({ ...samlProvider, key: 'one.key', wantAssertionsEncrypted: true }),
   'an assertion key': settings({ identity: { assertion: { keys: ['p256.key'] } } }),
   'http on this machine': settings({
     publicUrl: 'http://127.0.0.1:8080',

@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { reasons } from '../../src/core/reasons.js'
-import { spMetadata } from '../../src/providers/sp-metadata.js'
+import { spMetadataFor } from '../../src/providers/sp-metadata.js'
 import { createPaths } from '../../src/web/paths.js'
 import { load, longSecret, rsaPair, settings, today } from '../parts/configuration.js'
+import { samlSettings } from '../parts/saml-provider.js'
 
 const folder = join(import.meta.dirname, '../../docs/identity-providers')
 const guides = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }))
@@ -61,7 +62,7 @@ for (const { name, text } of guides) {
 
 t.test('the values to type are those that the metadata has', async t => {
   const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''
-  const printed = spMetadata({ entityId: 'desk.example.com', acsUrl })
+  const printed = spMetadataFor([samlSettings([])], undefined, { site: 'desk.example.com', acsUrl, now: today }) ?? ''
   for (const value of [acsUrl, 'desk.example.com', 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress']) {
     t.match(printed, value)
     t.match(list, `\`${value}\``)

@@ -129,6 +129,11 @@ export function weakKey(): string {
   return publicPem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey)
 }
 
+/** An RSA private key of 1024 bits. */
+export function weakPrivateKey(): string {
+  return privatePem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey)
+}
+
 function privatePem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }

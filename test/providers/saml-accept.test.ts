@@ -2,6 +2,8 @@
 
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
+import { chooseSaml } from '../../src/providers/choose.js'
+import { issuerOf } from '../../src/providers/saml-scan.js'
 import { createTestClock } from '../parts/clock.js'
 import {
   acsUrl,
@@ -241,4 +243,49 @@ t.test('what the provider calls itself', async t => {
   t.equal(openSaml(settings(), { clock }).provider.logout(undefined as never), undefined)
   t.throws(() => openSaml(samlSettings(['no certificate'])), { message: /idp0\.crt is no certificate/ })
   t.equal(acsUrl, 'https://desk.example.com/auth/saml/acs')
+})
+
+t.test('Attack: an assertion of one identity provider is never taken for another that shares the ACS', async t => {
+  const other = 'https://other.example.com/metadata'
+  const corp = openSaml(settings(), { clock }).provider
+  const sister = openSaml(samlSettings([next.certificate], { id: 'sister', issuer: other }), { clock }).provider
+  const theirs = createSamlIdp({ signing: next, clock, plan: { issuer: other } })
+  const [ours, foreign] = [idp.message({ sign: 'assertion' }), theirs.message({ sign: 'assertion' })]
+  const sent = (message: string) => handover(message)
+  t.ok((await corp.accept(sent(ours))).identity)
+  t.equal(chooseSaml(issuerOf(foreign), undefined, [corp, sister]), sister)
+  t.equal(chooseSaml(issuerOf(foreign), 'corp', [corp, sister]), undefined)
+  t.equal((await sister.accept(handover(foreign, [{ ...attempt, provider: 'sister' }]))).reason, undefined)
+  // Whose issuer stands outside, and whose key signed inside.
+  t.equal((await corp.accept(sent(foreign))).reason, 'saml.issuer_unknown')
+  const outside = swap(/<saml:Issuer>[^<]*/, `<saml:Issuer>${idpIssuer}`)
+  const disguised = theirs.message({ sign: 'assertion', after: outside })
+  t.equal((await corp.accept(sent(disguised))).reason, 'saml.signature_invalid')
+  const claimed = theirs.message({ sign: 'assertion', plan: { issuer: idpIssuer } })
+  t.equal((await sister.accept(sent(claimed))).reason, 'saml.issuer_unknown')
+  const inside = createSamlIdp({ signing, clock }).message({
+    sign: 'assertion',
+    before: swap(/(<saml:Assertion [^>]*><saml:Issuer>)[^<]*/, `$1${other}`),
+  })
+  t.equal((await corp.accept(sent(inside))).reason, 'saml.issuer_unknown')
+  t.match((await corp.accept(sent(inside))).checks.at(-1), { name: 'assertion issuer' })
+})
+
+t.test('a refused algorithm says what would be taken, and names the setting only where there is one', async t => {
+  const { provider } = openSaml(settings(), { clock })
+  const last = async (signatureAlgorithm: string) => {
+    const after = swap('http://www.w3.org/2001/04/xmldsig-more#rsa-sha256', signatureAlgorithm)
+    const { reason, checks } = await provider.accept(handover(idp.message({ sign: 'assertion', after })))
+    t.equal(reason, 'saml.algorithm_not_allowed')
+    return checks.at(-1)
+  }
+  const ecdsa = await last('http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256')
+  t.match(ecdsa, { expected: /ECDSA cannot be verified/, seen: /ecdsa-sha256/, setting: undefined })
+  const sha1 = await last('http://www.w3.org/2000/09/xmldsig#rsa-sha1')
+  t.match(sha1, { expected: /SHA-256/, setting: 'providers[].allowSha1' })
+})
+
+t.test('without any certificate every login is refused', async t => {
+  const { provider } = openSaml(samlSettings([]), { clock })
+  t.equal((await provider.accept(handover(idp.message()))).reason, 'saml.signature_invalid')
 })

@@ -57,6 +57,19 @@ t.test('reads who the IdP is, where to go, and what signs', async t => {
   )
 })
 
+t.test('reads both bindings, or either, and whether requests should be signed', async t => {
+  const [byRedirect, byPost] = ['https://idp.example.com/r', 'https://idp.example.com/p']
+  const redirectOnly = read(entity({ services: service('SingleSignOnService', redirect, byRedirect) }))
+  t.match(redirectOnly, { loginUrl: byRedirect, loginPostUrl: undefined, wantsSignedRequests: false })
+  const postOnly = read(entity({ services: service('SingleSignOnService', post, byPost) }))
+  t.match(postOnly, { loginUrl: undefined, loginPostUrl: byPost })
+  t.match(read(entity()), { loginPostUrl: 'https://idp.example.com/post' })
+  for (const [written, wanted] of Object.entries({ true: true, 1: true, false: false, 0: false })) {
+    const text = entity().replace('<md:IDPSSODescriptor ', `<md:IDPSSODescriptor WantAuthnRequestsSigned="${written}" `)
+    t.equal(read(text).wantsSignedRequests, wanted, written)
+  }
+})
+
 t.test('of several IdPs the one that issuer names is taken', async t => {
   const sp = `<md:EntityDescriptor ${md} entityID="sp"><md:SPSSODescriptor/></md:EntityDescriptor>`
   const nested = `<md:EntitiesDescriptor ${md}>${entity({ id: 'b' })}${sp}</md:EntitiesDescriptor>`
@@ -85,9 +98,14 @@ const broken: Array<[string, string, RegExp]> = [
   ],
   ['a certificate that is none', entity({ keys: key('AAAA') }), /cannot be read/],
   [
-    'the POST binding only',
-    entity({ services: service('SingleSignOnService', post, 'https://idp/') }),
-    /HTTP-Redirect/,
+    'the SOAP binding only',
+    entity({ services: service('SingleSignOnService', post.replace('POST', 'SOAP'), 'https://idp/') }),
+    /HTTP-Redirect or HTTP-POST/,
+  ],
+  [
+    'a script for a form',
+    entity({ services: service('SingleSignOnService', post, 'javascript:alert(1)') }),
+    /no http or https URL/,
   ],
   [
     'a script for an address',

@@ -7,6 +7,8 @@ import type { Provider } from '../../src/core/contracts.js'
 import { choosePorts } from '../../src/demo/ports.js'
 import { openBrowser } from '../parts/browser.js'
 import { missing } from '../parts/parts.js'
+import { newSigningKey } from '../parts/saml-idp.js'
+import { openSaml, samlSettings } from '../parts/saml-provider.js'
 import { createStandIn, identityOf, openWayIn, samlMessage } from '../parts/way-in.js'
 
 const gone = missing('chromium')
@@ -85,6 +87,41 @@ t.test('pages in Chromium', { skip: gone }, async t => {
       visit.complaints.filter(complaint => !complaint.includes('502')),
       [],
     )
+  })
+
+  t.test('a signed request by form goes from the chooser to the provider', async t => {
+    const idp = await serve(t, (request, response) => {
+      let body = ''
+      request.on('data', (chunk: Buffer) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        const form = new URLSearchParams(body)
+        const xml = Buffer.from(form.get('SAMLRequest') ?? '', 'base64').toString()
+        const id = /<samlp:AuthnRequest [^>]*ID="_([^"]+)"/.exec(xml)?.[1]
+        response.end(`${request.method} ${id === form.get('RelayState')} ${xml.includes('<ds:SignatureValue>')}`)
+      })
+    })
+    const signing = newSigningKey()
+    const facts = { entityId: 'urn:idp', loginPostUrl: `${idp}/sso`, certificates: [], wantsSignedRequests: true }
+    const metadata = {
+      current: () => facts,
+      problem: () => undefined,
+      ready: Promise.resolve(),
+      refresh: async () => undefined,
+      close: () => undefined,
+    }
+    const key = { path: 'sp.key', text: signing.key }
+    const certificate = { path: 'sp.crt', text: signing.certificate }
+    const settings = samlSettings([], { metadata: { url: 'https://idp.example.com' }, key, certificate })
+    const { begin, formTargets } = openSaml(settings, { metadata }).provider
+    const { publicUrl } = await openGate(t, { begin, formTargets, name: 'Aloha' }, 'always')
+    const visit = await browser.visit()
+    t.teardown(visit.close)
+    await visit.page.goto(`${publicUrl}/auth/login`)
+    await visit.page.getByText('Aloha').click()
+    await visit.page.getByText('POST true true').waitFor()
+    t.strictSame(visit.complaints, [])
   })
 
   t.test('pages stand at 320 px, by keyboard, in light and dark', async t => {

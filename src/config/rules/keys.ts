@@ -1,10 +1,11 @@
 // Certificates and keys in files: they can be read, fit each other and their use, and no two providers share one.
 
-import type { KeyObject, X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { dotted, type Path } from '../problems.js'
 import type { FileText } from '../schema/values.js'
 import { certificatesIn, type Found, fingerprintOf, idpCertificatesIn, privateKeyIn, publicKeysIn } from './pem.js'
 import type { Rules } from './rule.js'
+import { plainFingerprint } from './saml.js'
 
 export function keyRules(rules: Rules): void {
   const { config } = rules
@@ -66,11 +67,19 @@ function providerKeys(rules: Rules): void {
     if (provider?.type === 'saml') {
       pair(rules, [...path, 'certificate'], provider.certificate, [...path, 'key'], provider.key)
       // It vouches for metadata only, and a federation's vouches for that of many.
-      if (provider.metadataCertificate) idpKeys(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
+      if (provider.metadataCertificate)
+        idpCertificates(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
+      if (provider.key) ownKey(rules, [...path, 'key'], provider.key)
       for (const [at, file] of (provider.certificates ?? []).entries()) {
         const place = [...path, 'certificates', at]
-        const keys = file ? idpKeys(rules, place, file) : []
-        for (const key of keys) claim(index, place, fingerprintOf(key))
+        for (const { publicKey, fingerprint, fingerprint256 } of file ? idpCertificates(rules, place, file) : []) {
+          claim(index, place, fingerprintOf(publicKey))
+          for (const one of [fingerprint, fingerprint256]) claim(index, place, `certificate ${plainFingerprint(one)}`)
+        }
+      }
+      for (const [at, written] of (provider.certificateFingerprints ?? []).entries()) {
+        const digits = written === undefined ? undefined : plainFingerprint(written)
+        if (digits) claim(index, [...path, 'certificateFingerprints', at], `certificate ${digits}`)
       }
     }
     if (provider?.type !== 'jwt' || !provider.jwks) continue
@@ -83,10 +92,21 @@ function providerKeys(rules: Rules): void {
 }
 
 /** Several in one file are several keys, as in a list. The library that verifies XML signatures knows RSA only. */
-function idpKeys(rules: Rules, path: Path, file: FileText): KeyObject[] {
-  const keys = (read(rules, path, idpCertificatesIn(file.text)) ?? []).map(({ publicKey }) => publicKey)
-  if (keys.some(key => key.asymmetricKeyType !== 'rsa')) rules.problem(path, 'holds a key that is not RSA')
-  return keys
+function idpCertificates(rules: Rules, path: Path, file: FileText): X509Certificate[] {
+  const found = read(rules, path, idpCertificatesIn(file.text)) ?? []
+  if (found.some(({ publicKey }) => publicKey.asymmetricKeyType !== 'rsa')) {
+    rules.problem(path, 'holds a key that is not RSA', 'ECDSA signatures of SAML cannot be verified here')
+  }
+  return found
+}
+
+/** Requests are signed by RSA, and keys of assertions are wrapped by it. What cannot be read is said with its pair. */
+function ownKey(rules: Rules, path: Path, file: FileText): void {
+  const found = privateKeyIn(file.text)
+  if (!('value' in found)) return
+  const { asymmetricKeyType, asymmetricKeyDetails } = found.value
+  if (asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048) return
+  rules.problem(path, 'is no RSA key of at least 2048 bits', 'openssl req -x509 -newkey rsa:3072 -nodes')
 }
 
 function read<T>(rules: Rules, path: Path, found: Found<T>): T | undefined {

@@ -1,6 +1,8 @@
-// SAML providers: complete, and told apart by their issuer.
+// SAML providers: complete, told apart by their issuer, and with what their options need.
 
+import type { Draft } from '../draft.js'
 import type { Path } from '../problems.js'
+import type { SamlSettings } from '../schema/providers.js'
 import type { Rules } from './rule.js'
 
 export function samlRules(rules: Rules): void {
@@ -9,8 +11,10 @@ export function samlRules(rules: Rules): void {
     if (provider?.type !== 'saml') continue
     const path = ['providers', index]
     complete(rules, path)
-    requests(rules, path)
-    const { issuer } = provider
+    keyAndCertificate(rules, path, provider)
+    fingerprints(rules, path, provider)
+    const { issuer, allowSha1 } = provider
+    if (allowSha1) rules.warning([...path, 'allowSha1'], 'is set: SHA-1 signatures can be forged', 'SHA-256 at the IdP')
     if (issuer === undefined) continue
     const before = issuers.get(issuer)
     if (before === undefined) issuers.set(issuer, index)
@@ -29,6 +33,9 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
     // The issuer says which of several in the metadata is meant.
     const idle = manual.filter(key => key !== 'issuer' && has(key))
     for (const key of idle) warning([...path, key], 'stands beside metadata: the metadata is what counts')
+    // Whoever writes them here believes that nothing else of the metadata is trusted.
+    const pinned = [...path, 'certificateFingerprints']
+    if (has('certificateFingerprints')) problem(pinned, 'stands beside metadata', 'the metadata alone says who signs')
     return
   }
   if (has('metadataCertificate')) {
@@ -43,15 +50,34 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   }
 }
 
-function requests({ config, problem }: Rules, path: Path): void {
-  const provider = config.providers?.[Number(path[1])]
-  if (provider?.type !== 'saml') return
+type Saml = Draft<SamlSettings>
+
+function keyAndCertificate({ problem }: Rules, path: Path, provider: Saml): void {
   const { signRequests, wantAssertionsEncrypted, key, certificate } = provider
-  const use = signRequests ? 'signRequests' : 'wantAssertionsEncrypted'
-  if (signRequests || wantAssertionsEncrypted) {
-    if (key === undefined) problem([...path, 'key'], 'is missing', `${use} needs it`)
-    if (certificate === undefined) problem([...path, 'certificate'], 'is missing', `${use} needs it`)
-  } else if (key === undefined && certificate !== undefined) {
-    problem([...path, 'key'], 'is missing', 'certificate needs it')
+  const needsKey = signRequests ? 'signRequests' : wantAssertionsEncrypted ? 'wantAssertionsEncrypted' : 'certificate'
+  const wanted = signRequests || wantAssertionsEncrypted || certificate !== undefined
+  if (wanted && key === undefined) problem([...path, 'key'], 'is missing', `${needsKey} needs it`)
+  if (signRequests && certificate === undefined) {
+    problem([...path, 'certificate'], 'is missing', 'signRequests needs it')
   }
+}
+
+/** As administration pages and openssl show them: hex, in either case, with or without colons and spaces. */
+function fingerprints({ problem, warning }: Rules, path: Path, provider: Saml): void {
+  for (const [index, written] of (provider.certificateFingerprints ?? []).entries()) {
+    if (written === undefined) continue
+    const place = [...path, 'certificateFingerprints', index]
+    const digits = plainFingerprint(written)
+    if (digits === undefined) {
+      problem(place, 'is no fingerprint', 'SHA-256 in 64 hex digits, or SHA-1 in 40; colons and spaces do not matter')
+    } else if (digits.length === 40) {
+      warning(place, 'is of SHA-1, which is weak', 'openssl x509 -noout -fingerprint -sha256 -in idp.crt')
+    }
+  }
+}
+
+/** The hex digits in lower case; undefined when it is neither SHA-1 nor SHA-256. */
+export function plainFingerprint(written: string): string | undefined {
+  const digits = written.replace(/[:\s]/g, '').toLowerCase()
+  return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(digits) ? digits : undefined
 }

@@ -52,7 +52,11 @@ export const saml = (read: Reader) =>
     certificateFingerprints: z
       .array(z.string())
       .default([])
-      .meta({ description: 'SHA-1 or SHA-256 fingerprints in hex instead of certificates.', examples: [['5f2c…']] }),
+      .meta({
+        description:
+          'SHA-256 or SHA-1 fingerprints in hex of certificates that responses embed, instead of certificates.',
+        examples: [['b5a0ab6a1afbc49efc0a24946663f4a4befc3718f387d5d070b39a57e4116143']],
+      }),
     sloUrl: url()
       .optional()
       .meta({
