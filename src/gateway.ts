@@ -84,15 +84,11 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
 /** The identity providers of a configuration, as the gateway itself runs them. */
 export function gatewayProviders(
   config: Config,
-  deps: Pick<ProviderDeps, 'clock' | 'fetchText' | 'log' | 'metrics'>,
+  deps: Pick<ProviderDeps, 'clock' | 'random' | 'fetchText' | 'log' | 'metrics'>,
 ): Provider[] {
   const { publicUrl, site = new URL(publicUrl).host } = config
-  return openProviders(config.providers, {
-    ...deps,
-    publicUrl,
-    site,
-    acsUrl: publicUrl + createPaths(config.prefix).acs,
-  })
+  const { acs, slo } = createPaths(config.prefix)
+  return openProviders(config.providers, { ...deps, publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo })
 }
 
 function createGeneration(config: Config, parts: Parts): Generation {
@@ -140,5 +136,7 @@ function serverTls({ cert, key }: NonNullable<Config['tls']>) {
 function metadataOf({ config, providers, paths }: Generation, id: string | undefined): string | undefined {
   const saml = providers.filter(isSaml)
   const provider = id === undefined ? saml[0] : saml.find(one => one.id === id)
-  return provider && spMetadata({ entityId: provider.entityId, acsUrl: config.publicUrl + paths.acs })
+  const { publicUrl } = config
+  const addresses = { acsUrl: publicUrl + paths.acs, sloUrl: publicUrl + paths.slo }
+  return provider && spMetadata({ entityId: provider.entityId, ...addresses })
 }

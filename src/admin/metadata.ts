@@ -19,7 +19,8 @@ export async function printMetadata(options: { config?: string; provider?: strin
     return 1
   }
   const site = config.site ?? new URL(config.publicUrl).host
-  const acsUrl = config.publicUrl + createPaths(config.prefix).acs
-  io.out(spMetadata({ entityId: provider.entityId ?? site, acsUrl }).trimEnd())
+  const { acs, slo } = createPaths(config.prefix)
+  const addresses = { acsUrl: config.publicUrl + acs, sloUrl: config.publicUrl + slo }
+  io.out(spMetadata({ entityId: provider.entityId ?? site, ...addresses }).trimEnd())
   return 0
 }

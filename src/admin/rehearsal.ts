@@ -3,7 +3,7 @@
 
 import type { Config } from '../config/schema/index.js'
 import { type Check, climb } from '../core/checks.js'
-import { systemClock } from '../core/clock.js'
+import { systemClock, systemRandom } from '../core/clock.js'
 import type { Clock, Directory, Handover, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { lookUp } from '../directory/look-up.js'
@@ -46,7 +46,7 @@ export async function rehearse(config: Config, login: Rehearsal): Promise<Rehear
   const { message, bytes, issued } = await readMessageFile(login.file, login.kind)
   const log = createLog({ level: 'silent' })
   const fetchText = createFetch()
-  const all = gatewayProviders(config, { clock, fetchText, log, metrics: createMetrics() })
+  const all = gatewayProviders(config, { clock, random: systemRandom, fetchText, log, metrics: createMetrics() })
   const providers = all.filter(({ id }) => login.provider === undefined || id === login.provider)
   try {
     await Promise.all(providers.map(provider => provider.ready?.()))

@@ -13,7 +13,6 @@ const later: Record<string, unknown> = {
   'desk.logout': [],
   'providers[].metadataCertificate': undefined,
   'providers[].certificateFingerprints': [],
-  'providers[].sloUrl': undefined,
   'providers[].signRequests': false,
   'providers[].wantAssertionsEncrypted': false,
   'providers[].forceAuthn': false,

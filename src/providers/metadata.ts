@@ -7,7 +7,7 @@ import type { FetchText } from '../ops/fetch.js'
 import type { Log } from '../ops/log.js'
 import { type IdpFacts, MetadataError, readIdpMetadata } from './metadata-reader.js'
 
-export type { IdpFacts } from './metadata-reader.js'
+export type { IdpFacts, LogoutService } from './metadata-reader.js'
 
 export interface MetadataSource {
   /** What is known of the IdP now; undefined while nothing could be read, or when it has run out. */

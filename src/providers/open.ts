@@ -1,7 +1,7 @@
 // The identity providers that a configuration describes.
 
 import type { ProviderSettings } from '../config/schema/providers.js'
-import type { Clock, Provider } from '../core/contracts.js'
+import type { Clock, Provider, Random } from '../core/contracts.js'
 import type { FetchText } from '../ops/fetch.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
@@ -15,7 +15,10 @@ export interface ProviderDeps {
   site: string
   /** The one address that SAML responses are for. */
   acsUrl: string
+  /** The one address of SAML single logout. */
+  sloUrl: string
   clock: Clock
+  random: Random
   fetchText: FetchText
   log: Log
   metrics: Metrics

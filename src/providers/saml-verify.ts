@@ -3,6 +3,7 @@
 // signatures and structure alone: every check of what an assertion says is ours.
 
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
+import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
 import { type AssertionFacts, readAssertion } from './saml-assertion.js'
 import { signerOf } from './saml-signer.js'
 
@@ -31,6 +32,24 @@ export async function verifySaml(input: SamlVerifyInput): Promise<SamlVerified> 
   if (signed === undefined) return { failed: 'signature' }
   const facts = read(signed)
   return facts ? { verified: facts } : { failed: 'assertion' }
+}
+
+/**
+ * For a message without an assertion: the bytes of its root that the one enveloped signature covers, or undefined when it
+ * does not verify. The same steps of the library as for a response. Never throws on bad input.
+ */
+export async function verifyMessage(input: Omit<SamlVerifyInput, 'signed'>): Promise<string | undefined> {
+  const [signature] = input.signatures
+  if (signature === undefined || input.signatures.length !== 1) return undefined
+  // As above: only what a key of the provider has signed gets to the library.
+  const signer = signerOf(signature, input.certificates)
+  if (signer === undefined) return undefined
+  try {
+    const document = await parseDomFromString(input.xml)
+    return getVerifiedXml(input.xml, document.documentElement, [signer]) ?? undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The library's own reading ends where the signature is verified: its later checks throw for reasons of their own. */

@@ -3,7 +3,7 @@
 
 import type { SamlSettings } from '../config/schema/providers.js'
 import { climb, Refused, type Step } from '../core/checks.js'
-import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
+import type { Attempt, Clock, Handover, Identity, Provider, Random, Verdict } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints, secondsLeft } from './certificates.js'
@@ -12,6 +12,7 @@ import type { AssertionFacts } from './saml-assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
 import { checkEmail, checkNameId, personIn } from './saml-claims.js'
 import { attemptOf, checkInResponseTo, requestId } from './saml-in-response-to.js'
+import { createSamlLogout, type SamlLogout } from './saml-logout.js'
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
 import { authnRequestUrl } from './saml-request.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
@@ -24,9 +25,12 @@ export interface SamlDeps {
   site: string
   /** The one address that responses are for. */
   acsUrl: string
+  /** The one address of single logout. */
+  sloUrl: string
   /** Needed when the settings name metadata; closed with the provider. */
   metadata?: MetadataSource
   clock: Clock
+  random: Random
   log: Log
   metrics: Metrics
 }
@@ -37,6 +41,7 @@ export interface SamlProvider extends Provider {
   issuer(): string | undefined
   /** What the IdP's administrator registers us as. */
   readonly entityId: string
+  readonly singleLogout: SamlLogout
 }
 
 /** Signatures of all providers of this process are verified one at a time. */
@@ -54,6 +59,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
   const entityId = settings.entityId ?? deps.site
   const parts: Parts = { settings, deps, entityId, idp: idpSource(settings, deps) }
   const { id, name, logoutUrl } = settings
+  const singleLogout = createSamlLogout({ ...deps, settings, entityId, idp: parts.idp })
   noteExpiry(parts)
 
   return {
@@ -61,12 +67,13 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     name,
     type: 'saml',
     entityId,
+    singleLogout,
     issuer: () => parts.idp()?.entityId ?? settings.issuer,
     ready: async () => deps.metadata?.ready,
-    formTargets: () => origins([parts.idp()?.loginUrl, settings.sloUrl, logoutUrl]),
+    formTargets: () => origins([parts.idp()?.loginUrl, ...singleLogout.addresses(), logoutUrl]),
     begin: async attempt => ({ redirect: loginRedirect(parts, attempt) }),
     accept: handover => accept(parts, handover),
-    logout: () => (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
+    logout: session => singleLogout.begin(session) ?? (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
     close: () => deps.metadata?.close(),
   }
 }
@@ -183,6 +190,7 @@ function judge(
     claim: { id: `saml:${id}:${assertion.id}`, until },
     saml: {
       nameId,
+      ...assertion.nameId,
       ...(sessionIndex === undefined ? {} : { sessionIndex }),
       ...(notOnOrAfter === undefined ? {} : { notOnOrAfter }),
     },

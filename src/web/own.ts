@@ -24,6 +24,8 @@ import { createRefusals } from './refusals.js'
 import { replyWith } from './reply.js'
 import { sessionRoutes } from './session-page.js'
 import { createSignIn } from './sign-in.js'
+import { sloRoutes } from './slo.js'
+import { createSloRecords } from './slo-records.js'
 import { createTabs } from './tabs.js'
 import type { Generation } from './visit.js'
 
@@ -78,6 +80,7 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   loginRoutes(app, { ...deps, attempts, holder, refusals })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
   logoutRoutes(app, { ...deps, holder, attempts })
+  sloRoutes(app, { ...deps, holder, attempts, records: createSloRecords(deps) })
   sessionRoutes(app, { ...deps, holder })
   publish(app, deps)
   // The door lets only our own paths in here: whatever has no route is ours in another spelling, or nobody's.

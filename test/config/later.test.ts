@@ -20,7 +20,6 @@ const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> =
     asked: saml({ certificateFingerprints: ['ab'] }),
     usual: saml({ certificateFingerprints: [] }),
   },
-  'providers[].sloUrl': { asked: saml({ sloUrl: 'https://idp.example.com/slo' }) },
   'providers[].signRequests': { asked: saml({ signRequests: true }), usual: saml({ signRequests: false }) },
   'providers[].wantAssertionsEncrypted': {
     asked: saml({ wantAssertionsEncrypted: true }),

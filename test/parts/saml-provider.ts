@@ -1,11 +1,12 @@
 // A SAML provider as the gateway makes it, with a test's settings, clock and metrics.
 
 import type { SamlSettings } from '../../src/config/schema/providers.js'
+import { systemRandom } from '../../src/core/clock.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
 import { createSamlProvider, type SamlDeps, type SamlProvider } from '../../src/providers/saml.js'
 import { createTestClock, type TestClock } from './clock.js'
-import { acsUrl, entityId, idpIssuer } from './saml-idp.js'
+import { acsUrl, entityId, idpIssuer, sloUrl } from './saml-idp.js'
 
 export interface SamlSetup {
   provider: SamlProvider
@@ -40,6 +41,11 @@ export const silent = createLog({ level: 'silent' })
 export function openSaml(settings: SamlSettings, deps: Partial<SamlDeps> & { clock?: TestClock } = {}): SamlSetup {
   const clock = deps.clock ?? createTestClock()
   const metrics = deps.metrics ?? createMetrics()
-  const provider = createSamlProvider(settings, { site: entityId, acsUrl, log: silent, ...deps, clock, metrics })
+  const provider = createSamlProvider(settings, {
+    ...{ site: entityId, acsUrl, sloUrl, random: systemRandom, log: silent },
+    ...deps,
+    clock,
+    metrics,
+  })
   return { provider, clock, metrics }
 }

@@ -40,10 +40,17 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   }
 }
 
-function requests({ config, problem }: Rules, path: Path): void {
+function requests({ config, problem, warning }: Rules, path: Path): void {
   const provider = config.providers?.[Number(path[1])]
   if (provider?.type !== 'saml') return
-  const { signRequests, wantAssertionsEncrypted, key, certificate } = provider
+  const { signRequests, wantAssertionsEncrypted, key, certificate, sloUrl } = provider
+  if (sloUrl !== undefined && key === undefined) {
+    warning(
+      [...path, 'sloUrl'],
+      'stands without a key',
+      'most identity providers refuse logout requests that are not signed',
+    )
+  }
   const use = signRequests ? 'signRequests' : 'wantAssertionsEncrypted'
   if (signRequests || wantAssertionsEncrypted) {
     if (key === undefined) problem([...path, 'key'], 'is missing', `${use} needs it`)
