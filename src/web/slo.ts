@@ -30,8 +30,8 @@ export interface SloDeps {
   records: SloRecords
 }
 
-/** The most bytes of a posted form: a message of 64 kB in base64 and form encoding. */
-const largestForm = 128 * 1024
+/** Read, though a message of more than 64 kB is refused, up to here: a browser that is cut off shows no page at all. */
+const readAtMost = 1024 * 1024
 /** A claim outlives what it guards by this much: the clocks of two replicas may differ. Milliseconds. */
 const claimMargin = 60_000
 const why = 'logout at the identity provider'
@@ -48,7 +48,7 @@ export function sloRoutes(app: FastifyInstance, deps: SloDeps): void {
   const { slo } = deps.paths
   // A HEAD would use the message up, and the browser's own request after it would find it used.
   app.get(slo, { exposeHeadRoute: false }, (request, reply) => take(deps, request, reply))
-  app.post(slo, { bodyLimit: largestForm }, (request, reply) => take(deps, request, reply))
+  app.post(slo, { bodyLimit: readAtMost }, (request, reply) => take(deps, request, reply))
   const method = app.supportedMethods.filter(name => name !== 'GET' && name !== 'POST')
   app.route({
     method,

@@ -313,6 +313,7 @@ const attacks: Attack[] = [
     reason: 'saml.malformed',
     send: query({ before: swap('</samlp:LogoutRequest>', `${'<x/>'.repeat(1000)}</samlp:LogoutRequest>`) }),
   },
+  { what: 'a form of 900 kB', reason: 'saml.malformed', send: () => post({ SAMLRequest: 'A'.repeat(900_000) }) },
   {
     what: 'a form of 64 kB and more',
     reason: 'saml.malformed',
