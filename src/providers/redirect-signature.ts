@@ -1,8 +1,8 @@
-// The detached signature of the HTTP-Redirect binding (SAML Bindings 3.4.4.1): over the octets of the query, by RSA with
+// Verifies the detached signature of the HTTP-Redirect binding (SAML Bindings 3.4.4.1): over the octets of the query, by RSA with
 // SHA-2. Must never take an algorithm's name for more than one of the list.
 
-import { type KeyObject, sign, verify, type X509Certificate } from 'node:crypto'
-import type { DetachedSignature, MessageKind } from './redirect-query.js'
+import { verify, type X509Certificate } from 'node:crypto'
+import type { DetachedSignature } from './redirect-query.js'
 
 const digests: Readonly<Record<string, string>> = {
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256': 'sha256',
@@ -10,7 +10,6 @@ const digests: Readonly<Record<string, string>> = {
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512': 'sha512',
 }
 const sha1 = 'http://www.w3.org/2000/09/xmldsig#rsa-sha1'
-const signing = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256'
 
 /** The name of the digest in node:crypto; undefined when the algorithm is not allowed. */
 export function redirectDigest(algorithm: string, { allowSha1 }: { allowSha1: boolean }): string | undefined {
@@ -33,18 +32,4 @@ export function verifiesRedirect(
       return false
     }
   })
-}
-
-/** The query for a message that is base64 of DEFLATE already, signed where there is a key. */
-export function redirectQuery(
-  { kind, message, relayState }: { kind: MessageKind; message: string; relayState?: string | undefined },
-  key: KeyObject | undefined,
-): string {
-  const field = kind === 'request' ? 'SAMLRequest' : 'SAMLResponse'
-  const relay = relayState === undefined ? '' : `&RelayState=${encodeURIComponent(relayState)}`
-  const plain = `${field}=${encodeURIComponent(message)}${relay}`
-  if (!key) return plain
-  const signed = `${plain}&SigAlg=${encodeURIComponent(signing)}`
-  const signature = sign('sha256', Buffer.from(signed, 'latin1'), key).toString('base64')
-  return `${signed}&Signature=${encodeURIComponent(signature)}`
 }

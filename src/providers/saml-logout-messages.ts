@@ -1,13 +1,10 @@
 // Writes LogoutRequest and LogoutResponse (SAML Core 3.7) and puts them into the binding that the provider takes: signed
 // wherever there is a key (SAML Profiles 4.4.4 wants it). Reads nothing.
 
-import type { KeyObject } from 'node:crypto'
-import { deflateRawSync } from 'node:zlib'
-import { SignedXml } from 'xml-crypto'
 import type { Leave, SamlSubject } from '../core/contracts.js'
 import { escapeXml } from './escape-xml.js'
 import type { MessageKind } from './redirect-query.js'
-import { redirectQuery } from './redirect-signature.js'
+import { postLeave, redirectUrl, type Signer } from './saml-bindings.js'
 import { assertion, protocol } from './saml-names.js'
 
 interface MessagePlan {
@@ -24,10 +21,6 @@ export type LogoutStatus = 'Success' | 'Responder'
 
 /** How long the provider may take our request for good, in milliseconds. */
 const requestLife = 300_000
-const xmlAlgorithms = {
-  signatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
-  canonicalizationAlgorithm: 'http://www.w3.org/2001/10/xml-exc-c14n#',
-}
 
 /** The name goes back as it came, with all its attributes: providers compare them (SAML Core 3.3.4). */
 export function logoutRequestXml(plan: MessagePlan & { subject: SamlSubject }): string {
@@ -55,41 +48,15 @@ export function logoutResponseXml(plan: MessagePlan & { inResponseTo: string; st
   ].join('')
 }
 
-/** Sends a message of ours to `address`; `relayState` goes along as it is. */
+/** Sends a message of ours by the binding that the provider takes; `relayState` goes along as it is. */
 export function leaveWith(
   message: { kind: MessageKind; xml: string; relayState?: string | undefined },
-  to: { binding: 'redirect' | 'post'; address: string },
-  key: KeyObject | undefined,
+  { binding, address: to }: { binding: 'redirect' | 'post'; address: string },
+  signer: Signer | undefined,
 ): Leave {
   const { kind, xml, relayState } = message
-  if (to.binding === 'redirect') {
-    const deflated = deflateRawSync(Buffer.from(xml, 'utf8')).toString('base64')
-    return { redirect: withQuery(to.address, redirectQuery({ kind, message: deflated, relayState }, key)) }
-  }
-  const posted = Buffer.from(key ? signRoot(xml, key) : xml, 'utf8').toString('base64')
-  const field = kind === 'request' ? 'SAMLRequest' : 'SAMLResponse'
-  return {
-    post: to.address,
-    fields: { [field]: posted, ...(relayState === undefined ? {} : { RelayState: relayState }) },
-  }
-}
-
-/** An enveloped signature of the root, after its Issuer (SAML Core 5.4, schema of RequestAbstractType). */
-function signRoot(xml: string, key: KeyObject): string {
-  const signed = new SignedXml({
-    privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    ...xmlAlgorithms,
-  })
-  signed.addReference({
-    xpath: '/*',
-    transforms: ['http://www.w3.org/2000/09/xmldsig#enveloped-signature', xmlAlgorithms.canonicalizationAlgorithm],
-    digestAlgorithm: 'http://www.w3.org/2001/04/xmlenc#sha256',
-  })
-  signed.computeSignature(xml, {
-    prefix: 'ds',
-    location: { reference: "/*/*[local-name(.)='Issuer']", action: 'after' },
-  })
-  return signed.getSignedXml()
+  const outgoing = { field: kind === 'request' ? 'SAMLRequest' : 'SAMLResponse', to, xml, relayState } as const
+  return binding === 'redirect' ? { redirect: redirectUrl(outgoing, signer) } : postLeave(outgoing, signer)
 }
 
 function head({ id, now, destination }: MessagePlan): string {
@@ -97,13 +64,6 @@ function head({ id, now, destination }: MessagePlan): string {
     ` xmlns:samlp="${protocol}" xmlns:saml="${assertion}" ID="${escapeXml(id)}" Version="2.0"`,
     ` IssueInstant="${new Date(now).toISOString()}" Destination="${escapeXml(destination)}"`,
   ].join('')
-}
-
-/** The query that the address already has stays as it is (SAML Bindings 3.4.4.1). */
-function withQuery(address: string, query: string): string {
-  const [plain = ''] = address.split('#', 1)
-  if (!plain.includes('?')) return `${plain}?${query}`
-  return /[?&]$/.test(plain) ? `${plain}${query}` : `${plain}&${query}`
 }
 
 function optional(name: string, value: string | undefined): string {

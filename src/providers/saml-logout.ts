@@ -1,7 +1,7 @@
 // Single logout with one identity provider (SAML Profiles 4.4): our request to it, its request to us and our answer. Judges
 // messages and writes them; ending sessions is the caller's.
 
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import type { SamlSettings } from '../config/schema/providers.js'
 import { type Check, climb, type Step } from '../core/checks.js'
 import type { Clock, Leave, Random, Session } from '../core/contracts.js'
@@ -10,6 +10,7 @@ import { fingerprintOf, matchFingerprints } from './certificates.js'
 import type { IdpFacts, LogoutService } from './metadata.js'
 import { redirectDigest, verifiesRedirect } from './redirect-signature.js'
 import { refusedAlgorithm } from './saml-algorithms.js'
+import type { Signer } from './saml-bindings.js'
 import { checkLoggedOut, checkLogoutMessage, checkLogoutStatus } from './saml-logout-checks.js'
 import { type LogoutStatus, leaveWith, logoutRequestXml, logoutResponseXml } from './saml-logout-messages.js'
 import type { LogoutMessage } from './saml-logout-reading.js'
@@ -51,7 +52,7 @@ export interface SamlLogout {
 /** Throws when the key is no RSA key: then the gateway does not start. */
 export function createSamlLogout(deps: SamlLogoutDeps): SamlLogout {
   const { settings, entityId, clock, random } = deps
-  const key = signingKey(settings)
+  const signer = signerOf(settings)
   const services = () => servicesOf(settings, deps.idp())
   const plan = (destination: string) => {
     return { id: `_${random(20).toString('hex')}`, now: clock.now(), destination, entityId }
@@ -63,7 +64,7 @@ export function createSamlLogout(deps: SamlLogoutDeps): SamlLogout {
       if (!service || !session.saml) return undefined
       const { binding, location: address } = service
       const xml = logoutRequestXml({ ...plan(address), subject: session.saml })
-      return leaveWith({ kind: 'request', xml }, { binding, address }, key)
+      return leaveWith({ kind: 'request', xml }, { binding, address }, signer)
     },
     judge: message => judge(deps, message),
     answer({ binding: asked, facts, relayState }, status) {
@@ -71,17 +72,19 @@ export function createSamlLogout(deps: SamlLogoutDeps): SamlLogout {
       if (!service) return undefined
       const { binding, location, responseLocation: address = location } = service
       const xml = logoutResponseXml({ ...plan(address), inResponseTo: facts.id, status })
-      return leaveWith({ kind: 'response', xml, relayState }, { binding, address }, key)
+      return leaveWith({ kind: 'response', xml, relayState }, { binding, address }, signer)
     },
     addresses: () => services().flatMap(({ location, responseLocation }) => [location, responseLocation ?? location]),
   }
 }
 
-function signingKey({ id, key }: SamlSettings): KeyObject | undefined {
-  if (!key) return undefined
-  const read = createPrivateKey(key.text)
-  if (read.asymmetricKeyType !== 'rsa') throw new Error(`provider ${id}: ${key.path} is no RSA key`)
-  return read
+/** Signed is what can be: providers refuse logout messages that are not (SAML Profiles 4.4.4). */
+function signerOf({ id, key, certificate }: SamlSettings): Signer | undefined {
+  if (!key || !certificate) return undefined
+  if (createPrivateKey(key.text).asymmetricKeyType !== 'rsa') {
+    throw new Error(`provider ${id}: ${key.path} is no RSA key`)
+  }
+  return { key: key.text, certificate: certificate.text }
 }
 
 /** The setting wins; the metadata may know by which binding, and where its answers go. */
@@ -169,7 +172,9 @@ async function verifiedEnvelope(
   const count = String(facts.signatures.length)
   step('signature present', { ok: facts.signatures.length > 0, reason: 'saml.signature_missing', seen: count })
   step('one signature', { ok: facts.signatures.length === 1, reason: 'saml.signature_invalid', seen: count })
-  const trusted = [...idp.certificates, ...matchFingerprints(facts.certificates, settings.certificateFingerprints)]
+  // Where there is metadata, it alone says who may sign.
+  const fingerprints = settings.metadata ? [] : settings.certificateFingerprints
+  const trusted = [...idp.certificates, ...matchFingerprints(facts.certificates, fingerprints)]
   const certificates = trusted.map(one => one.toString())
   const signed = await verifyMessage({ xml, signatures: facts.signatures, certificates })
   step('signature', {
