@@ -92,7 +92,7 @@ function inflate(message: string): string {
   // Attack: a deflate bomb. The limit stops it while it inflates.
   const inflated = inflated64(bytes)
   if (!inflated) fail('not DEFLATE, or over 64 kB')
-  return decodeUtf8(inflated) ?? fail('not UTF-8, or with a byte order mark')
+  return decodeUtf8(inflated) ?? fail('not UTF-8')
 }
 
 function inflated64(bytes: Buffer): Buffer | undefined {

@@ -43,7 +43,7 @@ export function readPostedLogout(form: LogoutForm): LogoutReading {
   const bytes = decodeBase64(request ?? response)
   if (!bytes || bytes.length > largest) return { kind, malformed: 'not base64, empty, or over 64 kB' }
   const xml = decodeUtf8(bytes)
-  if (xml === undefined) return { kind, malformed: 'not UTF-8, or with a byte order mark' }
+  if (xml === undefined) return { kind, malformed: 'not UTF-8' }
   const relayState = form.one('RelayState') || undefined
   return scanned({ kind, binding: 'post', xml, ...(relayState === undefined ? {} : { relayState }) })
 }

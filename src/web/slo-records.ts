@@ -30,6 +30,18 @@ export interface SloRecords {
   answered(request: FastifyRequest, refused: RefusedLogout | undefined): void
 }
 
+/** Where the hint of a refused login would lead astray. */
+const hints: { readonly [reason in Reason]?: string } = {
+  'saml.destination_mismatch':
+    "The Destination is not this gateway's single logout URL. Set it at the identity provider, or publicUrl.",
+  'saml.signature_missing':
+    'The logout request is not signed. Switch on the signing of logout requests at the identity provider.',
+  'saml.replayed': 'This logout request has been used before.',
+  'saml.malformed':
+    'The message is no SAML 2.0 logout request within the limits (size, elements, no DOCTYPE, no comment).',
+  'saml.decryption_failed': 'The NameID of the logout request is encrypted. Switch that off at the identity provider.',
+}
+
 export function createSloRecords(deps: { dossiers: Dossiers; audit: Audit; log: Log }): SloRecords {
   const { dossiers, audit, log } = deps
   return {
@@ -38,7 +50,7 @@ export function createSloRecords(deps: { dossiers: Dossiers; audit: Audit; log: 
       const origin = { address: visit.address, browser: browserName(headers['user-agent']) }
       const reference = dossiers.keep({ provider, reason, checks, ...origin })
       const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: visit.address }
-      log.info({ ...facts, request: visit.id, hint: hintOf(reason) }, 'logout refused')
+      log.info({ ...facts, request: visit.id, hint: hints[reason] ?? hintOf(reason) }, 'logout refused')
       audit({ event: 'logout_refused', ...facts, browser: origin.browser, request: visit.id })
       return answerOf(request, reason, reference)
     },

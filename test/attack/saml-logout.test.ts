@@ -303,6 +303,7 @@ const attacks: Attack[] = [
     send: raw(idp.xml() + ' '.repeat(70_000)),
   },
   { what: 'bytes that are no DEFLATE', reason: 'saml.malformed', send: () => bring(signedQuery(Buffer.from('<x/>'))) },
+  { what: 'a byte order mark', reason: 'saml.malformed', send: query({ before: xml => `\ufeff${xml}` }) },
   {
     what: 'bytes that are no UTF-8',
     reason: 'saml.malformed',

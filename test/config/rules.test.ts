@@ -396,6 +396,10 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ identity: { assertion: { ttl: '5s' } } }),
     'identity.assertion.ttl: is very short: clocks that differ by seconds refuse it',
   ],
+  'single logout without a key': [
+    ofProvider({ ...samlProvider, sloUrl: 'https://idp.example.com/slo' }),
+    'providers[0].sloUrl: stands without key and certificate',
+  ],
   'two passwords': [
     settings({ secrets, sessions: { store: { url: 'redis://u:p@redis/0', password: 'q' } } }),
     'sessions.store.password: stands beside one in the URL',
@@ -423,6 +427,12 @@ const fine: Record<string, Record<string, unknown>> = {
     sessions: { store: { url: 'rediss://redis', tls: { ca: 'one.crt' }, keyPrefix: 'desk:' } },
   }),
   'a key of ours for an identity provider': ofProvider({ ...samlProvider, certificate: 'one.crt', key: 'one.key' }),
+  'single logout with a key': ofProvider({
+    ...samlProvider,
+    sloUrl: 'https://idp.example.com/slo',
+    certificate: 'one.crt',
+    key: 'one.key',
+  }),
   'an assertion key': settings({ identity: { assertion: { keys: ['p256.key'] } } }),
   'http on this machine': settings({
     publicUrl: 'http://127.0.0.1:8080',

@@ -10,6 +10,7 @@ export function samlRules(rules: Rules): void {
     const path = ['providers', index]
     complete(rules, path)
     requests(rules, path)
+    logout(rules, path)
     const { issuer } = provider
     if (issuer === undefined) continue
     const before = issuers.get(issuer)
@@ -40,17 +41,10 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   }
 }
 
-function requests({ config, problem, warning }: Rules, path: Path): void {
+function requests({ config, problem }: Rules, path: Path): void {
   const provider = config.providers?.[Number(path[1])]
   if (provider?.type !== 'saml') return
-  const { signRequests, wantAssertionsEncrypted, key, certificate, sloUrl } = provider
-  if (sloUrl !== undefined && key === undefined) {
-    warning(
-      [...path, 'sloUrl'],
-      'stands without a key',
-      'most identity providers refuse logout requests that are not signed',
-    )
-  }
+  const { signRequests, wantAssertionsEncrypted, key, certificate } = provider
   const use = signRequests ? 'signRequests' : 'wantAssertionsEncrypted'
   if (signRequests || wantAssertionsEncrypted) {
     if (key === undefined) problem([...path, 'key'], 'is missing', `${use} needs it`)
@@ -58,4 +52,12 @@ function requests({ config, problem, warning }: Rules, path: Path): void {
   } else if (key === undefined && certificate !== undefined) {
     problem([...path, 'key'], 'is missing', 'certificate needs it')
   }
+}
+
+function logout({ config, warning }: Rules, path: Path): void {
+  const provider = config.providers?.[Number(path[1])]
+  if (provider?.type !== 'saml' || provider.sloUrl === undefined) return
+  if (provider.key !== undefined && provider.certificate !== undefined) return
+  const hint = 'most identity providers refuse logout requests that are not signed'
+  warning([...path, 'sloUrl'], 'stands without key and certificate', hint)
 }
