@@ -18,6 +18,7 @@ import type { Holder } from './holder.js'
 import { isSpeculative } from './navigation.js'
 import type { Paths } from './paths.js'
 import { goTo, jarOf, replyWith } from './reply.js'
+import type { SessionIndexes } from './session-indexes.js'
 import type { RefusedLogout, SloRecords } from './slo-records.js'
 
 export interface SloDeps {
@@ -26,6 +27,7 @@ export interface SloDeps {
   sessions: Pick<Sessions, 'end'>
   holder: Holder
   attempts: Attempts
+  sessionIndexes: SessionIndexes
   clock: Clock
   records: SloRecords
 }
@@ -123,10 +125,17 @@ function claim(deps: SloDeps, { id }: SamlProvider, { claim: { id: message, unti
   return deps.store.claim(`c:slo:${hash}`, Math.ceil(left + claimMargin))
 }
 
-async function end({ sessions }: SloDeps, { id }: SamlProvider, { nameId, sessionIndexes }: LoggedOut): Promise<void> {
+async function end(
+  { sessions, sessionIndexes: also }: SloDeps,
+  { id }: SamlProvider,
+  { nameId, sessionIndexes }: LoggedOut,
+): Promise<void> {
   const all = { provider: id, nameId }
   if (sessionIndexes.length === 0) await sessions.end(all, why)
-  for (const sessionIndex of sessionIndexes) await sessions.end({ ...all, sessionIndex }, why)
+  for (const sessionIndex of sessionIndexes) {
+    await sessions.end({ ...all, sessionIndex }, why)
+    await also.end({ ...all, sessionIndex }, why)
+  }
 }
 
 /**

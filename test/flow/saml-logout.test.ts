@@ -6,7 +6,7 @@ import { rsaPair } from '../parts/configuration.js'
 import { signingKey } from '../parts/demo-idp.js'
 import { startDesk } from '../parts/desk.js'
 import { startGatewayHere } from '../parts/gateway.js'
-import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
+import { begin, createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { missing } from '../parts/parts.js'
 import { startRedis } from '../parts/redis.js'
 import { createLogoutIdp, receive } from '../parts/saml-logout-idp.js'
@@ -92,6 +92,27 @@ t.test('single logout on two replicas', { skip: missing('redis-server') }, async
     t.same(await statuses(cookie), [401, 401])
     const back = logout.query({ kind: 'response', plan: { inResponseTo: asked.id } })
     t.match(await agent.visit(`/auth/saml/slo?${back}`, { at: two }), { status: 303, location: '/auth/logged-out' })
+  })
+
+  t.test('ten tabs are one session, and the SessionIndex of each of their logins ends it', async t => {
+    const indexes = ['_tab1', '_tab2', '_tab3']
+    for (const last of indexes) {
+      const browser = createUserAgent(publicUrl, one)
+      for (const sessionIndex of indexes) {
+        const answer = await begin(browser, idp, { way: 'corp', email, change: { plan: { sessionIndex } } })
+        const entered = await browser.handOver(answer.path, answer.fields, { at: two })
+        t.equal(entered.status, 303)
+      }
+      const cookie = browser.cookieHeader('/')
+      t.same(await statuses(cookie), [200, 200])
+      await browser.visit(`/auth/saml/slo?${logout.query({ plan: { sessionIndexes: ['_tab4'] } })}`, { at: one })
+      t.same(await statuses(cookie), [200, 200], 'an index of no login here ends nothing')
+      const ended = await browser.visit(`/auth/saml/slo?${logout.query({ plan: { sessionIndexes: [last] } })}`, {
+        at: one,
+      })
+      t.equal(ended.status, 303)
+      t.same(await statuses(cookie), [401, 401], last)
+    }
   })
 
   t.test('Redis away: the provider hears that it did not work, nothing is forgotten', async t => {

@@ -1,6 +1,6 @@
 // Single logout as browsers bring it: the provider's requests and our answers, our requests and its answers.
 
-import { X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
@@ -254,4 +254,14 @@ t.test('a provider that only takes posted messages gets forms, both ways', async
   t.equal(answer.attribute('LogoutResponse', 'Destination'), `${idpSlo}/done`)
   t.notMatch(response.body, '"><script>')
   t.equal(await alive(session), false)
+})
+
+t.test('Attack: an index in the store that names the session of somebody else ends nothing', async t => {
+  const { gate, idp, enter, alive, bring } = await open(t)
+  const [jane, bob] = [await enter('Jane@Example.com', '_s1'), await enter('Bob', '_s2')]
+  const named = JSON.stringify(['corp', 'Jane@Example.com', '_x'])
+  const key = `n:also:${createHash('sha256').update(named).digest('base64url')}`
+  for (const { session } of [jane, bob]) await gate.store.indexAdd(key, session.handle, 60_000)
+  t.equal((await bring(idp.query({ plan: { sessionIndexes: ['_x'] } }))).statusCode, 303)
+  t.same([await alive(jane.session), await alive(bob.session)], [false, true])
 })
