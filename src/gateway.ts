@@ -85,15 +85,11 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
 /** The identity providers of a configuration, as the gateway itself runs them. */
 export function gatewayProviders(
   config: Config,
-  deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl'>,
+  deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
 ): Provider[] {
   const { publicUrl, site = new URL(publicUrl).host } = config
-  return openProviders(config.providers, {
-    ...deps,
-    publicUrl,
-    site,
-    acsUrl: publicUrl + createPaths(config.prefix).acs,
-  })
+  const { acs, slo } = createPaths(config.prefix)
+  return openProviders(config.providers, { ...deps, publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo })
 }
 
 function createGeneration(config: Config, parts: Parts): Generation {
@@ -144,6 +140,7 @@ export function spMetadataOf({ publicUrl, prefix, site, providers }: Config, id:
   return spMetadataFor(providers, id, {
     site: site ?? new URL(publicUrl).host,
     acsUrl: publicUrl + paths.acs,
+    sloUrl: publicUrl + paths.slo,
     now,
   })
 }

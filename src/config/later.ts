@@ -11,7 +11,6 @@ import { isMapping } from './shape.js'
 const later: Record<string, unknown> = {
   workers: 1,
   'desk.logout': [],
-  'providers[].sloUrl': undefined,
   'providers[].bearer': false,
   'providers[].bearerAudience': undefined,
   'providers[].bearerPassThrough': false,

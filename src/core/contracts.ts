@@ -10,6 +10,10 @@ export type Handle = string
 /** What ties a session to a SAML login, so that single logout finds it. Times in milliseconds since the epoch. */
 export interface SamlSubject {
   nameId: string
+  /** The NameID's attributes, as written: identity providers compare them (SAML Core 3.3.4). */
+  nameIdFormat?: string
+  nameQualifier?: string
+  spNameQualifier?: string
   sessionIndex?: string
   /** SessionNotOnOrAfter (SAML Core 2.7.2): the session ends no later. */
   notOnOrAfter?: number

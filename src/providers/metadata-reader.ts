@@ -21,12 +21,22 @@ export interface IdpFacts {
   certificates: X509Certificate[]
   /** SingleLogoutService, HTTP-Redirect binding. */
   sloUrl?: string
+  /** SingleLogoutService with a binding that browsers speak, in the order of the metadata. */
+  logoutServices?: LogoutService[]
   /** Milliseconds since the epoch: not to be used from then on. */
   validUntil?: number
   /** Milliseconds: how long a copy may go unread again, by the IdP's word. */
   cacheDuration?: number
   /** The IdP's own part of the metadata with its end, to be kept: it reads as the whole did. */
   own?: string
+}
+
+/** Where logout messages go to (SAML Metadata 2.4.2). */
+export interface LogoutService {
+  binding: 'redirect' | 'post'
+  location: string
+  /** Where answers go to, when it is not the same (SAML Metadata 2.2.2). */
+  responseLocation?: string
 }
 
 /** Why metadata cannot be used; the message is for the operator. */
@@ -47,6 +57,11 @@ const limits: XmlLimits = {
 }
 const largest = 5 * 1024 * 1024
 
+const bindings: Readonly<Record<string, LogoutService['binding']>> = {
+  [redirectBinding]: 'redirect',
+  [postBinding]: 'post',
+}
+
 /** The one IdP of the text, or the one with this issuer. `now` in milliseconds. Throws MetadataError. */
 export function readIdpMetadata(text: string, expected: { issuer?: string | undefined; now: number }): IdpFacts {
   const root = parseMetadata(text)
@@ -65,6 +80,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
   if (certificates.length === 0) throw new MetadataError('there is no signing certificate')
   const cacheDuration = cachedFor(root, entity)
   const sloUrl = endpoint(descriptor, 'SingleLogoutService', redirectBinding)
+  const services = logoutServices(descriptor)
   return {
     entityId: entity.getAttribute('entityID') ?? '',
     certificates,
@@ -72,6 +88,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
     ...(loginUrl === undefined ? {} : { loginUrl }),
     ...(loginPostUrl === undefined ? {} : { loginPostUrl }),
     ...(sloUrl === undefined ? {} : { sloUrl }),
+    ...(services.length === 0 ? {} : { logoutServices: services }),
     ...(validUntil === undefined ? {} : { validUntil }),
     ...(cacheDuration === undefined ? {} : { cacheDuration }),
     own: alone(entity, validUntil),
@@ -152,10 +169,25 @@ function speaksSaml2(descriptor: Element): boolean {
 
 function endpoint(descriptor: Element, name: string, binding: string): string | undefined {
   const found = children(descriptor, name).find(one => one.getAttribute('Binding') === binding)
-  const location = found?.getAttribute('Location')
+  return found && address(found, 'Location')
+}
+
+function logoutServices(descriptor: Element): LogoutService[] {
+  return children(descriptor, 'SingleLogoutService').flatMap(service => {
+    const binding = bindings[service.getAttribute('Binding') ?? '']
+    const location = address(service, 'Location')
+    if (binding === undefined || location === undefined) return []
+    const responseLocation = address(service, 'ResponseLocation')
+    return [{ binding, location, ...(responseLocation === undefined ? {} : { responseLocation }) }]
+  })
+}
+
+function address(service: Element, attribute: string): string | undefined {
+  const location = service.getAttribute(attribute)
   if (!location) return undefined
   // Attack: a javascript: address that our own page would send browsers to.
-  if (!/^https?:\/\/[^\s]+$/.test(location)) throw new MetadataError(`the Location of ${name} is no http or https URL`)
+  if (!/^https?:\/\/[^\s]+$/.test(location))
+    throw new MetadataError(`the ${attribute} of ${service.localName} is no http or https URL`)
   return location
 }
 

@@ -14,7 +14,7 @@ import type { KeptMetadata } from './metadata-shelf.js'
 import { signedMetadata } from './metadata-signature.js'
 import { type Later, timer } from './timer.js'
 
-export type { IdpFacts } from './metadata-reader.js'
+export type { IdpFacts, LogoutService } from './metadata-reader.js'
 
 export interface MetadataSource {
   /** What is known of the IdP now; undefined while nothing could be read, or when it has run out. */

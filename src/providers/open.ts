@@ -21,6 +21,8 @@ export interface ProviderDeps {
   verifySaml: VerifySaml
   /** Where metadata is kept for a start while its IdP is down; without it nothing is kept. */
   keep?: { store: Store; keyring: MetadataKeys }
+  /** The one address of SAML single logout. */
+  sloUrl: string
   clock: Clock
   random: Random
   fetchText: FetchText

@@ -146,26 +146,26 @@ function checkIssueInstant(step: Step, { issueInstant }: AssertionFacts, { now, 
 }
 
 /** A time in UTC, else the step refuses. */
-function time(step: Step, name: string, written: string | undefined): number {
+export function time(step: Step, name: string, written: string | undefined): number {
   const at = samlTime(written)
   const seen = written ?? 'none'
   step(name, { ok: at !== undefined, reason: 'saml.malformed', expected: 'a UTC time with Z', seen })
   return at ?? 0
 }
 
-function notAhead(from: number, now: number, skew: number): Rung {
+export function notAhead(from: number, now: number, skew: number): Rung {
   const ok = from <= now + skew
   return { ok, reason: 'saml.not_yet_valid', expected: before(now + skew), seen: instant(from, now), setting }
 }
 
-function notOver(until: number, now: number, skew: number): Rung {
+export function notOver(until: number, now: number, skew: number): Rung {
   const ok = now - skew < until
   return { ok, reason: 'saml.expired', expected: after(now - skew), seen: instant(until, now), setting }
 }
 
 const setting = 'providers[].clockSkew'
 
-function same(expected: string, seen: string | undefined, reason: Rung['reason'], setting?: string): Rung {
+export function same(expected: string, seen: string | undefined, reason: Rung['reason'], setting?: string): Rung {
   return { ok: seen === expected, reason, expected, seen: seen ?? 'none', setting }
 }
 

@@ -12,6 +12,8 @@ export interface AssertionFacts {
   issuers: string[]
   subjects: number
   nameIds: string[]
+  /** The first NameID's attributes. */
+  nameId: { nameIdFormat?: string; nameQualifier?: string; spNameQualifier?: string }
   /** EncryptedID, EncryptedAttribute or BaseID: somebody that cannot be read here. */
   unreadable: string[]
   confirmations: ConfirmationFacts[]
@@ -65,6 +67,7 @@ export function readAssertion(xml: string): AssertionFacts | undefined {
     issuers: children(root, 'Issuer').map(text),
     subjects: subjects.length,
     nameIds: within('NameID').map(text),
+    nameId: nameIdFacts(within('NameID')[0]),
     unreadable: unreadable.map(({ localName }) => localName),
     confirmations: within('SubjectConfirmation').map(confirmation),
     conditions: children(root, 'Conditions').map(conditions),
@@ -82,6 +85,15 @@ const refuse = (message: string) => {
   throw new Error(message)
 }
 const stop = { warning: refuse, error: refuse, fatalError: refuse }
+
+function nameIdFacts(element: Element | undefined): AssertionFacts['nameId'] {
+  if (!element) return {}
+  return given({
+    nameIdFormat: attribute(element, 'Format'),
+    nameQualifier: attribute(element, 'NameQualifier'),
+    spNameQualifier: attribute(element, 'SPNameQualifier'),
+  })
+}
 
 function confirmation(element: Element): ConfirmationFacts {
   const data = children(element, 'SubjectConfirmationData')

@@ -84,7 +84,7 @@ export function issuerIn(facts: SamlFacts): string | undefined {
  * Strict base64 (RFC 4648 4), but for line breaks, which some providers put in.
  * Attack: a lenient decoder skips what it does not know, so that two decoders see two messages.
  */
-function decodeBase64(message: unknown): Buffer | undefined {
+export function decodeBase64(message: unknown): Buffer | undefined {
   if (typeof message !== 'string' || message.length > largest * 1.5) return undefined
   const text = message.replaceAll('\r\n', '').replaceAll('\n', '')
   if (text.length === 0 || text.length % 4 !== 0) return undefined
@@ -96,7 +96,7 @@ function decodeBase64(message: unknown): Buffer | undefined {
 }
 
 /** A byte order mark stays in the text, where the reader refuses it. */
-function decodeUtf8(bytes: Buffer): string | undefined {
+export function decodeUtf8(bytes: Buffer): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {

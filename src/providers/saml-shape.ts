@@ -118,7 +118,7 @@ function emptyFacts(): Noted {
 }
 
 /** A short name that cannot be taken for another's: only the three namespaces that count have a prefix. */
-function nameOf({ namespace, local }: XmlElement): string {
+export function nameOf({ namespace, local }: XmlElement): string {
   if (namespace === protocol) return `p:${local}`
   if (namespace === assertion) return `a:${local}`
   if (namespace === signature) return `d:${local}`
@@ -164,7 +164,7 @@ function textList(place: string, element: XmlElement, facts: Noted): string[] | 
  * Attack: a verifier that finds the signed element by another attribute than the reader does. An ID has no prefix,
  * stands alone in its element and is unique.
  */
-function noteId(element: XmlElement, ids: Set<string>, facts: Noted) {
+export function noteId(element: XmlElement, ids: Set<string>, facts: Pick<Noted, 'strays'>) {
   const found = element.attributes.filter(({ local }) => idNames.has(local))
   if (found.length === 0) return
   if (found.length > 1 || found[0]?.prefix !== '') throw new MalformedXml('an element with an ambiguous ID')
@@ -174,7 +174,7 @@ function noteId(element: XmlElement, ids: Set<string>, facts: Noted) {
 }
 
 /** Whatever looks like an Algorithm counts, in any case and under any prefix; a disguised value is never in the list. */
-function noteAlgorithm(element: XmlElement, parent: string, facts: Noted) {
+export function noteAlgorithm(element: XmlElement, parent: string, facts: Pick<Noted, 'algorithms'>) {
   for (const attribute of element.attributes) {
     if (attribute.local.toLowerCase() !== 'algorithm') continue
     const plain = attribute.local === 'Algorithm' && attribute.prefix === '' && !attribute.escaped
@@ -183,6 +183,6 @@ function noteAlgorithm(element: XmlElement, parent: string, facts: Noted) {
   }
 }
 
-function attributeOf(element: XmlElement, name: string): string | undefined {
+export function attributeOf(element: XmlElement, name: string): string | undefined {
   return element.attributes.find(({ local, prefix }: XmlAttribute) => local === name && prefix === '')?.value
 }

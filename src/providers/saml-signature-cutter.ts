@@ -6,17 +6,17 @@ import { MalformedXml } from './xml-reader.js'
 /** Elements in a signature: about fifteen, and a few more for a chain of certificates. */
 const largestSignature = 48
 
-/** Cuts out the signatures that count, each with the tags around it, whose namespaces it needs. */
-export function createSignatureCutter(xml: string, cut: string[]) {
+/** Cuts out the signatures that count, each with the tags around it, whose namespaces it needs. `root`: the message. */
+export function createSignatureCutter(xml: string, cut: string[], root = 'p:Response') {
   const around: string[] = []
   let begun: { from: number; depth: number } | undefined
   let within = 0
   return {
     open(place: string, from: number, to: number) {
       if (begun && ++within > largestSignature) throw new MalformedXml('a signature with too many elements')
-      if (place === 'p:Response') around[0] = xml.slice(from, to)
+      if (place === root) around[0] = xml.slice(from, to)
       if (place === 'p:Response/a:Assertion') around[1] = xml.slice(from, to)
-      const depth = place === 'p:Response/d:Signature' ? 2 : 3
+      const depth = place === `${root}/d:Signature` ? 2 : 3
       if (depth === 3 && place !== 'p:Response/a:Assertion/d:Signature') return
       begun = { from, depth }
       within = 0

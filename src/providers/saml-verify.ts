@@ -86,6 +86,26 @@ function trustedBy(certificates: X509Certificate[], fingerprints: string[]): str
   return fingerprints.length > 0 ? `an embedded certificate of ${fingerprints.join(', ')}` : 'SHA-256 none configured'
 }
 
+/**
+ * For a message without an assertion: the bytes of its root that the one enveloped signature covers, or undefined when it
+ * does not verify. The same steps of the library as for a response. Never throws on bad input.
+ */
+export async function verifyMessage(
+  input: Pick<SamlVerifyInput, 'xml' | 'signatures' | 'certificates'>,
+): Promise<string | undefined> {
+  const [signature] = input.signatures
+  if (signature === undefined || input.signatures.length !== 1) return undefined
+  // As above: only what a key of the provider has signed gets to the library.
+  const signer = signerOf(signature, input.certificates)
+  if (signer === undefined) return undefined
+  try {
+    const document = await parseDomFromString(input.xml)
+    return getVerifiedXml(input.xml, document.documentElement, [signer]) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The library's own reading ends where the signature is verified: its later checks throw for reasons of their own. */
 class SignatureOnly extends SAML {
   signed: string | undefined

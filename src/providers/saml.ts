@@ -3,7 +3,7 @@
 
 import type { SamlSettings } from '../config/schema/providers.js'
 import { climb, type Step } from '../core/checks.js'
-import type { Attempt, Clock, Handover, Identity, Provider, Verdict } from '../core/contracts.js'
+import type { Attempt, Clock, Handover, Identity, Provider, Random, Verdict } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { type CertificateWatch, createCertificateWatch } from './certificate-watch.js'
@@ -13,6 +13,7 @@ import type { AssertionFacts } from './saml-assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './saml-assertion-checks.js'
 import { checkEmail, checkNameId, personIn } from './saml-claims.js'
 import { attemptOf, checkInResponseTo } from './saml-in-response-to.js'
+import { createSamlLogout, type SamlLogout } from './saml-logout.js'
 import { checkSender, checkShape, checkStructure } from './saml-message-checks.js'
 import type { VerifySaml } from './saml-pool.js'
 import { inResponseToIn, type SamlFacts, scanSaml } from './saml-scan.js'
@@ -25,11 +26,14 @@ export interface SamlDeps {
   site: string
   /** The one address that responses are for. */
   acsUrl: string
+  /** The one address of single logout. */
+  sloUrl: string
   /** Needed when the settings name metadata; closed with the provider. */
   metadata?: MetadataSource
   /** Off the event loop in a gateway. */
   verifySaml: VerifySaml
   clock: Clock
+  random: Random
   log: Log
   metrics: Metrics
 }
@@ -40,6 +44,7 @@ export interface SamlProvider extends Provider {
   issuer(): string | undefined
   /** What the IdP's administrator registers us as. */
   readonly entityId: string
+  readonly singleLogout: SamlLogout
 }
 
 interface Parts {
@@ -61,18 +66,20 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
   const parts: Parts = { settings, deps, entityId, sp, idp, watch }
   void deps.metadata?.ready.then(watch.look)
   if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures are accepted: allowSha1 is set')
+  const singleLogout = createSamlLogout({ ...deps, settings, entityId, idp, signer: sp.signer })
 
   return {
     id,
     name,
     type: 'saml',
     entityId,
+    singleLogout,
     issuer: () => parts.idp()?.entityId ?? settings.issuer,
     ready: async () => deps.metadata?.ready,
-    formTargets: () => origins([parts.idp()?.loginUrl, parts.idp()?.loginPostUrl, settings.sloUrl, logoutUrl]),
-    begin: async attempt => sp.begin(attempt, parts.idp(), deps.clock.now()),
+    formTargets: () => origins([idp()?.loginUrl, idp()?.loginPostUrl, ...singleLogout.addresses(), logoutUrl]),
+    begin: async attempt => sp.begin(attempt, idp(), deps.clock.now()),
     accept: handover => accept(parts, handover),
-    logout: () => (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
+    logout: session => singleLogout.begin(session) ?? (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
     close() {
       watch.close()
       deps.metadata?.close()
@@ -161,6 +168,7 @@ function judge(
     claim: { id: `saml:${id}:${assertion.id}`, until },
     saml: {
       nameId,
+      ...assertion.nameId,
       ...(sessionIndex === undefined ? {} : { sessionIndex }),
       ...(notOnOrAfter === undefined ? {} : { notOnOrAfter }),
     },

@@ -2,7 +2,7 @@
 // can still not make, move or change a session: what is not exactly ours is "no session", never an exception.
 
 import * as z from 'zod'
-import type { Handle, Origin, Session } from '../core/contracts.js'
+import type { Handle, Origin, SamlSubject, Session } from '../core/contracts.js'
 import type { Keyring } from './keyring.js'
 
 /** What the record holds; the last activity lies apart, under a key of its own. */
@@ -38,7 +38,16 @@ const content = z.strictObject({
   provider: text.min(1),
   createdAt: time,
   endsAt: time,
-  saml: z.strictObject({ nameId: text, sessionIndex: text.optional(), notOnOrAfter: z.number().optional() }).optional(),
+  saml: z
+    .strictObject({
+      nameId: text,
+      nameIdFormat: text.optional(),
+      nameQualifier: text.optional(),
+      spNameQualifier: text.optional(),
+      sessionIndex: text.optional(),
+      notOnOrAfter: z.number().optional(),
+    })
+    .optional(),
   from: z.strictObject({ address: text, browser: text }),
 })
 
@@ -71,7 +80,6 @@ export function createRecords(deps: { keyring: Keyring }): Records {
 export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): Recorded {
   const { handle, agent, provider, createdAt, endsAt, from } = base
   const { email, id, name, roles } = agent
-  const { nameId, sessionIndex, notOnOrAfter } = saml ?? { nameId: undefined }
   return {
     handle,
     agent: { email, ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }), roles: [...roles] },
@@ -79,15 +87,19 @@ export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): 
     createdAt,
     endsAt,
     from: shortened(from),
-    ...(nameId === undefined
-      ? {}
-      : {
-          saml: {
-            nameId,
-            ...(sessionIndex === undefined ? {} : { sessionIndex }),
-            ...(notOnOrAfter === undefined ? {} : { notOnOrAfter }),
-          },
-        }),
+    ...(saml === undefined ? {} : { saml: subjectOf(saml) }),
+  }
+}
+
+function subjectOf(saml: SamlSubject): SamlSubject {
+  const { nameId, nameIdFormat, nameQualifier, spNameQualifier, sessionIndex, notOnOrAfter } = saml
+  return {
+    nameId,
+    ...(nameIdFormat === undefined ? {} : { nameIdFormat }),
+    ...(nameQualifier === undefined ? {} : { nameQualifier }),
+    ...(spNameQualifier === undefined ? {} : { spNameQualifier }),
+    ...(sessionIndex === undefined ? {} : { sessionIndex }),
+    ...(notOnOrAfter === undefined ? {} : { notOnOrAfter }),
   }
 }
 

@@ -38,6 +38,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
   const held = createHeld(clock, most)
   const dossiers = createDossierShelf({ clock, most: 1000 })
   const listeners = new Map<string, ((message: string) => void)[]>()
+  const breaks: (() => void)[] = []
   let closed = false
 
   /** Runs at once, so that what one caller does is never cut in two by another. */
@@ -96,8 +97,9 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
       run(() => {
         for (const listener of listeners.get(channel) ?? []) queueMicrotask(() => listener(message))
       }),
-    subscribe(channel, onMessage, onGap) {
+    subscribe(channel, onMessage, onGap, onBreak) {
       listeners.set(channel, [...(listeners.get(channel) ?? []), onMessage])
+      if (onBreak) breaks.push(onBreak)
       queueMicrotask(onGap)
     },
     replication: () => run(() => 'single' as const),
@@ -106,6 +108,8 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
       closed = true
       held.clear()
       listeners.clear()
+      // What others remember of a store that is closed must not stand in for it.
+      for (const tell of breaks.splice(0)) tell()
     },
   }
 }

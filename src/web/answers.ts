@@ -45,9 +45,15 @@ export function formTargetsOf(generation: Generation): string[] {
 /**
  * A page that sends a form of ours on to an identity provider. Browsers hold every redirect after a form to form-action
  * (CSP 3, 6.4.1), and where a provider goes on to from its endpoint is not known here: any https host may follow.
+ * `ancestors`: who may show it in a frame, by default nobody.
  */
-export function leavingAnswer(generation: Generation, text: string, leave: Extract<Leave, { post: string }>): Answer {
-  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin, 'https:'])
+export function leavingAnswer(
+  generation: Generation,
+  text: string,
+  leave: Extract<Leave, { post: string }>,
+  ancestors?: string,
+): Answer {
+  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin, 'https:'], ancestors)
   return pageAnswer(200, leavingPage(placeOf(generation), text, leave), policy)
 }
 

@@ -59,9 +59,9 @@ export function layout(place: Place, page: PageParts): string {
 /**
  * The Content-Security-Policy of everything we answer ourselves.
  * @param formTargets origins that our forms may end at: browsers hold the redirects after a form to it too
- * @param ancestors who may show it in a frame
+ * @param ancestors who may show it in a frame: 'none', 'self' or an origin
  */
-export function contentPolicy(formTargets: readonly string[], ancestors: "'none'" | "'self'" = "'none'"): string {
+export function contentPolicy(formTargets: readonly string[], ancestors = "'none'"): string {
   return [
     "default-src 'none'",
     `style-src ${styleSource}`,

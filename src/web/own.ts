@@ -22,15 +22,18 @@ import { isFromOurPages } from './origin-check.js'
 import type { Paths } from './paths.js'
 import { createRefusals } from './refusals.js'
 import { replyWith } from './reply.js'
+import { createSessionIndexes } from './session-indexes.js'
 import { sessionRoutes } from './session-page.js'
 import { createSignIn } from './sign-in.js'
+import { sloRoutes } from './slo.js'
+import { createSloRecords } from './slo-records.js'
 import { createTabs } from './tabs.js'
 import type { Generation } from './visit.js'
 
 /** What does not change on a reload; the rest comes with each request's visit. */
 export interface OwnDeps {
   paths: Paths
-  store: Pick<Store, 'claim'>
+  store: Pick<Store, 'claim' | 'indexAdd' | 'indexPage'>
   sessions: Sessions
   keyring: Sealer
   clock: Clock
@@ -74,10 +77,12 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   const holder = createHolder(deps)
   const attempts = createAttempts(deps)
   const refusals = createRefusals(deps)
-  const signIn = createSignIn({ ...deps, holder, tabs: createTabs(deps) })
+  const sessionIndexes = createSessionIndexes(deps)
+  const signIn = createSignIn({ ...deps, holder, tabs: createTabs(deps), sessionIndexes })
   loginRoutes(app, { ...deps, attempts, holder, refusals })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
   logoutRoutes(app, { ...deps, holder, attempts })
+  sloRoutes(app, { ...deps, holder, attempts, sessionIndexes, records: createSloRecords(deps) })
   sessionRoutes(app, { ...deps, holder })
   publish(app, deps)
   // The door lets only our own paths in here: whatever has no route is ours in another spelling, or nobody's.

@@ -48,9 +48,13 @@ export function onwardPage(place: Place, text: string, href: string): string {
   return layout(place, { title: leaving.title, main })
 }
 
-export function refusedPage(place: Place, refused: { reason: Reason; reference: string; button: Button }): string {
+/** `words`: what is said instead of what the reason says of a login. */
+export function refusedPage(
+  place: Place,
+  refused: { reason: Reason; reference: string; button: Button; words?: TroubleText },
+): string {
   const { texts } = place
-  const { title, text } = texts.refusals[refused.reason]
+  const { title, text } = refused.words ?? texts.refusals[refused.reason]
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
 <div class="actions">!${button(refused.button)}</div>
 <p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`

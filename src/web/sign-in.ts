@@ -22,6 +22,7 @@ import type { Metrics } from '../ops/metrics.js'
 import type { Jar } from './attempts.js'
 import { claimOnce } from './claim.js'
 import type { Holder } from './holder.js'
+import type { SessionIndexes } from './session-indexes.js'
 import type { Opened, Tabs } from './tabs.js'
 import type { Generation, Visit } from './visit.js'
 
@@ -30,6 +31,7 @@ export interface SignInDeps {
   sessions: Pick<Sessions, 'create' | 'end'>
   holder: Holder
   tabs: Tabs
+  sessionIndexes: SessionIndexes
   clock: Clock
   audit: Audit
   metrics: Metrics
@@ -70,7 +72,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
     async enter(arrival) {
       const { checks, identity, reason } = arrival.verdict
       if (identity === undefined) return { checks, reason: reason ?? fallback(arrival) }
-      const climbed = await climb(step => reached(step, () => ascend(deps, arrival, identity, step)))
+      const climbed = await climb(step => reached(step, () => arrive(deps, arrival, identity, step)))
       const all = [...checks, ...climbed.checks]
       return 'reason' in climbed ? { checks: all, reason: climbed.reason } : { checks: all, entered: climbed.value }
     },
@@ -80,6 +82,17 @@ export function createSignIn(deps: SignInDeps): SignIn {
 /** A verdict without identity and without reason is a bug of the provider: refused all the same. */
 function fallback({ provider }: Arrival): Reason {
   return provider.type === 'saml' ? 'saml.malformed' : 'jwt.malformed'
+}
+
+/** Whatever session this login comes to, the provider knows it by this login's SessionIndex from now on. */
+async function arrive(deps: SignInDeps, arrival: Arrival, identity: Identity, step: Step): Promise<Entered> {
+  const entered = await ascend(deps, arrival, identity, step)
+  const { provider, saml } = identity
+  if (entered.how !== 'new' && saml?.sessionIndex !== undefined) {
+    const { nameId, sessionIndex } = saml
+    await deps.sessionIndexes.add(entered.session, { provider, nameId, sessionIndex })
+  }
+  return entered
 }
 
 async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, step: Step): Promise<Entered> {

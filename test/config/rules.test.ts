@@ -452,6 +452,10 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ identity: { assertion: { ttl: '5s' } } }),
     'identity.assertion.ttl: is very short: clocks that differ by seconds refuse it',
   ],
+  'single logout without a key': [
+    ofProvider({ ...samlProvider, sloUrl: 'https://idp.example.com/slo' }),
+    'providers[0].sloUrl: stands without key and certificate',
+  ],
   'two passwords': [
     settings({ secrets, sessions: { store: { url: 'redis://u:p@redis/0', password: 'q' } } }),
     'sessions.store.password: stands beside one in the URL',
@@ -501,6 +505,12 @@ const fine: Record<string, Record<string, unknown>> = {
     ],
   }),
   'encryption wanted, with a key alone': ofProvider({ ...samlProvider, key: 'one.key', wantAssertionsEncrypted: true }),
+  'single logout with a key': ofProvider({
+    ...samlProvider,
+    sloUrl: 'https://idp.example.com/slo',
+    certificate: 'one.crt',
+    key: 'one.key',
+  }),
   'an assertion key': settings({ identity: { assertion: { keys: ['p256.key'] } } }),
   'http on this machine': settings({
     publicUrl: 'http://127.0.0.1:8080',

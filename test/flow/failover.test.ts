@@ -1,5 +1,5 @@
-// A primary dies by SIGKILL under load, in a Sentinel setup and in a cluster: what was acknowledged holds, what was ended
-// and what was claimed stays so, and nothing fails but for the store.
+// A master of a cluster dies by SIGKILL under load: what was acknowledged holds, what was ended and what was claimed stays
+// so, and nothing fails but for the store.
 
 import t, { type Test } from 'tap'
 import type { StoreSettings } from '../../src/config/schema/sessions.js'
@@ -8,7 +8,6 @@ import type { Store } from '../../src/core/contracts.js'
 import { openStore } from '../../src/store/open.js'
 import { startCluster } from '../parts/cluster.js'
 import { missing } from '../parts/parts.js'
-import { startSentinel } from '../parts/sentinel.js'
 import { createTestSessions } from '../parts/sessions.js'
 import { silent, storeSettings } from '../parts/stores.js'
 import { until } from '../parts/until.js'
@@ -83,6 +82,18 @@ async function work(books: Books, { sessions, store }: Replica, other: Replica, 
   }
 }
 
+/** What `ask` says once the store answers. */
+async function answerOf<T>(ask: () => Promise<T>): Promise<T> {
+  const answers: T[] = []
+  await until(() =>
+    ask().then(
+      answer => answers.push(answer) > 0,
+      () => false,
+    ),
+  )
+  return answers[0] as T
+}
+
 /** Load before, during and after `kill`; what must hold afterwards, seen by a process that remembers nothing. */
 async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, healed: () => Promise<boolean>) {
   const [one, two] = [replica(t, to), replica(t, to)]
@@ -117,18 +128,20 @@ async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, heal
   t.same(others, [], 'no error but StoreUnavailable')
   const fresh = replica(t, to)
   await back(fresh)
+  // A failover may shake the connection once more: a 503 is not an answer, so it asks again.
+  const read = (handle: string) => answerOf(() => fresh.sessions.read(handle))
   // Endings that were asked for meanwhile are written by now, or within a second.
   await until(async () => {
-    const left = await Promise.all([...books.asked].map(handle => fresh.sessions.read(handle)))
+    const left = await Promise.all([...books.asked].map(read))
     return left.every(session => session === undefined)
   })
   for (const handle of books.ended) {
-    if (await fresh.sessions.read(handle)) t.fail('an ended session came back')
+    if (await read(handle)) t.fail('an ended session came back')
   }
   let lost = 0
   for (const [handle, at] of books.made) {
     if (at > killed - 1000 && at < promoted + 1000) continue
-    if (!books.asked.has(handle) && !(await fresh.sessions.read(handle))) lost++
+    if (!books.asked.has(handle) && !(await read(handle))) lost++
   }
   t.equal(lost, 0, 'no session is lost')
   t.ok(
@@ -136,7 +149,7 @@ async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, heal
     'no token is claimed twice at once',
   )
   let again = 0
-  for (const token of books.claimed.keys()) if (await fresh.store.claim(token, 600_000)) again++
+  for (const token of books.claimed.keys()) if (await answerOf(() => fresh.store.claim(token, 600_000))) again++
   t.equal(again, 0, 'no claimed token comes back')
   const { made, ended, claimed, reads, errors } = books
   t.ok(ended.size > 20 && claimed.size > 50 && reads > 100)
@@ -144,14 +157,6 @@ async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, heal
     `${made.size} logins, ${ended.size} endings, ${claimed.size} claims, ${reads} reads, ${errors.length} refused`,
   )
 }
-
-t.test('Sentinel: the primary is killed under load', { skip }, async t => {
-  const setup = await startSentinel({ servers: 3 })
-  t.teardown(setup.stop)
-  const first = await setup.primary()
-  const healed = async () => (await setup.primary()) !== first
-  await drama(t, storeSettings(setup.url), first.kill, healed)
-})
 
 t.test('Cluster: one master is killed under load', { skip }, async t => {
   const setup = await startCluster()

@@ -236,7 +236,7 @@ async function ownPaths(t: Test, { newAgent, desk }: Example, ada: UserAgent): P
     '/auth/%6cogin%2F',
     '/auth/x',
   ]
-  for (const path of [...absent, '/auth/saml/slo', '/auth/breakglass/x', '/auth/verify', '/auth/jwt/nobody/x']) {
+  for (const path of [...absent, '/auth/breakglass/x', '/auth/verify', '/auth/jwt/nobody/x']) {
     t.equal((await ada.visit(path)).status, 404, path)
   }
   t.equal((await nobody.handOver('/auth/jwt/nobody', { jwt: 'x' })).status, 404, 'no such provider')

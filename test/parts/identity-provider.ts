@@ -111,12 +111,14 @@ export async function begin(
     email: string
     returnTo?: string
     asked?: Asked
+    /** Of the SAML response. */
+    change?: ResponseChange
   },
 ): Promise<Answer> {
   const { way, email, returnTo = '/' } = how
   const start = await agent.visit(`/auth/login/${way}?return_to=${encodeURIComponent(returnTo)}`, how.asked)
   if (start.status !== 302) throw new Error(`the login did not begin: ${start.status} ${start.reason ?? ''}`)
-  return way === 'corp' ? idp.saml(email, start.location) : idp.jwt(email, start.location)
+  return way === 'corp' ? idp.saml(email, start.location, how.change) : idp.jwt(email, start.location)
 }
 
 /** A whole login; what the gateway answered to the hand-over. */

@@ -15,6 +15,7 @@ import {
 
 export const idpIssuer = 'https://idp.example.com/metadata'
 export const acsUrl = 'https://desk.example.com/auth/saml/acs'
+export const sloUrl = 'https://desk.example.com/auth/saml/slo'
 export const entityId = 'desk.example.com'
 
 export interface ResponseChange {

@@ -1,12 +1,13 @@
 // A SAML provider as the gateway makes it, with a test's settings, clock and metrics.
 
 import type { SamlSettings } from '../../src/config/schema/providers.js'
+import { systemRandom } from '../../src/core/clock.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
 import { createSamlProvider, type SamlDeps, type SamlProvider } from '../../src/providers/saml.js'
 import { verifySaml } from '../../src/providers/saml-verify.js'
 import { createTestClock, type TestClock } from './clock.js'
-import { acsUrl, entityId, idpIssuer } from './saml-idp.js'
+import { acsUrl, entityId, idpIssuer, sloUrl } from './saml-idp.js'
 
 export interface SamlSetup {
   provider: SamlProvider
@@ -44,6 +45,8 @@ export function openSaml(settings: SamlSettings, deps: Partial<SamlDeps> & { clo
   const provider = createSamlProvider(settings, {
     site: entityId,
     acsUrl,
+    sloUrl,
+    random: systemRandom,
     log: silent,
     verifySaml,
     ...deps,

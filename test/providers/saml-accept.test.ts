@@ -36,7 +36,11 @@ for (const sign of ['response', 'assertion', 'both'] as const) {
       provider: 'corp',
       email: 'jane@example.com',
       claim: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
-      saml: { nameId: 'Jane@Example.com', sessionIndex: '_s' },
+      saml: {
+        nameId: 'Jane@Example.com',
+        nameIdFormat: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
+        sessionIndex: '_s',
+      },
     })
     t.ok(verdict.checks.every(({ ok }) => ok))
   })

@@ -2,6 +2,7 @@
 
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
+import { emailFormat } from '../../src/providers/saml-names.js'
 import { createTestClock } from '../parts/clock.js'
 import {
   type EncryptAs,
@@ -40,7 +41,7 @@ for (const sign of ['response', 'assertion', 'both'] as const) {
         provider: 'corp',
         email: 'jane@example.com',
         claim: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
-        saml: { nameId: 'Jane@Example.com', sessionIndex: '_s' },
+        saml: { nameId: 'Jane@Example.com', nameIdFormat: emailFormat, sessionIndex: '_s' },
       })
       t.ok(verdict.checks.every(({ ok }) => ok))
     })

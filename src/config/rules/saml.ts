@@ -13,6 +13,7 @@ export function samlRules(rules: Rules): void {
     complete(rules, path)
     keyAndCertificate(rules, path, provider)
     fingerprints(rules, path, provider)
+    logout(rules, path, provider)
     const { issuer, allowSha1 } = provider
     if (allowSha1) rules.warning([...path, 'allowSha1'], 'is set: SHA-1 signatures can be forged', 'SHA-256 at the IdP')
     if (issuer === undefined) continue
@@ -80,4 +81,10 @@ function fingerprints({ problem, warning }: Rules, path: Path, provider: Saml): 
 export function plainFingerprint(written: string): string | undefined {
   const digits = written.replace(/[:\s]/g, '').toLowerCase()
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(digits) ? digits : undefined
+}
+
+function logout({ warning }: Rules, path: Path, { sloUrl, key, certificate }: Saml): void {
+  if (sloUrl === undefined || (key !== undefined && certificate !== undefined)) return
+  const hint = 'most identity providers refuse logout requests that are not signed'
+  warning([...path, 'sloUrl'], 'stands without key and certificate', hint)
 }

@@ -230,6 +230,10 @@ export const en = {
     button: 'Log out',
     back: 'Back to the help desk',
   },
+  logoutRefused: {
+    title: 'The logout did not work',
+    text: 'Your login service sent a logout message that we cannot accept, so nothing has changed here. You can log out yourself. If it happens again, tell your administrator the reference below.',
+  },
   loggedOut: {
     title: 'You are logged out',
     text: 'You can close this window now, or log in again.',
