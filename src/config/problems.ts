@@ -27,7 +27,9 @@ const most = 100
 /** FILE:LINE:COL key: problem (hint) */
 export function formatProblem(problem: Problem): string {
   const hint = problem.hint === undefined ? '' : ` (${problem.hint})`
-  return `${problem.file}:${problem.line}:${problem.column} ${problem.key}: ${problem.message}${hint}`
+  const line = `${problem.file}:${problem.line}:${problem.column} ${problem.key}: ${problem.message}${hint}`
+  // Attack: a name in the file that holds control or format characters would write lines of its own, or hide itself.
+  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ')
 }
 
 /** providers[0].secrets[1]; a name that is no plain word is quoted. */

@@ -192,3 +192,7 @@ t.test('attack: names of the prototype are no settings and no variables', async 
   t.match(found.join('\n'), 'publicUrl: is missing')
   t.match(found.join('\n'), 'secrets[0]: the variable constructor is not set')
 })
+
+t.test('Attack: an invisible character in a name that a problem repeats', async t => {
+  t.ok(judged('publicUrl: https://desk.example.com\nsecrets: [{ env: \uFEFFNAME }, { file: "a\\u202eb" }]\n'))
+})
