@@ -273,7 +273,8 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       faulty.sessions.onEnd(handle => heard.push(handle))
       const { session } = await create('listener@example.com')
       await faulty.sessions.end({ handle: session.handle }, 'test')
-      t.same(heard, [session.handle])
+      // Word of sessions that ended before may still come in.
+      t.equal(heard.filter(handle => handle === session.handle).length, 1)
     })
 
     t.test('rotating the key ring loses no session; dropping the old key does', async t => {
