@@ -53,7 +53,7 @@ t.test('on http the cookies have no prefix, no Secure and no SameSite=None', asy
   const response = await browser.post('/auth/jwt', { jwt: await gate.token() })
   t.equal(response.statusCode, 303)
   for (const line of [response.headers['set-cookie'] ?? []].flat()) {
-    t.notMatch(line, /Secure|None|__/)
+    t.notMatch(line.replace(/=[^;]*/, ''), /Secure|None|__/)
     t.match(line, /^deskgate[^;]*; Path=\/[^;]*; HttpOnly; SameSite=Lax$/)
   }
 })
