@@ -23,21 +23,7 @@ const slots = [
 ] as const
 
 export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = {}): Promise<ClusterSetup> {
-  const nodes = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const settings = [
-        '--cluster-enabled',
-        'yes',
-        '--cluster-node-timeout',
-        '1000',
-        '--cluster-port',
-        `${await freePort()}`,
-      ]
-      const rest = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
-      const secure = options.tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : []
-      return startRedis({ ...options, more: [...settings, ...rest, ...secure] })
-    }),
-  )
+  const nodes = await startNodes(options)
   const masters = nodes.slice(0, 3)
   const replicas = nodes.slice(3)
   await join(nodes, masters)
@@ -68,6 +54,22 @@ export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = 
     sound,
     stop: async () => void (await Promise.all(nodes.map(node => node.stop()))),
   }
+}
+
+async function startNodes(options: Pick<RedisOptions, 'acl' | 'tls'>): Promise<RedisServer[]> {
+  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']
+  const secure = options.tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : []
+  const started = await Promise.allSettled(
+    Array.from({ length: 6 }, async () => {
+      const bus = ['--cluster-port', `${await freePort()}`, '--repl-diskless-sync-delay', '0']
+      return startRedis({ ...options, more: [...settings, ...bus, ...secure] })
+    }),
+  )
+  const nodes = started.flatMap(node => (node.status === 'fulfilled' ? [node.value] : []))
+  const failed = started.find(node => node.status === 'rejected')
+  if (!failed) return nodes
+  await Promise.all(nodes.map(node => node.stop()))
+  throw failed.reason
 }
 
 async function join(nodes: RedisServer[], masters: RedisServer[]): Promise<void> {
