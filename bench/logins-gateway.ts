@@ -3,7 +3,7 @@
 import { configuration } from '../src/admin/configuration.js'
 import { systemClock, systemRandom } from '../src/core/clock.js'
 import { createLog } from '../src/ops/log.js'
-import { verifySaml } from '../src/providers/saml-verify.js'
+import { verifySaml } from '../src/providers/saml/verify.js'
 import { startServer } from '../src/server.js'
 
 const [file, how] = process.argv.slice(2)

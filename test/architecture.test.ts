@@ -29,7 +29,7 @@ const organs = ['store', 'sessions', 'providers', 'directory']
 
 /** Library → the only files that may import it. */
 const guarded: Record<string, string[]> = {
-  '@node-saml/node-saml': ['providers/saml-verify.ts'],
+  '@node-saml/node-saml': ['providers/saml/verify.ts'],
   ioredis: ['store/connect.ts', 'store/redis.ts'],
   '@fastify/http-proxy': ['web/proxy.ts'],
 }

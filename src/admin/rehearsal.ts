@@ -13,8 +13,8 @@ import { createFetch } from '../ops/fetch.js'
 import { createLog } from '../ops/log.js'
 import { createMetrics } from '../ops/metrics.js'
 import { acceptJwt, acceptSaml, type Unclaimed } from '../providers/choose.js'
-import { samlTime } from '../providers/saml-times.js'
-import { verifySaml } from '../providers/saml-verify.js'
+import { samlTime } from '../providers/saml/times.js'
+import { verifySaml } from '../providers/saml/verify.js'
 import { readMessageFile } from './message-file.js'
 
 export interface Rehearsed {

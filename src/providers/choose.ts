@@ -4,8 +4,8 @@
 import type { Check } from '../core/checks.js'
 import type { Handover, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
-import { readHints } from './jwt-shape.js'
-import { issuerIn, scanSaml } from './saml-scan.js'
+import { readHints } from './jwt/shape.js'
+import { issuerIn, scanSaml } from './saml/scan.js'
 
 export interface JwtIds {
   /** The ID in the path /auth/jwt/ID. */

@@ -6,11 +6,11 @@ import type { FetchText } from '../ops/fetch.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { certificatesIn, fingerprintOf } from './certificates.js'
-import { createJwtProvider } from './jwt.js'
-import { createMetadataSource, type MetadataSource } from './metadata.js'
-import { createKeptMetadata, type MetadataKeys } from './metadata-shelf.js'
-import { createSamlProvider } from './saml.js'
-import type { VerifySaml } from './saml-pool.js'
+import { createJwtProvider } from './jwt/jwt.js'
+import { createMetadataSource, type MetadataSource } from './saml/metadata/metadata.js'
+import { createKeptMetadata, type MetadataKeys } from './saml/metadata/shelf.js'
+import type { VerifySaml } from './saml/pool.js'
+import { createSamlProvider } from './saml/saml.js'
 
 export interface ProviderDeps {
   publicUrl: string

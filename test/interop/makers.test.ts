@@ -2,7 +2,7 @@
 // metadata; Deskgate takes what they sign through its real hand-over.
 
 import t from 'tap'
-import { scanSaml } from '../../src/providers/saml-scan.js'
+import { scanSaml } from '../../src/providers/saml/scan.js'
 import { acsPath, outcome, received, sentTo, startBehindGateway } from '../parts/behind-gateway.js'
 import { signingKey } from '../parts/demo-idp.js'
 import type { Maker, Signed } from '../parts/makers.js'

@@ -3,7 +3,7 @@
 
 import t from 'tap'
 import { explain } from '../../src/admin/explain.js'
-import { scanSaml } from '../../src/providers/saml-scan.js'
+import { scanSaml } from '../../src/providers/saml/scan.js'
 import {
   acsPath,
   type BehindGateway,

@@ -57,7 +57,14 @@ export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = 
 }
 
 async function startNodes(options: Pick<RedisOptions, 'acl' | 'tls'>): Promise<RedisServer[]> {
-  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']
+  const settings = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-node-timeout',
+    '1000',
+    '--cluster-replica-validity-factor',
+    '0',
+  ]
   const secure = options.tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : []
   const started = await Promise.allSettled(
     Array.from({ length: 6 }, async () => {

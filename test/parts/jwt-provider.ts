@@ -5,7 +5,7 @@ import type { Attempt, Handover, Provider, Verdict } from '../../src/core/contra
 import { createSecret } from '../../src/core/secret.js'
 import type { FetchText } from '../../src/ops/fetch.js'
 import { createLog } from '../../src/ops/log.js'
-import { createJwtProvider } from '../../src/providers/jwt.js'
+import { createJwtProvider } from '../../src/providers/jwt/jwt.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { type Claims, secret } from './tokens.js'
 

@@ -1,0 +1,149 @@
+// Reads a LogoutRequest or LogoutResponse (SAML Core 3.7) with the strict reader and into plain data. What it finds is
+// untrusted until a signature has been verified over exactly what was read; it judges nothing.
+
+import { MalformedXml, readXml } from '../../xml/reader.js'
+import type { XmlElement, XmlEvents, XmlLimits } from '../../xml/shapes.js'
+import type { NamedAlgorithm } from '../algorithms.js'
+import { attributeOf, nameOf, noteAlgorithm, noteId } from '../shape.js'
+import { createSignatureCutter } from '../signature-cutter.js'
+import type { MessageKind } from './redirect-query.js'
+
+export interface LogoutFacts {
+  kind: MessageKind
+  id: string
+  version: string | undefined
+  issueInstant: string | undefined
+  destination: string | undefined
+  notOnOrAfter: string | undefined
+  inResponseTo: string | undefined
+  issuers: string[]
+  nameIds: string[]
+  /** EncryptedID or BaseID: somebody that cannot be read here. */
+  unreadable: string[]
+  sessionIndexes: string[]
+  /** The top-level code and those below it. */
+  statusCodes: string[]
+  /** Enveloped signatures of the message, as XML of their own. */
+  signatures: string[]
+  /** Signatures, messages and names where none belong: what signature wrapping needs. */
+  strays: string[]
+  algorithms: NamedAlgorithm[]
+  /** The base64 of embedded certificates, to compare fingerprints. */
+  certificates: string[]
+}
+
+export type LogoutScan = { xml: string; facts: LogoutFacts } | { malformed: string }
+
+/**
+ * A logout message is small. Attack: a comment in the NameID makes two texts of it, of which some readers take the first:
+ * there is no comment at all. With so few elements the square of them is nothing.
+ */
+const limits: XmlLimits = {
+  elements: 300,
+  attributes: 600,
+  attributesPerElement: 16,
+  depth: 16,
+  comments: 0,
+  references: 512,
+  sections: 0,
+  kind: 'message',
+}
+/** What a single text may hold, in characters: a certificate is the longest. */
+const longestText = 8192
+const outOfPlace = new Set(['Signature', 'Object', 'Assertion', 'Response', 'LogoutRequest', 'LogoutResponse'])
+const subject = new Set(['NameID', 'BaseID', 'EncryptedID', 'SessionIndex', 'Issuer'])
+
+/** Linear in its length; never throws. */
+export function scanLogout(xml: string): LogoutScan {
+  try {
+    const reader = createReader(xml)
+    readXml(xml, limits, reader.events)
+    return { xml, facts: reader.facts() }
+  } catch (error) {
+    if (error instanceof MalformedXml) return { malformed: error.message }
+    throw error
+  }
+}
+
+function createReader(xml: string): { events: XmlEvents; facts(): LogoutFacts } {
+  const ids = new Set<string>()
+  const path: string[] = []
+  let facts = factsOf('request', undefined)
+  let cutter = createSignatureCutter(xml, facts.signatures)
+  let kept: { list: string[]; depth: number; text: string } | undefined
+
+  return {
+    facts: () => facts,
+    events: {
+      open(element, from, to) {
+        const parent = path.at(-1) ?? ''
+        path.push(nameOf(element))
+        if (path.length === 1) {
+          facts = factsOf(kindOf(element), element)
+          cutter = createSignatureCutter(xml, facts.signatures, path[0])
+        }
+        noteId(element, ids, facts)
+        noteAlgorithm(element, parent, facts)
+        cutter.open(path.join('/'), from, to)
+        if (kept) facts.strays.push(`${element.local} in a text`)
+        const list = path.length === 1 ? undefined : note(element, path.slice(1).join('/'), facts)
+        if (list) kept = { list, depth: path.length, text: '' }
+      },
+      text(value) {
+        if (!kept || path.length !== kept.depth) return
+        if (kept.text.length + value.length > longestText) throw new MalformedXml('a text that is too long')
+        kept.text += value
+      },
+      close(to) {
+        cutter.close(path.length, to)
+        if (kept && path.length === kept.depth) {
+          kept.list.push(kept.text)
+          kept = undefined
+        }
+        path.pop()
+      },
+    },
+  }
+}
+
+function kindOf(root: XmlElement): MessageKind {
+  const name = nameOf(root)
+  if (name === 'p:LogoutRequest') return 'request'
+  if (name === 'p:LogoutResponse') return 'response'
+  throw new MalformedXml('the root is no SAML 2.0 LogoutRequest or LogoutResponse')
+}
+
+function factsOf(kind: MessageKind, root: XmlElement | undefined): LogoutFacts {
+  const of = (name: string) => root && attributeOf(root, name)
+  return {
+    kind,
+    id: of('ID') ?? '',
+    version: of('Version'),
+    issueInstant: of('IssueInstant'),
+    destination: of('Destination'),
+    notOnOrAfter: of('NotOnOrAfter'),
+    inResponseTo: of('InResponseTo'),
+    issuers: [],
+    nameIds: [],
+    unreadable: [],
+    sessionIndexes: [],
+    statusCodes: [],
+    signatures: [],
+    strays: [],
+    algorithms: [],
+    certificates: [],
+  }
+}
+
+/** The list that the element's text belongs to. `place`: from the root's child on. */
+function note(element: XmlElement, place: string, facts: LogoutFacts): string[] | undefined {
+  if (place === 'a:Issuer') return facts.issuers
+  if (place === 'a:NameID') return facts.nameIds
+  if (place === 'p:SessionIndex') return facts.sessionIndexes
+  if (place === 'd:Signature/d:KeyInfo/d:X509Data/d:X509Certificate') return facts.certificates
+  if (place === 'a:EncryptedID' || place === 'a:BaseID') facts.unreadable.push(element.local)
+  else if (/^p:Status(?:\/p:StatusCode)+$/.test(place)) facts.statusCodes.push(attributeOf(element, 'Value') ?? '')
+  else if (place !== 'd:Signature' && outOfPlace.has(element.local)) facts.strays.push(element.local)
+  else if (subject.has(element.local)) facts.strays.push(element.local)
+  return undefined
+}

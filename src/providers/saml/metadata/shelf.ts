@@ -1,0 +1,61 @@
+// The last good metadata of each IdP, kept in the store, so that a gateway starts while the IdP is down. Attack: whoever
+// can write to the store plants a certificate and is everybody: what the key ring has not made is not read.
+
+import { hash } from 'node:crypto'
+import type { Clock, Store } from '../../../core/contracts.js'
+
+/** The part of the key ring that this needs. */
+export interface MetadataKeys {
+  mac(purpose: string, data: Buffer): Buffer
+  verifies(purpose: string, data: Buffer, mac: Buffer): boolean
+}
+
+/** The kept copy of one provider's metadata. */
+export interface KeptMetadata {
+  /** Undefined: there is none that is ours and not too old. Throws StoreUnavailable. */
+  find(): Promise<string | undefined>
+  /** Throws StoreUnavailable. A text of over a megabyte is not kept. */
+  keep(text: string): Promise<void>
+}
+
+/** Everything that decides which metadata is meant and who vouches for it: another setting never finds this copy. */
+export interface MetadataIdentity {
+  provider: string
+  url: string
+  issuer: string | undefined
+  /** Fingerprints of metadataCertificate. */
+  signers: readonly string[]
+}
+
+const purpose = 'idp metadata'
+const version = 1
+const macBytes = 32
+const headBytes = 1 + macBytes
+const mostBytes = 1024 * 1024
+/** Milliseconds: longer than an IdP is down, and short enough that a copy from long ago brings no old certificate back. */
+const oldest = 14 * 86_400_000
+
+export function createKeptMetadata(
+  identity: MetadataIdentity,
+  deps: { store: Store; keyring: MetadataKeys; clock: Clock },
+): KeptMetadata {
+  const { store, keyring, clock } = deps
+  const { provider, url, issuer = '', signers } = identity
+  const key = `m:${hash('sha256', JSON.stringify([provider, url, issuer, ...signers]), 'base64url')}`
+  const bound = (json: Buffer) => Buffer.concat([Buffer.from(`${key}\0`), Buffer.of(version), json])
+  return {
+    async find() {
+      const bytes = await store.get(key)
+      if (!bytes || bytes.length <= headBytes || bytes.length > mostBytes || bytes[0] !== version) return undefined
+      const json = bytes.subarray(headBytes)
+      if (!keyring.verifies(purpose, bound(json), bytes.subarray(1, headBytes))) return undefined
+      const { at, text } = JSON.parse(json.toString()) as { at: number; text: string }
+      return Math.abs(clock.now() - at) < oldest ? text : undefined
+    },
+    async keep(text) {
+      const json = Buffer.from(JSON.stringify({ at: clock.now(), text }))
+      if (headBytes + json.length > mostBytes) return
+      await store.set(key, Buffer.concat([Buffer.of(version), keyring.mac(purpose, bound(json)), json]), oldest)
+    },
+  }
+}
