@@ -61,15 +61,21 @@ export function createEntrance(deps: EntranceDeps): Entrance {
 
   const leave = (request: IncomingMessage, status: number) => {
     const { visit, at } = arrive(request)
-    const ms = clock.now() - at
-    metrics.request(visit.outcome, ms / 1000)
-    if (!visit.generation.config.log.access) return
-    const { method } = request
+    const now = clock.now()
     const { outcome, id, address, session } = visit
-    log.info(
-      { method, path: loggable(visit), status, ms, outcome, request: id, address, session: session?.handle },
-      'request',
-    )
+    metrics.request(outcome, (now - at) / 1000)
+    if (!visit.generation.config.log.access) return
+    log.access({
+      at: now,
+      method: request.method ?? '',
+      path: loggable(visit),
+      status,
+      ms: now - at,
+      outcome,
+      request: id,
+      address,
+      session: session?.handle,
+    })
   }
 
   const hook: onRequestHookHandler = (request, reply, done) => {

@@ -1,0 +1,63 @@
+// A program of the measurement: started on its cores, waited for until it takes connections, ended by its own pid.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+
+export interface Program {
+  pid: number
+  stop(): Promise<void>
+}
+
+/** `port`: on loopback; resolves once it accepts. Rejects with what the program said when it ends before. */
+export async function startProgram(
+  command: string,
+  args: string[],
+  at: { port: number; cores: string },
+): Promise<Program> {
+  const child = spawn('taskset', ['-c', at.cores, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const end = () => void child.kill('SIGKILL')
+  process.once('exit', end)
+  let said = ''
+  child.stdout.on('data', chunk => {
+    said = `${said}${chunk}`.slice(-4000)
+  })
+  child.stderr.on('data', chunk => {
+    said = `${said}${chunk}`.slice(-4000)
+  })
+  const limit = performance.now() + 30_000
+  while (!(await accepts(at.port))) {
+    if (child.exitCode !== null) throw new Error(`${command} has ended: ${said}`)
+    if (performance.now() > limit) throw new Error(`${command} does not listen on ${at.port}: ${said}`)
+    await pause(50)
+  }
+  return {
+    pid: child.pid ?? 0,
+    async stop() {
+      process.off('exit', end)
+      if (child.exitCode !== null) return
+      const gone = once(child, 'exit')
+      child.kill('SIGTERM')
+      await Promise.race([gone, pause(5000).then(() => child.kill('SIGKILL'))])
+      await gone
+    },
+  }
+}
+
+/** A TypeScript file of this folder, run by this or another Node. */
+export function nodeArguments(script: string): string[] {
+  return ['--import', import.meta.resolve('tsx'), script]
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
