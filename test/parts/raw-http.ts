@@ -19,7 +19,7 @@ export interface RawConnection {
   send(bytes: string | Buffer): void
   /** Bytes so far. */
   seen(): Buffer
-  /** Resolves when what has come satisfies the test, or fails after five seconds. */
+  /** Resolves when what has come satisfies the test, or fails after twenty seconds. */
   until(test: (seen: Buffer) => boolean, what?: string): Promise<Buffer>
   /** Resolves when the connection has ended, in any way. */
   ended(): Promise<void>
@@ -48,7 +48,7 @@ export function openRaw(port: number): RawConnection {
   })
   const wait = <T>(look: () => T | undefined, what: string) =>
     new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => finish(() => reject(new Error(`no ${what}: ${seen.toString('latin1')}`))), 5000)
+      const timer = setTimeout(() => finish(() => reject(new Error(`no ${what}: ${seen.toString('latin1')}`))), 20_000)
       const finish = (then: () => void) => {
         clearTimeout(timer)
         watchers.delete(watcher)
@@ -100,7 +100,7 @@ function parseAnswer(bytes: Buffer, method: string, over: boolean): [RawAnswer, 
     return undefined
   }
   const [line = '', ...lines] = text.slice(0, end).split('\r\n')
-  const [, code = '', reason = ''] = /^HTTP\/1\.1 (\d{3}) ?(.*)$/.exec(line) ?? []
+  const [, code = '', reason = ''] = /^HTTP\/1\.[01] (\d{3}) ?(.*)$/.exec(line) ?? []
   const status = Number(code)
   if (status >= 100 && status < 200 && status !== 101) return parseAnswer(bytes.subarray(end + 4), method, over)
   const headers = lines.map((header): [string, string] => {
