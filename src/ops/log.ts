@@ -27,7 +27,8 @@ const telling = [
  * tenth of a second late at most. To another sink each line goes by itself, at once.
  */
 export function createLog(settings: { level: string }, sink?: LineSink): Log {
-  const lines = sink ? { write: sink.write, later: sink.write } : createLines(pino.destination({ fd: 1, sync: true }))
+  const toSink = (text: string) => sink?.write(text)
+  const lines = sink ? { write: toSink, later: toSink } : createLines(pino.destination({ fd: 1, sync: true }))
   const log = pino(
     {
       level: settings.level,

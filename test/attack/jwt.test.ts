@@ -342,7 +342,7 @@ t.test('too much: a megabyte, dots, brackets, an open string', async t => {
   ]
   for (const message of messages) await refused(t, portal, message, 'jwt.malformed', `${message.length} characters`)
   const milliseconds = Number(process.hrtime.bigint() - started) / 1e6
-  t.ok(milliseconds < 5000, `${milliseconds} ms`)
+  t.ok(milliseconds < 15_000, `${milliseconds} ms`)
 })
 
 t.test('a token of 16384 characters is accepted, and one more is too many', async t => {

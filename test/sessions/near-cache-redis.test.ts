@@ -91,7 +91,7 @@ t.test('two replicas with a near cache on one Redis', { skip: missing('redis-ser
     const begun = performance.now()
     await t.rejects(b.sessions.read(handle), { name: 'StoreUnavailable' })
     await t.rejects(b.sessions.end({ email: 'a@example.com' }, 'revoked'), { name: 'StoreUnavailable' })
-    t.ok(performance.now() - begun < 300)
+    t.ok(performance.now() - begun < 1500, 'each at once, and not after its time limit')
     await redis.start()
     await until(() => a.toldOf(handle).length === 1, 5000)
     await until(async () => (await redis.command('EXISTS', `deskgate:s:${handle}`)) === 0)

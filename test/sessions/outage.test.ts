@@ -230,7 +230,7 @@ t.test(
     const begun = performance.now()
     const reads = Array.from({ length: 100 }, () => t.rejects(two.sessions.read(session.handle), down))
     await Promise.all([...reads, t.rejects(one.sessions.create(identity, agent, from), down)])
-    t.ok(performance.now() - begun < 2500)
+    t.ok(performance.now() - begun < 5000, 'together, not one after the other')
     redis.resume()
     await until(() => two.sessions.read(session.handle).then(Boolean, () => false))
     await redis.kill()

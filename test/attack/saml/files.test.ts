@@ -132,7 +132,7 @@ t.test('Attack: a response of 5 MB is refused unread, in a moment', async t => {
       (error: NodeJS.ErrnoException) => error.code ?? error.message,
     )
   t.match(refused, /^(400 saml\.malformed|EPIPE|ECONNRESET)$/)
-  t.ok(performance.now() - began < 3000)
+  t.ok(performance.now() - began < 10_000)
   const answer = { SAMLResponse: await messageIn(good), RelayState: attempt.id }
   t.match(await agent.handOver(acsPath, answer), { status: 303, location: '/tickets/7' })
 })
