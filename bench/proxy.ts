@@ -2,7 +2,9 @@
 // started on this machine, on loopback; the rounds are interleaved, and the page is checked in each.
 //   npm run build && npx tsx bench/proxy.ts [--rounds 6] [--seconds 4] [--only nginx,deskgate] [--node PATH]
 //                                           [--what small,medium,large,upload,steady,websocket]
+// --write puts the figures into docs/performance.md.
 
+import { execFileSync } from 'node:child_process'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +15,7 @@ import { type Measure, measures } from './proxy/measures.js'
 import { mellon } from './proxy/mellon.js'
 import { authRequest, nginx } from './proxy/nginx.js'
 import { bareUndici, httpProxy } from './proxy/node-peers.js'
+import { type Result, writePage } from './proxy/page.js'
 import type { Peer, Running } from './proxy/peer.js'
 import { tableOf } from './proxy/table.js'
 
@@ -24,6 +27,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     only: { type: 'string' },
     node: { type: 'string', default: process.execPath },
+    write: { type: 'boolean', default: false },
     what: { type: 'string', default: Object.keys(measures).join(',') },
   },
 })
@@ -33,11 +37,12 @@ const peers = all.filter(({ key }) => values.only === undefined || values.only.s
 process.setMaxListeners(50)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-async function measure(what: string, how: Measure, folder: string): Promise<void> {
+async function measure(how: Measure, folder: string): Promise<Result> {
   const desk = await startDesk(folder)
   const running: [Peer, Running][] = []
   for (const peer of peers.filter(how.takes))
     running.push([peer, await how.start(peer, { folder, desk, node: values.node })])
+  await how.prepare?.(running)
   const results = new Map<Peer, Record<string, number>[]>(running.map(([peer]) => [peer, []]))
   for (let round = 0; round < rounds; round++) {
     // Nobody is always the first or the last.
@@ -46,17 +51,23 @@ async function measure(what: string, how: Measure, folder: string): Promise<void
   }
   for (const [, one] of running) await one.stop()
   await desk.stop()
-  say(`\n## ${what}: ${how.title}\n`)
-  say(tableOf([...results].map(([peer, rounds]) => ({ name: peer.name, rounds }))))
+  const result = { title: how.title, lines: [...results].map(([peer, rounds]) => ({ name: peer.name, rounds })) }
+  say(`\n## ${result.title}\n\n${tableOf(result.lines)}`)
+  return result
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'deskgate-bench-'))
 // nginx and Apache give up root and have to read it.
 await chmod(folder, 0o755)
 say(`${rounds} rounds of ${seconds} s, medians; Node ${process.version}, gateways on ${values.node}`)
+const results: Result[] = []
 for (const what of values.what.split(',')) {
   const how = measures[what]
   if (!how) throw new Error(`--what knows ${Object.keys(measures).join(', ')}`)
-  await measure(what, how, folder)
+  results.push(await measure(how, folder))
+}
+if (values.write) {
+  const version = execFileSync(values.node, ['--version'], { encoding: 'utf8' }).trim()
+  await writePage(results, { rounds, seconds, version })
 }
 await rm(folder, { recursive: true, force: true })

@@ -8,71 +8,74 @@ import { freePort } from '../../test/parts/ports.js'
 import { startRedis } from '../../test/parts/redis.js'
 import { createUserAgent } from '../../test/parts/user-agent.js'
 import { gatewayCore } from './machine.js'
-import type { Peer } from './peer.js'
+import type { Peer, Running } from './peer.js'
 import { startProgram } from './program.js'
 
 const publicUrl = 'https://desk.example.com'
 const main = join(import.meta.dirname, '../../dist/main.js')
 
-interface Variant {
-  name: string
-  key: string
-  /** Longest use of what was read, in milliseconds as the configuration writes them. */
-  nearCache: string
-  access: boolean
-  /** Where Desk is: the echo is a server of its own. */
-  echo?: true
+export interface DeskgateOptions {
+  deskPort: number
+  /** The Node that runs it. */
+  node: string
+  /** As the configuration writes them. */
+  nearCache?: string
+  access?: boolean
 }
 
-function variant({ name, key, nearCache, access, echo }: Variant): Peer {
+export async function startDeskgate(options: DeskgateOptions): Promise<Running> {
+  const { deskPort, node, nearCache = '30s', access = false } = options
+  const port = await freePort()
+  const redis = await startRedis({ process: 'own' })
+  const idp = createIdentityProvider({ publicUrl, clock: systemClock })
+  const { file } = await writeConfiguration({
+    publicUrl,
+    listen: `127.0.0.1:${port}`,
+    ops: { listen: '127.0.0.1:0' },
+    secrets: ['a secret of the measurement, more than 32 bytes'],
+    log: { level: 'info', access },
+    audit: { to: '/dev/null' },
+    desk: { url: `http://127.0.0.1:${deskPort}` },
+    sessions: { store: redis.url, nearCache },
+    providers: [idp.settings.portal],
+    agents: [{ domains: ['example.com'] }],
+  })
+  const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], { port, cores: gatewayCore })
+  const agent = createUserAgent(publicUrl, { port })
+  const { status } = await logIn(agent, idp, { way: 'portal', email: 'ada@example.com' })
+  if (status !== 303) throw new Error(`the login ended with ${status}`)
   return {
-    name,
-    key,
-    async start({ desk, node }) {
-      const port = await freePort()
-      const redis = await startRedis({ process: 'own' })
-      const idp = createIdentityProvider({ publicUrl, clock: systemClock })
-      const { file } = await writeConfiguration({
-        publicUrl,
-        listen: `127.0.0.1:${port}`,
-        ops: { listen: '127.0.0.1:0' },
-        secrets: ['a secret of the measurement, more than 32 bytes'],
-        log: { level: 'info', access },
-        audit: { to: '/dev/null' },
-        desk: { url: `http://127.0.0.1:${echo ? desk.echoPort : desk.port}` },
-        sessions: { store: redis.url, nearCache },
-        providers: [idp.settings.portal],
-        agents: [{ domains: ['example.com'] }],
-      })
-      const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], { port, cores: gatewayCore })
-      const agent = createUserAgent(publicUrl, { port })
-      const { status } = await logIn(agent, idp, { way: 'portal', email: 'ada@example.com' })
-      if (status !== 303) throw new Error(`the login ended with ${status}`)
-      return {
-        port,
-        headers: { Host: 'desk.example.com', cookie: agent.cookieHeader('/') },
-        pids: [pid],
-        async stop() {
-          await stop()
-          await redis.stop()
-        },
-      }
+    port,
+    headers: { Host: 'desk.example.com', cookie: agent.cookieHeader('/') },
+    pids: [pid],
+    async stop() {
+      await stop()
+      await redis.stop()
     },
   }
 }
 
-export const deskgate = variant({ name: 'Deskgate', key: 'deskgate', nearCache: '30s', access: false })
-export const deskgateLog = variant({
+export const deskgate: Peer = {
+  name: 'Deskgate',
+  key: 'deskgate',
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.port, node }),
+}
+
+/** In front of the echo. */
+export const deskgateEcho: Peer = {
+  ...deskgate,
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.echoPort, node }),
+}
+
+export const deskgateLog: Peer = {
   name: 'Deskgate + access log',
   key: 'deskgate-log',
-  nearCache: '30s',
-  access: true,
-})
-export const deskgateEcho = variant({ name: 'Deskgate', key: 'deskgate', nearCache: '30s', access: false, echo: true })
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.port, node, access: true }),
+}
+
 /** Every request asks Redis. */
-export const deskgateFar = variant({
+export const deskgateFar: Peer = {
   name: 'Deskgate, near cache off',
   key: 'deskgate-far',
-  nearCache: '1ms',
-  access: false,
-})
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.port, node, nearCache: '0s' }),
+}

@@ -57,8 +57,11 @@ export async function steady(
   const log = join(folder, 'log')
   const clients = 32
   const rate = Math.max(1, Math.round(how.perSecond / clients))
-  const times = ['-D', `${how.seconds}`, '--warm-up-time=1s', `--rps=${rate}`, `--log-file=${log}`]
-  await output('h2load', ['--h1', '-c', `${clients}`, ...times, ...headersOf(aim), aim.url])
+  const count = rate * clients * how.seconds
+  await output('h2load', [
+    ...['--h1', '-c', `${clients}`, '-n', `${count}`, `--rps=${rate}`, `--log-file=${log}`],
+    ...[...headersOf(aim), aim.url],
+  ])
   const lines = (await readFile(log, 'utf8')).trim().split('\n')
   await rm(folder, { recursive: true })
   // Each line: when it began, its status, how many microseconds it took.

@@ -17,7 +17,8 @@ export async function startProgram(
   at: { port: number; cores: string },
 ): Promise<Program> {
   const child = spawn('taskset', ['-c', at.cores, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const end = () => void child.kill('SIGKILL')
+  // Not SIGKILL: what has children ends them.
+  const end = () => void child.kill('SIGTERM')
   process.once('exit', end)
   let said = ''
   child.stdout.on('data', chunk => {

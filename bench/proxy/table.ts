@@ -2,7 +2,7 @@
 
 import { quantile } from '../../test/parts/load.js'
 
-interface Line {
+export interface Line {
   name: string
   rounds: Record<string, number>[]
 }
