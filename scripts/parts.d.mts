@@ -1,4 +1,11 @@
-export type PartName = 'redis-server' | 'chromium' | 'openssl' | 'php' | 'simplesamlphp'
+export type PartName =
+  | 'redis-server'
+  | 'chromium'
+  | 'openssl'
+  | 'php'
+  | 'simplesamlphp'
+  | 'request-tracker'
+  | 'crypt-jwt'
 
 export interface Part {
   name: PartName

@@ -48,6 +48,28 @@ export const parts = [
     needed: 'SAML logins by a real identity provider',
     otherwise: 'or set SIMPLESAMLPHP to the www/saml2/idp/SSOService.php of a SimpleSAMLphp 1.19',
   },
+  {
+    name: 'request-tracker',
+    programs: ['request-tracker5/libexec/rt-server'],
+    folders: ['/usr/share'],
+    variable: 'REQUEST_TRACKER',
+    // RT wants a mail program and somebody who cares for its database: the smallest of each, where there is none.
+    packages: [
+      ...['request-tracker5', 'rt5-standalone', 'rt5-db-sqlite', 'dbconfig-no-thanks'],
+      ...(existsSync('/usr/sbin/sendmail') ? [] : ['msmtp-mta']),
+    ],
+    needed: 'Request Tracker, a real help desk behind the gateway',
+    otherwise: 'or set REQUEST_TRACKER to the libexec/rt-server of a Request Tracker 5',
+  },
+  {
+    name: 'crypt-jwt',
+    programs: ['Crypt/JWT.pm'],
+    folders: ['/usr/share/perl5'],
+    variable: 'CRYPT_JWT',
+    packages: ['libcrypt-jwt-perl'],
+    needed: 'Request Tracker, which verifies the assertion with it',
+    otherwise: 'or set CRYPT_JWT to the Crypt/JWT.pm that perl uses',
+  },
 ]
 
 /** @type {import('./parts.mjs').find} */

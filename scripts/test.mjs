@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { install, mayInstall } from './apt.mjs'
 import { find, isThere, parts } from './parts.mjs'
 import { createReport } from './report.mjs'
 
@@ -17,20 +18,6 @@ const tap = join(dirname(require.resolve('tap/package.json')), require('tap/pack
 
 function missingParts() {
   return parts.filter(part => (part.name === 'redis-server' ? !isThere('redis') : find(part.name) === undefined))
-}
-
-/** Debian and what descends from it, as root: only there the test command may install. */
-function mayInstall() {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get') || !existsSync('/etc/os-release')) return false
-  return /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'))
-}
-
-function install(missing) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const apt = args => spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { env, stdio: ['ignore', 2, 2] })
-  print(`installing ${missing.flatMap(part => part.packages).join(', ')}\n`)
-  apt(['update'])
-  for (const part of missing) apt(['install', '--yes', '--no-install-recommends', ...part.packages])
 }
 
 function explain(missing) {
@@ -82,7 +69,7 @@ async function main() {
   const words = process.argv.slice(2)
   // A part that a variable names is the caller's to mend.
   const installable = missingParts().filter(part => !process.env[part.variable])
-  if (installable.length > 0 && mayInstall()) install(installable)
+  if (installable.length > 0 && mayInstall()) install(installable, print)
   const missing = missingParts()
   explain(missing)
   if (missing.length > 0 && inCi) return finish({ passed: 0, failed: missing.length, skipped: 0 })

@@ -1,0 +1,74 @@
+// Deskgate itself, as an operator runs it: `deskgate serve --config deskgate.yaml`. Only the addresses of the file are
+// others when it has to be other ports.
+
+import { spawn } from 'node:child_process'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Running } from './request-tracker.js'
+
+export interface Ports {
+  gateway: number
+  idp: number
+  desk: number
+  ops: number
+}
+
+export interface GatewayOptions {
+  /** For its configuration. */
+  folder: string
+  ports: Ports
+  /** PEM of the identity provider. */
+  certificate: string
+  jwtSecret: string
+}
+
+const root = join(import.meta.dirname, '../..')
+const here = import.meta.dirname
+
+/** The ports that the file is written with. */
+export const usual: Ports = { gateway: 8080, idp: 8081, desk: 8082, ops: 9090 }
+
+/** Resolves with the file that it runs by once it listens; rejects when it ends before. What is amiss it says on stderr. */
+export async function startGateway(options: GatewayOptions): Promise<Running & { file: string }> {
+  const file = await writeConfiguration(options)
+  const { PATH = '', HOME = '' } = process.env
+  const command = ['--import', import.meta.resolve('tsx'), join(root, 'src/main.ts'), 'serve', '--config', file]
+  const child = spawn(process.execPath, command, {
+    env: { PATH, HOME, JWT_SECRET: options.jwtSecret },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const end = () => void child.kill('SIGKILL')
+  process.once('exit', end)
+  const ended = new Promise<number | null>(resolve => child.once('close', resolve))
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    await ended
+    process.removeListener('exit', end)
+  }
+  const listening = new Promise<void>((resolve, reject) => {
+    createInterface(child.stdout).on('line', line => line.includes('"msg":"listening"') && resolve())
+    ended.then(code => reject(new Error(`the gateway has ended with ${code}`)))
+  })
+  await listening
+  return { file, ended, stop }
+}
+
+async function writeConfiguration({ folder, ports, certificate }: GatewayOptions): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const text = await readFile(join(here, 'deskgate.yaml'), 'utf8')
+  const file = join(folder, 'deskgate.yaml')
+  await writeFile(file, withPorts(text, ports))
+  await writeFile(join(folder, 'idp.crt'), certificate)
+  await copyFile(join(here, 'agents.yaml'), join(folder, 'agents.yaml'))
+  return file
+}
+
+/** The file's text with other ports in its addresses. */
+function withPorts(text: string, ports: Ports): string {
+  const names = new Map(Object.entries(usual).map(([name, port]) => [String(port), name as keyof Ports]))
+  return text.replace(/(?<=(?:localhost|127\.0\.0\.1):)\d+/g, port => {
+    const name = names.get(port)
+    return name === undefined ? port : String(ports[name])
+  })
+}

@@ -1,0 +1,68 @@
+# Request Tracker behind Deskgate: Debian's own rt-server, but whoever asks is the agent whom Deskgate's signed assertion
+# names. A request without a good one gets no further, from wherever it comes. Run by plackup.
+
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use Plack::Util ();
+use lib dirname(__FILE__);
+use Deskgate ();
+
+my ( $public_url, $audience ) = @ENV{qw(DESKGATE_PUBLIC_URL DESKGATE_AUDIENCE)};
+my $gate = Deskgate->new(
+    issuer   => $public_url,
+    audience => $audience,
+    jwks     => $ENV{DESKGATE_JWKS} || "$public_url/auth/jwks.json",
+);
+
+my $rt = Plack::Util::load_psgi( $ENV{RT_SERVER} || '/usr/share/request-tracker5/libexec/rt-server' );
+
+# RT's REST 2.0 would take its own session cookie, passwords and tokens for a login; here too only the assertion counts.
+require RT::REST2::Middleware::Auth;
+{
+    no warnings 'once';
+    @RT::REST2::Middleware::Auth::auth_priority = ('login_by_deskgate');
+    *RT::REST2::Middleware::Auth::login_by_deskgate = sub {
+        my ( $self, $env ) = @_;
+        my $user = RT::CurrentUser->new;
+        $user->Load( $env->{REMOTE_USER} );
+        return $user->id ? $user : undef;
+    };
+}
+
+# RT knows people by name, Deskgate by e-mail address: the user who has the address, made on the first visit.
+sub rt_user {
+    my ($claims) = @_;
+    my $email = $claims->{email};
+    RT::ConnectToDatabase();
+    my $user = RT::User->new( RT->SystemUser );
+    $user->LoadByEmail($email);
+    return $user if $user->id;
+    my ( $made, $why ) = $user->Create(
+        Name         => $email,
+        EmailAddress => $email,
+        RealName     => $claims->{name} // '',
+        Privileged   => 1,
+    );
+    # Two first requests at once: the other one has made it.
+    $user->LoadByEmail($email) if !$made;
+    RT->Logger->error("No RT user for $email: $why") if !$user->id;
+    return $user;
+}
+
+sub refusal {
+    my ( $status, $text ) = @_;
+    return [ $status, [ 'Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store' ], ["$text\n"] ];
+}
+
+sub {
+    my ($env) = @_;
+    delete $env->{REMOTE_USER};
+    my $claims = $gate->claims( $env->{HTTP_X_AGENT_ASSERTION} )
+        or return refusal( 401, "Request Tracker takes requests from Deskgate alone. Open $public_url" );
+    my $user = rt_user($claims);
+    return refusal( 403, 'Request Tracker has disabled this user, or has no place for another one.' )
+        if !$user->id || $user->Disabled;
+    $env->{REMOTE_USER} = $user->Name;
+    return $rt->($env);
+};
