@@ -21,6 +21,8 @@ export interface GatewayOptions {
   /** PEM of the identity provider. */
   certificate: string
   jwtSecret: string
+  /** The file with the Authorization header for RT's list of users. */
+  token: string
 }
 
 const root = join(import.meta.dirname, '../..')
@@ -54,12 +56,13 @@ export async function startGateway(options: GatewayOptions): Promise<Running & {
   return { file, ended, stop }
 }
 
-async function writeConfiguration({ folder, ports, certificate }: GatewayOptions): Promise<string> {
+async function writeConfiguration({ folder, ports, certificate, token }: GatewayOptions): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const text = await readFile(join(here, 'deskgate.yaml'), 'utf8')
   const file = join(folder, 'deskgate.yaml')
   await writeFile(file, withPorts(text, ports))
   await writeFile(join(folder, 'idp.crt'), certificate)
+  await copyFile(token, join(folder, 'directory-token'))
   await copyFile(join(here, 'agents.yaml'), join(folder, 'agents.yaml'))
   return file
 }

@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const files = join(import.meta.dirname, 'rt')
 
 export interface RequestTrackerOptions {
-  /** Its database and caches; made anew where it is empty. */
+  /** Its database, caches and the token for the list of users (directory-token); made anew where it is empty. */
   folder: string
   /** On 127.0.0.1. */
   port: number
@@ -83,7 +83,9 @@ async function setUp(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   const inside = { env: { ...env, RT_DATA: unfinished } }
   const init = ['--action', 'init', '--skip-create', '--root-password-file', password]
   await run('rt-setup-database-5', init, inside)
-  await run('rt-setup-database-5', ['--action', 'insert', '--datafile', join(files, 'rights')], inside)
+  await run('rt-setup-database-5', ['--action', 'insert', '--datafile', join(files, 'initialdata')], inside)
+  const { stdout } = await run('perl', [join(files, 'directory-token')], inside)
+  await writeFile(join(folder, 'directory-token'), stdout, { mode: 0o600 })
   await rename(join(unfinished, 'rt5.sqlite3'), database)
   await rm(unfinished, { recursive: true })
 }

@@ -70,7 +70,12 @@ async function runAll(ports: Ports, data: string): Promise<void> {
     const folder = join(data, 'rt')
     const desk = await startRequestTracker({ folder, port: ports.desk, publicUrl, audience: 'request-tracker' })
     opened.push(desk.stop)
-    const gateway = await startGateway({ folder: join(data, 'gateway'), ports, ...idp })
+    const gateway = await startGateway({
+      folder: join(data, 'gateway'),
+      ports,
+      token: join(folder, 'directory-token'),
+      ...idp,
+    })
     opened.push(gateway.stop)
     for (const line of welcome(ports, gateway.file)) say(line)
     await Promise.race([signalled, fallen('Request Tracker', desk.ended), fallen('the gateway', gateway.ended)])

@@ -2,7 +2,7 @@
 // themselves, and nobody gets to RT who is not logged in. RT alone says who did what.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { APIRequestContext, Page } from 'playwright-core'
@@ -69,7 +69,8 @@ t.test('Request Tracker behind Deskgate', { skip, timeout: 300_000 }, async t =>
     await screenshot(page, 'request-tracker-ticket')
     t.match(await rest(`/ticket/${id}?fields[Creator]=EmailAddress,RealName`), {
       Subject: subject,
-      Creator: { id: 'maya@aloha.example', EmailAddress: 'maya@aloha.example', RealName: maya },
+      // Her user was there before, by another name.
+      Creator: { id: 'maya', EmailAddress: 'maya@aloha.example', RealName: maya },
     })
 
     const link = page.locator('a[href*="Attachment/"]').filter({ hasText: /grün/ }).first()
@@ -121,7 +122,24 @@ t.test('Request Tracker behind Deskgate', { skip, timeout: 300_000 }, async t =>
     await stranger.close()
     const { items } = await rest('/users?fields=EmailAddress')
     const addresses = (items as { EmailAddress: string }[]).map(({ EmailAddress }) => EmailAddress)
-    t.strictSame(addresses.filter(address => address.endsWith('.example')).sort(), agents)
+    t.strictSame(addresses.filter(address => address.endsWith('@aloha.example')).sort(), agents)
+  })
+
+  t.test("RT's own list of users can say who is an agent, and its token opens nothing else", async t => {
+    const headers = { authorization: (await readFile(join(folder, 'rt/directory-token'), 'utf8')).trim() }
+    const query = encodeURIComponent(JSON.stringify([{ field: 'Organization', value: 'Support' }]))
+    const list = `/REST/2.0/users?fields=EmailAddress,RealName&query=${query}`
+    const answer = await fetch(direct + list, { headers })
+    t.equal(answer.status, 200)
+    const { items } = (await answer.json()) as { items: object[] }
+    t.match(items, [{ id: 'maya', EmailAddress: 'maya@aloha.example', RealName: maya }])
+    t.equal(items.length, 1, 'neither customers nor who has no organization')
+    t.equal((await fetch(publicUrl + list, { headers })).status, 401, 'through the gateway it is nothing')
+    for (const path of ['/REST/2.0/user/maya', '/REST/2.0/tickets?query=id>0', '/', '/REST/2.0/users/../tickets']) {
+      t.equal((await fetch(direct + path, { headers })).status, 401, path)
+    }
+    t.equal((await fetch(direct + list, { headers: { authorization: 'token 1-1-1' } })).status, 401)
+    t.equal((await fetch(`${direct}/REST/2.0/users`, { method: 'POST', headers, body: '[]' })).status, 401)
   })
 })
 

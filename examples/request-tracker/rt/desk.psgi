@@ -17,13 +17,14 @@ my $gate = Deskgate->new(
 
 my $rt = Plack::Util::load_psgi( $ENV{RT_SERVER} || '/usr/share/request-tracker5/libexec/rt-server' );
 
-# RT's REST 2.0 would take its own session cookie, passwords and tokens for a login; here too only the assertion counts.
+# RT's REST 2.0 would take its own session cookie and passwords for a login; here too the assertion counts.
 require RT::REST2::Middleware::Auth;
 {
     no warnings 'once';
-    @RT::REST2::Middleware::Auth::auth_priority = ('login_by_deskgate');
+    @RT::REST2::Middleware::Auth::auth_priority = ( 'login_by_deskgate', 'login_from_authtoken' );
     *RT::REST2::Middleware::Auth::login_by_deskgate = sub {
         my ( $self, $env ) = @_;
+        return if !defined $env->{REMOTE_USER};
         my $user = RT::CurrentUser->new;
         $user->Load( $env->{REMOTE_USER} );
         return $user->id ? $user : undef;
@@ -50,6 +51,15 @@ sub rt_user {
     return $user;
 }
 
+# The one request that comes without an agent: Deskgate reads the list of users by itself, with a token of RT's.
+sub asks_for_list {
+    my ($env) = @_;
+    return
+           $env->{REQUEST_METHOD} eq 'GET'
+        && $env->{PATH_INFO} =~ m{^/REST/2\.0/users/?$}
+        && ( $env->{HTTP_AUTHORIZATION} // '' ) =~ /^token \S+$/i;
+}
+
 sub refusal {
     my ( $status, $text ) = @_;
     return [ $status, [ 'Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store' ], ["$text\n"] ];
@@ -58,6 +68,7 @@ sub refusal {
 sub {
     my ($env) = @_;
     delete $env->{REMOTE_USER};
+    return $rt->($env) if !defined $env->{HTTP_X_AGENT_ASSERTION} && asks_for_list($env);
     my $claims = $gate->claims( $env->{HTTP_X_AGENT_ASSERTION} )
         or return refusal( 401, "Request Tracker takes requests from Deskgate alone. Open $public_url" );
     my $user = rt_user($claims);
