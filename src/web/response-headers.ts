@@ -1,5 +1,6 @@
 // The head of Desk's answer on its way to the browser: it passes as it is, less what belongs to the connection behind
-// us and any attempt to set a cookie of the gateway; Desk's own address does not get out in Location.
+// us and any attempt to set a cookie of the gateway; Desk's own address, or what it takes for that, does not get out in
+// Location.
 
 import type { Cookies } from './cookies.js'
 import type { Visit } from './visit.js'
@@ -9,6 +10,8 @@ export interface ResponseHeadersDeps {
   publicUrl: string
   /** The origin of desk.url. */
   deskOrigin: string
+  /** The Host that Desk gets. */
+  host: string
 }
 
 /** Names and values alternate (latin1). */
@@ -30,11 +33,12 @@ const hopByHop = new Set([
 const origin = /^https?:\/\/[^/?#\\]*/i
 
 export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeaders {
-  const { cookies, publicUrl, deskOrigin } = deps
+  const { cookies, publicUrl } = deps
+  const own = ownOriginsOf(deps)
 
   const publicLocation = (location: string) => {
     const head = origin.exec(location)?.[0]
-    if (head === undefined || !URL.canParse(head) || new URL(head).origin !== deskOrigin) return location
+    if (head === undefined || !URL.canParse(head) || !own.has(new URL(head).origin)) return location
     return publicUrl + location.slice(head.length)
   }
 
@@ -56,6 +60,18 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
     if (html && !cached && visit.session) flat.push('Cache-Control', 'private')
     return flat
   }
+}
+
+/**
+ * What Desk may take for its own origin: its address; and what it makes of the Host that it gets, which has publicUrl's
+ * name but neither its scheme nor always its port, as Desk knows only those that it listens with itself.
+ */
+function ownOriginsOf({ deskOrigin, host }: ResponseHeadersDeps): ReadonlySet<string> {
+  const { protocol, port } = new URL(deskOrigin)
+  const named = new URL(`${protocol}//${host}`)
+  const ported = new URL(named)
+  ported.port = port
+  return new Set([deskOrigin, named.origin, ported.origin])
 }
 
 function namedByConnection(received: readonly string[]): Set<string> | undefined {

@@ -31,7 +31,7 @@ export function createStreet(deps: StreetDeps): Street {
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
   const requestHeaders = createRequestHeaders({ identity, cookies, publicUrl, host })
-  const responseHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url })
+  const responseHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
   return {

@@ -133,6 +133,39 @@ t.test("Location at Desk's own origin becomes publicUrl's, every other stays", a
   }
 })
 
+t.test('so does Location at the Host that Desk was sent, with the scheme or the port of Desk itself', async t => {
+  const { port } = new URL(desk.url)
+  const upstream = await startStreet({ deskUrl: desk.url, settings: { desk: { host: 'upstream' } } })
+  t.teardown(() => upstream.close())
+  const { cookie } = await upstream.enter()
+  // Sent by Desk, passed on with the public Host, passed on with Desk's own.
+  const cases = [
+    ['http://desk.example.com/a?b#c', 'https://desk.example.com/a?b#c', 'http://desk.example.com/a?b#c'],
+    [`http://desk.example.com:${port}/a`, 'https://desk.example.com/a', `http://desk.example.com:${port}/a`],
+    ['http://DESK.example.com:80/a', 'https://desk.example.com/a', 'http://DESK.example.com:80/a'],
+    ['https://desk.example.com/a', 'https://desk.example.com/a', 'https://desk.example.com/a'],
+  ]
+  const others = [
+    `https://desk.example.com:${port}/`,
+    'http://desk.example.com:1/',
+    'http://www.desk.example.com/',
+    `http://desk.example.com:${port}.evil/`,
+    'ftp://desk.example.com/',
+  ]
+  for (const [sent = '', ...expected] of [...cases, ...others.map(other => [other, other, other])]) {
+    desk.answer((_, response) => response.writeHead(302, { Location: sent }).end())
+    const answers = await Promise.all([
+      get('/r'),
+      sendRaw(upstream.port, rawRequest('GET /r HTTP/1.1', [`Cookie: ${cookie}`])),
+    ])
+    t.strictSame(
+      answers.map(answer => answer.all('location').join()),
+      expected,
+      sent,
+    )
+  }
+})
+
 t.test('authenticated HTML without Cache-Control is private; all else stays as it is', async t => {
   const cases: [string, string | undefined, string[]][] = [
     ['text/html', undefined, ['private']],

@@ -17,7 +17,6 @@ $RT::MasonLocalComponentRoot = $ENV{RT_LOCAL_HTML};
 # The address that browsers see is the gateway's: RT compares the Referer of forms with it, and writes it into mail.
 Set( $WebBaseURL, $public_url );
 Set( $WebPath,    '' );
-Set( $CanonicalizeRedirectURLs, 1 );
 Set( $CanonicalizeURLsInFeeds,  1 );
 Set( $WebSecureCookies, $public_url =~ /^https:/ ? 1 : 0 );
 Set( @ReferrerWhitelist, $public_url =~ m{//([^/]+)} );
