@@ -8,6 +8,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { find } from '../../scripts/parts.mjs'
 
 const run = promisify(execFile)
 const files = join(import.meta.dirname, 'rt')
@@ -64,6 +65,7 @@ function environment({ folder, publicUrl, audience }: RequestTrackerOptions): No
     RT_SITE_CONFIG_DIR: '/dev/null',
     RT_DATA: folder,
     RT_LOCAL_HTML: join(files, 'html'),
+    RT_SERVER: find('request-tracker') ?? '',
     DESKGATE_PUBLIC_URL: publicUrl,
     DESKGATE_AUDIENCE: audience,
   }
