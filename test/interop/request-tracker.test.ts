@@ -100,9 +100,7 @@ t.test('Request Tracker behind Deskgate', { skip, timeout: 300_000 }, async t =>
   })
 
   t.test('the next agent in the same browser is another one in RT, in its API and in its pages', async t => {
-    // No page of RT sees João before the API does.
     await logIn(page, publicUrl, { way: 'jwt', as: joao, to: '/static/images/favicon.png' })
-    // Attack: RT's API takes RT's own cookie, in which Maya still stands.
     const data = { Queue: 'General', Subject: 'By the API' }
     const made = await context.request.post(`${publicUrl}/REST/2.0/ticket`, { data })
     t.equal(made.status(), 201)
