@@ -11,6 +11,7 @@ import type { Dossiers } from './ops/dossiers.js'
 import type { FetchText } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
 import type { Metrics } from './ops/metrics.js'
+import { createDeskLogin } from './providers/desk-login.js'
 import { openProviders, type ProviderDeps } from './providers/open.js'
 import type { VerifySaml } from './providers/saml/pool.js'
 import { spMetadataFor } from './providers/saml/sp-metadata.js'
@@ -19,6 +20,7 @@ import { handleOf } from './sessions/sessions.js'
 import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
 import { createAnswers } from './web/answers.js'
 import { createCookies } from './web/cookies.js'
+import { createDeskMarks } from './web/desk-marks.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
 import { own } from './web/own.js'
@@ -96,7 +98,9 @@ function createGeneration(config: Config, parts: Parts): Generation {
   const { keyring, sessions, clock, random, log } = parts
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
-  const cookies = createCookies({ publicUrl, prefix })
+  const deskLogin = config.login.alsoAllowDeskAuthentication
+  const cookies = createCookies({ publicUrl, prefix, desk: deskLogin ? deskLogin.cookie : undefined })
+  const marks = deskLogin ? createDeskMarks({ settings: deskLogin, publicUrl, cookies, keyring, clock }) : undefined
   const files = config.identity.assertion.keys
   const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
@@ -108,7 +112,8 @@ function createGeneration(config: Config, parts: Parts): Generation {
     directory: openDirectory(config.agents, { log }),
     identity,
     answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, random, log }),
+    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, marks, random, log }),
+    ...(deskLogin && marks ? { deskLogin: { way: createDeskLogin(deskLogin), marks } } : {}),
   }
 }
 

@@ -15,7 +15,6 @@ const later: Record<string, unknown> = {
   'providers[].bearerAudience': undefined,
   'providers[].bearerPassThrough': false,
   'providers[].allow': { roles: [], domains: [] },
-  'login.alsoAllowDeskAuthentication': false,
   'agents[].http': undefined,
   'access.paths': [],
   'ops.probes': null,

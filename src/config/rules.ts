@@ -4,6 +4,7 @@
 import type { Draft } from './draft.js'
 import type { Finding, Problem } from './problems.js'
 import { agentRules } from './rules/agents.js'
+import { deskLoginRules } from './rules/desk-login.js'
 import { gatewayRules } from './rules/gateway.js'
 import { identityRules } from './rules/identity.js'
 import { jwtRules } from './rules/jwt.js'
@@ -28,6 +29,7 @@ const all = [
   samlRules,
   jwtRules,
   keyRules,
+  deskLoginRules,
   agentRules,
   sessionRules,
   identityRules,

@@ -28,7 +28,12 @@ export interface Identity {
   /** What must never be accepted twice: unique for the provider, until the time (ms since the epoch) when it is void anyway. */
   claim: { id: string; until: number }
   saml?: SamlSubject
+  /** The session ends no later, in milliseconds since the epoch: for a way in that opens the door for a while only. */
+  endsAt?: number
 }
+
+/** How an identity was established. */
+export type WayIn = Provider['type'] | 'desk' | 'breakglass'
 
 /** A person who works in Desk, as the directory knows them. */
 export interface Agent {

@@ -147,8 +147,8 @@ function createLogin(
     if (pending.waiting()) await pending.settle()
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
-    const endsAt = Math.floor(Math.min(createdAt + lifetime, identity.saml?.notOnOrAfter ?? Number.POSITIVE_INFINITY))
-    const { provider, saml } = identity
+    const { provider, saml, endsAt: latest = Number.POSITIVE_INFINITY } = identity
+    const endsAt = Math.floor(Math.min(createdAt + lifetime, saml?.notOnOrAfter ?? latest, latest))
     const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from }, saml)
     const reading = near.begin()
     await shelf.add(record)

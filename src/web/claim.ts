@@ -3,16 +3,23 @@
 
 import { createHash } from 'node:crypto'
 import type { Step } from '../core/checks.js'
-import type { Clock, Identity, Provider, Session, Store, Verdict } from '../core/contracts.js'
+import type { Clock, Identity, Session, Store, Verdict, WayIn } from '../core/contracts.js'
+import type { Reason } from '../core/reasons.js'
 
 export interface Used {
-  provider: Pick<Provider, 'type'>
+  provider: { type: WayIn }
   verdict: Verdict
   identity: Identity
   /** The live sessions of this browser. */
   held: Session[]
 }
 
+const again: Record<WayIn, Reason> = {
+  saml: 'saml.replayed',
+  jwt: 'jwt.replayed',
+  desk: 'login.attempt_unknown',
+  breakglass: 'login.link_used',
+}
 /** A claim outlives what it guards by this much: the clocks of two replicas may differ. Milliseconds. */
 const margin = 60_000
 
@@ -30,10 +37,11 @@ export async function claimOnce(
   // A fresh answer to an attempt that was answered before (Back, and logged in again) is nobody else's way in either.
   const here = first ? held.find(session => session.agent.email === identity.email) : held[0]
   const repeated = !first || verdict.attempt?.used === true
-  if (repeated && here) return here
+  // A one-time link is no answer that a browser sends twice by itself: its second use is refused whoever is here.
+  if (repeated && here && provider.type !== 'breakglass') return here
   step('not used before', {
     ok: !repeated,
-    reason: provider.type === 'saml' ? 'saml.replayed' : 'jwt.replayed',
+    reason: again[provider.type],
     expected: 'an answer, and an attempt, that was not used before',
     seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
   })

@@ -15,6 +15,8 @@ export interface DeskConnection {
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
   /** On a connection of its own: the others of the pool may have been closed by Desk at the same moment. */
   dispatchFresh(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** A request of our own, whose answer is read here. Follows no redirect. Rejects with undici's errors. */
+  request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>
   /** True while the very first request of a new connection is being written. */
   isFresh(): boolean
   /** Lets what is under way finish. */
@@ -65,6 +67,7 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
       client.dispatch(request, handler)
       void client.close()
     },
+    request: request => pool.request(request),
     isFresh: () => fresh,
     close: () => pool.close(),
   }

@@ -4,25 +4,34 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../core/checks.js'
-import type { Attempt, Clock, Leave, Provider } from '../core/contracts.js'
+import type { Attempt, Clock, Leave } from '../core/contracts.js'
 import { formTargetsOf, leavingAnswer, loginHref, placeOf, troubleAnswer } from './answers.js'
 import type { Attempts } from './attempts.js'
+import type { DeskEntry, DeskOutcome } from './desk-entry.js'
 import type { Holder } from './holder.js'
 import { contentPolicy, pageAnswer } from './layout.js'
 import { askerOf, isSpeculative, isVisit } from './navigation.js'
 import { chooserPage } from './pages.js'
 import type { Paths } from './paths.js'
 import type { Refusals } from './refusals.js'
-import { jarOf, replyWith } from './reply.js'
+import { goTo, jarOf, replyWith } from './reply.js'
 import { judgeReturnTo } from './return-to.js'
-import type { Answer, Visit } from './visit.js'
+import type { Answer, Generation, Visit } from './visit.js'
 
 export interface LoginDeps {
   paths: Paths
   attempts: Attempts
   holder: Holder
   refusals: Refusals
+  deskEntry: DeskEntry
   clock: Clock
+}
+
+/** What an agent can choose on the login page: an identity provider, or Desk's own login. */
+interface Way {
+  id: string
+  name: string
+  begin(attempt: Attempt): Promise<Leave> | Leave
 }
 
 /** This many finished logins within a minute, and still no session cookie: the browser does not keep it. */
@@ -33,18 +42,21 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
   app.get(deps.paths.login, async (request, reply) => {
     const aside = notForPeople(request)
     if (aside) return replyWith(reply, aside)
-    const { config, providers } = request.visit.generation
+    const { config } = request.visit.generation
     const here = await deps.holder.current(jarOf(request))
     const returnTo = returnToOf(request)
     if (here && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
-    const [only, ...others] = providers
+    const fromDesk = here ? undefined : await deps.deskEntry.enter(request)
+    if (fromDesk && fromDesk.how !== 'nobody') return fromDeskItself(deps, request, reply, fromDesk)
+    if (fromDesk) for (const line of request.visit.generation.cookies.forgetMarks()) reply.header('set-cookie', line)
+    const [only, ...others] = waysOf(request.visit.generation)
     const straightOn = config.login.chooser === 'auto' && others.length === 0 && isVisit(request.raw)
     if (only && straightOn) return start(deps, request, reply, only)
     return replyWith(reply, chooser(request.visit, returnTo, here?.agent.email))
   })
 
   app.get<{ Params: { id: string } }>(`${deps.paths.login}/:id`, async (request, reply) => {
-    const provider = request.visit.generation.providers.find(({ id }) => id === request.params.id)
+    const provider = waysOf(request.visit.generation).find(({ id }) => id === request.params.id)
     if (!provider) return replyWith(reply, troubleAnswer('not_found', request.headers, request.visit))
     const aside = notForPeople(request)
     if (aside) return replyWith(reply, aside)
@@ -66,15 +78,43 @@ function returnToOf(request: FastifyRequest): string {
   return judgeReturnTo((request.query as { return_to?: unknown }).return_to, config.publicUrl, paths)
 }
 
+function waysOf({ providers, deskLogin }: Generation): Way[] {
+  return deskLogin ? [...providers, { ...deskLogin.way, name: deskLogin.way.id }] : [...providers]
+}
+
+/** A login at Desk itself, as it ended: on to the page that was wanted, or a refusal after which Desk's cookie is gone. */
+function fromDeskItself(
+  deps: LoginDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outcome: Exclude<DeskOutcome, { how: 'nobody' }>,
+) {
+  const { visit, headers } = request
+  const jar = jarOf(request)
+  const wanted = returnToOf(request)
+  if (outcome.how === 'refused') {
+    const { reason, checks } = outcome
+    const refused = { reason, checks, provider: visit.generation.deskLogin?.way.id, returnTo: wanted }
+    return replyWith(reply, deps.refusals.refuse(visit, headers, refused), jar.cookies.forgetDesk())
+  }
+  const { entered, attempt } = outcome
+  // Desk often sends everybody to the same page: then the one that the login began with is meant.
+  const returnTo = wanted === '/' ? (attempt?.returnTo ?? wanted) : wanted
+  const used = attempt ? [deps.attempts.markUsed(jar, attempt)] : []
+  return goTo(reply, returnTo, [...entered.setCookies, ...used])
+}
+
 function chooser(visit: Visit, returnTo: string, email?: string): Answer {
-  const { paths, providers } = visit.generation
-  const ways = providers.map(({ id, name }) => ({ name, href: loginHref(`${paths.login}/${id}`, returnTo) }))
+  const { paths, providers, deskLogin } = visit.generation
+  const hrefOf = (id: string) => loginHref(`${paths.login}/${id}`, returnTo)
+  const ways = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
+  const desk = deskLogin && hrefOf(deskLogin.way.id)
   const already = email === undefined ? undefined : { email, href: returnTo }
-  const body = chooserPage(placeOf(visit.generation), { ways, already })
+  const body = chooserPage(placeOf(visit.generation), { ways, desk, already })
   return pageAnswer(200, body, contentPolicy(formTargetsOf(visit.generation)))
 }
 
-async function start(deps: LoginDeps, request: FastifyRequest, reply: FastifyReply, provider: Provider) {
+async function start(deps: LoginDeps, request: FastifyRequest, reply: FastifyReply, provider: Way) {
   const { visit, headers } = request
   const jar = jarOf(request)
   const returnTo = returnToOf(request)
@@ -86,9 +126,11 @@ async function start(deps: LoginDeps, request: FastifyRequest, reply: FastifyRep
   const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo)
   const leave = await begin(provider, attempt)
   if (leave instanceof Refused) return refuse(leave.reason, [{ name: 'provider can begin a login', ok: false }])
-  if ('redirect' in leave) return replyWith(reply, redirect(leave.redirect), setCookies)
+  // A login at Desk begins afresh: what Desk gave to this browser before is not shown to it again.
+  const cookies = [...setCookies, ...jar.cookies.forgetMarks()]
+  if ('redirect' in leave) return replyWith(reply, redirect(leave.redirect), cookies)
   const { texts } = placeOf(visit.generation)
-  return replyWith(reply, leavingAnswer(visit.generation, texts.leaving.text(provider.name), leave), setCookies)
+  return replyWith(reply, leavingAnswer(visit.generation, texts.leaving.text(provider.name), leave), cookies)
 }
 
 /** How many logins this browser finished in the last minute without bringing a session cookie now. */
@@ -104,7 +146,7 @@ function loopCheck(finished: number): Check {
   return { name: 'the browser keeps its session cookie', ok: false, expected: `fewer than ${loopAfter}`, seen }
 }
 
-async function begin(provider: Provider, attempt: Attempt): Promise<Leave | Refused> {
+async function begin(provider: Way, attempt: Attempt): Promise<Leave | Refused> {
   try {
     return await provider.begin(attempt)
   } catch (error) {

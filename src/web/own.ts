@@ -12,6 +12,7 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { formTargetsOf, type OwnTrouble, troubleAnswer } from './answers.js'
 import { createAttempts, type Sealer } from './attempts.js'
+import { createDeskEntry } from './desk-entry.js'
 import { endSlowBody, readForm } from './form.js'
 import { handoverRoutes, handoverUrls } from './handover.js'
 import { createHolder } from './holder.js'
@@ -79,7 +80,8 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   const refusals = createRefusals(deps)
   const sessionIndexes = createSessionIndexes(deps)
   const signIn = createSignIn({ ...deps, holder, tabs: createTabs(deps), sessionIndexes })
-  loginRoutes(app, { ...deps, attempts, holder, refusals })
+  const deskEntry = createDeskEntry({ ...deps, attempts, signIn })
+  loginRoutes(app, { ...deps, attempts, holder, refusals, deskEntry })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
   logoutRoutes(app, { ...deps, holder, attempts })
   sloRoutes(app, { ...deps, holder, attempts, sessionIndexes, records: createSloRecords(deps) })

@@ -17,19 +17,32 @@ export interface Button {
 
 export function chooserPage(
   place: Place,
-  options: { ways: { name: string; href: string }[]; already?: { email: string; href: string } | undefined },
+  options: {
+    ways: { name: string; href: string }[]
+    /** The start of Desk's own login, where that is a way in. */
+    desk?: string | undefined
+    already?: { email: string; href: string } | undefined
+  },
 ): string {
   const { chooser } = place.texts
-  const { ways, already } = options
-  const lead = ways.length === 0 ? chooser.none : ways.length === 1 ? chooser.single : chooser.text
+  const { ways, desk, already } = options
+  const lead = leadOf(chooser, ways.length, desk)
   const items = ways.map(
     ({ name, href }) => html`<li>!${button({ label: chooser.with(name), to: { get: href } })}</li>`,
   )
+  const own =
+    desk === undefined ? '' : html`<li>!${button({ label: chooser.desk, to: { get: desk }, look: 'quiet' })}</li>`
   const stay = already
     ? html`<div class="note"><p>${chooser.already(already.email)}</p>!${button({ label: chooser.stay, to: { get: already.href }, look: 'quiet' })}</div>`
     : ''
-  const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}</ul>!${stay}`
+  const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${own}</ul>!${stay}`
   return layout(place, { title: chooser.title, main })
+}
+
+function leadOf(chooser: Place['texts']['chooser'], providers: number, desk: string | undefined): string {
+  if (desk !== undefined) return providers === 0 ? chooser.onlyDesk : chooser.text
+  if (providers === 0) return chooser.none
+  return providers === 1 ? chooser.single : chooser.text
 }
 
 /** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */

@@ -35,7 +35,7 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
       else if (named?.has(name.toLowerCase())) continue
       else if (fate === 'pass') flat.push(name, value)
       else {
-        const left = cookies.withoutOurs(value)
+        const left = visit.deskLogin?.cookie === 'withheld' ? cookies.withoutDesk(value) : cookies.withoutOurs(value)
         if (left !== undefined) flat.push(name, left)
       }
     }

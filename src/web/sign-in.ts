@@ -8,11 +8,11 @@ import type {
   Found,
   Identity,
   Origin,
-  Provider,
   Session,
   Sessions,
   Store,
   Verdict,
+  WayIn,
 } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Reason } from '../core/reasons.js'
@@ -46,7 +46,7 @@ export interface Arrival {
   /** What only this browser holds, if anything: one of its attempts, the same in every tab. */
   browser: string | undefined
   from: Origin
-  provider: Pick<Provider, 'id' | 'type'>
+  provider: { id: string; type: WayIn }
   verdict: Verdict
 }
 
@@ -81,7 +81,8 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
 /** A verdict without identity and without reason is a bug of the provider: refused all the same. */
 function fallback({ provider }: Arrival): Reason {
-  return provider.type === 'saml' ? 'saml.malformed' : 'jwt.malformed'
+  const { type } = provider
+  return type === 'saml' || type === 'jwt' ? `${type}.malformed` : 'login.attempt_unknown'
 }
 
 /** Whatever session this login comes to, the provider knows it by this login's SessionIndex from now on. */
@@ -104,7 +105,8 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
   checkWeight(arrival.visit.generation, agent, identity.provider, step)
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
-  if (same && held.length === 1) return keep(deps, arrival, { session: same, setCookies: [] })
+  if (same && held.length === 1 && isOrdinary(arrival, same))
+    return keep(deps, arrival, { session: same, setCookies: [] })
   const key = arrival.browser && JSON.stringify([arrival.browser, identity.provider, agent.email])
   const opened = await deps.tabs.share(key, () => open(deps, arrival, identity, { agent, held }))
   return opened.shared
@@ -141,6 +143,11 @@ function isFresh(session: Session, clock: Clock): boolean {
   return clock.now() - session.createdAt < sameLogin
 }
 
+/** A one-time link opens a session of its own length, and no other login lives in that one. */
+function isOrdinary({ provider }: Arrival, session: Session): boolean {
+  return provider.type !== 'breakglass' && session.provider !== 'breakglass'
+}
+
 function keep(deps: SignInDeps, arrival: Arrival, { session, setCookies }: Opened): Entered {
   record(deps, arrival, session, 'login_kept')
   return { how: 'kept', session, setCookies }
@@ -157,7 +164,9 @@ async function open(
   const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
   const { cookies } = arrival.jar
   record(deps, arrival, session, 'login')
-  return { session, setCookies: cookies.begin(cookie, deps.holder.mark(cookies, session.handle)) }
+  // Attack: at a shared desk the cookie of whoever logged in at Desk before must not stand beside this agent's identity.
+  const left = arrival.provider.type === 'desk' ? cookies.forgetMarks() : cookies.forgetDesk()
+  return { session, setCookies: [...cookies.begin(cookie, deps.holder.mark(cookies, session.handle)), ...left] }
 }
 
 function record(deps: SignInDeps, { visit, from }: Arrival, session: Session, event: 'login' | 'login_kept'): void {

@@ -5,47 +5,76 @@ import type { Config } from '../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import { createCallers } from './address.js'
+import { createAsk } from './ask.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
+import type { DeskMarks } from './desk-marks.js'
 import { createForwarder } from './forward.js'
 import { createGuard } from './guard.js'
 import type { Paths } from './paths.js'
 import { createRequestHeaders } from './request-headers.js'
-import { createResponseHeaders } from './response-headers.js'
+import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
 import { createUpgrader } from './upgrade.js'
-import type { IdentityWriter, Street } from './visit.js'
+import type { IdentityWriter, Street, Visit } from './visit.js'
 
 export interface StreetDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions'>
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
+  /** Where Desk's own login is a way in. */
+  marks?: DeskMarks | undefined
   random: Random
   log: Log
 }
 
 export function createStreet(deps: StreetDeps): Street {
-  const { config, paths, cookies, identity, sessions, handleOf, random, log } = deps
+  const { config, paths, cookies, identity, sessions, handleOf, random, log, marks } = deps
+  const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
   const requestHeaders = createRequestHeaders({ identity, cookies, publicUrl, host })
-  const responseHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
+  const plainHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
+  const responseHeaders = marking(plainHeaders, marks)
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
+  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, log })
+  const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log })
+  const watch = (request: IncomingMessage, visit: Visit) => {
+    const seen = marks?.watch(request, visit)
+    if (seen) visit.deskLogin = seen
+  }
   return {
     guard: createGuard({
       paths,
-      publicRules: desk.public,
+      publicRules: deskLogin ? [...desk.public, ...deskLogin.paths] : desk.public,
       idleRules: config.sessions.idleIgnore,
       cookies,
       sessions,
       handleOf,
     }),
     caller: (request: IncomingMessage) => callers(request),
-    send: createForwarder({ desk: connection, requestHeaders, responseHeaders, log }),
-    upgrade: createUpgrader({ desk, requestHeaders, responseHeaders, log }),
+    send(request, response, visit) {
+      watch(request, visit)
+      forward(request, response, visit)
+    },
+    upgrade(request, socket, head, visit, answered) {
+      watch(request, visit)
+      tunnel(request, socket, head, visit, answered)
+    },
+    ask: createAsk({ desk: connection, requestHeaders }),
     close: () => connection.close(),
+  }
+}
+
+/** Desk's answer on its own login takes the marks with it. */
+function marking(plain: ResponseHeaders, marks: DeskMarks | undefined): ResponseHeaders {
+  if (!marks) return plain
+  return (received, visit) => {
+    const flat = plain(received, visit)
+    for (const line of visit.deskLogin ? marks.setCookies(received, visit.deskLogin) : []) flat.push('Set-Cookie', line)
+    return flat
   }
 }

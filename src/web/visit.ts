@@ -6,7 +6,9 @@ import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
 import type { Directory, Provider, Session } from '../core/contracts.js'
 import type { Outcome } from '../ops/metrics.js'
+import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
 import type { Cookies } from './cookies.js'
+import type { DeskMarks } from './desk-marks.js'
 import type { Paths } from './paths.js'
 
 /** The one reading of a request target. */
@@ -94,6 +96,11 @@ export interface Street {
     visit: Visit,
     answered: (status: number) => void,
   ): void
+  /**
+   * Asks Desk something of our own, as the browser of this visit would but with these headers only, without identity.
+   * Never rejects: `failure` says in a few words for the operator why there is no whole answer within its bounds.
+   */
+  ask(path: string, headers: readonly string[], visit: Visit): Promise<DeskAnswer>
   /** Lets requests under way finish. */
   close(): Promise<void>
 }
@@ -109,6 +116,24 @@ export interface Generation {
   identity: IdentityWriter
   answers: Answers
   street: Street
+  /** Where Desk's own login is a way in. */
+  deskLogin?: DeskEntrance
+}
+
+/** Desk's own login: the way in, and which cookies of Desk may take it. */
+export interface DeskEntrance {
+  way: DeskLogin
+  marks: DeskMarks
+}
+
+/** What is known of a request to Desk's own login, where that is a way in. */
+export interface DeskVisit {
+  /** Desk's cookie: passed on only where this login gave it to the browser. */
+  cookie: 'passed' | 'withheld'
+  /** Whether it asks for a page or posts something, and from where. */
+  asked: 'page' | 'posted' | 'from elsewhere'
+  /** When this browser posted what its cookie stems from, in milliseconds since the epoch. */
+  postedAt?: number
 }
 
 /** What the street knows of a request. */
@@ -122,6 +147,8 @@ export interface Visit {
   target: Target
   generation: Generation
   session: Session | undefined
+  /** Only for a path of Desk's own login. */
+  deskLogin?: DeskVisit
   outcome: Outcome
 }
 

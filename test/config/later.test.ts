@@ -25,12 +25,6 @@ const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> =
     asked: jwt({ allow: { roles: ['agent'] } }),
     usual: saml({ allow: { roles: [], domains: [] } }),
   },
-  'login.alsoAllowDeskAuthentication': {
-    asked: settings({
-      login: { alsoAllowDeskAuthentication: { paths: ['/login'], whoami: '/me', email: '/email', cookie: 'c' } },
-    }),
-    usual: settings({ login: { alsoAllowDeskAuthentication: false } }),
-  },
   'agents[].http': { asked: settings({ agents: [{ domains: ['example.com'] }, { http }] }), at: 'agents[1].http' },
   'access.paths': {
     asked: settings({ access: { paths: [{ match: '/admin/*', roles: ['admin'] }] } }),

@@ -5,7 +5,7 @@ import { isCleartext, isSameSite } from './hosts.js'
 import type { Rules } from './rule.js'
 
 /** What names below the gateway's paths, or ways in that are no provider, are called already. */
-const taken = new Set(['callback', 'breakglass'])
+const taken = new Set(['callback', 'breakglass', 'desk'])
 
 export function providerRules(rules: Rules): void {
   somebodyCanLogIn(rules)

@@ -1,6 +1,9 @@
 // The login page.
 
 import * as z from 'zod'
+import { isPointer } from '../../core/json-pointer.js'
+import { pathRule } from './desk.js'
+import { says } from './values.js'
 
 export const site = () =>
   z
@@ -10,6 +13,35 @@ export const site = () =>
     .optional()
     .meta({ description: 'Default SAML SP entity ID; default: the host of publicUrl.', examples: ['mysite'] })
 
+/** A path of Desk that is asked as it stands. */
+const plainPath = () => {
+  const wrong = says('is no path', 'such as /api/v2/me: no host, no fragment')
+  return z.string(wrong).regex(/^\/(?!\/)[!-"$-[\]-~]*$/, wrong)
+}
+
+/** RFC 9110 5.6.2. */
+const cookieName = () => {
+  const wrong = says('is no name of a cookie', 'letters, digits, _ and -, such as _desk_session')
+  return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
+}
+
+const deskLogin = () =>
+  z.strictObject({
+    paths: z.array(pathRule()).min(1, says('names no path', "the paths of Desk's login page and its form")).meta({
+      description: "The paths of Desk's own login, as in desk.public: passed without a session. The first is its page.",
+    }),
+    whoami: plainPath().meta({
+      description: 'Asked with the cookie of somebody who has just logged in at Desk; answers JSON, or 401 for nobody.',
+    }),
+    email: z
+      .string()
+      .refine(isPointer, says('is no JSON pointer', 'such as /email or /user/email'))
+      .meta({ description: 'JSON pointer (RFC 6901) to the e-mail address in that answer.' }),
+    cookie: cookieName().meta({ description: "The name of Desk's session cookie." }),
+  })
+
+export type LoginSettings = z.output<ReturnType<typeof deskLogin>>
+
 export const login = () =>
   z
     .strictObject({
@@ -18,18 +50,7 @@ export const login = () =>
         .default('auto')
         .meta({ description: 'auto: straight to the IdP when there is one way in, else the page; always: the page.' }),
       alsoAllowDeskAuthentication: z
-        .union(
-          [
-            z.literal(false),
-            z.strictObject({
-              paths: z.array(z.string()).min(1),
-              whoami: z.string(),
-              email: z.string(),
-              cookie: z.string(),
-            }),
-          ],
-          { error: 'is neither false nor { paths, whoami, email, cookie }' },
-        )
+        .union([z.literal(false), deskLogin()], { error: 'is neither false nor { paths, whoami, email, cookie }' })
         .default(false)
         .meta({
           description: 'Offer Desk\'s own login beside "Login with X".',

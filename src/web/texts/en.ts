@@ -211,6 +211,8 @@ export const en = {
   chooser: {
     title: 'Log in to the help desk',
     with: (name: string) => `Login with ${name}`,
+    desk: 'Login with a help desk password',
+    onlyDesk: 'You will be sent to the login of the help desk.',
     text: 'Choose how you want to log in.',
     single: 'You will be sent to your login service.',
     none: 'No way to log in is set up yet. Please ask your administrator.',
