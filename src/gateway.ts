@@ -3,7 +3,7 @@
 
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
-import type { Clock, Provider, Random, Sessions, Store } from './core/contracts.js'
+import type { Clock, Directory, Provider, Random, Sessions, Store } from './core/contracts.js'
 import { agentOf } from './directory/agent-of.js'
 import { openDirectory } from './directory/open.js'
 import type { Audit } from './ops/audit.js'
@@ -11,6 +11,7 @@ import type { Dossiers } from './ops/dossiers.js'
 import type { FetchText } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
 import type { Metrics } from './ops/metrics.js'
+import type { Breakglass } from './providers/breakglass.js'
 import { createDeskLogin } from './providers/desk-login.js'
 import { openProviders, type ProviderDeps } from './providers/open.js'
 import type { VerifySaml } from './providers/saml/pool.js'
@@ -36,6 +37,7 @@ export interface Parts {
   keyring: Keyring
   sessions: Sessions
   dossiers: Dossiers
+  breakglass: Breakglass
   fetchText: FetchText
   verifySaml: VerifySaml
   clock: Clock
@@ -48,6 +50,8 @@ export interface Parts {
 export interface Gateway {
   /** Not yet listening. */
   app: FastifyInstance
+  /** Who is an agent, by the configuration in force. */
+  directory: Directory
   /** Stops accepting, cuts WebSockets, lets requests under way finish, ends what runs in the background. */
   close(): Promise<void>
 }
@@ -75,6 +79,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
 
   return {
     app,
+    directory: { find: email => generation.directory.find(email) },
     async close() {
       upgrades.closeAll()
       await app.close()

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import closeWithGrace from 'close-with-grace'
 import { Command, CommanderError } from 'commander'
+import { breakglass } from './admin/breakglass.js'
 import { check } from './admin/check.js'
 import { configuration } from './admin/configuration.js'
 import { explain } from './admin/explain.js'
@@ -82,6 +83,16 @@ program
   .option('--at <time>', 'as of this time (ISO 8601)')
   .option('--ops <url>', 'the ops listener of the running gateway')
   .action(async (reference, options) => done(await explain(reference, options, io)))
+
+program
+  .command('breakglass')
+  .description('print a one-time login URL for an agent: for when the identity provider is down')
+  .requiredOption('--agent <email>', 'who is to get in')
+  .requiredOption('--reason <text>', 'why: it goes into the audit log')
+  .option('--minutes <minutes>', 'the longest that the session lasts', '30')
+  .option(...configOption)
+  .option('--ops <url>', 'the ops listener of the running gateway')
+  .action(async options => done(await breakglass(options, io)))
 
 program
   .command('metadata')

@@ -12,10 +12,12 @@ import { createFetch } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
 import { createMetrics } from './ops/metrics.js'
 import { createReadiness } from './ops/readiness.js'
+import { createBreakglass } from './providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from './providers/saml/pool.js'
 import { createKeyring, randomSecret } from './sessions/keyring.js'
 import { createSessions } from './sessions/sessions.js'
 import { openStore } from './store/open.js'
+import { createPaths } from './web/paths.js'
 
 export interface Server {
   /** Where it listens, as a URL that a client on this machine can open. */
@@ -42,6 +44,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   const keyring = createKeyring(ringOf(config, random), { random })
   const sessions = createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log })
   const dossiers = createDossiers({ store, clock, random, log })
+  const breakglass = createBreakglass({ store, keyring, clock, random })
   const readiness = createReadiness({ store, clock, log, metrics })
   const fetchText = createFetch()
   const pool = createSamlPool({ log })
@@ -50,6 +53,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     keyring,
     sessions,
     dossiers,
+    breakglass,
     fetchText,
     verifySaml: deps.verifySaml ?? pool.verify,
     clock,
@@ -58,7 +62,20 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     audit,
     metrics,
   })
-  const ops = createOps({ metrics, dossiers, readiness, adminToken: config.ops.adminToken })
+  const ops = createOps({
+    metrics,
+    dossiers,
+    readiness,
+    adminToken: config.ops.adminToken,
+    breakglass: {
+      issuer: breakglass,
+      url: config.publicUrl + createPaths(config.prefix).breakglass,
+      directory: gateway.directory,
+      audit,
+      metrics,
+      log,
+    },
+  })
 
   const close = async () => {
     readiness.drain()

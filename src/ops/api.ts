@@ -5,6 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
+import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
 import type { Dossiers } from './dossiers.js'
 import type { Metrics } from './metrics.js'
 import type { ReadinessProbe } from './readiness.js'
@@ -14,6 +15,7 @@ export interface OpsDeps {
   dossiers: Dossiers
   readiness: ReadinessProbe
   adminToken: Secret | undefined
+  breakglass: BreakglassApiDeps
 }
 
 /** The listener, not yet listening. */
@@ -45,6 +47,7 @@ function api(deps: OpsDeps, token: Secret) {
     })
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
 
+    breakglassRoute(app, deps.breakglass)
     app.get<{ Params: { reference: string } }>('/logins/:reference', async (request, reply) => {
       const dossier = await deps.dossiers.find(request.params.reference)
       return dossier ?? problem(reply, 404, 'No refused login of the last day has this reference')

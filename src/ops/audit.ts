@@ -6,18 +6,33 @@ import type { Clock } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 
 export type AuditEvent = {
-  event: 'login' | 'login_refused' | 'login_kept' | 'logout' | 'logout_refused' | 'session_ended' | 'record_tampered'
+  event:
+    | 'login'
+    | 'login_refused'
+    | 'login_kept'
+    | 'logout'
+    | 'logout_refused'
+    | 'session_ended'
+    | 'record_tampered'
+    | 'breakglass_created'
+    | 'breakglass_used'
+    | 'breakglass_refused'
   agent?: string
   provider?: string
   /** The session's handle. */
   session?: string
   reason?: Reason
-  /** Why a session ended. */
+  /** Why a session ended, or what a break-glass link is for. */
   why?: string
   /** The reference that the agent saw. */
   reference?: string
   address?: string
   browser?: string
+  /** Break-glass: which link, who asked for it, how long its session may last, and until when it is good (ISO 8601). */
+  link?: string
+  operator?: string
+  minutes?: number
+  until?: string
   /** The request's ID. */
   request?: string
 }

@@ -20,6 +20,8 @@ export interface Metrics {
   /** One finished request; seconds from its first byte to the last of the answer. */
   request(outcome: Outcome, seconds: number): void
   login(provider: string, outcome: 'accepted' | 'refused', reason?: Reason): void
+  /** A break-glass link that was made, used, or refused. */
+  breakglass(outcome: 'created' | 'used' | 'refused'): void
   lookup(source: 'near' | 'store' | 'none'): void
   storeUp(up: boolean): void
   websocketOpened(): void
@@ -52,6 +54,14 @@ export function createMetrics(): Metrics {
     labelNames: ['provider', 'outcome', 'reason'],
     registers,
   })
+  const breakglass = new Counter({
+    name: 'deskgate_breakglass_total',
+    help: 'Break-glass links by what became of them.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  // There from the start: an alert on a counter that appears with its first use would miss that one.
+  for (const outcome of ['created', 'used', 'refused']) breakglass.inc({ outcome }, 0)
   const lookups = new Counter({
     name: 'deskgate_session_lookups_total',
     help: 'Session look-ups by where the answer came from.',
@@ -84,6 +94,7 @@ export function createMetrics(): Metrics {
       durations.observe(seconds)
     },
     login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
+    breakglass: outcome => breakglass.inc({ outcome }),
     lookup: source => lookups.inc({ source }),
     storeUp: up => store.set(up ? 1 : 0),
     websocketOpened: () => websockets.inc(),

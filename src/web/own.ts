@@ -10,8 +10,10 @@ import type { Audit } from '../ops/audit.js'
 import type { Dossiers } from '../ops/dossiers.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
+import type { Breakglass } from '../providers/breakglass.js'
 import { formTargetsOf, type OwnTrouble, troubleAnswer } from './answers.js'
 import { createAttempts, type Sealer } from './attempts.js'
+import { breakglassRoutes } from './breakglass.js'
 import { createDeskEntry } from './desk-entry.js'
 import { endSlowBody, readForm } from './form.js'
 import { handoverRoutes, handoverUrls } from './handover.js'
@@ -40,6 +42,7 @@ export interface OwnDeps {
   clock: Clock
   random: Random
   dossiers: Dossiers
+  breakglass: Pick<Breakglass, 'find'>
   audit: Audit
   metrics: Metrics
   log: Log
@@ -83,6 +86,7 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   const deskEntry = createDeskEntry({ ...deps, attempts, signIn })
   loginRoutes(app, { ...deps, attempts, holder, refusals, deskEntry })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
+  breakglassRoutes(app, { ...deps, signIn, refusals })
   logoutRoutes(app, { ...deps, holder, attempts })
   sloRoutes(app, { ...deps, holder, attempts, sessionIndexes, records: createSloRecords(deps) })
   sessionRoutes(app, { ...deps, holder })

@@ -88,6 +88,8 @@ export interface SessionRow {
   createdAt: number
   seenAt: number
   here: boolean
+  /** It was opened by a break-glass link. */
+  oneTime?: true
 }
 
 export function sessionsPage(
@@ -97,13 +99,14 @@ export function sessionsPage(
   const { sessions, buttons } = place.texts
   const rows = view.rows.map(row => {
     const here = row.here ? html`<em>${sessions.here}</em>` : ''
+    const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
     const facts = sessions.facts(moment(row.createdAt), row.address)
     const end = button({
       label: sessions.end,
       to: { post: view.end, fields: { handle: row.handle } },
       look: 'small',
     })
-    return html`<li><div><b>${row.browser || sessions.unknown} !${here}</b><span>${facts}</span><span>${sessions.seen(moment(row.seenAt))}</span></div>!${end}</li>`
+    return html`<li><div><b>${row.browser || sessions.unknown} !${here}!${oneTime}</b><span>${facts}</span><span>${sessions.seen(moment(row.seenAt))}</span></div>!${end}</li>`
   })
   const others: Button = { label: sessions.endOthers, to: { post: view.end, fields: { others: '1' } }, look: 'quiet' }
   const main = html`<h1>${sessions.title}</h1><p>${sessions.agent(view.email)}</p><ul class="sessions">!${rows}</ul>

@@ -62,10 +62,12 @@ function answerOf(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLo
 }
 
 function buttonOf(visit: Visit, { reason, provider, returnTo }: RefusedLogin): Button {
-  const { paths } = visit.generation
+  const { paths, providers, deskLogin } = visit.generation
   const { refusals, buttons } = placeOf(visit.generation).texts
   const { next } = refusals[reason]
   if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
-  const login = next === 'other' || provider === undefined ? paths.login : `${paths.login}/${provider}`
+  // A one-time link is no provider to start again with.
+  const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.way.id
+  const login = next === 'other' || provider === undefined || !again ? paths.login : `${paths.login}/${provider}`
   return { label: buttons[next], to: { get: loginHref(login, returnTo) } }
 }

@@ -3,6 +3,7 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Session, Sessions } from '../core/contracts.js'
+import { breakglassId } from '../providers/breakglass.js'
 import { formTargetsOf, placeOf } from './answers.js'
 import { formOf } from './form.js'
 import type { Holder } from './holder.js'
@@ -84,8 +85,9 @@ function iso(at: number): string {
 }
 
 function page({ paths }: SessionPageDeps, { generation }: Visit, session: Session, own: Session[]): Answer {
-  const rows = own.slice(0, shown).map(({ handle, from, createdAt, seenAt }) => {
-    return { handle, ...from, createdAt, seenAt, here: handle === session.handle }
+  const rows = own.slice(0, shown).map(({ handle, from, createdAt, seenAt, provider }) => {
+    const oneTime = provider === breakglassId ? { oneTime: true as const } : {}
+    return { handle, ...from, createdAt, seenAt, here: handle === session.handle, ...oneTime }
   })
   const view = {
     email: session.agent.email,

@@ -19,6 +19,7 @@ import type { Reason } from '../core/reasons.js'
 import { lookUp } from '../directory/look-up.js'
 import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
+import { breakglassId } from '../providers/breakglass.js'
 import type { Jar } from './attempts.js'
 import { claimOnce } from './claim.js'
 import type { Holder } from './holder.js'
@@ -145,7 +146,7 @@ function isFresh(session: Session, clock: Clock): boolean {
 
 /** A one-time link opens a session of its own length, and no other login lives in that one. */
 function isOrdinary({ provider }: Arrival, session: Session): boolean {
-  return provider.type !== 'breakglass' && session.provider !== 'breakglass'
+  return provider.type !== breakglassId && session.provider !== breakglassId
 }
 
 function keep(deps: SignInDeps, arrival: Arrival, { session, setCookies }: Opened): Entered {

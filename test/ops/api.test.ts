@@ -1,13 +1,16 @@
 import t from 'tap'
 import { systemRandom } from '../../src/core/clock.js'
-import type { Store } from '../../src/core/contracts.js'
-import { StoreUnavailable } from '../../src/core/errors.js'
+import type { Directory, Store } from '../../src/core/contracts.js'
+import { DirectoryUnavailable, StoreUnavailable } from '../../src/core/errors.js'
 import { createSecret } from '../../src/core/secret.js'
 import { createOps } from '../../src/ops/api.js'
+import type { AuditEvent } from '../../src/ops/audit.js'
 import { createDossiers } from '../../src/ops/dossiers.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { createReadiness } from '../../src/ops/readiness.js'
+import { createBreakglass } from '../../src/providers/breakglass.js'
+import { createKeyring } from '../../src/sessions/keyring.js'
 import { createMemoryStore } from '../../src/store/memory.js'
 import { createTestClock } from '../parts/clock.js'
 
@@ -17,7 +20,7 @@ const log = createLog({ level: 'silent' })
 /** `broken()` decides whether the store's probe and reads fail. */
 function open(
   t: { teardown(run: () => Promise<void>): unknown },
-  settings: { adminToken?: string; broken?: () => boolean },
+  settings: { adminToken?: string; broken?: () => boolean; directory?: Directory },
 ) {
   const clock = createTestClock()
   const metrics = createMetrics()
@@ -30,16 +33,32 @@ function open(
     ...real,
     probe: () => (broken() ? failing() : real.probe()),
     get: key => (broken() ? failing() : real.get(key)),
+    set: (key, value, ttl) => (broken() ? failing() : real.set(key, value, ttl)),
   }
   const dossiers = createDossiers({ store, clock, random: systemRandom, log })
   const readiness = createReadiness({ store, clock, log, metrics, retry: 5 })
+  const keyring = createKeyring(['a secret for tests that is long enough'], { random: systemRandom })
+  const events: AuditEvent[] = []
   const adminToken = settings.adminToken === undefined ? undefined : createSecret(settings.adminToken)
-  const app = createOps({ metrics, dossiers, readiness, adminToken })
+  const app = createOps({
+    metrics,
+    dossiers,
+    readiness,
+    adminToken,
+    breakglass: {
+      issuer: createBreakglass({ store, keyring, clock, random: systemRandom }),
+      url: 'https://desk.example.com/auth/breakglass',
+      directory: settings.directory ?? { find: async email => ({ email }) },
+      audit: event => void events.push(event),
+      metrics,
+      log,
+    },
+  })
   t.teardown(async () => {
     readiness.close()
     await app.close()
   })
-  return { app, clock, dossiers, metrics, readiness }
+  return { app, clock, dossiers, metrics, readiness, events }
 }
 
 t.test('the process says that it lives, and what it counted', async t => {
@@ -108,4 +127,67 @@ t.test('a store that is down is said, and shows nothing else', async t => {
   t.equal(answer.statusCode, 503)
   t.equal(answer.headers['retry-after'], '5')
   t.notMatch(answer.body, 'no answer')
+})
+
+t.test('breakglass: a link for an agent whom the directory knows, told in the audit log without the token', async t => {
+  const directory: Directory = {
+    find: async email => (email === 'ada@example.com' ? { email } : email.startsWith('off') ? 'disabled' : 'unknown'),
+  }
+  const { app, events, metrics } = open(t, { adminToken: token, directory })
+  const order = (payload: object | string, authorization = `Bearer ${token}`) =>
+    app.inject({ method: 'POST', url: '/api/breakglass', headers: { authorization }, payload })
+  const made = await order({ agent: 'Ada@Example.com', reason: ' IdP down ', operator: 'root@host' })
+  t.equal(made.statusCode, 200)
+  t.equal(made.headers['cache-control'], 'no-store')
+  t.match(made.json(), {
+    url: /^https:\/\/desk\.example\.com\/auth\/breakglass\/[\w-]{43}$/,
+    agent: 'ada@example.com',
+    minutes: 30,
+    until: '2026-11-22T00:15:00.000Z',
+  })
+  t.match(events, [
+    { event: 'breakglass_created', agent: 'ada@example.com', why: 'IdP down', operator: 'root@host', minutes: 30 },
+  ])
+  t.notMatch(JSON.stringify(events), made.json().url.split('/').at(-1))
+
+  t.equal((await order({ agent: 'ada@example.com', reason: 'x' }, 'Bearer wrong')).statusCode, 401)
+  const rows: [object | string, number, RegExp][] = [
+    [{ agent: 'eve@example.com', reason: 'x' }, 422, /does not know eve@example\.com/],
+    [{ agent: 'off@example.com', reason: 'x' }, 422, /off@example\.com is inactive/],
+    [{ agent: 'ada@example.com' }, 400, /reason/],
+    [{ agent: 'ada@example.com', reason: '  ' }, 400, /reason: is empty/],
+    [{ agent: 'ada@example.com', reason: 'a\nb' }, 400, /reason: holds a control character/],
+    [{ agent: 'ada@example.com', reason: 'x'.repeat(501) }, 400, /reason: has more than 500/],
+    [{ agent: 'ada', reason: 'x' }, 400, /agent: is no e-mail address/],
+    [{ agent: ['ada@example.com'], reason: 'x' }, 400, /agent/],
+    [{ agent: 'ada@example.com', reason: 'x', minutes: 0 }, 400, /minutes: is less than 1/],
+    [{ agent: 'ada@example.com', reason: 'x', minutes: 481 }, 400, /minutes: is more than 480/],
+    [{ agent: 'ada@example.com', reason: 'x', minutes: 1.5 }, 400, /minutes: is no whole number/],
+    [{ agent: 'ada@example.com', reason: 'x', minutes: '30' }, 400, /minutes/],
+    [{ agent: 'ada@example.com', reason: 'x', more: 1 }, 400, /more/],
+    ['', 400, /order cannot be read/],
+  ]
+  for (const [payload, status, words] of rows) {
+    const refused = await order(payload)
+    t.equal(refused.statusCode, status, JSON.stringify(payload))
+    t.match(refused.body, words)
+    t.notMatch(refused.body, 'auth/breakglass')
+  }
+  t.match((await metrics.text()).body, 'deskgate_breakglass_total{outcome="created"} 1')
+})
+
+t.test('breakglass: a directory that is down is a warning, a store that is down is 503', async t => {
+  const directory: Directory = { find: () => Promise.reject(new DirectoryUnavailable('down')) }
+  let down = false
+  const { app } = open(t, { adminToken: token, directory, broken: () => down })
+  const order = () =>
+    app.inject({
+      method: 'POST',
+      url: '/api/breakglass',
+      headers: { authorization: `Bearer ${token}` },
+      payload: { agent: 'ada@example.com', reason: 'x' },
+    })
+  t.match((await order()).json(), { url: /breakglass/, warning: /directory cannot be asked now/ })
+  down = true
+  t.match(await order(), { statusCode: 503, headers: { 'retry-after': '5' } })
 })

@@ -21,6 +21,7 @@ import type { AuditEvent } from '../../src/ops/audit.js'
 import { createDossiers, type Dossiers } from '../../src/ops/dossiers.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
+import { type Breakglass, createBreakglass } from '../../src/providers/breakglass.js'
 import { createJwtProvider } from '../../src/providers/jwt/jwt.js'
 import { createKeyring, type Keyring } from '../../src/sessions/keyring.js'
 import { createSessions, handleOf } from '../../src/sessions/sessions.js'
@@ -50,6 +51,7 @@ export interface WayIn {
   generation: Generation
   metrics: Metrics
   dossiers: Dossiers
+  breakglass: Breakglass
   lines: { [key: string]: unknown }[]
   events: AuditEvent[]
   /** A good token of the portal for an agent. */
@@ -89,6 +91,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
   const shared = { clock, random: systemRandom, log }
   const sessions = createSessions({ ...shared, store, keyring, settings: config.sessions, metrics, audit })
   const dossiers = createDossiers({ ...shared, store })
+  const breakglass = createBreakglass({ ...shared, store, keyring })
 
   const paths = createPaths(config.prefix)
   const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
@@ -123,6 +126,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
         clock,
         random: systemRandom,
         dossiers,
+        breakglass,
         audit,
         metrics,
         log,
@@ -138,7 +142,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
   let count = 0
 
   return {
-    ...{ app, clock, store, keyring, sessions, generation, metrics, dossiers, lines, events },
+    ...{ app, clock, store, keyring, sessions, generation, metrics, dossiers, breakglass, lines, events },
     token: (email = 'ada@example.com', claims) =>
       signed({ email, iat: clock.now() / 1000, jti: `jti-${count++}`, ...claims }),
     browser: () => createBrowser(app, config.publicUrl),

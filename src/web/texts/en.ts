@@ -236,6 +236,11 @@ export const en = {
     title: 'The logout did not work',
     text: 'Your login service sent a logout message that we cannot accept, so nothing has changed here. You can log out yourself. If it happens again, tell your administrator the reference below.',
   },
+  breakglass: {
+    title: 'Open the help desk?',
+    text: 'This link lets you in without your login service, for a limited time. It works once, and its use is recorded.',
+    button: 'Open the help desk',
+  },
   loggedOut: {
     title: 'You are logged out',
     text: 'You can close this window now, or log in again.',
@@ -246,6 +251,7 @@ export const en = {
     agent: (email: string) => `Logged in as ${email}`,
     here: 'This browser',
     unknown: 'Unknown browser',
+    oneTime: 'One-time link',
     facts: (since: string, address: string) => `Since ${since}, from ${address}`,
     seen: (when: string) => `Last used ${when}`,
     end: 'End',

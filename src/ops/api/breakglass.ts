@@ -1,0 +1,111 @@
+// POST /api/breakglass: makes a one-time link for an agent, and says so loudly. The only place that ever shows the link.
+
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import * as z from 'zod'
+import type { Directory } from '../../core/contracts.js'
+import { canonicalEmail } from '../../core/email.js'
+import { DirectoryUnavailable } from '../../core/errors.js'
+import type { Audit } from '../audit.js'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+
+/** What makes links: providers/breakglass.ts. */
+export interface BreakglassIssuer {
+  issue(order: { agent: string; minutes: number; reason: string; operator: string }): Promise<{
+    token: string
+    link: { id: string; until: number }
+  }>
+}
+
+export interface BreakglassApiDeps {
+  issuer: BreakglassIssuer
+  /** Where links lead, without the token. */
+  url: string
+  directory: Directory
+  audit: Audit
+  metrics: Pick<Metrics, 'breakglass'>
+  log: Log
+}
+
+/** What the API answers. */
+export interface BreakglassAnswer {
+  url: string
+  agent: string
+  minutes: number
+  /** ISO 8601: until when the link itself is good. */
+  until: string
+  /** What the operator should know before handing the link over. */
+  warning?: string
+}
+
+export const leastMinutes = 1
+export const mostMinutes = 480
+
+/** One line that a person has written. */
+const line = (most: number) =>
+  z
+    .string()
+    .trim()
+    .max(most, `has more than ${most} characters`)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'holds a control character')
+
+const orderSchema = z.strictObject({
+  agent: z
+    .string()
+    .transform(canonicalEmail)
+    .refine(email => email !== undefined, 'is no e-mail address'),
+  minutes: z
+    .int('is no whole number')
+    .min(leastMinutes, `is less than ${leastMinutes}`)
+    .max(mostMinutes, `is more than ${mostMinutes}`)
+    .default(30),
+  reason: line(500).min(1, 'is empty: say why, it goes into the audit log'),
+  operator: line(100).default(''),
+})
+
+/** Registers the route on the API's own context, behind the admin token. */
+export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): void {
+  app.post('/breakglass', async (request, reply) => {
+    const read = orderSchema.safeParse(request.body)
+    if (!read.success)
+      return problem(reply, 400, 'The order cannot be read', read.error.issues.map(sayIssue).join('; '))
+    const { agent = '', ...order } = read.data
+    const found = await look(deps.directory, agent)
+    if (found === 'unknown' || found === 'disabled') {
+      const detail = found === 'unknown' ? `does not know ${agent}: see agents` : `says that ${agent} is inactive`
+      return problem(reply, 422, 'Nobody can log in with this', `the directory ${detail}`)
+    }
+    const { token, link } = await deps.issuer.issue({ agent, ...order })
+    const { minutes, reason, operator } = order
+    const until = new Date(link.until).toISOString()
+    const facts = { agent, minutes, until, operator, link: link.id, address: request.ip }
+    deps.audit({ event: 'breakglass_created', why: reason, ...facts })
+    deps.log.warn({ ...facts, why: reason }, 'a break-glass link was made')
+    deps.metrics.breakglass('created')
+    const warning =
+      found === 'unavailable'
+        ? { warning: 'the directory cannot be asked now, and must answer when the link is used' }
+        : {}
+    const answer: BreakglassAnswer = { url: `${deps.url}/${token}`, agent, minutes, until, ...warning }
+    return reply.header('cache-control', 'no-store').send(answer)
+  })
+}
+
+/** A directory that is down is no reason to make no link: it may be back in a minute. */
+async function look(directory: Directory, agent: string) {
+  try {
+    return await directory.find(agent)
+  } catch (error) {
+    if (error instanceof DirectoryUnavailable) return 'unavailable'
+    throw error
+  }
+}
+
+function sayIssue(issue: z.core.$ZodIssue): string {
+  return issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`
+}
+
+/** RFC 9457. */
+function problem(reply: FastifyReply, status: number, title: string, detail: string) {
+  return reply.code(status).type('application/problem+json').send({ status, title, detail })
+}
