@@ -2,14 +2,13 @@
 // login less than a minute ago. Each mark is a sealed cookie, bound to the value of Desk's cookie. Never asks Desk.
 
 import { createHash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../core/contracts.js'
-import type { Jar, Sealer } from './attempts.js'
+import type { Sealer } from './attempts.js'
 import type { Cookies } from './cookies.js'
 import { cookieHeader } from './guard.js'
 import { isFromOurPages } from './origin-check.js'
 import { compilePathRules } from './path-rules.js'
-import type { DeskVisit, Visit } from './visit.js'
+import type { DeskMarks } from './visit.js'
 
 export interface DeskMarksDeps {
   /** login.alsoAllowDeskAuthentication */
@@ -18,15 +17,6 @@ export interface DeskMarksDeps {
   cookies: Cookies
   keyring: Sealer
   clock: Clock
-}
-
-export interface DeskMarks {
-  /** What holds for a request to Desk's own login; undefined for every other path. */
-  watch(request: IncomingMessage, visit: Visit): DeskVisit | undefined
-  /** Set-Cookie values that go with Desk's answer to it. Names and values of `received` alternate. */
-  setCookies(received: readonly string[], visit: DeskVisit): string[]
-  /** Desk's cookie and its mark, where the mark still holds. `until`: ms since the epoch. */
-  marked(jar: Jar): { cookie: string; mark: string; until: number } | undefined
 }
 
 /** How long what was posted to Desk's login may open the gateway, in milliseconds. */

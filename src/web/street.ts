@@ -8,14 +8,13 @@ import { createCallers } from './address.js'
 import { createAsk } from './ask.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
-import type { DeskMarks } from './desk-marks.js'
 import { createForwarder } from './forward.js'
 import { createGuard } from './guard.js'
 import type { Paths } from './paths.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
 import { createUpgrader } from './upgrade.js'
-import type { IdentityWriter, Street, Visit } from './visit.js'
+import type { DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
 export interface StreetDeps {
   config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login'>

@@ -7,8 +7,8 @@ import type { Config } from '../config/schema/index.js'
 import type { Directory, Provider, Session } from '../core/contracts.js'
 import type { Outcome } from '../ops/metrics.js'
 import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
+import type { Jar } from './attempts.js'
 import type { Cookies } from './cookies.js'
-import type { DeskMarks } from './desk-marks.js'
 import type { Paths } from './paths.js'
 
 /** The one reading of a request target. */
@@ -118,6 +118,16 @@ export interface Generation {
   street: Street
   /** Where Desk's own login is a way in. */
   deskLogin?: DeskEntrance
+}
+
+/** Which cookies of Desk may take the way in through its own login. */
+export interface DeskMarks {
+  /** What holds for a request to Desk's own login; undefined for every other path. */
+  watch(request: IncomingMessage, visit: Visit): DeskVisit | undefined
+  /** Set-Cookie values that go with Desk's answer to it. Names and values of `received` alternate. */
+  setCookies(received: readonly string[], visit: DeskVisit): string[]
+  /** Desk's cookie and its mark, where the mark still holds. `until`: ms since the epoch. */
+  marked(jar: Jar): { cookie: string; mark: string; until: number } | undefined
 }
 
 /** Desk's own login: the way in, and which cookies of Desk may take it. */

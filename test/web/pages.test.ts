@@ -26,7 +26,10 @@ t.test('every reason has words of its own kind: a title, what to do, a button', 
 
 t.test('Attack: markup in any value that a page shows', async t => {
   const pages = [
-    chooserPage({ ...place, site: evil }, { ways: [{ name: evil, href: evil }], already: { email: evil, href: evil } }),
+    chooserPage(
+      { ...place, site: evil },
+      { ways: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil } },
+    ),
     leavingPage(place, evil, { post: evil, fields: { [evil]: evil } }),
     noticePage(place, { title: evil, text: evil, buttons: [{ label: evil, to: { get: evil } }] }),
     noticePage(place, {
@@ -75,10 +78,12 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'page.main',
     'sending',
     'items',
+    'own',
     'stay',
     'send',
     'rows',
     'here',
+    'oneTime',
     'end',
     'fields',
     'where',

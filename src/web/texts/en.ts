@@ -137,13 +137,13 @@ const refusals: Record<Reason, RefusalText> = {
   },
   'login.link_used': {
     title: 'This link has been used',
-    text: 'Each link works once. Ask for a new one.',
-    next: 'again',
+    text: 'Each link works once. Ask for a new one, or log in as usual.',
+    next: 'other',
   },
   'login.link_expired': {
     title: 'This link has run out',
-    text: 'It was good for a short time only. Ask for a new one.',
-    next: 'again',
+    text: 'It was good for a short time only. Ask for a new one, or log in as usual.',
+    next: 'other',
   },
   'login.busy_unavailable': {
     title: 'Very many people are logging in',
