@@ -42,7 +42,7 @@ export function createStreet(deps: StreetDeps): Street {
   const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, log })
   const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log })
   const watch = (request: IncomingMessage, visit: Visit) => {
-    const seen = marks?.watch(request, visit)
+    const seen = visit.session ? undefined : marks?.watch(request, visit)
     if (seen) visit.deskLogin = seen
   }
   return {

@@ -2,9 +2,11 @@
 
 import t, { type Test } from 'tap'
 import { createTestClock } from '../parts/clock.js'
-import { loaded, settings } from '../parts/configuration.js'
+import { jwtProvider, said, settings } from '../parts/configuration.js'
 import { type DeskHabits, deskCookie, deskLogin, startDeskWithLogin } from '../parts/desk-with-login.js'
 import { startGatewayHere } from '../parts/gateway.js'
+import { missing } from '../parts/parts.js'
+import { startRedis } from '../parts/redis.js'
 import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -14,17 +16,14 @@ async function open(t: Test, habits: DeskHabits = {}, more: Record<string, unkno
   const clock = createTestClock()
   const desk = await startDeskWithLogin(habits)
   t.teardown(desk.close)
-  const gateway = await startGatewayHere(
-    {
-      ...settings({ agents: [{ domains: ['example.com'] }] }),
-      desk: { url: desk.url },
-      login: { alsoAllowDeskAuthentication: deskLogin },
-      ...more,
-    },
-    { clock },
-  )
-  t.teardown(gateway.close)
-  return { clock, desk, gateway, agent: createUserAgent(publicUrl, { port: gateway.port }) }
+  const login = { alsoAllowDeskAuthentication: deskLogin }
+  const start = async () => {
+    const gateway = await startGatewayHere({ ...settings({ desk: { url: desk.url }, login }), ...more }, { clock })
+    t.teardown(gateway.close)
+    return gateway
+  }
+  const gateway = await start()
+  return { clock, desk, gateway, start, agent: createUserAgent(publicUrl, { port: gateway.port }) }
 }
 
 const cookieOf = (agent: UserAgent, name: string) => agent.cookies.find(cookie => cookie.name === name)?.value
@@ -42,7 +41,9 @@ t.test('from the login page to Desk, to the page that was wanted, and out again'
   const form = await agent.visit('/login')
   t.match(form, { status: 200, body: /own login/ })
   t.same(desk.last().folded('x-agent-email'), [], 'without identity')
+  const given = cookieOf(agent, deskCookie)
   const posted = await agent.send('/login', good)
+  t.same(desk.last().all('cookie'), [`${deskCookie}=${given}`], 'Desk sees what it gave to its form')
   t.match(posted, { status: 303, location: '/' })
   const mark = posted.setCookies.find(line => line.startsWith('__Host-deskgate-desk='))
   t.match(mark, /^__Host-deskgate-desk=[\w-]{40,200}; Path=\/; Max-Age=60; Secure; HttpOnly; SameSite=Lax$/)
@@ -153,35 +154,70 @@ t.test("Desk's login alone is a way in: chooser auto goes straight there, always
   }
 })
 
-t.test('a login by another way takes the cookie of an earlier login at Desk with it', async t => {
+t.test('a Desk that is down on the way back says so, and its cookie is not left behind', async t => {
   const { desk, agent } = await open(t)
-  agent.take(`${deskCookie}=${desk.cookieOf('bob@example.com')}; Path=/`)
   await agent.visit('/login')
   await agent.send('/login', good)
-  await agent.visit('/auth/login')
-  t.ok(cookieOf(agent, deskCookie), 'and one at Desk keeps its own')
+  await desk.close()
+  const refused = await agent.visit('/auth/login')
+  t.match(refused, { status: 503, reason: 'agent.directory_unavailable', headers: { 'retry-after': '5' } })
+  t.match(refused.body, 'href="/auth/login/desk"')
+  t.same(agent.cookies, [])
 })
 
-t.test('rules: the id desk is taken, the cookie is not ours, there is a page to go to', async t => {
-  const load = (change: Record<string, unknown>) =>
-    t.throws(() => loaded(settings({ login: { alsoAllowDeskAuthentication: { ...deskLogin, ...change } } })))
-  for (const change of [
-    { cookie: '__Host-deskgate' },
-    { cookie: 'a b' },
-    { paths: ['/*'] },
-    { paths: ['/auth/login'] },
-    { paths: ['POST /login'] },
-    { paths: [] },
-    { whoami: 'http://elsewhere/me' },
-    { whoami: '//elsewhere/me' },
-    { whoami: '/auth/session' },
-    { email: 'email' },
-  ]) {
-    load(change)
-  }
-  t.throws(() => loaded(settings({ providers: [{ ...providerOf(), id: 'desk' }] })), /own words/)
+t.test('any replica can finish, and a mark is good on one of them', { skip: missing('redis') }, async t => {
+  const redis = await startRedis()
+  t.teardown(redis.stop)
+  const sessions = { store: { url: redis.url, keyPrefix: redis.keyPrefix } }
+  const more = { sessions, secrets: ['a secret of both replicas, more than 32 bytes'] }
+  const { agent, clock, desk, start } = await open(t, {}, more)
+  const at = { port: (await start()).port }
+  await agent.visit('/login')
+  await agent.send('/login', good)
+  const cookie = agent.cookieHeader('/')
+  t.match(await agent.visit('/auth/login', { at }), { status: 303, location: '/' })
+  t.match(await agent.visit('/'), { status: 200 })
+  const copy = createUserAgent(publicUrl, { port: (await start()).port })
+  t.match(await copy.visit('/auth/login', { headers: { cookie } }), { status: 200, body: /Login with Portal/ })
+  t.equal(desk.asked(), 1)
+  clock.move(6_000)
+  await redis.kill()
+  t.match(await copy.visit('/auth/login', { headers: { cookie } }), {
+    status: 503,
+    reason: 'session.store_unavailable',
+  })
 })
 
-function providerOf() {
-  return (settings().providers as Record<string, unknown>[])[0]
+const at = 'login.alsoAllowDeskAuthentication'
+const wrong: Record<string, [object, RegExp]> = {
+  'a cookie of ours': [{ cookie: '__Host-deskgate' }, /\.cookie: has a name of the gateway's own cookies/],
+  'no name of a cookie': [{ cookie: 'a b' }, /\.cookie: is no name of a cookie/],
+  'every path': [{ paths: ['/*'] }, /\.paths\[0\]: makes every path public/],
+  'a path of ours': [{ paths: ['/login', '/auth/login'] }, /\.paths\[1\]: is the gateway's own/],
+  'no page': [{ paths: ['POST /login'] }, /\.paths: names no page/],
+  'no path': [{ paths: [] }, /\.paths: names no path/],
+  'a query': [{ paths: ['/login?x'] }, /\.paths\[0\]: is no path rule/],
+  'another host': [{ whoami: 'http://elsewhere/me' }, /\.whoami: is no path/],
+  'another host, by slashes': [{ whoami: '//elsewhere/me' }, /\.whoami: is no path/],
+  'our own answer': [{ whoami: '/auth/session' }, /\.whoami: is the gateway's own/],
+  'no pointer': [{ email: 'email' }, /\.email: is no JSON pointer/],
+  'an unknown key': [{ name: 'x' }, /name: is not known|name/],
 }
+for (const [what, [change, words]] of Object.entries(wrong)) {
+  t.test(`check says it: ${what}`, async t => {
+    const found = said(settings({ login: { alsoAllowDeskAuthentication: { ...deskLogin, ...change } } }))
+    t.match(found.join('\n'), words)
+    t.ok(
+      found.every(line => line.startsWith(at)),
+      found.join('\n'),
+    )
+  })
+}
+
+t.test('the id desk is taken; without it all is well, also with no identity provider', async t => {
+  const named = settings({ providers: [{ ...jwtProvider, id: 'desk' }] })
+  t.match(said(named), ["providers[0].id: is one of the gateway's own words"])
+  const login = { alsoAllowDeskAuthentication: deskLogin }
+  t.same(said(settings({ login })), [])
+  t.same(said(settings({ login, providers: [] })), [])
+})
