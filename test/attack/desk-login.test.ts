@@ -253,15 +253,17 @@ t.test('what Desk says in Set-Cookie: taken away, ours, a page that sets, two li
   })
   t.same((await newAgent().send('/login', good)).setCookies, [], 'our names are not for Desk to set')
 
-  // A magic link logs in by a GET, and anybody can send one.
+  // A magic link logs in by a GET, and anybody can send one; a link on a page of ours is no more.
   desk.answer((_, response) => response.setHeader('set-cookie', `${deskCookie}=abc; Path=/`).end())
   for (const method of ['GET', 'HEAD', 'OPTIONS']) {
-    const agent = newAgent()
-    const { setCookies } = await agent.visit('/login?token=mallory', { method })
-    t.notOk(
-      setCookies.some(line => line.startsWith(`${markName}=`)),
-      method,
-    )
+    for (const headers of [{}, { origin: publicUrl, 'sec-fetch-site': 'same-origin' }]) {
+      const { setCookies } = await newAgent().visit('/login?token=mallory', { method, headers })
+      t.ok(setCookies.some(line => line.startsWith(`${deskCookie}=`)))
+      t.notOk(
+        setCookies.some(line => line.startsWith(`${markName}=`)),
+        `${method} ${JSON.stringify(headers)}`,
+      )
+    }
   }
   t.equal((await newAgent().send('/loginx', good)).status, 401, 'no path of its login')
 })
