@@ -173,6 +173,7 @@ t.test('a mark opens for the cookie that was just set, for a minute, once, and o
   for (const headers of [{ 'sec-purpose': 'prefetch' }, { 'sec-fetch-dest': 'iframe' }, { 'sec-fetch-mode': 'cors' }]) {
     await agent.visit('/auth/login', { headers: { ...headers, cookie: cookies } })
   }
+  await agent.visit('/auth/login', { method: 'HEAD', headers: { cookie: cookies } })
   t.equal(desk.asked(), 0, 'Desk was not asked about any of them')
   clock.move(50_000)
   t.match(await agent.visit('/auth/login', { headers: { cookie: cookies } }), { status: 303 }, 'as it was made')

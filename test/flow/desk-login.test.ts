@@ -106,6 +106,20 @@ t.test('a Desk that keeps the session of its form, and one that leads on by a pa
   t.equal(desk.asked(), 1)
 })
 
+t.test('a page on the way may renew the cookie, within the minute; the button of ours begins afresh', async t => {
+  const { clock, desk, agent } = await open(t)
+  let count = 0
+  desk.answer((_, response) => response.setHeader('set-cookie', `${deskCookie}=value${count++}; Path=/`).end())
+  await agent.send('/login', good)
+  clock.move(50_000)
+  await agent.visit('/login/second-step')
+  t.match(agent.cookies.find(({ name }) => name === '__Host-deskgate-desk')?.line, 'Max-Age=10;')
+  await agent.visit('/auth/login/desk')
+  t.equal(cookieOf(agent, '__Host-deskgate-desk'), undefined)
+  await agent.visit('/login')
+  t.same(desk.last().all('cookie'), [], 'what Desk gave before is not shown to it again')
+})
+
 t.test('a wrong password: the login page, and another try works', async t => {
   const { desk, agent } = await open(t)
   await agent.visit('/login')

@@ -57,6 +57,7 @@ t.test('a refusal by the directory uses nothing up: once it is mended the link w
     const response = await browser.send(path)
     t.equal(response.statusCode, status)
     t.match(response.body, reason)
+    t.notMatch(response.body, '/auth/login/breakglass', 'no provider to start again with')
     t.same([...browser.cookies.keys()], [])
   }
   state.found = { email: 'ada@example.com', roles: ['agent'] }
