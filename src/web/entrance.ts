@@ -144,9 +144,9 @@ function troubleOf(request: IncomingMessage, most: number): Trouble | undefined 
   return undefined
 }
 
-/** The path for the log, without the query; a one-time link's token is none of its business. */
-function loggable(visit: Visit): string {
-  const { path } = visit.target
-  const link = `${visit.generation.paths.breakglass}/`
-  return path.startsWith(link) ? `${link}…` : path
+/** The path for the log, without the query; a one-time link's token is none of its business, in no spelling of the path. */
+function loggable({ target: { path }, generation: { paths } }: Visit): string {
+  if (!paths.owns(path)) return path
+  const at = path.toLowerCase().indexOf('/breakglass')
+  return at < 0 ? path : `${path.slice(0, at)}/breakglass/…`
 }
