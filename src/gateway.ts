@@ -4,7 +4,6 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
 import type { Clock, Provider, Random, Sessions, Store } from './core/contracts.js'
-import { agentOf } from './directory/agent-of.js'
 import { openDirectory } from './directory/open.js'
 import type { Audit } from './ops/audit.js'
 import type { Dossiers } from './ops/dossiers.js'
@@ -65,7 +64,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   entrance.mount(app)
   await app.register(async context => {
     context.addHook('onRequest', entrance.ownOnly)
-    await own(context, { ...parts, paths: generation.paths, handleOf, agentOf, spMetadata: metadataOf(parts.clock) })
+    await own(context, { ...parts, paths: generation.paths, handleOf, spMetadata: metadataOf(parts.clock) })
   })
   mountDesk(app, { entrance })
   await app.ready()

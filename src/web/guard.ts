@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Handle, Session, Sessions } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { MayReach } from './access.js'
 import type { Cookies } from './cookies.js'
 import { compilePathRules } from './path-rules.js'
 import type { Paths } from './paths.js'
@@ -15,6 +16,8 @@ export interface GuardDeps {
   publicRules: readonly string[]
   /** sessions.idleIgnore */
   idleRules: readonly string[]
+  /** access.paths */
+  mayReach: MayReach
   cookies: Cookies
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
@@ -37,6 +40,7 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 
   return {
+    permits: deps.mayReach,
     place(target, method) {
       if (paths.owns(target.path)) return target.ambiguous ? 'absent' : 'own'
       return isPublic(method, target) ? 'public' : 'protected'

@@ -2,29 +2,18 @@
 // Never opens a session for an answer that was used before, and never takes a store that fails for an empty one.
 
 import { type Check, climb, type Step } from '../core/checks.js'
-import type {
-  Agent,
-  Clock,
-  Found,
-  Identity,
-  Origin,
-  Provider,
-  Session,
-  Sessions,
-  Store,
-  Verdict,
-} from '../core/contracts.js'
+import type { Agent, Clock, Identity, Origin, Provider, Session, Sessions, Store, Verdict } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Reason } from '../core/reasons.js'
-import { lookUp } from '../directory/look-up.js'
 import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
+import { admit } from './admission.js'
 import type { Jar } from './attempts.js'
 import { claimOnce } from './claim.js'
 import type { Holder } from './holder.js'
 import type { SessionIndexes } from './session-indexes.js'
 import type { Opened, Tabs } from './tabs.js'
-import type { Generation, Visit } from './visit.js'
+import type { Visit } from './visit.js'
 
 export interface SignInDeps {
   store: Pick<Store, 'claim'>
@@ -35,8 +24,6 @@ export interface SignInDeps {
   clock: Clock
   audit: Audit
   metrics: Metrics
-  /** Who wins when the directory and the provider both say something of an agent. */
-  agentOf(found: Found, identity: Identity): Agent
 }
 
 /** A provider's word, as it arrived with a request. */
@@ -64,8 +51,6 @@ export interface SignIn {
 
 /** A login of the same agent this soon after the last keeps the session: ten tabs make one. Milliseconds. */
 const sameLogin = 60_000
-/** The identity headers of a session together, in bytes: Desk's server refuses more. */
-const heaviest = 8192
 
 export function createSignIn(deps: SignInDeps): SignIn {
   return {
@@ -100,9 +85,7 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   checkStrangers(arrival, identity, held, step)
   const here = await claimOnce(deps, { ...arrival, identity, held }, step)
   if (here) return { how: 'repeated', session: here, setCookies: [] }
-  const agent = deps.agentOf(await lookUp(step, arrival.visit.generation.directory, identity.email), identity)
-  // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
-  checkWeight(arrival.visit.generation, agent, identity.provider, step)
+  const agent = await admit(step, arrival.visit.generation, identity)
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
   if (same && held.length === 1) return keep(deps, arrival, { session: same, setCookies: [] })
   const key = arrival.browser && JSON.stringify([arrival.browser, identity.provider, agent.email])
@@ -123,17 +106,6 @@ function checkStrangers(arrival: Arrival, identity: Identity, held: Session[], s
     reason: 'login.other_session',
     expected: 'for a login that this browser did not begin: no live session of another agent',
     seen: held.length === 0 ? 'no session' : `a session of ${held.map(session => session.agent.email).join(', ')}`,
-  })
-}
-
-function checkWeight(generation: Generation, agent: Agent, provider: string, step: Step): void {
-  const weight = generation.identity.weight(agent, provider)
-  step('identity fits the headers', {
-    ok: weight <= heaviest,
-    reason: 'agent.forbidden',
-    expected: `at most ${heaviest} bytes`,
-    seen: `${weight} bytes, ${agent.roles.length} roles`,
-    setting: 'agents',
   })
 }
 

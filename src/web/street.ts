@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
+import { compileAccess } from './access.js'
 import { createCallers } from './address.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
@@ -16,7 +17,7 @@ import { createUpgrader } from './upgrade.js'
 import type { IdentityWriter, Street } from './visit.js'
 
 export interface StreetDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions'>
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'access'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -39,6 +40,7 @@ export function createStreet(deps: StreetDeps): Street {
       paths,
       publicRules: desk.public,
       idleRules: config.sessions.idleIgnore,
+      mayReach: compileAccess(config.access.paths),
       cookies,
       sessions,
       handleOf,

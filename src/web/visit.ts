@@ -6,6 +6,7 @@ import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
 import type { Directory, Provider, Session } from '../core/contracts.js'
 import type { Outcome } from '../ops/metrics.js'
+import type { MayReach } from './access.js'
 import type { Cookies } from './cookies.js'
 import type { Paths } from './paths.js'
 
@@ -33,6 +34,7 @@ export type Trouble =
   | 'bad_request'
   | 'not_found'
   | 'challenge'
+  | 'forbidden'
   | 'wrong_origin'
   | 'too_many_headers'
   | 'store_unavailable'
@@ -67,6 +69,8 @@ export interface Guard {
   place(target: Target, method: string): Place
   /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
   decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
+  /** Whether access.paths lets an agent reach this; to be asked of whoever `decide`, or another way in, has found. Synchronous. */
+  permits: MayReach
 }
 
 /** Who asks, and what Desk is told about it. */

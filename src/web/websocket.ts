@@ -70,6 +70,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if (decision === 'challenge') return refused('challenge')
       if (decision === 'unavailable') return refused('store_unavailable')
       visit.session = decision
+      if (!visit.generation.street.guard.permits(decision.agent, 'GET', visit.target)) return refused('forbidden')
       visit.outcome = 'proxied'
       pass(request, socket, head, visit)
     }
