@@ -2,11 +2,7 @@
 // some server could have of a path is held against them, and a path that can be read in too many ways meets them all.
 
 import type { Config } from '../config/schema/index.js'
-import type { Agent } from '../core/contracts.js'
-import type { Target } from './visit.js'
-
-/** Whether an agent may send this request to Desk. Synchronous, and at once true where there are no rules. */
-export type MayReach = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
+import type { MayReach, Target } from './visit.js'
 
 interface Rule {
   /** Undefined: any. */

@@ -4,11 +4,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Handle, Session, Sessions } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
-import type { MayReach } from './access.js'
 import type { Cookies } from './cookies.js'
 import { compilePathRules } from './path-rules.js'
 import type { Paths } from './paths.js'
-import type { Decision, Guard, Target } from './visit.js'
+import type { Decision, Guard, MayReach, Target } from './visit.js'
 
 export interface GuardDeps {
   paths: Paths

@@ -4,9 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
-import type { Directory, Provider, Session } from '../core/contracts.js'
+import type { Agent, Directory, Provider, Session } from '../core/contracts.js'
 import type { Outcome } from '../ops/metrics.js'
-import type { MayReach } from './access.js'
 import type { Cookies } from './cookies.js'
 import type { Paths } from './paths.js'
 
@@ -63,13 +62,16 @@ export type Place = 'own' | 'public' | 'protected' | 'absent'
 /** What the session cookie of a request says. */
 export type Decision = Session | 'challenge' | 'unavailable'
 
+/** Whether access.paths lets an agent send this request to Desk. Synchronous, and at once true where there are no rules. */
+export type MayReach = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
+
 /** The one decision: the same for plain requests and for upgrades. */
 export interface Guard {
   /** Pure and synchronous. */
   place(target: Target, method: string): Place
   /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
   decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
-  /** Whether access.paths lets an agent reach this; to be asked of whoever `decide`, or another way in, has found. Synchronous. */
+  /** To be asked of whoever `decide`, or another way in, has found. */
   permits: MayReach
 }
 
