@@ -20,6 +20,7 @@ import { createAnswers } from './web/answers.js'
 import { createCookies } from './web/cookies.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
+import { keepAgentsLive } from './web/live-agents.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
 import { mountDesk } from './web/proxy.js'
@@ -69,13 +70,17 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   mountDesk(app, { entrance })
   await app.ready()
   const upgrades = attachUpgrades(app.server, { entrance, sessions, clock, metrics })
+  const agents = keepAgentsLive({ current: () => generation, sessions, sweep: upgrades.sweep, log })
+  await agents.follow(generation.directory)
 
   return {
     app,
     async close() {
+      agents.close()
       upgrades.closeAll()
       await app.close()
       for (const provider of generation.providers) provider.close()
+      generation.directory.close?.()
       await generation.street.close()
     },
   }
@@ -104,7 +109,7 @@ function createGeneration(config: Config, parts: Parts): Generation {
     paths,
     cookies,
     providers: gatewayProviders(config, { ...parts, keep: parts }),
-    directory: openDirectory(config.agents, { log }),
+    directory: openDirectory(config.agents, parts),
     identity,
     answers: createAnswers(),
     street: createStreet({ config, paths, cookies, identity, sessions, handleOf, random, log }),

@@ -14,10 +14,7 @@ const later: Record<string, unknown> = {
   'providers[].bearer': false,
   'providers[].bearerAudience': undefined,
   'providers[].bearerPassThrough': false,
-  'providers[].allow': { roles: [], domains: [] },
   'login.alsoAllowDeskAuthentication': false,
-  'agents[].http': undefined,
-  'access.paths': [],
   'ops.probes': null,
   'limits.logins': '60/m',
 }

@@ -89,7 +89,7 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
   if (same && held.length === 1) return keep(deps, arrival, { session: same, setCookies: [] })
   const key = arrival.browser && JSON.stringify([arrival.browser, identity.provider, agent.email])
-  const opened = await deps.tabs.share(key, () => open(deps, arrival, identity, { agent, held }))
+  const opened = await deps.tabs.share(key, () => open(deps, arrival, identity, { agent, held, step }))
   return opened.shared
     ? keep(deps, arrival, opened)
     : { how: 'new', session: opened.session, setCookies: opened.setCookies }
@@ -122,14 +122,27 @@ async function open(
   deps: SignInDeps,
   arrival: Arrival,
   identity: Identity,
-  { agent, held }: { agent: Agent; held: Session[] },
+  { agent, held, step }: { agent: Agent; held: Session[]; step: Step },
 ): Promise<Opened> {
   // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
   for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login')
   const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
+  await checkStill(deps, arrival, session, step)
   const { cookies } = arrival.jar
   record(deps, arrival, session, 'login')
   return { session, setCookies: cookies.begin(cookie, deps.holder.mark(cookies, session.handle)) }
+}
+
+/**
+ * Attack: a login that overtakes its own end. The directory has changed since it was asked, and whoever ended the agent's
+ * sessions then has not seen this one.
+ */
+async function checkStill(deps: SignInDeps, { visit }: Arrival, { handle, agent }: Session, step: Step): Promise<void> {
+  const standing = await visit.generation.directory.standing?.(agent.email)
+  if (!standing || typeof standing.found !== 'string') return
+  await deps.sessions.end({ handle }, 'the directory has changed during the login')
+  const reason = standing.found === 'disabled' ? 'agent.disabled' : 'agent.unknown'
+  step('agent is still in the directory', { ok: false, reason, setting: 'agents' })
 }
 
 function record(deps: SignInDeps, { visit, from }: Arrival, session: Session, event: 'login' | 'login_kept'): void {
