@@ -3,6 +3,7 @@
 
 import type { Draft } from './draft.js'
 import type { Finding, Problem } from './problems.js'
+import { accessRules } from './rules/access.js'
 import { agentRules } from './rules/agents.js'
 import { gatewayRules } from './rules/gateway.js'
 import { identityRules } from './rules/identity.js'
@@ -29,6 +30,7 @@ const all = [
   jwtRules,
   keyRules,
   agentRules,
+  accessRules,
   sessionRules,
   identityRules,
 ]

@@ -29,6 +29,8 @@ export interface HttpDeps {
 interface Copy {
   agents: AgentsList
   pages: ListPages
+  /** The pages hold just these agents. */
+  exact: boolean
   /** When the reading began, in milliseconds since the epoch. */
   at: number
 }
@@ -66,15 +68,12 @@ export function createAgentsMirror(deps: HttpDeps): DirectorySource {
     }
     losses = 0
   }
-  const adopt = (
-    agents: AgentsList,
-    pages: ListPages,
-    { at, troubles }: { at: number; troubles: readonly string[] },
-  ) => {
+  const adopt = (read: Copy, troubles: readonly string[]) => {
+    const { agents } = read
     const before = copy?.agents
     believe(agents, before ?? new Map())
     const changed = before ? changesOf(before, agents) : []
-    copy = { agents, pages, at }
+    copy = read
     teller.read({ agents: agents.size, changed: changed.length, troubles })
     if (!before || changed.length > 0) for (const listener of listeners) listener(changed)
   }
@@ -82,20 +81,22 @@ export function createAgentsMirror(deps: HttpDeps): DirectorySource {
     const at = clock.now()
     let pages = await readPages(pagesDeps, copy?.pages ?? new Map())
     if (closed) return
-    if (copy && samePages(pages, copy.pages)) {
+    if (copy?.exact && samePages(pages, copy.pages)) {
       losses = 0
       copy = { ...copy, pages, at }
       return teller.again(copy.agents.size)
     }
     let { agents, troubles } = await listOf(pages)
+    let exact = true
     if (copy && pages.size > 1 && missesAny(copy.agents, agents)) {
       // A list whose entries move up while it is read loses one between two pages: who is gone is looked for once more.
       pages = await readPages(pagesDeps, pages)
       const second = await listOf(pages)
       agents = union(agents, second.agents, copy.agents)
+      exact = agents.size === second.agents.size
       troubles = second.troubles
     }
-    if (!closed) adopt(agents, pages, { at, troubles })
+    if (!closed) adopt({ agents, pages, exact, at }, troubles)
   }
   const read = async () => {
     try {

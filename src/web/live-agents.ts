@@ -13,8 +13,6 @@ import type { Generation } from './visit.js'
 
 type Judging = Pick<Generation, 'directory' | 'identity' | 'config'>
 
-/** Milliseconds that the clocks of two replicas may differ: what one of them saw this soon after a login proves nothing. */
-const margin = 5000
 /** Milliseconds until endings that the store did not take are tried again. */
 const retry = 5000
 /** Agents whose sessions are looked up at the same time. */
@@ -37,7 +35,7 @@ export function createReview(current: () => Judging): Review {
 
 function judge(generation: Judging, session: Session, standing: Standing | undefined): Reviewed {
   // What was so before the login is no news: another replica, which let the agent in, may know more than this one.
-  const found = standing && standing.at > session.createdAt + margin ? standing.found : undefined
+  const found = standing && standing.at > session.createdAt ? standing.found : undefined
   if (typeof found === 'string') return { over: over[found] }
   const agent = found === undefined ? session.agent : agentOf(found, session.said ?? {})
   const forbidden = whyForbidden(generation, session.provider, agent)
