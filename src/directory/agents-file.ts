@@ -26,7 +26,7 @@ const pause = 1000
 const bytes = 4 * 1024 * 1024
 
 /** Throws when the text is no agents file; the message says the first problem and its place. */
-export function createAgentsFile({ path, text }: FileText, deps: AgentsFileDeps): DirectorySource {
+export function createAgentsFile({ path, text, madeUp }: FileText, deps: AgentsFileDeps): DirectorySource {
   const { clock, later = timer } = deps
   const name = `file ${path}`
   const teller = createTeller({ ...deps, name })
@@ -66,7 +66,7 @@ export function createAgentsFile({ path, text }: FileText, deps: AgentsFileDeps)
     if (closed) return
     next = later(() => void look().finally(lookLater), pause)
   }
-  lookLater()
+  if (!madeUp) lookLater()
 
   return {
     name,

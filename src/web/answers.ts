@@ -79,7 +79,13 @@ export function troubleAnswer(trouble: OwnTrouble, headers: IncomingHttpHeaders,
   const status = statuses[trouble]
   const reason = reasons[trouble] === undefined ? {} : { reason: reasons[trouble] }
   if (asker === 'program') return problemAnswer(status, { title: words.title, detail: words.text, ...reason })
-  return notice(visit, asker, status, { ...words, ...reason }, [{ label: place.texts.buttons.home, to: { get: '/' } }])
+  const { home, logout } = place.texts.buttons
+  const buttons: Button[] = [{ label: home, to: { get: '/' } }]
+  // Whoever is here with the wrong account has to get out of it.
+  if (trouble === 'forbidden') {
+    buttons.push({ label: logout, to: { post: visit.generation.paths.logout }, look: 'quiet' })
+  }
+  return notice(visit, asker, status, { ...words, ...reason }, buttons)
 }
 
 /** Without a session: only a page that can be fetched again is sent to the login. */
