@@ -1,6 +1,7 @@
 // Agents who are logged in stay who the directory says they are: who is gone, inactive or no longer allowed loses the
 // session, and new roles, names and IDs count without a new login. A directory that cannot answer ends nothing.
 
+import { setImmediate as breathe } from 'node:timers/promises'
 import { Refused, type Step } from '../core/checks.js'
 import type { Agent, Directory, Review, Reviewed, Session, Sessions, Standing } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
@@ -87,6 +88,7 @@ export function keepAgentsLive(deps: LiveAgentsDeps): LiveAgents {
     const emails = [...changed]
     changed.clear()
     for (let at = 0; at < emails.length; at += together) {
+      if (at % (100 * together) === 0) await breathe()
       await Promise.all(emails.slice(at, at + together).map(catchUp))
     }
     await sweep()
