@@ -17,6 +17,7 @@ import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
 const publicUrl = 'https://desk.example.com'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 const page = { at: { port: 0 } }
+const soon = (condition: () => boolean | Promise<boolean>) => until(condition, 30_000)
 
 async function open(t: Test, { replicas, down }: { replicas: number; down?: true }) {
   const [api, desk] = await Promise.all([startAgentsApi(), startDesk()])
@@ -40,7 +41,9 @@ async function open(t: Test, { replicas, down }: { replicas: number; down?: true
     await redis?.stop()
     await Promise.all([api.close(), desk.close()])
   })
-  if (!down) await until(() => gates.every(({ lines }) => lines.some(({ msg }) => msg === 'the agents are read')))
+  if (!down) await soon(() => gates.every(({ lines }) => lines.some(({ msg }) => msg === 'the agents are read')))
+  const ready = async ({ opsUrl }: GatewayHere) => (await fetch(`${opsUrl}/ready`)).status === 200
+  await soon(async () => (await Promise.all(gates.map(ready))).every(Boolean))
   const enter = async (name: string, way: 'corp' | 'portal' = 'corp') => {
     const agent = createUserAgent(publicUrl, { port: gates[0]?.port ?? 0 })
     return { agent, page: await logIn(agent, idp, { way, email: `${name}@example.com` }) }
@@ -76,7 +79,8 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
   const [one, two] = gates
 
   t.test('an agent who is switched off is out everywhere, sockets too, and the audit log says why', async t => {
-    const { agent } = await enter('ada')
+    const { agent, page } = await enter('ada')
+    t.match(page, { status: 303 })
     const { agent: elsewhere } = await enter('ada')
     for (const gate of gates) t.equal(await statusAt(agent, gate), 200)
     const socket = await openSocket(agent, two)
@@ -84,8 +88,8 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
     change('ada', { available: false })
     await socket.ended()
     for (const gate of gates) {
-      await until(async () => (await statusAt(agent, gate)) === 302)
-      await until(async () => (await statusAt(elsewhere, gate)) === 302)
+      await soon(async () => (await statusAt(agent, gate)) === 302)
+      await soon(async () => (await statusAt(elsewhere, gate)) === 302)
     }
     const audits = (await Promise.all(gates.map(gate => gate.audit()))).flat()
     const ended = audits.filter(({ event, agent }) => event === 'session_ended' && agent === 'ada@example.com')
@@ -100,7 +104,7 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
     async t => {
       const { agent } = await enter('bob')
       change('bob', { email: 'nobody@example.com' })
-      await until(async () => {
+      await soon(async () => {
         const audits = (await Promise.all(gates.map(gate => gate.audit()))).flat()
         return audits.some(({ agent, why }) => agent === 'bob@example.com' && /does not know/.test(String(why)))
       })
@@ -121,13 +125,13 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
       t.equal(await statusAt(agent, one, '/admin/'), 403)
       const socket = await openSocket(agent, one)
       change('cyd', { level: ['agent', 'admin'], name: 'Cyd C.' })
-      for (const gate of gates) await until(async () => (await told(gate)) === 'agent,admin Cyd C.')
+      for (const gate of gates) await soon(async () => (await told(gate)) === 'agent,admin Cyd C.')
       const [assertion = ''] = desk.last().all('x-agent-assertion')
       t.match(decodeJwt(assertion), { roles: ['agent', 'admin'], name: 'Cyd C.' })
       t.equal(await statusAt(agent, one, '/admin/'), 200)
       await socket.ended()
       change('cyd', { level: 'agent' })
-      for (const gate of gates) await until(async () => (await statusAt(agent, gate, '/admin/users')) === 403)
+      for (const gate of gates) await soon(async () => (await statusAt(agent, gate, '/admin/users')) === 403)
       t.equal(await statusAt(agent, two), 200, 'still logged in')
     },
   )
@@ -136,7 +140,7 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
     const [byPortal, byCorp] = [await enter('dee', 'portal'), await enter('dee', 'corp')]
     t.equal(byPortal.page.status, 303)
     change('dee', { level: 'guest' })
-    for (const gate of gates) await until(async () => (await statusAt(byPortal.agent, gate)) === 302)
+    for (const gate of gates) await soon(async () => (await statusAt(byPortal.agent, gate)) === 302)
     t.equal(await statusAt(byCorp.agent, two), 200)
     t.match((await enter('dee', 'portal')).page, { status: 403, reason: 'agent.forbidden' })
   })
@@ -144,7 +148,7 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
   t.test('roles that Desk could not be told end the session', async () => {
     const { agent } = await enter('eva')
     change('eva', { level: Array.from({ length: 900 }, (_, i) => `a role with a name ${i}`) })
-    for (const gate of gates) await until(async () => (await statusAt(agent, gate)) === 302)
+    for (const gate of gates) await soon(async () => (await statusAt(agent, gate)) === 302)
     change('eva', { level: 'agent' })
   })
 
@@ -152,7 +156,7 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
     const { agent } = await enter('cyd')
     const down = () => gates.every(({ lines }) => lines.some(({ error }) => /answered 503/.test(String(error))))
     api.wrong = (_, response) => response.writeHead(503).end()
-    await until(down)
+    await soon(down)
     for (const gate of gates) t.equal(await statusAt(agent, gate), 200)
     t.equal((await enter('cyd')).page.status, 303)
     const { page } = await enter('new')
@@ -162,9 +166,10 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
 })
 
 t.test('a gateway starts while the API is down, and lets people in as soon as there is a list', async t => {
-  const { api, enter } = await open(t, { replicas: 1, down: true })
+  const { api, enter, gates } = await open(t, { replicas: 1, down: true })
   t.match((await enter('ada')).page, { status: 503, reason: 'agent.directory_unavailable' })
   api.wrong = undefined
-  await until(async () => (await enter('ada')).page.status === 303)
+  await soon(() => gates.some(({ lines }) => lines.some(({ msg }) => msg === 'the agents can be read again')))
+  t.equal((await enter('ada')).page.status, 303)
   t.match((await enter('zoe')).page, { status: 403, reason: 'agent.unknown' })
 })
