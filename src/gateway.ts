@@ -4,7 +4,6 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
 import type { Clock, Directory, Provider, Random, Sessions, Store } from './core/contracts.js'
-import { agentOf } from './directory/agent-of.js'
 import { openDirectory } from './directory/open.js'
 import type { Audit } from './ops/audit.js'
 import type { Dossiers } from './ops/dossiers.js'
@@ -24,6 +23,7 @@ import { createCookies } from './web/cookies.js'
 import { createDeskMarks } from './web/desk-marks.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
+import { keepAgentsLive } from './web/live-agents.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
 import { mountDesk } from './web/proxy.js'
@@ -71,19 +71,23 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   entrance.mount(app)
   await app.register(async context => {
     context.addHook('onRequest', entrance.ownOnly)
-    await own(context, { ...parts, paths: generation.paths, handleOf, agentOf, spMetadata: metadataOf(parts.clock) })
+    await own(context, { ...parts, paths: generation.paths, handleOf, spMetadata: metadataOf(parts.clock) })
   })
   mountDesk(app, { entrance })
   await app.ready()
   const upgrades = attachUpgrades(app.server, { entrance, sessions, clock, metrics })
+  const agents = keepAgentsLive({ current: () => generation, sessions, sweep: upgrades.sweep, log })
+  await agents.follow(generation.directory)
 
   return {
     app,
     directory: { find: email => generation.directory.find(email) },
     async close() {
+      agents.close()
       upgrades.closeAll()
       await app.close()
       for (const provider of generation.providers) provider.close()
+      generation.directory.close?.()
       await generation.street.close()
     },
   }
@@ -114,7 +118,7 @@ function createGeneration(config: Config, parts: Parts): Generation {
     paths,
     cookies,
     providers: gatewayProviders(config, { ...parts, keep: parts }),
-    directory: openDirectory(config.agents, { log }),
+    directory: openDirectory(config.agents, parts),
     identity,
     answers: createAnswers(),
     street: createStreet({ config, paths, cookies, identity, sessions, handleOf, marks, random, log }),

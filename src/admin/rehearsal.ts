@@ -6,6 +6,7 @@ import { type Check, climb } from '../core/checks.js'
 import { systemClock, systemRandom } from '../core/clock.js'
 import type { Clock, Directory, Handover, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
+import { agentOf } from '../directory/agent-of.js'
 import { lookUp } from '../directory/look-up.js'
 import { openDirectory } from '../directory/open.js'
 import { gatewayProviders } from '../gateway.js'
@@ -15,6 +16,7 @@ import { createMetrics } from '../ops/metrics.js'
 import { acceptJwt, acceptSaml, type Unclaimed } from '../providers/choose.js'
 import { samlTime } from '../providers/saml/times.js'
 import { verifySaml } from '../providers/saml/verify.js'
+import { checkAllowed } from '../web/admission.js'
 import { readMessageFile } from './message-file.js'
 
 export interface Rehearsed {
@@ -50,6 +52,7 @@ export async function rehearse(config: Config, login: Rehearsal): Promise<Rehear
   const parts = { clock, random: systemRandom, fetchText, log, metrics: createMetrics() }
   // One message, and nothing beside it that could be held up.
   const all = gatewayProviders(config, { ...parts, verifySaml })
+  const directory: Directory = openDirectory(config.agents, parts)
   const providers = all.filter(({ id }) => login.provider === undefined || id === login.provider)
   try {
     await Promise.all(providers.map(provider => provider.ready?.()))
@@ -60,8 +63,10 @@ export async function rehearse(config: Config, login: Rehearsal): Promise<Rehear
     )
     const issuedAt = samlTime(issued)
     const found = { at, bytes, provider: verdict.provider, ...(issuedAt === undefined ? {} : { issuedAt }) }
-    return { ...found, ...(await withDirectory(verdict, openDirectory(config.agents, { log }))) }
+    await directory.ready?.()
+    return { ...found, ...(await withDirectory(config, verdict, directory)) }
   } finally {
+    directory.close?.()
     for (const provider of all) provider.close()
     await fetchText.close()
   }
@@ -84,13 +89,17 @@ function asIfBegun(provider: Provider, at: number): Provider {
 }
 
 async function withDirectory(
+  config: Config,
   verdict: Verdict | Unclaimed,
   directory: Directory,
 ): Promise<Pick<Rehearsed, 'checks' | 'reason' | 'accepted'>> {
   const { checks, reason } = verdict
   const identity = verdict.provider === undefined ? undefined : verdict.identity
   if (!identity) return { checks, ...(reason ? { reason } : {}) }
-  const climbed = await climb(step => lookUp(step, directory, identity.email))
+  const climbed = await climb(async step => {
+    const agent = agentOf(await lookUp(step, directory, identity.email), identity)
+    checkAllowed(step, config, identity.provider, agent)
+  })
   const all = [...checks, ...climbed.checks]
   return 'reason' in climbed ? { checks: all, reason: climbed.reason } : { checks: all, accepted: identity.email }
 }

@@ -14,9 +14,6 @@ const later: Record<string, unknown> = {
   'providers[].bearer': false,
   'providers[].bearerAudience': undefined,
   'providers[].bearerPassThrough': false,
-  'providers[].allow': { roles: [], domains: [] },
-  'agents[].http': undefined,
-  'access.paths': [],
   'ops.probes': null,
   'limits.logins': '60/m',
 }

@@ -3,6 +3,7 @@
 
 import type { Draft } from './draft.js'
 import type { Finding, Problem } from './problems.js'
+import { accessRules } from './rules/access.js'
 import { agentRules } from './rules/agents.js'
 import { deskLoginRules } from './rules/desk-login.js'
 import { gatewayRules } from './rules/gateway.js'
@@ -31,6 +32,7 @@ const all = [
   keyRules,
   deskLoginRules,
   agentRules,
+  accessRules,
   sessionRules,
   identityRules,
 ]

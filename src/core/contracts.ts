@@ -60,8 +60,17 @@ export interface Session {
   /** The last activity that the store knows of. */
   seenAt: number
   saml?: SamlSubject
+  /** What the identity provider said of the agent: it counts where the directory states nothing (see directory/agent-of.ts). */
+  said?: Pick<Identity, 'name' | 'roles'>
   from: Origin
 }
+
+/**
+ * Looks at a session before it is used: the session as it is to be used (the same object where nothing has changed), or why
+ * it has to end. A promise only where somebody has to be asked.
+ */
+export type Review = (session: Session) => Reviewed | Promise<Reviewed>
+export type Reviewed = Session | { over: string }
 
 /** One login under way in one browser tab; lives sealed in a cookie of its own. */
 export interface Attempt {
@@ -151,6 +160,10 @@ export interface Sessions {
   /** The same, and says whether a failover of the store could bring them back. */
   endAndConfirm(which: Which, why: string): Promise<{ count: number; replication: Replication }>
   list(which: Which, cursor?: string): Promise<Page<Session>>
+  /** Asked of every session that is read, before it is used; one for a process, the last counts. */
+  reviewBy(review: Review): void
+  /** Reviews all that this process could use without reading. */
+  reviewAll(): Promise<void>
   /** Called in this process for every session that ends here or elsewhere. */
   onEnd(listener: (handle: Handle, why: string) => void): void
 }
@@ -220,7 +233,27 @@ export interface Found {
   roles?: string[]
 }
 
+/** What is known of an e-mail address at a time. */
+export interface Standing {
+  found: Found | 'unknown' | 'disabled'
+  /** Milliseconds since the epoch: what has happened since is not in it. */
+  at: number
+}
+
 export interface Directory {
   /** `email` in its canonical form. Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
   find(email: string): Promise<Found | 'unknown' | 'disabled'>
+  /**
+   * For sessions under way: the last word on an agent, however old; undefined when there is none. A promise only where a
+   * source has to be asked for each. Never throws or rejects.
+   */
+  standing?(email: string): Standing | undefined | Promise<Standing | undefined>
+  /** Called with the addresses of which a source says something else than before. */
+  onChange?(listener: (emails: readonly string[]) => void): void
+  /** Milliseconds after which the standing of live agents is to be asked again, because no change is told by itself. */
+  readonly askEvery?: number | undefined
+  /** Settles once what is fetched at the start has come or failed. Never rejects. */
+  ready?(): Promise<void>
+  /** Ends what runs in the background. */
+  close?(): void
 }

@@ -76,7 +76,7 @@ function readerOf(files: Record<string, string>): Reader {
     file: path => {
       const text = files[path]
       if (text === undefined) throw new Unreadable(`the demo has no file ${path}`)
-      return { path, text }
+      return { path, text, madeUp: true }
     },
     path: path => path,
     secret: createSecret,

@@ -10,6 +10,8 @@ export interface FetchLimits {
   ms?: number
   /** The ETag of the copy at hand: with it a 304 is an answer too (RFC 9110 13.1.2). */
   etag?: string | undefined
+  /** More headers of the request. Their values are never shown. */
+  headers?: Readonly<Record<string, string>>
 }
 
 export interface Fetched {
@@ -21,6 +23,8 @@ export interface Fetched {
   etag?: string
   /** The Content-Type header, as sent. */
   type?: string
+  /** The Link header (RFC 8288), as sent; several lines as one. */
+  link?: string
 }
 
 /**
@@ -38,6 +42,13 @@ export interface OutgoingCalls extends FetchText {
 /** A call that brought nothing. The message is for the operator and holds neither user, password nor query. */
 export class FetchFailed extends Error {
   override name = 'FetchFailed'
+  constructor(
+    message: string,
+    /** What was answered instead; undefined when nothing was, or it broke off. */
+    readonly answer?: { status: number; type?: string },
+  ) {
+    super(message)
+  }
 }
 
 type Limits = FetchLimits & typeof defaults
@@ -78,29 +89,38 @@ async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Limi
     return await receive(agent, url, { ...limits, signal: late.signal })
   } catch (error) {
     const why = late.signal.aborted ? `no complete answer within ${limits.ms} ms` : explain(error)
-    throw new FetchFailed(`${shown}: ${why}`)
+    throw new FetchFailed(`${shown}: ${why}`, error instanceof Unusable ? error.answer : undefined)
   } finally {
     clearTimeout(timer)
   }
 }
 
 /** An answer that is no use, as opposed to a connection that failed. */
-class Unusable extends Error {}
+class Unusable extends Error {
+  constructor(
+    message: string,
+    readonly answer?: { status: number; type?: string },
+  ) {
+    super(message)
+  }
+}
 
 async function receive(
   agent: EnvHttpProxyAgent,
   url: URL,
-  { bytes, etag, signal }: Limits & { signal: AbortSignal },
+  { bytes, etag, headers: more, signal }: Limits & { signal: AbortSignal },
 ): Promise<Fetched> {
   // undici's request, unlike its fetch, follows no redirect and unpacks nothing. One connection per call: calls are
   // rare, and a kept one that the server is just closing would fail the next.
-  const headers = etag === undefined ? {} : { 'if-none-match': etag }
+  const headers = { ...more, ...(etag === undefined ? {} : { 'if-none-match': etag }) }
   const answer = await request(url, { dispatcher: agent, signal, reset: true, headers })
   try {
     if (answer.statusCode === 304 && etag !== undefined) return { text: '', unchanged: true, etag }
     refuseUnlessPlain(answer.statusCode, answer.headers)
     const text = await readText(answer.body, bytes)
-    return { text, ...named('etag', answer.headers.etag), ...named('type', answer.headers['content-type']) }
+    const { etag: version, 'content-type': type, link } = answer.headers
+    const links = Array.isArray(link) ? link.join(', ') : link
+    return { text, ...named('etag', version), ...named('type', type), ...named('link', links) }
   } finally {
     // What is left of the body is not wanted, and neither is the error that dropping it raises.
     answer.body.on('error', () => {}).destroy()
@@ -109,9 +129,11 @@ async function receive(
 
 function refuseUnlessPlain(status: number, headers: Record<string, string | string[] | undefined>): void {
   if (status >= 300 && status < 400) {
-    throw new Unusable(`answered ${status}: redirects are not followed, name the final URL`)
+    throw new Unusable(`answered ${status}: redirects are not followed, name the final URL`, { status })
   }
-  if (status !== 200) throw new Unusable(`answered ${status} instead of 200`)
+  if (status !== 200) {
+    throw new Unusable(`answered ${status} instead of 200`, { status, ...named('type', headers['content-type']) })
+  }
   const coding = headers['content-encoding']
   // Attack: a few kilobytes of gzip unpack to gigabytes. We asked for none, so none is unpacked.
   if (coding !== undefined && coding !== 'identity') throw new Unusable('answered with a compressed body')

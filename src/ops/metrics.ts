@@ -29,6 +29,8 @@ export interface Metrics {
   revoked(count: number): void
   idpCertificateExpiry(provider: string, seconds: number): void
   idpClockSkew(provider: string, seconds: number): void
+  /** A source of the directory was read: how many agents it names, and when (milliseconds since the epoch). */
+  directory(source: string, read: { agents: number; at: number }): void
   /** The exposition format and its content type. */
   text(): Promise<{ type: string; body: string }>
 }
@@ -87,6 +89,18 @@ export function createMetrics(): Metrics {
     labelNames: ['provider'],
     registers,
   })
+  const agents = new Gauge({
+    name: 'deskgate_directory_agents',
+    help: 'Agents that a source of the directory named when it was read last.',
+    labelNames: ['source'],
+    registers,
+  })
+  const agentsRead = new Gauge({
+    name: 'deskgate_directory_read_timestamp_seconds',
+    help: 'When a source of the directory was read last, as Unix time.',
+    labelNames: ['source'],
+    registers,
+  })
 
   return {
     request(outcome, seconds) {
@@ -102,6 +116,10 @@ export function createMetrics(): Metrics {
     revoked: count => revocations.inc(count),
     idpCertificateExpiry: (provider, seconds) => certificates.set({ provider }, seconds),
     idpClockSkew: (provider, seconds) => skews.set({ provider }, seconds),
+    directory(source, read) {
+      agents.set({ source }, read.agents)
+      agentsRead.set({ source }, read.at / 1000)
+    },
     text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
   }
 }

@@ -1,11 +1,3 @@
-// Later, once: the one timer of the providers, as an argument, so that tests move it by hand.
+// The timer of the providers is that of everything in the background.
 
-/** Runs `run` after `ms` milliseconds, unless it is cancelled. */
-export type Later = (run: () => void, ms: number) => { cancel(): void }
-
-/** Keeps no process alive. */
-export const timer: Later = (run, ms) => {
-  const timeout = setTimeout(run, ms)
-  timeout.unref()
-  return { cancel: () => clearTimeout(timeout) }
-}
+export { type Later, timer } from '../ops/timer.js'

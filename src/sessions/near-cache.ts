@@ -25,6 +25,10 @@ export interface NearCache {
   answered(ok: boolean): void
   /** All that is remembered, however old. */
   sessions(): Session[]
+  /** What `peek` or `spare` may answer with. */
+  usable(): Session[]
+  /** Puts another state of a session in the place of the one that is remembered, if that is still `before`. */
+  renew(before: Session, after: Session): void
 }
 
 export interface NearCacheDeps {
@@ -113,5 +117,14 @@ export function createNearCache(deps: NearCacheDeps): NearCache {
       }
     },
     sessions: () => [...entries.values()].map(({ session }) => session),
+    usable() {
+      const now = clock.now()
+      const late = nearCache + outageGrace
+      return [...entries.values()].filter(({ at }) => now - at < late).map(({ session }) => session)
+    },
+    renew(before, after) {
+      const entry = entries.peek(before.handle)
+      if (entry?.session === before) entry.session = after
+    },
   }
 }

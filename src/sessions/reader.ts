@@ -23,15 +23,18 @@ export function createReader(deps: {
   pending: PendingEndings
   near: NearCache
   metrics: Pick<Metrics, 'lookup'>
+  /** The session as it is to be used, or undefined when it has to end. */
+  review(session: Session): Promise<Session | undefined>
 }): Reader {
-  const { shelf, endings, pending, near, metrics } = deps
+  const { shelf, endings, pending, near, metrics, review } = deps
   const flights = new Map<Handle, Promise<Session | undefined>>()
   const ended = (handle: Handle) => endings.known(handle) || pending.has(handle)
 
   const fly = async (handle: Handle) => {
     if (pending.waiting()) await pending.settle()
     const reading = near.begin()
-    const { session } = await shelf.find(handle)
+    const { session: found } = await shelf.find(handle)
+    const session = found && !ended(handle) ? await review(found) : undefined
     // Attack: the reply and the ending travel on two sockets. A reply that was overtaken must not be remembered.
     if (session && !ended(handle)) {
       near.keep(session, reading)

@@ -24,6 +24,8 @@ const macBytes = 32
 const headBytes = 1 + macBytes
 /** The identity headers take at most 8 kB: nothing of ours is longer. */
 const mostBytes = 65_536
+/** Characters of what the identity provider said. */
+const mostSaid = 16_384
 const purpose = 'session record'
 
 const time = z.int().min(0)
@@ -48,6 +50,7 @@ const content = z.strictObject({
       notOnOrAfter: z.number().optional(),
     })
     .optional(),
+  said: z.strictObject({ name: text.optional(), roles: z.array(text).optional() }).optional(),
   from: z.strictObject({ address: text, browser: text }),
 })
 
@@ -78,7 +81,7 @@ export function createRecords(deps: { keyring: Keyring }): Records {
 
 /** Exactly the fields of a record, whatever else the caller's objects hold. */
 export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): Recorded {
-  const { handle, agent, provider, createdAt, endsAt, from } = base
+  const { handle, agent, provider, createdAt, endsAt, from, said } = base
   const { email, id, name, roles } = agent
   return {
     handle,
@@ -88,7 +91,15 @@ export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): 
     endsAt,
     from: shortened(from),
     ...(saml === undefined ? {} : { saml: subjectOf(saml) }),
+    ...(said === undefined ? {} : saidOf(said)),
   }
+}
+
+/** An identity provider may name thousands of groups: what could never become headers is not kept, and then gives no role. */
+function saidOf({ name, roles }: NonNullable<Recorded['said']>): Pick<Recorded, 'said'> {
+  const said = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles: [...roles] }) }
+  const small = JSON.stringify(said).length <= mostSaid
+  return small && Object.keys(said).length > 0 ? { said } : {}
 }
 
 function subjectOf(saml: SamlSubject): SamlSubject {

@@ -16,6 +16,7 @@ import { createNearCache, type NearCache } from './near-cache.js'
 import { createPendingEndings, type PendingEndings, type Wanted } from './pending.js'
 import { createReader, type Reader } from './reader.js'
 import { createRecords, type Recorded, recordOf } from './records.js'
+import { createReviews, type Reviews } from './review.js'
 import { createSessionShelf, type SessionShelf } from './shelf.js'
 import { watchStore } from './watched-store.js'
 import { indexOf, isOne, matches } from './which.js'
@@ -43,6 +44,7 @@ interface Parts {
   endings: Endings
   pending: PendingEndings
   reader: Reader
+  reviews: Reviews
   carryOut(wanted: Wanted): Promise<number>
 }
 
@@ -51,7 +53,7 @@ const pageSize = 100
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const parts = assemble(deps)
-  const { activity, near, endings, reader } = parts
+  const { activity, near, endings, reader, reviews } = parts
   const endAndConfirm = createEndAndConfirm(parts, deps)
 
   return {
@@ -68,11 +70,14 @@ export function createSessions(deps: SessionsDeps): Sessions {
     end: async (which, why) => (await endAndConfirm(which, why)).count,
     endAndConfirm,
     list: (which, cursor) => list(parts, which, cursor),
+    reviewBy: reviews.by,
+    reviewAll: reviews.all,
     onEnd: endings.listen,
   }
 }
 
-function assemble({ clock, settings, metrics, audit, log, keyring, ...deps }: SessionsDeps): Parts {
+function assemble(all: SessionsDeps): Parts {
+  const { clock, settings, metrics, audit, log, keyring, ...deps } = all
   const { idle } = settings
   const store = watchStore(deps.store, up => {
     metrics.storeUp(up)
@@ -102,12 +107,17 @@ function assemble({ clock, settings, metrics, audit, log, keyring, ...deps }: Se
   }
   const carryOut = createEnd({ store, shelf, endings, ended })
   const pending = createPendingEndings({ carryOut, log })
-  const reader = createReader({ shelf, endings, pending, near, metrics })
-  return { store, activity, shelf, near, endings, pending, reader, carryOut }
+  const end = createEndAndConfirm({ store, near, endings, pending, carryOut }, all)
+  const reviews = createReviews({ near, end: ({ handle }, why) => end({ handle }, why), log })
+  const reader = createReader({ shelf, endings, pending, near, metrics, review: reviews.of })
+  return { store, activity, shelf, near, endings, pending, reader, reviews, carryOut }
 }
 
 /** The way of every ending: at once in this process, then in the store, then on a replica of the store. */
-function createEndAndConfirm(parts: Parts, { clock, log }: SessionsDeps): Sessions['endAndConfirm'] {
+function createEndAndConfirm(
+  parts: Pick<Parts, 'store' | 'near' | 'endings' | 'pending' | 'carryOut'>,
+  { clock, log }: Pick<SessionsDeps, 'clock' | 'log'>,
+): Sessions['endAndConfirm'] {
   const { store, near, endings, pending, carryOut } = parts
 
   const here = (which: Which, why: string) => {
@@ -147,9 +157,10 @@ function createLogin(
     if (pending.waiting()) await pending.settle()
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
-    const { provider, saml, endsAt: latest = Number.POSITIVE_INFINITY } = identity
+    const { provider, saml, name, roles, endsAt: latest = Number.POSITIVE_INFINITY } = identity
     const endsAt = Math.floor(Math.min(createdAt + lifetime, saml?.notOnOrAfter ?? latest, latest))
-    const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from }, saml)
+    const said = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) }
+    const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, said }, saml)
     const reading = near.begin()
     await shelf.add(record)
     await limit(record).catch(error => {

@@ -3,6 +3,7 @@
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Leave } from '../core/contracts.js'
+import type { Reason } from '../core/reasons.js'
 import { contentPolicy, type Place, pageAnswer, problemAnswer } from './layout.js'
 import { type Asker, askerOf } from './navigation.js'
 import { type Button, leavingPage, noticePage } from './pages.js'
@@ -17,6 +18,7 @@ const statuses: Record<OwnTrouble, number> = {
   bad_request: 400,
   not_found: 404,
   challenge: 401,
+  forbidden: 403,
   wrong_origin: 403,
   too_many_headers: 431,
   store_unavailable: 503,
@@ -28,6 +30,9 @@ const statuses: Record<OwnTrouble, number> = {
   too_large: 413,
   prefetch: 503,
 }
+
+/** The codes of core/reasons.ts for troubles that have one: a program branches on them. */
+const reasons: Partial<Record<OwnTrouble, Reason>> = { forbidden: 'agent.forbidden' }
 
 /** Seconds after which a store that was down is worth asking again. */
 export const retryAfter = 5
@@ -72,8 +77,15 @@ export function troubleAnswer(trouble: OwnTrouble, headers: IncomingHttpHeaders,
   const place = placeOf(visit.generation)
   const words = place.texts.troubles[trouble]
   const status = statuses[trouble]
-  if (asker === 'program') return problemAnswer(status, { title: words.title, detail: words.text })
-  return notice(visit, asker, status, words, [{ label: place.texts.buttons.home, to: { get: '/' } }])
+  const reason = reasons[trouble] === undefined ? {} : { reason: reasons[trouble] }
+  if (asker === 'program') return problemAnswer(status, { title: words.title, detail: words.text, ...reason })
+  const { home, logout } = place.texts.buttons
+  const buttons: Button[] = [{ label: home, to: { get: '/' } }]
+  // Whoever is here with the wrong account has to get out of it.
+  if (trouble === 'forbidden') {
+    buttons.push({ label: logout, to: { post: visit.generation.paths.logout }, look: 'quiet' })
+  }
+  return notice(visit, asker, status, { ...words, ...reason }, buttons)
 }
 
 /** Without a session: only a page that can be fetched again is sent to the login. */
@@ -113,7 +125,13 @@ function notSent(visit: Visit): Answer {
   return unauthorized(notice(visit, 'document', 401, words, [button]))
 }
 
-function notice(visit: Visit, asker: Asker, status: number, words: TroubleText, buttons: Button[]): Answer {
+function notice(
+  visit: Visit,
+  asker: Asker,
+  status: number,
+  words: TroubleText & { reason?: Reason },
+  buttons: Button[],
+): Answer {
   // What is answered into a frame of Desk has to show there, and nowhere else.
   const policy = contentPolicy(formTargetsOf(visit.generation), asker === 'frame' ? "'self'" : "'none'")
   return pageAnswer(status, noticePage(placeOf(visit.generation), { ...words, buttons }), policy)

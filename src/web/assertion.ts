@@ -70,7 +70,8 @@ function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
-function sameAgent(a: Agent, b: Agent): boolean {
+/** Whether Desk would be told the same of both. */
+export function sameAgent(a: Agent, b: Agent): boolean {
   if (a === b) return true
   if (a.email !== b.email || a.id !== b.id || a.name !== b.name || a.roles.length !== b.roles.length) return false
   return a.roles.every((role, index) => role === b.roles[index])

@@ -7,7 +7,7 @@ import { StoreUnavailable } from '../core/errors.js'
 import type { Cookies } from './cookies.js'
 import { compilePathRules } from './path-rules.js'
 import type { Paths } from './paths.js'
-import type { Decision, Guard, Target } from './visit.js'
+import type { Decision, Guard, MayReach, Target } from './visit.js'
 
 export interface GuardDeps {
   paths: Paths
@@ -15,6 +15,8 @@ export interface GuardDeps {
   publicRules: readonly string[]
   /** sessions.idleIgnore */
   idleRules: readonly string[]
+  /** access.paths */
+  mayReach: MayReach
   cookies: Cookies
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
@@ -37,6 +39,7 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 
   return {
+    permits: deps.mayReach,
     place(target, method) {
       if (paths.owns(target.path)) return target.ambiguous ? 'absent' : 'own'
       return isPublic(method, target) ? 'public' : 'protected'

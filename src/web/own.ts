@@ -4,7 +4,7 @@
 import formbody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Agent, Clock, Found, Handle, Identity, Random, Sessions, Store } from '../core/contracts.js'
+import type { Clock, Handle, Random, Sessions, Store } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Audit } from '../ops/audit.js'
 import type { Dossiers } from '../ops/dossiers.js'
@@ -47,7 +47,6 @@ export interface OwnDeps {
   metrics: Metrics
   log: Log
   handleOf(cookie: string): Handle
-  agentOf(found: Found, identity: Identity): Agent
   /** SP metadata of a SAML provider, of the first one without an ID; undefined when there is none. */
   spMetadata(generation: Generation, provider: string | undefined): string | undefined
   /** How long a form may take to arrive, in milliseconds; default 20 seconds. */

@@ -74,9 +74,10 @@ export function refusedPage(
   return layout(place, { title, main })
 }
 
-/** A short word and where to go from it. */
-export function noticePage(place: Place, notice: TroubleText & { buttons: Button[] }): string {
-  const main = html`<h1>${notice.title}</h1><p>${notice.text}</p>!${actions(notice.buttons)}`
+/** A short word and where to go from it; `reason` for whoever is asked about it. */
+export function noticePage(place: Place, notice: TroubleText & { buttons: Button[]; reason?: Reason }): string {
+  const code = notice.reason === undefined ? '' : html`<p class="reference"><small>${notice.reason}</small></p>`
+  const main = html`<h1>${notice.title}</h1><p>${notice.text}</p>!${actions(notice.buttons)}!${code}`
   return layout(place, { title: notice.title, main })
 }
 

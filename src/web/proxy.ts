@@ -33,6 +33,9 @@ export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
       if (decision === 'challenge') return refuse('challenge', raw, response, visit)
       if (decision === 'unavailable') return refuse('store_unavailable', raw, response, visit)
       visit.session = decision
+      if (!street.guard.permits(decision.agent, raw.method ?? '', visit.target)) {
+        return refuse('forbidden', raw, response, visit)
+      }
       visit.outcome = 'proxied'
       street.send(raw, response, visit)
     }

@@ -11,6 +11,7 @@ const outcomes: Record<Trouble, Outcome> = {
   bad_request: 'bad_request',
   not_found: 'own',
   challenge: 'unauthorized',
+  forbidden: 'forbidden',
   wrong_origin: 'forbidden',
   too_many_headers: 'bad_request',
   store_unavailable: 'store_unavailable',

@@ -2,30 +2,19 @@
 // Never opens a session for an answer that was used before, and never takes a store that fails for an empty one.
 
 import { type Check, climb, type Step } from '../core/checks.js'
-import type {
-  Agent,
-  Clock,
-  Found,
-  Identity,
-  Origin,
-  Session,
-  Sessions,
-  Store,
-  Verdict,
-  WayIn,
-} from '../core/contracts.js'
+import type { Agent, Clock, Identity, Origin, Session, Sessions, Store, Verdict, WayIn } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Reason } from '../core/reasons.js'
-import { lookUp } from '../directory/look-up.js'
 import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
 import { breakglassId } from '../providers/breakglass.js'
+import { admit } from './admission.js'
 import type { Jar } from './attempts.js'
 import { claimOnce } from './claim.js'
 import type { Holder } from './holder.js'
 import type { SessionIndexes } from './session-indexes.js'
 import type { Opened, Tabs } from './tabs.js'
-import type { Generation, Visit } from './visit.js'
+import type { Visit } from './visit.js'
 
 export interface SignInDeps {
   store: Pick<Store, 'claim'>
@@ -36,8 +25,6 @@ export interface SignInDeps {
   clock: Clock
   audit: Audit
   metrics: Metrics
-  /** Who wins when the directory and the provider both say something of an agent. */
-  agentOf(found: Found, identity: Identity): Agent
 }
 
 /** A provider's word, as it arrived with a request. */
@@ -65,8 +52,6 @@ export interface SignIn {
 
 /** A login of the same agent this soon after the last keeps the session: ten tabs make one. Milliseconds. */
 const sameLogin = 60_000
-/** The identity headers of a session together, in bytes: Desk's server refuses more. */
-const heaviest = 8192
 
 export function createSignIn(deps: SignInDeps): SignIn {
   return {
@@ -102,14 +87,12 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   checkStrangers(arrival, identity, held, step)
   const here = await claimOnce(deps, { ...arrival, identity, held }, step)
   if (here) return { how: 'repeated', session: here, setCookies: [] }
-  const agent = deps.agentOf(await lookUp(step, arrival.visit.generation.directory, identity.email), identity)
-  // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
-  checkWeight(arrival.visit.generation, agent, identity.provider, step)
+  const agent = await admit(step, arrival.visit.generation, identity)
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
   if (same && held.length === 1 && isOrdinary(arrival, same))
     return keep(deps, arrival, { session: same, setCookies: [] })
   const key = arrival.browser && JSON.stringify([arrival.browser, identity.provider, agent.email])
-  const opened = await deps.tabs.share(key, () => open(deps, arrival, identity, { agent, held }))
+  const opened = await deps.tabs.share(key, () => open(deps, arrival, identity, { agent, held, step }))
   return opened.shared
     ? keep(deps, arrival, opened)
     : { how: 'new', session: opened.session, setCookies: opened.setCookies }
@@ -126,17 +109,6 @@ function checkStrangers(arrival: Arrival, identity: Identity, held: Session[], s
     reason: 'login.other_session',
     expected: 'for a login that this browser did not begin: no live session of another agent',
     seen: held.length === 0 ? 'no session' : `a session of ${held.map(session => session.agent.email).join(', ')}`,
-  })
-}
-
-function checkWeight(generation: Generation, agent: Agent, provider: string, step: Step): void {
-  const weight = generation.identity.weight(agent, provider)
-  step('identity fits the headers', {
-    ok: weight <= heaviest,
-    reason: 'agent.forbidden',
-    expected: `at most ${heaviest} bytes`,
-    seen: `${weight} bytes, ${agent.roles.length} roles`,
-    setting: 'agents',
   })
 }
 
@@ -158,16 +130,29 @@ async function open(
   deps: SignInDeps,
   arrival: Arrival,
   identity: Identity,
-  { agent, held }: { agent: Agent; held: Session[] },
+  { agent, held, step }: { agent: Agent; held: Session[]; step: Step },
 ): Promise<Opened> {
   // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
   for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login')
   const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
+  await checkStill(deps, arrival, session, step)
   const { cookies } = arrival.jar
   record(deps, arrival, session, 'login')
   // Attack: at a shared desk the cookie of whoever logged in at Desk before must not stand beside this agent's identity.
   const left = arrival.provider.type === 'desk' ? cookies.forgetMarks() : cookies.forgetDesk()
   return { session, setCookies: [...cookies.begin(cookie, deps.holder.mark(cookies, session.handle)), ...left] }
+}
+
+/**
+ * Attack: a login that overtakes its own end. The directory has changed since it was asked, and whoever ended the agent's
+ * sessions then has not seen this one.
+ */
+async function checkStill(deps: SignInDeps, { visit }: Arrival, { handle, agent }: Session, step: Step): Promise<void> {
+  const standing = await visit.generation.directory.standing?.(agent.email)
+  if (!standing || typeof standing.found !== 'string') return
+  await deps.sessions.end({ handle }, 'the directory has changed during the login')
+  const reason = standing.found === 'disabled' ? 'agent.disabled' : 'agent.unknown'
+  step('agent is still in the directory', { ok: false, reason, setting: 'agents' })
 }
 
 function record(deps: SignInDeps, { visit, from }: Arrival, session: Session, event: 'login' | 'login_kept'): void {

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
+import { compileAccess } from './access.js'
 import { createCallers } from './address.js'
 import { createAsk } from './ask.js'
 import type { Cookies } from './cookies.js'
@@ -17,7 +18,7 @@ import { createUpgrader } from './upgrade.js'
 import type { DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
 export interface StreetDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login'>
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -50,6 +51,7 @@ export function createStreet(deps: StreetDeps): Street {
       paths,
       publicRules: deskLogin ? [...desk.public, ...deskLogin.paths] : desk.public,
       idleRules: config.sessions.idleIgnore,
+      mayReach: compileAccess(config.access.paths),
       cookies,
       sessions,
       handleOf,

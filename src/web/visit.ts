@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
-import type { Directory, Provider, Session } from '../core/contracts.js'
+import type { Agent, Directory, Provider, Session } from '../core/contracts.js'
 import type { Outcome } from '../ops/metrics.js'
 import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
 import type { Jar } from './attempts.js'
@@ -35,6 +35,7 @@ export type Trouble =
   | 'bad_request'
   | 'not_found'
   | 'challenge'
+  | 'forbidden'
   | 'wrong_origin'
   | 'too_many_headers'
   | 'store_unavailable'
@@ -63,12 +64,17 @@ export type Place = 'own' | 'public' | 'protected' | 'absent'
 /** What the session cookie of a request says. */
 export type Decision = Session | 'challenge' | 'unavailable'
 
+/** Whether access.paths lets an agent send this request to Desk. Synchronous, and at once true where there are no rules. */
+export type MayReach = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
+
 /** The one decision: the same for plain requests and for upgrades. */
 export interface Guard {
   /** Pure and synchronous. */
   place(target: Target, method: string): Place
   /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
   decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
+  /** To be asked of whoever `decide`, or another way in, has found. */
+  permits: MayReach
 }
 
 /** Who asks, and what Desk is told about it. */

@@ -18,7 +18,10 @@ export interface UpgradeDeps {
 }
 
 export interface Upgrades {
-  /** Closes the WebSockets whose sessions have ended by now. A store that is down ends none before its absolute end. */
+  /**
+   * Closes the WebSockets whose sessions have ended by now, or whose agents have other roles than when they were opened: what
+   * Desk was told at the handshake would hold for good. A store that is down ends none before its absolute end.
+   */
   sweep(): Promise<void>
   /** Cuts every open WebSocket. */
   closeAll(): void
@@ -41,7 +44,9 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     const handles = new Set<Handle>()
     for (const session of open.values()) if (session) handles.add(session.handle)
     for (const handle of handles) {
-      if ((await look(sessions, handle)) === 'ended') cut(session => session?.handle === handle)
+      const now = await look(sessions, handle)
+      if (now === 'unknown') continue
+      cut(session => session?.handle === handle && !(now && sameRoles(session, now)))
     }
   }
 
@@ -70,6 +75,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if (decision === 'challenge') return refused('challenge')
       if (decision === 'unavailable') return refused('store_unavailable')
       visit.session = decision
+      if (!visit.generation.street.guard.permits(decision.agent, 'GET', visit.target)) return refused('forbidden')
       visit.outcome = 'proxied'
       pass(request, socket, head, visit)
     }
@@ -111,11 +117,15 @@ function isHandshake(request: IncomingMessage): boolean {
   return headers['sec-websocket-version'] === '13' && keys.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(keys[0] ?? '')
 }
 
-async function look(sessions: Pick<Sessions, 'read'>, handle: Handle): Promise<'live' | 'ended'> {
+function sameRoles(a: Session, b: Session): boolean {
+  return a.agent.roles.length === b.agent.roles.length && a.agent.roles.every((role, i) => role === b.agent.roles[i])
+}
+
+async function look(sessions: Pick<Sessions, 'read'>, handle: Handle): Promise<Session | undefined | 'unknown'> {
   try {
-    return (await sessions.read(handle)) ? 'live' : 'ended'
+    return await sessions.read(handle)
   } catch (error) {
-    if (error instanceof StoreUnavailable) return 'live'
+    if (error instanceof StoreUnavailable) return 'unknown'
     throw error
   }
 }

@@ -2,14 +2,12 @@
 
 import t from 'tap'
 import { laterKeys } from '../../src/config/later.js'
-import { jwtProvider, said, samlProvider, settings } from '../parts/configuration.js'
+import { jwtProvider, said, settings } from '../parts/configuration.js'
 
 type Settings = Record<string, unknown>
 
-const saml = (changes: Settings) => settings({ providers: [{ ...samlProvider, ...changes }] })
 const jwt = (changes: Settings) => settings({ providers: [{ ...jwtProvider, ...changes }] })
 const desk = (changes: Settings) => settings({ desk: { url: 'http://desk.internal:3000', ...changes } })
-const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } }
 
 /** By key: something to ask for, and the default written out. */
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
@@ -20,15 +18,6 @@ const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> =
   'providers[].bearerPassThrough': {
     asked: jwt({ bearerPassThrough: true }),
     usual: jwt({ bearerPassThrough: false }),
-  },
-  'providers[].allow': {
-    asked: jwt({ allow: { roles: ['agent'] } }),
-    usual: saml({ allow: { roles: [], domains: [] } }),
-  },
-  'agents[].http': { asked: settings({ agents: [{ domains: ['example.com'] }, { http }] }), at: 'agents[1].http' },
-  'access.paths': {
-    asked: settings({ access: { paths: [{ match: '/admin/*', roles: ['admin'] }] } }),
-    usual: settings({ access: { paths: [] } }),
   },
   'ops.probes': { asked: settings({ ops: { probes: '0.0.0.0:9091' } }), usual: settings({ ops: { probes: null } }) },
   'limits.logins': {

@@ -60,7 +60,32 @@ const secrets = [longSecret('ring')]
 /** What is said of one provider. */
 const ofProvider = (provider: Record<string, unknown>) => settings({ providers: [provider] })
 
+/** A directory over HTTP. */
+const list = (http: Record<string, unknown>) => settings({ agents: [{ http: { map: { email: '/email' }, ...http } }] })
+const listUrl = 'https://desk.example.com/users'
+
 const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
+  'a header of the directory that is none': [
+    list({ url: listUrl, headers: { 'X Token': 'x' } }),
+    'agents[0].http.headers["X Token"]: is no header name',
+  ],
+  'Attack: a header of the directory that holds two': [
+    list({ url: listUrl, headers: { Authorization: 'x\r\nX-Other: y' } }),
+    'agents[0].http.headers.Authorization: holds a character that no header may have',
+  ],
+  'Attack: an e-mail address that would choose the server': [
+    list({ url: 'https://{email}/users' }),
+    'agents[0].http.url: is no http or https URL',
+  ],
+  'a password in the URL of the directory': [
+    list({ url: 'https://me:secret@desk.example.com/users' }),
+    'agents[0].http.url: is no http or https URL',
+  ],
+  'what is no JSON pointer': [
+    list({ url: listUrl, list: 'users', next: '/a~2' }),
+    'agents[0].http.list: is no JSON pointer',
+    'agents[0].http.next: is no JSON pointer',
+  ],
   'http elsewhere than on localhost and 127.0.0.1': [
     settings({ publicUrl: 'http://desk.example.com' }),
     'publicUrl: is not https: cookies and logins could be read on the way',
@@ -363,6 +388,23 @@ for (const [name, [config, ...expected]] of Object.entries(problems)) {
 }
 
 const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
+  'an access rule that desk.public makes a hole into': [
+    settings({
+      desk: { url: 'http://desk.internal:3000', public: ['GET /admin/assets/*', '/open'] },
+      access: {
+        paths: [
+          { match: '/admin/*', roles: ['admin'] },
+          { match: '/x/*', roles: ['x'] },
+          { match: '/*', roles: ['y'] },
+        ],
+      },
+    }),
+    'access.paths[0].match: does not hold for /admin/assets/*, which desk.public opens to everybody',
+  ],
+  'next beside a look-up': [
+    list({ url: `${listUrl}?email={email}`, next: '/next' }),
+    'agents[0].http.next: is not used: with {email} in the url only one page is read',
+  ],
   'idle beyond lifetime': [
     settings({ sessions: { idle: '48h' } }),
     'sessions.idle: is longer than lifetime: it never counts',

@@ -2,17 +2,28 @@
 
 import t from 'tap'
 import type { AgentSource } from '../../src/config/schema/agents.js'
+import { systemRandom } from '../../src/core/clock.js'
 import type { Directory } from '../../src/core/contracts.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
 import { agentOf } from '../../src/directory/agent-of.js'
 import { createDirectory, type DirectorySource } from '../../src/directory/directory.js'
 import { openDirectory } from '../../src/directory/open.js'
 import { createLog } from '../../src/ops/log.js'
+import { createMetrics } from '../../src/ops/metrics.js'
+import { createTestClock } from '../parts/clock.js'
 
 const log = createLog({ level: 'silent' })
+const clock = createTestClock()
+const fetchText = () => Promise.reject(new Error('no call was expected'))
+const opened: Directory[] = []
+t.teardown(() => {
+  for (const directory of opened) directory.close?.()
+})
 
 function open(...sources: AgentSource[]): Directory {
-  return openDirectory(sources, { log })
+  const directory = openDirectory(sources, { log, clock, random: systemRandom, metrics: createMetrics(), fetchText })
+  opened.push(directory)
+  return directory
 }
 
 function file(text: string): AgentSource {

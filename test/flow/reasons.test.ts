@@ -19,7 +19,7 @@ const idp = createIdentityProvider({ publicUrl, clock })
 const ada = 'ada@example.com'
 const strictSecret = 'the secret of the strict portal, long enough'
 
-/** Not built yet, or without a way to get there over HTTP; Redis away is in replicas.test.ts. */
+/** Not built yet, or without a way to get there over HTTP; Redis away is in replicas.test.ts, an API away in agents-leave.test.ts. */
 const elsewhere: Reason[] = [
   'login.attempt_unknown',
   'agent.directory_unavailable',

@@ -29,7 +29,7 @@ export function readerOf({ files = {}, env = {} }: Outside): Reader {
     file(path) {
       const text = known.get(absolute(path))
       if (text === undefined) throw new Unreadable(`the file ${absolute(path)} does not exist`)
-      return { path: absolute(path), text }
+      return { path: absolute(path), text, madeUp: true }
     },
     path: absolute,
     secret: createSecret,

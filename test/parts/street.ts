@@ -120,6 +120,7 @@ const statuses: Record<Trouble, number> = {
   bad_request: 400,
   not_found: 404,
   challenge: 401,
+  forbidden: 403,
   wrong_origin: 403,
   too_many_headers: 431,
   store_unavailable: 503,

@@ -16,7 +16,6 @@ import type {
   Verdict,
 } from '../../src/core/contracts.js'
 import type { Reason } from '../../src/core/reasons.js'
-import { agentOf } from '../../src/directory/agent-of.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createDossiers, type Dossiers } from '../../src/ops/dossiers.js'
 import { createLog } from '../../src/ops/log.js'
@@ -131,7 +130,6 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
         metrics,
         log,
         handleOf,
-        agentOf,
       },
       spMetadata: (_, id) => (id === undefined || id === 'corp' ? '<EntityDescriptor/>' : undefined),
       ...(options.bodyTimeout === undefined ? {} : { bodyTimeout: options.bodyTimeout }),

@@ -38,6 +38,7 @@ t.test('sessions.idleIgnore: polling is let in and is no activity; what cannot b
       const guard = createGuard({
         paths: createPaths('/auth'),
         publicRules: [],
+        mayReach: () => true,
         idleRules,
         cookies,
         sessions,

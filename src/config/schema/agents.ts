@@ -4,18 +4,42 @@ import * as z from 'zod'
 import { pathRule } from './desk.js'
 import { duration, file, type Reader, says, secret } from './values.js'
 
-const pointer = () => z.string().regex(/^(\/[^/]*)*$/, says('is no JSON pointer', 'such as /email'))
+/** RFC 6901 3. */
+const pointer = () => z.string().regex(/^(\/([^/~]|~[01])*)*$/, says('is no JSON pointer', 'such as /email'))
+
+/** {email} stands for an address that may be anybody's: it must not choose the server. */
+const listUrl = () => {
+  const wrong = says(
+    'is no http or https URL',
+    'such as https://desk.example.com/api/users, {email} in path or query only',
+  )
+  return z.string(wrong).refine(value => {
+    const plain = value.replaceAll('{email}', 'e')
+    if (!/^https?:\/\//.test(value) || !URL.canParse(plain) || value.includes('#')) return false
+    const { origin, username, password } = new URL(plain)
+    return username === '' && password === '' && new URL(value.replaceAll('{email}', 'f')).origin === origin
+  }, wrong)
+}
 
 const http = (read: Reader) =>
   z.strictObject({
-    url: z.string().min(1).meta({ description: 'A list of all agents; with {email} in it: one look-up per login.' }),
-    headers: z.record(z.string(), secret(read)).default({}).meta({ description: 'Headers of the request.' }),
-    list: pointer().default('').meta({ description: 'Where the agents are in the answer.' }),
-    next: pointer().optional().meta({ description: 'Where the URL of the next page is.' }),
-    refresh: duration('1s', '24h').prefault('60s').meta({ description: 'How often the list is read.' }),
+    url: listUrl().meta({
+      description: 'A list of all agents; with {email} in its path or query: one look-up per login.',
+    }),
+    headers: z
+      .record(z.string(), secret(read))
+      .default({})
+      .meta({ description: 'Headers of the request; each value is a secret value.' }),
+    list: pointer().default('').meta({ description: 'Where the agents are in the answer (a JSON pointer).' }),
+    next: pointer()
+      .optional()
+      .meta({ description: 'Where the URL of the next page is; without it the Link header (rel=next) is followed.' }),
+    refresh: duration('1s', '24h')
+      .prefault('60s')
+      .meta({ description: 'How often the list is read, or a live agent looked up again.' }),
     staleFor: duration('0s', '24d')
       .prefault('24h')
-      .meta({ description: 'How long a list counts when no newer one can be had.' }),
+      .meta({ description: 'How long the last answer counts for logins when no newer one can be had.' }),
     map: z
       .strictObject({
         email: pointer(),
@@ -27,7 +51,8 @@ const http = (read: Reader) =>
       .meta({ description: 'Where each value is in an agent (JSON pointers).' }),
   })
 
-const domain = () => {
+/** An e-mail domain, in lower case when loaded. */
+export const domain = () => {
   const wrong = says('is no domain', 'such as example.com: no @, no *, subdomains one by one')
   return z
     .string(wrong)
@@ -80,10 +105,10 @@ export const access = () =>
   z
     .strictObject({
       paths: z
-        .array(z.strictObject({ match: pathRule(), roles: z.array(z.string()).min(1) }))
+        .array(z.strictObject({ match: pathRule(), roles: z.array(z.string().min(1)).min(1) }))
         .default([])
         .meta({
-          description: 'Paths that need one of the roles.',
+          description: 'Paths that need one of the roles, "[METHOD ]/path[*]"; every rule that matches counts.',
           examples: [[{ match: '/admin/*', roles: ['admin'] }]],
         }),
     })
@@ -99,4 +124,5 @@ export const agentEntry = z.strictObject({
   active: z.boolean().default(true),
 })
 
+export type HttpAgents = z.output<ReturnType<typeof http>>
 export type AgentSource = z.output<ReturnType<typeof source>>

@@ -1,6 +1,7 @@
 // The identity providers: who may vouch for an agent, and how that is checked.
 
 import * as z from 'zod'
+import { domain } from './agents.js'
 import { duration, file, keyFile, type Reader, says, secret, url, urlOrFile } from './values.js'
 
 const id = () =>
@@ -14,11 +15,14 @@ const clockSkew = () =>
 const allow = () =>
   z
     .strictObject({
-      roles: z.array(z.string()).default([]).meta({ description: 'One of these roles is needed.' }),
-      domains: z.array(z.string()).default([]).meta({ description: 'The address must be of one of these domains.' }),
+      roles: z.array(z.string().min(1)).default([]).meta({ description: 'One of these roles is needed.' }),
+      domains: z.array(domain()).default([]).meta({ description: 'The address must be of one of these domains.' }),
     })
     .prefault({})
-    .meta({ description: 'Who may come this way; empty lists allow all.' })
+    .meta({
+      description: 'Who may come this way; empty lists allow all.',
+      examples: [{ roles: ['agent', 'admin'], domains: ['example.com'] }],
+    })
 
 export const saml = (read: Reader) =>
   z.strictObject({

@@ -8,6 +8,8 @@ import type { Secret } from '../../core/secret.js'
 export interface FileText {
   path: string
   text: string
+  /** There is no such file to look at again: the text is all there is of it. */
+  madeUp?: true
 }
 
 /** Says why a value cannot be had: the sentence becomes a problem at that place. */

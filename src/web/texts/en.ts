@@ -160,6 +160,10 @@ const troubles = {
   },
   not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
   challenge: { title: 'Please log in', text: 'You have to log in for this.' },
+  forbidden: {
+    title: 'This page is not open to you',
+    text: 'You are logged in, but this part of the help desk needs a role that you do not have. If you should have it, ask your administrator.',
+  },
   wrong_origin: {
     title: 'This was not sent from here',
     text: 'For your safety this only works from our own pages. Go back, reload the page and try again.',
