@@ -70,7 +70,7 @@ export function createSamlifyIdp(
       const options = { customTagReplacement: fill, encryptThenSign: true }
       const { context } = await idp.createLoginResponse(
         sp,
-        request ?? { extract: {} },
+        { ...(request ?? { extract: {} }) },
         'post',
         { email: person.email },
         options,
