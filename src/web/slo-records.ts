@@ -39,7 +39,8 @@ const hints: { readonly [reason in Reason]?: string } = {
   'saml.replayed': 'This logout request has been used before.',
   'saml.malformed':
     'The message is no SAML 2.0 logout request within the limits (size, elements, no DOCTYPE, no comment).',
-  'saml.decryption_failed': 'The NameID of the logout request is encrypted. Switch that off at the identity provider.',
+  'saml.decryption_failed':
+    'The NameID of the logout request is encrypted, and providers[].key does not open it. Have it encrypted to our certificate, or not at all.',
 }
 
 export function createSloRecords(deps: { dossiers: Dossiers; audit: Audit; log: Log }): SloRecords {

@@ -64,6 +64,11 @@ async function enter(idp: SimpleSamlPhp, at: GatewayHere, user: User = 'jane') {
   return { agent, visitor, cookie: agent.cookieHeader('/') }
 }
 
+/** Where a logout begins that begins at SimpleSAMLphp. */
+function initiatedAt({ url }: SimpleSamlPhp): string {
+  return `${url}/saml2/idp/SingleLogoutService.php?ReturnTo=${encodeURIComponent(`${url}/logout.php`)}`
+}
+
 /** What a session is worth at each gateway. */
 async function statuses(both: GatewayHere[], cookie: string): Promise<number[]> {
   const headers = { host: 'desk.example.com', cookie }
@@ -100,7 +105,7 @@ t.test('single logout with SimpleSAMLphp', { skip: missing('redis') || noSimpleS
   const idp = await startSimpleSamlPhp()
   t.teardown(idp.stop)
   await idp.configure(signedLogout)
-  const initiated = `${idp.url}/saml2/idp/SingleLogoutService.php?ReturnTo=${encodeURIComponent(`${idp.url}/logout.php`)}`
+  const initiated = initiatedAt(idp)
 
   for (const binding of ['redirect', 'post'] as const) {
     t.test(`by ${binding}`, async t => {
@@ -154,6 +159,18 @@ t.test('single logout with SimpleSAMLphp', { skip: missing('redis') || noSimpleS
       })
     })
   }
+
+  t.test('begun there with an encrypted NameID, as its logins have it too', async t => {
+    const encrypting = await startSimpleSamlPhp({ cipher: 'AES128_GCM' })
+    t.teardown(encrypting.stop)
+    await encrypting.configure({ ...signedLogout, 'nameid.encryption': true })
+    const { one, two, both } = await start(t, encrypting, 'redirect')
+    const { agent, visitor, cookie } = await enter(encrypting, one)
+    const request = await leaving(encrypting, visitor, initiatedAt(encrypting))
+    const response = sentOff(await bring(agent, two, request))
+    t.same(opened(response), { kind: 'response', signed: true })
+    t.same(await statuses(both, cookie), [401, 401])
+  })
 
   t.test('without a key of ours it takes nothing of us, and the agent is out here all the same', async t => {
     const { one, both } = await start(t, idp, 'redirect', {})
