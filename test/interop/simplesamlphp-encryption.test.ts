@@ -34,7 +34,8 @@ async function answer(idp: SimpleSamlPhp, behind: BehindGateway, begins: 'here' 
 
 t.test('encrypted by SimpleSAMLphp, with AES-GCM', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp({ cipher: 'AES256_GCM' })
-  const behind = await startBehindGateway({ metadata: idp.metadataUrl, ...own, idpInitiated: true }, { files })
+  const how = { files, threads: 'own' } as const
+  const behind = await startBehindGateway({ metadata: idp.metadataUrl, ...own, idpInitiated: true }, how)
   t.teardown(async () => {
     await behind.close()
     await idp.stop()

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../src/core/contracts.js'
 import { type Desk, startDesk } from './desk.js'
-import { type GatewayHere, startGatewayHere } from './gateway.js'
+import { type GatewayHere, type HereOptions, startGatewayHere } from './gateway.js'
 import { until } from './until.js'
 import { createUserAgent, type Page, type UserAgent } from './user-agent.js'
 
@@ -26,6 +26,7 @@ export interface BehindOptions {
   clock?: Clock
   /** Switches the ops API on. */
   adminToken?: string
+  threads?: HereOptions['threads']
 }
 
 /** `provider` has what is not the same for all of them; its id is corp. */
