@@ -1,7 +1,6 @@
 // A gateway in this process with one SAML provider and a Desk that records: for logins by identity providers that are not
 // ours, from the first request to what Desk receives.
 
-import type { Clock } from '../../src/core/contracts.js'
 import { type Desk, startDesk } from './desk.js'
 import { type GatewayHere, type HereOptions, startGatewayHere } from './gateway.js'
 import { until } from './until.js'
@@ -21,12 +20,10 @@ export interface BehindGateway {
   close(): Promise<void>
 }
 
-export interface BehindOptions {
+export interface BehindOptions extends HereOptions {
   files?: Record<string, string>
-  clock?: Clock
   /** Switches the ops API on. */
   adminToken?: string
-  threads?: HereOptions['threads']
 }
 
 /** `provider` has what is not the same for all of them; its id is corp. */
