@@ -48,8 +48,9 @@ async function start() {
     agents: [{ domains: ['example.com'] }],
     sessions: { store: { url: redis.url, keyPrefix: redis.keyPrefix } },
   }
-  const files = { 'idp.crt': own.certificate }
-  const gateways = await Promise.all([startGatewayHere(settings, { files }), startGatewayHere(settings, { files })])
+  // A process that is both gateways, provider and Desk, beside a browser, may be slow to hear from Redis.
+  const how = { files: { 'idp.crt': own.certificate }, storeTimeout: 20_000 }
+  const gateways = await Promise.all([startGatewayHere(settings, how), startGatewayHere(settings, how)])
   const tls = await authority.issue([names.gateway])
   const balancer = await startSwitch(
     gateways.map(gateway => gateway.port),

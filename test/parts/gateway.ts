@@ -131,12 +131,14 @@ export interface HereOptions {
    * compiles the sources anew, which takes seconds of a busy machine.
    */
   threads?: 'none' | 'own'
+  /** Milliseconds for a command of Redis: what is tested is not how fast a busy machine is. */
+  storeTimeout?: number
 }
 
 /** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
 export async function startGatewayHere(
   settings: Record<string, unknown>,
-  { clock = systemClock, threads = 'none', ...outside }: Outside & HereOptions = {},
+  { clock = systemClock, threads = 'none', storeTimeout, ...outside }: Outside & HereOptions = {},
 ): Promise<GatewayHere> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
   const auditFile = join(folder, 'audit.log')
@@ -144,7 +146,10 @@ export async function startGatewayHere(
   const config = loaded({ ...listeners, audit: { to: auditFile }, ...settings, ops: listeners.ops }, outside)
   const lines: Line[] = []
   const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
-  const here = threads === 'none' ? { verifySaml } : {}
+  const here = {
+    ...(threads === 'none' ? { verifySaml } : {}),
+    ...(storeTimeout === undefined ? {} : { storeTimeout }),
+  }
   const server = await startServer(config, { clock, random: systemRandom, log, ...here })
   return {
     url: server.url,
