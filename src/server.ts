@@ -33,6 +33,8 @@ export interface ServerDeps {
   log: Log
   /** In the place of the pool of threads, to measure what it brings. */
   verifySaml?: VerifySaml
+  /** Milliseconds that the store has for a command, where it is not the usual: for a machine that is known to be slow. */
+  storeTimeout?: number
 }
 
 /** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
@@ -40,7 +42,11 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   const { clock, random, log } = deps
   const metrics = createMetrics()
   const audit = createAudit({ to: config.audit.to, clock })
-  const store = openStore(config.sessions.store, { clock, log })
+  const store = openStore(config.sessions.store, {
+    clock,
+    log,
+    ...(deps.storeTimeout === undefined ? {} : { commandTimeout: deps.storeTimeout }),
+  })
   const keyring = createKeyring(ringOf(config, random), { random })
   const sessions = createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log })
   const dossiers = createDossiers({ store, clock, random, log })

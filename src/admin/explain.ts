@@ -44,12 +44,13 @@ async function explainReference(reference: string, options: ExplainOptions, io: 
     return 1
   }
   const head: [string, string][] = [
-    ['login', dossier.reference],
+    [dossier.of ?? 'login', dossier.reference],
     ['refused at', new Date(dossier.at).toISOString()],
     ['provider', dossier.provider ?? 'none was found'],
     ['from', `${dossier.address} (${dossier.browser})`],
   ]
-  print(head, dossier.checks, { reason: dossier.reason }, io)
+  const { checks, reason, hint } = dossier
+  print(head, checks, { reason, ...(hint === undefined ? {} : { hint }) }, io)
   return 0
 }
 

@@ -6,6 +6,8 @@ import { hintOf, type Reason } from '../core/reasons.js'
 
 export interface Outcome {
   reason?: Reason
+  /** In place of the reason's own. */
+  hint?: string
   /** The e-mail address, when every check held. */
   accepted?: string
   /** Checks that could not be made here, and why. */
@@ -19,7 +21,7 @@ export function heading(facts: readonly [name: string, value: string][]): string
 }
 
 /** Lines for a terminal. */
-export function report(checks: readonly Check[], { reason, accepted, open = [] }: Outcome): string[] {
+export function report(checks: readonly Check[], { reason, hint, accepted, open = [] }: Outcome): string[] {
   const width = widest([...checks.map(({ name }) => name), ...open.map(([name]) => name)])
   const lines = checks.flatMap(check => (check.ok ? [passed(check, width)] : failed(check, width)))
   if (reason === undefined) {
@@ -27,7 +29,7 @@ export function report(checks: readonly Check[], { reason, accepted, open = [] }
     return [...lines, '', `accepted: ${plain(accepted ?? '')}`]
   }
   const rest = 'It stops at the first check that fails: what comes after was not looked at.'
-  return [...lines, '', `refused: ${reason}`, `  ${hintOf(reason)}`, `  ${rest}`]
+  return [...lines, '', `refused: ${reason}`, `  ${hint ?? hintOf(reason)}`, `  ${rest}`]
 }
 
 /** One line: what was seen, and what was asked for where that is not the same. */

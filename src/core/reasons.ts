@@ -24,7 +24,7 @@ const hints = {
   'saml.malformed': 'The message is no SAML 2.0 response within the limits (size, elements, depth, no DOCTYPE, UTF-8).',
   'saml.status_not_success': 'The identity provider itself refused the login. Its status code is among the checks.',
   'saml.algorithm_not_allowed':
-    'The response uses a signature, digest, transform or encryption algorithm that is not allowed.',
+    'The response names an algorithm that is not allowed. Choose RSA with SHA-256 at the identity provider, and AES-GCM with RSA-OAEP where it encrypts; switch encryption off where it has only AES-CBC.',
   'saml.signature_missing':
     'Neither the response nor the assertion is signed. Switch on assertion signing at the identity provider.',
   'saml.signature_invalid': 'No configured certificate verifies the signature. Compare the certificate fingerprints.',

@@ -15,6 +15,10 @@ export interface Dossier {
   checks: Check[]
   address: string
   browser: string
+  /** What was refused, where it is not a login. */
+  of?: 'logout'
+  /** For the operator, where the reason's own hint is about something else. */
+  hint?: string
 }
 
 export interface Dossiers {

@@ -39,7 +39,8 @@ const hints: { readonly [reason in Reason]?: string } = {
   'saml.replayed': 'This logout request has been used before.',
   'saml.malformed':
     'The message is no SAML 2.0 logout request within the limits (size, elements, no DOCTYPE, no comment).',
-  'saml.decryption_failed': 'The NameID of the logout request is encrypted. Switch that off at the identity provider.',
+  'saml.decryption_failed':
+    'The NameID of the logout request is encrypted, and providers[].key does not open it. Have it encrypted to our certificate, or not at all.',
 }
 
 export function createSloRecords(deps: { dossiers: Dossiers; audit: Audit; log: Log }): SloRecords {
@@ -48,9 +49,10 @@ export function createSloRecords(deps: { dossiers: Dossiers; audit: Audit; log: 
     refuse(request, { reason, provider, checks }) {
       const { visit, headers } = request
       const origin = { address: visit.address, browser: browserName(headers['user-agent']) }
-      const reference = dossiers.keep({ provider, reason, checks, ...origin })
+      const hint = hints[reason] ?? hintOf(reason)
+      const reference = dossiers.keep({ provider, reason, checks, ...origin, of: 'logout', hint })
       const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: visit.address }
-      log.info({ ...facts, request: visit.id, hint: hints[reason] ?? hintOf(reason) }, 'logout refused')
+      log.info({ ...facts, request: visit.id, hint }, 'logout refused')
       audit({ event: 'logout_refused', ...facts, browser: origin.browser, request: visit.id })
       return answerOf(request, reason, reference)
     },

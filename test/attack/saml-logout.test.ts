@@ -7,8 +7,9 @@ import type { Reason } from '../../src/core/reasons.js'
 import { statusOf } from '../../src/core/reasons.js'
 import { signElement } from '../../src/demo/saml-response.js'
 import { createTestClock } from '../parts/clock.js'
+import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
 import { sloUrl, swap } from '../parts/saml-idp.js'
-import { openSloGate, other, otherIssuer, type SloGate, signing, stranger } from '../parts/slo-gate.js'
+import { openSloGate, other, otherIssuer, ours, type SloGate, signing, stranger } from '../parts/slo-gate.js'
 
 const slo = await openSloGate()
 const { gate, idp, enter, alive, bring, post } = slo
@@ -46,6 +47,18 @@ function wrapped(how: (evil: string, signed: string) => string): () => ReturnTyp
   const signed = signElement(idp.xml({ plan: { nameId: 'mallory' } }), '/*', signing)
   const evil = idp.xml({ plan: { nameId: name } })
   return () => post({ SAMLRequest: Buffer.from(how(evil, signed)).toString('base64') })
+}
+
+const saml = 'urn:oasis:names:tc:SAML:2.0:assertion'
+
+/** The NameID of a request encrypted, in its place, beside it, or there twice. */
+function encryptedId(encrypted: (nameId: string) => string, how: 'instead' | 'beside' | 'twice' = 'instead') {
+  return (xml: string) => {
+    const [clear = ''] = /<saml:NameID .*<\/saml:NameID>/s.exec(xml) ?? []
+    const made = withEncryptedId(clear, encrypted)
+    const all = { instead: made, beside: clear + made, twice: made + made.replace('_key', '_other') }
+    return swap(clear, all[how])(xml)
+  }
 }
 
 const signatureOf = (xml: string) => /<ds:Signature .*<\/ds:Signature>/s.exec(xml)?.[0] ?? ''
@@ -272,6 +285,45 @@ const attacks: Attack[] = [
     send: query({ before: swap(/<saml:NameID.*<\/saml:NameID>/, '<saml:EncryptedID>x</saml:EncryptedID>') }),
   },
   {
+    what: 'a name that is encrypted to somebody else',
+    reason: 'saml.decryption_failed',
+    send: query({ before: encryptedId(id => encryptedByHand(id, other.certificate)) }),
+  },
+  {
+    what: 'a name that is encrypted with AES-CBC',
+    reason: 'saml.algorithm_not_allowed',
+    send: query({
+      before: encryptedId(id => encryptedByHand(id, ours.certificate).replace('aes256-gcm', 'aes256-cbc')),
+    }),
+  },
+  {
+    what: 'an encrypted name beside another in clear',
+    reason: 'saml.malformed',
+    send: query({ before: encryptedId(id => encryptedByHand(id, ours.certificate), 'beside') }),
+  },
+  {
+    what: 'two encrypted names',
+    reason: 'saml.decryption_failed',
+    send: query({ before: encryptedId(id => encryptedByHand(id, ours.certificate), 'twice') }),
+  },
+  {
+    what: 'an encrypted name that is two',
+    reason: 'saml.malformed',
+    send: query({ before: encryptedId(id => encryptedByHand(id + id, ours.certificate)) }),
+  },
+  {
+    what: 'an encrypted name with a comment in it',
+    reason: 'saml.malformed',
+    send: query({ before: encryptedId(id => encryptedByHand(id.replace('@', '<!-- x -->@'), ours.certificate)) }),
+  },
+  {
+    what: 'something else than a name, encrypted',
+    reason: 'saml.malformed',
+    send: query({
+      before: encryptedId(() => encryptedByHand(`<saml:Issuer xmlns:saml="${saml}">x</saml:Issuer>`, ours.certificate)),
+    }),
+  },
+  {
     what: 'a NameID that only looks like one',
     reason: 'saml.malformed',
     send: query({ before: xml => xml.replaceAll('saml:NameID', 'samlp:NameID') }),
@@ -407,6 +459,8 @@ t.test('what looks like an attack and is none', async t => {
     query({ plan: { at: now - 359_000, notOnOrAfter: undefined } }),
     query({ plan: { notOnOrAfter: now - 59_000 } }),
     query({ plan: { at: now + 60_000 } }),
+    query({ before: encryptedId(id => encryptedByHand(id, ours.certificate)) }),
+    form({ before: encryptedId(id => encryptedByHand(id, ours.certificate, { bits: 128, beside: true })) }),
     query({ before: swap('<saml:NameID ', '<samlp:Extensions><x/></samlp:Extensions><saml:NameID ') }),
   ]
   for (const [index, send] of good.entries()) {

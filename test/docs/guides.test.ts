@@ -1,25 +1,35 @@
 // The guides are right about us: every configuration in them loads without a warning, every reason and setting that they
 // name exists, every address is the one that Deskgate prints, and every link leads somewhere.
 
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { reasons } from '../../src/core/reasons.js'
 import { spMetadataFor } from '../../src/providers/saml/sp-metadata.js'
 import { createPaths } from '../../src/web/paths.js'
-import { load, longSecret, rsaPair, settings, today } from '../parts/configuration.js'
+import { load, longSecret, problems, rsaPair, samlProvider, settings, today } from '../parts/configuration.js'
+import { missing, program } from '../parts/parts.js'
 import { samlSettings } from '../parts/saml-provider.js'
 
 const folder = join(import.meta.dirname, '../../docs/identity-providers')
 const guides = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }))
 const schema = readFileSync(join(import.meta.dirname, '../../config/reference.yaml'), 'utf8')
-const { certificate } = rsaPair(today + 90 * 86_400_000)
+const { certificate, key } = rsaPair(today + 90 * 86_400_000)
 const outside = {
-  files: { 'idp.crt': certificate, 'google.crt': certificate, 'agents.yaml': '- { email: ana@example.com }' },
+  files: {
+    ...{ 'idp.crt': certificate, 'google.crt': certificate, 'agents.yaml': '- { email: ana@example.com }' },
+    ...{ 'sp.key': key, 'sp.crt': certificate },
+  },
   env: { DESKGATE_SECRET: longSecret('ring'), PORTAL_SECRET: longSecret('portal') },
 }
-const acsUrl = `https://desk.example.com${createPaths('/auth').acs}`
+const paths = createPaths('/auth')
+const acsUrl = `https://desk.example.com${paths.acs}`
+const sloUrl = `https://desk.example.com${paths.slo}`
 
 t.test('there is a guide for each of the seven, one for Desk.com, and all are on the list', async t => {
   const wanted = [
@@ -56,9 +66,33 @@ for (const { name, text } of guides) {
     for (const [, key = ''] of text.matchAll(/`providers\[\]\.(\w+)/g)) t.match(schema, `${key}:`)
     for (const [address] of text.matchAll(/https:\/\/desk\.example\.com\/auth\/saml\/acs\S*?(?=`)/g))
       t.equal(address, acsUrl)
+    for (const [address] of text.matchAll(/https:\/\/desk\.example\.com\/auth\/saml\/sl\S*?(?=`)/g))
+      t.equal(address, sloUrl)
     for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)\)/g)) t.ok(existsSync(join(folder, target)), target)
   })
 }
+
+t.test('each of the seven says what to do about signed requests, encryption and single logout', async t => {
+  const heading = '## Signed requests, encryption, single logout'
+  for (const { name, text } of guides.filter(({ name }) => !['README.md', 'from-desk-com.md'].includes(name))) {
+    const part = text.slice(text.indexOf(heading)).split('\n| wrong |')[0] ?? ''
+    for (const wanted of [heading, /encrypt/i, /sign/i, /logout/i]) t.match(part, wanted, name)
+    if (name !== 'google-workspace.md') t.match(part, /key: sp\.key\n\s+certificate: sp\.crt/, name)
+  }
+})
+
+t.test('the command that makes a key makes one that the configuration takes', { skip: missing('openssl') }, async t => {
+  const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''
+  const [, command = ''] = /```sh\nopenssl (req [^\n]+)\n/.exec(list) ?? []
+  const made = await mkdtemp(join(tmpdir(), 'deskgate-key-'))
+  t.teardown(() => rm(made, { recursive: true }))
+  const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
+  await promisify(execFile)(program('openssl'), words, { cwd: made })
+  const file = (name: string) => readFileSync(join(made, name), 'utf8')
+  const provider = { ...samlProvider, key: 'sp.key', certificate: 'sp.crt', signRequests: true }
+  const own = { 'sp.key': file('sp.key'), 'sp.crt': file('sp.crt') }
+  t.strictSame(problems(settings({ providers: [provider] }), { files: own }), [])
+})
 
 t.test('the values to type are those that the metadata has', async t => {
   const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''

@@ -1,6 +1,7 @@
 // Single logout with two gateways on one Redis: what the provider ends, it ends on both, whichever of them it reaches.
 
 import t from 'tap'
+import { explain } from '../../src/admin/explain.js'
 import { systemClock } from '../../src/core/clock.js'
 import { rsaPair } from '../parts/configuration.js'
 import { signingKey } from '../parts/demo-idp.js'
@@ -14,6 +15,7 @@ import { createUserAgent, exchange } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
 const email = 'ada@example.com'
+const adminToken = 'the-admin-token-of-this-test-which-is-long-enough'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 const logout = createLogoutIdp({ signing: signingKey(), clock: systemClock, plan: { nameId: email } })
 const ours = rsaPair(Date.UTC(2035, 0, 1))
@@ -32,6 +34,7 @@ t.test('single logout on two replicas', { skip: missing('redis-server') }, async
       {
         publicUrl,
         secrets: ['the secret that all replicas share, as long as it has to be'],
+        ops: { adminToken },
         desk: { url: desk.url },
         providers: [corp],
         agents: [{ domains: ['example.com'] }],
@@ -127,6 +130,27 @@ t.test('single logout on two replicas', { skip: missing('redis-server') }, async
     const again = await agent.visit(`/auth/saml/slo?${logout.query()}`)
     t.equal(again.status, 303)
     t.same(await statuses(agent.cookieHeader('/')), [401, 401])
+  })
+
+  t.test('deskgate explain says that it was a logout, and what to mend', async t => {
+    const { agent } = await enter()
+    const page = await agent.visit(
+      `/auth/saml/slo?${logout.query({ after: query => query.replace(/&SigAlg=.*/, '') })}`,
+    )
+    t.equal(page.reason, 'saml.signature_missing')
+    const lines: string[] = []
+    const io = {
+      env: { DESKGATE_ADMIN_TOKEN: adminToken },
+      out: (line: string) => void lines.push(line),
+      err: () => {},
+    }
+    // The other replica knows it as well.
+    t.equal(await explain(page.reference, { ops: two.opsUrl }, io), 0)
+    const told = lines.join('\n')
+    t.match(told, new RegExp(`^logout +${page.reference}`))
+    t.match(told, /FAIL {2}signature present/)
+    t.match(told, /The logout request is not signed\. Switch on the signing of logout requests/)
+    t.notMatch(told, /assertion/)
   })
 
   t.test('our metadata says where', async t => {

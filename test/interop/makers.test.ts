@@ -1,9 +1,10 @@
 // Logins by responses that two other libraries make: samlify and samlp. Each reads our own request, and samlify our
-// metadata; Deskgate takes what they sign through its real hand-over.
+// metadata; Deskgate takes what they sign and encrypt through its real hand-over.
 
 import t from 'tap'
 import { scanSaml } from '../../src/providers/saml/scan.js'
 import { acsPath, outcome, received, sentTo, startBehindGateway } from '../parts/behind-gateway.js'
+import { rsaPair } from '../parts/configuration.js'
 import { signingKey } from '../parts/demo-idp.js'
 import type { Maker, Signed } from '../parts/makers.js'
 import { createSamlifyIdp } from '../parts/samlify-idp.js'
@@ -16,6 +17,7 @@ const desk = {
   name: 'Zo%C3%AB <"&O\'Neil>',
   provider: 'corp',
 }
+const ours = rsaPair(Date.UTC(2035, 0, 1))
 const makers: Array<{ maker: Maker; attributes: Record<string, string>; roles: string }> = [
   {
     maker: createSamlifyIdp(signingKey()),
@@ -36,6 +38,12 @@ for (const { maker, attributes, roles } of makers) {
     const behind = await startBehindGateway({ ...byHand(maker), attributes }, { files })
     t.teardown(behind.close)
     const spMetadata = await behind.spMetadata()
+    // Where logins may begin there too, and we have a key of our own.
+    const open = await startBehindGateway(
+      { ...byHand(maker), attributes, idpInitiated: true, signRequests: true, key: 'sp.key', certificate: 'sp.crt' },
+      { files: { ...files, 'sp.key': ours.key, 'sp.crt': ours.certificate } },
+    )
+    t.teardown(open.close)
 
     for (const signed of ['assertion', 'response', 'both'] as Signed[]) {
       t.test(`logs an agent in, signed: ${signed}`, async t => {
@@ -51,6 +59,42 @@ for (const { maker, attributes, roles } of makers) {
         t.equal(outcome(await behind.newAgent().handOver(acsPath, fields)), '400 saml.in_response_to_unknown')
       })
     }
+
+    for (const signed of ['assertion', 'response', 'both'] as Signed[]) {
+      t.test(`begins a login itself, signed: ${signed}`, async t => {
+        const fields = await maker.answer(undefined, { signed, spMetadata, person })
+        t.equal(outcome(await behind.newAgent().handOver(acsPath, fields)), '400 saml.unsolicited')
+        const agent = open.newAgent()
+        t.equal(outcome(await agent.handOver(acsPath, { ...fields, RelayState: '/tickets/9' })), '303 /tickets/9')
+        t.strictSame(await received(open, agent, '/tickets/9'), { ...desk, url: '/tickets/9', roles })
+        t.equal(outcome(await open.newAgent().handOver(acsPath, fields)), '400 saml.replayed')
+      })
+
+      t.test(`encrypts the assertion to the certificate in our metadata, signed: ${signed}`, async t => {
+        const ours = await open.spMetadata()
+        for (const begun of ['here', 'there']) {
+          const agent = open.newAgent()
+          const asked = begun === 'here' ? await sentTo(agent, '/tickets/7') : undefined
+          const fields = await maker.answer(asked, { signed, spMetadata: ours, person, encrypted: true })
+          const scan = scanSaml(fields.SAMLResponse)
+          if (!('facts' in scan)) throw new Error(scan.malformed)
+          const { encryptedAssertions, assertions, responseSignatures } = scan.facts
+          t.strictSame([encryptedAssertions, assertions, responseSignatures > 0], [1, 0, signed !== 'assertion'])
+          t.equal(outcome(await agent.handOver(acsPath, fields)), begun === 'here' ? '303 /tickets/7' : '303 /')
+          t.strictSame(await received(open, agent, '/tickets/7'), { ...desk, roles })
+        }
+      })
+    }
+
+    t.test('verifies our request, and answers it', async t => {
+      const [ours, agent] = [await open.spMetadata(), open.newAgent()]
+      const how = { signed: 'both', spMetadata: ours, person, verified: true } as const
+      const asked = await sentTo(agent)
+      t.equal(outcome(await agent.handOver(acsPath, await maker.answer(asked, how))), '303 /')
+      const changed = asked.replace(/RelayState=./, 'RelayState=~')
+      await t.rejects(maker.answer(changed, how), 'Attack: another RelayState under the same signature')
+      await t.rejects(maker.answer(await sentTo(behind.newAgent()), how), 'one without a signature')
+    })
   })
 }
 

@@ -27,7 +27,7 @@ const ways = {
 
 t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp()
-  const behind = await startBehindGateway({ metadata: idp.metadataUrl })
+  const behind = await startBehindGateway({ metadata: idp.metadataUrl }, { threads: 'own' })
   t.teardown(async () => {
     await behind.close()
     await idp.stop()

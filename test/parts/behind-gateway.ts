@@ -1,9 +1,8 @@
 // A gateway in this process with one SAML provider and a Desk that records: for logins by identity providers that are not
 // ours, from the first request to what Desk receives.
 
-import type { Clock } from '../../src/core/contracts.js'
 import { type Desk, startDesk } from './desk.js'
-import { type GatewayHere, startGatewayHere } from './gateway.js'
+import { type GatewayHere, type HereOptions, startGatewayHere } from './gateway.js'
 import { until } from './until.js'
 import { createUserAgent, type Page, type UserAgent } from './user-agent.js'
 
@@ -21,9 +20,8 @@ export interface BehindGateway {
   close(): Promise<void>
 }
 
-export interface BehindOptions {
+export interface BehindOptions extends HereOptions {
   files?: Record<string, string>
-  clock?: Clock
   /** Switches the ops API on. */
   adminToken?: string
 }

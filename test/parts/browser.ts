@@ -11,6 +11,8 @@ export interface BrowserOptions {
   hosts?: Record<string, string>
   /** SHA-256 of public keys, base64: a chain that holds one of them is trusted. */
   trust?: string[]
+  /** More switches of Chromium. */
+  more?: string[]
 }
 
 export interface VisitOptions {
@@ -36,10 +38,11 @@ export interface Visit {
 const screenshots = join(import.meta.dirname, '../screenshots')
 
 /** Starts Chromium; ask `missing('chromium')` first. Close it in a teardown. */
-export async function openBrowser({ hosts, trust }: BrowserOptions = {}): Promise<TestBrowser> {
+export async function openBrowser({ hosts, trust, more = [] }: BrowserOptions = {}): Promise<TestBrowser> {
   const args = ['--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage', '--no-first-run']
   if (hosts) args.push(`--host-resolver-rules=${rulesOf(hosts)}`)
   if (trust?.length) args.push(`--ignore-certificate-errors-spki-list=${trust.join(',')}`)
+  args.push(...more)
   // As root there is no sandbox to have.
   const chromiumSandbox = process.getuid?.() !== 0
   const browser = await chromium.launch({ executablePath: program('chromium'), headless: true, chromiumSandbox, args })

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { systemClock, systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
 import { createLog } from '../../src/ops/log.js'
+import { verifySaml } from '../../src/providers/saml/verify.js'
 import { startServer } from '../../src/server.js'
 import { launch } from './command.js'
 import { loaded } from './configuration.js'
@@ -123,10 +124,21 @@ export interface GatewayHere {
   close(): Promise<void>
 }
 
+export interface HereOptions {
+  clock?: Clock
+  /**
+   * Where SAML signatures are verified: in this process, or in threads of the gateway as `serve` does. Each of those
+   * compiles the sources anew, which takes seconds of a busy machine.
+   */
+  threads?: 'none' | 'own'
+  /** Milliseconds for a command of Redis: what is tested is not how fast a busy machine is. */
+  storeTimeout?: number
+}
+
 /** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
 export async function startGatewayHere(
   settings: Record<string, unknown>,
-  { clock = systemClock, ...outside }: Outside & { clock?: Clock } = {},
+  { clock = systemClock, threads = 'none', storeTimeout, ...outside }: Outside & HereOptions = {},
 ): Promise<GatewayHere> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
   const auditFile = join(folder, 'audit.log')
@@ -134,7 +146,11 @@ export async function startGatewayHere(
   const config = loaded({ ...listeners, audit: { to: auditFile }, ...settings, ops: listeners.ops }, outside)
   const lines: Line[] = []
   const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
-  const server = await startServer(config, { clock, random: systemRandom, log })
+  const here = {
+    ...(threads === 'none' ? { verifySaml } : {}),
+    ...(storeTimeout === undefined ? {} : { storeTimeout }),
+  }
+  const server = await startServer(config, { clock, random: systemRandom, log, ...here })
   return {
     url: server.url,
     port: portOf(server.url),

@@ -3,7 +3,7 @@
 
 import samlify from 'samlify'
 import type { SigningKey } from '../../src/demo/saml-response.js'
-import type { Maker, Signed } from './makers.js'
+import type { Answering, Maker, Signed } from './makers.js'
 
 const bindings = 'urn:oasis:names:tc:SAML:2.0:bindings'
 const emailFormat = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress'
@@ -17,28 +17,36 @@ export function createSamlifyIdp(
 ): Maker {
   const issuer = 'https://samlify.example.com/metadata'
   const loginUrl = 'https://samlify.example.com/sso'
-  const idp = samlify.IdentityProvider({
-    entityID: issuer,
-    privateKey: key,
-    signingCert: certificate,
-    requestSignatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
-    nameIDFormat: [emailFormat],
-    singleSignOnService: [{ Binding: `${bindings}:HTTP-Redirect`, Location: loginUrl }],
-    loginResponseTemplate: template(statement),
-  })
+  const provider = (how: Partial<Answering> & { begun: 'here' | 'there' }) =>
+    samlify.IdentityProvider({
+      entityID: issuer,
+      privateKey: key,
+      signingCert: certificate,
+      requestSignatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
+      nameIDFormat: [emailFormat],
+      singleLogoutService: [{ Binding: `${bindings}:HTTP-Redirect`, Location: loginUrl }],
+      singleSignOnService: [{ Binding: `${bindings}:HTTP-Redirect`, Location: loginUrl }],
+      loginResponseTemplate: template(statement, how.begun),
+      wantAuthnRequestsSigned: how.verified === true,
+      isAssertionEncrypted: how.encrypted === true,
+      // Its default is AES-CBC; its types do not know the setting.
+      ...{ dataEncryptionAlgorithm: 'http://www.w3.org/2009/xmlenc11#aes256-gcm' },
+    })
   return {
     name: 'samlify',
     issuer,
     loginUrl,
-    metadata: idp.getMetadata(),
+    metadata: provider({ begun: 'here' }).getMetadata(),
     certificate,
-    async answer(asked, { signed, spMetadata, person }) {
-      const query = Object.fromEntries(new URL(asked).searchParams)
+    async answer(asked, how) {
+      const { signed, spMetadata, person } = how
+      const idp = provider({ ...how, begun: asked === undefined ? 'there' : 'here' })
       const sp = serviceOf(spMetadata, signed)
-      const request = await idp.parseLoginRequest(sp, 'redirect', { query })
-      const asker = request.extract.request?.id
+      const query = Object.fromEntries(new URL(asked ?? loginUrl).searchParams)
+      const request =
+        asked === undefined ? undefined : await idp.parseLoginRequest(sp, 'redirect', signedRequest(asked))
+      const asker = asked === undefined ? '' : request?.extract.request?.id
       if (typeof asker !== 'string') throw new Error('samlify finds no request')
-      const user = { email: person.email }
       const fill = (context: string) => {
         const now = new Date()
         const end = new Date(now.getTime() + 300_000).toISOString()
@@ -58,10 +66,25 @@ export function createSamlifyIdp(
         }
         return { id, context: samlify.SamlLib.replaceTagsByValue(context, values) }
       }
-      const { context } = await idp.createLoginResponse(sp, { ...request }, 'post', user, fill)
+      // Its default encrypts what the response's signature covers, so that nobody can verify it.
+      const options = { customTagReplacement: fill, encryptThenSign: true }
+      const { context } = await idp.createLoginResponse(
+        sp,
+        { ...(request ?? { extract: {} }) },
+        'post',
+        { email: person.email },
+        options,
+      )
       return { SAMLResponse: context, RelayState: query.RelayState ?? '' }
     },
   }
+}
+
+/** The request as samlify takes it: the octets that are signed stand beside what they say (SAML Bindings 3.4.4.1). */
+function signedRequest(asked: string) {
+  const raw = asked.slice(asked.indexOf('?') + 1)
+  const query = Object.fromEntries(new URL(asked).searchParams)
+  return { query, octetString: raw.slice(raw.indexOf('SAMLRequest='), raw.indexOf('&Signature=')) }
 }
 
 /** Our service as samlify knows it: from our metadata, with what it is told to sign. */
@@ -70,7 +93,7 @@ function serviceOf(spMetadata: string, signed: Signed) {
   return samlify.ServiceProvider({ metadata: wants, wantMessageSigned: signed !== 'assertion' })
 }
 
-function template(statement: 'own' | 'none') {
+function template(statement: 'own' | 'none', begun: 'here' | 'there') {
   const own =
     '<saml:AuthnStatement AuthnInstant="{IssueInstant}" SessionIndex="{AssertionID}"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement>'
   const basic = 'urn:oasis:names:tc:SAML:2.0:attrname-format:basic'
@@ -81,10 +104,10 @@ function template(statement: 'own' | 'none') {
     valueXsiType: 'xs:string',
   })
   return {
-    context: samlify.SamlLib.defaultLoginResponseTemplate.context.replace(
-      '{AuthnStatement}',
-      statement === 'own' ? own : '',
-    ),
+    // A login that nobody asked for answers to nothing: an empty InResponseTo is none (SAML Profiles 4.1.5).
+    context: samlify.SamlLib.defaultLoginResponseTemplate.context
+      .replace('{AuthnStatement}', statement === 'own' ? own : '')
+      .replaceAll(' InResponseTo="{InResponseTo}"', begun === 'here' ? ' InResponseTo="{InResponseTo}"' : ''),
     attributes: [attribute('displayName', 'displayName'), attribute('groups', 'groups')],
   }
 }

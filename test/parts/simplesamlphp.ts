@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { missing, program } from './parts.js'
 import { freePort } from './ports.js'
+import { type SspCipher, writeCipher } from './simplesamlphp-ciphers.js'
 import { until } from './until.js'
 import { exchange } from './user-agent.js'
 
@@ -27,7 +28,7 @@ export interface SimpleSamlPhp {
   configure(changes: Record<string, unknown>): Promise<void>
   /** Takes a service's metadata as it is, in place of the last. */
   importSp(xml: string): Promise<void>
-  /** A new signing key, for a rollover: the path for `privatekey` and `certificate`, and the certificate. */
+  /** A new signing key, for a rollover, as the files NAME.key and NAME.crt for `privatekey` and `certificate`; the certificate. */
   newKey(name: string): Promise<string>
   /** What it has logged so far. */
   log(): Promise<string>
@@ -57,8 +58,16 @@ export const emailAsNameId = {
 /** For a test's `skip`: why it cannot run here, or false. */
 export const noSimpleSamlPhp = () => missing('php', 'simplesamlphp', 'openssl')
 
-/** `host` is the name that browsers know it by. Close it in a teardown. */
-export async function startSimpleSamlPhp({ host = '127.0.0.1' } = {}): Promise<SimpleSamlPhp> {
+export interface SimpleSamlPhpOptions {
+  /** The name that browsers know it by. */
+  host?: string
+  /** What it encrypts with; default: as it comes, which is AES-128-CBC. */
+  cipher?: SspCipher
+}
+
+/** Close it in a teardown. */
+export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Promise<SimpleSamlPhp> {
+  const { host = '127.0.0.1', cipher } = options
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-ssp-'))
   const port = await freePort()
   const url = `http://${host}:${port}`
@@ -79,7 +88,9 @@ export async function startSimpleSamlPhp({ host = '127.0.0.1' } = {}): Promise<S
   await write('authsources.json', { people: { 0: 'exampleauth:UserPass', ...credentials() } })
   await write('metadata/hosted.json', { [entityId]: hosted })
   await write('sp.xml', noSp)
-  const child = await launch(folder, port)
+  const root = join(dirname(program('simplesamlphp')), '../../..')
+  const prepend = cipher && (await writeCipher(folder, root, cipher))
+  const child = await launch({ folder, port, root, prepend })
 
   return {
     ...{ url, port, entityId, metadataUrl: entityId, certificate },
@@ -142,10 +153,16 @@ async function createKey(folder: string, name: string): Promise<string> {
 }
 
 /** Resolves once it answers; rejects with its output when it ends before. */
-async function launch(folder: string, port: number): Promise<ChildProcess> {
-  const root = join(dirname(program('simplesamlphp')), '../..')
+async function launch(how: {
+  folder: string
+  port: number
+  root: string
+  prepend: string | undefined
+}): Promise<ChildProcess> {
+  const { folder, port, root, prepend } = how
   const { PATH = '' } = process.env
-  const child = spawn(program('php'), ['-S', `127.0.0.1:${port}`, '-t', root], {
+  const first = prepend === undefined ? [] : ['-d', `auto_prepend_file=${prepend}`]
+  const child = spawn(program('php'), [...first, '-S', `127.0.0.1:${port}`, '-t', join(root, 'www')], {
     env: { PATH, SIMPLESAMLPHP_CONFIG_DIR: folder },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -4,6 +4,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
+import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
 import { formOn, receive } from '../parts/saml-logout-idp.js'
 import { openSaml } from '../parts/saml-provider.js'
 import { idpSlo, openSloGate, ours, signing, sloSettings } from '../parts/slo-gate.js'
@@ -39,6 +40,25 @@ for (const binding of ['redirect', 'post'] as const) {
     ])
   })
 }
+
+for (const binding of ['redirect', 'post'] as const) {
+  t.test(`${binding}: a request whose NameID is encrypted to our certificate`, async t => {
+    const { idp, enter, alive, bring, post } = await open(t)
+    const [jane, bob] = [await enter('Jane@Example.com', '_s1'), await enter('Bob')]
+    const before = (xml: string) => withEncryptedId(xml, id => encryptedByHand(id, ours.certificate))
+    const response = await (binding === 'redirect' ? bring(idp.query({ before })) : post(idp.form({ before })))
+    t.equal(response.statusCode, 303)
+    t.same([await alive(jane.session), await alive(bob.session)], [false, true])
+  })
+}
+
+t.test('without a key an encrypted NameID is refused for what it is', async t => {
+  const { idp, enter, alive, bring } = await open(t, { settings: { key: undefined, certificate: undefined } as never })
+  const { session } = await enter('Jane@Example.com')
+  const before = (xml: string) => withEncryptedId(xml, id => encryptedByHand(id, ours.certificate))
+  t.match((await bring(idp.query({ before }))).body, 'saml.decryption_failed')
+  t.equal(await alive(session), true)
+})
 
 t.test('with a SessionIndex only the sessions that have it end', async t => {
   const { idp, enter, alive, bring } = await open(t)

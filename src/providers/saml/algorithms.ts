@@ -56,7 +56,7 @@ export function refusedAlgorithm(
 /** What would be taken in place of a refused algorithm, for the operator. */
 export function allowedInstead(refused: string | undefined): string | undefined {
   if (refused === undefined) return undefined
-  if (/^(?:EncryptionMethod|MGF)/.test(refused)) return 'AES-GCM with RSA-OAEP'
+  if (/^(?:EncryptionMethod|MGF)/.test(refused)) return 'AES-GCM with RSA-OAEP, or no encryption'
   if (refused.startsWith('SignatureMethod')) return 'RSA with SHA-256 or SHA-512 (ECDSA cannot be verified)'
   return refused.startsWith('DigestMethod') ? 'SHA-256 or SHA-512' : 'exclusive canonicalisation, enveloped signature'
 }

@@ -4,6 +4,7 @@
 import type { Rung, Step } from '../../core/checks.js'
 import type { AssertionFacts, ConditionsFacts, ConfirmationFacts } from './assertion.js'
 import { bearer } from './names.js'
+import { after, checkIssueInstant, checkSaidOfItself, instant, notAhead, notOver, same, time } from './rungs.js'
 import type { SamlFacts } from './scan.js'
 import { samlTime } from './times.js'
 
@@ -30,7 +31,8 @@ export function checkAssertion(
   checkSubject(step, facts)
   const confirmedUntil = checkConfirmation(step, facts.confirmations, expected)
   const conditionsUntil = checkConditions(step, facts.conditions, expected)
-  const issuedAt = checkIssueInstant(step, facts, expected)
+  // Attack: an assertion that says to hold until the year 9999 could be used long after the claim on it is forgotten.
+  const issuedAt = checkIssueInstant(step, facts.issueInstant, { ...expected, oldest })
   step('authentication statement', {
     ok: facts.authnStatements.length > 0,
     reason: 'saml.malformed',
@@ -53,17 +55,7 @@ export function checkSessionEnd(step: Step, facts: AssertionFacts, { now }: { no
 
 function checkOrigin(step: Step, facts: AssertionFacts, response: SamlFacts, expected: SamlExpectations) {
   const { issuer, acsUrl } = expected
-  step('assertion version', same('2.0', facts.version, 'saml.malformed'))
-  step('assertion ID', {
-    ok: facts.id.length > 0 && facts.id.length <= 256,
-    reason: 'saml.malformed',
-    expected: '1 to 256 characters',
-    seen: `${facts.id.length} characters`,
-  })
-  step('assertion issuer', {
-    ...same(issuer, facts.issuers.join(', '), 'saml.issuer_unknown', 'providers[].issuer'),
-    ok: facts.issuers.length === 1 && facts.issuers[0] === issuer,
-  })
+  checkSaidOfItself(step, facts, issuer, what => `assertion ${what}`)
   const signed = response.responseSignatures > 0
   // SAML Bindings 3.5.5.2: a signed message must say where it was sent. An unsigned one may leave it out.
   const mayBeOpen = !signed && response.destination === undefined
@@ -135,50 +127,4 @@ function checkConditions(step: Step, all: ConditionsFacts[], expected: SamlExpec
   }
   step('conditions not expired', notOver(until, now, skew))
   return until
-}
-
-function checkIssueInstant(step: Step, { issueInstant }: AssertionFacts, { now, skew }: SamlExpectations): number {
-  const at = time(step, 'issue instant', issueInstant)
-  step('issued in the past', notAhead(at, now, skew))
-  // Attack: an assertion that says to hold until the year 9999 could be used long after the claim on it is forgotten.
-  step('issued lately', notOver(at + oldest, now, skew))
-  return at
-}
-
-/** A time in UTC, else the step refuses. */
-export function time(step: Step, name: string, written: string | undefined): number {
-  const at = samlTime(written)
-  const seen = written ?? 'none'
-  step(name, { ok: at !== undefined, reason: 'saml.malformed', expected: 'a UTC time with Z', seen })
-  return at ?? 0
-}
-
-export function notAhead(from: number, now: number, skew: number): Rung {
-  const ok = from <= now + skew
-  return { ok, reason: 'saml.not_yet_valid', expected: before(now + skew), seen: instant(from, now), setting }
-}
-
-export function notOver(until: number, now: number, skew: number): Rung {
-  const ok = now - skew < until
-  return { ok, reason: 'saml.expired', expected: after(now - skew), seen: instant(until, now), setting }
-}
-
-const setting = 'providers[].clockSkew'
-
-export function same(expected: string, seen: string | undefined, reason: Rung['reason'], setting?: string): Rung {
-  return { ok: seen === expected, reason, expected, seen: seen ?? 'none', setting }
-}
-
-function before(at: number): string {
-  return `at or before ${new Date(at).toISOString()}`
-}
-
-function after(at: number): string {
-  return `after ${new Date(at).toISOString()}`
-}
-
-/** A time, and how far it is from this host's clock. */
-function instant(at: number, now: number): string {
-  const seconds = Math.round((at - now) / 1000)
-  return `${new Date(at).toISOString()} (${Math.abs(seconds)} s ${seconds < 0 ? 'ago' : 'ahead'})`
 }

@@ -23,8 +23,9 @@ export interface Cipher {
   }
 }
 
-/** Where an encrypted piece stands: in a response, or in an assertion that is a document of its own. */
-export type CipherPlace = 'p:Response/a:EncryptedAssertion' | 'a:Assertion/a:Subject/a:EncryptedID'
+/** Where an encrypted NameID stands: in an assertion that is a document of its own, or in a logout request. */
+export type NamePlace = 'a:Assertion/a:Subject/a:EncryptedID' | 'p:LogoutRequest/a:EncryptedID'
+export type CipherPlace = 'p:Response/a:EncryptedAssertion' | NamePlace
 
 /** The one encrypted piece at that place; undefined when there is none, another, or something else than one of each part. */
 export function readCipher(xml: string, place: CipherPlace): Cipher | undefined {

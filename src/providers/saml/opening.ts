@@ -6,16 +6,23 @@ import type { Step } from '../../core/checks.js'
 import { MalformedXml, readXml } from '../xml/reader.js'
 import type { XmlElement } from '../xml/shapes.js'
 import { allowedInstead, isSha1, refusedAlgorithm } from './algorithms.js'
-import type { AssertionFacts } from './assertion.js'
-import { type CipherPlace, readCipher } from './ciphers.js'
+import { type CipherPlace, type NamePlace, readCipher } from './ciphers.js'
 import { decrypt, refusedCipher } from './decrypt.js'
 import { assertion } from './names.js'
 import { type SamlFacts, scanDecrypted } from './scan.js'
 
-/** PEM of our private key, if there is one. */
 export interface Opening {
+  /** PEM of our private key, if there is one. */
   key?: string | undefined
   allowSha1: boolean
+}
+
+/** A verified piece of XML whose subject may be encrypted. */
+export interface Named {
+  xml: string
+  /** What stands in the place of a NameID. */
+  unreadable: readonly string[]
+  place: NamePlace
 }
 
 const setting = 'providers[].key'
@@ -52,12 +59,12 @@ export function openAssertion(
 }
 
 /**
- * The verified assertion with its encrypted NameID in clear; as it is where none is encrypted. Two are refused, and one
+ * What was verified, with its encrypted NameID in clear; as it is where none is encrypted. Two are refused, and one
  * beside a NameID in clear makes two NameIDs. Throws Refused by way of `step`.
  */
-export function openNameId(step: Step, xml: string, { unreadable }: AssertionFacts, opening: Opening): string {
+export function openNameId(step: Step, { xml, unreadable, place }: Named, opening: Pick<Opening, 'key'>): string {
   if (!unreadable.includes('EncryptedID')) return xml
-  const { text, from, to } = open(step, xml, 'a:Assertion/a:Subject/a:EncryptedID', opening)
+  const { text, from, to } = open(step, xml, place, opening)
   step('decrypted NameID', { ok: isNameId(text), reason: 'saml.malformed', expected: 'a NameID' })
   return xml.slice(0, from) + text + xml.slice(to)
 }
@@ -81,7 +88,7 @@ interface Opened {
   to: number
 }
 
-function open(step: Step, xml: string, place: CipherPlace, { key }: Opening): Opened {
+function open(step: Step, xml: string, place: CipherPlace, { key }: Pick<Opening, 'key'>): Opened {
   const what = place.endsWith('EncryptedID') ? 'NameID' : 'assertion'
   const cipher = readCipher(xml, place)
   const parts = cipher ? undefined : 'something else'

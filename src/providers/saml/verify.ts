@@ -41,7 +41,8 @@ export function verifySaml(input: SamlVerifyInput): Promise<SamlVerified> {
   return climb(async step => {
     const xml = input.encrypted ? await opened(step, input) : await checkSigned(step, input, input, signedAssertion)
     const facts = checkRead(step, 'signed assertion', xml)
-    const clear = openNameId(step, xml, facts, input)
+    const { unreadable } = facts
+    const clear = openNameId(step, { xml, unreadable, place: 'a:Assertion/a:Subject/a:EncryptedID' }, input)
     return clear === xml ? facts : checkRead(step, 'assertion with its NameID', clear)
   })
 }

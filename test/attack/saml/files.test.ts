@@ -1,7 +1,7 @@
 // The broken responses in files/, one by one: posted to a gateway by the browser that has the login under way, and given
 // to `deskgate explain`. Each is refused for its own reason, and none of them spoils the real answer.
 
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
@@ -64,6 +64,11 @@ t.test('the files are what the tables make today (npm run generate)', async t =>
   const made = attackFiles()
   t.ok(files.length >= 40)
   for (const [name, bytes] of made) t.ok(bytes.equals(await readFile(join(folder, name))), name)
+})
+
+t.test('no message stands there without the reason and the check that it is refused for', async t => {
+  const there = (await readdir(folder)).filter(name => /\.(?:xml|txt)$/.test(name))
+  t.strictSame(there.sort(), [good, ...rows.map(({ file }) => file)].sort())
 })
 
 t.test('explain --saml names the check', async t => {

@@ -2,8 +2,8 @@
 // is the library's: it would take an unsigned or repeated one.
 
 import type { Step } from '../../../core/checks.js'
-import { notAhead, notOver, same, time } from '../assertion-checks.js'
 import { success } from '../names.js'
+import { checkIssueInstant, checkSaidOfItself, notOver, same, time } from '../rungs.js'
 import type { LogoutFacts } from './shape.js'
 
 export interface LogoutExpectations {
@@ -20,22 +20,10 @@ const oldest = 300_000
 /** Who sent it, where to, and when; until when it could be used. Throws Refused by way of `step`. */
 export function checkLogoutMessage(step: Step, facts: LogoutFacts, expected: LogoutExpectations): number {
   const { now, skew } = expected
-  step('version', same('2.0', facts.version, 'saml.malformed'))
-  step('ID', {
-    ok: facts.id.length > 0 && facts.id.length <= 256,
-    reason: 'saml.malformed',
-    expected: '1 to 256 characters',
-    seen: `${facts.id.length} characters`,
-  })
-  step('issuer', {
-    ...same(expected.issuer, facts.issuers.join(', '), 'saml.issuer_unknown', 'providers[].issuer'),
-    ok: facts.issuers.length === 1 && facts.issuers[0] === expected.issuer,
-  })
+  checkSaidOfItself(step, facts, expected.issuer)
   // Attack: what was signed for another service of the same provider.
   step('destination', same(expected.sloUrl, facts.destination, 'saml.destination_mismatch', 'publicUrl'))
-  const issuedAt = time(step, 'issue instant', facts.issueInstant)
-  step('issued in the past', notAhead(issuedAt, now, skew))
-  step('issued lately', notOver(issuedAt + oldest, now, skew))
+  const issuedAt = checkIssueInstant(step, facts.issueInstant, { now, skew, oldest })
   if (facts.notOnOrAfter === undefined) return issuedAt + oldest + skew
   const until = time(step, 'NotOnOrAfter', facts.notOnOrAfter)
   step('not expired', notOver(until, now, skew))

@@ -12,9 +12,10 @@ import type { IdpFacts, LogoutService } from '../metadata/metadata.js'
 import { verifyMessage } from '../verify.js'
 import { checkLoggedOut, checkLogoutMessage, checkLogoutStatus } from './checks.js'
 import { type LogoutStatus, leaveWith, logoutRequestXml, logoutResponseXml } from './messages.js'
+import { withNameInClear } from './name.js'
 import type { LogoutMessage } from './reading.js'
 import { redirectDigest, verifiesRedirect } from './redirect-signature.js'
-import { type LogoutFacts, scanLogout } from './shape.js'
+import { scanLogout } from './shape.js'
 
 export interface SamlLogoutDeps {
   settings: SamlSettings
@@ -93,12 +94,13 @@ async function judge(deps: SamlLogoutDeps, message: LogoutMessage): Promise<Logo
   const climbed = await climb(async step => {
     const idp = deps.idp()
     step('metadata', { ok: idp !== undefined, reason: 'saml.metadata_unavailable', setting: 'providers[].metadata' })
-    const facts = await verified(step, deps, message, idp as IdpFacts)
+    const signed = await verified(step, deps, message, idp as IdpFacts)
+    const { facts } = signed
     const { settings, sloUrl, clock } = deps
     const issuer = (idp as IdpFacts).entityId
     const until = checkLogoutMessage(step, facts, { issuer, sloUrl, now: clock.now(), skew: settings.clockSkew })
     if (facts.kind === 'response') return checkLogoutStatus(step, facts)
-    const nameId = checkLoggedOut(step, facts)
+    const nameId = checkLoggedOut(step, withNameInClear(step, signed, settings.key?.text))
     return { claim: { id: facts.id, until }, nameId, sessionIndexes: [...new Set(facts.sessionIndexes)] }
   })
   if ('reason' in climbed) return climbed
@@ -106,8 +108,11 @@ async function judge(deps: SamlLogoutDeps, message: LogoutMessage): Promise<Logo
   return { checks, ...(value ? { loggedOut: value } : {}) }
 }
 
-/** The facts of exactly those bytes that a key of the provider has signed. Throws Refused by way of `step`. */
-async function verified(step: Step, deps: SamlLogoutDeps, message: LogoutMessage, idp: IdpFacts): Promise<LogoutFacts> {
+/** Exactly what a key of the provider has signed. */
+type Signed = Pick<LogoutMessage, 'xml' | 'facts'>
+
+/** Throws Refused by way of `step`. */
+async function verified(step: Step, deps: SamlLogoutDeps, message: LogoutMessage, idp: IdpFacts): Promise<Signed> {
   const { strays } = message.facts
   // Attack: signature wrapping needs a second message, a signature out of place, or an ID that two elements share.
   step('nothing out of place', {
@@ -122,7 +127,7 @@ async function verified(step: Step, deps: SamlLogoutDeps, message: LogoutMessage
 
 const wrapping = new Set(['Signature', 'Object', 'LogoutRequest', 'LogoutResponse', 'duplicate ID'])
 
-function verifiedQuery(step: Step, { settings }: SamlLogoutDeps, message: LogoutMessage, idp: IdpFacts): LogoutFacts {
+function verifiedQuery(step: Step, { settings }: SamlLogoutDeps, message: LogoutMessage, idp: IdpFacts): Signed {
   const { signature, facts } = message
   // Attack: with an enveloped signature it looks signed to who looks for one. Only the query's counts here.
   step('signature present', {
@@ -147,7 +152,7 @@ function verifiedQuery(step: Step, { settings }: SamlLogoutDeps, message: Logout
     expected: `by SHA-256 ${idp.certificates.map(fingerprintOf).join(', ') || 'none configured: a fingerprint is no key'}`,
     setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
   })
-  return facts
+  return message
 }
 
 async function verifiedEnvelope(
@@ -155,7 +160,7 @@ async function verifiedEnvelope(
   { settings }: SamlLogoutDeps,
   { xml, facts }: LogoutMessage,
   idp: IdpFacts,
-): Promise<LogoutFacts> {
+): Promise<Signed> {
   const refused = refusedAlgorithm(facts.algorithms, settings)
   const setting = 'providers[].allowSha1'
   step('algorithms', { ok: refused === undefined, reason: 'saml.algorithm_not_allowed', seen: refused, setting })
@@ -179,5 +184,5 @@ async function verifiedEnvelope(
     reason: 'saml.malformed',
     expected: 'all of the message',
   })
-  return (scan as { facts: LogoutFacts }).facts
+  return scan as Signed
 }

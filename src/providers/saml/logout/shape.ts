@@ -2,10 +2,9 @@
 // untrusted until a signature has been verified over exactly what was read; it judges nothing.
 
 import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement, XmlEvents, XmlLimits } from '../../xml/shapes.js'
+import type { XmlElement, XmlLimits } from '../../xml/shapes.js'
 import type { NamedAlgorithm } from '../algorithms.js'
-import { attributeOf, nameOf, noteAlgorithm, noteId } from '../shape.js'
-import { createSignatureCutter } from '../signature-cutter.js'
+import { attributeOf, createMessageReader, nameOf } from '../message-reader.js'
 import type { MessageKind } from './redirect-query.js'
 
 export interface LogoutFacts {
@@ -48,61 +47,22 @@ const limits: XmlLimits = {
   sections: 0,
   kind: 'message',
 }
-/** What a single text may hold, in characters: a certificate is the longest. */
-const longestText = 8192
 const outOfPlace = new Set(['Signature', 'Object', 'Assertion', 'Response', 'LogoutRequest', 'LogoutResponse'])
 const subject = new Set(['NameID', 'BaseID', 'EncryptedID', 'SessionIndex', 'Issuer'])
 
 /** Linear in its length; never throws. */
 export function scanLogout(xml: string): LogoutScan {
   try {
-    const reader = createReader(xml)
+    const reader = createMessageReader(xml, {
+      begin: factsOf,
+      note: (element, place, facts) => note(element, place.slice(place.indexOf('/') + 1), facts),
+      noteInText: ({ local }, { strays }: LogoutFacts) => strays.push(`${local} in a text`),
+    })
     readXml(xml, limits, reader.events)
     return { xml, facts: reader.facts() }
   } catch (error) {
     if (error instanceof MalformedXml) return { malformed: error.message }
     throw error
-  }
-}
-
-function createReader(xml: string): { events: XmlEvents; facts(): LogoutFacts } {
-  const ids = new Set<string>()
-  const path: string[] = []
-  let facts = factsOf('request', undefined)
-  let cutter = createSignatureCutter(xml, facts.signatures)
-  let kept: { list: string[]; depth: number; text: string } | undefined
-
-  return {
-    facts: () => facts,
-    events: {
-      open(element, from, to) {
-        const parent = path.at(-1) ?? ''
-        path.push(nameOf(element))
-        if (path.length === 1) {
-          facts = factsOf(kindOf(element), element)
-          cutter = createSignatureCutter(xml, facts.signatures, path[0])
-        }
-        noteId(element, ids, facts)
-        noteAlgorithm(element, parent, facts)
-        cutter.open(path.join('/'), from, to)
-        if (kept) facts.strays.push(`${element.local} in a text`)
-        const list = path.length === 1 ? undefined : note(element, path.slice(1).join('/'), facts)
-        if (list) kept = { list, depth: path.length, text: '' }
-      },
-      text(value) {
-        if (!kept || path.length !== kept.depth) return
-        if (kept.text.length + value.length > longestText) throw new MalformedXml('a text that is too long')
-        kept.text += value
-      },
-      close(to) {
-        cutter.close(path.length, to)
-        if (kept && path.length === kept.depth) {
-          kept.list.push(kept.text)
-          kept = undefined
-        }
-        path.pop()
-      },
-    },
   }
 }
 
@@ -113,10 +73,10 @@ function kindOf(root: XmlElement): MessageKind {
   throw new MalformedXml('the root is no SAML 2.0 LogoutRequest or LogoutResponse')
 }
 
-function factsOf(kind: MessageKind, root: XmlElement | undefined): LogoutFacts {
-  const of = (name: string) => root && attributeOf(root, name)
+function factsOf(root: XmlElement): LogoutFacts {
+  const of = (name: string) => attributeOf(root, name)
   return {
-    kind,
+    kind: kindOf(root),
     id: of('ID') ?? '',
     version: of('Version'),
     issueInstant: of('IssueInstant'),

@@ -7,14 +7,16 @@ import type { Clock, Random } from '../../../core/contracts.js'
 import type { FetchText } from '../../../ops/fetch.js'
 import type { Log } from '../../../ops/log.js'
 import { type Later, timer } from '../../timer.js'
+import { MetadataError } from './document.js'
 import { createMetadataMemory } from './memory.js'
 import { type MetadataPlace, type MetadataText, readMetadataText } from './origin.js'
-import { type IdpFacts, MetadataError, readIdpMetadata } from './reader.js'
+import { type IdpFacts, readIdpMetadata } from './reader.js'
 import { nextLook, nextReading, retryAfter } from './schedule.js'
 import type { KeptMetadata } from './shelf.js'
 import { signedMetadata } from './signature.js'
 
-export type { IdpFacts, LogoutService } from './reader.js'
+export type { LogoutService } from './endpoints.js'
+export type { IdpFacts } from './reader.js'
 
 export interface MetadataSource {
   /** What is known of the IdP now; undefined while nothing could be read, or when it has run out. */

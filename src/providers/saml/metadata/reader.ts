@@ -2,12 +2,12 @@
 // from where the operator said, and is still read with care; what is ambiguous is an error that says what to set.
 
 import type { X509Certificate } from 'node:crypto'
-import { DOMParser, XMLSerializer } from '@xmldom/xmldom'
+import { XMLSerializer } from '@xmldom/xmldom'
 import { certificatesIn } from '../../certificates.js'
-import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlLimits } from '../../xml/shapes.js'
-import { metadata as namespace, postBinding, redirectBinding, signature } from '../names.js'
+import { postBinding, redirectBinding, signature } from '../names.js'
 import { samlDuration, samlTime } from '../times.js'
+import { children, isOf, MetadataError, parseMetadata } from './document.js'
+import { endpoint, type LogoutService, logoutServices } from './endpoints.js'
 
 export interface IdpFacts {
   entityId: string
@@ -29,37 +29,6 @@ export interface IdpFacts {
   cacheDuration?: number
   /** The IdP's own part of the metadata with its end, to be kept: it reads as the whole did. */
   own?: string
-}
-
-/** Where logout messages go to (SAML Metadata 2.4.2). */
-export interface LogoutService {
-  binding: 'redirect' | 'post'
-  location: string
-  /** Where answers go to, when it is not the same (SAML Metadata 2.2.2). */
-  responseLocation?: string
-}
-
-/** Why metadata cannot be used; the message is for the operator. */
-export class MetadataError extends Error {
-  override name = 'MetadataError'
-}
-
-/** 5 MB of entities, with descriptions in many languages. */
-const limits: XmlLimits = {
-  elements: 200_000,
-  attributes: 400_000,
-  attributesPerElement: 32,
-  depth: 32,
-  comments: 2000,
-  references: 100_000,
-  sections: 1000,
-  kind: 'metadata',
-}
-const largest = 5 * 1024 * 1024
-
-const bindings: Readonly<Record<string, LogoutService['binding']>> = {
-  [redirectBinding]: 'redirect',
-  [postBinding]: 'post',
 }
 
 /** The one IdP of the text, or the one with this issuer. `now` in milliseconds. Throws MetadataError. */
@@ -92,25 +61,6 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
     ...(validUntil === undefined ? {} : { validUntil }),
     ...(cacheDuration === undefined ? {} : { cacheDuration }),
     own: alone(entity, validUntil),
-  }
-}
-
-/** The root of the text, within the limits. Throws MetadataError. */
-export function parseMetadata(text: string): Element {
-  // A byte order mark is common in metadata files from Windows.
-  const xml = text.startsWith('\ufeff') ? text.slice(1) : text
-  if (xml.length > largest) throw new MetadataError('the metadata is over 5 MB')
-  try {
-    readXml(xml, limits, { open: () => undefined, close: () => undefined, text: () => undefined })
-    const refuse = (message: string) => {
-      throw new MalformedXml(message)
-    }
-    const errorHandler = { warning: refuse, error: refuse, fatalError: refuse }
-    return new DOMParser({ errorHandler }).parseFromString(xml, 'text/xml').documentElement
-  } catch (error) {
-    if (error instanceof MalformedXml)
-      throw new MetadataError(`the metadata is no XML that is accepted: ${error.message}`)
-    throw error
   }
 }
 
@@ -167,30 +117,6 @@ function speaksSaml2(descriptor: Element): boolean {
   return protocols.split(/\s+/).includes('urn:oasis:names:tc:SAML:2.0:protocol')
 }
 
-function endpoint(descriptor: Element, name: string, binding: string): string | undefined {
-  const found = children(descriptor, name).find(one => one.getAttribute('Binding') === binding)
-  return found && address(found, 'Location')
-}
-
-function logoutServices(descriptor: Element): LogoutService[] {
-  return children(descriptor, 'SingleLogoutService').flatMap(service => {
-    const binding = bindings[service.getAttribute('Binding') ?? '']
-    const location = address(service, 'Location')
-    if (binding === undefined || location === undefined) return []
-    const responseLocation = address(service, 'ResponseLocation')
-    return [{ binding, location, ...(responseLocation === undefined ? {} : { responseLocation }) }]
-  })
-}
-
-function address(service: Element, attribute: string): string | undefined {
-  const location = service.getAttribute(attribute)
-  if (!location) return undefined
-  // Attack: a javascript: address that our own page would send browsers to.
-  if (!/^https?:\/\/[^\s]+$/.test(location))
-    throw new MetadataError(`the ${attribute} of ${service.localName} is no http or https URL`)
-  return location
-}
-
 /** KeyDescriptor for signing, or for anything (SAML Metadata 2.4.1.1). */
 function signingCertificates(descriptor: Element): X509Certificate[] {
   const keys = children(descriptor, 'KeyDescriptor').filter(key =>
@@ -207,16 +133,4 @@ function signingCertificates(descriptor: Element): X509Certificate[] {
       throw new MetadataError('a signing certificate cannot be read')
     }
   })
-}
-
-function children(element: Element, name: string): Element[] {
-  const found: Element[] = []
-  for (let node = element.firstChild; node; node = node.nextSibling) {
-    if (node.nodeType === 1 && isOf(node as Element, name)) found.push(node as Element)
-  }
-  return found
-}
-
-function isOf(element: Element, name: string): boolean {
-  return element.localName === name && element.namespaceURI === namespace
 }

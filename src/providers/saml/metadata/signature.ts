@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto'
 import { SignedXml } from 'xml-crypto'
 import { type NamedAlgorithm, refusedAlgorithm } from '../algorithms.js'
 import { signature as namespace } from '../names.js'
-import { MetadataError, parseMetadata } from './reader.js'
+import { MetadataError, parseMetadata } from './document.js'
 
 /**
  * The bytes of the metadata that one of the certificates has signed: the root element as it was canonicalised and hashed.
