@@ -18,6 +18,7 @@ import type { Keyring } from './sessions/keyring.js'
 import { handleOf } from './sessions/sessions.js'
 import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
 import { createAnswers } from './web/answers.js'
+import { createBearer } from './web/bearer.js'
 import { createCookies } from './web/cookies.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
@@ -100,15 +101,18 @@ function createGeneration(config: Config, parts: Parts): Generation {
   const files = config.identity.assertion.keys
   const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
+  const providers = gatewayProviders(config, { ...parts, keep: parts })
+  const directory = openDirectory(config.agents, { log })
+  const bearer = createBearer({ ...parts, providers, directory, writer: identity, agentOf })
   return {
     config,
     paths,
     cookies,
-    providers: gatewayProviders(config, { ...parts, keep: parts }),
-    directory: openDirectory(config.agents, { log }),
+    providers,
+    directory,
     identity,
     answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, random, log }),
+    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, bearer, random, log }),
   }
 }
 

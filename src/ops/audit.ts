@@ -6,7 +6,15 @@ import type { Clock } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 
 export type AuditEvent = {
-  event: 'login' | 'login_refused' | 'login_kept' | 'logout' | 'logout_refused' | 'session_ended' | 'record_tampered'
+  event:
+    | 'login'
+    | 'login_refused'
+    | 'login_kept'
+    | 'logout'
+    | 'logout_refused'
+    | 'bearer_refused'
+    | 'session_ended'
+    | 'record_tampered'
   agent?: string
   provider?: string
   /** The session's handle. */

@@ -20,6 +20,7 @@ export interface Metrics {
   /** One finished request; seconds from its first byte to the last of the answer. */
   request(outcome: Outcome, seconds: number): void
   login(provider: string, outcome: 'accepted' | 'refused', reason?: Reason): void
+  bearerRefused(provider: string, reason: Reason): void
   lookup(source: 'near' | 'store' | 'none'): void
   storeUp(up: boolean): void
   websocketOpened(): void
@@ -50,6 +51,12 @@ export function createMetrics(): Metrics {
     name: 'deskgate_logins_total',
     help: 'Logins by provider, outcome and reason.',
     labelNames: ['provider', 'outcome', 'reason'],
+    registers,
+  })
+  const bearerRefusals = new Counter({
+    name: 'deskgate_bearer_refused_total',
+    help: 'Requests whose bearer token was refused, by provider and reason.',
+    labelNames: ['provider', 'reason'],
     registers,
   })
   const lookups = new Counter({
@@ -84,6 +91,7 @@ export function createMetrics(): Metrics {
       durations.observe(seconds)
     },
     login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
+    bearerRefused: (provider, reason) => bearerRefusals.inc({ provider, reason }),
     lookup: source => lookups.inc({ source }),
     storeUp: up => store.set(up ? 1 : 0),
     websocketOpened: () => websockets.inc(),

@@ -48,6 +48,7 @@ const content = z.strictObject({
       notOnOrAfter: z.number().optional(),
     })
     .optional(),
+  externalId: text.optional(),
   from: z.strictObject({ address: text, browser: text }),
 })
 
@@ -78,7 +79,7 @@ export function createRecords(deps: { keyring: Keyring }): Records {
 
 /** Exactly the fields of a record, whatever else the caller's objects hold. */
 export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): Recorded {
-  const { handle, agent, provider, createdAt, endsAt, from } = base
+  const { handle, agent, provider, createdAt, endsAt, externalId, from } = base
   const { email, id, name, roles } = agent
   return {
     handle,
@@ -88,6 +89,7 @@ export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): 
     endsAt,
     from: shortened(from),
     ...(saml === undefined ? {} : { saml: subjectOf(saml) }),
+    ...(externalId === undefined ? {} : { externalId }),
   }
 }
 

@@ -148,8 +148,9 @@ function createLogin(
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
     const endsAt = Math.floor(Math.min(createdAt + lifetime, identity.saml?.notOnOrAfter ?? Number.POSITIVE_INFINITY))
-    const { provider, saml } = identity
-    const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from }, saml)
+    const { provider, saml, externalId } = identity
+    const known = externalId === undefined ? {} : { externalId }
+    const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, ...known }, saml)
     const reading = near.begin()
     await shelf.add(record)
     await limit(record).catch(error => {

@@ -5,7 +5,8 @@ import { METHODS } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { Entrance } from './entrance.js'
-import { refuse } from './refuse.js'
+import { admitted } from './guard.js'
+import { refuse, refuseBearer } from './refuse.js'
 import type { Decision } from './visit.js'
 
 export interface ProxyDeps {
@@ -32,8 +33,8 @@ export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
       if (response.destroyed) return
       if (decision === 'challenge') return refuse('challenge', raw, response, visit)
       if (decision === 'unavailable') return refuse('store_unavailable', raw, response, visit)
-      visit.session = decision
-      visit.outcome = 'proxied'
+      if ('tell' in decision) return refuseBearer(decision, raw, response, visit)
+      admitted(visit, decision)
       street.send(raw, response, visit)
     }
     const decide = () => {

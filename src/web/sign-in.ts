@@ -16,15 +16,15 @@ import type {
 } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Reason } from '../core/reasons.js'
-import { lookUp } from '../directory/look-up.js'
 import type { Audit } from '../ops/audit.js'
 import type { Metrics } from '../ops/metrics.js'
+import { admit } from './admission.js'
 import type { Jar } from './attempts.js'
 import { claimOnce } from './claim.js'
 import type { Holder } from './holder.js'
 import type { SessionIndexes } from './session-indexes.js'
 import type { Opened, Tabs } from './tabs.js'
-import type { Generation, Visit } from './visit.js'
+import type { Visit } from './visit.js'
 
 export interface SignInDeps {
   store: Pick<Store, 'claim'>
@@ -64,8 +64,6 @@ export interface SignIn {
 
 /** A login of the same agent this soon after the last keeps the session: ten tabs make one. Milliseconds. */
 const sameLogin = 60_000
-/** The identity headers of a session together, in bytes: Desk's server refuses more. */
-const heaviest = 8192
 
 export function createSignIn(deps: SignInDeps): SignIn {
   return {
@@ -100,9 +98,8 @@ async function ascend(deps: SignInDeps, arrival: Arrival, identity: Identity, st
   checkStrangers(arrival, identity, held, step)
   const here = await claimOnce(deps, { ...arrival, identity, held }, step)
   if (here) return { how: 'repeated', session: here, setCookies: [] }
-  const agent = deps.agentOf(await lookUp(step, arrival.visit.generation.directory, identity.email), identity)
-  // Rules on roles and domains (providers[].allow) belong here, between who it is and what they get.
-  checkWeight(arrival.visit.generation, agent, identity.provider, step)
+  const { directory, identity: writer } = arrival.visit.generation
+  const agent = await admit({ directory, writer, agentOf: deps.agentOf }, identity, step)
   const same = held.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
   if (same && held.length === 1) return keep(deps, arrival, { session: same, setCookies: [] })
   const key = arrival.browser && JSON.stringify([arrival.browser, identity.provider, agent.email])
@@ -123,17 +120,6 @@ function checkStrangers(arrival: Arrival, identity: Identity, held: Session[], s
     reason: 'login.other_session',
     expected: 'for a login that this browser did not begin: no live session of another agent',
     seen: held.length === 0 ? 'no session' : `a session of ${held.map(session => session.agent.email).join(', ')}`,
-  })
-}
-
-function checkWeight(generation: Generation, agent: Agent, provider: string, step: Step): void {
-  const weight = generation.identity.weight(agent, provider)
-  step('identity fits the headers', {
-    ok: weight <= heaviest,
-    reason: 'agent.forbidden',
-    expected: `at most ${heaviest} bytes`,
-    seen: `${weight} bytes, ${agent.roles.length} roles`,
-    setting: 'agents',
   })
 }
 

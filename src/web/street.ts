@@ -13,7 +13,7 @@ import type { Paths } from './paths.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders } from './response-headers.js'
 import { createUpgrader } from './upgrade.js'
-import type { IdentityWriter, Street } from './visit.js'
+import type { Bearer, IdentityWriter, Street } from './visit.js'
 
 export interface StreetDeps {
   config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions'>
@@ -22,6 +22,7 @@ export interface StreetDeps {
   identity: IdentityWriter
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
+  bearer?: Bearer | undefined
   random: Random
   log: Log
 }
@@ -42,6 +43,7 @@ export function createStreet(deps: StreetDeps): Street {
       cookies,
       sessions,
       handleOf,
+      bearer: deps.bearer,
     }),
     caller: (request: IncomingMessage) => callers(request),
     send: createForwarder({ desk: connection, requestHeaders, responseHeaders, log }),
