@@ -18,13 +18,16 @@ import type { Keyring } from './sessions/keyring.js'
 import { handleOf } from './sessions/sessions.js'
 import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
 import { createAnswers } from './web/answers.js'
+import { createAttempts } from './web/attempts.js'
 import { createBearer } from './web/bearer.js'
 import { createCookies } from './web/cookies.js'
+import { createDeskLogout } from './web/desk-logout.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
 import { mountDesk } from './web/proxy.js'
+import { createSignOut } from './web/sign-out.js'
 import { createStreet } from './web/street.js'
 import type { Generation } from './web/visit.js'
 import { attachUpgrades } from './web/websocket.js'
@@ -104,6 +107,9 @@ function createGeneration(config: Config, parts: Parts): Generation {
   const providers = gatewayProviders(config, { ...parts, keep: parts })
   const directory = openDirectory(config.agents, { log })
   const bearer = createBearer({ ...parts, providers, directory, writer: identity, agentOf })
+  const signOut = createSignOut({ ...parts, attempts: createAttempts(parts) })
+  const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
+  const wiring = { config, paths, cookies, identity, sessions, handleOf, bearer, deskLogout, random, log }
   return {
     config,
     paths,
@@ -112,7 +118,7 @@ function createGeneration(config: Config, parts: Parts): Generation {
     directory,
     identity,
     answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, bearer, random, log }),
+    street: createStreet(wiring),
   }
 }
 

@@ -25,6 +25,7 @@ import { replyWith } from './reply.js'
 import { createSessionIndexes } from './session-indexes.js'
 import { sessionRoutes } from './session-page.js'
 import { createSignIn } from './sign-in.js'
+import { createSignOut } from './sign-out.js'
 import { sloRoutes } from './slo.js'
 import { createSloRecords } from './slo-records.js'
 import { createTabs } from './tabs.js'
@@ -81,7 +82,7 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   const signIn = createSignIn({ ...deps, holder, tabs: createTabs(deps), sessionIndexes })
   loginRoutes(app, { ...deps, attempts, holder, refusals })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
-  logoutRoutes(app, { ...deps, holder, attempts })
+  logoutRoutes(app, { ...deps, holder, signOut: createSignOut({ ...deps, attempts }) })
   sloRoutes(app, { ...deps, holder, attempts, sessionIndexes, records: createSloRecords(deps) })
   sessionRoutes(app, { ...deps, holder })
   publish(app, deps)

@@ -7,6 +7,7 @@ import type { Log } from '../ops/log.js'
 import { createCallers } from './address.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
+import type { DeskLogout } from './desk-logout.js'
 import { createForwarder } from './forward.js'
 import { createGuard } from './guard.js'
 import type { Paths } from './paths.js'
@@ -23,6 +24,7 @@ export interface StreetDeps {
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
   bearer?: Bearer | undefined
+  deskLogout?: DeskLogout | undefined
   random: Random
   log: Log
 }
@@ -46,7 +48,13 @@ export function createStreet(deps: StreetDeps): Street {
       bearer: deps.bearer,
     }),
     caller: (request: IncomingMessage) => callers(request),
-    send: createForwarder({ desk: connection, requestHeaders, responseHeaders, log }),
+    send: createForwarder({
+      desk: connection,
+      requestHeaders,
+      responseHeaders,
+      deskLogout: deps.deskLogout,
+      log,
+    }),
     upgrade: createUpgrader({ desk, requestHeaders, responseHeaders, log }),
     close: () => connection.close(),
   }

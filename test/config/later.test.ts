@@ -8,19 +8,11 @@ type Settings = Record<string, unknown>
 
 const saml = (changes: Settings) => settings({ providers: [{ ...samlProvider, ...changes }] })
 const jwt = (changes: Settings) => settings({ providers: [{ ...jwtProvider, ...changes }] })
-const desk = (changes: Settings) => settings({ desk: { url: 'http://desk.internal:3000', ...changes } })
 const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } }
 
 /** By key: something to ask for, and the default written out. */
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
   workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
-  'desk.logout': { asked: desk({ logout: ['GET /logout'] }), usual: desk({ logout: [] }) },
-  'providers[].bearer': { asked: jwt({ bearer: true }), usual: jwt({ bearer: false }) },
-  'providers[].bearerAudience': { asked: jwt({ bearerAudience: 'api' }) },
-  'providers[].bearerPassThrough': {
-    asked: jwt({ bearerPassThrough: true }),
-    usual: jwt({ bearerPassThrough: false }),
-  },
   'providers[].allow': {
     asked: jwt({ allow: { roles: ['agent'] } }),
     usual: saml({ allow: { roles: [], domains: [] } }),
