@@ -270,6 +270,7 @@ export const en = {
     other: 'Log in another way',
     logout: 'Log out',
     home: 'To the help desk',
+    tell: (name: string) => `Back to ${name}`,
   },
   reference: 'Reference',
   referenceHint: 'Your administrator can look it up.',
