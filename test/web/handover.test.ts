@@ -309,8 +309,6 @@ t.test('the Remote logout URL is told of a failure by kind=error and a message',
     /^You have no access to the help desk\. .* Reference [0-9A-Z]{5}-[0-9A-Z]{5}$/,
   )
 })
-  t.equal(nobody.statusCode, 400)
-})
 
 t.test('the Remote logout URL gets the external_id that the token had', async t => {
   const gate = await open(t)
