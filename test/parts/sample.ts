@@ -33,7 +33,7 @@ export async function runSample(sample: Sample, args: string[], env: Record<stri
   try {
     let ran: Ran = { code: 255, out: '', said: '', late: false }
     for (const [command = '', ...rest] of await commandsOf(sample, args, folder)) {
-      ran = await started(command, rest, { PATH, HOME, ...env })
+      ran = await started(command, rest, { PATH, HOME, LANG: 'C.UTF-8', ...env })
       if (ran.code !== 0) break
     }
     return ran
