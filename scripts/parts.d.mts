@@ -6,6 +6,13 @@ export type PartName =
   | 'simplesamlphp'
   | 'request-tracker'
   | 'crypt-jwt'
+  | 'python'
+  | 'ruby'
+  | 'perl'
+  | 'go'
+  | 'java'
+  | 'mono'
+  | 'dotnet'
 
 export interface Part {
   name: PartName
@@ -13,6 +20,10 @@ export interface Part {
   programs: string[]
   /** For what is a file and no program: the folders to look in, instead of the path. */
   folders?: string[]
+  /** Arguments with which the program ends well: it has the library that is needed. */
+  proof?: string[]
+  /** Too large to be installed by the test command, and no failure when it is missing, in CI neither. */
+  optional?: boolean
   /** The environment variable that names its path. */
   variable: string
   /** Debian's packages. */
@@ -26,6 +37,9 @@ export const parts: Part[]
 
 /** The path of a part's program; undefined when it is not there. */
 export function find(name: PartName, env?: NodeJS.ProcessEnv): string | undefined
+
+/** Whether tests may go without a part, in CI too. */
+export function isOptional(name: string): boolean
 
 /** Whether a part is there. `redis` is either a redis-server or the one that REDIS_URL names. */
 export function isThere(name: PartName | 'redis', env?: NodeJS.ProcessEnv): boolean

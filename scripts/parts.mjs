@@ -1,6 +1,7 @@
 // The parts that tests need beside Node: where they are, how to get them, what is left out without them.
 // It only looks; installing is the test command's job.
 
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -70,6 +71,72 @@ export const parts = [
     needed: 'Request Tracker, which verifies the assertion with it',
     otherwise: 'or set CRYPT_JWT to the Crypt/JWT.pm that perl uses',
   },
+  {
+    name: 'python',
+    programs: ['python3'],
+    proof: ['-c', 'import jwt, cryptography'],
+    variable: 'PYTHON',
+    packages: ['python3', 'python3-jwt', 'python3-cryptography'],
+    needed: 'the samples in Python, with and without PyJWT',
+    otherwise: 'or set PYTHON to the path of a Python 3 with PyJWT and cryptography',
+  },
+  {
+    name: 'ruby',
+    programs: ['ruby'],
+    proof: ['-rjwt', '-e', '1'],
+    variable: 'RUBY',
+    packages: ['ruby', 'ruby-jwt'],
+    needed: 'the samples in Ruby, with and without the gem jwt',
+    otherwise: 'or set RUBY to the path of a Ruby 3 with the gem jwt',
+  },
+  {
+    name: 'perl',
+    programs: ['perl'],
+    proof: ['-MCrypt::JWT', '-e', '1'],
+    variable: 'PERL',
+    packages: ['perl', 'libcrypt-jwt-perl'],
+    needed: 'a token made by Crypt::JWT',
+    otherwise: 'or set PERL to the path of a Perl 5 with Crypt::JWT',
+  },
+  {
+    name: 'go',
+    programs: ['go'],
+    variable: 'GO',
+    packages: ['golang-go'],
+    optional: true,
+    needed: 'the samples in Go',
+    otherwise: 'or set GO to the path of a Go 1.20 or newer',
+  },
+  {
+    name: 'java',
+    programs: ['java'],
+    // A Java without the compiler runs no source.
+    proof: ['--describe-module', 'jdk.compiler'],
+    variable: 'JAVA',
+    packages: ['default-jdk-headless'],
+    optional: true,
+    needed: 'the samples in Java',
+    otherwise: 'or set JAVA to the java of a JDK 11 or newer',
+  },
+  {
+    name: 'mono',
+    programs: ['mcs'],
+    variable: 'MCS',
+    packages: ['mono-mcs', 'mono-runtime'],
+    optional: true,
+    needed: 'the sample in C# that signs',
+    otherwise: 'or set MCS to the path of its compiler; mono has to be on the path',
+  },
+  {
+    name: 'dotnet',
+    programs: ['dotnet'],
+    proof: ['--list-sdks'],
+    variable: 'DOTNET',
+    packages: ['dotnet-sdk-8.0'],
+    optional: true,
+    needed: 'the sample in C# that verifies',
+    otherwise: 'or set DOTNET to the path of a .NET SDK 6 or newer',
+  },
 ]
 
 /** @type {import('./parts.mjs').find} */
@@ -77,7 +144,7 @@ export function find(name, env = process.env) {
   const part = parts.find(part => part.name === name)
   if (!part) return undefined
   const named = env[part.variable]
-  const isThis = part.folders ? existsSync : runs
+  const isThis = part.folders ? existsSync : path => runs(path) && proves(path, part.proof)
   if (named) return isThis(named) ? named : undefined
   const path = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin'].filter(Boolean)
   const folders = part.folders ?? path
@@ -88,6 +155,25 @@ export function find(name, env = process.env) {
 export function isThere(name, env = process.env) {
   if (name === 'redis') return Boolean(env.REDIS_URL) || find('redis-server', env) !== undefined
   return find(name, env) !== undefined
+}
+
+/** What was proved of a program, by its path and arguments: tests ask often. */
+const proved = new Map()
+
+/** Whether a program runs with these arguments: it has the library that is needed. */
+function proves(path, proof) {
+  if (!proof) return true
+  const key = JSON.stringify([path, proof])
+  if (!proved.has(key)) {
+    const { status } = spawnSync(path, proof, { stdio: 'ignore', timeout: 30_000 })
+    proved.set(key, status === 0)
+  }
+  return proved.get(key)
+}
+
+/** @type {import('./parts.mjs').isOptional} */
+export function isOptional(name) {
+  return parts.find(part => part.name === name)?.optional === true
 }
 
 function runs(path) {

@@ -20,7 +20,11 @@ function missingParts() {
   return parts.filter(part => (part.name === 'redis-server' ? !isThere('redis') : find(part.name) === undefined))
 }
 
-function explain(missing) {
+function explain(all) {
+  const missing = all.filter(part => !part.optional)
+  for (const { name, needed, packages } of all.filter(part => part.optional)) {
+    print(`not here, and not asked for: ${name} (${needed}; apt-get install ${packages.join(' ')})\n`)
+  }
   for (const part of missing) {
     const named = process.env[part.variable]
     print(
@@ -68,10 +72,11 @@ function finish({ passed, failed, skipped }) {
 async function main() {
   const words = process.argv.slice(2)
   // A part that a variable names is the caller's to mend.
-  const installable = missingParts().filter(part => !process.env[part.variable])
+  const installable = missingParts().filter(part => !part.optional && !process.env[part.variable])
   if (installable.length > 0 && mayInstall()) install(installable, print)
-  const missing = missingParts()
-  explain(missing)
+  const all = missingParts()
+  explain(all)
+  const missing = all.filter(part => !part.optional)
   if (missing.length > 0 && inCi) return finish({ passed: 0, failed: missing.length, skipped: 0 })
   if (!buildRunner()) return finish({ passed: 0, failed: 1, skipped: 0 })
   const files = testFiles(words.filter(word => !word.startsWith('-')))

@@ -19,7 +19,10 @@ import type { Keyring } from './sessions/keyring.js'
 import { handleOf } from './sessions/sessions.js'
 import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
 import { createAnswers } from './web/answers.js'
+import { createAttempts } from './web/attempts.js'
+import { createBearer } from './web/bearer.js'
 import { createCookies } from './web/cookies.js'
+import { createDeskLogout } from './web/desk-logout.js'
 import { createDeskMarks } from './web/desk-marks.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
@@ -27,6 +30,7 @@ import { keepAgentsLive } from './web/live-agents.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
 import { mountDesk } from './web/proxy.js'
+import { createSignOut } from './web/sign-out.js'
 import { createStreet } from './web/street.js'
 import type { Generation } from './web/visit.js'
 import { attachUpgrades } from './web/websocket.js'
@@ -113,15 +117,21 @@ function createGeneration(config: Config, parts: Parts): Generation {
   const files = config.identity.assertion.keys
   const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
+  const providers = gatewayProviders(config, { ...parts, keep: parts })
+  const directory = openDirectory(config.agents, parts)
+  const bearer = createBearer({ ...parts, providers, gate: { config, directory, identity } })
+  const signOut = createSignOut({ ...parts, attempts: createAttempts(parts) })
+  const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
+  const ways = { marks, bearer, deskLogout }
   return {
     config,
     paths,
     cookies,
-    providers: gatewayProviders(config, { ...parts, keep: parts }),
-    directory: openDirectory(config.agents, parts),
+    providers,
+    directory,
     identity,
     answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, marks, random, log }),
+    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, ...ways, random, log }),
     ...(deskLogin && marks ? { deskLogin: { way: createDeskLogin(deskLogin), marks } } : {}),
   }
 }

@@ -25,6 +25,8 @@ export interface Identity {
   email: string
   name?: string
   roles?: string[]
+  /** JWT: what the provider calls the agent; only handed back to it at logout. */
+  externalId?: string
   /** What must never be accepted twice: unique for the provider, until the time (ms since the epoch) when it is void anyway. */
   claim: { id: string; until: number }
   saml?: SamlSubject
@@ -60,6 +62,8 @@ export interface Session {
   /** The last activity that the store knows of. */
   seenAt: number
   saml?: SamlSubject
+  /** See Identity. */
+  externalId?: string
   /** What the identity provider said of the agent: it counts where the directory states nothing (see directory/agent-of.ts). */
   said?: Pick<Identity, 'name' | 'roles'>
   from: Origin
@@ -71,6 +75,18 @@ export interface Session {
  */
 export type Review = (session: Session) => Reviewed | Promise<Reviewed>
 export type Reviewed = Session | { over: string }
+
+/** Who speaks in one request with a bearer token: an agent, but no session: nothing to find, to keep alive or to end. */
+export interface ApiCaller {
+  agent: Agent
+  provider: string
+  /** base64url(SHA-256(token)): names the token without showing it. */
+  tokenHash: string
+  /** When the token has run out for everybody, in milliseconds since the epoch. */
+  endsAt: number
+  /** Desk sees the token too. */
+  passThrough: boolean
+}
 
 /** One login under way in one browser tab; lives sealed in a cookie of its own. */
 export interface Attempt {
@@ -199,6 +215,15 @@ export interface Verdict {
   returnTo?: string
 }
 
+/** What a provider says of the bearer token of one request. */
+export interface BearerVerdict {
+  provider: string
+  checks: Check[]
+  /** `until`: when the token has run out, clocks that are late included. Milliseconds since the epoch. */
+  vouched?: Pick<Identity, 'provider' | 'email' | 'name' | 'roles'> & { until: number }
+  reason?: Reason
+}
+
 /** One configured identity provider, or another way in. */
 export interface Provider {
   readonly id: string
@@ -213,6 +238,10 @@ export interface Provider {
   accept(handover: Handover): Promise<Verdict>
   /** Where a browser goes after its session has ended here; undefined: nowhere. */
   logout(session: Session): Leave | undefined
+  /** The address at which the provider is told, in a sentence for the agent, of a login that failed; undefined: it has none. */
+  failed?(message: string): string | undefined
+  /** JWT: judges bearer tokens; only there when the provider may vouch for single requests. Never throws on bad input. */
+  bearer?: { passThrough: boolean; accept(token: string): Promise<BearerVerdict> }
   close(): void
   /**
    * What this provider calls itself, for finding the provider of an answer (providers/choose.ts): the SAML entity ID, or

@@ -12,6 +12,7 @@ export type AuditEvent = {
     | 'login_kept'
     | 'logout'
     | 'logout_refused'
+    | 'bearer_refused'
     | 'session_ended'
     | 'record_tampered'
     | 'breakglass_created'

@@ -22,6 +22,7 @@ export interface Metrics {
   login(provider: string, outcome: 'accepted' | 'refused', reason?: Reason): void
   /** A break-glass link that was made, used, or refused. */
   breakglass(outcome: 'created' | 'used' | 'refused'): void
+  bearerRefused(provider: string, reason: Reason): void
   lookup(source: 'near' | 'store' | 'none'): void
   storeUp(up: boolean): void
   websocketOpened(): void
@@ -64,6 +65,12 @@ export function createMetrics(): Metrics {
   })
   // There from the start: an alert on a counter that appears with its first use would miss that one.
   for (const outcome of ['created', 'used', 'refused']) breakglass.inc({ outcome }, 0)
+  const bearerRefusals = new Counter({
+    name: 'deskgate_bearer_refused_total',
+    help: 'Requests whose bearer token was refused, by provider and reason.',
+    labelNames: ['provider', 'reason'],
+    registers,
+  })
   const lookups = new Counter({
     name: 'deskgate_session_lookups_total',
     help: 'Session look-ups by where the answer came from.',
@@ -109,6 +116,7 @@ export function createMetrics(): Metrics {
     },
     login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
     breakglass: outcome => breakglass.inc({ outcome }),
+    bearerRefused: (provider, reason) => bearerRefusals.inc({ provider, reason }),
     lookup: source => lookups.inc({ source }),
     storeUp: up => store.set(up ? 1 : 0),
     websocketOpened: () => websockets.inc(),

@@ -2,7 +2,7 @@
 // checks issuer, keys and state for itself. Must never turn a refusal into an acceptance.
 
 import type { Check } from '../core/checks.js'
-import type { Handover, Provider, Verdict } from '../core/contracts.js'
+import type { BearerVerdict, Handover, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { readHints } from './jwt/shape.js'
 import { issuerIn, scanSaml } from './saml/scan.js'
@@ -49,16 +49,39 @@ export async function acceptJwt(
   ids: JwtIds,
   providers: readonly Provider[],
 ): Promise<Verdict | undefined> {
-  let best: Verdict | undefined
-  for (const provider of chooseJwt(handover.message, ids, providers)) {
-    const verdict = await provider.accept(handover)
-    if (best === undefined || weightOf(verdict) > weightOf(best)) best = verdict
-    if (weightOf(best) === Number.POSITIVE_INFINITY) break
+  return judgedBy(chooseJwt(handover.message, ids, providers), provider => provider.accept(handover))
+}
+
+/** The same for the bearer token of one request, among the providers that take them; undefined when none does. */
+export async function acceptBearer(
+  token: string,
+  providers: readonly Provider[],
+): Promise<(BearerVerdict & { passThrough: boolean }) | undefined> {
+  const chosen = chooseJwt(
+    token,
+    {},
+    providers.filter(({ bearer }) => bearer !== undefined),
+  )
+  return judgedBy(
+    chosen,
+    async ({ bearer }) => bearer && { ...(await bearer.accept(token)), passThrough: bearer.passThrough },
+  )
+}
+
+async function judgedBy<T extends { reason?: Reason }>(
+  providers: readonly Provider[],
+  judge: (provider: Provider) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  let best: T | undefined
+  for (const provider of providers) {
+    const verdict = await judge(provider)
+    if (verdict && (best === undefined || weightOf(verdict) > weightOf(best))) best = verdict
+    if (best && weightOf(best) === Number.POSITIVE_INFINITY) break
   }
   return best
 }
 
-function weightOf({ reason }: Verdict): number {
+function weightOf({ reason }: { reason?: Reason }): number {
   const weight = reason === undefined ? -1 : notMine.indexOf(reason)
   return weight === -1 ? Number.POSITIVE_INFINITY : weight
 }

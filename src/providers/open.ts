@@ -32,8 +32,10 @@ export interface ProviderDeps {
 
 /** In the order of the configuration. Throws when a key or certificate cannot be used; an IdP that is down is no reason. */
 export function openProviders(settings: readonly ProviderSettings[], deps: ProviderDeps): Provider[] {
+  // Also of a provider that is switched off: its tokens are none for a login all the same.
+  const bearerAudiences = settings.flatMap(one => (one.type === 'jwt' ? (one.bearerAudience ?? []) : []))
   return settings.map(one => {
-    if (one.type === 'jwt') return createJwtProvider(one, deps)
+    if (one.type === 'jwt') return createJwtProvider(one, { ...deps, bearerAudiences })
     if (!one.metadata) return createSamlProvider(one, deps)
     return createSamlProvider(one, { ...deps, metadata: openMetadata(one, one.metadata, deps) })
   })

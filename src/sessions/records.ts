@@ -51,6 +51,7 @@ const content = z.strictObject({
     })
     .optional(),
   said: z.strictObject({ name: text.optional(), roles: z.array(text).optional() }).optional(),
+  externalId: text.optional(),
   from: z.strictObject({ address: text, browser: text }),
 })
 
@@ -81,7 +82,7 @@ export function createRecords(deps: { keyring: Keyring }): Records {
 
 /** Exactly the fields of a record, whatever else the caller's objects hold. */
 export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): Recorded {
-  const { handle, agent, provider, createdAt, endsAt, from, said } = base
+  const { handle, agent, provider, createdAt, endsAt, externalId, from, said } = base
   const { email, id, name, roles } = agent
   return {
     handle,
@@ -92,6 +93,7 @@ export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): 
     from: shortened(from),
     ...(saml === undefined ? {} : { saml: subjectOf(saml) }),
     ...(said === undefined ? {} : saidOf(said)),
+    ...(externalId === undefined ? {} : { externalId }),
   }
 }
 

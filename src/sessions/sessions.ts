@@ -157,10 +157,12 @@ function createLogin(
     if (pending.waiting()) await pending.settle()
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
-    const { provider, saml, name, roles, endsAt: latest = Number.POSITIVE_INFINITY } = identity
+    const { provider, saml, externalId, name, roles, endsAt: latest = Number.POSITIVE_INFINITY } = identity
     const endsAt = Math.floor(Math.min(createdAt + lifetime, saml?.notOnOrAfter ?? latest, latest))
     const said = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) }
-    const record = recordOf({ handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, said }, saml)
+    const known = externalId === undefined ? {} : { externalId }
+    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, said, ...known }
+    const record = recordOf(base, saml)
     const reading = near.begin()
     await shelf.add(record)
     await limit(record).catch(error => {

@@ -1,9 +1,9 @@
 // The signed assertion: a short-lived JWS that lets Desk check who speaks, also when a header alone could be forged.
-// It names the session by its handle, never by the cookie.
+// It names the session by its handle, never by the cookie; a bearer token has none to name.
 
 import { sign } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Agent, Clock, Session } from '../core/contracts.js'
+import type { Agent, ApiCaller, Clock, Session } from '../core/contracts.js'
 import type { SigningKeys } from '../sessions/signing-keys.js'
 
 export interface AssertionDeps {
@@ -14,7 +14,7 @@ export interface AssertionDeps {
   ttl: number
   keys: SigningKeys
   clock: Clock
-  /** The most sessions whose assertion is remembered. */
+  /** The most sessions and tokens whose assertion is remembered. */
   remembered?: number
 }
 
@@ -26,15 +26,15 @@ interface Signed {
   token: string
 }
 
-/** The compact JWS (RFC 7515, ES256) for a session: at least half of ttl is left when it is sent. Synchronous. */
-export function createAssertion(deps: AssertionDeps): (session: Session) => string {
+/** The compact JWS (RFC 7515, ES256) for whoever speaks: at least half of ttl is left when it is sent. Synchronous. */
+export function createAssertion(deps: AssertionDeps): (who: Session | ApiCaller) => string {
   const { issuer, audience, ttl, clock } = deps
   const { key, kid } = deps.keys.sign
   const header = encode({ alg: 'ES256', typ: 'JWT', kid })
   const recent = new LRUCache<string, Signed>({ max: deps.remembered ?? 10_000 })
 
-  const write = (session: Session, now: number): string => {
-    const { agent, provider, handle } = session
+  const write = (who: Session | ApiCaller, now: number): string => {
+    const { agent, provider } = who
     const claims = {
       iss: issuer,
       aud: audience,
@@ -44,7 +44,7 @@ export function createAssertion(deps: AssertionDeps): (session: Session) => stri
       ...(agent.name === undefined ? {} : { name: agent.name }),
       roles: agent.roles,
       provider,
-      sid: handle,
+      ...('handle' in who ? { sid: who.handle } : {}),
       iat: Math.floor(now / 1000),
       exp: Math.floor((now + ttl) / 1000),
     }
@@ -54,14 +54,16 @@ export function createAssertion(deps: AssertionDeps): (session: Session) => stri
     return `${input}.${signature.toString('base64url')}`
   }
 
-  return session => {
+  return who => {
     const now = clock.now()
-    const known = recent.get(session.handle)
+    // A hash of a token is no handle: neither may be taken for the other.
+    const key = 'handle' in who ? who.handle : `token ${who.tokenHash}`
+    const known = recent.get(key)
     // A clock that was set back makes an assertion anew too: iat must not lie ahead.
-    if (known && now < known.until && now >= known.from && sameAgent(known.agent, session.agent)) return known.token
-    const token = write(session, now)
+    if (known && now < known.until && now >= known.from && sameAgent(known.agent, who.agent)) return known.token
+    const token = write(who, now)
     const until = Math.floor((now + ttl) / 1000) * 1000 - ttl / 2
-    recent.set(session.handle, { agent: session.agent, from: now, until, token })
+    recent.set(key, { agent: who.agent, from: now, until, token })
     return token
   }
 }

@@ -29,6 +29,8 @@ export interface Arrival {
 }
 
 export interface Entrance {
+  /** The generation for requests that begin now. */
+  current(): Generation
   /**
    * Fastify's `rewriteUrl`: only what is the gateway's is routed by its target, all else goes to Desk's one route, so
    * that the router's reading of a path (it takes absolute URLs and cuts at '#') decides nothing.
@@ -89,6 +91,7 @@ export function createEntrance(deps: EntranceDeps): Entrance {
   }
 
   return {
+    current: deps.current,
     arrive,
     leave,
     rewriteUrl(request) {

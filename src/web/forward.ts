@@ -7,11 +7,12 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../ops/log.js'
 import type { DeskConnection } from './desk-connection.js'
+import type { DeskLogout } from './desk-logout.js'
 import { refuse } from './refuse.js'
 import { bodyStream, hasBody } from './request-body.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
-import { dropRest } from './send.js'
+import { dropRest, sendAnswer } from './send.js'
 import { latin1, passHints, passTrailers } from './side-messages.js'
 import type { Visit } from './visit.js'
 
@@ -20,6 +21,7 @@ export interface ForwarderDeps {
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
   log: Log
+  deskLogout?: DeskLogout | undefined
   /** Milliseconds that a client may leave an answer unread. */
   patience?: number
 }
@@ -48,7 +50,7 @@ const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { requestHeaders, responseHeaders, log } = deps
+  const { requestHeaders, responseHeaders, log, deskLogout } = deps
   const patience = deps.patience ?? 300_000
 
   const start = (exchange: Exchange) => {
@@ -71,6 +73,21 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const flush = () => {
       if (!wrote && !exchange.over) response.flushHeaders()
     }
+    const begin = (status: number, reason: string, headers: string[]) => {
+      if (exchange.over) return
+      response.writeHead(status, reasonPhrase(reason), headers)
+      process.nextTick(flush)
+    }
+    /** The session ends before the browser sees anything of Desk's answer. */
+    const logOut = async (logout: DeskLogout, status: number, reason: string, received: string[]) => {
+      const result = await logout.finish(request, visit, received)
+      if ('headers' in result) return begin(status, reason, result.headers)
+      if (exchange.over) return
+      exchange.over = true
+      if (!request.complete) exchange.body?.destroy()
+      sendAnswer(request, response, result.instead)
+      exchange.abort?.()
+    }
     return {
       onConnect(abort) {
         if (exchange.over) return abort()
@@ -83,8 +100,14 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       onHeaders(status, received, resume, reason) {
         if (status < 200) return passHints(request, response, status, received)
         proceed = resume
-        response.writeHead(status, reasonPhrase(reason), responseHeaders(received.map(latin1), visit))
-        process.nextTick(flush)
+        const headers = responseHeaders(received.map(latin1), visit)
+        if (deskLogout?.applies(request, visit)) {
+          logOut(deskLogout, status, reason, headers)
+            .catch(error => fail(exchange, error))
+            .finally(resume)
+          return false
+        }
+        begin(status, reason, headers)
         return true
       },
       onData(chunk) {

@@ -1,13 +1,13 @@
-// The one decision on a request: whose path it is, and whether its cookie names a live session. The same for plain
+// The one decision on a request: whose path it is, and whether its bearer token or its cookie says who speaks. The same for plain
 // requests and upgrades. It never reads a path another way than Target did, and a store that fails is never "no session".
 
 import type { IncomingMessage } from 'node:http'
-import type { Handle, Session, Sessions } from '../core/contracts.js'
+import type { ApiCaller, Handle, Session, Sessions } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Cookies } from './cookies.js'
 import { compilePathRules } from './path-rules.js'
 import type { Paths } from './paths.js'
-import type { Decision, Guard, MayReach, Target } from './visit.js'
+import type { Bearer, Decision, Guard, MayReach, Target, Visit } from './visit.js'
 
 export interface GuardDeps {
   paths: Paths
@@ -20,11 +20,13 @@ export interface GuardDeps {
   cookies: Cookies
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
+  /** Where a provider takes bearer tokens. Without it Authorization is Desk's alone. */
+  bearer?: Bearer | undefined
 }
 
 /** A look-up that finds the session in memory answers at once; only a miss returns a promise. */
 export function createGuard(deps: GuardDeps): Guard {
-  const { paths, cookies, sessions, handleOf } = deps
+  const { paths, cookies, sessions, handleOf, bearer } = deps
   const isPublic = compilePathRules(deps.publicRules)
   const isPolling = compilePathRules(deps.idleRules)
 
@@ -45,6 +47,9 @@ export function createGuard(deps: GuardDeps): Guard {
       return isPublic(method, target) ? 'public' : 'protected'
     },
     decide(request, target) {
+      const token = bearer?.tokenOf(request.rawHeaders)
+      // Attack: a bad token with a good cookie beside it. Whoever brings a token is judged by it, and by nothing else.
+      if (token !== undefined && bearer) return bearer.judge(token)
       const cookie = cookies.readSession(cookieHeader(request))
       if (cookie === undefined) return 'challenge'
       const handle = handleOf(cookie)
@@ -56,6 +61,13 @@ export function createGuard(deps: GuardDeps): Guard {
         .catch(failed)
     },
   }
+}
+
+/** Notes in the visit who speaks; everything further down the street reads it there. */
+export function admitted(visit: Visit, who: Session | ApiCaller): void {
+  if ('tokenHash' in who) visit.api = who
+  else visit.session = who
+  visit.outcome = 'proxied'
 }
 
 /** All Cookie lines as one: a session cookie in each of two lines is two session cookies. */

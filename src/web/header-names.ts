@@ -7,7 +7,7 @@ export function fold(name: string): string {
 }
 
 /** pass: as it is · drop: never · the others are looked at by the header pass. */
-export type Fate = 'pass' | 'drop' | 'cookie' | 'length' | 'connection'
+export type Fate = 'pass' | 'drop' | 'cookie' | 'length' | 'connection' | 'authorization'
 
 /** Hop by hop (RFC 9110 7.6.1, RFC 9113 8.2.2), or made anew by us, or a promise that we do not keep for Desk. */
 const hopByHop = new Set([
@@ -68,6 +68,7 @@ function judge(name: string, reserved: (name: string) => boolean): Fate {
   if (exact === 'cookie') return 'cookie'
   if (exact === 'content-length') return 'length'
   if (exact === 'connection') return 'connection'
+  if (exact === 'authorization') return 'authorization'
   const folded = fold(name)
   if (hopByHop.has(folded) || forwarded.has(folded) || families.test(folded)) return 'drop'
   return reserved(name) ? 'drop' : 'pass'

@@ -53,8 +53,8 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
       const folded = fold(name)
       return folded.startsWith('x-agent-') || mine.has(folded)
     },
-    append(flat, session) {
-      flat.push(...plain(session.agent, session.provider), assertion.header, signed(session))
+    append(flat, who) {
+      flat.push(...plain(who.agent, who.provider), assertion.header, signed(who))
     },
     weight(agent, provider) {
       // Four more for ': ' and the line break: what it takes in the head of a request.

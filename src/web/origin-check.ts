@@ -2,6 +2,7 @@
 // from elsewhere by their nature and are judged otherwise.
 
 import type { IncomingHttpHeaders } from 'node:http'
+import { askerOf, isSpeculative } from './navigation.js'
 
 /**
  * By what only the browser can write (Fetch Standard 3.2, Fetch Metadata 2): Origin must be ours, and Sec-Fetch-Site,
@@ -13,4 +14,23 @@ export function isFromOurPages(headers: IncomingHttpHeaders, publicUrl: string):
   const { origin } = headers
   if (origin === undefined || origin === 'null') return site === 'same-origin'
   return origin === publicUrl
+}
+
+/**
+ * Whether the agent asked for a request to Desk: by a link, form or script of a page at publicUrl, or by typing the address.
+ * Attack: another site's link or form, and a picture in the text of a ticket, which is of our own origin: none of them is
+ * a wish to log out (the twin of login CSRF). `none` is only ever said of what a person did in the browser itself.
+ */
+export function isAskedByAgent({ headers }: { headers: IncomingHttpHeaders }, publicUrl: string): boolean {
+  const { origin, 'sec-fetch-site': site, 'sec-fetch-dest': destination } = headers
+  if (isSpeculative(headers)) return false
+  if (origin !== undefined && origin !== publicUrl && origin !== 'null') return false
+  const page = askerOf(headers) === 'document'
+  if (site === undefined) return origin === publicUrl || (page && originOf(headers.referer) === publicUrl)
+  if (site === 'none') return page
+  return site === 'same-origin' && (page || destination === 'empty')
+}
+
+function originOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined
 }

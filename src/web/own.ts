@@ -28,6 +28,7 @@ import { replyWith } from './reply.js'
 import { createSessionIndexes } from './session-indexes.js'
 import { sessionRoutes } from './session-page.js'
 import { createSignIn } from './sign-in.js'
+import { createSignOut } from './sign-out.js'
 import { sloRoutes } from './slo.js'
 import { createSloRecords } from './slo-records.js'
 import { createTabs } from './tabs.js'
@@ -86,7 +87,7 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
   loginRoutes(app, { ...deps, attempts, holder, refusals, deskEntry })
   handoverRoutes(app, { ...deps, attempts, signIn, refusals })
   breakglassRoutes(app, { ...deps, signIn, refusals })
-  logoutRoutes(app, { ...deps, holder, attempts })
+  logoutRoutes(app, { ...deps, holder, signOut: createSignOut({ ...deps, attempts }) })
   sloRoutes(app, { ...deps, holder, attempts, sessionIndexes, records: createSloRecords(deps) })
   sessionRoutes(app, { ...deps, holder })
   publish(app, deps)

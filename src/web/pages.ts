@@ -64,12 +64,12 @@ export function onwardPage(place: Place, text: string, href: string): string {
 /** `words`: what is said instead of what the reason says of a login. */
 export function refusedPage(
   place: Place,
-  refused: { reason: Reason; reference: string; button: Button; words?: TroubleText },
+  refused: { reason: Reason; reference: string; button: Button; more?: Button[]; words?: TroubleText },
 ): string {
   const { texts } = place
   const { title, text } = refused.words ?? texts.refusals[refused.reason]
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
-<div class="actions">!${button(refused.button)}</div>
+!${actions([refused.button, ...(refused.more ?? [])])}
 <p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
   return layout(place, { title, main })
 }

@@ -5,7 +5,8 @@ import { METHODS } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { Entrance } from './entrance.js'
-import { refuse } from './refuse.js'
+import { admitted } from './guard.js'
+import { refuse, refuseBearer } from './refuse.js'
 import type { Decision } from './visit.js'
 
 export interface ProxyDeps {
@@ -32,11 +33,11 @@ export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
       if (response.destroyed) return
       if (decision === 'challenge') return refuse('challenge', raw, response, visit)
       if (decision === 'unavailable') return refuse('store_unavailable', raw, response, visit)
-      visit.session = decision
+      if ('tell' in decision) return refuseBearer(decision, raw, response, visit)
+      admitted(visit, decision)
       if (!street.guard.permits(decision.agent, raw.method ?? '', visit.target)) {
         return refuse('forbidden', raw, response, visit)
       }
-      visit.outcome = 'proxied'
       street.send(raw, response, visit)
     }
     const decide = () => {

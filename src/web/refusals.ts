@@ -54,7 +54,12 @@ function answerOf(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLo
       ? problemAnswer(status, { title, detail: text, reason, reference })
       : pageAnswer(
           status,
-          refusedPage(place, { reason, reference, button: buttonOf(visit, refused) }),
+          refusedPage(place, {
+            reason,
+            reference,
+            button: buttonOf(visit, refused),
+            more: toldOf(visit, refused, reference),
+          }),
           contentPolicy(formTargetsOf(visit.generation)),
         )
   if (status === 503) answer.headers.push('Retry-After', String(retryAfter))
@@ -70,4 +75,16 @@ function buttonOf(visit: Visit, { reason, provider, returnTo }: RefusedLogin): B
   const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.way.id
   const login = next === 'other' || provider === undefined || !again ? paths.login : `${paths.login}/${provider}`
   return { label: buttons[next], to: { get: loginHref(login, returnTo) } }
+}
+
+/**
+ * Back to the provider, which is told by `kind=error` and `message`, as Desk and Zendesk do. By a button: a page that went
+ * there by itself would hide the reference, and with a provider that answers with a login it would go round in a circle.
+ */
+function toldOf({ generation }: Visit, { provider, reason }: RefusedLogin, reference: string): Button[] {
+  const { texts } = placeOf(generation)
+  const known = generation.providers.find(({ id }) => id === provider)
+  const { title, text } = texts.refusals[reason]
+  const href = known?.failed?.(`${title}. ${text} ${texts.reference} ${reference}`)
+  return known && href ? [{ label: texts.buttons.tell(known.name), to: { get: href }, look: 'quiet' }] : []
 }

@@ -4,8 +4,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Outcome } from '../ops/metrics.js'
+import { bearerAnswer } from './bearer-answer.js'
 import { sendAnswer, sendAnswerOnSocket } from './send.js'
-import type { Answer, Trouble, Visit } from './visit.js'
+import type { Answer, BearerRefused, Trouble, Visit } from './visit.js'
 
 const outcomes: Record<Trouble, Outcome> = {
   bad_request: 'bad_request',
@@ -34,9 +35,34 @@ export function refuse(trouble: Trouble, request: IncomingMessage, response: Ser
   }
 }
 
+/** The same for a bearer token that opens nothing. */
+export function refuseBearer(
+  refused: BearerRefused,
+  request: IncomingMessage,
+  response: ServerResponse,
+  visit: Visit,
+): void {
+  sendAnswer(request, response, toBearer(refused, visit))
+}
+
 /** Answers a handshake and closes its socket. The status that was sent. */
 export function refuseSocket(trouble: Trouble, request: IncomingMessage, socket: Duplex, visit: Visit): number {
-  const answer = answerTo(trouble, request, visit)
+  return sendOnSocket(socket, answerTo(trouble, request, visit))
+}
+
+/** The same for a bearer token that opens nothing. */
+export function refuseBearerSocket(refused: BearerRefused, socket: Duplex, visit: Visit): number {
+  return sendOnSocket(socket, toBearer(refused, visit))
+}
+
+function toBearer(refused: BearerRefused, visit: Visit): Answer {
+  const answer = bearerAnswer(refused.reason)
+  visit.outcome = answer.status === 403 ? 'forbidden' : 'unauthorized'
+  refused.tell(visit)
+  return answer
+}
+
+function sendOnSocket(socket: Duplex, answer: Answer): number {
   try {
     sendAnswerOnSocket(socket, answer)
     return answer.status

@@ -34,14 +34,18 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
       if (fate === 'length') flat.push(name, value)
       else if (named?.has(name.toLowerCase())) continue
       else if (fate === 'pass') flat.push(name, value)
-      else {
+      else if (fate === 'authorization') {
+        // A token that was meant for us opens nothing at Desk, and is none of its business.
+        if (visit.api === undefined || visit.api.passThrough) flat.push(name, value)
+      } else {
         const left = visit.deskLogin?.cookie === 'withheld' ? cookies.withoutDesk(value) : cookies.withoutOurs(value)
         if (left !== undefined) flat.push(name, left)
       }
     }
     flat.push('X-Forwarded-For', visit.forwardedFor ?? visit.address)
     flat.push('X-Forwarded-Proto', proto, 'X-Forwarded-Host', publicHost, 'X-Request-Id', visit.id)
-    if (visit.session) identity.append(flat, visit.session)
+    const who = visit.session ?? visit.api
+    if (who) identity.append(flat, who)
     return flat
   }
 }

@@ -57,7 +57,7 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
       else if (name === 'content-type') html = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(value)
       flat.push(sent, name === 'location' ? publicLocation(value) : value)
     }
-    if (html && !cached && visit.session) flat.push('Cache-Control', 'private')
+    if (html && !cached && (visit.session || visit.api)) flat.push('Cache-Control', 'private')
     return flat
   }
 }

@@ -9,13 +9,14 @@ import { createCallers } from './address.js'
 import { createAsk } from './ask.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
+import type { DeskLogout } from './desk-logout.js'
 import { createForwarder } from './forward.js'
 import { createGuard } from './guard.js'
 import type { Paths } from './paths.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
 import { createUpgrader } from './upgrade.js'
-import type { DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
+import type { Bearer, DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
 export interface StreetDeps {
   config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
@@ -26,6 +27,8 @@ export interface StreetDeps {
   handleOf: (cookie: string) => Handle
   /** Where Desk's own login is a way in. */
   marks?: DeskMarks | undefined
+  bearer?: Bearer | undefined
+  deskLogout?: DeskLogout | undefined
   random: Random
   log: Log
 }
@@ -40,7 +43,8 @@ export function createStreet(deps: StreetDeps): Street {
   const responseHeaders = marking(plainHeaders, marks)
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
-  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, log })
+  const { deskLogout } = deps
+  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, deskLogout, log })
   const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log })
   const watch = (request: IncomingMessage, visit: Visit) => {
     const seen = visit.session ? undefined : marks?.watch(request, visit)
@@ -55,6 +59,7 @@ export function createStreet(deps: StreetDeps): Street {
       cookies,
       sessions,
       handleOf,
+      bearer: deps.bearer,
     }),
     caller: (request: IncomingMessage) => callers(request),
     send(request, response, visit) {

@@ -78,7 +78,7 @@ export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
 /** Desk does not want this WebSocket: its answer as it is, then the end of the connection. */
 function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[], visit: Visit): void {
   const reason = /^[\t\x20-\x7e]*$/.test(answer.statusMessage ?? '') ? (answer.statusMessage ?? '') : ''
-  visit.outcome = visit.session ? 'proxied' : 'public'
+  visit.outcome = visit.session || visit.api ? 'proxied' : 'public'
   socket.write(headOf(answer.statusCode ?? 502, reason, [...headers, 'Connection', 'close']), 'latin1')
   answer.on('error', () => socket.destroy())
   answer.pipe(socket)

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
-import type { Agent, Directory, Provider, Session } from '../core/contracts.js'
+import type { Agent, ApiCaller, Directory, Provider, Session } from '../core/contracts.js'
+import type { Reason } from '../core/reasons.js'
 import type { Outcome } from '../ops/metrics.js'
 import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
 import type { Jar } from './attempts.js'
@@ -51,7 +52,7 @@ export interface IdentityWriter {
   /** Whether a header name, in any spelling, is one that only the gateway may send. */
   reserved(name: string): boolean
   /** Appends name, value, name, value…: exactly one of each identity header and the assertion. */
-  append(flat: string[], session: Session): void
+  append(flat: string[], who: Session | ApiCaller): void
   /** Bytes that the identity headers of a session would take. */
   weight(agent: Session['agent'], provider: string): number
   /** The public keys of the assertion (RFC 7517). */
@@ -61,8 +62,23 @@ export interface IdentityWriter {
 /** Where a request belongs, judged by its target alone. `absent`: the gateway's, but it cannot be read in one way. */
 export type Place = 'own' | 'public' | 'protected' | 'absent'
 
-/** What the session cookie of a request says. */
-export type Decision = Session | 'challenge' | 'unavailable'
+/** A bearer token that opens nothing. It is answered to programs only, and never with a way to log in. */
+export interface BearerRefused {
+  reason: Reason
+  /** Tells the operator, once it is known which request this was. */
+  tell(visit: Visit): void
+}
+
+/** Who speaks in a request, by its bearer token or its session cookie; or why nobody does. */
+export type Decision = Session | ApiCaller | BearerRefused | 'challenge' | 'unavailable'
+
+/** Sees whether a request has a bearer token for the gateway, and whom it stands for. */
+export interface Bearer {
+  /** The token of an `Authorization: Bearer`; undefined when there is none. */
+  tokenOf(rawHeaders: readonly string[]): string | undefined
+  /** Never rejects. */
+  judge(token: string): Promise<ApiCaller | BearerRefused>
+}
 
 /** Whether access.paths lets an agent send this request to Desk. Synchronous, and at once true where there are no rules. */
 export type MayReach = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
@@ -71,7 +87,7 @@ export type MayReach = (agent: Pick<Agent, 'roles'>, method: string, target: Tar
 export interface Guard {
   /** Pure and synchronous. */
   place(target: Target, method: string): Place
-  /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
+  /** A promise only when this process has to ask the store, or for a bearer token. Never throws or rejects for a store that is down. */
   decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
   /** To be asked of whoever `decide`, or another way in, has found. */
   permits: MayReach
@@ -165,6 +181,8 @@ export interface Visit {
   session: Session | undefined
   /** Only for a path of Desk's own login. */
   deskLogin?: DeskVisit
+  /** Instead of a session: who speaks by a bearer token. */
+  api?: ApiCaller
   outcome: Outcome
 }
 

@@ -3,15 +3,17 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Clock, Handle, Session, Sessions } from '../core/contracts.js'
+import type { ApiCaller, Clock, Handle, Session, Sessions } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
+import { statusOf } from '../core/reasons.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Entrance } from './entrance.js'
-import { refuseSocket } from './refuse.js'
+import { admitted } from './guard.js'
+import { refuseBearerSocket, refuseSocket } from './refuse.js'
 import type { Decision, Trouble, Visit } from './visit.js'
 
 export interface UpgradeDeps {
-  entrance: Pick<Entrance, 'arrive' | 'leave'>
+  entrance: Pick<Entrance, 'current' | 'arrive' | 'leave'>
   sessions: Pick<Sessions, 'read' | 'onEnd'>
   clock: Clock
   metrics: Pick<Metrics, 'websocketOpened' | 'websocketClosed'>
@@ -19,8 +21,8 @@ export interface UpgradeDeps {
 
 export interface Upgrades {
   /**
-   * Closes the WebSockets whose sessions have ended by now, or whose agents have other roles than when they were opened: what
-   * Desk was told at the handshake would hold for good. A store that is down ends none before its absolute end.
+   * Closes the WebSockets whose sessions have ended by now, and those whose bearer token would be refused now. A store, a
+   * directory or keys that are away end none before its absolute end.
    */
   sweep(): Promise<void>
   /** Cuts every open WebSocket. */
@@ -32,27 +34,32 @@ const sweepEvery = 30_000
 
 export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const { entrance, sessions, clock, metrics } = deps
-  const open = new Map<Duplex, Session | undefined>()
+  const open = new Map<Duplex, { session: Session | undefined; api: ApiCaller | undefined; request: IncomingMessage }>()
 
   const cut = (which: (session: Session | undefined) => boolean) => {
-    for (const [socket, session] of open) if (which(session)) socket.destroy()
+    for (const [socket, { session }] of open) if (which(session)) socket.destroy()
+  }
+
+  const sweepBearers = async () => {
+    for (const [socket, { api, request }] of open) {
+      if (api && (api.endsAt <= clock.now() || (await opensNothing(entrance, request)))) socket.destroy()
+    }
   }
 
   const sweep = async () => {
     const now = clock.now()
     cut(session => session !== undefined && session.endsAt <= now)
+    await sweepBearers()
     const handles = new Set<Handle>()
-    for (const session of open.values()) if (session) handles.add(session.handle)
+    for (const { session } of open.values()) if (session) handles.add(session.handle)
     for (const handle of handles) {
-      const now = await look(sessions, handle)
-      if (now === 'unknown') continue
-      cut(session => session?.handle === handle && !(now && sameRoles(session, now)))
+      if ((await look(sessions, handle)) === 'ended') cut(session => session?.handle === handle)
     }
   }
 
   const pass = (request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit) => {
     // Kept from here on: a session that ends while Desk still thinks about the handshake ends this one too.
-    open.set(socket, visit.session)
+    open.set(socket, { session: visit.session, api: visit.api, request })
     let status: number | undefined
     socket.on('close', () => {
       open.delete(socket)
@@ -74,9 +81,9 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if (socket.destroyed) return
       if (decision === 'challenge') return refused('challenge')
       if (decision === 'unavailable') return refused('store_unavailable')
-      visit.session = decision
+      if ('tell' in decision) return entrance.leave(request, refuseBearerSocket(decision, socket, visit))
+      admitted(visit, decision)
       if (!visit.generation.street.guard.permits(decision.agent, 'GET', visit.target)) return refused('forbidden')
-      visit.outcome = 'proxied'
       pass(request, socket, head, visit)
     }
     const why = trouble ?? handshakeTrouble(request, visit, place)
@@ -117,15 +124,17 @@ function isHandshake(request: IncomingMessage): boolean {
   return headers['sec-websocket-version'] === '13' && keys.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(keys[0] ?? '')
 }
 
-function sameRoles(a: Session, b: Session): boolean {
-  return a.agent.roles.length === b.agent.roles.length && a.agent.roles.every((role, i) => role === b.agent.roles[i])
+/** Asks the guard again, as if the handshake came now: the token, the directory and the rules. */
+async function opensNothing({ current, arrive }: UpgradeDeps['entrance'], request: IncomingMessage): Promise<boolean> {
+  const decision = await current().street.guard.decide(request, arrive(request).visit.target)
+  return typeof decision === 'object' && 'tell' in decision && statusOf(decision.reason) !== 503
 }
 
-async function look(sessions: Pick<Sessions, 'read'>, handle: Handle): Promise<Session | undefined | 'unknown'> {
+async function look(sessions: Pick<Sessions, 'read'>, handle: Handle): Promise<'live' | 'ended'> {
   try {
-    return await sessions.read(handle)
+    return (await sessions.read(handle)) ? 'live' : 'ended'
   } catch (error) {
-    if (error instanceof StoreUnavailable) return 'unknown'
+    if (error instanceof StoreUnavailable) return 'live'
     throw error
   }
 }

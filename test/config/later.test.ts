@@ -2,23 +2,13 @@
 
 import t from 'tap'
 import { laterKeys } from '../../src/config/later.js'
-import { jwtProvider, said, settings } from '../parts/configuration.js'
+import { said, settings } from '../parts/configuration.js'
 
 type Settings = Record<string, unknown>
-
-const jwt = (changes: Settings) => settings({ providers: [{ ...jwtProvider, ...changes }] })
-const desk = (changes: Settings) => settings({ desk: { url: 'http://desk.internal:3000', ...changes } })
 
 /** By key: something to ask for, and the default written out. */
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
   workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
-  'desk.logout': { asked: desk({ logout: ['GET /logout'] }), usual: desk({ logout: [] }) },
-  'providers[].bearer': { asked: jwt({ bearer: true }), usual: jwt({ bearer: false }) },
-  'providers[].bearerAudience': { asked: jwt({ bearerAudience: 'api' }) },
-  'providers[].bearerPassThrough': {
-    asked: jwt({ bearerPassThrough: true }),
-    usual: jwt({ bearerPassThrough: false }),
-  },
   'ops.probes': { asked: settings({ ops: { probes: '0.0.0.0:9091' } }), usual: settings({ ops: { probes: null } }) },
   'limits.logins': {
     asked: settings({ limits: { logins: '5/m' } }),

@@ -611,3 +611,29 @@ t.test('the parts of an address are folded as the directory does', async t => {
   const result = load(settings({ agents: [{ domains: ['EXAMPLE.com'] }] }))
   t.match(result, { config: { agents: [{ domains: ['example.com'] }] } })
 })
+
+t.test('bearer tokens: an audience of their own, and nothing that has no effect', async t => {
+  const bearer = (changes: Record<string, unknown>) => settings({ providers: [{ ...jwtProvider, ...changes }] })
+  const key = 'providers[0].bearerAudience'
+  t.same(said(bearer({ bearer: true, bearerAudience: 'api' })), [])
+  t.same(warned(bearer({ bearer: true, bearerAudience: 'api', bearerPassThrough: true })), [])
+  t.same(said(bearer({ bearer: true })), [`${key}: is missing: bearer needs it`])
+  const same = `${key}: is the audience of logins at providers[0] too`
+  t.same(said(bearer({ bearer: true, bearerAudience: 'api', audience: 'api' })), [same])
+  const other = { ...jwtProvider, id: 'b', name: 'B', secrets: [longSecret('b')], audience: 'api' }
+  const two = [{ ...jwtProvider, bearer: true, bearerAudience: 'api' }, other]
+  t.same(said(settings({ providers: two })), [`${key}: is the audience of logins at providers[1] too`])
+  t.same(warned(bearer({ bearerAudience: 'api', bearerPassThrough: true })), [
+    `${key}: opens nothing: bearer is off`,
+    'providers[0].bearerPassThrough: has no effect: bearer is off',
+  ])
+})
+
+t.test('desk.logout: a path that is public too is told', async t => {
+  const desk = (changes: object) => settings({ desk: { url: 'http://d', ...changes } })
+  const logout = ['GET /logout', 'POST /session/end']
+  t.same(warned(desk({ logout, public: ['GET /assets/*', '/logouts', '/'] })), [])
+  for (const open of ['/logout', 'GET /log*']) {
+    t.match(warned(desk({ logout, public: [open] })), [/^desk\.logout\[0\]: is public too/], open)
+  }
+})

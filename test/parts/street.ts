@@ -20,7 +20,7 @@ import { createIdentityWriter } from '../../src/web/identity.js'
 import { createPaths } from '../../src/web/paths.js'
 import { mountDesk } from '../../src/web/proxy.js'
 import { createStreet } from '../../src/web/street.js'
-import type { Generation, Trouble } from '../../src/web/visit.js'
+import type { Bearer, Generation, IdentityWriter, Trouble } from '../../src/web/visit.js'
 import { attachUpgrades, type Upgrades } from '../../src/web/websocket.js'
 import { createTestClock, type TestClock } from './clock.js'
 
@@ -46,6 +46,8 @@ export interface StreetOptions {
   settings?: { [key: string]: unknown }
   /** Instead of the memory store. */
   store?: (clock: Clock) => Store
+  /** Takes bearer tokens. */
+  bearer?: (parts: { clock: Clock; writer: IdentityWriter; metrics: Metrics }) => Bearer | undefined
   signingKeys?: Parameters<typeof createIdentityWriter>[0]['keys']
 }
 
@@ -68,7 +70,9 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
   const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
   const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
   const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
-  const street = createStreet({ config, paths, cookies, identity, sessions, handleOf, random: systemRandom, log })
+  const bearer = options.bearer?.({ clock, writer: identity, metrics })
+  const wiring = { config, paths, cookies, identity, sessions, handleOf, bearer, random: systemRandom, log }
+  const street = createStreet(wiring)
   const directory = { find: async () => 'unknown' as const }
   const generation: Generation = { config, paths, cookies, providers: [], directory, identity, answers, street }
 

@@ -295,3 +295,35 @@ t.test('a form that arrives byte by byte is cut', async t => {
   clearInterval(drip)
   t.pass()
 })
+
+t.test('the Remote logout URL is told of a failure by kind=error and a message', async t => {
+  const gate = await open(t)
+  const response = await gate.browser().post('/auth/jwt', { jwt: await gate.token('nobody@example.com') })
+  t.equal(response.statusCode, 403)
+  const [, href = ''] = /href="(https:\/\/portal[^"]+)">Back to Aloha Portal</.exec(response.body) ?? []
+  const url = new URL(href.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code))))
+  t.equal(url.origin + url.pathname, 'https://portal.example.com/logout')
+  t.equal(url.searchParams.get('kind'), 'error')
+  t.match(
+    url.searchParams.get('message'),
+    /^You have no access to the help desk\. .* Reference [0-9A-Z]{5}-[0-9A-Z]{5}$/,
+  )
+})
+
+t.test('the Remote logout URL gets the external_id that the token had', async t => {
+  const gate = await open(t)
+  const leave = async (external_id?: unknown) => {
+    const browser = gate.browser()
+    const claims = external_id === undefined ? {} : { external_id }
+    const { statusCode } = await browser.post('/auth/jwt', { jwt: await gate.token('ada@example.com', claims) })
+    if (statusCode !== 303) return statusCode
+    const page = await browser.send('/auth/logout')
+    return String(page.headers.refresh).replace('0;url=https://portal.example.com/logout?email=ada%40example.com', '')
+  }
+  t.equal(await leave(), '')
+  t.equal(await leave('u 7&x'), '&external_id=u+7%26x')
+  t.equal(await leave(42), '&external_id=42')
+  t.equal(await leave(null), '')
+  t.equal(await leave(''), '')
+  for (const odd of [{}, ['7'], true, 1.5, 'a\nb', 'x'.repeat(257)]) t.equal(await leave(odd), 400, JSON.stringify(odd))
+})

@@ -10,6 +10,7 @@ export function gatewayRules(rules: Rules): void {
   proxies(rules)
   desk(rules)
   publicPaths(rules)
+  logoutPaths(rules)
 }
 
 function publicOrigin({ config, problem }: Rules): void {
@@ -60,6 +61,16 @@ function isOwnListener(deskUrl: string, listen: string | undefined): boolean {
   const own = split(listen)
   const sameHost = own.host === hostname || (isLoopback(hostname) && (isLoopback(own.host) || own.host === '0.0.0.0'))
   return sameHost && own.port === (port || (protocol === 'https:' ? '443' : '80'))
+}
+
+function logoutPaths({ config, warning }: Rules): void {
+  const open = (config.desk?.public ?? []).map(rule => rule?.replace(/^[A-Z]+ /, '') ?? '')
+  for (const [index, rule] of (config.desk?.logout ?? []).entries()) {
+    const pattern = rule?.replace(/^[A-Z]+ /, '') ?? ''
+    const covers = (wide: string) => (wide.endsWith('*') ? pattern.startsWith(wide.slice(0, -1)) : wide === pattern)
+    if (!open.some(covers)) continue
+    warning(['desk', 'logout', index], 'is public too: whose session it is is not looked at there, so none ends')
+  }
 }
 
 function publicPaths({ config, warning }: Rules): void {

@@ -1,4 +1,4 @@
-// JWT providers: one kind of key, and algorithms that fit it.
+// JWT providers: one kind of key, algorithms that fit it, and tokens that are for a login or for the API but never for both.
 
 import type { Path } from '../problems.js'
 import type { Rules } from './rule.js'
@@ -18,8 +18,27 @@ export function jwtRules(rules: Rules): void {
         hint,
       )
     }
+    bearer(rules, path)
     if ((maxAge ?? 0) > 3_600_000) rules.warning([...path, 'maxAge'], 'is more than 1h: a stolen token lives as long')
   }
+}
+
+function bearer({ config, problem, warning }: Rules, path: Path): void {
+  const provider = config.providers?.[Number(path[1])]
+  if (provider?.type !== 'jwt') return
+  const { bearer, bearerAudience, bearerPassThrough } = provider
+  const key = [...path, 'bearerAudience']
+  if (bearer && bearerAudience === undefined) {
+    problem(key, 'is missing: bearer needs it', 'the aud of the tokens of API clients, such as desk-api')
+  }
+  if (!bearer && bearerAudience !== undefined) {
+    warning(key, 'opens nothing: bearer is off', 'a token of this audience stays refused at a login')
+  }
+  if (!bearer && bearerPassThrough) warning([...path, 'bearerPassThrough'], 'has no effect: bearer is off')
+  const login = config.providers?.findIndex(other => other?.type === 'jwt' && other.audience === bearerAudience) ?? -1
+  if (bearerAudience === undefined || login < 0) return
+  // Attack: a token for one API request must not open a session, nor a login's token the API.
+  problem(key, `is the audience of logins at providers[${login}] too`, 'two different words')
 }
 
 function kindOfKey({ written, problem }: Rules, path: Path): 'secrets' | 'jwks' | undefined {

@@ -41,7 +41,8 @@ export const desk = (read: Reader) =>
         .array(pathRule())
         .default([])
         .meta({
-          description: 'After Desk has answered such a request, the session ends too.',
+          description:
+            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout.",
           examples: [['GET /logout']],
         }),
     })

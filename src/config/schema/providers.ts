@@ -164,16 +164,19 @@ export const jwt = (read: Reader) =>
     bearer: z
       .boolean()
       .default(false)
-      .meta({ description: 'Tokens of bearerAudience authenticate single API requests.' }),
+      .meta({ description: 'Tokens of bearerAudience authenticate single API requests (Authorization: Bearer).' }),
     bearerAudience: z
       .string()
       .min(1)
       .optional()
-      .meta({ description: 'The audience of bearer tokens.', examples: ['desk-api'] }),
+      .meta({
+        description: 'The one aud of bearer tokens; a token of it is refused at a login.',
+        examples: ['desk-api'],
+      }),
     bearerPassThrough: z
       .boolean()
       .default(false)
-      .meta({ description: 'Desk sees the Authorization header of a bearer request.' }),
+      .meta({ description: 'Desk sees the Authorization header of a bearer request too.' }),
     allow: allow(),
   })
 

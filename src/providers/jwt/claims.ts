@@ -14,87 +14,121 @@ export interface ClaimRules {
   clockSkew: number
   issuer: string | null
   audience: string | null
+  /** The audiences of bearer tokens: a token for one of them is no login. */
+  bearerAudiences: readonly string[]
 }
 
-export interface TokenClaims {
+/** Who a token speaks of. */
+export interface Subject {
   email: string
+  name?: string
+  roles?: string[]
+}
+
+export interface TokenClaims extends Subject {
   jti: string
   /** Milliseconds since the epoch. */
   issuedAt: number
-  name?: string
-  roles?: string[]
+  externalId?: string
   state?: string
   returnTo?: string
 }
 
-type Claims = Record<string, unknown>
+export type Claims = Record<string, unknown>
 
 /** Seconds since the epoch beyond the year 5000 are milliseconds written by mistake. */
 const latest = 1e11
-const jtiForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
-const nameForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
+const textForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 const roleForm = /^[^\p{Cc}\p{Cs}]{1,128}$/u
 const mostRoles = 200
 
 /** Climbs every claim; the first that is missing, of the wrong type or out of its time ends the ladder. */
 export function checkClaims(claims: Claims, rules: ClaimRules, step: Step): TokenClaims {
-  const missing = ['email', 'iat', 'jti'].filter(name => !Object.hasOwn(claims, name))
-  step('required claims', {
-    ok: missing.length === 0,
-    reason: 'jwt.claim_missing',
-    expected: 'email, iat and jti',
-    seen: missing.length === 0 ? undefined : `no ${missing.join(', no ')}`,
-  })
+  checkRequired(claims, ['email', 'iat', 'jti'], step)
   checkParties(claims, rules, step)
   const issuedAt = checkTimes(claims, rules, step)
   const jti = own(claims, 'jti')
-  const jtiOk = typeof jti === 'string' && jtiForm.test(jti)
-  invalidUnless(step, 'jti', jtiOk, 'a string of 1 to 256 characters', jti)
-  return { email: checkEmail(claims, step), jti: String(jti), issuedAt, ...checkOptional(claims, step) }
+  invalidUnless(step, 'jti', isText(jti), 'a string of 1 to 256 characters', jti)
+  return { ...checkSubject(claims, step), jti: String(jti), issuedAt, ...checkOptional(claims, step) }
+}
+
+export function checkRequired(claims: Claims, names: readonly string[], step: Step): void {
+  const missing = names.filter(name => !Object.hasOwn(claims, name))
+  step('required claims', {
+    ok: missing.length === 0,
+    reason: 'jwt.claim_missing',
+    expected: `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`,
+    seen: missing.length === 0 ? undefined : `no ${missing.join(', no ')}`,
+  })
 }
 
 /** RFC 7519 4.1.1 and 4.1.3; RFC 8725 3.8 and 3.9: a token for another application must not log in here. */
 function checkParties(claims: Claims, rules: ClaimRules, step: Step): void {
-  const iss = own(claims, 'iss')
-  invalidUnless(step, 'iss type', iss === undefined || typeof iss === 'string', 'a string, or none', iss)
-  if (rules.issuer !== null) {
-    const ok = iss === rules.issuer
-    step('iss', { ok, reason: 'jwt.issuer_mismatch', expected: rules.issuer, seen: show(iss), setting: 'issuer' })
-  }
-  const aud = own(claims, 'aud')
-  const audiences = aud === undefined ? [] : listOf(aud)
-  invalidUnless(step, 'aud type', audiences !== undefined, 'a string or an array of strings, or none', aud)
+  checkIssuer(claims, rules.issuer, step)
+  const audiences = audiencesOf(claims, step)
+  const reason = 'jwt.audience_mismatch'
+  const seen = audiences.join(' ') || '(none)'
   if (rules.audience !== null) {
-    step('aud', {
-      ok: audiences?.includes(rules.audience) === true,
-      reason: 'jwt.audience_mismatch',
-      expected: rules.audience,
-      seen: audiences?.length ? audiences.join(' ') : '(none)',
-      setting: 'audience',
-    })
+    step('aud', { ok: audiences.includes(rules.audience), reason, expected: rules.audience, seen, setting: 'audience' })
+  }
+  if (rules.bearerAudiences.length > 0) {
+    // Attack: a token that was made for one API call is posted as a login, and lives on as a session.
+    const ok = !audiences.some(audience => rules.bearerAudiences.includes(audience))
+    step('aud is no API', { ok, reason, expected: 'no bearerAudience', seen, setting: 'bearerAudience' })
   }
 }
 
+/** `issuer` null: any, and none. */
+export function checkIssuer(claims: Claims, issuer: string | null, step: Step): void {
+  const iss = own(claims, 'iss')
+  invalidUnless(step, 'iss type', iss === undefined || typeof iss === 'string', 'a string, or none', iss)
+  if (issuer === null) return
+  const ok = iss === issuer
+  step('iss', { ok, reason: 'jwt.issuer_mismatch', expected: issuer, seen: show(iss), setting: 'issuer' })
+}
+
+/** Everybody whom the token is for; none when it does not say. */
+export function audiencesOf(claims: Claims, step: Step): string[] {
+  const aud = own(claims, 'aud')
+  const audiences = aud === undefined ? [] : listOf(aud)
+  invalidUnless(step, 'aud type', audiences !== undefined, 'a string or an array of strings, or none', aud)
+  return audiences ?? []
+}
+
+/** How old a login may be; iat in milliseconds. */
+function checkTimes(claims: Claims, rules: ClaimRules, step: Step): number {
+  const { now, maxAge, clockSkew } = rules
+  const { iat } = checkWindow(claims, rules, step)
+  step('iat age', {
+    ok: now - iat <= maxAge + clockSkew,
+    reason: 'jwt.too_old',
+    expected: `at least -${(maxAge + clockSkew) / 1000} s`,
+    seen: fromNow(iat, now),
+    setting: 'maxAge',
+  })
+  return iat
+}
+
 /**
- * RFC 7519 4.1.4 to 4.1.6. Every comparison is written so that a clock that says NaN refuses the login.
- * Returns iat in milliseconds.
+ * RFC 7519 4.1.4 to 4.1.6, in milliseconds; iat has to be there. Every comparison is written so that a clock that says NaN
+ * refuses the token.
  */
-function checkTimes(claims: Claims, { now, maxAge, clockSkew }: ClaimRules, step: Step): number {
-  const iat = numericDate(claims, 'iat', step)
+export function checkWindow(
+  claims: Claims,
+  { now, clockSkew }: { now: number; clockSkew: number },
+  step: Step,
+): { iat: number; exp: number | undefined } {
+  const iat = numericDate(claims, 'iat', step) ?? Number.NaN
   const exp = numericDate(claims, 'exp', step)
   const nbf = numericDate(claims, 'nbf', step)
-  const off = (at: number) => `${secondsBetween(at, now)} s from now`
-  const rung = (name: string, ok: boolean, reason: Reason, expected: string, at: number, setting: string) =>
-    step(name, { ok, reason, expected, seen: off(at), setting })
+  const rung = (name: string, ok: boolean, reason: Reason, expected: string, at: number) =>
+    step(name, { ok, reason, expected, seen: fromNow(at, now), setting: 'clockSkew' })
 
   const skew = `${clockSkew / 1000} s`
-  if (exp !== undefined) rung('exp', exp + clockSkew > now, 'jwt.expired', `later than -${skew}`, exp, 'clockSkew')
-  if (nbf !== undefined) rung('nbf', nbf - clockSkew <= now, 'jwt.not_yet_valid', `at most ${skew}`, nbf, 'clockSkew')
-  const at = iat ?? Number.NaN
-  rung('iat not ahead', at - clockSkew <= now, 'jwt.from_the_future', `at most ${skew}`, at, 'clockSkew')
-  const oldest = `at least -${(maxAge + clockSkew) / 1000} s`
-  rung('iat age', now - at <= maxAge + clockSkew, 'jwt.too_old', oldest, at, 'maxAge')
-  return at
+  if (exp !== undefined) rung('exp', exp + clockSkew > now, 'jwt.expired', `later than -${skew}`, exp)
+  if (nbf !== undefined) rung('nbf', nbf - clockSkew <= now, 'jwt.not_yet_valid', `at most ${skew}`, nbf)
+  rung('iat not ahead', iat - clockSkew <= now, 'jwt.from_the_future', `at most ${skew}`, iat)
+  return { iat, exp }
 }
 
 /** A NumericDate (RFC 7519 2) in milliseconds: a number of seconds, fractions allowed. Undefined when it is not there. */
@@ -119,28 +153,46 @@ function checkEmail(claims: Claims, step: Step): string {
 }
 
 /** null is read as "not there": many serialisers write it for a value that is not set. */
-function checkOptional(claims: Claims, step: Step): Pick<TokenClaims, 'name' | 'roles' | 'state' | 'returnTo'> {
-  const name = own(claims, 'name') ?? undefined
-  const nameOk = name === undefined || name === '' || (typeof name === 'string' && nameForm.test(name))
-  invalidUnless(step, 'name', nameOk, 'a string of at most 256 characters, or none', name)
-  const given = own(claims, 'roles') ?? undefined
-  const roles = given === undefined || given === '' ? [] : listOf(given)
-  const rolesOk = roles !== undefined && roles.length <= mostRoles && roles.every(role => roleForm.test(role))
-  invalidUnless(step, 'roles', rolesOk, 'an array of at most 200 strings of 1 to 128 characters, or one', given)
+function checkOptional(claims: Claims, step: Step): Pick<TokenClaims, 'externalId' | 'state' | 'returnTo'> {
+  const given = own(claims, 'external_id') ?? undefined
+  // Databases number their people, and many providers hand the number over as it is.
+  const externalId = Number.isSafeInteger(given) ? String(given) : given
+  const idOk = externalId === undefined || externalId === '' || isText(externalId)
+  invalidUnless(step, 'external_id', idOk, 'a string of at most 256 characters, a whole number, or none', given)
   const state = own(claims, 'state') ?? undefined
   invalidUnless(step, 'state type', state === undefined || typeof state === 'string', 'a string, or none', state)
   const returnTo = own(claims, 'return_to') ?? undefined
   const returnToOk = returnTo === undefined || typeof returnTo === 'string'
   invalidUnless(step, 'return_to type', returnToOk, 'a string, or none', returnTo)
   return {
-    ...(typeof name === 'string' && name !== '' ? { name } : {}),
-    ...(given === undefined || !roles ? {} : { roles }),
+    ...(typeof externalId === 'string' && externalId !== '' ? { externalId } : {}),
     ...(typeof state === 'string' && state !== '' ? { state } : {}),
     ...(typeof returnTo === 'string' && returnTo !== '' ? { returnTo } : {}),
   }
 }
 
-function invalidUnless(step: Step, name: string, ok: boolean, expected: string, value: unknown): void {
+/** The e-mail address, which has to be there, and what else the token says of the agent. */
+export function checkSubject(claims: Claims, step: Step): Subject {
+  const email = checkEmail(claims, step)
+  const name = own(claims, 'name') ?? undefined
+  const nameOk = name === undefined || name === '' || isText(name)
+  invalidUnless(step, 'name', nameOk, 'a string of at most 256 characters, or none', name)
+  const given = own(claims, 'roles') ?? undefined
+  const roles = given === undefined || given === '' ? [] : listOf(given)
+  const rolesOk = roles !== undefined && roles.length <= mostRoles && roles.every(role => roleForm.test(role))
+  invalidUnless(step, 'roles', rolesOk, 'an array of at most 200 strings of 1 to 128 characters, or one', given)
+  return {
+    email,
+    ...(typeof name === 'string' && name !== '' ? { name } : {}),
+    ...(given === undefined || !roles ? {} : { roles }),
+  }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && textForm.test(value)
+}
+
+export function invalidUnless(step: Step, name: string, ok: boolean, expected: string, value: unknown): void {
   step(name, { ok, reason: 'jwt.claim_invalid', expected, seen: show(value) })
 }
 
@@ -150,6 +202,6 @@ function listOf(value: unknown): string[] | undefined {
   return Array.isArray(value) && value.every(item => typeof item === 'string') ? value : undefined
 }
 
-function secondsBetween(at: number, now: number): string {
-  return ((at - now) / 1000).toFixed(3).replace(/\.?0+$/, '')
+function fromNow(at: number, now: number): string {
+  return `${((at - now) / 1000).toFixed(3).replace(/\.?0+$/, '')} s from now`
 }

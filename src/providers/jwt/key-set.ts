@@ -18,6 +18,11 @@ export interface KeySet {
 export interface ProviderKeys {
   /** The keys that may have signed a token with this header; undefined when there are no keys at all at the moment. */
   find(header: TokenHeader): Promise<readonly (KeyObject | CryptoKey)[] | undefined>
+  /**
+   * Changes with the keys, so that what was verified before is not believed for longer; undefined when there are none at
+   * the moment. Fetches what is old.
+   */
+  version(): Promise<number | undefined>
   /** Whether a key at hand has this ID. Never fetches. */
   knows(kid: string): boolean
   /** Settles once what is fetched at the start has come or failed. Never rejects. */

@@ -19,6 +19,8 @@ export function createRemoteKeySet(
   deps: { clock: Clock; fetchText: FetchText; log: Log },
 ): ProviderKeys {
   let set: KeySet | undefined
+  let published = ''
+  let version = 0
   let fetchedAt = 0
   let triedAt: number | undefined
   let failure: string | undefined
@@ -31,13 +33,16 @@ export function createRemoteKeySet(
 
   const fetchSet = async () => {
     try {
-      const next = readKeySet((await deps.fetchText(source.url, limits)).text)
+      const { text } = await deps.fetchText(source.url, limits)
+      const next = readKeySet(text)
       if (next.ignored.length > 0) {
         deps.log.warn({ provider: source.id, ignored: next.ignored.slice(0, 10) }, 'keys of the JWKS are not used')
       }
       if (next.size === 0) deps.log.warn({ provider: source.id }, 'the JWKS holds no usable key')
       // An empty set is adopted too: that is how a provider takes its keys back.
       set = next
+      if (text !== published) version++
+      published = text
       fetchedAt = deps.clock.now()
       failure = undefined
     } catch (error) {
@@ -70,6 +75,10 @@ export function createRemoteKeySet(
     async find(header) {
       if (lacks(header.kid)) await refresh()
       return current()?.find(header)
+    },
+    async version() {
+      if (lacks(undefined)) await refresh()
+      return current() && version
     },
     knows: kid => current()?.kids.has(kid) ?? false,
     describe() {

@@ -33,6 +33,7 @@ function createSecretKeys({ id, secrets }: KeySettings): ProviderKeys {
   })
   return {
     find: async ({ alg }) => (alg === 'HS256' ? keys : []),
+    version: async () => 0,
     knows: () => false,
     ready: async () => {},
     describe: () => counted(keys.length, 'shared secret'),
@@ -44,6 +45,7 @@ function fromFile({ path, text }: { path: string; text: string }): ProviderKeys 
   const set = readFile(path, text)
   return {
     find: set.find,
+    version: async () => 0,
     knows: kid => set.kids.has(kid),
     ready: async () => {},
     describe: () => counted(set.size, 'public key'),

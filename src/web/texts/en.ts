@@ -223,6 +223,20 @@ export const en = {
     already: (email: string) => `You are logged in as ${email}.`,
     stay: 'Continue',
   },
+  bearer: {
+    401: {
+      title: 'The bearer token is not accepted',
+      text: 'Get a new token and send the request again. The member "reason" says what is wrong with this one.',
+    },
+    403: {
+      title: 'The bearer token opens nothing here',
+      text: 'The token is good, but the agent whom it names may not use the help desk.',
+    },
+    503: {
+      title: 'The bearer token cannot be checked just now',
+      text: 'Nothing is wrong with the token as far as we know. Send the request again in a moment.',
+    },
+  },
   leaving: {
     title: 'One moment',
     text: (name: string) => `You are being sent to ${name}.`,
@@ -268,6 +282,7 @@ export const en = {
     other: 'Log in another way',
     logout: 'Log out',
     home: 'To the help desk',
+    tell: (name: string) => `Back to ${name}`,
   },
   reference: 'Reference',
   referenceHint: 'Your administrator can look it up.',
