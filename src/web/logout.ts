@@ -30,7 +30,7 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
     const jar = jarOf(request)
     const session = await holder.current(jar)
     if (session) {
-      await sessions.end({ handle: session.handle }, 'logout')
+      await sessions.end({ handle: session.handle }, 'logout', 'agent')
       record(deps, request, session)
     }
     // What was finished before a logout is no sign of a browser that loses its cookie.

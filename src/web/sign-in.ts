@@ -161,7 +161,7 @@ async function open(
   { agent, held }: { agent: Agent; held: Session[] },
 ): Promise<Opened> {
   // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
-  for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login')
+  for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login', 'agent')
   const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
   const { cookies } = arrival.jar
   record(deps, arrival, session, 'login')
