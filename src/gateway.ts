@@ -24,6 +24,7 @@ import { createCookies } from './web/cookies.js'
 import { createDeskMarks } from './web/desk-marks.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
+import { createLasting, type Lasting } from './web/lasting.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
 import { mountDesk } from './web/proxy.js'
@@ -52,7 +53,7 @@ export interface Gateway {
   app: FastifyInstance
   /** Who is an agent, by the configuration in force. */
   directory: Directory
-  /** Stops accepting, cuts WebSockets, lets requests under way finish, ends what runs in the background. */
+  /** Stops accepting, closes WebSockets one by one, lets requests under way finish, ends what runs in the background. */
   close(): Promise<void>
 }
 
@@ -63,8 +64,9 @@ const keepAlive = 75_000
 
 /** Throws when a key, a certificate or an agents file cannot be used; an IdP or a store that is down is no reason. */
 export async function createGateway(config: Config, parts: Parts): Promise<Gateway> {
-  const generation = createGeneration(config, parts)
-  const { clock, metrics, log, sessions } = parts
+  const { clock, random, metrics, log, sessions } = parts
+  const lasting = createLasting({ sessions, clock, settings: config.sessions })
+  const generation = createGeneration(config, parts, lasting)
   const entrance = createEntrance({ current: () => generation, clock, metrics, log })
   const app = openServer(config, entrance.rewriteUrl)
 
@@ -75,14 +77,15 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   })
   mountDesk(app, { entrance })
   await app.ready()
-  const upgrades = attachUpgrades(app.server, { entrance, sessions, clock, metrics })
+  const upgrades = attachUpgrades(app.server, { entrance, lasting, clock, random, metrics })
 
   return {
     app,
     directory: { find: email => generation.directory.find(email) },
     async close() {
-      upgrades.closeAll()
+      upgrades.closeAll(config.drain / 2)
       await app.close()
+      lasting.close()
       for (const provider of generation.providers) provider.close()
       await generation.street.close()
     },
@@ -99,7 +102,7 @@ export function gatewayProviders(
   return openProviders(config.providers, { ...deps, publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo })
 }
 
-function createGeneration(config: Config, parts: Parts): Generation {
+function createGeneration(config: Config, parts: Parts, { longAnswers }: Lasting): Generation {
   const { keyring, sessions, clock, random, log } = parts
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
@@ -117,7 +120,7 @@ function createGeneration(config: Config, parts: Parts): Generation {
     directory: openDirectory(config.agents, { log }),
     identity,
     answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, marks, random, log }),
+    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, marks, longAnswers, random, log }),
     ...(deskLogin && marks ? { deskLogin: { way: createDeskLogin(deskLogin), marks } } : {}),
   }
 }

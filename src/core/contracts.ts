@@ -142,6 +142,8 @@ export interface Sessions {
   peek(handle: Handle): Session | undefined
   /** A live session or undefined; throws StoreUnavailable. Reads of one handle under way at once share one flight. */
   read(handle: Handle): Promise<Session | undefined>
+  /** As the store has it now, whatever this process remembers and outageGrace would allow; throws StoreUnavailable. */
+  verify(handle: Handle): Promise<Session | undefined>
   /** Tells that the agent has just done something. Never awaited, never throws, writes at most once a minute. */
   touch(session: Session): void
   /** A new session: the cookie for the browser (43 characters, base64url) and the record in the store. */

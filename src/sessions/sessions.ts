@@ -63,6 +63,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return session
     },
     read: reader.read,
+    verify: reader.verify,
     touch(session) {
       if (!endings.known(session.handle)) activity.touch(session)
     },

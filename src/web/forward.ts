@@ -7,11 +7,12 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../ops/log.js'
 import type { DeskConnection } from './desk-connection.js'
+import type { LongAnswers } from './long-answers.js'
 import { refuse } from './refuse.js'
 import { bodyStream, hasBody } from './request-body.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
-import { dropRest } from './send.js'
+import { cutAnswer, dropRest } from './send.js'
 import { latin1, passHints, passTrailers } from './side-messages.js'
 import type { Visit } from './visit.js'
 
@@ -19,6 +20,8 @@ export interface ForwarderDeps {
   desk: DeskConnection
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
+  /** Told of requests that a session lets in. */
+  longAnswers: Pick<LongAnswers, 'begin' | 'end'>
   log: Log
   /** Milliseconds that a client may leave an answer unread. */
   patience?: number
@@ -48,7 +51,7 @@ const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { requestHeaders, responseHeaders, log } = deps
+  const { requestHeaders, responseHeaders, longAnswers, log } = deps
   const patience = deps.patience ?? 300_000
 
   const start = (exchange: Exchange) => {
@@ -119,7 +122,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     exchange.body?.destroy()
     log.warn({ request: visit.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
     visit.outcome = 'upstream_error'
-    if (response.headersSent) cut(request, response)
+    if (response.headersSent) cutAnswer(request, response)
     else refuse(timeouts.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, visit)
   }
 
@@ -127,7 +130,9 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const body = hasBody(request) ? bodyStream(request) : undefined
     const state = { abort: undefined, over: false, begun: false, reused: false, retried: false }
     const exchange: Exchange = { request, response, visit, body, ...state }
+    if (visit.session) longAnswers.begin(exchange)
     response.on('close', () => {
+      if (visit.session) longAnswers.end(exchange)
       if (exchange.over) return
       exchange.over = true
       exchange.abort?.()
@@ -153,16 +158,6 @@ function waitForDrain(response: ServerResponse, patience: number, proceed: () =>
   const timer = setTimeout(() => response.destroy(), patience)
   timer.unref()
   response.on('drain', done).on('close', done)
-}
-
-/** Ends a begun answer so that the client sees that it is not whole. */
-function cut(request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request
-  // HTTP/1.0 ends a body by closing: only a reset tells it from a clean end. Sockets that cannot reset are destroyed.
-  try {
-    if (request.httpVersion === '1.0') socket.resetAndDestroy()
-  } catch {}
-  response.destroy()
 }
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/

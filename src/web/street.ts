@@ -8,11 +8,12 @@ import { createCallers } from './address.js'
 import { createAsk } from './ask.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
-import { createForwarder } from './forward.js'
+import { createForwarder, type ForwarderDeps } from './forward.js'
 import { createGuard } from './guard.js'
 import type { Paths } from './paths.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
+import type { Patience } from './tunnel.js'
 import { createUpgrader } from './upgrade.js'
 import type { DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
@@ -25,12 +26,14 @@ export interface StreetDeps {
   handleOf: (cookie: string) => Handle
   /** Where Desk's own login is a way in. */
   marks?: DeskMarks | undefined
+  longAnswers: ForwarderDeps['longAnswers']
   random: Random
   log: Log
+  patience?: Patience | undefined
 }
 
 export function createStreet(deps: StreetDeps): Street {
-  const { config, paths, cookies, identity, sessions, handleOf, random, log, marks } = deps
+  const { config, paths, cookies, identity, sessions, handleOf, longAnswers, random, log, marks, patience } = deps
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
@@ -39,8 +42,8 @@ export function createStreet(deps: StreetDeps): Street {
   const responseHeaders = marking(plainHeaders, marks)
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
-  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, log })
-  const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log })
+  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, longAnswers, log })
+  const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log, patience })
   const watch = (request: IncomingMessage, visit: Visit) => {
     const seen = visit.session ? undefined : marks?.watch(request, visit)
     if (seen) visit.deskLogin = seen

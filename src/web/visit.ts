@@ -10,6 +10,7 @@ import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
 import type { Jar } from './attempts.js'
 import type { Cookies } from './cookies.js'
 import type { Paths } from './paths.js'
+import type { Tunnel } from './tunnel.js'
 
 /** The one reading of a request target. */
 export interface Target {
@@ -69,6 +70,8 @@ export interface Guard {
   place(target: Target, method: string): Place
   /** A promise only when this process has to ask the store. Never throws or rejects for a store that is down. */
   decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
+  /** Whether what comes there keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
+  isActivity(target: Target, method: string): boolean
 }
 
 /** Who asks, and what Desk is told about it. */
@@ -88,13 +91,13 @@ export interface Street {
   caller(request: IncomingMessage): Caller
   /** Sends a request on, with the identity of visit.session where there is one, and its answer back. */
   send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
-  /** Sends a WebSocket handshake on; `answered` with the status that went back: 101 once the two sockets are joined. */
+  /** Sends a WebSocket handshake on; `answered` with the status that went back, 101 with the tunnel of the two sockets. */
   upgrade(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
     visit: Visit,
-    answered: (status: number) => void,
+    answered: (status: number, tunnel?: Tunnel) => void,
   ): void
   /**
    * Asks Desk something of our own, as the browser of this visit would but with these headers only, without identity.
