@@ -3,7 +3,6 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Session } from '../core/contracts.js'
-import type { Cut } from './lasting.js'
 import { cutAnswer } from './send.js'
 import type { Visit } from './visit.js'
 
@@ -22,7 +21,7 @@ export interface LongAnswers {
 }
 
 /** `hold`: see lasting.ts. */
-export function createLongAnswers(deps: { hold(session: Session, cut: Cut): () => void }): LongAnswers {
+export function createLongAnswers(deps: { hold(session: Session, cut: () => void): () => void }): LongAnswers {
   const held = new Map<Underway, () => void>()
   let young = new Set<Underway>()
   let older = new Set<Underway>()

@@ -5,16 +5,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { closeFrame, followFrames } from './frames.js'
 import { closeWhenRead } from './send.js'
-
-export interface Tunnel {
-  /**
-   * Ends it: nothing more goes to Desk, and the browser gets a close frame (RFC 6455 7.4) as soon as the frame that is
-   * under way has passed; when that takes too long, the sockets are cut without a word. Again: nothing.
-   */
-  close(code: number, reason: string): void
-  /** Called for each frame of the browser that carries data: pings and pongs do not. */
-  onMessage(listener: () => void): void
-}
+import type { Tunnel } from './visit.js'
 
 /** Milliseconds until both sockets are gone: for the rest of a frame, then for the browser to close its side. */
 export interface Patience {

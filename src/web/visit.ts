@@ -10,7 +10,6 @@ import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
 import type { Jar } from './attempts.js'
 import type { Cookies } from './cookies.js'
 import type { Paths } from './paths.js'
-import type { Tunnel } from './tunnel.js'
 
 /** The one reading of a request target. */
 export interface Target {
@@ -82,6 +81,17 @@ export interface Caller {
   forwardedFor: string
   /** X-Request-Id. */
   id: string
+}
+
+/** The two joined sockets of a WebSocket. */
+export interface Tunnel {
+  /**
+   * Ends it: nothing more goes to Desk, and the browser gets a close frame (RFC 6455 7.4) as soon as the frame that is
+   * under way has passed; when that takes too long, the sockets are cut without a word. Again: nothing.
+   */
+  close(code: number, reason: string): void
+  /** Called for each frame of the browser that carries data: pings and pongs do not. */
+  onMessage(listener: () => void): void
 }
 
 /** How requests reach Desk; made anew by a reload. */

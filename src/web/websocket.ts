@@ -8,8 +8,7 @@ import type { Metrics } from '../ops/metrics.js'
 import type { Entrance } from './entrance.js'
 import type { Lasting } from './lasting.js'
 import { refuseSocket } from './refuse.js'
-import type { Tunnel } from './tunnel.js'
-import type { Decision, Trouble, Visit } from './visit.js'
+import type { Decision, Trouble, Tunnel, Visit } from './visit.js'
 
 export interface UpgradeDeps {
   entrance: Pick<Entrance, 'arrive' | 'leave'>
