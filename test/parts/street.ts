@@ -46,6 +46,8 @@ export interface StreetOptions {
   deskUrl: string
   /** More settings, as in the file. */
   settings?: { [key: string]: unknown }
+  /** Where a browser must know it beforehand. */
+  port?: number
   /** Instead of the memory store. */
   store?: (clock: Clock) => Store
   /** How long a WebSocket that is closed may take. */
@@ -107,7 +109,7 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
   })
   mountDesk(app, { entrance })
   const upgrades = attachUpgrades(app.server as Server, { ...shared, entrance, lasting, metrics })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
 
   return {

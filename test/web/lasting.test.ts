@@ -55,9 +55,14 @@ t.test('the close frame never lies inside another frame', async t => {
     const side = sides.at(-1)
     side?.write(whole)
     side?.write(whole.subarray(0, at))
+    let heard = 0
+    side?.on('data', () => heard++)
     await until(() => socket.raw.seen().length === whole.length + at)
     await street.sessions.end({ handle: session.handle }, 'test')
     t.equal(socket.closed(), undefined, 'not yet')
+    socket.send('too late')
+    // On another WebSocket, so that this one's message has had its time.
+    await street.enter().then(({ cookie }) => openWebSocket(street.port, cookie))
     // The rest of the frame, and one that nobody may see any more.
     side?.write(Buffer.concat([whole.subarray(at), frame('secret', { opcode: 1 })]))
     await socket.raw.ended()
@@ -71,6 +76,7 @@ t.test('the close frame never lies inside another frame', async t => {
       `cut after ${at} bytes`,
     )
     t.equal(socket.rest().length, 0)
+    t.equal(heard, 0, 'what the browser says meanwhile goes nowhere')
   }
 })
 
