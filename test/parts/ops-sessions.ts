@@ -20,6 +20,8 @@ export const adminToken = 'an-admin-token-of-some-length-0123456789'
 const log = createLog({ level: 'silent' })
 const hour = 3_600_000
 
+const nothing = () => Promise.reject(new Error('this was not expected'))
+
 export interface OpsSessions {
   app: FastifyInstance
   clock: TestClock
@@ -40,7 +42,21 @@ export function openOpsSessions(t: Test, change: (store: Store) => Partial<Store
   const readiness = createReadiness({ store, clock, log, metrics })
   const own = createTestSessions({ store, clock, settings: { idle: 8 * hour, lifetime: 24 * hour } })
   const { sessions, audits } = own
-  const app = createOps({ metrics, dossiers, readiness, sessions, adminToken: createSecret(adminToken) })
+  const app = createOps({
+    metrics,
+    dossiers,
+    readiness,
+    sessions,
+    adminToken: createSecret(adminToken),
+    breakglass: {
+      issuer: { issue: nothing },
+      url: '',
+      directory: { find: nothing },
+      audit: () => {},
+      metrics,
+      log,
+    },
+  })
   t.teardown(async () => {
     readiness.close()
     await app.close()
