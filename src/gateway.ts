@@ -26,6 +26,7 @@ import { createDeskLogout } from './web/desk-logout.js'
 import { createDeskMarks } from './web/desk-marks.js'
 import { createEntrance, type Entrance } from './web/entrance.js'
 import { createIdentityWriter } from './web/identity.js'
+import { createLasting, type Lasting } from './web/lasting.js'
 import { keepAgentsLive } from './web/live-agents.js'
 import { own } from './web/own.js'
 import { createPaths } from './web/paths.js'
@@ -56,7 +57,7 @@ export interface Gateway {
   app: FastifyInstance
   /** Who is an agent, by the configuration in force. */
   directory: Directory
-  /** Stops accepting, cuts WebSockets, lets requests under way finish, ends what runs in the background. */
+  /** Stops accepting, closes WebSockets one by one, lets requests under way finish, ends what runs in the background. */
   close(): Promise<void>
 }
 
@@ -67,8 +68,9 @@ const keepAlive = 75_000
 
 /** Throws when a key, a certificate or an agents file cannot be used; an IdP or a store that is down is no reason. */
 export async function createGateway(config: Config, parts: Parts): Promise<Gateway> {
-  const generation = createGeneration(config, parts)
-  const { clock, metrics, log, sessions } = parts
+  const { clock, random, metrics, log, sessions } = parts
+  const lasting = createLasting({ sessions, clock, settings: config.sessions })
+  const generation = createGeneration(config, parts, lasting)
   const entrance = createEntrance({ current: () => generation, clock, metrics, log })
   const app = openServer(config, entrance.rewriteUrl)
 
@@ -79,8 +81,12 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   })
   mountDesk(app, { entrance })
   await app.ready()
-  const upgrades = attachUpgrades(app.server, { entrance, sessions, clock, metrics })
-  const agents = keepAgentsLive({ current: () => generation, sessions, sweep: upgrades.sweep, log })
+  const upgrades = attachUpgrades(app.server, { entrance, lasting, clock, random, metrics })
+  const again = async () => {
+    lasting.again()
+    await upgrades.sweep()
+  }
+  const agents = keepAgentsLive({ current: () => generation, sessions, sweep: again, log })
   await agents.follow(generation.directory)
 
   return {
@@ -88,8 +94,9 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
     directory: { find: email => generation.directory.find(email) },
     async close() {
       agents.close()
-      upgrades.closeAll()
+      upgrades.closeAll(config.drain / 2)
       await app.close()
+      lasting.close()
       for (const provider of generation.providers) provider.close()
       generation.directory.close?.()
       await generation.street.close()
@@ -107,7 +114,7 @@ export function gatewayProviders(
   return openProviders(config.providers, { ...deps, publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo })
 }
 
-function createGeneration(config: Config, parts: Parts): Generation {
+function createGeneration(config: Config, parts: Parts, { longAnswers }: Lasting): Generation {
   const { keyring, sessions, clock, random, log } = parts
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
@@ -131,7 +138,7 @@ function createGeneration(config: Config, parts: Parts): Generation {
     directory,
     identity,
     answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, ...ways, random, log }),
+    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, ...ways, longAnswers, random, log }),
     ...(deskLogin && marks ? { deskLogin: { way: createDeskLogin(deskLogin), marks } } : {}),
   }
 }

@@ -11,6 +11,7 @@ import { explain } from './admin/explain.js'
 import type { ExitCode, Io } from './admin/io.js'
 import { generateKey } from './admin/keys.js'
 import { printMetadata } from './admin/metadata.js'
+import { listSessions, revokeSessions } from './admin/sessions.js'
 import { systemClock, systemRandom } from './core/clock.js'
 import { startDemo } from './demo/demo.js'
 import { createLog } from './ops/log.js'
@@ -83,6 +84,28 @@ program
   .option('--at <time>', 'as of this time (ISO 8601)')
   .option('--ops <url>', 'the ops listener of the running gateway')
   .action(async (reference, options) => done(await explain(reference, options, io)))
+
+const sessions = program.command('sessions').description('the sessions of the running gateway')
+const opsOption = ['--ops <url>', 'the ops listener of the running gateway'] as const
+
+sessions
+  .command('list')
+  .description('every live session: handle, agent, provider, times, address, browser')
+  .option('--agent <email>', 'of this agent')
+  .option('--json', 'one line of JSON for each session')
+  .option(...configOption)
+  .option(...opsOption)
+  .action(async options => done(await listSessions(options, io)))
+
+sessions
+  .command('revoke')
+  .description('end sessions, on every replica')
+  .option('--agent <email>', 'all of this agent')
+  .option('--id <handle>', 'the one that `sessions list` shows under this handle')
+  .option('--all', 'every session of everybody')
+  .option(...configOption)
+  .option(...opsOption)
+  .action(async options => done(await revokeSessions(options, io)))
 
 program
   .command('breakglass')

@@ -72,6 +72,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     metrics,
     dossiers,
     readiness,
+    sessions,
     adminToken: config.ops.adminToken,
     breakglass: {
       issuer: breakglass,

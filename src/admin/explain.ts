@@ -5,7 +5,7 @@ import type { Reason } from '../core/reasons.js'
 import type { Dossier } from '../ops/dossiers.js'
 import { configuration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
-import { askOps, opsUrl } from './ops-client.js'
+import { askOps, opsAccess } from './ops-client.js'
 import { rehearse } from './rehearsal.js'
 import { heading, type Outcome, report } from './report.js'
 
@@ -29,16 +29,9 @@ export async function explain(reference: string | undefined, options: ExplainOpt
 }
 
 async function explainReference(reference: string, options: ExplainOptions, io: Io): Promise<ExitCode> {
-  const fromEnvironment = io.env.DESKGATE_ADMIN_TOKEN
-  const config = options.ops && fromEnvironment ? undefined : await configuration(options.config, io)
-  if (!config && !(options.ops && fromEnvironment)) return 1
-  const token = fromEnvironment ?? config?.ops.adminToken?.reveal()
-  if (!token) {
-    io.err('ops.adminToken is not set: the API that keeps the checks of refused logins is off')
-    return 1
-  }
-  const base = options.ops ?? (config ? opsUrl(config) : '')
-  const dossier = (await askOps(base, `/api/logins/${encodeURIComponent(reference)}`, token)) as Dossier | undefined
+  const access = await opsAccess(options, io, 'the API that keeps the checks of refused logins is off')
+  if (!access) return 1
+  const dossier = (await askOps(access, `/api/logins/${encodeURIComponent(reference)}`)) as Dossier | undefined
   if (!dossier) {
     io.err(`no refused login of the last day has the reference ${reference}`)
     return 1

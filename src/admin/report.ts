@@ -56,6 +56,6 @@ function widest(names: readonly string[]): number {
 }
 
 // Attack: an escape sequence inside a claim rewrites what the operator's terminal shows.
-function plain(value: string): string {
+export function plain(value: string): string {
   return value.replace(/[\p{C}\u2028\u2029]/gu, character => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }

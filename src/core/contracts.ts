@@ -159,22 +159,27 @@ export type Which =
   | { provider: string; nameId: string; sessionIndex?: string }
   | 'all'
 
+/** Who asked for an ending: the agent, an operator, an identity provider, or the gateway's own rules. */
+export type EndedBy = 'agent' | 'ops' | 'provider' | 'gateway'
+
 export interface Sessions {
   /** Synchronous, from what this process remembers: all that the hot path calls. Undefined means "read it", never "none". */
   peek(handle: Handle): Session | undefined
   /** A live session or undefined; throws StoreUnavailable. Reads of one handle under way at once share one flight. */
   read(handle: Handle): Promise<Session | undefined>
+  /** As the store has it now, whatever this process remembers and outageGrace would allow; throws StoreUnavailable. */
+  verify(handle: Handle): Promise<Session | undefined>
   /** Tells that the agent has just done something. Never awaited, never throws, writes at most once a minute. */
   touch(session: Session): void
   /** A new session: the cookie for the browser (43 characters, base64url) and the record in the store. */
   create(identity: Identity, agent: Agent, from: Origin): Promise<{ cookie: string; session: Session }>
   /**
-   * Ends sessions here and on every replica; how many there were. `why` is for the audit log. While the store is down it
-   * acts in this process, throws StoreUnavailable, and is written to the store before anything is read from it again.
+   * Ends sessions here and on every replica; how many there were. `why` and `by` are for the audit log. While the store is
+   * down it acts in this process, throws StoreUnavailable, and is written to the store before anything is read from it again.
    */
-  end(which: Which, why: string): Promise<number>
+  end(which: Which, why: string, by?: EndedBy): Promise<number>
   /** The same, and says whether a failover of the store could bring them back. */
-  endAndConfirm(which: Which, why: string): Promise<{ count: number; replication: Replication }>
+  endAndConfirm(which: Which, why: string, by?: EndedBy): Promise<{ count: number; replication: Replication }>
   list(which: Which, cursor?: string): Promise<Page<Session>>
   /** Asked of every session that is read, before it is used; one for a process, the last counts. */
   reviewBy(review: Review): void
@@ -182,6 +187,10 @@ export interface Sessions {
   reviewAll(): Promise<void>
   /** Called in this process for every session that ends here or elsewhere. */
   onEnd(listener: (handle: Handle, why: string) => void): void
+  /** Called in this process whenever endings elsewhere may have been missed until now: what is open must be read again. */
+  onGap(listener: () => void): void
+  /** When a session ends by itself if nothing more happens, as far as this process knows. Milliseconds since the epoch. */
+  lastsUntil(session: Session): number
 }
 
 /** Where the browser goes next: a redirect, or a form that posts itself. */

@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
+import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Dossiers } from './dossiers.js'
 import type { Metrics } from './metrics.js'
 import type { ReadinessProbe } from './readiness.js'
@@ -16,6 +17,7 @@ export interface OpsDeps {
   readiness: ReadinessProbe
   adminToken: Secret | undefined
   breakglass: BreakglassApiDeps
+  sessions: ListedSessions
 }
 
 /** The listener, not yet listening. */
@@ -48,6 +50,7 @@ function api(deps: OpsDeps, token: Secret) {
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
 
     breakglassRoute(app, deps.breakglass)
+    sessionRoutes(app, deps.sessions)
     app.get<{ Params: { reference: string } }>('/logins/:reference', async (request, reply) => {
       const dossier = await deps.dossiers.find(request.params.reference)
       return dossier ?? problem(reply, 404, 'No refused login of the last day has this reference')

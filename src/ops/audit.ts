@@ -2,7 +2,7 @@
 // starting a line of its own; values never hold a secret, token, cookie or assertion.
 
 import { type DestinationStream, pino } from 'pino'
-import type { Clock } from '../core/contracts.js'
+import type { Clock, EndedBy } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 
 export type AuditEvent = {
@@ -25,6 +25,8 @@ export type AuditEvent = {
   reason?: Reason
   /** Why a session ended, or what a break-glass link is for. */
   why?: string
+  /** Who asked for it. */
+  by?: EndedBy
   /** The reference that the agent saw. */
   reference?: string
   address?: string

@@ -1,13 +1,14 @@
 // Endings that the store has not taken, or that a failover could undo. They act in this process at once, and are written
 // before anything that the store says of a session counts. Only the end of this process makes it forget one.
 
-import type { Handle, Which } from '../core/contracts.js'
+import type { EndedBy, Handle, Which } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
 
 export interface Wanted {
   which: Which
   why: string
+  by?: EndedBy | undefined
   /** Sessions that begin later are not meant. Milliseconds since the epoch; undefined: all are. */
   madeBy?: number
 }

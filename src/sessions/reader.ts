@@ -13,6 +13,8 @@ import type { SessionShelf } from './shelf.js'
 export interface Reader {
   /** Rejects with StoreUnavailable when the store is down and the session may not be spared. */
   read(handle: Handle): Promise<Session | undefined>
+  /** Rejects with StoreUnavailable when the store is down. */
+  verify(handle: Handle): Promise<Session | undefined>
   /** In the background; never throws. */
   refresh(handle: Handle): void
 }
@@ -76,6 +78,9 @@ export function createReader(deps: {
       const read = reads.get(handle) ?? counted(handle).finally(() => reads.delete(handle))
       reads.set(handle, read)
       return read
+    },
+    async verify(handle) {
+      return isHandle(handle) && !ended(handle) ? (flights.get(handle) ?? take(handle)) : undefined
     },
     refresh(handle) {
       if (!flights.has(handle)) take(handle).catch(() => {})

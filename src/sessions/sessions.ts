@@ -1,7 +1,7 @@
 // Sessions: made at a login, read at each request, ended everywhere at once. The cookie never leaves create(); everything
 // else knows a session by its handle. Never "no session" because the store failed.
 
-import type { Clock, Page, Random, Session, Sessions, Store, Which } from '../core/contracts.js'
+import type { Clock, EndedBy, Page, Random, Session, Sessions, Store, Which } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
@@ -46,6 +46,8 @@ interface Parts {
   reader: Reader
   reviews: Reviews
   carryOut(wanted: Wanted): Promise<number>
+  /** Told after endings may have been missed. */
+  onGap: (() => void)[]
 }
 
 /** Sessions on one page of a list. */
@@ -63,16 +65,20 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return session
     },
     read: reader.read,
+    verify: reader.verify,
     touch(session) {
       if (!endings.known(session.handle)) activity.touch(session)
     },
     create: createLogin(parts, deps, endAndConfirm),
-    end: async (which, why) => (await endAndConfirm(which, why)).count,
+    end: async (which, why, by) => (await endAndConfirm(which, why, by)).count,
     endAndConfirm,
     list: (which, cursor) => list(parts, which, cursor),
     reviewBy: reviews.by,
     reviewAll: reviews.all,
     onEnd: endings.listen,
+    onGap: listener => void parts.onGap.push(listener),
+    lastsUntil: ({ handle, seenAt, endsAt }) =>
+      Math.min(endsAt, Math.max(seenAt, activity.seenHere(handle)) + deps.settings.idle),
   }
 }
 
@@ -92,25 +98,27 @@ function assemble(all: SessionsDeps): Parts {
     seenHere: activity.seenHere,
     refresh: handle => reader.refresh(handle),
   })
+  const onGap: Parts['onGap'] = []
   const whole = () => {
     near.whole()
     pending.reopen()
+    for (const listener of onGap) listener()
   }
   const endings = createEndings({ store, log, whole, broken: near.broken })
   endings.listen(handle => {
     near.drop(handle)
     activity.forget(handle)
   })
-  const ended = ({ handle, agent, provider }: Recorded, why: string) => {
+  const ended = ({ handle, agent, provider }: Recorded, why: string, by: EndedBy | undefined) => {
     metrics.revoked(1)
-    audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why })
+    audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why, ...(by ? { by } : {}) })
   }
   const carryOut = createEnd({ store, shelf, endings, ended })
   const pending = createPendingEndings({ carryOut, log })
   const end = createEndAndConfirm({ store, near, endings, pending, carryOut }, all)
   const reviews = createReviews({ near, end: ({ handle }, why) => end({ handle }, why), log })
   const reader = createReader({ shelf, endings, pending, near, metrics, review: reviews.of })
-  return { store, activity, shelf, near, endings, pending, reader, reviews, carryOut }
+  return { store, activity, shelf, near, endings, pending, reader, reviews, carryOut, onGap }
 }
 
 /** The way of every ending: at once in this process, then in the store, then on a replica of the store. */
@@ -124,11 +132,11 @@ function createEndAndConfirm(
     if (isOne(which)) return endings.here(which.handle, why)
     for (const session of near.sessions()) if (matches(which, session)) endings.here(session.handle, why)
   }
-  return async (which, why) => {
+  return async (which, why, by) => {
     if (isOne(which) && !isHandle(which.handle)) return { count: 0, replication: 'single' }
-    const wanted = { which, why, madeBy: clock.now() }
+    const wanted = { which, why, by, madeBy: clock.now() }
     here(which, why)
-    const count = await carryOut({ which, why }).catch((error: unknown) => {
+    const count = await carryOut({ which, why, by }).catch((error: unknown) => {
       if (error instanceof StoreUnavailable) pending.add(wanted)
       throw error
     })
@@ -142,15 +150,11 @@ function createEndAndConfirm(
   }
 }
 
-function createLogin(
-  parts: Parts,
-  deps: SessionsDeps,
-  end: (which: Which, why: string) => Promise<unknown>,
-): Sessions['create'] {
+function createLogin(parts: Parts, deps: SessionsDeps, end: Sessions['endAndConfirm']): Sessions['create'] {
   const { store, shelf, near, endings, pending } = parts
   const { clock, random, settings } = deps
   const { lifetime, perAgent } = settings
-  const limit = createLimit({ store, shelf, perAgent, end: (handle, why) => end({ handle }, why) })
+  const limit = createLimit({ store, shelf, perAgent, end: (handle, why) => end({ handle }, why, 'gateway') })
 
   return async (identity, agent, from) => {
     // Nobody comes in while an ending waits: it may mean all sessions of this agent.

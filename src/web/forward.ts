@@ -8,11 +8,12 @@ import type { Dispatcher } from 'undici'
 import type { Log } from '../ops/log.js'
 import type { DeskConnection } from './desk-connection.js'
 import type { DeskLogout } from './desk-logout.js'
+import type { LongAnswers } from './long-answers.js'
 import { refuse } from './refuse.js'
 import { bodyStream, hasBody } from './request-body.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
-import { dropRest, sendAnswer } from './send.js'
+import { cutAnswer, dropRest, sendAnswer } from './send.js'
 import { latin1, passHints, passTrailers } from './side-messages.js'
 import type { Visit } from './visit.js'
 
@@ -20,6 +21,8 @@ export interface ForwarderDeps {
   desk: DeskConnection
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
+  /** Told of requests that a session lets in. */
+  longAnswers: Pick<LongAnswers, 'begin' | 'end'>
   log: Log
   deskLogout?: DeskLogout | undefined
   /** Milliseconds that a client may leave an answer unread. */
@@ -50,7 +53,7 @@ const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { requestHeaders, responseHeaders, log, deskLogout } = deps
+  const { requestHeaders, responseHeaders, longAnswers, log, deskLogout } = deps
   const patience = deps.patience ?? 300_000
 
   const start = (exchange: Exchange) => {
@@ -142,7 +145,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     exchange.body?.destroy()
     log.warn({ request: visit.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
     visit.outcome = 'upstream_error'
-    if (response.headersSent) cut(request, response)
+    if (response.headersSent) cutAnswer(request, response)
     else refuse(timeouts.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, visit)
   }
 
@@ -150,7 +153,9 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const body = hasBody(request) ? bodyStream(request) : undefined
     const state = { abort: undefined, over: false, begun: false, reused: false, retried: false }
     const exchange: Exchange = { request, response, visit, body, ...state }
+    if (visit.session) longAnswers.begin(exchange)
     response.on('close', () => {
+      if (visit.session) longAnswers.end(exchange)
       if (exchange.over) return
       exchange.over = true
       exchange.abort?.()
@@ -176,16 +181,6 @@ function waitForDrain(response: ServerResponse, patience: number, proceed: () =>
   const timer = setTimeout(() => response.destroy(), patience)
   timer.unref()
   response.on('drain', done).on('close', done)
-}
-
-/** Ends a begun answer so that the client sees that it is not whole. */
-function cut(request: IncomingMessage, response: ServerResponse): void {
-  const { socket } = request
-  // HTTP/1.0 ends a body by closing: only a reset tells it from a clean end. Sockets that cannot reset are destroyed.
-  try {
-    if (request.httpVersion === '1.0') socket.resetAndDestroy()
-  } catch {}
-  response.destroy()
 }
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/

@@ -30,9 +30,10 @@ export function createGuard(deps: GuardDeps): Guard {
   const isPublic = compilePathRules(deps.publicRules)
   const isPolling = compilePathRules(deps.idleRules)
 
+  const isActivity = (target: Target, method: string) => !isPolling(method, target)
   const entered = (session: Session | undefined, request: IncomingMessage, target: Target): Decision => {
     if (!session) return 'challenge'
-    if (!isPolling(request.method ?? '', target)) sessions.touch(session)
+    if (isActivity(target, request.method ?? '')) sessions.touch(session)
     return session
   }
   const failed = (error: unknown): Decision => {
@@ -46,6 +47,7 @@ export function createGuard(deps: GuardDeps): Guard {
       if (paths.owns(target.path)) return target.ambiguous ? 'absent' : 'own'
       return isPublic(method, target) ? 'public' : 'protected'
     },
+    isActivity,
     decide(request, target) {
       const token = bearer?.tokenOf(request.rawHeaders)
       // Attack: a bad token with a good cookie beside it. Whoever brings a token is judged by it, and by nothing else.

@@ -21,6 +21,16 @@ export function sendAnswer(request: IncomingMessage, response: ServerResponse, a
   response.end(body)
 }
 
+/** Ends a begun answer so that the client sees that it is not whole. */
+export function cutAnswer(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request
+  // HTTP/1.0 ends a body by closing: only a reset tells it from a clean end. Sockets that cannot reset are destroyed.
+  try {
+    if (request.httpVersion === '1.0') socket.resetAndDestroy()
+  } catch {}
+  response.destroy()
+}
+
 /** Answers on a socket that Node has let go of, and closes it. Throws when a header is no header: nothing is sent then. */
 export function sendAnswerOnSocket(socket: Duplex, answer: Answer): void {
   const body = Buffer.from(answer.body)

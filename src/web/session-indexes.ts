@@ -41,7 +41,7 @@ export function createSessionIndexes(deps: {
       for (const handle of members) {
         const session = await sessions.read(handle)
         // Attack: whoever can write to the store cannot choose whose session ends: the record has the last word.
-        if (session && belongs(session, name)) await sessions.end({ handle }, why)
+        if (session && belongs(session, name)) await sessions.end({ handle }, why, 'provider')
       }
     },
   }

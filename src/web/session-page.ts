@@ -40,7 +40,7 @@ export function sessionRoutes(app: FastifyInstance, deps: SessionPageDeps): void
     if (!session) return replyWith(reply, visit.generation.answers('challenge', request.raw, visit))
     const handles = await chosen(deps, request, session)
     let ended = 0
-    for (const handle of handles) ended += await sessions.end({ handle }, 'ended by the agent')
+    for (const handle of handles) ended += await sessions.end({ handle }, 'ended by the agent', 'agent')
     const cookies = handles.includes(session.handle) ? visit.generation.cookies.forget() : []
     if (askerOf(request.headers) === 'program') {
       for (const line of cookies) reply.header('set-cookie', line)

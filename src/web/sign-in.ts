@@ -133,7 +133,7 @@ async function open(
   { agent, held, step }: { agent: Agent; held: Session[]; step: Step },
 ): Promise<Opened> {
   // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
-  for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login')
+  for (const { handle } of held) await deps.sessions.end({ handle }, 'replaced by a new login', 'agent')
   const { cookie, session } = await deps.sessions.create(identity, agent, arrival.from)
   await checkStill(deps, arrival, session, step)
   const { cookies } = arrival.jar

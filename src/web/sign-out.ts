@@ -32,7 +32,7 @@ export function createSignOut({ sessions, attempts, audit }: SignOutDeps): SignO
   return {
     async end({ address, id }, session, why) {
       const { handle, provider, agent } = session
-      await sessions.end({ handle }, why)
+      await sessions.end({ handle }, why, 'agent')
       audit({ event: 'logout', agent: agent.email, provider, session: handle, address, request: id })
     },
     // What was finished before a logout is no sign of a browser that loses its cookie.

@@ -131,9 +131,9 @@ async function end(
   { nameId, sessionIndexes }: LoggedOut,
 ): Promise<void> {
   const all = { provider: id, nameId }
-  if (sessionIndexes.length === 0) await sessions.end(all, why)
+  if (sessionIndexes.length === 0) await sessions.end(all, why, 'provider')
   for (const sessionIndex of sessionIndexes) {
-    await sessions.end({ ...all, sessionIndex }, why)
+    await sessions.end({ ...all, sessionIndex }, why, 'provider')
     await also.end({ ...all, sessionIndex }, why)
   }
 }

@@ -10,11 +10,12 @@ import { createAsk } from './ask.js'
 import type { Cookies } from './cookies.js'
 import { openDesk } from './desk-connection.js'
 import type { DeskLogout } from './desk-logout.js'
-import { createForwarder } from './forward.js'
+import { createForwarder, type ForwarderDeps } from './forward.js'
 import { createGuard } from './guard.js'
 import type { Paths } from './paths.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
+import type { Patience } from './tunnel.js'
 import { createUpgrader } from './upgrade.js'
 import type { Bearer, DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
@@ -29,12 +30,14 @@ export interface StreetDeps {
   marks?: DeskMarks | undefined
   bearer?: Bearer | undefined
   deskLogout?: DeskLogout | undefined
+  longAnswers: ForwarderDeps['longAnswers']
   random: Random
   log: Log
+  patience?: Patience | undefined
 }
 
 export function createStreet(deps: StreetDeps): Street {
-  const { config, paths, cookies, identity, sessions, handleOf, random, log, marks } = deps
+  const { config, paths, cookies, identity, sessions, handleOf, longAnswers, random, log, marks, patience } = deps
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
@@ -44,8 +47,8 @@ export function createStreet(deps: StreetDeps): Street {
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
   const { deskLogout } = deps
-  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, deskLogout, log })
-  const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log })
+  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, longAnswers, deskLogout, log })
+  const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log, patience })
   const watch = (request: IncomingMessage, visit: Visit) => {
     const seen = visit.session ? undefined : marks?.watch(request, visit)
     if (seen) visit.deskLogin = seen

@@ -1,9 +1,8 @@
 // A WebSocket handshake on its way to Desk, with the same headers and identity as any request; once Desk has agreed, the
-// two sockets are joined as they are, no faster than the slower one. A refusal of Desk goes back as it came.
+// two sockets are joined (tunnel.ts). A refusal of Desk goes back as it came.
 
 import { type IncomingMessage, request as overHttp } from 'node:http'
 import { request as overHttps } from 'node:https'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Config } from '../config/schema/index.js'
 import type { Log } from '../ops/log.js'
@@ -12,6 +11,7 @@ import { refuseSocket } from './refuse.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
 import { closeWhenRead, head as headOf } from './send.js'
+import { joinSockets, type Patience } from './tunnel.js'
 import type { Street, Visit } from './visit.js'
 
 export interface UpgraderDeps {
@@ -19,6 +19,8 @@ export interface UpgraderDeps {
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
   log: Log
+  /** How long a WebSocket that is closed may take. */
+  patience?: Patience | undefined
 }
 
 const agreed = ['Connection', 'Upgrade', 'Upgrade', 'websocket']
@@ -66,10 +68,7 @@ export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
       socket.off('close', giveUp)
       const passed = deps.responseHeaders(answer.rawHeaders, visit)
       socket.write(headOf(101, 'Switching Protocols', [...passed, ...agreed]), 'latin1')
-      if (deskHead.length > 0) socket.write(deskHead)
-      if (head.length > 0) deskSocket.write(head)
-      join(socket, deskSocket)
-      answered(101)
+      answered(101, joinSockets(socket, deskSocket, { client: head, desk: deskHead }, deps.patience))
     })
     toDesk.end()
   }
@@ -83,29 +82,4 @@ function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[],
   answer.on('error', () => socket.destroy())
   answer.pipe(socket)
   answer.on('end', () => closeWhenRead(socket))
-}
-
-/** Both ways, with backpressure; the end of one is the end of the other, and an end in disorder stays one. */
-function join(client: Duplex, desk: Duplex): void {
-  for (const side of [client, desk]) quicken(side as Socket)
-  client.pipe(desk)
-  desk.pipe(client)
-  const follow = (one: Duplex, other: Duplex) => {
-    one.on('close', () => {
-      if (one.errored) return other.destroy()
-      other.end()
-      closeWhenRead(other)
-    })
-    // Who has said its last word is not kept waiting for the other's for long: a WebSocket knows no half-open state.
-    one.on('end', () => closeWhenRead(one))
-  }
-  follow(client, desk)
-  follow(desk, client)
-}
-
-/** No waiting for full packets, no end for being silent, and a peer that vanished is noticed some time. */
-function quicken(socket: Socket): void {
-  socket.setTimeout(0)
-  socket.setNoDelay(true)
-  socket.setKeepAlive(true, 60_000)
 }

@@ -91,6 +91,8 @@ export interface Guard {
   decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
   /** To be asked of whoever `decide`, or another way in, has found. */
   permits: MayReach
+  /** Whether what comes there keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
+  isActivity(target: Target, method: string): boolean
 }
 
 /** Who asks, and what Desk is told about it. */
@@ -103,6 +105,17 @@ export interface Caller {
   id: string
 }
 
+/** The two joined sockets of a WebSocket. */
+export interface Tunnel {
+  /**
+   * Ends it: nothing more goes to Desk, and the browser gets a close frame (RFC 6455 7.4) as soon as the frame that is
+   * under way has passed; when that takes too long, the sockets are cut without a word. Again: nothing.
+   */
+  close(code: number, reason: string): void
+  /** Called for each frame of the browser that carries data: pings and pongs do not. */
+  onMessage(listener: () => void): void
+}
+
 /** How requests reach Desk; made anew by a reload. */
 export interface Street {
   guard: Guard
@@ -110,13 +123,13 @@ export interface Street {
   caller(request: IncomingMessage): Caller
   /** Sends a request on, with the identity of visit.session where there is one, and its answer back. */
   send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
-  /** Sends a WebSocket handshake on; `answered` with the status that went back: 101 once the two sockets are joined. */
+  /** Sends a WebSocket handshake on; `answered` with the status that went back, 101 with the tunnel of the two sockets. */
   upgrade(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
     visit: Visit,
-    answered: (status: number) => void,
+    answered: (status: number, tunnel?: Tunnel) => void,
   ): void
   /**
    * Asks Desk something of our own, as the browser of this visit would but with these headers only, without identity.

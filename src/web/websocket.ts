@@ -3,73 +3,90 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { ApiCaller, Clock, Handle, Session, Sessions } from '../core/contracts.js'
-import { StoreUnavailable } from '../core/errors.js'
-import { statusOf } from '../core/reasons.js'
+import type { Clock, Random, Session } from '../core/contracts.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { Entrance } from './entrance.js'
 import { admitted } from './guard.js'
+import { createHeldCallers } from './held-callers.js'
+import type { Lasting } from './lasting.js'
 import { refuseBearerSocket, refuseSocket } from './refuse.js'
-import type { Decision, Trouble, Visit } from './visit.js'
+import type { Decision, Trouble, Tunnel, Visit } from './visit.js'
 
 export interface UpgradeDeps {
   entrance: Pick<Entrance, 'current' | 'arrive' | 'leave'>
-  sessions: Pick<Sessions, 'read' | 'onEnd'>
+  lasting: Pick<Lasting, 'hold' | 'touch'>
   clock: Clock
+  random: Random
   metrics: Pick<Metrics, 'websocketOpened' | 'websocketClosed'>
 }
 
 export interface Upgrades {
   /**
-   * Closes the WebSockets whose sessions have ended by now, and those whose bearer token would be refused now. A store, a
-   * directory or keys that are away end none before its absolute end.
+   * Closes every open WebSocket, and those that still open: each at some moment within as many milliseconds, so that
+   * those who come back at once do not come all together.
    */
+  closeAll(within: number): void
+  /** Closes those that a bearer token has opened which would be refused now. */
   sweep(): Promise<void>
-  /** Cuts every open WebSocket. */
-  closeAll(): void
 }
 
-/** How often ended sessions are looked for, in milliseconds. */
-const sweepEvery = 30_000
+/** Why a WebSocket is closed: code and reason (RFC 6455 7.4; 4000 to 4999 are for applications). */
+const goodbyes: Record<Goodbye, [code: number, reason: string]> = {
+  ended: [4401, 'session ended'],
+  unverified: [1013, 'try again later'],
+  changed: [1012, 'identity changed'],
+  leaving: [1001, 'going away'],
+}
+type Goodbye = 'ended' | 'unverified' | 'changed' | 'leaving'
+
+/** Milliseconds that each WebSocket adds to the time over which all are closed: two hundred a second. */
+const each = 5
+/** Milliseconds between two messages that count as activity. */
+const seldom = 1000
 
 export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
-  const { entrance, sessions, clock, metrics } = deps
-  const open = new Map<Duplex, { session: Session | undefined; api: ApiCaller | undefined; request: IncomingMessage }>()
+  const { entrance, lasting, clock, random, metrics } = deps
+  const open = new Set<(why: Goodbye) => void>()
+  const over = new AbortController()
+  const callers = createHeldCallers({ entrance, clock, signal: over.signal })
+  let leaving = false
 
-  const cut = (which: (session: Session | undefined) => boolean) => {
-    for (const [socket, { session }] of open) if (which(session)) socket.destroy()
+  /** Each message of the browser is activity, except on a path of sessions.idleIgnore. */
+  const listen = (tunnel: Tunnel, session: Session, { target, generation }: Visit) => {
+    if (!generation.street.guard.isActivity(target, 'GET')) return
+    let told = clock.now()
+    tunnel.onMessage(() => {
+      const now = clock.now()
+      if (Math.abs(now - told) < seldom) return
+      told = now
+      lasting.touch(session.handle)
+    })
   }
-
-  const sweepBearers = async () => {
-    for (const [socket, { api, request }] of open) {
-      if (api && (api.endsAt <= clock.now() || (await opensNothing(entrance, request)))) socket.destroy()
-    }
-  }
-
-  const sweep = async () => {
-    const now = clock.now()
-    cut(session => session !== undefined && session.endsAt <= now)
-    await sweepBearers()
-    const handles = new Set<Handle>()
-    for (const { session } of open.values()) if (session) handles.add(session.handle)
-    for (const handle of handles) {
-      if ((await look(sessions, handle)) === 'ended') cut(session => session?.handle === handle)
-    }
-  }
-
   const pass = (request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit) => {
-    // Kept from here on: a session that ends while Desk still thinks about the handshake ends this one too.
-    open.set(socket, { session: visit.session, api: visit.api, request })
+    const { session, api } = visit
     let status: number | undefined
+    let tunnel: Tunnel | undefined
+    const close = (why: Goodbye) => {
+      const [code, reason] = goodbyes[why]
+      if (tunnel) tunnel.close(code, reason)
+      else socket.destroy()
+    }
+    // Kept from here on: a session that ends while Desk still thinks about the handshake ends this one too.
+    open.add(close)
+    const release = session ? lasting.hold(session, close) : api && callers.hold(api, request, () => close('ended'))
     socket.on('close', () => {
-      open.delete(socket)
+      open.delete(close)
+      release?.()
       if (status === 101) metrics.websocketClosed()
       if (status === undefined) entrance.leave(request, 499)
     })
-    visit.generation.street.upgrade(request, socket, head, visit, answered => {
+    visit.generation.street.upgrade(request, socket, head, visit, (answered, joined) => {
       status = answered
+      tunnel = joined
       if (status === 101) metrics.websocketOpened()
       entrance.leave(request, status)
+      if (leaving) return close('leaving')
+      if (tunnel && session) listen(tunnel, session, visit)
     })
   }
 
@@ -98,11 +115,20 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   }
 
   server.on('upgrade', onUpgrade)
-  sessions.onEnd(handle => cut(session => session?.handle === handle))
-  const timer = setInterval(() => sweep().catch(() => {}), sweepEvery)
-  timer.unref()
-  server.on('close', () => clearInterval(timer))
-  return { sweep, closeAll: () => cut(() => true) }
+  server.on('close', () => over.abort())
+  return {
+    sweep: callers.sweep,
+    closeAll(within) {
+      leaving = true
+      const spread = Math.min(within, open.size * each)
+      for (const close of open) setTimeout(() => close('leaving'), spread * shareOf(random))
+    },
+  }
+}
+
+/** From 0 to 1. */
+function shareOf(random: Random): number {
+  return random(2).readUInt16BE() / 0xffff
 }
 
 function handshakeTrouble(request: IncomingMessage, visit: Visit, place: string): Trouble | undefined {
@@ -122,19 +148,4 @@ function isHandshake(request: IncomingMessage): boolean {
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false
   const keys = request.headersDistinct['sec-websocket-key'] ?? []
   return headers['sec-websocket-version'] === '13' && keys.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(keys[0] ?? '')
-}
-
-/** Asks the guard again, as if the handshake came now: the token, the directory and the rules. */
-async function opensNothing({ current, arrive }: UpgradeDeps['entrance'], request: IncomingMessage): Promise<boolean> {
-  const decision = await current().street.guard.decide(request, arrive(request).visit.target)
-  return typeof decision === 'object' && 'tell' in decision && statusOf(decision.reason) !== 503
-}
-
-async function look(sessions: Pick<Sessions, 'read'>, handle: Handle): Promise<'live' | 'ended'> {
-  try {
-    return (await sessions.read(handle)) ? 'live' : 'ended'
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return 'live'
-    throw error
-  }
 }

@@ -235,18 +235,19 @@ t.test('a session that runs out by time takes its WebSockets with it', async t =
     const { cookie } = await street.enter({ email: 'late@example.com' })
     const connection = open({ cookie })
     t.equal((await connection.answer()).status, 101)
-    await street.upgrades.sweep()
+    await street.lasting.tick()
     t.equal(connection.socket.destroyed, false)
     street.clock.move(hours * 3_600_000)
-    await street.upgrades.sweep()
+    await street.lasting.tick()
     await connection.ended()
   }
 })
 
-t.test('while the store is down nobody new gets in, and who is in stays', async t => {
+t.test('while the store is down nobody new gets in, and who is in stays for nearCache and outageGrace', async t => {
   let down = false
   const broken = await startStreet({
     deskUrl: desk.url,
+    settings: { sessions: { nearCache: '30s', outageGrace: '60s' } },
     store: clock => {
       const store = createMemoryStore({ clock })
       return { ...store, get: key => (down ? Promise.reject(new StoreUnavailable('down')) : store.get(key)) }
@@ -255,13 +256,19 @@ t.test('while the store is down nobody new gets in, and who is in stays', async 
   const { cookie } = await broken.enter()
   const connection = open({ port: broken.port, cookie })
   t.equal((await connection.answer()).status, 101)
+  await broken.lasting.tick()
   down = true
-  broken.clock.move(120_000)
-  await broken.upgrades.sweep()
+  broken.clock.move(89_000)
+  await broken.lasting.tick()
   t.equal(connection.socket.destroyed, false)
   const before = desk.seen.length
-  t.equal((await open({ port: broken.port, cookie }).answer()).status, 503)
+  const stranger = `__Host-deskgate=${'A'.repeat(43)}`
+  t.equal((await open({ port: broken.port, cookie: stranger }).answer()).status, 503)
   t.equal(desk.seen.length, before)
+  broken.clock.move(1_000)
+  await broken.lasting.tick()
+  await connection.ended()
+  t.same(connection.seen().subarray(-17, -15), Buffer.from([3, 0xf5]), 'code 1013: try again later')
   await broken.close()
 })
 
@@ -288,7 +295,7 @@ t.test('closeAll ends every WebSocket', async t => {
   desk.onUpgrade((request, socket) => agree(request, socket))
   const all = Array.from({ length: 10 }, () => open({ line: 'GET /open HTTP/1.1' }))
   for (const connection of all) t.equal((await connection.answer()).status, 101)
-  street.upgrades.closeAll()
+  street.upgrades.closeAll(0)
   for (const connection of all) await connection.ended()
   await until(async () => (await gauge()) === 0)
 })

@@ -17,6 +17,12 @@ import { createTestClock } from '../parts/clock.js'
 const token = 'an-admin-token-of-some-length-0123456789'
 const log = createLog({ level: 'silent' })
 
+const nobody = {
+  list: async () => ({ items: [], cursor: undefined }),
+  endAndConfirm: async () => ({ count: 0, replication: 'single' as const }),
+  lastsUntil: () => 0,
+}
+
 /** `broken()` decides whether the store's probe and reads fail. */
 function open(
   t: { teardown(run: () => Promise<void>): unknown },
@@ -44,6 +50,7 @@ function open(
     metrics,
     dossiers,
     readiness,
+    sessions: nobody,
     adminToken,
     breakglass: {
       issuer: createBreakglass({ store, keyring, clock, random: systemRandom }),

@@ -17,9 +17,10 @@ import { createMemoryStore } from '../../src/store/memory.js'
 import { createCookies } from '../../src/web/cookies.js'
 import { createEntrance } from '../../src/web/entrance.js'
 import { createIdentityWriter } from '../../src/web/identity.js'
+import { createLasting, type Lasting } from '../../src/web/lasting.js'
 import { createPaths } from '../../src/web/paths.js'
 import { mountDesk } from '../../src/web/proxy.js'
-import { createStreet } from '../../src/web/street.js'
+import { createStreet, type StreetDeps } from '../../src/web/street.js'
 import type { Bearer, Generation, IdentityWriter, Trouble } from '../../src/web/visit.js'
 import { attachUpgrades, type Upgrades } from '../../src/web/websocket.js'
 import { createTestClock, type TestClock } from './clock.js'
@@ -33,6 +34,7 @@ export interface TestStreet {
   clock: TestClock
   metrics: Metrics
   upgrades: Upgrades
+  lasting: Lasting
   /** Lines of the log. */
   lines: { [key: string]: unknown }[]
   /** A session for an agent: the Cookie header, and the session. */
@@ -44,12 +46,19 @@ export interface StreetOptions {
   deskUrl: string
   /** More settings, as in the file. */
   settings?: { [key: string]: unknown }
+  /** Where a browser must know it beforehand. */
+  port?: number
   /** Instead of the memory store. */
   store?: (clock: Clock) => Store
   /** Takes bearer tokens. */
   bearer?: (parts: { clock: Clock; writer: IdentityWriter; metrics: Metrics }) => Bearer | undefined
+  /** How long a WebSocket that is closed may take. */
+  patience?: StreetDeps['patience']
   signingKeys?: Parameters<typeof createIdentityWriter>[0]['keys']
 }
+
+/** The test calls tick(). */
+const never = 2 ** 31 - 1
 
 export const publicUrl = 'https://desk.example.com'
 
@@ -70,9 +79,12 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
   const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
   const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
   const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
+  const lasting = createLasting({ sessions, clock, settings, every: never })
+  const { longAnswers } = lasting
+  const { patience } = options
   const bearer = options.bearer?.({ clock, writer: identity, metrics })
-  const wiring = { config, paths, cookies, identity, sessions, handleOf, bearer, random: systemRandom, log }
-  const street = createStreet(wiring)
+  const own = { config, paths, cookies, identity, sessions, handleOf, bearer, longAnswers, patience }
+  const street = createStreet({ ...shared, ...own })
   const directory = { find: async () => 'unknown' as const }
   const generation: Generation = { config, paths, cookies, providers: [], directory, identity, answers, street }
 
@@ -90,8 +102,8 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
     }
   })
   mountDesk(app, { entrance })
-  const upgrades = attachUpgrades(app.server as Server, { entrance, sessions, clock, metrics })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  const upgrades = attachUpgrades(app.server as Server, { ...shared, entrance, lasting, metrics })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
 
   return {
@@ -103,6 +115,7 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
     clock,
     metrics,
     upgrades,
+    lasting,
     lines,
     async enter(agent) {
       const who: Agent = { email: 'alice@example.com', id: '7', name: 'Alice', roles: ['agent'], ...agent }
@@ -112,7 +125,8 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
       return { cookie: `${cookies.session}=${cookie}`, session }
     },
     async close() {
-      upgrades.closeAll()
+      upgrades.closeAll(0)
+      lasting.close()
       app.server.closeAllConnections()
       await app.close()
       await street.close()

@@ -30,6 +30,7 @@ import { createAnswers } from '../../src/web/answers.js'
 import { createCookies } from '../../src/web/cookies.js'
 import { createEntrance } from '../../src/web/entrance.js'
 import { createIdentityWriter } from '../../src/web/identity.js'
+import { createLasting } from '../../src/web/lasting.js'
 import { own } from '../../src/web/own.js'
 import { createPaths } from '../../src/web/paths.js'
 import { mountDesk } from '../../src/web/proxy.js'
@@ -97,7 +98,8 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
   const keys = deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
   const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
-  const street = createStreet({ config, paths, cookies, identity, sessions, handleOf, random: systemRandom, log })
+  const { longAnswers } = createLasting({ sessions, clock, settings: config.sessions })
+  const street = createStreet({ ...shared, config, paths, cookies, identity, sessions, handleOf, longAnswers })
   const known = options.people ?? people
   const directory = options.directory ?? { find: async email => known[email] ?? 'unknown' }
   const fetchText = () => Promise.reject(new Error('no call was expected'))
