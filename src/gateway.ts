@@ -27,6 +27,7 @@ import { mountDesk } from './web/proxy.js'
 import { createStreet } from './web/street.js'
 import type { Generation } from './web/visit.js'
 import { attachUpgrades } from './web/websocket.js'
+import { createWindDown } from './web/wind-down.js'
 
 /** What outlives a reload. */
 export interface Parts {
@@ -46,8 +47,13 @@ export interface Parts {
 export interface Gateway {
   /** Not yet listening. */
   app: FastifyInstance
-  /** Stops accepting, cuts WebSockets, lets requests under way finish, ends what runs in the background. */
-  close(): Promise<void>
+  /** From now on each answer is the last on its connection. */
+  windDown(): void
+  /**
+   * Stops accepting, cuts WebSockets, lets requests under way finish, ends what runs in the background. How many
+   * connections were cut because they were still busy after `limit` milliseconds; without a limit none.
+   */
+  close(limit?: number): Promise<number>
 }
 
 /** How long a client may take for the head of a request, in milliseconds. */
@@ -61,6 +67,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   const { clock, metrics, log, sessions } = parts
   const entrance = createEntrance({ current: () => generation, clock, metrics, log })
   const app = openServer(config, entrance.rewriteUrl)
+  const connections = createWindDown(app.server)
 
   entrance.mount(app)
   await app.register(async context => {
@@ -73,11 +80,14 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
 
   return {
     app,
-    async close() {
+    windDown: connections.begin,
+    async close(limit) {
+      connections.begin()
       upgrades.closeAll()
-      await app.close()
+      const cut = await connections.end(app.close(), limit)
       for (const provider of generation.providers) provider.close()
       await generation.street.close()
+      return cut
     },
   }
 }
@@ -121,6 +131,8 @@ function openServer(config: Config, rewriteUrl: Entrance['rewriteUrl']): Fastify
     rewriteUrl,
     exposeHeadRoutes: true,
     forceCloseConnections: 'idle',
+    // A request that comes in on a kept connection while it closes is served: nobody could send it again.
+    return503OnClosing: false,
     keepAliveTimeout: keepAlive,
     // No limit on the whole request: an upload to Desk may take long. The gateway's own forms have theirs.
     requestTimeout: 0,

@@ -13,7 +13,6 @@ const http = { url: 'http://desk.internal:3000/users', map: { email: '/email' } 
 
 /** By key: something to ask for, and the default written out. */
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
-  workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
   'desk.logout': { asked: desk({ logout: ['GET /logout'] }), usual: desk({ logout: [] }) },
   'providers[].bearer': { asked: jwt({ bearer: true }), usual: jwt({ bearer: false }) },
   'providers[].bearerAudience': { asked: jwt({ bearerAudience: 'api' }) },

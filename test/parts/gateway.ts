@@ -42,7 +42,7 @@ export interface RunningGateway {
   stderr(): string
   /** The first line that satisfies the test; waits for it. */
   line(test: (line: Line) => boolean): Promise<Line>
-  /** SIGTERM; its exit code once it is gone. Again: the same code. */
+  /** SIGINT: it ends in an orderly way and at once; its exit code once it is gone. Again: the same code. */
   stop(): Promise<number | null>
   /** For other signals. */
   child: ChildProcess
@@ -75,7 +75,7 @@ export async function startGateway(settings: unknown, outside: Outside = {}): Pr
   // A second signal would end it at once.
   let stopped: Promise<number | null> | undefined
   const stop = async () => {
-    child.kill('SIGTERM')
+    child.kill('SIGINT')
     const code = await gone
     process.removeListener('exit', end)
     await rm(folder, { recursive: true, force: true })
