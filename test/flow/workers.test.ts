@@ -115,7 +115,7 @@ t.test('two workers', { skip }, async t => {
     t.match(line, { level: 'error', pid: victim, signal: 'SIGKILL', deaths: 1 })
     t.equal((await ada.visit('/tickets')).status, 200, 'the other one serves at once')
     t.equal((await readiness(gateway)).status, 200)
-    await gateway.line(({ msg, worker }) => msg === 'a worker listens' && worker === line.worker)
+    await gateway.line(({ msg, worker, pid }) => msg === 'a worker listens' && worker === line.worker && pid !== victim)
     const now = pids(gateway)
     t.ok(now.includes(other ?? 0) && !now.includes(victim) && now.filter(isAlive).length === 2)
     for (let turn = 0; turn < 4; turn++) t.equal((await ada.visit('/tickets')).status, 200)
