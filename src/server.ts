@@ -1,7 +1,7 @@
 // One worker's life: opens what the gateway needs, listens, says that it is ready, and on close lets requests finish.
 
 import type { AddressInfo } from 'node:net'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as realPause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
 import type { Clock, Random } from './core/contracts.js'
@@ -52,6 +52,8 @@ export interface ServerDeps {
   log: Log
   /** In the place of the pool of threads, to measure what it brings. */
   verifySaml?: VerifySaml
+  /** Waits so many milliseconds. */
+  pause?: (ms: number) => Promise<unknown>
   /** Called once it accepts connections; by default the log says so. */
   announce?: (addresses: Addresses) => void
   /** What the ops listener says where this process is one of several behind the same port. */
@@ -60,7 +62,7 @@ export interface ServerDeps {
 
 /** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
 export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
-  const { clock, random, log } = deps
+  const { clock, random, log, pause = realPause } = deps
   const metrics = createMetrics()
   const audit = createAudit({ to: config.audit.to, clock })
   const store = openStore(config.sessions.store, { clock, log })

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { systemClock, systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
 import { createLog } from '../../src/ops/log.js'
-import { startServer } from '../../src/server.js'
+import { type Ending, startServer } from '../../src/server.js'
 import { launch } from './command.js'
 import { loaded } from './configuration.js'
 import { until } from './until.js'
@@ -120,13 +120,13 @@ export interface GatewayHere {
   lines: Line[]
   /** What the audit log says so far. */
   audit(): Promise<Line[]>
-  close(): Promise<void>
+  close(ending?: Ending): Promise<void>
 }
 
 /** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
 export async function startGatewayHere(
   settings: Record<string, unknown>,
-  { clock = systemClock, ...outside }: Outside & { clock?: Clock } = {},
+  { clock = systemClock, pause, ...outside }: Outside & { clock?: Clock; pause?: () => Promise<unknown> } = {},
 ): Promise<GatewayHere> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
   const auditFile = join(folder, 'audit.log')
@@ -134,7 +134,7 @@ export async function startGatewayHere(
   const config = loaded({ ...listeners, audit: { to: auditFile }, ...settings, ops: listeners.ops }, outside)
   const lines: Line[] = []
   const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
-  const server = await startServer(config, { clock, random: systemRandom, log })
+  const server = await startServer(config, { clock, random: systemRandom, log, ...(pause ? { pause } : {}) })
   return {
     url: server.url,
     port: portOf(server.url),
@@ -145,8 +145,8 @@ export async function startGatewayHere(
         .split('\n')
         .filter(text => text !== '')
         .map(parsed),
-    async close() {
-      await server.close()
+    async close(ending) {
+      await server.close(ending)
       await rm(folder, { recursive: true, force: true })
     },
   }
