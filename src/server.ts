@@ -102,8 +102,9 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     await store.close()
   }
   try {
-    const opsUrl = await listen(ops, config.ops.listen, 'http')
+    // The gateway first: who is told "ready" must be able to connect.
     const url = await listen(gateway.app, config.listen, config.tls ? 'https' : 'http')
+    const opsUrl = await listen(ops, config.ops.listen, 'http')
     announce({ url, ops: opsUrl, publicUrl: config.publicUrl })
     return { url, opsUrl, close }
   } catch (error) {

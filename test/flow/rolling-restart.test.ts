@@ -21,8 +21,8 @@ const publicUrl = 'https://desk.example.com'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 const files = { 'idp.crt': idp.certificate }
 const patience = 60_000
-/** A third of it for haproxy to notice: fifteen checks, also on a machine that has other things to do. */
-const drain = '9s'
+/** A third of it for haproxy to notice: 25 checks, or a few on a machine that has other things to do. */
+const drain = '15s'
 
 interface Replica {
   name: 'one' | 'two'
