@@ -154,11 +154,11 @@ async function requests(gateway: RunningGateway): Promise<number> {
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
-t.test('on a Unix socket', { skip }, async t => {
+t.test('on a Unix socket; a second signal ends all at once', { skip }, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-workers-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const path = join(folder, 'gateway.sock')
-  const { gateway } = await start(t, { listen: `unix:${path}` })
+  const { gateway, desk } = await start(t, { listen: `unix:${path}` })
   t.match(
     gateway.lines.find(({ msg }) => msg === 'listening'),
     { url: `unix:${path}` },
@@ -174,7 +174,18 @@ t.test('on a Unix socket', { skip }, async t => {
   for (let turn = 0; turn < 6; turn++) t.equal(await ask(), 200)
   const workers = new Set(gateway.lines.filter(({ path }) => path === '/open').map(({ worker }) => worker))
   t.equal(workers.size, 2)
-  t.equal(await gateway.stop(), 0)
+
+  desk.answer(() => {})
+  const reached = desk.seen.length
+  const stuck = ask().catch(() => 'cut')
+  await until(() => desk.seen.length > reached)
+  gateway.child.kill('SIGTERM')
+  await gateway.line(({ msg }) => msg === 'draining')
+  t.match(await readiness(gateway), { status: 503, state: 'draining' }, 'the first is the beginning of the drain')
+  gateway.child.kill('SIGTERM')
+  t.not(await gateway.stop(), 0)
+  t.equal(await stuck, 'cut')
+  await until(() => !pids(gateway).some(isAlive))
 })
 
 t.test('a start that cannot succeed ends with 1, says so once, and is not tried again', { skip }, async t => {
@@ -195,20 +206,4 @@ t.test('a start that cannot succeed ends with 1, says so once, and is not tried 
   const refused = await run(['serve', '--config', broken.file])
   t.equal(refused.code, 1)
   t.match(refused.stderr, /^[^\n]*nonsense[^\n]*\n$/, 'and a bad configuration is said by the first process alone')
-})
-
-t.test('a second signal ends all at once', { skip }, async t => {
-  const { gateway, desk } = await start(t)
-  desk.answer(() => {})
-  const ada = createUserAgent(publicUrl, gateway)
-  const stuck = ada.visit('/open').catch(() => 'cut')
-  await until(() => desk.seen.length > 0)
-  const workers = pids(gateway)
-  gateway.child.kill('SIGTERM')
-  await gateway.line(({ msg }) => msg === 'draining')
-  t.match(await readiness(gateway), { status: 503, state: 'draining' })
-  gateway.child.kill('SIGTERM')
-  t.not(await gateway.stop(), 0)
-  t.equal(await stuck, 'cut')
-  await until(() => !workers.some(isAlive))
 })
