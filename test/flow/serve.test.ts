@@ -336,7 +336,7 @@ async function opsListener(t: Test, { gateway, idp, newAgent }: Example): Promis
   t.match(body, /^deskgate_session_lookups_total\{source="(store|near)"\} [1-9]/m)
   t.match(body, /^deskgate_store_up 1$/m)
   t.match(body, /^deskgate_idp_certificate_expiry_seconds\{provider="corp"\} \d{5,}/m)
-  t.match(body, /^deskgate_idp_clock_skew_seconds\{provider="corp"\} -?[01]/m)
+  t.match(body, /^deskgate_idp_clock_skew_seconds\{provider="corp"\} -?\d/m)
   for (const name of ['request_duration_seconds_bucket', 'websockets', 'revocations_total'])
     t.match(body, `deskgate_${name}`)
 
