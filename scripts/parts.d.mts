@@ -2,6 +2,7 @@ export type PartName =
   | 'redis-server'
   | 'chromium'
   | 'openssl'
+  | 'haproxy'
   | 'php'
   | 'simplesamlphp'
   | 'request-tracker'

@@ -33,6 +33,14 @@ export const parts = [
     otherwise: 'or set OPENSSL to the path of the program',
   },
   {
+    name: 'haproxy',
+    programs: ['haproxy'],
+    variable: 'HAPROXY',
+    packages: ['haproxy'],
+    needed: 'a rolling restart behind a load balancer',
+    otherwise: 'or set HAPROXY to the path of an haproxy 2.4 or newer',
+  },
+  {
     name: 'php',
     programs: ['php'],
     variable: 'PHP',
@@ -146,7 +154,9 @@ export function find(name, env = process.env) {
   const named = env[part.variable]
   const isThis = part.folders ? existsSync : path => runs(path) && proves(path, part.proof)
   if (named) return isThis(named) ? named : undefined
-  const path = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin'].filter(Boolean)
+  const path = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/local/bin', '/snap/bin'].filter(
+    Boolean,
+  )
   const folders = part.folders ?? path
   return part.programs.flatMap(program => folders.map(folder => join(folder, program))).find(isThis)
 }

@@ -35,6 +35,7 @@ import { createSignOut } from './web/sign-out.js'
 import { createStreet } from './web/street.js'
 import type { Generation } from './web/visit.js'
 import { attachUpgrades } from './web/websocket.js'
+import { createWindDown } from './web/wind-down.js'
 
 /** What outlives a reload. */
 export interface Parts {
@@ -57,8 +58,13 @@ export interface Gateway {
   app: FastifyInstance
   /** Who is an agent, by the configuration in force. */
   directory: Directory
-  /** Stops accepting, closes WebSockets one by one, lets requests under way finish, ends what runs in the background. */
-  close(): Promise<void>
+  /** From now on each answer is the last on its connection. */
+  windDown(): void
+  /**
+   * Stops accepting, closes WebSockets one by one, lets requests under way finish, ends what runs in the background. How
+   * many connections were cut because they were still busy after `limit` milliseconds; without a limit none.
+   */
+  close(limit?: number): Promise<number>
 }
 
 /** How long a client may take for the head of a request, in milliseconds. */
@@ -73,6 +79,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   const generation = createGeneration(config, parts, lasting)
   const entrance = createEntrance({ current: () => generation, clock, metrics, log })
   const app = openServer(config, entrance.rewriteUrl)
+  const connections = createWindDown(app.server)
 
   entrance.mount(app)
   await app.register(async context => {
@@ -92,14 +99,17 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   return {
     app,
     directory: { find: email => generation.directory.find(email) },
-    async close() {
+    windDown: connections.begin,
+    async close(limit) {
+      connections.begin()
       agents.close()
-      upgrades.closeAll(config.drain / 2)
-      await app.close()
+      upgrades.closeAll(limit === undefined ? 0 : limit / 2)
+      const cut = await connections.end(app.close(), limit)
       lasting.close()
       for (const provider of generation.providers) provider.close()
       generation.directory.close?.()
       await generation.street.close()
+      return cut
     },
   }
 }
@@ -152,6 +162,8 @@ function openServer(config: Config, rewriteUrl: Entrance['rewriteUrl']): Fastify
     rewriteUrl,
     exposeHeadRoutes: true,
     forceCloseConnections: 'idle',
+    // A request that comes in on a kept connection while it closes is served: nobody could send it again.
+    return503OnClosing: false,
     keepAliveTimeout: keepAlive,
     // No limit on the whole request: an upload to Desk may take long. The gateway's own forms have theirs.
     requestTimeout: 0,

@@ -1,6 +1,7 @@
 // One worker's life: opens what the gateway needs, listens, says that it is ready, and on close lets requests finish.
 
 import type { AddressInfo } from 'node:net'
+import { setTimeout as realPause } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
 import type { Clock, Random } from './core/contracts.js'
@@ -10,8 +11,8 @@ import { createAudit } from './ops/audit.js'
 import { createDossiers } from './ops/dossiers.js'
 import { createFetch } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
-import { createMetrics } from './ops/metrics.js'
-import { createReadiness } from './ops/readiness.js'
+import { createMetrics, type Metrics } from './ops/metrics.js'
+import { createReadiness, type ReadinessProbe } from './ops/readiness.js'
 import { createBreakglass } from './providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from './providers/saml/pool.js'
 import { createKeyring, randomSecret } from './sessions/keyring.js'
@@ -24,7 +25,27 @@ export interface Server {
   url: string
   opsUrl: string
   /** Stops accepting, lets requests under way finish, closes what is open. */
-  close(): Promise<void>
+  close(ending?: Ending): Promise<void>
+}
+
+/** How much time the end may take, in milliseconds. */
+export interface Ending {
+  /** Not ready, but serving on, so that load balancers notice before connections are refused; 0 when not given. */
+  serveOn?: number
+  /** For requests under way after that; what is still open then is cut. Without it they may take as long as they like. */
+  finish?: number
+}
+
+export interface Addresses {
+  url: string
+  ops: string
+  publicUrl: string
+}
+
+/** What a process says of itself on the ops listener. */
+export interface Told {
+  metrics: Pick<Metrics, 'text' | 'parts'>
+  readiness: Pick<ReadinessProbe, 'ask'>
 }
 
 export interface ServerDeps {
@@ -35,11 +56,17 @@ export interface ServerDeps {
   verifySaml?: VerifySaml
   /** Milliseconds that the store has for a command, where it is not the usual: for a machine that is known to be slow. */
   storeTimeout?: number
+  /** Waits so many milliseconds. */
+  pause?: (ms: number) => Promise<unknown>
+  /** Called once it accepts connections; by default the log says so. */
+  announce?: (addresses: Addresses) => void
+  /** What the ops listener says where this process is one of several behind the same port. */
+  together?: (own: Told) => Pick<Told, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
 }
 
 /** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
 export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
-  const { clock, random, log } = deps
+  const { clock, random, log, pause = realPause } = deps
   const metrics = createMetrics()
   const audit = createAudit({ to: config.audit.to, clock })
   const store = openStore(config.sessions.store, {
@@ -68,10 +95,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     audit,
     metrics,
   })
+  const told = deps.together?.({ metrics, readiness }) ?? { metrics, readiness }
   const ops = createOps({
-    metrics,
+    ...told,
     dossiers,
-    readiness,
     sessions,
     adminToken: config.ops.adminToken,
     breakglass: {
@@ -83,10 +110,14 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
       log,
     },
   })
+  const announce = deps.announce ?? (addresses => log.info(addresses, 'listening'))
 
-  const close = async () => {
+  const close = async ({ serveOn = 0, finish }: Ending = {}) => {
     readiness.drain()
-    await gateway.close()
+    gateway.windDown()
+    await pause(serveOn)
+    const cut = await gateway.close(finish)
+    if (cut > 0) log.warn({ connections: cut, drain: config.drain }, 'the drain is over: open connections were cut')
     await pool.close()
     await ops.close()
     readiness.close()
@@ -94,9 +125,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     await store.close()
   }
   try {
-    const opsUrl = await listen(ops, config.ops.listen, 'http')
+    // The gateway first: who is told "ready" must be able to connect.
     const url = await listen(gateway.app, config.listen, config.tls ? 'https' : 'http')
-    log.info({ url, ops: opsUrl, publicUrl: config.publicUrl }, 'listening')
+    const opsUrl = await listen(ops, config.ops.listen, 'http')
+    announce({ url, ops: opsUrl, publicUrl: config.publicUrl })
     return { url, opsUrl, close }
   } catch (error) {
     await close()

@@ -22,6 +22,7 @@ const floors: Record<string, number> = {
   server: 5,
   demo: 5,
   main: 6,
+  cluster: 6,
   admin: 6,
 }
 

@@ -9,10 +9,14 @@ export function configFile(option: string | undefined, env: NodeJS.ProcessEnv): 
   return option ?? env.DESKGATE_CONFIG ?? 'deskgate.yaml'
 }
 
-/** The configuration, or undefined after its problems have been said. Warnings are said in any case. */
-export async function configuration(option: string | undefined, io: Io): Promise<Config | undefined> {
+/** The configuration, or undefined after its problems have been said. Warnings are said as well, unless somebody has. */
+export async function configuration(
+  option: string | undefined,
+  io: Io,
+  say: 'all' | 'problems' = 'all',
+): Promise<Config | undefined> {
   const loaded = await loadConfig(configFile(option, io.env), io.env)
-  for (const warning of loaded.warnings) io.err(`warning: ${formatProblem(warning)}`)
+  for (const warning of say === 'all' ? loaded.warnings : []) io.err(`warning: ${formatProblem(warning)}`)
   if ('config' in loaded) return loaded.config
   for (const problem of loaded.problems) io.err(formatProblem(problem))
   return undefined

@@ -9,7 +9,6 @@ import { isMapping } from './shape.js'
 
 /** The only value that is accepted, by key; [] stands for every item of a list. */
 const later: Record<string, unknown> = {
-  workers: 1,
   'ops.probes': null,
   'limits.logins': '60/m',
 }

@@ -20,8 +20,9 @@ export interface AccessLine {
   session: string | undefined
 }
 
-/** Formats the time once for all the lines of a millisecond. */
-export function createAccessFormat(): (line: AccessLine) => string {
+/** Formats the time once for all the lines of a millisecond. `worker`: its number, where there are several. */
+export function createAccessFormat(worker?: number): (line: AccessLine) => string {
+  const whose = worker === undefined ? '' : `,"worker":${worker}`
   let at = Number.NaN
   let time = ''
   return line => {
@@ -31,6 +32,6 @@ export function createAccessFormat(): (line: AccessLine) => string {
     }
     // What a client chose goes through JSON.stringify: no character of it can end a line or begin a field.
     const session = line.session === undefined ? '' : `,"session":"${line.session}"`
-    return `{"level":"info","time":"${time}","method":${JSON.stringify(line.method)},"path":${JSON.stringify(line.path)},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
+    return `{"level":"info","time":"${time}"${whose},"method":${JSON.stringify(line.method)},"path":${JSON.stringify(line.path)},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
   }
 }

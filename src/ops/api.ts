@@ -12,9 +12,9 @@ import type { Metrics } from './metrics.js'
 import type { ReadinessProbe } from './readiness.js'
 
 export interface OpsDeps {
-  metrics: Metrics
+  metrics: Pick<Metrics, 'text'>
   dossiers: Dossiers
-  readiness: ReadinessProbe
+  readiness: Pick<ReadinessProbe, 'ask'>
   adminToken: Secret | undefined
   breakglass: BreakglassApiDeps
   sessions: ListedSessions

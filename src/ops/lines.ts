@@ -13,9 +13,10 @@ export interface Lines extends LineSink {
 }
 
 /** Characters that wait at most, and for how many milliseconds. */
-const [enough, patience] = [16 * 1024, 100]
+const [usual, patience] = [16 * 1024, 100]
 
-export function createLines(sink: LineSink): Lines {
+/** `enough`: other than the usual number of characters that may wait. */
+export function createLines(sink: LineSink, { enough = usual }: { enough?: number } = {}): Lines {
   let waiting = ''
   let timer: NodeJS.Timeout | undefined
 

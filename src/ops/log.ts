@@ -3,7 +3,7 @@
 
 import { type Logger, pino } from 'pino'
 import { type AccessLine, createAccessFormat } from './access-log.js'
-import { createLines, type LineSink } from './lines.js'
+import { createLines, type LineSink, type Lines } from './lines.js'
 
 export interface Log extends Logger {
   /** The line of a request: level info, and cheap. */
@@ -24,24 +24,32 @@ const telling = [
 
 /**
  * A logger at `level`, to stdout. Its lines are written at once, so that a crash loses none; those of requests together, a
- * tenth of a second late at most. To another sink each line goes by itself, at once.
+ * tenth of a second late at most. To another sink each line goes by itself, at once. `worker`: its number on each line,
+ * where several processes write to the same place.
  */
-export function createLog(settings: { level: string }, sink?: LineSink): Log {
+export function createLog(settings: { level: string; worker?: number | undefined }, sink?: LineSink): Log {
+  const { worker } = settings
   const toSink = (text: string) => sink?.write(text)
-  const lines = sink ? { write: toSink, later: toSink } : createLines(pino.destination({ fd: 1, sync: true }))
+  const lines = sink ? { write: toSink, later: toSink } : openStdout(worker)
   const log = pino(
     {
       level: settings.level,
-      base: null,
+      base: worker === undefined ? null : { worker },
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: telling.flatMap(name => [name, `*.${name}`]), censor: '[masked]' },
       formatters: { level: (label: string) => ({ level: label }) },
     },
     { write: line => void lines.write(line) },
   )
-  const format = createAccessFormat()
+  const format = createAccessFormat(worker)
   const access = (line: AccessLine) => {
     if (log.isLevelEnabled('info')) lines.later(format(line))
   }
   return Object.assign(log, { access })
+}
+
+/** What several processes write to one pipe stays whole up to 4096 bytes (PIPE_BUF): few lines leave together. */
+function openStdout(worker: number | undefined): Lines {
+  const stdout = pino.destination({ fd: 1, sync: true })
+  return worker === undefined ? createLines(stdout) : createLines(stdout, { enough: 1024 })
 }

@@ -1,6 +1,6 @@
 // The Prometheus instruments. No label takes a value from a request: every label value is from a closed list or the configuration.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import type { Reason } from '../core/reasons.js'
 
 /** How a request ended, as the contract names it. */
@@ -15,6 +15,9 @@ export type Outcome =
   | 'upstream_error'
   | 'store_unavailable'
   | 'shed'
+
+/** One instrument with its values as they are now: what workers send each other. */
+export type MetricPart = MetricObjectWithValues<MetricValue<string>>
 
 export interface Metrics {
   /** One finished request; seconds from its first byte to the last of the answer. */
@@ -34,8 +37,11 @@ export interface Metrics {
   directory(source: string, read: { agents: number; at: number }): void
   /** The exposition format and its content type. */
   text(): Promise<{ type: string; body: string }>
+  /** The same as data, for several workers that are told as one. */
+  parts(): Promise<MetricPart[]>
 }
 
+/** Each gauge says how the values of several workers become one; counters and histograms add up. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
@@ -77,8 +83,19 @@ export function createMetrics(): Metrics {
     labelNames: ['source'],
     registers,
   })
-  const store = new Gauge({ name: 'deskgate_store_up', help: '1 while the session store answers.', registers })
-  const websockets = new Gauge({ name: 'deskgate_websockets', help: 'Open WebSockets.', registers })
+  const store = new Gauge({
+    name: 'deskgate_store_up',
+    help: '1 while the session store answers.',
+    registers,
+    // A worker that does not reach the store is a fault, whatever the others reach.
+    aggregator: 'min',
+  })
+  const websockets = new Gauge({
+    name: 'deskgate_websockets',
+    help: 'Open WebSockets.',
+    registers,
+    aggregator: 'sum',
+  })
   const revocations = new Counter({
     name: 'deskgate_revocations_total',
     help: 'Sessions ended before their time.',
@@ -89,12 +106,16 @@ export function createMetrics(): Metrics {
     help: 'Seconds until the last signing certificate of an IdP ends.',
     labelNames: ['provider'],
     registers,
+    // The worker that has not read the new metadata yet is the one whose logins would fail first.
+    aggregator: 'min',
   })
   const skews = new Gauge({
     name: 'deskgate_idp_clock_skew_seconds',
     help: 'How far the clock of an IdP was ahead at its last login.',
     labelNames: ['provider'],
     registers,
+    // All workers have one clock: each saw another last login, and none is more right than the others.
+    aggregator: 'average',
   })
   const agents = new Gauge({
     name: 'deskgate_directory_agents',
@@ -129,5 +150,6 @@ export function createMetrics(): Metrics {
       agentsRead.set({ source }, read.at / 1000)
     },
     text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
+    parts: async () => (await registry.getMetricsAsJSON()) as MetricPart[],
   }
 }

@@ -15,6 +15,7 @@ import {
   waitBefore,
 } from './connection-options.js'
 import { addressOf, clusterOf, type RedisHost, sentinelsOf, type Topology, topologyOf } from './redis-url.js'
+import { type Revival, revive } from './revival.js'
 import { commandOf, replyCode } from './trouble.js'
 import { type Watched, watch } from './watched.js'
 
@@ -68,6 +69,7 @@ export interface ConnectDeps {
 interface Opened {
   client: Redis
   watched: Watched
+  revival: Revival
 }
 
 type Opening = Required<ConnectDeps> & { topology: Topology }
@@ -92,7 +94,7 @@ export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnec
     writers: () => [commands.client],
     replicated: () => (topology === 'sentinel' ? true : undefined),
     async close() {
-      await Promise.all([leave(commands.client), leave(messages.client)])
+      await Promise.all([leave(commands), leave(messages)])
     },
   }
 }
@@ -110,7 +112,7 @@ function openSingle(settings: StoreSettings, purpose: Purpose, opening: Opening)
     misplaced = commandOf(error) === 'select'
     if (misplaced) client.disconnect(true)
   })
-  return { client, watched }
+  return { client, watched, revival: revive(client, { random }) }
 }
 
 function addressed(settings: StoreSettings, purpose: Purpose, { topology, random, commandTimeout }: Opening) {
@@ -148,6 +150,7 @@ function connectCluster(settings: StoreSettings, opening: Opening): RedisConnect
   client.on('-node', (gone: Redis) => {
     if (isSame(gone.options, messages.client.options)) messages.client.disconnect(true)
   })
+  const revival = revive(client, { random })
   const settled = client.connect().then(nothing, nothing)
   messages.client.connect().catch(nothing)
   return {
@@ -161,7 +164,7 @@ function connectCluster(settings: StoreSettings, opening: Opening): RedisConnect
     writers: () => masters().filter(({ status }) => status === 'ready'),
     replicated: () => client.nodes('slave').length > 0,
     async close() {
-      await Promise.all([leave(client), leave(messages.client)])
+      await Promise.all([leave({ client, revival }), leave(messages)])
     },
   }
 }
@@ -181,7 +184,7 @@ function openMessages(nodes: () => RedisHost[], base: ReturnType<typeof connecti
     return waitBefore(times, opening.random)
   }
   const client: Redis = new Redis({ ...base, ...singleOptions(0), ...choose(), retryStrategy })
-  return { client, watched: watch(client, { ...opening, purpose: 'messages' }) }
+  return { client, watched: watch(client, { ...opening, purpose: 'messages' }), revival: revive(client, opening) }
 }
 
 type Place = { [Key in keyof RedisHost]?: RedisHost[Key] | undefined }
@@ -190,7 +193,8 @@ function isSame(a: Place, b: Place): boolean {
   return a.host === b.host && a.port === b.port
 }
 
-async function leave(client: Redis | Cluster): Promise<void> {
+async function leave({ client, revival }: { client: Redis | Cluster; revival: Revival }): Promise<void> {
+  revival.stop()
   if (client.status === 'ready') await client.quit().catch(nothing)
   if (client.status !== 'end') client.disconnect()
 }

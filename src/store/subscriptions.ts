@@ -53,7 +53,12 @@ export function createSubscriptions(deps: { subscriber: RedisClient; log: Log })
   subscriber.on('close', onClose)
   subscriber.on('message', onMessage)
   const pinging = setInterval(() => {
-    if (subscriber.status === 'ready') subscriber.ping().catch(() => subscriber.disconnect(true))
+    if (subscriber.status !== 'ready') return
+    const mine = connection
+    subscriber.ping().catch(() => {
+      // One that has closed by itself is being replaced already: that must not be disturbed.
+      if (mine === connection) subscriber.disconnect(true)
+    })
   }, pingEvery)
   pinging.unref()
 

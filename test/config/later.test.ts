@@ -8,7 +8,6 @@ type Settings = Record<string, unknown>
 
 /** By key: something to ask for, and the default written out. */
 const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> = {
-  workers: { asked: settings({ workers: 2 }), usual: settings({ workers: 1 }) },
   'ops.probes': { asked: settings({ ops: { probes: '0.0.0.0:9091' } }), usual: settings({ ops: { probes: null } }) },
   'limits.logins': {
     asked: settings({ limits: { logins: '5/m' } }),

@@ -135,14 +135,9 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ sessions: store }),
     'secrets: is needed unless the store is memory: all processes must seal alike',
   ],
-  'several processes on the memory store': [
-    settings({ workers: 2 }),
-    'workers: is not supported yet',
-    'workers: needs a store that processes share',
-  ],
+  'several processes on the memory store': [settings({ workers: 2 }), 'workers: needs a store that processes share'],
   'one process per core on the memory store': [
     settings({ workers: 'auto' }),
-    'workers: is not supported yet',
     'workers: needs a store that processes share',
   ],
   'no provider': [settings({ providers: [] }), 'providers: names none: nobody can log in'],

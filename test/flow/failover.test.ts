@@ -1,6 +1,7 @@
-// A master of a cluster dies by SIGKILL under load: what was acknowledged holds, what was ended and what was claimed stays
-// so, and nothing fails but for the store.
+// The primary behind Sentinels, and a master of a cluster, die by SIGKILL under load: what was acknowledged holds, what was
+// ended and what was claimed stays so, and nothing fails but for the store.
 
+import { availableParallelism, loadavg } from 'node:os'
 import t, { type Test } from 'tap'
 import type { StoreSettings } from '../../src/config/schema/sessions.js'
 import { systemClock } from '../../src/core/clock.js'
@@ -8,6 +9,7 @@ import type { Store } from '../../src/core/contracts.js'
 import { openStore } from '../../src/store/open.js'
 import { startCluster } from '../parts/cluster.js'
 import { missing } from '../parts/parts.js'
+import { startSentinel } from '../parts/sentinel.js'
 import { createTestSessions } from '../parts/sessions.js'
 import { silent, storeSettings } from '../parts/stores.js'
 import { until } from '../parts/until.js'
@@ -15,6 +17,10 @@ import { until } from '../parts/until.js'
 const skip = missing('redis-server')
 const settings = { idle: 3_600_000, lifetime: 86_400_000, nearCache: 1000 }
 const from = { address: '192.0.2.1', browser: 'Firefox' }
+/** Elections, and a machine with other things to do: a Sentinel that was held up for two seconds does nothing for thirty. */
+const patience = 60_000
+/** Milliseconds that the way back may take: five seconds where this is all that runs. */
+const allowed = () => 5000 * Math.max(1, (loadavg()[0] ?? 1) / availableParallelism())
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
 function replica(t: Test, to: StoreSettings) {
@@ -85,11 +91,13 @@ async function work(books: Books, { sessions, store }: Replica, other: Replica, 
 /** What `ask` says once the store answers. */
 async function answerOf<T>(ask: () => Promise<T>): Promise<T> {
   const answers: T[] = []
-  await until(() =>
-    ask().then(
-      answer => answers.push(answer) > 0,
-      () => false,
-    ),
+  await until(
+    () =>
+      ask().then(
+        answer => answers.push(answer) > 0,
+        () => false,
+      ),
+    patience,
   )
   return answers[0] as T
 }
@@ -107,20 +115,16 @@ async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, heal
   t.same(books.errors, [], 'nothing fails before')
   const killed = performance.now()
   await kill()
-  await until(healed, 20_000)
+  await until(healed, patience)
   const promoted = performance.now()
-  const back = async (which: Replica) => {
-    await until(() =>
-      which.store.probe().then(
-        () => true,
-        () => false,
-      ),
-    )
+  const back = async ({ store }: Replica) => {
+    await answerOf(() => store.probe())
   }
   await Promise.all([back(one), back(two)])
-  t.ok(performance.now() - promoted < 5000, `back ${Math.round(performance.now() - promoted)} ms after the failover`)
+  const took = performance.now() - promoted
+  t.ok(took < allowed(), `back ${Math.round(took)} ms after the failover`)
   const seen = books.made.size
-  await until(() => books.made.size > seen + 20, 10_000)
+  await until(() => books.made.size > seen + 20, patience)
   over = true
   await Promise.all(workers)
 
@@ -134,7 +138,7 @@ async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, heal
   await until(async () => {
     const left = await Promise.all([...books.asked].map(read))
     return left.every(session => session === undefined)
-  })
+  }, patience)
   for (const handle of books.ended) {
     if (await read(handle)) t.fail('an ended session came back')
   }
@@ -157,6 +161,18 @@ async function drama(t: Test, to: StoreSettings, kill: () => Promise<void>, heal
     `${made.size} logins, ${ended.size} endings, ${claimed.size} claims, ${reads} reads, ${errors.length} refused`,
   )
 }
+
+t.test('Sentinel: the primary is killed under load', { skip }, async t => {
+  const setup = await startSentinel({ servers: 3 })
+  t.teardown(setup.stop)
+  const first = await setup.primary()
+  // Named by the Sentinels, and taking writes.
+  const healed = async () => {
+    const named = await setup.primary()
+    return named !== first && String(await named.command('ROLE')).startsWith('master')
+  }
+  await drama(t, storeSettings(setup.url), first.kill, healed)
+})
 
 t.test('Cluster: one master is killed under load', { skip }, async t => {
   const setup = await startCluster()

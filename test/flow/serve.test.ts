@@ -64,7 +64,7 @@ t.test('the full example', { skip: missing('openssl', 'redis') }, async t => {
     t.equal(replayed.status, 401)
   })
 
-  t.test('SIGTERM: what is under way finishes, then it ends with 0', async t => {
+  t.test('SIGINT: what is under way finishes, then it ends with 0', async t => {
     const bob = newAgent()
     await logIn(bob, idp, { way: 'portal', email: 'bob@example.com' })
     let finish = () => {}

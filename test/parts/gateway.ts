@@ -10,7 +10,7 @@ import { systemClock, systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
 import { createLog } from '../../src/ops/log.js'
 import { verifySaml } from '../../src/providers/saml/verify.js'
-import { startServer } from '../../src/server.js'
+import { type Ending, startServer } from '../../src/server.js'
 import { launch } from './command.js'
 import { loaded } from './configuration.js'
 import { until } from './until.js'
@@ -43,7 +43,7 @@ export interface RunningGateway {
   stderr(): string
   /** The first line that satisfies the test; waits for it. */
   line(test: (line: Line) => boolean): Promise<Line>
-  /** SIGTERM; its exit code once it is gone. Again: the same code. */
+  /** SIGINT: it ends in an orderly way and at once; its exit code once it is gone. Again: the same code. */
   stop(): Promise<number | null>
   /** For other signals. */
   child: ChildProcess
@@ -76,7 +76,7 @@ export async function startGateway(settings: unknown, outside: Outside = {}): Pr
   // A second signal would end it at once.
   let stopped: Promise<number | null> | undefined
   const stop = async () => {
-    child.kill('SIGTERM')
+    child.kill('SIGINT')
     const code = await gone
     process.removeListener('exit', end)
     await rm(folder, { recursive: true, force: true })
@@ -121,7 +121,7 @@ export interface GatewayHere {
   lines: Line[]
   /** What the audit log says so far. */
   audit(): Promise<Line[]>
-  close(): Promise<void>
+  close(ending?: Ending): Promise<void>
 }
 
 export interface HereOptions {
@@ -133,12 +133,14 @@ export interface HereOptions {
   threads?: 'none' | 'own'
   /** Milliseconds for a command of Redis: what is tested is not how fast a busy machine is. */
   storeTimeout?: number
+  /** Waits, in the place of the clock's time. */
+  pause?: () => Promise<unknown>
 }
 
 /** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
 export async function startGatewayHere(
   settings: Record<string, unknown>,
-  { clock = systemClock, threads = 'none', storeTimeout, ...outside }: Outside & HereOptions = {},
+  { clock = systemClock, threads = 'none', storeTimeout, pause, ...outside }: Outside & HereOptions = {},
 ): Promise<GatewayHere> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
   const auditFile = join(folder, 'audit.log')
@@ -149,6 +151,7 @@ export async function startGatewayHere(
   const here = {
     ...(threads === 'none' ? { verifySaml } : {}),
     ...(storeTimeout === undefined ? {} : { storeTimeout }),
+    ...(pause ? { pause } : {}),
   }
   const server = await startServer(config, { clock, random: systemRandom, log, ...here })
   return {
@@ -161,8 +164,8 @@ export async function startGatewayHere(
         .split('\n')
         .filter(text => text !== '')
         .map(parsed),
-    async close() {
-      await server.close()
+    async close(ending) {
+      await server.close(ending)
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -34,7 +34,9 @@ export const workers = () =>
   z
     .union([z.int().min(1).max(256), z.literal('auto')], { error: says('is neither auto nor a number of processes') })
     .default(1)
-    .meta({ description: 'Processes behind the one port; auto: one per core.' })
+    .meta({
+      description: 'Processes behind the one port, each with connections to Redis of its own; auto: one per core.',
+    })
 
 export const trustedProxies = () =>
   z
@@ -70,4 +72,7 @@ export const limits = () =>
     .meta({ description: 'What one client may ask of the gateway.' })
 
 export const drain = () =>
-  duration('0s', '24h').prefault('30s').meta({ description: 'How long requests under way may take after SIGTERM.' })
+  duration('0s', '24h').prefault('30s').meta({
+    description:
+      'How long the end may take after SIGTERM. For a third of it the gateway serves on while /ready says 503, so that balancers notice; then requests under way finish, and what is still open shortly before its end is cut.',
+  })
