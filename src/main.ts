@@ -6,11 +6,12 @@ import closeWithGrace from 'close-with-grace'
 import { Command, CommanderError } from 'commander'
 import { breakglass } from './admin/breakglass.js'
 import { check } from './admin/check.js'
-import { configuration } from './admin/configuration.js'
+import { configFile, configuration } from './admin/configuration.js'
 import { explain } from './admin/explain.js'
 import type { ExitCode, Io } from './admin/io.js'
 import { generateKey } from './admin/keys.js'
 import { printMetadata } from './admin/metadata.js'
+import { configSource } from './config/source.js'
 import { systemClock, systemRandom } from './core/clock.js'
 import { startDemo } from './demo/demo.js'
 import { createLog } from './ops/log.js'
@@ -33,13 +34,16 @@ async function serve(options: { config?: string }): Promise<void> {
   const config = await configuration(options.config, io)
   if (!config) return done(1)
   const log = createLog(config.log)
-  const server = await startServer(config, { clock: systemClock, random: systemRandom, log })
+  const source = configSource(configFile(options.config, io.env), io.env, systemClock)
+  const server = await startServer(config, { clock: systemClock, random: systemRandom, log, source })
+  process.on('SIGHUP', () => void server.reload('signal'))
   untilSignal(server, config.drain)
 }
 
 /** A first signal closes in an orderly way within `delay` milliseconds, a second ends at once. */
 function untilSignal(server: Pick<Server, 'close'>, delay: number): void {
-  closeWithGrace({ delay, logger: false }, async ({ err }) => {
+  // SIGHUP is no end: it reloads, and without a handler it would end the demo as it should.
+  closeWithGrace({ delay, logger: false, skip: ['SIGHUP'] }, async ({ err }) => {
     if (err) io.err(`deskgate: ${err.stack ?? err.message}`)
     await server.close()
   })

@@ -19,6 +19,7 @@ const floors: Record<string, number> = {
   directory: 2,
   web: 3,
   gateway: 4,
+  reload: 5,
   server: 5,
   demo: 5,
   main: 6,

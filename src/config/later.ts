@@ -17,8 +17,6 @@ const later: Record<string, unknown> = {
   'providers[].allow': { roles: [], domains: [] },
   'agents[].http': undefined,
   'access.paths': [],
-  'ops.probes': null,
-  'limits.logins': '60/m',
 }
 
 /** The keys of the table, as in providers[].sloUrl. */

@@ -1,7 +1,7 @@
 // The log: JSON lines by pino. Never logs a header, a cookie, a body or a query: callers hand over the fields that may be
 // seen, and what slips in under a telling name is masked.
 
-import { type Logger, pino } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 import { type AccessLine, createAccessFormat } from './access-log.js'
 import { createLines, type LineSink } from './lines.js'
 
@@ -28,7 +28,7 @@ const telling = [
  */
 export function createLog(settings: { level: string }, sink?: LineSink): Log {
   const toSink = (text: string) => sink?.write(text)
-  const lines = sink ? { write: toSink, later: toSink } : createLines(pino.destination({ fd: 1, sync: true }))
+  const lines = sink ? { write: toSink, later: toSink } : createLines(openStdout())
   const log = pino(
     {
       level: settings.level,
@@ -44,4 +44,14 @@ export function createLog(settings: { level: string }, sink?: LineSink): Log {
     if (log.isLevelEnabled('info')) lines.later(format(line))
   }
   return Object.assign(log, { access })
+}
+
+/** Bytes that wait for a stdout that takes none; what comes beyond them is lost. */
+const mostWaiting = 1024 * 1024
+
+/** Standard output, written at once. A disk that is full behind it loses lines and stops nothing. */
+export function openStdout(): DestinationStream {
+  const stdout = pino.destination({ fd: 1, sync: true, maxLength: mostWaiting })
+  stdout.on('error', () => {})
+  return stdout
 }

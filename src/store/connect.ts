@@ -26,6 +26,7 @@ export type Commands = Pick<
   | 'getBuffer'
   | 'set'
   | 'del'
+  | 'incr'
   | 'zadd'
   | 'zrem'
   | 'zrangebyscore'

@@ -30,11 +30,6 @@ const rows: Record<string, { asked: Settings; at?: string; usual?: Settings }> =
     asked: settings({ access: { paths: [{ match: '/admin/*', roles: ['admin'] }] } }),
     usual: settings({ access: { paths: [] } }),
   },
-  'ops.probes': { asked: settings({ ops: { probes: '0.0.0.0:9091' } }), usual: settings({ ops: { probes: null } }) },
-  'limits.logins': {
-    asked: settings({ limits: { logins: '5/m' } }),
-    usual: settings({ limits: { logins: '60/m' } }),
-  },
 }
 
 t.test('every key of the table is tried', async t => {

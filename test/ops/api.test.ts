@@ -44,7 +44,7 @@ function open(
     metrics,
     dossiers,
     readiness,
-    adminToken,
+    adminToken: () => adminToken,
     breakglass: {
       issuer: createBreakglass({ store, keyring, clock, random: systemRandom }),
       url: 'https://desk.example.com/auth/breakglass',

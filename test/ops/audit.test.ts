@@ -1,15 +1,19 @@
 // The audit log as a program reads it: one whole JSON object a line, whatever a client sent.
 
 import t from 'tap'
-import { createAudit } from '../../src/ops/audit.js'
+import { createAuditLog } from '../../src/ops/audit.js'
+import { createLog } from '../../src/ops/log.js'
 import { createTestClock } from '../parts/clock.js'
+
+const log = createLog({ level: 'silent' })
 
 t.test('every event is a line of JSON with its time', async t => {
   const lines: string[] = []
-  const audit = createAudit({
+  const { write: audit } = createAuditLog({
     to: 'stdout',
     clock: createTestClock(),
-    destination: { write: line => lines.push(line) },
+    stdout: { write: line => void lines.push(line) },
+    log,
   })
   audit({ event: 'login', agent: 'ada@example.com', provider: 'corp' })
   audit({ event: 'logout' })
@@ -24,10 +28,11 @@ t.test('every event is a line of JSON with its time', async t => {
 
 t.test('Attack: a line break in what a client sent starts no line of its own', async t => {
   const lines: string[] = []
-  const audit = createAudit({
+  const { write: audit } = createAuditLog({
     to: 'stdout',
     clock: createTestClock(),
-    destination: { write: line => lines.push(line) },
+    stdout: { write: line => void lines.push(line) },
+    log,
   })
   const browser = 'x\n{"audit":true,"event":"login","agent":"root@example.com"}\u2028"'
   audit({ event: 'login_refused', browser })
