@@ -7,7 +7,7 @@ import { MalformedXml, readXml } from '../xml/reader.js'
 import type { XmlElement } from '../xml/shapes.js'
 import { allowedInstead, isSha1, refusedAlgorithm } from './algorithms.js'
 import type { AssertionFacts } from './assertion.js'
-import { type CipherPlace, readCipher } from './ciphers.js'
+import { type Cipher, type CipherPlace, readCipher } from './ciphers.js'
 import { decrypt, refusedCipher } from './decrypt.js'
 import { assertion } from './names.js'
 import { type SamlFacts, scanDecrypted } from './scan.js'
@@ -15,6 +15,8 @@ import { type SamlFacts, scanDecrypted } from './scan.js'
 /** PEM of our private key, if there is one. */
 export interface Opening {
   key?: string | undefined
+  /** Those before or after it, PEM: for a rotation. */
+  otherKeys?: readonly string[]
   allowSha1: boolean
 }
 
@@ -81,7 +83,7 @@ interface Opened {
   to: number
 }
 
-function open(step: Step, xml: string, place: CipherPlace, { key }: Opening): Opened {
+function open(step: Step, xml: string, place: CipherPlace, opening: Opening): Opened {
   const what = place.endsWith('EncryptedID') ? 'NameID' : 'assertion'
   const cipher = readCipher(xml, place)
   const parts = cipher ? undefined : 'something else'
@@ -93,9 +95,19 @@ function open(step: Step, xml: string, place: CipherPlace, { key }: Opening): Op
     expected: 'AES-GCM with RSA-OAEP, one hash',
     seen: refused,
   })
-  const text = cipher && key !== undefined ? decrypt(cipher, createPrivateKey(key)) : undefined
+  const text = cipher && decryptBy(cipher, opening)
   step(`decryption of the ${what}`, { ok: text !== undefined, reason, expected: 'made for our certificate', setting })
   return { text: text ?? '', from: cipher?.from ?? 0, to: cipher?.to ?? 0 }
+}
+
+/** By the first key that fits. */
+function decryptBy(cipher: Cipher, { key, otherKeys = [] }: Opening): string | undefined {
+  if (key === undefined) return undefined
+  for (const one of [key, ...otherKeys]) {
+    const text = decrypt(cipher, createPrivateKey(one))
+    if (text !== undefined) return text
+  }
+  return undefined
 }
 
 const nameIdLimits = {
