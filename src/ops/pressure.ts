@@ -28,13 +28,15 @@ const lookEvery = 1000
 
 /** `measure`: what has been since the last call; default: this process. */
 export function createPressure(deps: { log: Log; measure?: () => Load }): Pressure {
-  const own = deps.measure ? undefined : measureProcess()
-  const measure = deps.measure ?? own?.measure ?? (() => ({ delay: 0, heap: 0 }))
+  const own = measureProcess()
+  const measure = deps.measure ?? own.measure
   let shedding = false
   let over = 0
 
   const look = () => {
     const load = measure()
+    // No timer came since the last look: that says nothing, least of all that it has become better.
+    if (!load) return
     over = isOver(load, shedding ? relief : 1) ? over + 1 : 0
     const next = shedding ? over > 0 : over >= looks
     if (next === shedding) return
@@ -50,7 +52,7 @@ export function createPressure(deps: { log: Log; measure?: () => Load }): Pressu
     look,
     close() {
       clearInterval(timer)
-      own?.stop()
+      own.stop()
     },
   }
 }
@@ -64,12 +66,13 @@ function measureProcess() {
   const histogram = monitorEventLoopDelay({ resolution })
   histogram.enable()
   return {
-    measure(): Load {
-      const mean = histogram.mean / 1e6
+    measure(): Load | undefined {
+      if (histogram.count === 0) return undefined
+      // What it measures holds its own pause.
+      const delay = Math.max(0, histogram.mean / 1e6 - resolution)
       histogram.reset()
       const { used_heap_size, heap_size_limit } = getHeapStatistics()
-      // NaN before the first sample. What it measures holds its own pause.
-      return { delay: Number.isNaN(mean) ? 0 : Math.max(0, mean - resolution), heap: used_heap_size / heap_size_limit }
+      return { delay, heap: used_heap_size / heap_size_limit }
     },
     stop: () => void histogram.disable(),
   }
