@@ -128,7 +128,7 @@ async function prepare(
   const before = generations.current()
   const next = createGeneration(config, parts, { keyring, before })
   const added = next.providers.filter(provider => !before.providers.includes(provider))
-  await Promise.all(added.map(provider => provider.ready?.()))
+  await Promise.all([...added.map(provider => provider.ready?.()), next.directory.ready?.()])
   return {
     take() {
       // Assertions that were signed with the old keys are still on their way to Desk.
@@ -139,6 +139,7 @@ async function prepare(
     },
     async drop() {
       for (const provider of added) provider.close()
+      if (next.directory !== before.directory) next.directory.close?.()
       await next.street.close()
     },
   }
@@ -165,6 +166,7 @@ interface From {
 function createGeneration(config: Config, parts: Parts, { keyring, before }: From): Generation {
   const { sessions, clock, random, log } = parts
   const { publicUrl, prefix, desk } = config
+  const sameAgents = before && saysTheSame(before.config.agents, config.agents)
   const paths = createPaths(prefix)
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const cookies = createCookies({ publicUrl, prefix, desk: deskLogin ? deskLogin.cookie : undefined })
@@ -179,7 +181,7 @@ function createGeneration(config: Config, parts: Parts, { keyring, before }: Fro
     paths,
     cookies,
     providers: providersOf(config, parts, before),
-    directory: openDirectory(config.agents, { log }),
+    directory: sameAgents ? before.directory : openDirectory(config.agents, { log }),
     identity,
     answers: createAnswers(),
     street: createStreet({ config, paths, cookies, identity, sessions, handleOf, marks, random, log }),

@@ -225,4 +225,8 @@ export interface Found {
 export interface Directory {
   /** `email` in its canonical form. Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
   find(email: string): Promise<Found | 'unknown' | 'disabled'>
+  /** Settles once what is fetched at the start has come or failed. Never rejects. */
+  ready?(): Promise<void>
+  /** Ends what runs in the background. */
+  close?(): void
 }

@@ -24,10 +24,12 @@ export function createGenerations(first: Generation, deps: { log: Log }): Genera
   const users = new Map<Generation, number>([[first, 0]])
   let current = first
 
-  const shared = (provider: Provider) => [...users.keys()].some(({ providers }) => providers.includes(provider))
   const retire = async (generation: Generation) => {
     users.delete(generation)
+    const others = [...users.keys()]
+    const shared = (provider: Provider) => others.some(({ providers }) => providers.includes(provider))
     for (const provider of generation.providers) if (!shared(provider)) provider.close()
+    if (others.every(({ directory }) => directory !== generation.directory)) generation.directory.close?.()
     await generation.street.close()
   }
   const retireWhenOver = (generation: Generation) => {

@@ -9,7 +9,10 @@ import type { Load } from '../../src/ops/pressure.js'
 import { longSecret, rsaPair } from '../parts/configuration.js'
 import { type Desk, startDesk } from '../parts/desk.js'
 import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
+import { idpMetadata } from '../parts/idp-metadata.js'
+import { until } from '../parts/until.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -140,6 +143,25 @@ t.test('a provider that goes takes its gauges along; one that stays keeps what i
   await gateway.reload(settings({ providers: [idp.settings.portal] }))
   t.notMatch((await ask('/metrics')).json, /idp_certificate_expiry_seconds\{provider="corp"\}/)
   t.equal((await createUserAgent(publicUrl, gateway).visit('/auth/login/corp')).status, 404)
+})
+
+t.test('a provider whose settings are the same keeps what it has fetched, also while its IdP is down', async t => {
+  let asked = 0
+  const site = await startHttpServer((_request, response) => {
+    asked++
+    response.end(idpMetadata([idp.certificate]))
+  })
+  const corp = { id: 'corp', type: 'saml', name: 'Corp', metadata: `${site.url}/metadata` }
+  const { gateway, settings } = await open(t, { providers: [corp] })
+  const begins = async () => (await createUserAgent(publicUrl, gateway).visit('/auth/login/corp')).status === 302
+  await until(begins)
+  await site.close()
+  const before = asked
+  t.match(await gateway.reload(settings({ log: { level: 'warn' } })), { applied: true, changed: ['log.level'] })
+  t.ok(await begins())
+  t.equal(asked, before)
+  t.match(await gateway.reload(settings({ providers: [{ ...corp, name: 'Renamed' }] })), { applied: true })
+  t.ok(await begins(), 'a changed one begins with the copy in the store')
 })
 
 t.test('another certificate, under open connections', async t => {

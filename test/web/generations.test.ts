@@ -12,8 +12,9 @@ const log = createLog({ level: 'silent' })
 function open() {
   const closed: string[] = []
   const provider = (id: string) => ({ id, close: () => void closed.push(id) }) as Provider
-  const generation = (name: string, providers: Provider[]) =>
-    ({ providers, street: { close: async () => void closed.push(name) } }) as unknown as Generation
+  const agents = { close: () => void closed.push('directory') }
+  const generation = (name: string, providers: Provider[], directory: { close?(): void } = agents) =>
+    ({ providers, directory, street: { close: async () => void closed.push(name) } }) as unknown as Generation
   return { closed, provider, generation }
 }
 
@@ -33,7 +34,7 @@ t.test('an old one is closed after its last request, and not before', async t =>
   generations.leave(second)
   t.same(closed, ['goes', 'first'], 'the current one stays, used or not')
   await generations.close()
-  t.same(closed, ['goes', 'first', 'stays', 'second'])
+  t.same(closed, ['goes', 'first', 'stays', 'directory', 'second'], 'the directory with the last that has it')
 })
 
 t.test('one that nobody uses is closed at once; a provider that comes back is not closed under its users', async t => {
