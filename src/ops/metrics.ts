@@ -101,6 +101,8 @@ export function createMetrics(): Metrics {
     name: 'deskgate_config_rejected',
     help: '1 while the last reload was refused: the configuration before it goes on.',
     registers,
+    // One of several processes that could not take it is enough.
+    aggregator: 'max',
   })
   const lost = new Counter({
     name: 'deskgate_audit_failures_total',
