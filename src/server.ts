@@ -1,16 +1,15 @@
 // One worker's life: opens what the gateway needs, listens, says that it is ready, and on close lets requests finish.
 
 import type { AddressInfo } from 'node:net'
-import type { Server as TlsServer } from 'node:tls'
-import { createSecureContext } from 'node:tls'
+import { createSecureContext, type Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
 import type { ConfigSource } from './config/source.js'
 import { watchFiles } from './config/watch.js'
 import type { Clock, Random } from './core/contracts.js'
-import { createGateway } from './gateway.js'
+import { createGateway, type Gateway } from './gateway.js'
 import { createOps } from './ops/api.js'
-import { createAuditLog } from './ops/audit.js'
+import { type AuditLog, createAuditLog } from './ops/audit.js'
 import { createDossiers } from './ops/dossiers.js'
 import { createFetch } from './ops/fetch.js'
 import type { Log } from './ops/log.js'
@@ -23,7 +22,7 @@ import { createBreakglass } from './providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from './providers/saml/pool.js'
 import { createReloads, type ReloadCause, type ReloadResult } from './reload.js'
 import { createKeyring, type Keyring, randomSecret } from './sessions/keyring.js'
-import { keyringInUse } from './sessions/keyring-in-use.js'
+import { type KeyringInUse, keyringInUse } from './sessions/keyring-in-use.js'
 import { createSessions } from './sessions/sessions.js'
 import { openStore } from './store/open.js'
 import { serverTls } from './web/listener.js'
@@ -92,22 +91,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     limit: createLoginLimit({ limit: createRateLimit({ ...limited, name: 'logins' }), log }),
     shedding,
   })
-  const apply = async (next: Config) => {
-    const ring = ringFor(next)
-    const prepared = await gateway.prepare(next, ring)
-    try {
-      if (next.tls) createSecureContext(serverTls(next.tls))
-    } catch (error) {
-      await prepared.drop()
-      throw error
-    }
-    // From here on nothing fails, and nothing waits: all of it counts for the next request.
-    keyring.replace(ring)
-    prepared.take()
-    if (next.tls) (gateway.app.server as unknown as TlsServer).setSecureContext(serverTls(next.tls))
-    log.level = next.log.level
-    auditLog.sendTo(next.audit.to)
-  }
+  const apply = createApply({ gateway, keyring, ringFor, auditLog, log })
   const { source } = deps
   const reloads = source && createReloads({ source, running, apply, readiness, metrics, audit, log })
   const reload = async (cause: ReloadCause): Promise<ReloadResult> =>
@@ -157,6 +141,34 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Puts another configuration to use, whole or not at all. The result rejects when something of it cannot be used. */
+function createApply(deps: {
+  gateway: Gateway
+  keyring: KeyringInUse
+  ringFor(config: Config): Keyring
+  auditLog: AuditLog
+  log: Log
+}): (next: Config) => Promise<void> {
+  const { gateway, keyring, ringFor, auditLog, log } = deps
+
+  return async next => {
+    const ring = ringFor(next)
+    const prepared = await gateway.prepare(next, ring)
+    try {
+      if (next.tls) createSecureContext(serverTls(next.tls))
+    } catch (error) {
+      await prepared.drop()
+      throw error
+    }
+    // From here on nothing fails, and nothing waits: all of it counts for the next request.
+    keyring.replace(ring)
+    prepared.take()
+    if (next.tls) (gateway.app.server as unknown as TlsServer).setSecureContext(serverTls(next.tls))
+    log.level = next.log.level
+    auditLog.sendTo(next.audit.to)
   }
 }
 

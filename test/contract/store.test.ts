@@ -81,7 +81,10 @@ for (const kind of storeKinds) {
     t.test('counted twenty times at once, on two replicas, no count is lost or given twice', async t => {
       const counts = Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).count('l:same', 10_000))
       const sorted = (await Promise.all(counts)).sort((one, other) => one - other)
-      t.same(sorted, Array.from({ length: 20 }, (_, i) => i + 1))
+      t.same(
+        sorted,
+        Array.from({ length: 20 }, (_, i) => i + 1),
+      )
       t.equal((await b.get('l:same'))?.toString(), '20')
       t.equal(await a.count('l:other', 10_000), 1)
     })
