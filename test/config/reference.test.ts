@@ -22,6 +22,8 @@ const files = {
   'idp.crt': idp.certificate,
   'sp.crt': idp.certificate,
   'sp.key': idp.key,
+  'sp-old.crt': idp.certificate,
+  'sp-old.key': idp.key,
   'identity.key': curveKey('P-256'),
   'federation.crt': idp.certificate,
   'desk-client.crt': desk.certificate,

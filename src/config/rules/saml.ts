@@ -59,7 +59,7 @@ function keyAndCertificate({ problem }: Rules, path: Path, provider: Saml): void
   const wanted = signRequests || wantAssertionsEncrypted || certificate !== undefined
   if (wanted && key === undefined) problem([...path, 'key'], 'is missing', `${needsKey} needs it`)
   if ((provider.otherKeys ?? []).length > 0 && (key === undefined || certificate === undefined)) {
-    problem([...path, 'otherKeys'], 'stands without key and certificate', 'the key that signs now is key')
+    problem([...path, 'otherKeys'], 'goes with key and certificate', 'the key that signs now is key')
   }
   if (signRequests && certificate === undefined) {
     problem([...path, 'certificate'], 'is missing', 'signRequests needs it')
