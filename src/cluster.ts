@@ -11,6 +11,7 @@ import { numberVariable } from './cluster/worker.js'
 import type { Config } from './config/schema/index.js'
 import type { Clock, Random } from './core/contracts.js'
 import type { Log } from './ops/log.js'
+import type { ReloadCause } from './reload.js'
 import type { Addresses, Ending } from './server.js'
 
 export { joinCrew, type Link } from './cluster/worker.js'
@@ -18,6 +19,8 @@ export { joinCrew, type Link } from './cluster/worker.js'
 export interface Crew {
   /** Drains all workers; throws when one of them did not end in an orderly way. */
   close(ending?: Ending): Promise<void>
+  /** All workers read their configuration again. */
+  reload(cause: ReloadCause): void
   /** Ends them at once. */
   kill(): void
 }
@@ -42,9 +45,15 @@ export function startCrew(deps: CrewDeps): Crew {
   const state: CrewState = { draining: false, complete: false, listening: 0, of: count }
   const current = (): CrewState => ({ ...state, listening: berths.all.filter(({ listening }) => listening).length })
   const survey = createSurvey({ berths: () => berths.all, state: current })
+  const reload = (cause: ReloadCause, except?: Berth) => {
+    for (const berth of berths.all) {
+      if (berth !== except) berth.hand?.send({ deskgate: 'reload', cause } satisfies FromFirst)
+    }
+  }
   const hear = (berth: Berth, said: FromWorker) => {
     if (said.deskgate === 'ask') survey.ask(berth, said).catch(error => log.error({ error: String(error) }, 'survey'))
     if (said.deskgate === 'part') survey.take(berth, said)
+    if (said.deskgate === 'reload others') reload('api', berth)
     if (said.deskgate !== 'listening') return
     berths.listening(berth)
     log.info({ worker: berth.number, pid: berth.hand?.pid }, 'a worker listens')
@@ -72,6 +81,7 @@ export function startCrew(deps: CrewDeps): Crew {
       log.error({ workers: exits.length, bad }, 'workers did not end in an orderly way')
       throw new Error('workers did not end in an orderly way')
     },
+    reload,
     kill: () => berths.kill(),
   }
 }

@@ -1,56 +1,30 @@
-// The composition root: the only file that knows every constructor. Reads from top to bottom in the order in which a
-// request walks down the street. Opens no listener.
+// The composition root: puts the whole street together, in the order in which a request walks down it. With generation.ts,
+// which makes the part of it that a reload replaces, the only file that knows every constructor. Opens no listener.
 
-import fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Config } from './config/schema/index.js'
-import type { Clock, Directory, Provider, Random, Sessions, Store } from './core/contracts.js'
-import { openDirectory } from './directory/open.js'
-import type { Audit } from './ops/audit.js'
-import type { Dossiers } from './ops/dossiers.js'
-import type { FetchText } from './ops/fetch.js'
-import type { Log } from './ops/log.js'
-import type { Metrics } from './ops/metrics.js'
-import type { Breakglass } from './providers/breakglass.js'
-import { createDeskLogin } from './providers/desk-login.js'
-import { openProviders, type ProviderDeps } from './providers/open.js'
-import type { VerifySaml } from './providers/saml/pool.js'
-import { spMetadataFor } from './providers/saml/sp-metadata.js'
+import type { Directory } from './core/contracts.js'
+import { createGeneration, metadataOf, type Parts } from './generation.js'
 import type { Keyring } from './sessions/keyring.js'
+import { createPublishedKeys, type PublishedKeys } from './sessions/published-keys.js'
 import { handleOf } from './sessions/sessions.js'
-import { deriveSigningKeys, signingKeysOf } from './sessions/signing-keys.js'
-import { createAnswers } from './web/answers.js'
-import { createAttempts } from './web/attempts.js'
-import { createBearer } from './web/bearer.js'
-import { createCookies } from './web/cookies.js'
-import { createDeskLogout } from './web/desk-logout.js'
-import { createDeskMarks } from './web/desk-marks.js'
-import { createEntrance, type Entrance } from './web/entrance.js'
-import { createIdentityWriter } from './web/identity.js'
+import { createEntrance } from './web/entrance.js'
+import { createGenerations, type Generations } from './web/generations.js'
 import { createLasting, type Lasting } from './web/lasting.js'
-import { keepAgentsLive } from './web/live-agents.js'
+import { openListener } from './web/listener.js'
+import { keepAgentsLive, type LiveAgents } from './web/live-agents.js'
 import { own } from './web/own.js'
-import { createPaths } from './web/paths.js'
 import { mountDesk } from './web/proxy.js'
-import { createSignOut } from './web/sign-out.js'
-import { createStreet } from './web/street.js'
 import type { Generation } from './web/visit.js'
 import { attachUpgrades } from './web/websocket.js'
 import { createWindDown } from './web/wind-down.js'
 
-/** What outlives a reload. */
-export interface Parts {
-  store: Store
-  keyring: Keyring
-  sessions: Sessions
-  dossiers: Dossiers
-  breakglass: Breakglass
-  fetchText: FetchText
-  verifySaml: VerifySaml
-  clock: Clock
-  random: Random
-  log: Log
-  audit: Audit
-  metrics: Metrics
+/** A generation that is ready to be begun with, and has not been. */
+export interface Prepared {
+  /** From now on requests begin with it. */
+  take(): void
+  /** Closes what it opened. */
+  drop(): Promise<void>
 }
 
 export interface Gateway {
@@ -58,6 +32,13 @@ export interface Gateway {
   app: FastifyInstance
   /** Who is an agent, by the configuration in force. */
   directory: Directory
+  /** What requests that begin now are answered by. */
+  config(): Config
+  /**
+   * Builds the next generation, and waits until its new providers have read what they fetch (or could not). `keyring`
+   * holds the secrets of the next configuration. Rejects like createGateway.
+   */
+  prepare(config: Config, keyring: Keyring): Promise<Prepared>
   /** From now on each answer is the last on its connection. */
   windDown(): void
   /**
@@ -67,38 +48,39 @@ export interface Gateway {
   close(limit?: number): Promise<number>
 }
 
-/** How long a client may take for the head of a request, in milliseconds. */
-const headTimeout = 20_000
-/** How long an idle connection is kept, in milliseconds: longer than the minute of most load balancers. */
-const keepAlive = 75_000
-
 /** Throws when a key, a certificate or an agents file cannot be used; an IdP or a store that is down is no reason. */
 export async function createGateway(config: Config, parts: Parts): Promise<Gateway> {
-  const { clock, random, metrics, log, sessions } = parts
+  const { clock, random, metrics, log, sessions, keyring, shedding } = parts
   const lasting = createLasting({ sessions, clock, settings: config.sessions })
-  const generation = createGeneration(config, parts, lasting)
-  const entrance = createEntrance({ current: () => generation, clock, metrics, log })
-  const app = openServer(config, entrance.rewriteUrl)
+  const { longAnswers } = lasting
+  const published = createPublishedKeys(parts)
+  const generations = createGenerations(createGeneration(config, parts, { keyring, longAnswers }), parts)
+  const { current, enter, leave: over } = generations
+  const entrance = createEntrance({ current, enter, over, ...(shedding ? { shedding } : {}), clock, metrics, log })
+  const app = openListener(config, entrance.rewriteUrl)
   const connections = createWindDown(app.server)
 
   entrance.mount(app)
   await app.register(async context => {
     context.addHook('onRequest', entrance.ownOnly)
-    await own(context, { ...parts, paths: generation.paths, handleOf, spMetadata: metadataOf(parts.clock) })
+    const jwks = ({ identity }: Generation) => ({ keys: published.with(identity.jwks().keys) })
+    await own(context, { ...parts, paths: current().paths, handleOf, spMetadata: metadataOf(clock), jwks })
   })
   mountDesk(app, { entrance })
   await app.ready()
   const upgrades = attachUpgrades(app.server, { entrance, lasting, clock, random, metrics })
-  const again = async () => {
+  const sweep = async () => {
     lasting.again()
     await upgrades.sweep()
   }
-  const agents = keepAgentsLive({ current: () => generation, sessions, sweep: again, log })
-  await agents.follow(generation.directory)
+  const agents = keepAgentsLive({ current, sessions, sweep, log })
+  await agents.follow(current().directory)
 
   return {
     app,
-    directory: { find: email => generation.directory.find(email) },
+    directory: { find: email => current().directory.find(email) },
+    config: () => current().config,
+    prepare: (next, ring) => prepare(next, parts, { generations, published, agents, lasting, keyring: ring }),
     windDown: connections.begin,
     async close(limit) {
       connections.begin()
@@ -106,88 +88,44 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
       upgrades.closeAll(limit === undefined ? 0 : limit / 2)
       const cut = await connections.end(app.close(), limit)
       lasting.close()
-      for (const provider of generation.providers) provider.close()
-      generation.directory.close?.()
-      await generation.street.close()
+      await generations.close()
       return cut
     },
   }
 }
 
-/** The identity providers of a configuration, as the gateway itself runs them. */
-export function gatewayProviders(
-  config: Config,
-  deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
-): Provider[] {
-  const { publicUrl, site = new URL(publicUrl).host } = config
-  const { acs, slo } = createPaths(config.prefix)
-  return openProviders(config.providers, { ...deps, publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo })
+/** What the next generation is put in the place of, and takes over from. */
+interface InForce {
+  generations: Generations
+  published: PublishedKeys
+  agents: LiveAgents
+  lasting: Lasting
+  keyring: Keyring
 }
 
-function createGeneration(config: Config, parts: Parts, { longAnswers }: Lasting): Generation {
-  const { keyring, sessions, clock, random, log } = parts
-  const { publicUrl, prefix, desk } = config
-  const paths = createPaths(prefix)
-  const deskLogin = config.login.alsoAllowDeskAuthentication
-  const cookies = createCookies({ publicUrl, prefix, desk: deskLogin ? deskLogin.cookie : undefined })
-  const marks = deskLogin ? createDeskMarks({ settings: deskLogin, publicUrl, cookies, keyring, clock }) : undefined
-  const files = config.identity.assertion.keys
-  const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
-  const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
-  const providers = gatewayProviders(config, { ...parts, keep: parts })
-  const directory = openDirectory(config.agents, parts)
-  const bearer = createBearer({ ...parts, providers, gate: { config, directory, identity } })
-  const signOut = createSignOut({ ...parts, attempts: createAttempts(parts) })
-  const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
-  const ways = { marks, bearer, deskLogout }
+async function prepare(config: Config, parts: Parts, inForce: InForce): Promise<Prepared> {
+  const { generations, published, agents, keyring } = inForce
+  const { longAnswers } = inForce.lasting
+  const before = generations.current()
+  const next = createGeneration(config, parts, { keyring, longAnswers, before })
+  const added = next.providers.filter(provider => !before.providers.includes(provider))
+  await Promise.all([...added.map(provider => provider.ready?.()), next.directory.ready?.()])
   return {
-    config,
-    paths,
-    cookies,
-    providers,
-    directory,
-    identity,
-    answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, ...ways, longAnswers, random, log }),
-    ...(deskLogin && marks ? { deskLogin: { way: createDeskLogin(deskLogin), marks } } : {}),
+    take() {
+      // Assertions that were signed with the old keys are still on their way to Desk.
+      published.keep(before.identity.jwks().keys, before.config.identity.assertion.ttl)
+      generations.swap(next)
+      // Rules and directory may say something else of agents who are logged in.
+      agents.follow(next.directory).catch((error: Error) => {
+        parts.log.error({ cause: error.message }, 'live sessions could not be held to the new configuration')
+      })
+      const named = new Set(next.providers.map(({ id }) => id))
+      for (const { id } of before.providers) if (!named.has(id)) parts.metrics.forget(id)
+    },
+    async drop() {
+      for (const provider of added) provider.close()
+      if (next.directory !== before.directory) next.directory.close?.()
+      await next.street.close()
+    },
   }
-}
-
-function openServer(config: Config, rewriteUrl: Entrance['rewriteUrl']): FastifyInstance {
-  const heads = { maxHeaderSize: config.limits.header, headersTimeout: headTimeout }
-  const app = fastify({
-    // Fastify hands these to the one server that it makes, and with `https` it leaves `http` aside.
-    ...(config.tls ? { https: { ...heads, ...serverTls(config.tls) } } : { http: heads }),
-    logger: false,
-    rewriteUrl,
-    exposeHeadRoutes: true,
-    forceCloseConnections: 'idle',
-    // A request that comes in on a kept connection while it closes is served: nobody could send it again.
-    return503OnClosing: false,
-    keepAliveTimeout: keepAlive,
-    // No limit on the whole request: an upload to Desk may take long. The gateway's own forms have theirs.
-    requestTimeout: 0,
-  }) as unknown as FastifyInstance
-  // Attack: Node drops what comes after 2000 lines in silence. The entrance counts, and refuses.
-  app.server.maxHeadersCount = 0
-  return app
-}
-
-function serverTls({ cert, key }: NonNullable<Config['tls']>) {
-  return { cert: cert.text, key: key.text, minVersion: 'TLSv1.2' as const }
-}
-
-/** The SP metadata for a provider, or for the first; undefined when there is none. */
-export function spMetadataOf({ publicUrl, prefix, site, providers }: Config, id: string | undefined, now: number) {
-  const paths = createPaths(prefix)
-  return spMetadataFor(providers, id, {
-    site: site ?? new URL(publicUrl).host,
-    acsUrl: publicUrl + paths.acs,
-    sloUrl: publicUrl + paths.slo,
-    now,
-  })
-}
-
-function metadataOf(clock: Clock) {
-  return ({ config }: Generation, id: string | undefined) => spMetadataOf(config, id, clock.now())
 }

@@ -2,22 +2,16 @@
 // The command line: reads argv and the environment, runs one command, and turns how it ends into an exit code.
 
 import { readFileSync } from 'node:fs'
-import closeWithGrace, { type Options, type Signals } from 'close-with-grace'
 import { Command, CommanderError } from 'commander'
 import { breakglass } from './admin/breakglass.js'
 import { check } from './admin/check.js'
-import { configuration } from './admin/configuration.js'
 import { explain } from './admin/explain.js'
 import type { ExitCode, Io } from './admin/io.js'
 import { generateKey } from './admin/keys.js'
 import { printMetadata } from './admin/metadata.js'
 import { listSessions, revokeSessions } from './admin/sessions.js'
-import { joinCrew, type Link, startCrew, workersOf } from './cluster.js'
-import type { Config } from './config/schema/index.js'
-import { systemClock, systemRandom } from './core/clock.js'
 import { startDemo } from './demo/demo.js'
-import { createLog } from './ops/log.js'
-import { type Ending, type Server, startServer } from './server.js'
+import { serve, untilSignal } from './serve.js'
 
 const io: Io = {
   env: process.env,
@@ -32,81 +26,6 @@ function done(code: ExitCode): void {
   process.exitCode = code
 }
 
-async function serve(options: { config?: string }): Promise<void> {
-  const link = joinCrew(io.env)
-  if (link) return work(options, link)
-  const config = await configuration(options.config, io)
-  if (!config) return done(1)
-  const log = createLog(config.log)
-  const deps = { clock: systemClock, random: systemRandom, log }
-  const count = workersOf(config)
-  if (count > 1) return lead(config, { ...deps, count })
-  untilSignal(await startServer(config, deps), config.drain)
-}
-
-/** The first of several processes. */
-function lead({ drain }: Config, deps: { count: number } & Parameters<typeof startServer>[1]): void {
-  const crew = startCrew({ ...deps, onHopeless: () => process.exit(1) })
-  const kill = () => crew.kill()
-  // The workers keep to the drain by themselves; this is for one that cannot any more.
-  untilSignal(crew, drain, { delay: atLeast(drain) + 1000, onTimeout: kill, onSecondSignal: kill })
-}
-
-/** One of several processes behind the same port. It says nothing that the first one has said. */
-async function work(options: { config?: string }, link: Link): Promise<void> {
-  let begun: ((serveOn: number) => void) | undefined
-  // Told to end before there is anything to end.
-  link.onDrain(serveOn => (begun ?? (() => process.exit(0)))(serveOn))
-  try {
-    const config = await configuration(options.config, io, 'problems')
-    if (!config) process.exit(1)
-    const log = createLog({ ...config.log, worker: link.number })
-    const server = await startServer(config, { clock: systemClock, random: systemRandom, log, ...link })
-    let serveOn = 0
-    const grace = closeWithGrace({ delay: atLeast(config.drain), logger: false, skip: signals }, async ({ err }) => {
-      if (err) sayCrash(err)
-      await server.close(endingOf(config.drain, serveOn))
-    })
-    begun = ms => {
-      serveOn = ms
-      grace.close()
-    }
-  } catch (error) {
-    io.err(`deskgate: worker ${link.number}: ${(error as Error).message}`)
-    // The channel to the first process would keep this one alive.
-    process.exit(1)
-  }
-}
-
-/** Those that the first of several processes hears for all. */
-const signals: Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
-
-/**
- * A first signal closes in an orderly way within `drain` milliseconds, a second ends at once. SIGTERM comes from what
- * takes this process out of a fleet: a third of the time goes to serving on while balancers notice. SIGINT comes from a
- * person, who does not want to wait for that.
- */
-function untilSignal(server: Pick<Server, 'close'>, drain: number, options: Partial<Options> = {}): void {
-  closeWithGrace({ delay: atLeast(drain), logger: false, ...options }, async ({ err, signal }) => {
-    if (err) sayCrash(err)
-    await server.close(endingOf(drain, signal === 'SIGTERM' ? Math.floor(drain / 3) : 0))
-  })
-}
-
-/** A tenth of the drain is left for closing what is behind the listeners. */
-function endingOf(drain: number, serveOn: number): Ending {
-  return { serveOn, finish: Math.max(0, Math.floor(drain * 0.9) - serveOn) }
-}
-
-/** Also with `drain: 0s` connections are closed and the store is left in an orderly way. */
-function atLeast(drain: number): number {
-  return Math.max(drain, 1000)
-}
-
-function sayCrash(error: Error): void {
-  io.err(`deskgate: ${error.stack ?? error.message}`)
-}
-
 const program = new Command('deskgate')
   .description('A single sign-on gateway in front of a help desk.')
   .version(version)
@@ -119,13 +38,15 @@ program
   .command('serve')
   .description('run the gateway')
   .option(...configOption)
-  .action(serve)
+  .action(options => serve(options, io))
 
 program
   .command('demo')
   .description('gateway, demo Desk and demo identity provider on the memory store, no files needed')
   .option('--port <port>', 'the port of the gateway', '8080')
-  .action(async ({ port }: { port: string }) => untilSignal(await startDemo({ port: Number(port), io }), 5_000))
+  .action(async ({ port }: { port: string }) =>
+    untilSignal(await startDemo({ port: Number(port), io }), { drain: 5_000, io }),
+  )
 
 program
   .command('check')

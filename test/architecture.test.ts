@@ -19,9 +19,12 @@ const floors: Record<string, number> = {
   directory: 2,
   web: 3,
   gateway: 4,
+  generation: 4,
+  reload: 5,
   server: 5,
   demo: 5,
   main: 6,
+  serve: 6,
   cluster: 6,
   admin: 6,
 }

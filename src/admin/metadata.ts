@@ -1,7 +1,7 @@
 // `deskgate metadata`: the SP metadata that an identity provider imports.
 
 import { systemClock } from '../core/clock.js'
-import { spMetadataOf } from '../gateway.js'
+import { spMetadataOf } from '../generation.js'
 import { configuration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
 

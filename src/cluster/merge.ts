@@ -32,15 +32,23 @@ export async function bury(dead: readonly MetricPart[][]): Promise<MetricPart[]>
  */
 export function mergeReadiness(parts: readonly Readiness[], crew: CrewState): CrewReadiness {
   const reached = parts.some(({ store }) => store !== 'never reached')
-  const state = crew.draining ? 'draining' : crew.complete && reached ? 'serving' : 'starting'
+  // One that sheds is enough: the system hands it connections like any other.
+  const shedding = parts.some(one => one.shedding)
+  const busy = shedding ? 'shedding' : 'serving'
+  const state = crew.draining ? 'draining' : crew.complete && reached ? busy : 'starting'
   const store = parts.every(one => one.store === 'up') ? 'up' : reached ? 'down' : 'never reached'
   const error = parts.find(one => one.error !== undefined)?.error
-  const { listening, of } = crew
+  const problems = parts.find(({ config }) => config === 'rejected')?.problems
+  const { listening, of, draining } = crew
   return {
     ready: state === 'serving',
     state,
     store,
     ...(error === undefined ? {} : { error }),
+    config: problems ? 'rejected' : 'current',
+    ...(problems ? { problems } : {}),
+    draining,
+    shedding,
     workers: { listening, of },
   }
 }

@@ -2,6 +2,7 @@
 // when it is time to end. Signals are the first process's business alone.
 
 import cluster from 'node:cluster'
+import type { ReloadCause } from '../reload.js'
 import type { Addresses, Told } from '../server.js'
 import { type FromFirst, type FromWorker, isOurs, type Parts, type Topic, type Wholes } from './messages.js'
 
@@ -14,6 +15,10 @@ export interface Link {
   together(own: Told): Pick<Told, 'readiness'> & { metrics: Pick<Told['metrics'], 'text'> }
   /** Called once, with the milliseconds to go on serving. */
   onDrain(listener: (serveOn: number) => void): void
+  /** Called whenever this worker is to read its configuration again. */
+  onReload(listener: (cause: ReloadCause) => void): void
+  /** For startServer: this worker reloads, and the others have to as well. */
+  reloadOthers(): void
 }
 
 /** Where messages go and come from: the process itself. */
@@ -41,6 +46,7 @@ const patience = 3000
 export function createLink(channel: Channel, number: number): Link {
   const waiting = new Map<number, (whole: Wholes[Topic]) => void>()
   const drains: ((serveOn: number) => void)[] = []
+  const reloads: ((cause: ReloadCause) => void)[] = []
   let own: Told | undefined
   let count = 0
   let draining: number | undefined
@@ -79,6 +85,7 @@ export function createLink(channel: Channel, number: number): Link {
         () => {},
       )
     }
+    if (said.deskgate === 'reload') for (const listener of reloads) listener(said.cause)
     if (said.deskgate === 'drain' && draining === undefined) {
       draining = said.serveOn
       for (const listener of drains) listener(draining)
@@ -88,6 +95,8 @@ export function createLink(channel: Channel, number: number): Link {
   return {
     number,
     announce: addresses => send({ deskgate: 'listening', addresses }),
+    reloadOthers: () => send({ deskgate: 'reload others' }),
+    onReload: listener => void reloads.push(listener),
     together(told) {
       own = told
       // A readiness of its own is better than none; counters of its own would be a fall of the whole.

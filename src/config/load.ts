@@ -6,9 +6,10 @@ import { systemClock } from '../core/clock.js'
 import type { Clock } from '../core/contracts.js'
 import { type Document, readDocument } from './document.js'
 import { draft } from './draft.js'
-import { laterFindings } from './later.js'
+import { type FileMarks, markOf, noting } from './marks.js'
 import { dotted, type Finding, inOrder, type Path, type Problem } from './problems.js'
 import { createReader, whyNot } from './reader.js'
+import { restartFindings } from './restart.js'
 import { judge } from './rules.js'
 import { type Config, configSchema } from './schema/index.js'
 import type { Reader } from './schema/values.js'
@@ -19,21 +20,38 @@ export { formatProblem, type Problem } from './problems.js'
 /** Warnings keep nothing from starting. */
 export type Loaded = { config: Config; warnings: Problem[] } | { problems: Problem[]; warnings: Problem[] }
 
+/** With the files that it was made of, the configuration's own among them. */
+export type LoadedFile = Loaded & { files: FileMarks }
+
 const mostBytes = 1024 * 1024
 
 /**
  * Loads a configuration file. Relative paths in it are taken from its folder.
  * Never throws on what an operator can get wrong. The clock only tells which certificates have ended.
+ * `running`: the configuration that this one is to take the place of, without a restart.
  */
-export async function loadConfig(file: string, env: NodeJS.ProcessEnv, clock: Clock = systemClock): Promise<Loaded> {
-  const reader = createReader({ folder: dirname(resolve(file)), env })
+export async function loadConfig(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  clock: Clock = systemClock,
+  running?: Config,
+): Promise<LoadedFile> {
+  const files = new Map([[resolve(file), markOf(file)]])
+  const reader = noting(createReader({ folder: dirname(resolve(file)), env }), files)
   const read = await readBounded(file)
-  if ('text' in read) return loadConfigText(read.text, { file, reader, now: clock.now() })
-  return { problems: [{ file, line: 1, column: 1, key: '(file)', message: read.problem }], warnings: [] }
+  if ('text' in read) return { ...loadConfigText(read.text, { file, reader, now: clock.now(), running }), files }
+  return { problems: [{ file, line: 1, column: 1, key: '(file)', message: read.problem }], warnings: [], files }
+}
+
+interface From {
+  file: string
+  reader: Reader
+  now: number
+  running?: Config | undefined
 }
 
 /** The same for text that is there already; `file` is only what problems call it, `now` is in milliseconds. */
-export function loadConfigText(text: string, from: { file: string; reader: Reader; now: number }): Loaded {
+export function loadConfigText(text: string, from: From): Loaded {
   const unusable = (message: string): Loaded => ({
     problems: [{ file: from.file, line: 1, column: 1, key: '(file)', message }],
     warnings: [],
@@ -46,7 +64,7 @@ export function loadConfigText(text: string, from: { file: string; reader: Reade
   return validate(document, from)
 }
 
-function validate(document: Document, from: { reader: Reader; now: number }): Loaded {
+function validate(document: Document, from: From): Loaded {
   const place = ({ path, message, hint }: Finding): Problem => ({
     ...document.place(path),
     key: dotted(path),
@@ -54,11 +72,13 @@ function validate(document: Document, from: { reader: Reader; now: number }): Lo
     ...(hint === undefined ? {} : { hint }),
   })
   const drafted = draft(configSchema(from.reader), document.value)
-  const judged = judge(drafted.value ?? {}, path => valueAt(document.value, path), from.now)
+  const written = (path: Path) => valueAt(document.value, path)
+  const judged = judge(drafted.value ?? {}, written, from.now)
+  const restart = from.running ? restartFindings(from.running, drafted.value ?? {}, written) : []
   // What the text itself got wrong has been said.
   const known = new Set(document.problems.map(({ key }) => key))
   const own = drafted.findings.filter(({ path }) => !known.has(dotted(path)))
-  const findings = [...own, ...laterFindings(drafted.value ?? {}), ...judged.problems]
+  const findings = [...own, ...restart, ...judged.problems]
   const problems = inOrder([...document.problems, ...findings.map(place), ...judged.elsewhere])
   const warnings = inOrder(judged.warnings.map(place))
   if (problems.length > 0) return { problems, warnings }

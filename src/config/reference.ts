@@ -4,7 +4,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
 import { type Described, describeConfig } from './describe.js'
-import { laterKeys } from './later.js'
 
 const width = 110
 
@@ -43,7 +42,7 @@ export function reference(): string {
 
 /** The lines of one setting: its sentence, then itself. `path` is its name in the tables. */
 function entry(key: string, setting: Described, indent: string, path: string): string[] {
-  const lines = sentences(setting, indent, path)
+  const lines = sentences(setting, indent)
   if (key === 'providers') return [...lines, `${key}:`, ...providers(setting)]
   const inner = hasInside(setting) ? setting.properties : undefined
   if (inner) {
@@ -76,11 +75,9 @@ function providers(setting: Described): string[] {
   })
 }
 
-function sentences({ description, oneOf, anyOf, properties }: Described, indent: string, path: string): string[] {
-  const later = laterKeys.has(path.replace(/\[\w+\]/, '[]')) ? 'Not supported yet.' : undefined
-  const text = [description, later].filter(part => part !== undefined).join(' ')
-  if (text === '' && (oneOf ?? anyOf ?? properties) !== undefined) return []
-  return wrap(text, width - indent.length).map(line => `${indent}# ${line}`)
+function sentences({ description, oneOf, anyOf, properties }: Described, indent: string): string[] {
+  if (description === undefined && (oneOf ?? anyOf ?? properties) !== undefined) return []
+  return wrap(description ?? '', width - indent.length).map(line => `${indent}# ${line}`)
 }
 
 function wrap(text: string, limit: number): string[] {

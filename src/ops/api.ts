@@ -2,51 +2,52 @@
 // Without a token the API is not there at all.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Problem } from '../config/problems.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
+import type { Audit } from './audit.js'
 import type { Dossiers } from './dossiers.js'
 import type { Metrics } from './metrics.js'
+import { openOpsListener, probeRoutes } from './probes.js'
+import { problem } from './problem.js'
+import type { RateLimit } from './rate-limit.js'
 import type { ReadinessProbe } from './readiness.js'
+
+/** What came of a reload. `changed`: the settings, by key. */
+export type ReloadResult =
+  | { applied: true; changed: string[]; warnings: Problem[] }
+  | { applied: false; problems: Problem[] }
 
 export interface OpsDeps {
   metrics: Pick<Metrics, 'text'>
   dossiers: Dossiers
   readiness: Pick<ReadinessProbe, 'ask'>
-  adminToken: Secret | undefined
-  breakglass: BreakglassApiDeps
   sessions: ListedSessions
+  breakglass: BreakglassApiDeps
+  /** The token of now; undefined: there is no API. */
+  adminToken(): Secret | undefined
+  /** Counts wrong tokens; who brings too many waits, also with the right one. */
+  limit?: RateLimit
+  audit?: Audit
+  /** Reads the configuration again; without it that cannot be asked for. */
+  reload?: () => Promise<ReloadResult>
 }
 
 /** The listener, not yet listening. */
 export function createOps(deps: OpsDeps): FastifyInstance {
-  const app = fastify({ logger: false, bodyLimit: 16 * 1024, requestTimeout: 10_000, http: { headersTimeout: 5_000 } })
+  const app = openOpsListener()
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => answerError(error, reply))
-  app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
-
-  app.get('/live', async () => ({ live: true }))
-  app.get('/ready', async (_request, reply) => {
-    const readiness = await deps.readiness.ask()
-    return reply.code(readiness.ready ? 200 : 503).send(readiness)
-  })
-  app.get('/metrics', async (_request, reply) => {
-    const { type, body } = await deps.metrics.text()
-    return reply.type(type).send(body)
-  })
-
-  if (deps.adminToken) app.register(api(deps, deps.adminToken), { prefix: '/api' })
+  probeRoutes(app, deps)
+  app.register(api(deps), { prefix: '/api' })
   return app
 }
 
-function api(deps: OpsDeps, token: Secret) {
+function api(deps: OpsDeps) {
   return async (app: FastifyInstance) => {
-    app.addHook('onRequest', async (request, reply) => {
-      if (bears(request, token)) return
-      reply.header('www-authenticate', 'Bearer')
-      return problem(reply, 401, 'The admin token is missing or wrong')
-    })
+    app.addHook('onRequest', (request, reply) => admit(deps, request, reply))
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
 
     breakglassRoute(app, deps.breakglass)
@@ -55,7 +56,28 @@ function api(deps: OpsDeps, token: Secret) {
       const dossier = await deps.dossiers.find(request.params.reference)
       return dossier ?? problem(reply, 404, 'No refused login of the last day has this reference')
     })
+    const { reload } = deps
+    if (reload) app.post('/reload', async (_request, reply) => answerReload(await reload(), reply))
   }
+}
+
+/** An answer when the request goes no further. */
+async function admit(deps: OpsDeps, request: FastifyRequest, reply: FastifyReply) {
+  const token = deps.adminToken()
+  if (!token) return problem(reply, 404, 'Not found')
+  // Attack: guessing the token. Refused before it is looked at, or the right guess would still show.
+  const wait = await deps.limit?.wait(request.ip)
+  if (wait !== undefined) {
+    reply.header('retry-after', String(wait))
+    return problem(reply, 429, 'Too many wrong admin tokens from this address')
+  }
+  if (bears(request, token)) return undefined
+  if (request.headers.authorization !== undefined) {
+    deps.limit?.count(request.ip)
+    deps.audit?.({ event: 'admin_refused', address: request.ip })
+  }
+  reply.header('www-authenticate', 'Bearer')
+  return problem(reply, 401, 'The admin token is missing or wrong')
 }
 
 /** Compares digests, so that neither the length nor a common beginning shows in the time it takes. */
@@ -66,14 +88,15 @@ function bears(request: FastifyRequest, token: Secret): boolean {
   return timingSafeEqual(digest(given), digest(token.reveal()))
 }
 
+function answerReload(result: ReloadResult, reply: FastifyReply) {
+  if (result.applied) return reply.send({ changed: result.changed, warnings: result.warnings })
+  const { problems } = result
+  return problem(reply, 422, 'The configuration was refused; the one before it goes on', { problems })
+}
+
 function answerError(error: Error & { statusCode?: number }, reply: FastifyReply) {
   if (error instanceof StoreUnavailable)
     return problem(reply.header('retry-after', '5'), 503, 'The store does not answer')
   const status = error.statusCode ?? 500
   return problem(reply, status, status < 500 ? 'Bad request' : 'Internal error')
-}
-
-/** RFC 9457. */
-function problem(reply: FastifyReply, status: number, title: string) {
-  return reply.code(status).type('application/problem+json').send({ status, title })
 }

@@ -1,7 +1,7 @@
 // The log: JSON lines by pino. Never logs a header, a cookie, a body or a query: callers hand over the fields that may be
 // seen, and what slips in under a telling name is masked.
 
-import { type Logger, pino } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 import { type AccessLine, createAccessFormat } from './access-log.js'
 import { createLines, type LineSink, type Lines } from './lines.js'
 
@@ -30,7 +30,7 @@ const telling = [
 export function createLog(settings: { level: string; worker?: number | undefined }, sink?: LineSink): Log {
   const { worker } = settings
   const toSink = (text: string) => sink?.write(text)
-  const lines = sink ? { write: toSink, later: toSink } : openStdout(worker)
+  const lines = sink ? { write: toSink, later: toSink } : linesOut(worker)
   const log = pino(
     {
       level: settings.level,
@@ -49,7 +49,16 @@ export function createLog(settings: { level: string; worker?: number | undefined
 }
 
 /** What several processes write to one pipe stays whole up to 4096 bytes (PIPE_BUF): few lines leave together. */
-function openStdout(worker: number | undefined): Lines {
-  const stdout = pino.destination({ fd: 1, sync: true })
-  return worker === undefined ? createLines(stdout) : createLines(stdout, { enough: 1024 })
+function linesOut(worker: number | undefined): Lines {
+  return worker === undefined ? createLines(openStdout()) : createLines(openStdout(), { enough: 1024 })
+}
+
+/** Bytes that wait for a stdout that takes none; what comes beyond them is lost. */
+const mostWaiting = 1024 * 1024
+
+/** Standard output, written at once. A disk that is full behind it loses lines and stops nothing. */
+export function openStdout(): DestinationStream {
+  const stdout = pino.destination({ fd: 1, sync: true, maxLength: mostWaiting })
+  stdout.on('error', () => {})
+  return stdout
 }

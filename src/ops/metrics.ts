@@ -3,18 +3,22 @@
 import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import type { Reason } from '../core/reasons.js'
 
-/** How a request ended, as the contract names it. */
-export type Outcome =
-  | 'proxied'
-  | 'public'
-  | 'redirected'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'bad_request'
-  | 'own'
-  | 'upstream_error'
-  | 'store_unavailable'
-  | 'shed'
+/** How a request can end, as operators know it. */
+const outcomes = [
+  'proxied',
+  'public',
+  'redirected',
+  'unauthorized',
+  'forbidden',
+  'bad_request',
+  'own',
+  'upstream_error',
+  'store_unavailable',
+  'shed',
+] as const
+export type Outcome = (typeof outcomes)[number]
+
+const sources = ['near', 'store', 'none'] as const
 
 /** One instrument with its values as they are now: what workers send each other. */
 export type MetricPart = MetricObjectWithValues<MetricValue<string>>
@@ -26,7 +30,7 @@ export interface Metrics {
   /** A break-glass link that was made, used, or refused. */
   breakglass(outcome: 'created' | 'used' | 'refused'): void
   bearerRefused(provider: string, reason: Reason): void
-  lookup(source: 'near' | 'store' | 'none'): void
+  lookup(source: (typeof sources)[number]): void
   storeUp(up: boolean): void
   websocketOpened(): void
   websocketClosed(): void
@@ -35,6 +39,12 @@ export interface Metrics {
   idpClockSkew(provider: string, seconds: number): void
   /** A source of the directory was read: how many agents it names, and when (milliseconds since the epoch). */
   directory(source: string, read: { agents: number; at: number }): void
+  /** A provider that the configuration names no more: what was last measured of it must not stay. */
+  forget(provider: string): void
+  /** Whether the last reload was refused: what runs is not what the files say. */
+  configRejected(rejected: boolean): void
+  /** An audit line that its place did not take. */
+  auditLost(): void
   /** The exposition format and its content type. */
   text(): Promise<{ type: string; body: string }>
   /** The same as data, for several workers that are told as one. */
@@ -47,7 +57,7 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   const requests = new Counter({
     name: 'deskgate_requests_total',
-    help: 'Requests by how they ended.',
+    help: 'Requests by how they ended: proxied, public, redirected, unauthorized, forbidden, bad_request, own, upstream_error, store_unavailable or shed.',
     labelNames: ['outcome'],
     registers,
   })
@@ -59,7 +69,7 @@ export function createMetrics(): Metrics {
   })
   const logins = new Counter({
     name: 'deskgate_logins_total',
-    help: 'Logins by provider, outcome and reason.',
+    help: 'Logins by provider, outcome (accepted or refused) and, where refused, the reason. No provider: none was found.',
     labelNames: ['provider', 'outcome', 'reason'],
     registers,
   })
@@ -79,7 +89,7 @@ export function createMetrics(): Metrics {
   })
   const lookups = new Counter({
     name: 'deskgate_session_lookups_total',
-    help: 'Session look-ups by where the answer came from.',
+    help: 'Session look-ups by where the answer came from: near (this process), store, or none (no such session).',
     labelNames: ['source'],
     registers,
   })
@@ -129,6 +139,21 @@ export function createMetrics(): Metrics {
     labelNames: ['source'],
     registers,
   })
+  const rejected = new Gauge({
+    name: 'deskgate_config_rejected',
+    help: '1 while the last reload was refused: the configuration before it goes on.',
+    registers,
+    // One of several processes that could not take it is enough.
+    aggregator: 'max',
+  })
+  const lost = new Counter({
+    name: 'deskgate_audit_failures_total',
+    help: 'Audit lines that a place (audit.to) did not take; they are in the log.',
+    registers,
+  })
+  // From the first scrape on: what appears with its first event has no rate before the second.
+  for (const outcome of outcomes) requests.inc({ outcome }, 0)
+  for (const source of sources) lookups.inc({ source }, 0)
 
   return {
     request(outcome, seconds) {
@@ -149,6 +174,12 @@ export function createMetrics(): Metrics {
       agents.set({ source }, read.agents)
       agentsRead.set({ source }, read.at / 1000)
     },
+    forget(provider) {
+      certificates.remove({ provider })
+      skews.remove({ provider })
+    },
+    configRejected: is => rejected.set(is ? 1 : 0),
+    auditLost: () => lost.inc(),
     text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
     parts: async () => (await registry.getMetricsAsJSON()) as MetricPart[],
   }

@@ -11,7 +11,7 @@ import {
 } from 'node:crypto'
 
 /** A public key of the assertion (RFC 7517). */
-export interface PublicKey {
+export type PublicKey = {
   kty: 'EC'
   crv: 'P-256'
   x: string

@@ -21,6 +21,7 @@ export function watchStore(store: Store, storeUp: (up: boolean) => void): Store 
     set: (key, value, ttl) => watch(store.set(key, value, ttl)),
     delete: keys => watch(store.delete(keys)),
     claim: (key, ttl) => watch(store.claim(key, ttl)),
+    count: (key, ttl) => watch(store.count(key, ttl)),
     indexAdd: (key, member, ttl) => watch(store.indexAdd(key, member, ttl)),
     indexRemove: (key, members) => watch(store.indexRemove(key, members)),
     indexPage: (key, cursor, count) => watch(store.indexPage(key, cursor, count)),

@@ -27,6 +27,7 @@ export type Commands = Pick<
   | 'getBuffer'
   | 'set'
   | 'del'
+  | 'incr'
   | 'zadd'
   | 'zrem'
   | 'zrangebyscore'

@@ -3,6 +3,7 @@
 
 import type { Clock, IndexPage, Store } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
+import { createCounters } from './counters.js'
 import { createDossierShelf } from './dossier-shelf.js'
 import { createExpiry } from './expiry.js'
 import { checkCount, checkName, checkTtl, checkValue } from './terms.js'
@@ -37,6 +38,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
   const { clock, most = 100_000 } = deps
   const held = createHeld(clock, most)
   const dossiers = createDossierShelf({ clock, most: 1000 })
+  const counters = createCounters({ clock, most: 10_000 })
   const listeners = new Map<string, ((message: string) => void)[]>()
   const breaks: (() => void)[] = []
   let closed = false
@@ -51,7 +53,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
     get: key =>
       run(() => {
         checkName(key)
-        const value = dossiers.owns(key) ? dossiers.get(key) : held.find(key)?.value
+        const value = dossiers.owns(key) ? dossiers.get(key) : (held.find(key)?.value ?? counters.get(key))
         return value && Buffer.from(value)
       }),
     set: (key, value, ttl) =>
@@ -74,6 +76,12 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         if (held.find(key)) return false
         held.put({ key, value: none }, ttl)
         return true
+      }),
+    count: (key, ttl) =>
+      run(() => {
+        checkName(key)
+        checkTtl(ttl)
+        return counters.count(key, ttl)
       }),
     indexAdd: (key, member, ttl) =>
       run(() => {
@@ -107,6 +115,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
     async close() {
       closed = true
       held.clear()
+      counters.clear()
       listeners.clear()
       // What others remember of a store that is closed must not stand in for it.
       for (const tell of breaks.splice(0)) tell()

@@ -67,6 +67,13 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
         if (first && topology !== 'standalone') await replication()
         return first
       }),
+    count: (key, ttl) =>
+      ask(async () => {
+        const [counter, ms] = [named(key), kept(ttl)]
+        // Its end comes first, whoever is the first: no counter is without one.
+        await client.set(counter, '0', 'PX', ms, 'NX')
+        return client.incr(counter)
+      }),
     indexAdd: (key, member, ttl) =>
       ask(async () => {
         checkName(member)

@@ -22,6 +22,7 @@ const statuses: Record<OwnTrouble, number> = {
   wrong_origin: 403,
   too_many_headers: 431,
   store_unavailable: 503,
+  shed: 503,
   desk_unreachable: 502,
   desk_timeout: 504,
   internal: 500,
@@ -66,7 +67,7 @@ export function leavingAnswer(
 export function createAnswers(): Answers {
   return (trouble, request, visit) => {
     const answer = trouble === 'challenge' ? challenge(request, visit) : troubleAnswer(trouble, request.headers, visit)
-    if (trouble === 'store_unavailable') answer.headers.push('Retry-After', String(retryAfter))
+    if (trouble === 'store_unavailable' || trouble === 'shed') answer.headers.push('Retry-After', String(retryAfter))
     return answer
   }
 }

@@ -13,6 +13,12 @@ import type { Generation, Place, Target, Trouble, Visit } from './visit.js'
 export interface EntranceDeps {
   /** The generation for requests that begin now. */
   current: () => Generation
+  /** The same for one that begins: called once for each. */
+  enter?: () => Generation
+  /** A request that began with it is over. */
+  over?: (generation: Generation) => void
+  /** Whether there is more work than can be done: then nothing new is begun. */
+  shedding?: () => boolean
   clock: Clock
   metrics: Pick<Metrics, 'request'>
   log: Log
@@ -26,6 +32,8 @@ export interface Arrival {
   trouble: Trouble | undefined
   /** Milliseconds since the epoch. */
   at: number
+  /** It has been counted as over. */
+  left: boolean
 }
 
 export interface Entrance {
@@ -54,15 +62,18 @@ const nowhere: Target = { raw: '/', path: '/', query: '', ambiguous: false }
 const deskRoute = '/'
 
 export function createEntrance(deps: EntranceDeps): Entrance {
-  const { clock, metrics, log } = deps
+  const { clock, metrics, log, current, enter = current, over = () => {}, shedding = () => false } = deps
 
   const arrive = (request: Arrived): Arrival => {
-    request[arrivalKey] ??= open(request, deps.current(), clock.now())
+    request[arrivalKey] ??= open(request, enter(), { at: clock.now(), shed: shedding() })
     return request[arrivalKey]
   }
 
   const leave = (request: IncomingMessage, status: number) => {
-    const { visit, at } = arrive(request)
+    const arrival = arrive(request)
+    const { visit, at } = arrival
+    if (!arrival.left) over(visit.generation)
+    arrival.left = true
     const now = clock.now()
     const { outcome, id, address, session } = visit
     metrics.request(outcome, (now - at) / 1000)
@@ -91,7 +102,7 @@ export function createEntrance(deps: EntranceDeps): Entrance {
   }
 
   return {
-    current: deps.current,
+    current,
     arrive,
     leave,
     rewriteUrl(request) {
@@ -110,7 +121,7 @@ export function createEntrance(deps: EntranceDeps): Entrance {
   }
 }
 
-function open(request: IncomingMessage, generation: Generation, at: number): Arrival {
+function open(request: IncomingMessage, generation: Generation, { at, shed }: { at: number; shed: boolean }): Arrival {
   const { street } = generation
   const target = readTarget(request.url ?? '')
   const { id, address, forwardedFor } = street.caller(request)
@@ -125,7 +136,8 @@ function open(request: IncomingMessage, generation: Generation, at: number): Arr
   }
   const place = target ? street.guard.place(target, request.method ?? '') : 'absent'
   const trouble = troubleOf(request, generation.config.limits.headers) ?? (target ? undefined : 'bad_request')
-  return { visit, place, trouble: trouble ?? (place === 'absent' ? 'not_found' : undefined), at }
+  const refused = trouble ?? (shed ? 'shed' : undefined) ?? (place === 'absent' ? 'not_found' : undefined)
+  return { visit, place, trouble: refused, at, left: false }
 }
 
 /** What Node's parser lets through and two servers in a row could take for different messages. */

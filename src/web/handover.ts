@@ -10,6 +10,7 @@ import { troubleAnswer } from './answers.js'
 import type { Attempts } from './attempts.js'
 import { browserName } from './browser-name.js'
 import { type Form, formOf } from './form.js'
+import type { LoginLimit } from './login-limit.js'
 import type { Paths } from './paths.js'
 import type { Refusals } from './refusals.js'
 import { goTo, jarOf, replyWith } from './reply.js'
@@ -21,6 +22,8 @@ export interface HandoverDeps {
   attempts: Attempts
   signIn: SignIn
   refusals: Refusals
+  /** Without it nobody is held to a number of refused logins. */
+  limit?: LoginLimit | undefined
 }
 
 /** The most bytes of a hand-over. */
@@ -46,6 +49,8 @@ export function handoverRoutes(app: FastifyInstance, deps: HandoverDeps): void {
   const urls = handoverUrls(deps.paths)
   const options = (malformed: Reason) => ({
     bodyLimit: readAtMost,
+    // After the body has come: a browser that is cut off while it sends shows no page.
+    preHandler: (request: FastifyRequest, reply: FastifyReply) => holdBack(deps, request, reply),
     errorHandler(error: Error & { code?: string }, request: FastifyRequest, reply: FastifyReply) {
       if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
       reply.header('connection', 'close')
@@ -63,6 +68,17 @@ export function handoverRoutes(app: FastifyInstance, deps: HandoverDeps): void {
     const method = app.supportedMethods.filter(name => name !== 'POST' && name !== 'HEAD')
     app.route({ method, url, handler: onlyPost })
   }
+}
+
+/** Attack: trying out tokens and assertions. Whoever was refused too often is not looked at for a while. */
+async function holdBack(deps: HandoverDeps, request: FastifyRequest, reply: FastifyReply) {
+  const { visit, headers } = request
+  const wait = await deps.limit?.wait(visit, headers)
+  if (wait === undefined) return undefined
+  const expected = `at most ${visit.generation.config.limits.logins} refused logins from one address`
+  const checks = [{ name: 'not too many refused logins', ok: false, expected, setting: 'limits.logins' }]
+  const refused = { reason: 'login.rate_limited', provider: undefined, checks, returnTo: '/', wait } as const
+  return replyWith(reply, deps.refusals.refuse(visit, headers, refused))
 }
 
 async function onlyPost(request: FastifyRequest, reply: FastifyReply) {

@@ -113,6 +113,8 @@ export function keepAgentsLive(deps: LiveAgentsDeps): LiveAgents {
       })
     return running
   }
+  /** Also when one is under way: it may have begun with what counted before. */
+  const afresh = () => (running ?? Promise.resolve()).then(run)
   const ask = (directory: Directory) => {
     if (directory.askEvery === undefined || followed !== directory) return
     period = later(() => void run().finally(() => ask(directory)), directory.askEvery)
@@ -120,15 +122,17 @@ export function keepAgentsLive(deps: LiveAgentsDeps): LiveAgents {
 
   return {
     follow(directory) {
-      followed = directory
-      period?.cancel()
-      directory.onChange?.(emails => {
-        if (followed !== directory) return
-        for (const email of emails) changed.add(email)
-        void (running ?? Promise.resolve()).then(run)
-      })
-      ask(directory)
-      return run()
+      if (followed !== directory) {
+        followed = directory
+        period?.cancel()
+        directory.onChange?.(emails => {
+          if (followed !== directory) return
+          for (const email of emails) changed.add(email)
+          void afresh()
+        })
+        ask(directory)
+      }
+      return afresh()
     },
     close() {
       followed = undefined

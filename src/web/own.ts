@@ -20,6 +20,7 @@ import { handoverRoutes, handoverUrls } from './handover.js'
 import { createHolder } from './holder.js'
 import { contentPolicy, ownHeaders } from './layout.js'
 import { loginRoutes } from './login.js'
+import type { LoginLimit } from './login-limit.js'
 import { logoutRoutes } from './logout.js'
 import { isFromOurPages } from './origin-check.js'
 import type { Paths } from './paths.js'
@@ -50,6 +51,10 @@ export interface OwnDeps {
   handleOf(cookie: string): Handle
   /** SP metadata of a SAML provider, of the first one without an ID; undefined when there is none. */
   spMetadata(generation: Generation, provider: string | undefined): string | undefined
+  /** What /auth/jwks.json holds; default: the keys of the generation. */
+  jwks?(generation: Generation): { keys: readonly object[] }
+  /** Holds clients to a number of refused logins. */
+  limit?: LoginLimit | undefined
   /** How long a form may take to arrive, in milliseconds; default 20 seconds. */
   bodyTimeout?: number
 }
@@ -114,11 +119,11 @@ function enter({ paths, bodyTimeout = 20_000 }: OwnDeps) {
 }
 
 /** Public keys and metadata: the same for everybody, and good for a while. */
-function publish(app: FastifyInstance, { paths, spMetadata }: OwnDeps): void {
+function publish(app: FastifyInstance, { paths, spMetadata, jwks = ownKeys }: OwnDeps): void {
   const cacheable = 'public, max-age=300'
   app.get(paths.jwks, async (request, reply) => {
     reply.header('cache-control', cacheable).type('application/jwk-set+json')
-    return reply.send(JSON.stringify(request.visit.generation.identity.jwks()))
+    return reply.send(JSON.stringify(jwks(request.visit.generation)))
   })
   const metadata = async (request: FastifyRequest, reply: FastifyReply) => {
     const xml = spMetadata(request.visit.generation, (request.params as { id?: string }).id)
@@ -127,6 +132,10 @@ function publish(app: FastifyInstance, { paths, spMetadata }: OwnDeps): void {
   }
   app.get(paths.samlMetadata, metadata)
   app.get(`${paths.prefix}/saml/:id/metadata`, metadata)
+}
+
+function ownKeys({ identity }: Generation) {
+  return identity.jwks()
 }
 
 function trouble(what: OwnTrouble, request: FastifyRequest, reply: FastifyReply) {

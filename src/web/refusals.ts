@@ -11,6 +11,7 @@ import type { Metrics } from '../ops/metrics.js'
 import { formTargetsOf, loginHref, placeOf, retryAfter } from './answers.js'
 import { browserName } from './browser-name.js'
 import { contentPolicy, pageAnswer, problemAnswer } from './layout.js'
+import type { LoginLimit } from './login-limit.js'
 import { askerOf } from './navigation.js'
 import { type Button, refusedPage } from './pages.js'
 import type { Answer, Visit } from './visit.js'
@@ -22,6 +23,8 @@ export interface RefusedLogin {
   checks: Check[]
   /** Where the login was going to, judged: where starting again goes to. */
   returnTo: string
+  /** Seconds after which it is worth trying again, where that is known. */
+  wait?: number
 }
 
 export interface Refusals {
@@ -29,7 +32,14 @@ export interface Refusals {
   refuse(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLogin): Answer
 }
 
-export function createRefusals(deps: { dossiers: Dossiers; audit: Audit; metrics: Metrics; log: Log }): Refusals {
+export function createRefusals(deps: {
+  dossiers: Dossiers
+  audit: Audit
+  metrics: Metrics
+  log: Log
+  /** Counts what is refused. */
+  limit?: Pick<LoginLimit, 'refused'> | undefined
+}): Refusals {
   return {
     refuse(visit, headers, refused) {
       const { reason, provider, checks } = refused
@@ -39,6 +49,7 @@ export function createRefusals(deps: { dossiers: Dossiers; audit: Audit; metrics
       deps.log.info({ ...facts, request: visit.id, hint: hintOf(reason) }, 'login refused')
       deps.audit({ event: 'login_refused', ...facts, browser: origin.browser, request: visit.id })
       deps.metrics.login(provider ?? '', 'refused', reason)
+      deps.limit?.refused(visit, headers, reason)
       return answerOf(visit, headers, refused, reference)
     },
   }
@@ -62,7 +73,8 @@ function answerOf(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLo
           }),
           contentPolicy(formTargetsOf(visit.generation)),
         )
-  if (status === 503) answer.headers.push('Retry-After', String(retryAfter))
+  const wait = refused.wait ?? (status === 503 ? retryAfter : undefined)
+  if (wait !== undefined) answer.headers.push('Retry-After', String(wait))
   return answer
 }
 

@@ -16,6 +16,7 @@ const outcomes: Record<Trouble, Outcome> = {
   wrong_origin: 'forbidden',
   too_many_headers: 'bad_request',
   store_unavailable: 'store_unavailable',
+  shed: 'shed',
   desk_unreachable: 'upstream_error',
   desk_timeout: 'upstream_error',
   internal: 'upstream_error',

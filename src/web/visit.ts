@@ -8,6 +8,7 @@ import type { Agent, ApiCaller, Directory, Provider, Session } from '../core/con
 import type { Reason } from '../core/reasons.js'
 import type { Outcome } from '../ops/metrics.js'
 import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
+import type { PublicKey } from '../sessions/signing-keys.js'
 import type { Jar } from './attempts.js'
 import type { Cookies } from './cookies.js'
 import type { Paths } from './paths.js'
@@ -40,6 +41,7 @@ export type Trouble =
   | 'wrong_origin'
   | 'too_many_headers'
   | 'store_unavailable'
+  | 'shed'
   | 'desk_unreachable'
   | 'desk_timeout'
   | 'internal'
@@ -56,7 +58,7 @@ export interface IdentityWriter {
   /** Bytes that the identity headers of a session would take. */
   weight(agent: Session['agent'], provider: string): number
   /** The public keys of the assertion (RFC 7517). */
-  jwks(): { keys: object[] }
+  jwks(): { keys: PublicKey[] }
 }
 
 /** Where a request belongs, judged by its target alone. `absent`: the gateway's, but it cannot be read in one way. */

@@ -10,7 +10,8 @@ import { createLink, type Link } from '../../src/cluster/worker.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import type { Readiness } from '../../src/ops/readiness.js'
 
-const up: Readiness = { ready: true, state: 'serving', store: 'up' }
+const well = { config: 'current', draining: false, shedding: false } as const
+const up: Readiness = { ready: true, state: 'serving', store: 'up', ...well }
 
 /** Workers and the survey of the first process, joined without processes. `deaf`: numbers of those that never answer. */
 function crew(count: number, deaf: number[] = []) {

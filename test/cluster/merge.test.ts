@@ -5,9 +5,10 @@ import { bury, type CrewState, mergeMetrics, mergeReadiness } from '../../src/cl
 import { createMetrics } from '../../src/ops/metrics.js'
 import type { Readiness } from '../../src/ops/readiness.js'
 
-const up: Readiness = { ready: true, state: 'serving', store: 'up' }
-const down: Readiness = { ready: true, state: 'serving', store: 'down', error: 'no answer' }
-const never: Readiness = { ready: false, state: 'starting', store: 'never reached', error: 'no answer' }
+const well = { config: 'current', draining: false, shedding: false } as const
+const up: Readiness = { ready: true, state: 'serving', store: 'up', ...well }
+const down: Readiness = { ready: true, state: 'serving', store: 'down', error: 'no answer', ...well }
+const never: Readiness = { ready: false, state: 'starting', store: 'never reached', error: 'no answer', ...well }
 const crew: CrewState = { draining: false, complete: true, listening: 2, of: 2 }
 
 t.test('counters and histograms add up, each gauge in its own way', async t => {

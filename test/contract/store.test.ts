@@ -78,6 +78,23 @@ for (const kind of storeKinds) {
       await gone(300, () => b.claim('c:short', 300))
     })
 
+    t.test('counted twenty times at once, on two replicas, no count is lost or given twice', async t => {
+      const counts = Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).count('l:same', 10_000))
+      const sorted = (await Promise.all(counts)).sort((one, other) => one - other)
+      t.same(
+        sorted,
+        Array.from({ length: 20 }, (_, i) => i + 1),
+      )
+      t.equal((await b.get('l:same'))?.toString(), '20')
+      t.equal(await a.count('l:other', 10_000), 1)
+    })
+
+    t.test('a count ends, and its time begins with the first', async t => {
+      t.equal(await a.count('l:short', 300), 1)
+      await b.count('l:short', 600_000)
+      await gone(300, async () => (await b.get('l:short')) === undefined)
+    })
+
     t.test('an index is paged in a stable order, without repeating or skipping', async t => {
       const members = Array.from({ length: 25 }, (_, i) => `m${String(i).padStart(2, '0')}`)
       // All of them end at the same time: the hard case for a page by time.
@@ -176,6 +193,7 @@ for (const kind of storeKinds) {
       for (const ttl of [0, -5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60, '9' as never, undefined as never]) {
         await t.rejects(a.set('s:bad', bytes, ttl), refused, `set for ${ttl}`)
         await t.rejects(a.claim('c:bad', ttl), refused, `claim for ${ttl}`)
+        await t.rejects(a.count('l:bad', ttl), refused, `count for ${ttl}`)
         await t.rejects(a.indexAdd('i:bad', 'm', ttl), refused, `index for ${ttl}`)
       }
       for (const value of [undefined, null, 'text', ['a', 'b'], 7]) {

@@ -51,10 +51,10 @@ function open(
     dossiers,
     readiness,
     sessions: nobody,
-    adminToken,
+    adminToken: () => adminToken,
     breakglass: {
       issuer: createBreakglass({ store, keyring, clock, random: systemRandom }),
-      url: 'https://desk.example.com/auth/breakglass',
+      url: () => 'https://desk.example.com/auth/breakglass',
       directory: settings.directory ?? { find: async email => ({ email }) },
       audit: event => void events.push(event),
       metrics,

@@ -6,13 +6,17 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { loadConfigText } from '../../src/config/load.js'
+import type { ConfigSource } from '../../src/config/source.js'
 import { systemClock, systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
 import { createLog } from '../../src/ops/log.js'
+import type { Load } from '../../src/ops/pressure.js'
 import { verifySaml } from '../../src/providers/saml/verify.js'
+import type { ReloadResult } from '../../src/reload.js'
 import { type Ending, startServer } from '../../src/server.js'
 import { launch } from './command.js'
-import { loaded } from './configuration.js'
+import { loaded, readerOf, today } from './configuration.js'
 import { until } from './until.js'
 
 /** A line of the log or the audit log. */
@@ -118,9 +122,15 @@ export interface GatewayHere {
   url: string
   port: number
   opsUrl: string
+  /** The listener of ops.probes. */
+  probesUrl: string | undefined
   lines: Line[]
+  /** The first line that satisfies the test; waits for it. */
+  line(test: (line: Line) => boolean): Promise<void>
   /** What the audit log says so far. */
   audit(): Promise<Line[]>
+  /** Takes other settings while it runs, as a changed file would. */
+  reload(settings: Record<string, unknown>, files?: Record<string, string>): Promise<ReloadResult>
   close(ending?: Ending): Promise<void>
 }
 
@@ -135,29 +145,54 @@ export interface HereOptions {
   storeTimeout?: number
   /** Waits, in the place of the clock's time. */
   pause?: () => Promise<unknown>
+  /** In the place of what the process measures of itself. */
+  measure?: () => Load
 }
+
+/** Logins that tests have refused come from one address, and by the hundreds. */
+const manyLogins = '100000/m'
 
 /** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
 export async function startGatewayHere(
   settings: Record<string, unknown>,
-  { clock = systemClock, threads = 'none', storeTimeout, pause, ...outside }: Outside & HereOptions = {},
+  { clock = systemClock, threads = 'none', storeTimeout, pause, measure, ...outside }: Outside & HereOptions = {},
 ): Promise<GatewayHere> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
   const auditFile = join(folder, 'audit.log')
   const listeners = { listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0', ...(settings.ops as object | undefined) } }
-  const config = loaded({ ...listeners, audit: { to: auditFile }, ...settings, ops: listeners.ops }, outside)
+  const whole = (changes: Record<string, unknown>) => {
+    const limits = { logins: manyLogins, ...(changes.limits as object | undefined) }
+    const ops = { ...listeners.ops, ...(changes.ops as object | undefined) }
+    return { ...listeners, audit: { to: auditFile }, ...changes, limits, ops }
+  }
+  const config = loaded(whole(settings), outside)
+  let next = { settings: whole(settings), files: outside.files ?? {} }
+  const source: ConfigSource = {
+    async load(running) {
+      const reader = readerOf({ ...outside, files: next.files })
+      const text = JSON.stringify(next.settings, null, 1)
+      return { ...loadConfigText(text, { file: 'deskgate.yaml', reader, now: today, running }), files: new Map() }
+    },
+  }
   const lines: Line[] = []
   const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
   const here = {
     ...(threads === 'none' ? { verifySaml } : {}),
     ...(storeTimeout === undefined ? {} : { storeTimeout }),
     ...(pause ? { pause } : {}),
+    ...(measure ? { measure } : {}),
   }
-  const server = await startServer(config, { clock, random: systemRandom, log, ...here })
+  const server = await startServer(config, { clock, random: systemRandom, log, source, ...here })
   return {
     url: server.url,
     port: portOf(server.url),
     opsUrl: server.opsUrl,
+    probesUrl: server.probesUrl,
+    line: test => until(() => lines.some(test), 30_000),
+    reload(changes, files = next.files) {
+      next = { settings: whole(changes), files }
+      return server.reload('signal')
+    },
     lines,
     audit: async () =>
       (await readFile(auditFile, 'utf8'))

@@ -7,6 +7,8 @@ export interface Load {
   times: number[]
   /** What went wrong: statuses other than 200, and errors. */
   failures: string[]
+  /** Connections that were closed although more was to come on them. */
+  closed(): number
   /** No more are sent; settles when the last has been answered. */
   stop(): Promise<void>
 }
@@ -27,6 +29,10 @@ export function startLoad(to: {
   const open = new Set<Promise<void>>()
   const began = performance.now()
   let sent = 0
+  let closed = 0
+  pool.on('disconnect', () => {
+    closed++
+  })
 
   const one = async (due: number) => {
     try {
@@ -50,10 +56,11 @@ export function startLoad(to: {
   return {
     times,
     failures,
+    closed: () => closed,
     async stop() {
       clearInterval(timer)
       await Promise.all(open)
-      await pool.close()
+      if (!pool.closed) await pool.close()
     },
   }
 }

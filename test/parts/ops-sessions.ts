@@ -47,10 +47,10 @@ export function openOpsSessions(t: Test, change: (store: Store) => Partial<Store
     dossiers,
     readiness,
     sessions,
-    adminToken: createSecret(adminToken),
+    adminToken: () => createSecret(adminToken),
     breakglass: {
       issuer: { issue: nothing },
-      url: '',
+      url: () => '',
       directory: { find: nothing },
       audit: () => {},
       metrics,

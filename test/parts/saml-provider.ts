@@ -26,6 +26,7 @@ export function samlSettings(certificates: string[], changes: Partial<SamlSettin
     certificateFingerprints: [],
     idpInitiated: false,
     signRequests: false,
+    otherKeys: [],
     wantAssertionsEncrypted: false,
     forceAuthn: false,
     authnContext: [],

@@ -29,7 +29,7 @@ export interface StoreKind {
 /** What the gateway's user may do at most: commands, keys and channels. */
 export const gatewayAcl = (keyPrefix: string) =>
   `gate on >p@ss:w/rd% ~${keyPrefix}* &${keyPrefix}* -@all +get +set +del +zadd +zrem +zrangebyscore +zremrangebyscore ` +
-  '+pexpire +publish +subscribe +ping +hello +auth +quit +client|setname +role +wait +info +cluster|slots'
+  '+incr +pexpire +publish +subscribe +ping +hello +auth +quit +client|setname +role +wait +info +cluster|slots'
 
 export const silent = createLog({ level: 'silent' })
 

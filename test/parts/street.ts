@@ -142,6 +142,7 @@ const statuses: Record<Trouble, number> = {
   wrong_origin: 403,
   too_many_headers: 431,
   store_unavailable: 503,
+  shed: 503,
   desk_unreachable: 502,
   desk_timeout: 504,
   internal: 500,

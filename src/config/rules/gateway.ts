@@ -19,14 +19,34 @@ function publicOrigin({ config, problem }: Rules): void {
   problem(['publicUrl'], 'is not https: cookies and logins could be read on the way', hint)
 }
 
-function listeners({ config, problem }: Rules): void {
+function listeners({ config, problem, warning }: Rules): void {
   const { listen } = config
-  const ops = config.ops?.listen
-  if (listen === undefined || ops === undefined) return
-  const [one, other] = [split(listen), split(ops)]
-  const everywhere = [one.host, other.host].some(host => host === '0.0.0.0' || host === '[::]')
-  if (one.port !== other.port || one.port === '0' || (one.host !== other.host && !everywhere)) return
-  problem(['ops', 'listen'], 'is the address of listen too', 'the ops listener needs one of its own')
+  const { listen: ops, probes, adminToken } = config.ops ?? {}
+  if (collide(listen, ops)) {
+    problem(['ops', 'listen'], 'is the address of listen too', 'the ops listener needs one of its own')
+  }
+  for (const [name, address] of Object.entries({ listen, 'ops.listen': ops })) {
+    if (!collide(address, probes ?? undefined)) continue
+    problem(['ops', 'probes'], `is the address of ${name} too`, 'the probes need a listener of their own')
+  }
+  // Attack: the token crosses the network in the clear, and opens every session to whoever reads it.
+  if (ops !== undefined && adminToken !== undefined && !isLocal(ops)) {
+    const hint = 'keep ops.listen on 127.0.0.1, and give kubelet and Prometheus ops.probes'
+    warning(['ops', 'listen'], 'offers the API to other hosts, and it is not encrypted', hint)
+  }
+}
+
+/** Two listeners cannot have one port, whether on one host or where one of them takes every host. */
+function collide(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined) return false
+  const [first, second] = [split(one), split(other)]
+  if (first.port !== second.port || first.port === '0') return false
+  return first.host === second.host || [first.host, second.host].some(host => host === '0.0.0.0' || host === '[::]')
+}
+
+function isLocal(address: string): boolean {
+  const { host } = split(address)
+  return address.startsWith('unix:') || isLoopback(host)
 }
 
 function split(address: string): { host: string; port: string } {

@@ -70,6 +70,11 @@ function providerKeys(rules: Rules): void {
       if (provider.metadataCertificate)
         idpCertificates(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
       if (provider.key) ownKey(rules, [...path, 'key'], provider.key)
+      for (const [at, other] of (provider.otherKeys ?? []).entries()) {
+        const place = [...path, 'otherKeys', at]
+        pair(rules, [...place, 'certificate'], other?.certificate, [...place, 'key'], other?.key)
+        if (other?.key) ownKey(rules, [...place, 'key'], other.key)
+      }
       for (const [at, file] of (provider.certificates ?? []).entries()) {
         const place = [...path, 'certificates', at]
         for (const { publicKey, fingerprint, fingerprint256 } of file ? idpCertificates(rules, place, file) : []) {

@@ -58,6 +58,9 @@ function keyAndCertificate({ problem }: Rules, path: Path, provider: Saml): void
   const needsKey = signRequests ? 'signRequests' : wantAssertionsEncrypted ? 'wantAssertionsEncrypted' : 'certificate'
   const wanted = signRequests || wantAssertionsEncrypted || certificate !== undefined
   if (wanted && key === undefined) problem([...path, 'key'], 'is missing', `${needsKey} needs it`)
+  if ((provider.otherKeys ?? []).length > 0 && (key === undefined || certificate === undefined)) {
+    problem([...path, 'otherKeys'], 'goes with key and certificate', 'the key that signs now is key')
+  }
   if (signRequests && certificate === undefined) {
     problem([...path, 'certificate'], 'is missing', 'signRequests needs it')
   }

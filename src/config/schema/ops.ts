@@ -1,7 +1,7 @@
 // What the operator sees: the ops listener, the log, the audit log.
 
 import * as z from 'zod'
-import { address, type Reader, secret } from './values.js'
+import { address, type Reader, says, secret } from './values.js'
 
 export const ops = (read: Reader) =>
   z
@@ -32,15 +32,20 @@ export const log = () =>
     .prefault({})
     .meta({ description: 'The log, JSON lines on stdout.' })
 
+const place = (read: Reader) =>
+  z
+    .string()
+    .min(1)
+    .transform(to => (to === 'stdout' ? to : read.path(to)))
+
 export const audit = (read: Reader) =>
   z
     .strictObject({
       to: z
-        .string()
-        .min(1)
-        .transform(to => (to === 'stdout' ? to : read.path(to)))
+        .union([place(read), z.array(place(read)).min(1)], { error: says('is no place', 'stdout, a file, or a list') })
+        .transform(to => [to].flat())
         .prefault('stdout')
-        .meta({ description: 'stdout, or a file.' }),
+        .meta({ description: 'stdout, a file, or several of them.', examples: [['stdout', 'audit.log']] }),
     })
     .prefault({})
     .meta({ description: 'The audit log.' })

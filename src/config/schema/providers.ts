@@ -83,6 +83,18 @@ export const saml = (read: Reader) =>
     certificate: file(read)
       .optional()
       .meta({ description: 'PEM file of our SP certificate.', examples: ['sp.crt'] }),
+    otherKeys: z
+      .array(
+        z.strictObject({
+          key: keyFile(read).meta({ description: 'PEM file of the key.' }),
+          certificate: file(read).meta({ description: 'PEM file of its certificate.' }),
+        }),
+      )
+      .default([])
+      .meta({
+        description: 'SP keys before or after this one: they decrypt too, and the metadata names their certificates.',
+        examples: [[{ key: 'sp-old.key', certificate: 'sp-old.crt' }]],
+      }),
     wantAssertionsEncrypted: z
       .boolean()
       .default(false)

@@ -1,6 +1,6 @@
 // POST /api/breakglass: makes a one-time link for an agent, and says so loudly. The only place that ever shows the link.
 
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import type { Directory } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
@@ -8,6 +8,7 @@ import { DirectoryUnavailable } from '../../core/errors.js'
 import type { Audit } from '../audit.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
+import { problem } from '../problem.js'
 
 /** What makes links: providers/breakglass.ts. */
 export interface BreakglassIssuer {
@@ -20,7 +21,7 @@ export interface BreakglassIssuer {
 export interface BreakglassApiDeps {
   issuer: BreakglassIssuer
   /** Where links lead, without the token. */
-  url: string
+  url(): string
   directory: Directory
   audit: Audit
   metrics: Pick<Metrics, 'breakglass'>
@@ -68,12 +69,14 @@ export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): 
   app.post('/breakglass', async (request, reply) => {
     const read = orderSchema.safeParse(request.body)
     if (!read.success)
-      return problem(reply, 400, 'The order cannot be read', read.error.issues.map(sayIssue).join('; '))
+      return problem(reply, 400, 'The order cannot be read', {
+        detail: read.error.issues.map(sayIssue).join('; '),
+      })
     const { agent = '', ...order } = read.data
     const found = await look(deps.directory, agent)
     if (found === 'unknown' || found === 'disabled') {
       const detail = found === 'unknown' ? `does not know ${agent}: see agents` : `says that ${agent} is inactive`
-      return problem(reply, 422, 'Nobody can log in with this', `the directory ${detail}`)
+      return problem(reply, 422, 'Nobody can log in with this', { detail: `the directory ${detail}` })
     }
     const { token, link } = await deps.issuer.issue({ agent, ...order })
     const { minutes, reason, operator } = order
@@ -86,7 +89,7 @@ export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): 
       found === 'unavailable'
         ? { warning: 'the directory cannot be asked now, and must answer when the link is used' }
         : {}
-    const answer: BreakglassAnswer = { url: `${deps.url}/${token}`, agent, minutes, until, ...warning }
+    const answer: BreakglassAnswer = { url: `${deps.url()}/${token}`, agent, minutes, until, ...warning }
     return reply.header('cache-control', 'no-store').send(answer)
   })
 }
@@ -103,9 +106,4 @@ async function look(directory: Directory, agent: string) {
 
 function sayIssue(issue: z.core.$ZodIssue): string {
   return issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`
-}
-
-/** RFC 9457. */
-function problem(reply: FastifyReply, status: number, title: string, detail: string) {
-  return reply.code(status).type('application/problem+json').send({ status, title, detail })
 }

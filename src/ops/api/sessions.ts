@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Session, Sessions, Which } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import { problem } from './problem.js'
+import { problem } from '../problem.js'
 
 export type ListedSessions = Pick<Sessions, 'list' | 'endAndConfirm' | 'lastsUntil'>
 
@@ -48,7 +48,7 @@ const cursorForm = /^\d{1,16}(?:\.[!-~]{1,270})?$/
 export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): void {
   app.get('/sessions', async (request, reply) => {
     const read = readList(request.query)
-    if ('detail' in read) return problem(reply, 400, 'Bad request', read.detail)
+    if ('detail' in read) return problem(reply, 400, 'Bad request', { detail: read.detail })
     const { which, cursor } = read.value
     const page = await sessions.list(which, cursor)
     const body: SessionsPage = {
@@ -59,7 +59,7 @@ export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): v
   })
 
   const end = async (reply: FastifyReply, read: Read<Which>) => {
-    if ('detail' in read) return problem(reply, 400, 'Bad request', read.detail)
+    if ('detail' in read) return problem(reply, 400, 'Bad request', { detail: read.detail })
     try {
       const { count, replication } = await sessions.endAndConfirm(read.value, why, 'ops')
       const body: Ended = { ended: count, replication }
@@ -69,7 +69,7 @@ export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): v
       const detail =
         'The ending acts in this process already, and will be written as soon as the store answers: other processes may ' +
         'still let the sessions in until then. Ask again to be sure.'
-      return problem(reply.header('retry-after', '5'), 503, 'The store does not answer', detail)
+      return problem(reply.header('retry-after', '5'), 503, 'The store does not answer', { detail })
     }
   }
   app.delete('/sessions', (request, reply) => end(reply, readChoice(request.query)))

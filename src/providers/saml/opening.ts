@@ -6,14 +6,19 @@ import type { Step } from '../../core/checks.js'
 import { MalformedXml, readXml } from '../xml/reader.js'
 import type { XmlElement } from '../xml/shapes.js'
 import { allowedInstead, isSha1, refusedAlgorithm } from './algorithms.js'
-import { type CipherPlace, type NamePlace, readCipher } from './ciphers.js'
+import { type Cipher, type CipherPlace, type NamePlace, readCipher } from './ciphers.js'
 import { decrypt, refusedCipher } from './decrypt.js'
 import { assertion } from './names.js'
 import { type SamlFacts, scanDecrypted } from './scan.js'
 
-export interface Opening {
+export interface Keys {
   /** PEM of our private key, if there is one. */
   key?: string | undefined
+  /** Those before or after it, PEM: for a rotation. */
+  otherKeys?: readonly string[]
+}
+
+export interface Opening extends Keys {
   allowSha1: boolean
 }
 
@@ -62,7 +67,7 @@ export function openAssertion(
  * What was verified, with its encrypted NameID in clear; as it is where none is encrypted. Two are refused, and one
  * beside a NameID in clear makes two NameIDs. Throws Refused by way of `step`.
  */
-export function openNameId(step: Step, { xml, unreadable, place }: Named, opening: Pick<Opening, 'key'>): string {
+export function openNameId(step: Step, { xml, unreadable, place }: Named, opening: Keys): string {
   if (!unreadable.includes('EncryptedID')) return xml
   const { text, from, to } = open(step, xml, place, opening)
   step('decrypted NameID', { ok: isNameId(text), reason: 'saml.malformed', expected: 'a NameID' })
@@ -88,7 +93,7 @@ interface Opened {
   to: number
 }
 
-function open(step: Step, xml: string, place: CipherPlace, { key }: Pick<Opening, 'key'>): Opened {
+function open(step: Step, xml: string, place: CipherPlace, opening: Keys): Opened {
   const what = place.endsWith('EncryptedID') ? 'NameID' : 'assertion'
   const cipher = readCipher(xml, place)
   const parts = cipher ? undefined : 'something else'
@@ -100,9 +105,19 @@ function open(step: Step, xml: string, place: CipherPlace, { key }: Pick<Opening
     expected: 'AES-GCM with RSA-OAEP, one hash',
     seen: refused,
   })
-  const text = cipher && key !== undefined ? decrypt(cipher, createPrivateKey(key)) : undefined
+  const text = cipher && decryptBy(cipher, opening)
   step(`decryption of the ${what}`, { ok: text !== undefined, reason, expected: 'made for our certificate', setting })
   return { text: text ?? '', from: cipher?.from ?? 0, to: cipher?.to ?? 0 }
+}
+
+/** By the first key that fits. */
+function decryptBy(cipher: Cipher, { key, otherKeys = [] }: Keys): string | undefined {
+  if (key === undefined) return undefined
+  for (const one of [key, ...otherKeys]) {
+    const text = decrypt(cipher, createPrivateKey(one))
+    if (text !== undefined) return text
+  }
+  return undefined
 }
 
 const nameIdLimits = {

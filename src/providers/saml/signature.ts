@@ -35,6 +35,7 @@ export async function checkSignature(
     fingerprints: settings.metadata ? [] : settings.certificateFingerprints,
     setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
     key: sp.key,
+    otherKeys: settings.otherKeys.map(other => other.key.text),
     allowSha1: settings.allowSha1,
   }))
   if (!('failed' in result)) return replay(step, result)

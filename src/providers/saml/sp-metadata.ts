@@ -1,6 +1,7 @@
 // Our own metadata, as identity providers import it (SAML Metadata 2.4.4). It holds nothing that a request said, and never
 // a private key.
 
+import type { X509Certificate } from 'node:crypto'
 import type { ProviderSettings, SamlSettings } from '../../config/schema/providers.js'
 import { certificatesIn } from '../certificates.js'
 import { escapeXml } from '../xml/escape.js'
@@ -70,24 +71,30 @@ function logoutService(binding: string, location: string): string {
   return `    <md:SingleLogoutService Binding="${binding}" Location="${escapeXml(location)}"/>`
 }
 
-/** One for each use, though the key is the same: some importers take a descriptor without `use` for signing only. */
-function keyDescriptors({ certificate, key }: SamlSettings): string[] {
+/**
+ * One for each use, though the key is the same: some importers take a descriptor without `use` for signing only. Other
+ * keys sign too, before or after; a provider that encrypts takes the first that it finds.
+ */
+function keyDescriptors({ certificate, key, otherKeys }: SamlSettings): string[] {
   const leaf = certificate && key ? certificatesIn(certificate.text)[0] : undefined
   if (!leaf) return []
-  const info = [
-    `      <ds:KeyInfo xmlns:ds="${signature}"><ds:X509Data><ds:X509Certificate>`,
-    leaf.raw.toString('base64'),
-    '</ds:X509Certificate></ds:X509Data></ds:KeyInfo>',
-  ].join('')
+  const others = otherKeys.flatMap(other => certificatesIn(other.certificate.text).slice(0, 1)).map(infoOf)
+  const info = infoOf(leaf)
   // The provider's own default is often AES-CBC, which is refused: here is what to take instead.
   const methods = [`${encryption11}aes256-gcm`, `${encryption11}aes128-gcm`, `${encryption}rsa-oaep-mgf1p`]
   return [
-    '    <md:KeyDescriptor use="signing">',
-    info,
-    '    </md:KeyDescriptor>',
+    ...[info, ...others].flatMap(one => ['    <md:KeyDescriptor use="signing">', one, '    </md:KeyDescriptor>']),
     '    <md:KeyDescriptor use="encryption">',
     info,
     ...methods.map(method => `      <md:EncryptionMethod Algorithm="${method}"/>`),
     '    </md:KeyDescriptor>',
   ]
+}
+
+function infoOf(certificate: X509Certificate): string {
+  return [
+    `      <ds:KeyInfo xmlns:ds="${signature}"><ds:X509Data><ds:X509Certificate>`,
+    certificate.raw.toString('base64'),
+    '</ds:X509Certificate></ds:X509Data></ds:KeyInfo>',
+  ].join('')
 }

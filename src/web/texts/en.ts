@@ -176,6 +176,10 @@ const troubles = {
     title: 'Just a moment',
     text: 'We cannot check your login just now. Nothing is lost: please try again in a few seconds.',
   },
+  shed: {
+    title: 'Just a moment',
+    text: 'Very many people are here at this moment. Your request was not carried out: please try again in a few seconds.',
+  },
   desk_unreachable: {
     title: 'The help desk does not answer',
     text: 'You are logged in, but the help desk itself cannot be reached. Please try again in a minute.',

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto'
 import { DOMParser } from '@xmldom/xmldom'
 import t from 'tap'
-import { spMetadataOf } from '../../../src/gateway.js'
+import { spMetadataOf } from '../../../src/generation.js'
 import { responseLimits } from '../../../src/providers/saml/scan.js'
 import { spMetadataFor } from '../../../src/providers/saml/sp-metadata.js'
 import { readXml } from '../../../src/providers/xml/reader.js'

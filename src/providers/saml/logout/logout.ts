@@ -100,7 +100,8 @@ async function judge(deps: SamlLogoutDeps, message: LogoutMessage): Promise<Logo
     const issuer = (idp as IdpFacts).entityId
     const until = checkLogoutMessage(step, facts, { issuer, sloUrl, now: clock.now(), skew: settings.clockSkew })
     if (facts.kind === 'response') return checkLogoutStatus(step, facts)
-    const nameId = checkLoggedOut(step, withNameInClear(step, signed, settings.key?.text))
+    const keys = { key: settings.key?.text, otherKeys: settings.otherKeys.map(other => other.key.text) }
+    const nameId = checkLoggedOut(step, withNameInClear(step, signed, keys))
     return { claim: { id: facts.id, until }, nameId, sessionIndexes: [...new Set(facts.sessionIndexes)] }
   })
   if ('reason' in climbed) return climbed

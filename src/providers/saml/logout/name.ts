@@ -2,17 +2,17 @@
 // was verified over and nothing else; what comes out is looked at by the same scan as the request itself.
 
 import type { Step } from '../../../core/checks.js'
-import { openNameId } from '../opening.js'
+import { type Keys, openNameId } from '../opening.js'
 import { type LogoutFacts, scanLogout } from './shape.js'
 
-/** The facts of the request with its NameID in clear; as they are without a `key` (PEM). Throws Refused by way of `step`. */
+/** The facts of the request with its NameID in clear; as they are without a key. Throws Refused by way of `step`. */
 export function withNameInClear(
   step: Step,
   { xml, facts }: { xml: string; facts: LogoutFacts },
-  key: string | undefined,
+  keys: Keys,
 ): LogoutFacts {
-  if (key === undefined) return facts
-  const clear = openNameId(step, { xml, unreadable: facts.unreadable, place: 'p:LogoutRequest/a:EncryptedID' }, { key })
+  if (keys.key === undefined) return facts
+  const clear = openNameId(step, { xml, unreadable: facts.unreadable, place: 'p:LogoutRequest/a:EncryptedID' }, keys)
   if (clear === xml) return facts
   const scan = scanLogout(clear)
   step('request with its NameID', { ok: 'facts' in scan, reason: 'saml.malformed', expected: 'a LogoutRequest' })

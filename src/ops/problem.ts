@@ -1,0 +1,11 @@
+// A refusal of the ops listener as problem+json (RFC 9457): what is wrong, and what to send instead. Never shows an exception.
+
+import type { FastifyReply } from 'fastify'
+
+/** `members`: `detail`, what the operator can do about it, or lists of their own. */
+export function problem(reply: FastifyReply, status: number, title: string, members: Record<string, unknown> = {}) {
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send({ status, title, ...members })
+}
