@@ -12,7 +12,7 @@ import type { Log } from './ops/log.js'
 import type { Metrics } from './ops/metrics.js'
 import type { Breakglass } from './providers/breakglass.js'
 import { createDeskLogin } from './providers/desk-login.js'
-import { openProviders, type ProviderDeps } from './providers/open.js'
+import { bearerAudiencesOf, openProviders, type ProviderDeps } from './providers/open.js'
 import type { VerifySaml } from './providers/saml/pool.js'
 import { spMetadataFor } from './providers/saml/sp-metadata.js'
 import type { Keyring } from './sessions/keyring.js'
@@ -97,22 +97,25 @@ export function createGeneration(config: Config, parts: Parts, { keyring, longAn
 
 /** A provider whose settings are the same goes on as it is, with the keys and the metadata that it has fetched. */
 function providersOf(config: Config, parts: Parts, before: Generation | undefined): Provider[] {
-  const kept = before && before.config.publicUrl === config.publicUrl && before.config.site === config.site
-  return config.providers.flatMap(settings => {
-    const at = kept ? before.config.providers.findIndex(one => saysTheSame(one, settings)) : -1
-    const provider = before?.providers[at]
-    return provider ?? gatewayProviders({ ...config, providers: [settings] }, { ...parts, keep: parts })
-  })
+  const shared = ({ publicUrl, site, providers }: Config) => [publicUrl, site, bearerAudiencesOf(providers)]
+  const same = before && saysTheSame(shared(before.config), shared(config))
+  const kept = (settings: Config['providers'][number]) => {
+    const at = same ? before.config.providers.findIndex(one => saysTheSame(one, settings)) : -1
+    return before?.providers[at]
+  }
+  return gatewayProviders(config, { ...parts, keep: parts }, kept)
 }
 
-/** The identity providers of a configuration, as the gateway itself runs them. */
+/** The identity providers of a configuration, as the gateway itself runs them; `kept` as in openProviders. */
 export function gatewayProviders(
   config: Config,
   deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
+  kept?: (settings: Config['providers'][number]) => Provider | undefined,
 ): Provider[] {
   const { publicUrl, site = new URL(publicUrl).host } = config
   const { acs, slo } = createPaths(config.prefix)
-  return openProviders(config.providers, { ...deps, publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo })
+  const addresses = { publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo }
+  return openProviders(config.providers, { ...deps, ...addresses }, kept)
 }
 
 /** The SP metadata for a provider, or for the first; undefined when there is none. */

@@ -30,15 +30,31 @@ export interface ProviderDeps {
   metrics: Metrics
 }
 
-/** In the order of the configuration. Throws when a key or certificate cannot be used; an IdP that is down is no reason. */
-export function openProviders(settings: readonly ProviderSettings[], deps: ProviderDeps): Provider[] {
-  // Also of a provider that is switched off: its tokens are none for a login all the same.
-  const bearerAudiences = settings.flatMap(one => (one.type === 'jwt' ? (one.bearerAudience ?? []) : []))
+/**
+ * In the order of the configuration; what `kept` returns stands in the place of a new one. Throws when a key or certificate
+ * cannot be used; an IdP that is down is no reason.
+ */
+export function openProviders(
+  settings: readonly ProviderSettings[],
+  deps: ProviderDeps,
+  kept: (settings: ProviderSettings) => Provider | undefined = () => undefined,
+): Provider[] {
+  const bearerAudiences = bearerAudiencesOf(settings)
   return settings.map(one => {
+    const before = kept(one)
+    if (before) return before
     if (one.type === 'jwt') return createJwtProvider(one, { ...deps, bearerAudiences })
     if (!one.metadata) return createSamlProvider(one, deps)
     return createSamlProvider(one, { ...deps, metadata: openMetadata(one, one.metadata, deps) })
   })
+}
+
+/**
+ * The audiences of tokens that are for the API and no login at any provider; also of a provider that is switched off. Whoever
+ * keeps a provider must see that these have not changed.
+ */
+export function bearerAudiencesOf(settings: readonly ProviderSettings[]): string[] {
+  return settings.flatMap(one => (one.type === 'jwt' ? (one.bearerAudience ?? []) : []))
 }
 
 function openMetadata(

@@ -202,7 +202,7 @@ t.test('a small configuration gets the defaults', async t => {
     identity: { headers: { email: 'X-Agent-Email' }, assertion: { ttl: 60_000, keys: [] } },
     ops: { listen: '127.0.0.1:9090', probes: null },
     limits: { header: 32_768, headers: 200 },
-    audit: { to: 'stdout' },
+    audit: { to: ['stdout'] },
   })
   t.equal(config.sessions.store.url.reveal(), 'memory')
   t.same(load(settings()).warnings, [])
@@ -258,7 +258,7 @@ t.test('files', async t => {
     if (!('config' in result)) throw new Error(result.problems.map(formatProblem).join('\n'))
     t.equal(result.config.secrets[0]?.reveal(), longSecret('ring'), 'less the line break at its end')
     t.match(result.config.agents, [{ file: { path: join(folder, 'conf', 'agents.yaml') } }])
-    t.equal(result.config.audit.to, join(folder, 'conf', 'audit.log'))
+    t.same(result.config.audit.to, [join(folder, 'conf', 'audit.log')])
   })
 
   t.test('a variable that is not set, or empty, is named; so is a file that cannot be read', async t => {

@@ -195,7 +195,8 @@ export async function startGatewayHere(
     },
     lines,
     audit: async () =>
-      (await readFile(auditFile, 'utf8'))
+      // The file is there from its first line on.
+      (await readFile(auditFile, 'utf8').catch(() => ''))
         .split('\n')
         .filter(text => text !== '')
         .map(parsed),
