@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/core/clock.js'
+import { atExit } from '../test/parts/at-exit.js'
 import { startDesk } from '../test/parts/desk.js'
 import { writeConfiguration } from '../test/parts/gateway.js'
 import { type Answer, createIdentityProvider, type IdentityProvider } from '../test/parts/identity-provider.js'
@@ -70,7 +71,7 @@ async function launch(how: How) {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, file, how], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  process.once('exit', () => void child.kill('SIGKILL'))
+  atExit(() => void child.kill('SIGKILL'))
   for await (const line of createInterface(child.stdout)) {
     const { msg, url } = JSON.parse(line) as { msg?: string; url?: string }
     if (msg === 'listening' && url) return { child, url, folder }

@@ -34,7 +34,6 @@ const { values } = parseArgs({
 const rounds = Math.min(20, Number(values.rounds))
 const seconds = Math.min(30, Number(values.seconds))
 const peers = all.filter(({ key }) => values.only === undefined || values.only.split(',').includes(key))
-process.setMaxListeners(50)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 async function measure(how: Measure, folder: string): Promise<Result> {

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { atExit } from '../../test/parts/at-exit.js'
 
 export interface Program {
   pid: number
@@ -18,8 +19,7 @@ export async function startProgram(
 ): Promise<Program> {
   const child = spawn('taskset', ['-c', at.cores, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   // Not SIGKILL: what has children ends them.
-  const end = () => void child.kill('SIGTERM')
-  process.once('exit', end)
+  const stay = atExit(() => void child.kill('SIGTERM'))
   let said = ''
   child.stdout.on('data', chunk => {
     said = `${said}${chunk}`.slice(-4000)
@@ -36,7 +36,7 @@ export async function startProgram(
   return {
     pid: child.pid ?? 0,
     async stop() {
-      process.off('exit', end)
+      stay()
       if (child.exitCode !== null) return
       const gone = once(child, 'exit')
       child.kill('SIGTERM')

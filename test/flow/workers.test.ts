@@ -172,8 +172,9 @@ t.test('on a Unix socket; a second signal ends all at once', { skip }, async t =
       asked.on('error', reject).end()
     })
   for (let turn = 0; turn < 6; turn++) t.equal(await ask(), 200)
-  const workers = new Set(gateway.lines.filter(({ path }) => path === '/open').map(({ worker }) => worker))
-  t.equal(workers.size, 2)
+  const lines = () => gateway.lines.filter(({ path }) => path === '/open')
+  await until(() => lines().length === 6)
+  t.equal(new Set(lines().map(({ worker }) => worker)).size, 2)
 
   desk.answer(() => {})
   const reached = desk.seen.length

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { APIRequestContext, Page } from 'playwright-core'
 import t from 'tap'
 import { people } from '../../src/demo/people.js'
+import { atExit } from '../parts/at-exit.js'
 import { openBrowser, screenshot } from '../parts/browser.js'
 import { missing } from '../parts/parts.js'
 import { freePort } from '../parts/ports.js'
@@ -156,8 +157,7 @@ async function startExample(data: string): Promise<Example> {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const end = () => void child.kill('SIGTERM')
-  process.once('exit', end)
+  const stay = atExit(() => void child.kill('SIGTERM'))
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', chunk => {
@@ -165,7 +165,7 @@ async function startExample(data: string): Promise<Example> {
     })
   }
   const stop = async () => {
-    process.removeListener('exit', end)
+    stay()
     await ended(child)
   }
   try {

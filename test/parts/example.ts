@@ -71,13 +71,14 @@ export async function startExample(): Promise<Example> {
   }
 }
 
-/** Nothing is changed but where things are. */
+/** Nothing is changed but where things are; the directory over HTTP, which is nowhere here, is left out. */
 async function settings(deskUrl: string, keyPrefix: string): Promise<unknown> {
   const text = await readFile(join(import.meta.dirname, '../../config/examples/full.yaml'), 'utf8')
   const example = parse(text)
   example.listen = '127.0.0.1:0'
   example.ops.listen = '127.0.0.1:0'
   example.desk.url = deskUrl
+  example.agents = example.agents.filter((source: object) => !('http' in source))
   example.sessions.store.keyPrefix = keyPrefix
   return example
 }

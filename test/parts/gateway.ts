@@ -15,6 +15,7 @@ import type { Load } from '../../src/ops/pressure.js'
 import { verifySaml } from '../../src/providers/saml/verify.js'
 import type { ReloadResult } from '../../src/reload.js'
 import { type Ending, startServer } from '../../src/server.js'
+import { atExit } from './at-exit.js'
 import { launch } from './command.js'
 import { loaded, readerOf, today } from './configuration.js'
 import { until } from './until.js'
@@ -57,8 +58,7 @@ export interface RunningGateway {
 export async function startGateway(settings: unknown, outside: Outside = {}): Promise<RunningGateway> {
   const { folder, file } = await writeConfiguration(settings, outside.files)
   const child = launch(['serve', '--config', file], { env: outside.env ?? {}, folder })
-  const end = () => void child.kill('SIGKILL')
-  process.once('exit', end)
+  const stay = atExit(() => void child.kill('SIGKILL'))
   const gone = new Promise<number | null>(resolve => child.once('close', resolve))
   const lines: Line[] = []
   let stderr = ''
@@ -82,7 +82,7 @@ export async function startGateway(settings: unknown, outside: Outside = {}): Pr
   const stop = async () => {
     child.kill('SIGINT')
     const code = await gone
-    process.removeListener('exit', end)
+    stay()
     await rm(folder, { recursive: true, force: true })
     return code
   }

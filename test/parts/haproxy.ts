@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { atExit } from './at-exit.js'
 import { program } from './parts.js'
 import { freePort } from './ports.js'
 import { until } from './until.js'
@@ -31,8 +32,7 @@ export async function startHaproxy(backends: readonly Backend[]): Promise<Haprox
   const file = join(folder, 'haproxy.cfg')
   await writeFile(file, `${settings(port, statistics, backends).join('\n')}\n`)
   const child = spawn(program('haproxy'), ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const end = () => void child.kill('SIGKILL')
-  process.once('exit', end)
+  const stay = atExit(() => void child.kill('SIGKILL'))
   let said = ''
   child.stderr.on('data', chunk => {
     said += chunk
@@ -56,7 +56,7 @@ export async function startHaproxy(backends: readonly Backend[]): Promise<Haprox
     port,
     states,
     async stop() {
-      process.off('exit', end)
+      stay()
       if (child.exitCode === null) {
         const gone = once(child, 'exit')
         child.kill('SIGKILL')

@@ -8,6 +8,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { atExit } from './at-exit.js'
 import { program } from './parts.js'
 import { freePort } from './ports.js'
 
@@ -54,8 +55,7 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-redis-'))
   const port = await freePort()
   let child = await launch(port, folder, options)
-  const end = () => void child.kill('SIGKILL')
-  process.once('exit', end)
+  const stay = atExit(() => void child.kill('SIGKILL'))
   const user =
     options.admin ?? (options.password === undefined ? undefined : { username: '', password: options.password })
   const login = user ? `${encodeURIComponent(user.username)}:${encodeURIComponent(user.password)}@` : ''
@@ -78,7 +78,7 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
       child = await launch(port, folder, options)
     },
     async stop() {
-      process.off('exit', end)
+      stay()
       await kill()
       await rm(folder, { recursive: true, force: true })
     },

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { atExit } from './at-exit.js'
 import { program } from './parts.js'
 import { freePort } from './ports.js'
 import { commandAt, type RedisOptions, type RedisServer, startRedis, tlsArguments } from './redis.js'
@@ -49,8 +50,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Sent
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-sentinel-'))
   const ports = [await freePort(), await freePort(), await freePort()]
   const children = await Promise.all(ports.map(port => launch(port, first.port, folder, options)))
-  const end = () => void children.map(child => child.kill('SIGKILL'))
-  process.once('exit', end)
+  const stay = atExit(() => void children.map(child => child.kill('SIGKILL')))
 
   const user = options.password === undefined ? undefined : { username: '', password: options.password }
   const ask = (command: string) => commandAt(ports[0] ?? 0, base, user, ['SENTINEL', command, name])
@@ -68,7 +68,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Sent
       return found
     },
     async stop() {
-      process.off('exit', end)
+      stay()
       await Promise.all([...children.map(kill), ...servers.map(server => server.stop())])
       await rm(folder, { recursive: true, force: true })
     },

@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { atExit } from './at-exit.js'
 import { missing, program } from './parts.js'
 import { freePort } from './ports.js'
 import { type SspCipher, writeCipher } from './simplesamlphp-ciphers.js'
@@ -166,9 +167,8 @@ async function launch(how: {
     env: { PATH, SIMPLESAMLPHP_CONFIG_DIR: folder },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  const end = () => void child.kill('SIGKILL')
-  process.once('exit', end)
-  child.once('exit', () => process.removeListener('exit', end))
+  const stay = atExit(() => void child.kill('SIGKILL'))
+  child.once('exit', () => stay())
   let output = ''
   child.stderr?.on('data', chunk => {
     output += chunk

@@ -88,6 +88,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'fields',
     'where',
     'go',
+    'code',
   ]
   for (const file of ['pages', 'layout']) {
     const source = readFileSync(new URL(`../../src/web/${file}.ts`, import.meta.url), 'utf8')
