@@ -11,7 +11,7 @@ import { adminToken, type Fleet, startFleet, type Visitor } from '../parts/revoc
 import { until } from '../parts/until.js'
 
 /** Processes of each replica. */
-const workers = 1
+const workers = 2
 const replicas = 2
 const visitors = 200
 const agents = 10
