@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../../test/parts/ports.js'
 import { otherCores } from './machine.js'
-import { nginxConfiguration } from './nginx.js'
+import { nginxConfiguration } from './nginx-configuration.js'
 import { nodeArguments, type Program, startProgram } from './program.js'
 
 export interface Desk {

@@ -5,23 +5,9 @@ import { join } from 'node:path'
 import { freePort } from '../../test/parts/ports.js'
 import { startRedis } from '../../test/parts/redis.js'
 import { gatewayCore } from './machine.js'
+import { nginxConfiguration } from './nginx-configuration.js'
 import type { Peer } from './peer.js'
 import { nodeArguments, startProgram } from './program.js'
-
-/** One worker in the foreground; `server` is the inside of its only server block. */
-export function nginxConfiguration(folder: string, name: string, server: string, more = ''): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    kind => `${kind}_temp_path ${folder}/${name}-${kind};`,
-  )
-  return `daemon off; worker_processes 1; pid ${folder}/${name}.pid; error_log ${folder}/${name}.log warn;
-events { worker_connections 4096; }
-http {
-access_log off; keepalive_requests 1000000; ${temporary.join(' ')}
-${more}
-server { ${server} }
-}
-`
-}
 
 const upstream = (port: number, name = 'desk') => `upstream ${name} { server 127.0.0.1:${port}; keepalive 64; }\n`
 const pass = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host desk.example.com;'

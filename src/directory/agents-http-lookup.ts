@@ -4,13 +4,13 @@
 import { LRUCache } from 'lru-cache'
 import type { Found, Standing } from '../core/contracts.js'
 import { DirectoryUnavailable } from '../core/errors.js'
+import { pointAt } from '../core/json-pointer.js'
 import { FetchFailed } from '../ops/fetch.js'
 import { createMapping } from './agents-http-map.js'
 import { type HttpDeps, revealed } from './agents-http-mirror.js'
 import { listOf, parse } from './agents-http-pages.js'
 import { foundIn } from './agents-list.js'
 import type { DirectorySource } from './directory.js'
-import { valueAt } from './json-pointer.js'
 import { createQueue } from './queue.js'
 
 /** Addresses whose answers are kept. */
@@ -96,7 +96,7 @@ function createAsking({ settings, fetchText }: HttpDeps): (email: string) => Pro
     const url = settings.url.replaceAll('{email}', encoded(email))
     const text = await textOf(() => fetchText(url, { ...limits, headers }))
     if (text === undefined) return 'unknown'
-    const value = valueAt(parse(text, 'the answer'), settings.list)
+    const value = pointAt(parse(text, 'the answer'), settings.list)
     const entries: unknown[] = Array.isArray(value) ? value : [value]
     // A search may find others too. Attack: it must not let anybody in as somebody else.
     const agents = entries.flatMap(entry => mapEntry(entry).agent ?? []).filter(agent => agent.email === email)

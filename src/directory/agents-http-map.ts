@@ -4,7 +4,7 @@
 import type { AgentEntry } from '../config/agents.js'
 import type { HttpAgents } from '../config/schema/agents.js'
 import { canonicalEmail } from '../core/email.js'
-import { valueAt } from './json-pointer.js'
+import { pointAt } from '../core/json-pointer.js'
 
 /** `trouble`: what the operator has to know. Without an agent the entry is left out. */
 export interface MappedEntry {
@@ -20,7 +20,7 @@ const mostRoles = 1000
 
 export function createMapping(map: HttpAgents['map']): MapEntry {
   const at = (entry: unknown, pointer: string | undefined) =>
-    pointer === undefined ? undefined : valueAt(entry, pointer)
+    pointer === undefined ? undefined : pointAt(entry, pointer)
   return entry => {
     const written = at(entry, map.email)
     if (written === undefined || written === null || written === '') return { trouble: `has no e-mail (${map.email})` }

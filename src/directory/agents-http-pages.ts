@@ -7,10 +7,10 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import type { AgentEntry } from '../config/agents.js'
 import type { HttpAgents } from '../config/schema/agents.js'
 import type { Clock } from '../core/contracts.js'
+import { pointAt } from '../core/json-pointer.js'
 import type { Fetched, FetchText } from '../ops/fetch.js'
 import type { MapEntry } from './agents-http-map.js'
 import { sameEntry } from './agents-list.js'
-import { valueAt } from './json-pointer.js'
 import { nextLink } from './link-header.js'
 
 /** A reading that brings no list. The message is for the operator and says which page. */
@@ -92,7 +92,7 @@ async function readPage(deps: PagesDeps, { url, number }: Which, known: ListPage
   }
   const place = `page ${number}`
   const body = parse(fetched.text, place)
-  const entries = valueAt(body, deps.settings.list)
+  const entries = pointAt(body, deps.settings.list)
   if (!Array.isArray(entries)) {
     throw new ListUnusable(`${place}: there is no list at ${deps.settings.list || 'the top'} (see list)`)
   }
@@ -127,7 +127,7 @@ function nextOf(
   { url, number }: Which,
   { body, fetched }: { body: unknown; fetched: Fetched },
 ) {
-  const written = settings.next === undefined ? nextLink(fetched.link) : valueAt(body, settings.next)
+  const written = settings.next === undefined ? nextLink(fetched.link) : pointAt(body, settings.next)
   if (written === undefined || written === null || written === '' || written === false) return undefined
   const next = typeof written === 'string' && URL.canParse(written, url) ? new URL(written, url) : undefined
   if (!next || !/^https?:$/.test(next.protocol) || next.username !== '' || next.password !== '') {
