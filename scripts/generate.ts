@@ -1,10 +1,19 @@
-// Writes what comes from the configuration's schema: config/reference.yaml and config/schema.json.
+// Writes what comes from the configuration's schema: config/reference.yaml, config/schema.json, and of the chart its
+// values.schema.json, kinds.json and the table of its README.
 
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { editorSchema } from '../src/config/describe.js'
 import { reference } from '../src/config/reference.js'
+import { chartKinds } from './chart/kinds.js'
+import { chartReadme } from './chart/readme.js'
+import { valuesSchema } from './chart/values-schema.js'
 
 const folder = new URL('../config/', import.meta.url)
+const chart = new URL('../helm/deskgate/', import.meta.url)
+const text = (name: string) => readFile(new URL(name, chart), 'utf8')
 
 await writeFile(new URL('reference.yaml', folder), reference())
 await writeFile(new URL('schema.json', folder), editorSchema())
+await writeFile(new URL('values.schema.json', chart), valuesSchema())
+await writeFile(new URL('kinds.json', chart), chartKinds())
+await writeFile(new URL('README.md', chart), chartReadme(await text('README.md'), await text('values.yaml')))

@@ -1,0 +1,121 @@
+{{/* Names, labels, addresses and times that several templates need. */}}
+
+{{- define "deskgate.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* 52 characters leave room for the longest suffix. */}}
+{{- define "deskgate.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "deskgate.name" . -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "deskgate.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "deskgate.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What never changes in a release: a Deployment's selector cannot. */}}
+{{- define "deskgate.selector" -}}
+app.kubernetes.io/name: {{ include "deskgate.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{/* The metadata of an object. { root, suffix?, component?, labels?, annotations?, namespace? } */}}
+{{- define "deskgate.metadata" -}}
+{{- $root := .root -}}
+name: {{ include "deskgate.fullname" $root }}{{ with .suffix }}-{{ . }}{{ end }}
+namespace: {{ default $root.Release.Namespace .namespace }}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+  "app.kubernetes.io/name" (include "deskgate.name" $root)
+  "app.kubernetes.io/instance" $root.Release.Name
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "app.kubernetes.io/component" (default "gateway" .component) }}
+labels:
+  {{- toYaml (mergeOverwrite (dict) $root.Values.commonLabels (default dict .labels) $own) | nindent 2 }}
+{{- with mergeOverwrite (dict) $root.Values.commonAnnotations (default dict .annotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Local wins over global, a digest over a tag. */}}
+{{- define "deskgate.image" -}}
+{{- $image := .Values.image -}}
+{{- with default .Values.global.imageRegistry $image.registry }}{{ . }}/{{ end -}}
+{{- $image.repository -}}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end -}}
+{{- end -}}
+
+{{- define "deskgate.pullSecrets" -}}
+{{- with concat .Values.image.pullSecrets .Values.global.imagePullSecrets | uniq }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The port of host:port; empty for anything else. */}}
+{{- define "deskgate.port" -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" (toString .)) -}}
+{{- end -}}
+
+{{- define "deskgate.listenPort" -}}{{ include "deskgate.port" (dig "listen" "0.0.0.0:8080" .Values.config) }}{{- end -}}
+{{- define "deskgate.probesPort" -}}{{ include "deskgate.port" (dig "ops" "probes" "" .Values.config) }}{{- end -}}
+
+{{/* host[:port] of a URL, and the host alone. */}}
+{{- define "deskgate.authority" -}}{{ (urlParse (toString .)).host }}{{- end -}}
+{{- define "deskgate.host" -}}{{ regexReplaceAll ":[0-9]+$" (include "deskgate.authority" .) "" }}{{- end -}}
+
+{{/* Whole seconds of a duration such as 500ms or 5m, rounded up. */}}
+{{- define "deskgate.seconds" -}}
+{{- $text := toString . -}}
+{{- $number := regexFind "^[0-9]+" $text | default "0" | int64 -}}
+{{- $unit := regexFind "[a-z]+$" $text -}}
+{{- if eq $unit "ms" -}}
+{{- divf $number 1000 | ceil | int64 -}}
+{{- else -}}
+{{- mul $number (get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) $unit | default 1) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "deskgate.drain" -}}{{ include "deskgate.seconds" (dig "drain" "30s" .Values.config) }}{{- end -}}
+
+{{- define "deskgate.grace" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
+{{- add (int64 (include "deskgate.drain" .)) (int64 .Values.preStop) 10 -}}
+{{- else -}}
+{{- int64 .Values.terminationGracePeriodSeconds -}}
+{{- end -}}
+{{- end -}}
+
+{{/* memory, a URL, or "secret" where the URL is one. */}}
+{{- define "deskgate.store" -}}
+{{- $store := dig "sessions" "store" "memory" .Values.config -}}
+{{- if and (kindIs "map" $store) (hasKey $store "url") }}{{- $store = $store.url -}}{{- end -}}
+{{- if kindIs "string" $store }}{{ $store }}{{ else }}secret{{ end -}}
+{{- end -}}
+
+{{/* The most and the fewest pods. */}}
+{{- define "deskgate.most" -}}
+{{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.maxReplicas }}{{ else }}{{ int64 .Values.replicas }}{{ end -}}
+{{- end -}}
+{{- define "deskgate.fewest" -}}
+{{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.minReplicas }}{{ else }}{{ int64 .Values.replicas }}{{ end -}}
+{{- end -}}
+
+{{/* Where Prometheus finds what this release says: the labels that it gives each scraped metric. */}}
+{{- define "deskgate.scope" -}}
+namespace="{{ .Release.Namespace }}",job="{{ default (printf "%s-probes" (include "deskgate.fullname" .)) .Values.prometheusRule.job }}"
+{{- end -}}

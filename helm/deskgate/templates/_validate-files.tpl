@@ -1,0 +1,113 @@
+{{/* Secrets and files: every one that config names is there, and no secret stands where everybody can read it. */}}
+
+{{/* The names of variables that extraEnv sets, as JSON. */}}
+{{- define "deskgate.variables" -}}
+{{- $names := list -}}
+{{- range .Values.extraEnv }}{{- $names = append $names .name -}}{{- end -}}
+{{- dict "names" $names | toJson -}}
+{{- end -}}
+
+{{/* The files below secrets as far as these values tell; open: a Secret brings others too. */}}
+{{- define "deskgate.knownSecrets" -}}
+{{- $names := list -}}
+{{- $open := false -}}
+{{- range (fromJson (include "deskgate.secretSources" .)).sources -}}
+{{- if .keys }}{{- $names = concat $names (keys .keys) -}}{{- else }}{{- $open = true -}}{{- end -}}
+{{- end -}}
+{{- dict "names" $names "open" $open | toJson -}}
+{{- end -}}
+
+{{- define "deskgate.problems.secrets" -}}
+{{- $kinds := .Files.Get "kinds.json" | fromJson -}}
+{{- $variables := (fromJson (include "deskgate.variables" .)).names -}}
+{{- $known := fromJson (include "deskgate.knownSecrets" .) -}}
+{{- if and (ne (include "deskgate.store" .) "memory") (empty (get .Values.config "secrets")) }}
+config.secrets is empty: all pods must seal alike; add [{ file: /etc/deskgate/secrets/ring }] and the Secret that holds it
+{{- end }}
+{{- if and (or .Values.secrets.keys) (not .Values.secrets.existingSecret) }}
+secrets.keys names keys of secrets.existingSecret, which is not set: name the Secret
+{{- end }}
+{{- if lt (len (uniq $known.names)) (len $known.names) }}
+secrets: two sources have a file of one name ({{ sortAlpha $known.names | join ", " }}): give them different names by keys
+{{- end }}
+{{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" .Values.config)) -}}
+{{- with trim . -}}
+{{- $leaf := fromJson . -}}
+{{- $place := include "deskgate.anywhere" $leaf.path -}}
+{{- $isText := kindIs "string" $leaf.value -}}
+{{- if and $isText (has $place $kinds.secrets) (include "deskgate.tellsSecret" $leaf) }}
+config.{{ $leaf.path }} holds a secret itself, and a ConfigMap is no place for one: put it into a Secret, and say { file: /etc/deskgate/secrets/NAME }
+{{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not (has $leaf.value $variables)) }}
+config.{{ $leaf.path }} is {{ $leaf.value }}, a variable that extraEnv does not set: use { file: /etc/deskgate/secrets/NAME }, which is read again when it changes
+{{- else if and $isText (hasSuffix ".file" $leaf.path) (has (trimSuffix ".file" $place) $kinds.secrets) }}
+{{- include "deskgate.problemOfSecretFile" (dict "root" $ "leaf" $leaf "known" $known) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether a text at the place of a secret is one: memory, a Redis URL without a password and most headers are not. */}}
+{{- define "deskgate.tellsSecret" -}}
+{{- if hasPrefix "sessions.store" .path -}}
+{{- $isUrl := or (eq .path "sessions.store") (eq .path "sessions.store.url") -}}
+{{- if or (not $isUrl) (contains "@" .value) }}true{{ end -}}
+{{- else if regexMatch "\\.headers\\." .path -}}
+{{- if regexMatch "(?i)authorization|cookie|token|secret|key|password" (regexFind "[^.]+$" .path) }}true{{ end -}}
+{{- else }}true{{ end -}}
+{{- end -}}
+
+{{- define "deskgate.problemOfSecretFile" -}}
+{{- $folder := printf "%s/" (include "deskgate.secretsFolder" .root) -}}
+{{- $file := .leaf.value -}}
+{{- if hasPrefix $folder $file -}}
+{{- $name := trimPrefix $folder $file -}}
+{{- if not (or .known.open (has $name .known.names)) }}
+config.{{ .leaf.path }} is {{ $file }}, but no Secret brings {{ $name }}: name one as secrets.existingSecret
+{{- end -}}
+{{- else if hasKey .root.Values.files (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) $file) }}
+files.{{ $file }} is the secret of config.{{ .leaf.path }}, and a ConfigMap is no place for one: put it into a Secret, and say { file: {{ $folder }}NAME }
+{{- else if not (include "deskgate.isMounted" (dict "root" .root "path" $file)) }}
+config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ $folder }}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether a path is below a mount that the values add. { root, path } */}}
+{{- define "deskgate.isMounted" -}}
+{{- $path := .path -}}
+{{- range .root.Values.extraVolumeMounts -}}
+{{- if or (eq $path .mountPath) (hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $path) }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "deskgate.problems.files" -}}
+{{- $kinds := .Files.Get "kinds.json" | fromJson -}}
+{{- $known := fromJson (include "deskgate.knownSecrets" .) -}}
+{{- $secrets := printf "%s/" (include "deskgate.secretsFolder" .) -}}
+{{- range $name, $text := .Values.files -}}
+{{- if eq $name "deskgate.yaml" }}
+files.deskgate.yaml would take the place of config: write it under config, or give it another name
+{{- end }}
+{{- if contains "PRIVATE KEY-----" $text }}
+files.{{ $name }} holds a private key, and a ConfigMap is no place for one: put it into a Secret, and name /etc/deskgate/secrets/NAME in config
+{{- end }}
+{{- end }}
+{{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" .Values.config)) -}}
+{{- with trim . -}}
+{{- $leaf := fromJson . -}}
+{{- $text := toString $leaf.value -}}
+{{- if and $leaf.value (has (include "deskgate.anywhere" $leaf.path) $kinds.files) (not (regexMatch "^[A-Za-z]+://" $text)) -}}
+{{- $inConfig := hasKey $.Values.files (trimPrefix (printf "%s/" (include "deskgate.configFolder" $)) $text) -}}
+{{- $inSecret := and (hasPrefix $secrets $text) (or $known.open (has (trimPrefix $secrets $text) $known.names)) -}}
+{{- if not (or $inConfig $inSecret (include "deskgate.isMounted" (dict "root" $ "path" $text))) }}
+config.{{ $leaf.path }} is {{ $text }}, which is not there: put it under files, or into a Secret when it is a private key, or mount it by extraVolumes
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $places := dig "audit" "to" "stdout" .Values.config -}}
+{{- range ternary $places (list $places) (kindIs "slice" $places) -}}
+{{- if not (or (eq . "stdout") (include "deskgate.isMounted" (dict "root" $ "path" .))) }}
+config.audit.to is {{ . }}, and the root file system is read-only: use stdout, or mount a volume there by extraVolumes
+{{- end -}}
+{{- end -}}
+{{- end -}}

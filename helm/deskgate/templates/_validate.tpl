@@ -1,0 +1,128 @@
+{{/* Every combination that cannot work, all at once, each with its fix. Each part writes one line a problem. */}}
+
+{{- define "deskgate.validate" -}}
+{{- $found := list -}}
+{{- range tuple "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" -}}
+{{- $found = concat $found (splitList "\n" (include (printf "deskgate.problems.%s" .) $)) -}}
+{{- end -}}
+{{- $problems := list -}}
+{{- range $found }}{{- with trim . }}{{- $problems = append $problems (printf "- %s" .) -}}{{- end -}}{{- end -}}
+{{- if $problems -}}
+{{- fail (printf "\n\nDeskgate cannot be installed with these values:\n%s\n" (join "\n" (uniq $problems))) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "deskgate.problems.config" -}}
+{{- $config := .Values.config -}}
+{{- $url := toString (get $config "publicUrl") -}}
+{{- if not $url }}
+config.publicUrl is missing: the origin that browsers use, such as https://desk.example.com
+{{- else if not (or (hasPrefix "https://" $url) (has (include "deskgate.host" $url) (list "localhost" "127.0.0.1"))) }}
+config.publicUrl is {{ $url }}: cookies and logins could be read on the way; use https
+{{- end }}
+{{- if not (dig "desk" "url" "" $config) }}
+config.desk.url is missing: the address of Desk's Service, such as http://desk.help:3000
+{{- end }}
+{{- if and (empty (get $config "providers")) (not (dig "login" "alsoAllowDeskAuthentication" false $config)) }}
+config.providers is empty: nobody can log in; name at least one identity provider
+{{- end }}
+{{- if empty (get $config "agents") }}
+config.agents is empty: who may enter is never a default; name a directory, such as [{ domains: [example.com] }]
+{{- end }}
+{{- end -}}
+
+{{- define "deskgate.problems.listeners" -}}
+{{- $listen := toString (dig "listen" "0.0.0.0:8080" .Values.config) -}}
+{{- $ops := toString (dig "ops" "listen" "127.0.0.1:9090" .Values.config) -}}
+{{- $probes := toString (dig "ops" "probes" "" .Values.config) -}}
+{{- $loopback := "^(localhost|127\\.[0-9.]+|\\[::1\\]):" -}}
+{{- if or (not (include "deskgate.port" $listen)) (regexMatch $loopback $listen) }}
+config.listen is {{ $listen }}: the Service cannot reach it; use 0.0.0.0:8080, or [::]:8080 for IPv6
+{{- end }}
+{{- if not (regexMatch $loopback $ops) }}
+config.ops.listen is {{ $ops }}: the API, which is not encrypted, must stay on 127.0.0.1; kubelet and Prometheus use config.ops.probes
+{{- end }}
+{{- if or (not (include "deskgate.port" $probes)) (regexMatch $loopback $probes) }}
+config.ops.probes is {{ default "not set" $probes }}: the kubelet cannot ask it; use 0.0.0.0:9091, or [::]:9091 for IPv6
+{{- end }}
+{{- $ports := list (include "deskgate.port" $listen) (include "deskgate.port" $ops) (include "deskgate.port" $probes) -}}
+{{- if lt (len (uniq $ports)) 3 }}
+config.listen, config.ops.listen and config.ops.probes must have three different ports: they are {{ join ", " $ports }}
+{{- end }}
+{{- if or (has "IPv6" .Values.service.ipFamilies) (has .Values.service.ipFamilyPolicy (list "PreferDualStack" "RequireDualStack")) -}}
+{{- range $key, $address := dict "config.listen" $listen "config.ops.probes" $probes -}}
+{{- if hasPrefix "0.0.0.0:" $address }}
+{{ $key }} is {{ $address }}, which hears no IPv6, but the Service is to have it: use "[::]:{{ include "deskgate.port" $address }}"
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "deskgate.problems.scale" -}}
+{{- $most := int64 (include "deskgate.most" .) -}}
+{{- $workers := toString (dig "workers" 1 .Values.config) -}}
+{{- if eq (include "deskgate.store" .) "memory" -}}
+{{- if .Values.autoscaling.enabled }}
+autoscaling is enabled, but config.sessions.store is memory: pods would not know each other's sessions; give it a Redis, such as { file: /etc/deskgate/secrets/redis-url }
+{{- else if gt $most 1 }}
+replicas is {{ $most }}, but config.sessions.store is memory: pods would not know each other's sessions; give it a Redis, such as { file: /etc/deskgate/secrets/redis-url }, or set replicas: 1
+{{- end }}
+{{- if ne $workers "1" }}
+config.workers is {{ $workers }}, but config.sessions.store is memory: processes would not know each other's sessions; give it a Redis, or set workers: 1
+{{- end }}
+{{- if eq (dig "type" "Recreate" (default dict .Values.strategy)) "RollingUpdate" }}
+strategy is RollingUpdate, but config.sessions.store is memory: two pods would run at once; leave strategy out, or use Recreate
+{{- end }}
+{{- end }}
+{{- with .Values.autoscaling }}
+{{- if and .enabled (gt (int64 .minReplicas) (int64 .maxReplicas)) }}
+autoscaling.minReplicas ({{ .minReplicas }}) is more than autoscaling.maxReplicas ({{ .maxReplicas }}): swap them
+{{- end }}
+{{- if and .enabled (not .targetCPU) (not .targetMemory) }}
+autoscaling has no target: set autoscaling.targetCPU or autoscaling.targetMemory
+{{- end }}
+{{- end }}
+{{- if and .Values.podDisruptionBudget.enabled (has (toString .Values.podDisruptionBudget.maxUnavailable) (list "0" "0%")) }}
+podDisruptionBudget.maxUnavailable is 0: no node could ever be drained; use 1
+{{- end }}
+{{- end -}}
+
+{{- define "deskgate.problems.entrance" -}}
+{{- $ways := list -}}
+{{- if .Values.ingress.enabled }}{{ $ways = append $ways "ingress" }}{{ end -}}
+{{- if .Values.httpRoute.enabled }}{{ $ways = append $ways "httpRoute" }}{{ end -}}
+{{- if gt (len $ways) 1 }}
+ingress and httpRoute are both enabled: two ways in with two sets of rules; disable one of them
+{{- end }}
+{{- if and $ways (empty (get .Values.config "trustedProxies")) }}
+{{ join " and " $ways }} is enabled, but config.trustedProxies is empty: every client would have the controller's address; name the network of its pods, such as [10.0.0.0/8]
+{{- end }}
+{{- if and .Values.httpRoute.enabled (empty .Values.httpRoute.parentRefs) }}
+httpRoute.parentRefs is empty: no Gateway would take the route; name one, such as [{ name: public, namespace: gateways }]
+{{- end }}
+{{- $host := include "deskgate.host" (get .Values.config "publicUrl" | default "") -}}
+{{- range $key, $hosts := dict "ingress.hosts" .Values.ingress.hosts "httpRoute.hostnames" .Values.httpRoute.hostnames -}}
+{{- if and $hosts (not (has $host $hosts)) }}
+{{ $key }} does not hold {{ $host }}, the host of config.publicUrl: every link leads there; add it, or leave {{ $key }} empty
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "deskgate.problems.lifecycle" -}}
+{{- $needed := add (int64 (include "deskgate.drain" .)) (int64 .Values.preStop) -}}
+{{- if le (int64 (include "deskgate.grace" .)) $needed }}
+terminationGracePeriodSeconds is {{ include "deskgate.grace" . }}, but preStop and config.drain take {{ $needed }} seconds: requests would be cut; set it to {{ add $needed 10 }} or more, or leave it out
+{{- end }}
+{{- end -}}
+
+{{- define "deskgate.problems.policies" -}}
+{{- if and .Values.networkPolicy.enabled (empty .Values.networkPolicy.ingressFrom) }}
+networkPolicy.ingressFrom is empty: in a NetworkPolicy that lets in everybody; name the controller, such as [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ingress-nginx } } }]
+{{- end }}
+{{- if and .Values.deskNetworkPolicy.enabled (empty .Values.deskNetworkPolicy.podLabels) }}
+deskNetworkPolicy.podLabels is empty: the policy would close the whole namespace; name the labels of Desk's pods
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled .Values.networkPolicy.enabled (empty .Values.networkPolicy.metricsFrom) }}
+networkPolicy.metricsFrom is empty, but serviceMonitor is enabled: Prometheus could not scrape; name its pods
+{{- end }}
+{{- end -}}

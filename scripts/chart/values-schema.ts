@@ -1,0 +1,132 @@
+// helm/deskgate/values.schema.json: the chart's own values, and under config the gateway's configuration, in one file that
+// refers to nothing. Draft 7, as Helm 3 reads no later one.
+
+import * as z from 'zod'
+import { editorSchema } from '../../src/config/describe.js'
+
+const text = z.string()
+const flag = z.boolean()
+const count = z.int().min(0)
+const port = z.int().min(1).max(65_535)
+/** What goes into an object of Kubernetes as it is: Kubernetes judges it. */
+const anything = z.record(text, z.unknown())
+const list = z.array(anything)
+const strings = z.record(text, text)
+const names = z.array(text.min(1))
+const fileName = z.record(text.regex(/^[A-Za-z0-9._-]{1,253}$/), text)
+const ports = z.array(port)
+
+/** Helm 3 leaves out a value whose default is null. */
+const maybe = <T extends z.ZodType>(value: T) => value.nullable().optional()
+
+const secretFiles = z.strictObject({ existingSecret: text.min(1), keys: fileName.optional() })
+
+const values = z.strictObject({
+  config: anything,
+  files: fileName,
+  secrets: z.strictObject({
+    existingSecret: text,
+    keys: fileName,
+    additional: z.array(secretFiles),
+    values: z.record(text.regex(/^[A-Za-z0-9._-]{1,253}$/), text.min(1)),
+  }),
+  replicas: count,
+  image: z.strictObject({
+    registry: text,
+    repository: text.min(1),
+    tag: text,
+    digest: text.regex(/^(sha256:[0-9a-f]{64})?$/),
+    pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
+    pullSecrets: names,
+  }),
+  // A parent chart puts here what it likes.
+  global: z.looseObject({ imageRegistry: text, imagePullSecrets: names }),
+  nameOverride: text,
+  fullnameOverride: text,
+  commonLabels: strings,
+  commonAnnotations: strings,
+  check: z.strictObject({ enabled: flag, online: flag }),
+  autoscaling: z.strictObject({
+    enabled: flag,
+    minReplicas: z.int().min(1),
+    maxReplicas: z.int().min(1),
+    targetCPU: maybe(z.int().min(1)),
+    targetMemory: maybe(z.int().min(1)),
+    behavior: anything,
+  }),
+  podDisruptionBudget: z.strictObject({
+    enabled: flag,
+    maxUnavailable: z.union([count, text.regex(/^\d{1,3}%$/)]),
+  }),
+  topologySpreadConstraints: maybe(list),
+  nodeSelector: strings,
+  tolerations: list,
+  affinity: anything,
+  priorityClassName: text,
+  preStop: count,
+  terminationGracePeriodSeconds: maybe(z.int().min(1)),
+  strategy: maybe(anything),
+  revisionHistoryLimit: count,
+  resources: anything,
+  probes: z.strictObject({
+    startup: z.int().min(2),
+    readinessPeriod: z.int().min(1),
+    livenessPeriod: z.int().min(1),
+  }),
+  podLabels: strings,
+  podAnnotations: strings,
+  podSecurityContext: anything,
+  securityContext: anything,
+  serviceAccount: z.strictObject({ create: flag, name: text, annotations: strings }),
+  service: z.strictObject({
+    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
+    port,
+    probesPort: port,
+    annotations: strings,
+    ipFamilyPolicy: z.enum(['', 'SingleStack', 'PreferDualStack', 'RequireDualStack']),
+    ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2),
+  }),
+  ingress: z.strictObject({ enabled: flag, className: text, annotations: strings, hosts: names, tls: list }),
+  httpRoute: z.strictObject({ enabled: flag, parentRefs: list, hostnames: names, annotations: strings }),
+  networkPolicy: z.strictObject({
+    enabled: flag,
+    ingressFrom: list,
+    metricsFrom: list,
+    dns: z.strictObject({ to: list }),
+    redis: z.strictObject({ to: list, ports }),
+    desk: z.strictObject({ to: list, ports }),
+    idp: z.strictObject({ to: list, ports }),
+    extraEgress: list,
+  }),
+  deskNetworkPolicy: z.strictObject({ enabled: flag, podLabels: strings, namespace: text, alsoFrom: list }),
+  serviceMonitor: z.strictObject({ enabled: flag, labels: strings, interval: text.regex(/^\d+(ms|s|m|h)$/) }),
+  prometheusRule: z.strictObject({
+    enabled: flag,
+    labels: strings,
+    disabled: names,
+    alertLabels: strings,
+    runbookUrl: text,
+    job: text,
+  }),
+  dashboard: z.strictObject({ enabled: flag, labels: strings, annotations: strings }),
+  extraEnv: z.array(z.looseObject({ name: text.min(1) })),
+  extraVolumes: list,
+  extraVolumeMounts: z.array(z.looseObject({ name: text.min(1), mountPath: text.min(1) })),
+  extraContainers: list,
+  extraInitContainers: list,
+  extraObjects: z.array(z.union([anything, text])),
+})
+
+/** The whole file. */
+export function valuesSchema(): string {
+  const schema = z.toJSONSchema(values, { target: 'draft-7', io: 'input' }) as Record<string, unknown>
+  const { required: _all, ...rest } = schema
+  const properties = { ...(schema.properties as object), config: gatewayConfig() }
+  return `${JSON.stringify({ ...rest, title: 'Values of the Deskgate chart', properties }, null, 2)}\n`
+}
+
+/** What is missing at the top is told by the templates, with all else that is wrong. */
+function gatewayConfig(): object {
+  const { $schema: _draft, $id: _id, required: _required, ...rest } = JSON.parse(editorSchema())
+  return rest
+}
