@@ -14,7 +14,7 @@ export function mayInstall() {
 export function install(missing, print) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const apt = args => spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { env, stdio: ['ignore', 2, 2] })
-  print(`installing ${missing.flatMap(part => part.packages).join(', ')}\n`)
+  print(`installing ${[...new Set(missing.flatMap(part => part.packages))].join(', ')}\n`)
   apt(['update'])
   for (const part of missing) apt(['install', '--yes', '--no-remove', '--no-install-recommends', ...part.packages])
 }

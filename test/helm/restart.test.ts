@@ -1,0 +1,70 @@
+// Pods are rolled for what a running gateway cannot take, and for nothing else: everything else it takes from its files.
+
+import t from 'tap'
+import { restartKeys } from '../../src/config/restart.js'
+import { valuesWith } from '../parts/chart-values.js'
+import { objects, one } from '../parts/helm.js'
+import { missing } from '../parts/parts.js'
+
+const skip = missing('helm')
+
+async function mark(changes: Record<string, unknown>): Promise<string | undefined> {
+  const deployment = one(await objects({ values: valuesWith(changes), only: 'deployment.yaml' }), 'Deployment')
+  return deployment.spec.template.metadata.annotations['deskgate/restart']
+}
+
+/** A value unlike the default for each key that needs a restart. */
+const other: Record<string, unknown> = {
+  ...{ listen: '0.0.0.0:8081', prefix: '/sso', workers: 2, drain: '10s', tls: { cert: 'tls.crt', key: '/x/tls.key' } },
+  'ops.listen': '127.0.0.1:9099',
+  'ops.probes': '0.0.0.0:9092',
+  'limits.header': '64kb',
+  'sessions.store': 'redis://other:6379',
+  ...{ 'sessions.idle': '1h', 'sessions.lifetime': '9h', 'sessions.perAgent': 3 },
+  ...{ 'sessions.nearCache': '1s', 'sessions.outageGrace': '1m' },
+}
+const tls = { files: { 'tls.crt': 'x' }, extraVolumeMounts: [{ name: 'x', mountPath: '/x' }] }
+
+t.test('every setting that needs a restart rolls the pods', { skip }, async t => {
+  const before = await mark(tls)
+  t.same(Object.keys(other).sort(), [...restartKeys].sort(), 'none is overlooked')
+  for (const [key, value] of Object.entries(other)) t.not(await mark({ ...tls, [`config.${key}`]: value }), before, key)
+})
+
+t.test('no other setting does', { skip }, async t => {
+  const before = await mark({})
+  const saml = { id: 'corp', type: 'saml', name: 'Corp', metadata: 'https://idp.example.com/metadata' }
+  const taken = {
+    ...{ publicUrl: 'https://other.example.com', trustedProxies: ['192.0.2.0/24'], providers: [saml], site: 'x' },
+    ...{ agents: [{ any: true }], secrets: [{ file: '/etc/deskgate/secrets/portal' }], 'log.level': 'debug' },
+    ...{
+      'limits.logins': '5/m',
+      'desk.public': ['/x'],
+      'sessions.idleIgnore': ['/x'],
+      'ops.adminToken': { file: '/etc/deskgate/secrets/ring' },
+    },
+  }
+  for (const [key, value] of Object.entries(taken)) t.equal(await mark({ [`config.${key}`]: value }), before, key)
+  t.equal(await mark({ files: { 'agents.yaml': 'x' } }), before)
+})
+
+t.test('another certificate is no reason, TLS on or off is one', { skip }, async t => {
+  const on = { ...tls, 'config.tls': { cert: 'tls.crt', key: '/x/tls.key' } }
+  t.equal(await mark(on), await mark({ ...on, files: { 'tls.crt': 'y' } }))
+  t.not(await mark(on), await mark(tls))
+})
+
+t.test('what the store needs out of explicit values and files rolls the pods too', { skip }, async t => {
+  const store = { url: 'rediss://redis:6379', password: { file: '/etc/deskgate/secrets/redis' }, tls: { ca: 'ca.pem' } }
+  const changes = (password: string, ca: string, portal = 'p') => ({
+    'config.sessions.store': store,
+    'secrets.existingSecret': '',
+    'secrets.keys': {},
+    'secrets.values': { ring: 'r', portal, redis: password },
+    files: { 'ca.pem': ca },
+  })
+  const before = await mark(changes('one', 'one'))
+  t.not(await mark(changes('two', 'one')), before)
+  t.not(await mark(changes('one', 'two')), before)
+  t.equal(await mark(changes('one', 'one', 'q')), before, "a provider's secret is taken by a reload")
+})
