@@ -1,0 +1,37 @@
+# syntax=docker/dockerfile:1
+# Two stages on one base. The second only copies, so that it needs no shell: any base with Node can take its place.
+
+FROM node:26-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/clean.mjs scripts/
+COPY src src/
+RUN npm run --silent build
+# The same lock file again, without what only building needs.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:26-slim
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Deskgate" \
+      org.opencontainers.image.description="A single sign-on gateway in front of a help desk" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="docker.io/library/node:26-slim"
+ENV NODE_ENV=production
+# For the health check: where /live is. It is on ops.listen, and on ops.probes where that is set.
+ENV DESKGATE_LIVE=http://127.0.0.1:9090/live
+WORKDIR /app
+COPY --from=build /src/package.json ./
+COPY --from=build /src/node_modules node_modules/
+COPY --from=build /src/dist dist/
+# A number, so that Kubernetes sees that it is not root. It writes nowhere: the root file system may be read-only.
+USER 10001:10001
+EXPOSE 8080 9091
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
+  CMD ["node", "-e", "fetch(process.env.DESKGATE_LIVE).then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/dist/main.js"]
+CMD ["serve", "--config", "/etc/deskgate/config/deskgate.yaml"]

@@ -1,0 +1,122 @@
+// A rendered pod as far as a machine without a cluster goes: its volumes as the kubelet lays them out (dated folders, and
+// symlinks that it swaps), and its containers' commands with the paths of the mounts. What a Secret holds is the test's.
+
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type KubeObject, one } from './helm.js'
+
+/** By the Secret's name, then by key. */
+export type Secrets = Record<string, Record<string, string>>
+
+export interface Container {
+  /** `command` and `args`, with the image's entrypoint where there is no command. */
+  argv: string[]
+  env: Record<string, string>
+  /** What it mounts where: the path in the pod. */
+  mounts: string[]
+  spec: ContainerSpec
+}
+
+interface ContainerSpec {
+  name: string
+  command?: string[]
+  args?: string[]
+  env?: { name: string; value: string }[]
+  ports: { name: string; containerPort: number }[]
+  volumeMounts?: { name: string; mountPath: string }[]
+  lifecycle?: { preStop: { exec: { command: string[] } } }
+  startupProbe?: Probe
+  readinessProbe?: Probe
+  livenessProbe?: Probe
+}
+
+interface Probe {
+  httpGet: { path: string; port: string }
+}
+
+export interface LaidPod {
+  folder: string
+  /** A container, init containers included. `entrypoint`: the image's. */
+  container(name: string, entrypoint: string[]): Container
+  /** The URL that a probe of the container asks. */
+  probe(name: string, which: 'startup' | 'readiness' | 'liveness'): string
+  /** What the kubelet does when objects or Secrets have changed: the whole folder in one step. */
+  swap(objects: KubeObject[], secrets: Secrets): Promise<void>
+  remove(): Promise<void>
+}
+
+let generation = 0
+
+export async function layPod(objects: KubeObject[], secrets: Secrets): Promise<LaidPod> {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-pod-'))
+  const pod = one(objects, 'Deployment').spec.template.spec
+  const containers: ContainerSpec[] = [...(pod.initContainers ?? []), ...pod.containers]
+  const named = (name: string) => {
+    const found = containers.find(container => container.name === name)
+    if (!found) throw new Error(`the pod has no container ${name}`)
+    return found
+  }
+  const mountPath = (volume: string) =>
+    named('deskgate').volumeMounts?.find(({ name }) => name === volume)?.mountPath ?? `/${volume}`
+  /** Of the pod's paths, which a test cannot have, those below its folder. */
+  const here = (text: string) => text.replaceAll('/etc/deskgate/', `${folder}/etc/deskgate/`)
+
+  const swap = async (now: KubeObject[], values: Secrets) => {
+    for (const volume of one(now, 'Deployment').spec.template.spec.volumes) {
+      const files = filesOf(volume, now, values).map(([name, text]) => [name, here(text)] as const)
+      await lay(join(folder, mountPath(volume.name)), files)
+    }
+  }
+  await swap(objects, secrets)
+  return {
+    folder,
+    container(name, entrypoint) {
+      const spec = named(name)
+      const argv = [...(spec.command ?? entrypoint), ...(spec.args ?? [])].map(here)
+      const env = Object.fromEntries((spec.env ?? []).map(({ name, value }) => [name, here(value)]))
+      return { argv, env, spec, mounts: (spec.volumeMounts ?? []).map(({ mountPath }) => join(folder, mountPath)) }
+    },
+    probe(name, which) {
+      const { ports, [`${which}Probe` as const]: probe } = named(name)
+      if (!probe) throw new Error(`the container ${name} has no ${which} probe`)
+      const { path, port } = probe.httpGet
+      return `http://127.0.0.1:${ports.find(({ name }) => name === port)?.containerPort}${path}`
+    },
+    swap,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+interface Volume {
+  name: string
+  configMap?: { name: string }
+  projected?: { sources: { secret: { name: string; items?: { key: string; path: string }[] } }[] }
+}
+
+function filesOf({ configMap, projected }: Volume, objects: KubeObject[], secrets: Secrets): [string, string][] {
+  if (configMap) return Object.entries(one(objects, 'ConfigMap', configMap.name).data ?? {})
+  return (projected?.sources ?? []).flatMap(({ secret }) => {
+    const keys = secrets[secret.name]
+    if (!keys) throw new Error(`there is no Secret ${secret.name}: the pod would not start`)
+    const items = secret.items ?? Object.keys(keys).map(key => ({ key, path: key }))
+    return items.map(({ key, path }): [string, string] => {
+      const value = keys[key]
+      if (value === undefined) throw new Error(`the Secret ${secret.name} has no ${key}: the pod would not start`)
+      return [path, value]
+    })
+  })
+}
+
+/** Kubernetes' AtomicWriter: FILE → ..data/FILE, ..data → a dated folder, and ..data is swapped by a rename. */
+async function lay(mount: string, files: readonly (readonly [string, string])[]): Promise<void> {
+  const dated = `..2026_11_22_00_00_${String(++generation).padStart(2, '0')}`
+  await mkdir(join(mount, dated), { recursive: true })
+  for (const [name, text] of files) {
+    await mkdir(dirname(join(mount, dated, name)), { recursive: true })
+    await writeFile(join(mount, dated, name), text, { mode: 0o444 })
+  }
+  await symlink(dated, join(mount, '..data_tmp'))
+  await rename(join(mount, '..data_tmp'), join(mount, '..data'))
+  for (const [name] of files) await symlink(join('..data', name), join(mount, name)).catch(() => {})
+}
