@@ -128,5 +128,15 @@ export function valuesSchema(): string {
 /** What is missing at the top is told by the templates, with all else that is wrong. */
 function gatewayConfig(): object {
   const { $schema: _draft, $id: _id, required: _required, ...rest } = JSON.parse(editorSchema())
-  return rest
+  return readable(rest) as object
+}
+
+/** Helm's regular expressions know no looking ahead: such a pattern is left to `deskgate check`. */
+function readable(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(readable)
+  if (typeof node !== 'object' || node === null) return node
+  const entries = Object.entries(node).filter(
+    ([key, value]) => !(key === 'pattern' && typeof value === 'string' && /\(\?(?!:)/.test(value)),
+  )
+  return Object.fromEntries(entries.map(([key, value]) => [key, readable(value)]))
 }
