@@ -101,7 +101,11 @@ const cases: Record<string, Case> = {
   },
   DeskgateDirectoryStale: {
     fires: [series('deskgate_directory_read_timestamp_seconds', '0x200', ',source="http desk"')],
-    not: [series('deskgate_directory_read_timestamp_seconds', '0+60x200', ',source="http desk"')],
+    not: [
+      series('deskgate_directory_read_timestamp_seconds', '0+60x200', ',source="http desk"'),
+      // A file is read when it changes.
+      series('deskgate_directory_read_timestamp_seconds', '0x200', ',source="file agents.yaml"'),
+    ],
     at: 50,
   },
   DeskgateBreakglassUsed: {

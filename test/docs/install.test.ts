@@ -1,0 +1,74 @@
+// The guides on installing: their configurations load, their values render, what they link to is there.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { type Values, valuesWith } from '../parts/chart-values.js'
+import { load, longSecret } from '../parts/configuration.js'
+import { helms, template } from '../parts/helm.js'
+import { missing } from '../parts/parts.js'
+
+const root = join(import.meta.dirname, '../..')
+const text = (name: string) => readFileSync(join(root, name), 'utf8')
+const blocks = (name: string, language: string) =>
+  [...text(name).matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)]
+    .filter(([, , found]) => found === language)
+    .map(([, indent = '', , block = '']) => block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''))
+
+t.test('the configuration to begin with loads', async t => {
+  const [block = ''] = blocks('docs/install.md', 'yaml')
+  const files = {
+    ...{ 'secrets/ring': longSecret('ring'), 'secrets/portal': longSecret('portal') },
+    'secrets/admin-token': longSecret('token'),
+  }
+  const result = load(block, { files })
+  t.ok('config' in result, JSON.stringify('config' in result ? '' : result.problems))
+})
+
+t.test('the unit waits longer than the drain, and starts what there is', async t => {
+  const [unit = ''] = blocks('docs/install.md', 'ini')
+  const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1])
+  t.ok(seconds > 30)
+  for (const command of ['check', 'serve'])
+    t.match(unit, `dist/main.js ${command} --config /etc/deskgate/deskgate.yaml`)
+  t.match(text('src/main.ts'), ".command('serve')")
+})
+
+/** The values of the guide stand for themselves, or change the good ones. */
+function whole(block: string): Values {
+  const said = parse(block) as Values & { config?: object }
+  if ((said.config as Values | undefined)?.publicUrl) return said
+  const { config = {}, ...rest } = said
+  const known = { 'secrets.keys': {} }
+  const inConfig = Object.entries(config).map(([key, value]) => [
+    `config.${key}`,
+    key === 'ops' ? opsWith(value) : value,
+  ])
+  return valuesWith({ ...known, files: { 'redis-ca.pem': 'x' }, ...Object.fromEntries(inConfig), ...rest })
+}
+
+const opsWith = (ops: object) => ({ listen: '127.0.0.1:9090', ...ops })
+
+t.test('every block of values renders under both Helms', { skip: missing('helm', 'helm3') }, async t => {
+  const all = blocks('docs/kubernetes.md', 'yaml')
+  t.ok(all.length >= 9)
+  for (const block of all) {
+    // A block that maps the keys of Secrets speaks of those alone.
+    const changed = /^ {2}keys:/m.test(block)
+      ? { ...whole(block), config: { ...(whole(block).config as object), sessions: {} }, replicas: 1 }
+      : whole(block)
+    for (const helm of helms) {
+      const { code, stderr } = await template({ helm, values: changed })
+      t.equal(code, 0, `${block}\n${stderr}`)
+    }
+  }
+})
+
+t.test('links lead somewhere', async t => {
+  for (const page of ['docs/install.md', 'docs/kubernetes.md', 'docs/alerts.md', 'helm/deskgate/README.md']) {
+    for (const [, target = ''] of text(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+      t.ok(existsSync(join(root, dirname(page), target)), `${page}: ${target}`)
+    }
+  }
+})
