@@ -92,7 +92,7 @@ t.test('commands that need a configuration', async t => {
 })
 
 t.test('wrong usage is 2', async t => {
-  const wrong = [['nonsense'], ['serve', '--wrong'], ['explain']]
+  const wrong = [['nonsense'], ['serve', '--wrong'], ['explain'], ['demo', '--port', 'http']]
   const ended = await Promise.all(wrong.map(args => run(args)))
   for (const [i, one] of ended.entries())
     t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
