@@ -48,5 +48,6 @@ t.test('npm scripts, linked files and pictures are there', async t => {
   for (const [, name = ''] of readme.matchAll(/npm (?:run )?([a-z:-]+)\b/g)) {
     t.ok(['ci', 'install'].includes(name) || Object.hasOwn(scripts, name), `npm ${name}`)
   }
-  for (const [, path = ''] of readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) t.ok(existsSync(join(root, path)), path)
+  for (const [, path = ''] of readme.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g))
+    t.ok(existsSync(join(root, path)), path)
 })
