@@ -4,12 +4,14 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 import { systemClock } from '../../src/core/clock.js'
 import { longSecret } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { startGatewayHere } from '../parts/gateway.js'
 import { createIdentityProvider, logIn, type Way } from '../parts/identity-provider.js'
 import { openShell } from '../parts/shell.js'
+import { until } from '../parts/until.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -90,6 +92,17 @@ t.test('what to do when', async t => {
     t.match(await shell.run(block('xargs')), { code: 0, stdout: 'ended 1 session\nended 1 session\n' })
     t.notOk((await inside(first)) || (await inside(second)))
     t.ok(await inside(other), 'by another provider')
+  })
+
+  t.test('a provider’s own key leaked: by a rule nobody comes in, and its sessions end', async t => {
+    const [, rule = ''] = /`allow: (\{ domains: \[nobody\.invalid\] \})` at this provider/.exec(page) ?? []
+    const providers = [{ ...idp.settings.corp, allow: parse(rule) }, idp.settings.portal]
+    t.match(await gateway.reload({ ...base, providers }), { changed: [/^providers\[0\]/] })
+    await until(async () => !(await inside(other)))
+    const again = (way: Way) =>
+      logIn(createUserAgent(publicUrl, { port: gateway.port }), idp, { way, email: 'ben@example.com' })
+    t.match(await again('corp'), { status: 403, reason: 'agent.forbidden' })
+    t.match(await again('portal'), { status: 303 }, 'another provider goes on')
   })
 
   t.equal(blocks.length, 6, 'no block is overlooked')
