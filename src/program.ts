@@ -66,8 +66,8 @@ Signals: SIGTERM ends it in an orderly way within the configured drain, SIGINT
 the same without waiting for load balancers, a second signal at once. SIGHUP
 reads the configuration again, as a changed file does by itself.
 
-Exit code: 0 ended by a signal; 1 the configuration has a problem, or it cannot
-start; 2 wrong usage.
+Exit code: 0 ended in an orderly way; 1 the configuration has a problem, or it
+cannot start; 2 wrong usage.
 
 Example:
   $ deskgate serve --config /etc/deskgate/deskgate.yaml`,
@@ -82,8 +82,9 @@ Example:
       'after',
       `
 Everything is kept in memory and listens on loopback. It prints where to go and
-whom to log in as. Exit code: 0 ended by a signal; 1 it cannot start; 2 wrong
-usage.
+whom to log in as.
+
+Exit code: 0 ended in an orderly way; 1 it cannot start; 2 wrong usage.
 
 Example:
   $ deskgate demo --port 9000`,
