@@ -1,5 +1,5 @@
 // Writes what comes from the configuration's schema: config/reference.yaml, config/schema.json, and of the chart its
-// values.schema.json, kinds.json and the table of its README.
+// values.schema.json, kinds.json and the table of its README; and what comes from the program: docs/commands.md.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { editorSchema } from '../src/config/describe.js'
@@ -7,6 +7,7 @@ import { reference } from '../src/config/reference.js'
 import { chartKinds } from './chart/kinds.js'
 import { chartReadme } from './chart/readme.js'
 import { valuesSchema } from './chart/values-schema.js'
+import { commandsPage } from './commands-page.js'
 
 const folder = new URL('../config/', import.meta.url)
 const chart = new URL('../helm/deskgate/', import.meta.url)
@@ -17,3 +18,4 @@ await writeFile(new URL('schema.json', folder), editorSchema())
 await writeFile(new URL('values.schema.json', chart), valuesSchema())
 await writeFile(new URL('kinds.json', chart), chartKinds())
 await writeFile(new URL('README.md', chart), chartReadme(await text('README.md'), await text('values.yaml')))
+await writeFile(new URL('../docs/commands.md', import.meta.url), commandsPage())

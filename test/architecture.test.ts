@@ -24,6 +24,7 @@ const floors: Record<string, number> = {
   server: 5,
   demo: 5,
   main: 6,
+  program: 6,
   serve: 6,
   cluster: 6,
   admin: 6,

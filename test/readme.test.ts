@@ -34,7 +34,7 @@ t.test('the configurations load as they stand', async t => {
 })
 
 t.test('the commands exist', async t => {
-  const main = readFileSync(join(root, 'src/main.ts'), 'utf8')
+  const main = readFileSync(join(root, 'src/program.ts'), 'utf8')
   const named = [...readme.matchAll(/(?:deskgate|node dist\/main\.js) +([a-z]+)/g)].map(([, name = '']) => name)
   const commands = new Set(named.filter(name => name !== 'yaml'))
   t.ok(commands.size >= 6)
@@ -48,5 +48,6 @@ t.test('npm scripts, linked files and pictures are there', async t => {
   for (const [, name = ''] of readme.matchAll(/npm (?:run )?([a-z:-]+)\b/g)) {
     t.ok(['ci', 'install'].includes(name) || Object.hasOwn(scripts, name), `npm ${name}`)
   }
-  for (const [, path = ''] of readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)) t.ok(existsSync(join(root, path)), path)
+  for (const [, path = ''] of readme.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g))
+    t.ok(existsSync(join(root, path)), path)
 })

@@ -5,9 +5,8 @@ import { hostname } from 'node:os'
 import { request } from 'undici'
 import type { BreakglassAnswer } from '../ops/api/breakglass.js'
 import { leastMinutes, mostMinutes } from '../ops/api/breakglass.js'
-import { configuration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
-import { OpsUnreachable, opsUrl } from './ops-client.js'
+import { type OpsAccess, OpsUnreachable, opsAccess } from './ops-client.js'
 
 export interface BreakglassOptions {
   config?: string
@@ -28,7 +27,7 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
     io.err('error: --reason must say why: it goes into the audit log')
     return 2
   }
-  const access = await accessOf(options, io)
+  const access = await opsAccess(options, io, 'the API that makes break-glass links is off')
   if (!access) return 1
   const { agent, reason } = options
   const answer = await order(access, { agent, minutes, reason, operator: operatorOf(io) })
@@ -42,24 +41,8 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
   return 0
 }
 
-interface Access {
-  base: string
-  token: string
-}
-
-async function accessOf(options: BreakglassOptions, io: Io): Promise<Access | undefined> {
-  const fromEnvironment = io.env.DESKGATE_ADMIN_TOKEN
-  if (options.ops && fromEnvironment) return { base: options.ops, token: fromEnvironment }
-  const config = await configuration(options.config, io)
-  if (!config) return undefined
-  const token = fromEnvironment ?? config.ops.adminToken?.reveal()
-  if (token) return { base: options.ops ?? opsUrl(config), token }
-  io.err('ops.adminToken is not set: the API that makes break-glass links is off')
-  return undefined
-}
-
 /** Throws OpsUnreachable when nothing answers, or not as the ops API does. */
-async function order({ base, token }: Access, wanted: object): Promise<BreakglassAnswer | { refused: string }> {
+async function order({ base, token }: OpsAccess, wanted: object): Promise<BreakglassAnswer | { refused: string }> {
   const url = new URL('/api/breakglass', base)
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const asked = { method: 'POST' as const, headers, body: JSON.stringify(wanted), headersTimeout: 15_000 }

@@ -60,7 +60,8 @@ async function tryDesk({ desk }: Config): Promise<string[]> {
     await answer.body.dump()
     return []
   } catch (error) {
-    return [`desk.url: ${(error as Error & { code?: string }).code ?? (error as Error).name}`]
+    const why = (error as Error & { code?: string }).code ?? (error as Error).name
+    return [`desk.url: ${desk.url} does not answer: ${why} (is Desk running, and does this host reach it?)`]
   } finally {
     await agent.destroy()
   }

@@ -10,6 +10,8 @@ export class OpsUnreachable extends Error {
   override name = 'OpsUnreachable'
 }
 
+const variable = '$DESKGATE_ADMIN_TOKEN'
+
 /** Where the ops API is, and what opens it. */
 export interface OpsAccess {
   base: string
@@ -31,10 +33,13 @@ export async function opsAccess(
   }
   if (options.ops && fromEnvironment) return { base: options.ops, token: fromEnvironment }
   const config = await configuration(options.config, io)
-  if (!config) return undefined
+  if (!config) {
+    if (options.ops) io.err(`without a configuration, the admin token has to be in ${variable}`)
+    return undefined
+  }
   const token = fromEnvironment ?? config.ops.adminToken?.reveal()
   if (token) return { base: options.ops ?? opsUrl(config), token }
-  io.err(`ops.adminToken is not set: ${off}`)
+  io.err(`ops.adminToken is not set: ${off} (set it, at the gateway too, or give its token in ${variable})`)
   return undefined
 }
 

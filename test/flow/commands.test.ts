@@ -80,7 +80,7 @@ t.test('commands that need a configuration', async t => {
   t.match(await here(check, join(folder, 'none.yaml')), { code: 1, stderr: /none\.yaml:1:1 \(file\)/ })
   t.match(await here((base, io) => check({ ...base, online: true }, io)), {
     code: 1,
-    stderr: /desk\.url: ECONNREFUSED/,
+    stderr: /desk\.url: http:\/\/127\.0\.0\.1:1 does not answer: ECONNREFUSED \(is Desk running/,
   })
   t.match(await here((base, io) => printMetadata({ ...base, provider: 'x' }, io)), { code: 1, stderr: /has the id x/ })
   for (const saml of [xml, base64, form]) t.match(await explained({ saml }), accepted, saml)
@@ -92,7 +92,7 @@ t.test('commands that need a configuration', async t => {
 })
 
 t.test('wrong usage is 2', async t => {
-  const wrong = [['nonsense'], ['serve', '--wrong'], ['explain']]
+  const wrong = [['nonsense'], ['serve', '--wrong'], ['explain'], ['demo', '--port', 'http']]
   const ended = await Promise.all(wrong.map(args => run(args)))
   for (const [i, one] of ended.entries())
     t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
