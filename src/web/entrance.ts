@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fast
 import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
+import { closeWithConnection } from './pipelined.js'
 import { refuse } from './refuse.js'
 import { readTarget } from './target.js'
 import type { Generation, Place, Target, Trouble, Visit } from './visit.js'
@@ -110,6 +111,7 @@ export function createEntrance(deps: EntranceDeps): Entrance {
       return place === 'own' && trouble === undefined ? visit.target.raw : deskRoute
     },
     mount(app) {
+      closeWithConnection(app.server)
       app.decorateRequest('visit', null as unknown as FastifyRequest['visit'])
       app.addHook('onRequest', hook)
     },

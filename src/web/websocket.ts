@@ -95,7 +95,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     const { visit, place, trouble } = entrance.arrive(request)
     const refused = (why: Trouble) => entrance.leave(request, refuseSocket(why, request, socket, visit))
     const settle = (decision: Decision) => {
-      if (socket.destroyed) return
+      if (socket.destroyed) return entrance.leave(request, 499)
       if (decision === 'challenge') return refused('challenge')
       if (decision === 'unavailable') return refused('store_unavailable')
       if ('tell' in decision) return entrance.leave(request, refuseBearerSocket(decision, socket, visit))
