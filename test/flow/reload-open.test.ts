@@ -42,7 +42,11 @@ const settingsOf = (place: ApiPlace, portal: Record<string, unknown> = {}, more:
 })
 
 const reloads: { what: string; portal?: object; more?: object; roles?: string[]; code: number }[] = [
-  { what: 'its provider takes bearer tokens no more', portal: { bearer: false, bearerAudience: undefined }, code: 4401 },
+  {
+    what: 'its provider takes bearer tokens no more',
+    portal: { bearer: false, bearerAudience: undefined },
+    code: 4401,
+  },
   { what: 'its key is gone', portal: { secrets: [other] }, code: 4401 },
   { what: 'its path is for others', more: { access: { paths: [{ match: '/api/*', roles: ['admin'] }] } }, code: 4401 },
   { what: 'its agent may not come this way', portal: { allow: { domains: ['else.example'] } }, code: 4401 },

@@ -34,7 +34,13 @@ t.test('Attack: who goes away before its turn leaves nothing behind', async t =>
   t.same(left.sort(), ['/3', '/5', '/open/1', '/open/2'], 'Desk is not kept waiting')
   const lines = () => street.lines.filter(({ path }) => paths.includes(String(path)))
   await until(() => lines().length === paths.length)
-  t.same(lines().map(({ path }) => path).sort(), [...paths].sort(), 'and each request is over, once')
+  t.same(
+    lines()
+      .map(({ path }) => path)
+      .sort(),
+    [...paths].sort(),
+    'and each request is over, once',
+  )
 })
 
 t.test('a handshake whose sender goes away while it is judged is over too', async t => {
