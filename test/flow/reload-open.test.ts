@@ -33,6 +33,10 @@ async function closed({ stream, socket }: Open): Promise<number | undefined> {
   return framesIn(socket.seen()).frames.at(-1)?.payload.readUInt16BE(0)
 }
 
+function close(...all: Open[]): void {
+  for (const { stream, socket } of all) for (const one of [stream, socket]) one.close()
+}
+
 const settingsOf = (place: ApiPlace, portal: Record<string, unknown> = {}, more: Record<string, unknown> = {}) => ({
   publicUrl: 'https://desk.example.com',
   desk: { url: place.desk.url, public: ['GET /open'] },
@@ -87,6 +91,7 @@ t.test('a reload that says the same of it closes nothing', async t => {
   place.desk.answer((_request, response) => void response.end('short'))
   t.equal((await place.bearer(place.token())).status, 200)
   t.same([mine.stream.socket.readyState, mine.socket.socket.readyState], ['open', 'open'])
+  close(mine)
 })
 
 t.test('Attack: a path that is closed by a reload is closed for what a session has open there', async t => {
@@ -99,4 +104,5 @@ t.test('Attack: a path that is closed by a reload is closed for what a session h
   t.match(await place.gateway.reload(settingsOf(place, {}, { access })), { applied: true })
   t.equal(await closed(secret), 1012)
   t.same([plain.stream.socket.readyState, plain.socket.socket.readyState], ['open', 'open'])
+  close(plain)
 })
