@@ -84,8 +84,6 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
     const [began, gap] = [clock.now(), gaps]
     const session = await sessions.verify(held.session.handle)
     if (!session) return cut(held, 'ended')
-    // What Desk was told at the beginning would hold for good.
-    if (!sameRoles(held.session.agent, session.agent)) return cut(held, 'changed')
     for (const [one, may] of [...held.cuts]) {
       if (may(session.agent)) continue
       held.cuts.delete(one)
@@ -127,10 +125,12 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
   const hold: Lasting['hold'] = (session, cut, may = () => true) => {
     const { handle } = session
     const now = clock.now()
-    // Read at once: what the guard knew of it may be nearly as old as nearCache allows.
     const held = all.get(handle) ?? { session, cuts: new Map(), endsAt: now, lookAt: now, readAt: now }
     all.set(handle, held)
-    held.cuts.set(cut, may)
+    // Read at once: what the guard knew of it may be nearly as old as nearCache allows, or from before a reload.
+    held.lookAt = Math.min(held.lookAt, now)
+    // What Desk was told at the beginning would hold for good.
+    held.cuts.set(cut, agent => sameRoles(session.agent, agent) && may(agent))
     return () => {
       held.cuts.delete(cut)
       if (held.cuts.size === 0 && all.get(handle) === held) all.delete(handle)
