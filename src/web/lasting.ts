@@ -125,7 +125,7 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
   const hold: Lasting['hold'] = (session, cut, may = () => true) => {
     const { handle } = session
     const now = clock.now()
-    const held = all.get(handle) ?? { session, cuts: new Map(), endsAt: now, lookAt: now, readAt: now }
+    const held: Held = all.get(handle) ?? { session, cuts: new Map(), endsAt: now, lookAt: now, readAt: now }
     all.set(handle, held)
     // Read at once: what the guard knew of it may be nearly as old as nearCache allows, or from before a reload.
     held.lookAt = Math.min(held.lookAt, now)

@@ -45,6 +45,23 @@ const settingsOf = (place: ApiPlace, portal: Record<string, unknown> = {}, more:
   ...more,
 })
 
+t.test('Attack: a login that was begun before its key was taken away ends by the settings of now', async t => {
+  const place = await startApiPlace(t)
+  const { path, fields } = await place.idp.jwt(ada)
+  const body = new URLSearchParams(fields).toString()
+  const slow = openRaw(place.gateway.port)
+  const type = 'Content-Type: application/x-www-form-urlencoded'
+  const waits = 'Expect: 100-continue'
+  slow.send([`POST ${path} HTTP/1.1`, 'Host: x', type, waits, `Content-Length: ${body.length}`, '', ''].join('\r\n'))
+  // The head has been read: the request keeps what it began with.
+  await slow.until(seen => seen.includes('100 Continue'))
+  slow.send(body.slice(0, -1))
+  t.match(await place.gateway.reload(settingsOf(place, { secrets: [other] })), { applied: true })
+  slow.send(body.slice(-1))
+  t.match(await slow.answer(), { status: 400 })
+  slow.close()
+})
+
 const reloads: { what: string; portal?: object; more?: object; roles?: string[]; code: number }[] = [
   {
     what: 'its provider takes bearer tokens no more',
