@@ -64,7 +64,14 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   await app.register(async context => {
     context.addHook('onRequest', entrance.ownOnly)
     const jwks = ({ identity }: Generation) => ({ keys: published.with(identity.jwks().keys) })
-    await own(context, { ...parts, paths: current().paths, handleOf, spMetadata: metadataOf(clock), jwks })
+    await own(context, {
+      ...parts,
+      paths: current().paths,
+      handleOf,
+      spMetadata: metadataOf(clock),
+      jwks,
+      renew: entrance.renew,
+    })
   })
   mountDesk(app, { entrance })
   await app.ready()

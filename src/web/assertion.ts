@@ -75,6 +75,9 @@ function encode(value: object): string {
 /** Whether Desk would be told the same of both. */
 export function sameAgent(a: Agent, b: Agent): boolean {
   if (a === b) return true
-  if (a.email !== b.email || a.id !== b.id || a.name !== b.name || a.roles.length !== b.roles.length) return false
-  return a.roles.every((role, index) => role === b.roles[index])
+  return a.email === b.email && a.id === b.id && a.name === b.name && sameRoles(a, b)
+}
+
+export function sameRoles({ roles: a }: Agent, { roles: b }: Agent): boolean {
+  return a.length === b.length && a.every((role, index) => role === b[index])
 }

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fast
 import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
+import { closeWithConnection } from './pipelined.js'
 import { refuse } from './refuse.js'
 import { readTarget } from './target.js'
 import type { Generation, Place, Target, Trouble, Visit } from './visit.js'
@@ -46,6 +47,8 @@ export interface Entrance {
   rewriteUrl(request: IncomingMessage): string
   /** The visit of a request; made at its first call. */
   arrive(request: IncomingMessage): Arrival
+  /** What came in was long on its way: from here on it is judged by the settings of now. */
+  renew(request: IncomingMessage): void
   /** Hooks and decorator on the root context; before anything else is registered. */
   mount(app: FastifyInstance): void
   /** An onRequest hook for the context of the gateway's own routes. */
@@ -105,11 +108,19 @@ export function createEntrance(deps: EntranceDeps): Entrance {
     current,
     arrive,
     leave,
+    renew(request) {
+      const { visit, left } = arrive(request)
+      const before = visit.generation
+      if (left || before === current()) return
+      visit.generation = enter()
+      over(before)
+    },
     rewriteUrl(request) {
       const { place, trouble, visit } = arrive(request)
       return place === 'own' && trouble === undefined ? visit.target.raw : deskRoute
     },
     mount(app) {
+      closeWithConnection(app.server)
       app.decorateRequest('visit', null as unknown as FastifyRequest['visit'])
       app.addHook('onRequest', hook)
     },

@@ -21,7 +21,7 @@ export interface ForwarderDeps {
   desk: DeskConnection
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
-  /** Told of requests that a session lets in. */
+  /** Told of requests that a session or a bearer token lets in. */
   longAnswers: Pick<LongAnswers, 'begin' | 'end'>
   log: Log
   deskLogout?: DeskLogout | undefined
@@ -153,9 +153,10 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const body = hasBody(request) ? bodyStream(request) : undefined
     const state = { abort: undefined, over: false, begun: false, reused: false, retried: false }
     const exchange: Exchange = { request, response, visit, body, ...state }
-    if (visit.session) longAnswers.begin(exchange)
+    const lasts = visit.session !== undefined || visit.api !== undefined
+    if (lasts) longAnswers.begin(exchange)
     response.on('close', () => {
-      if (visit.session) longAnswers.end(exchange)
+      if (lasts) longAnswers.end(exchange)
       if (exchange.over) return
       exchange.over = true
       exchange.abort?.()

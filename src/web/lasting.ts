@@ -2,19 +2,28 @@
 // whatever hand, and at its idle and absolute end; and none is kept that could not be verified for longer than a request
 // would be served without verification.
 
-import type { Clock, Handle, Session, Sessions } from '../core/contracts.js'
+import type { Agent, Clock, Handle, Session, Sessions } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
-import { createLongAnswers, type LongAnswers } from './long-answers.js'
+import { sameRoles } from './assertion.js'
+import { createLongAnswers, type Judges, type LongAnswers } from './long-answers.js'
 
 /**
  * `ended`: the session is over. `unverified`: the store could not say for too long whether it is. `changed`: the agent has
- * other roles than those that Desk was told of.
+ * other roles than those that Desk was told of, or may not be there any more.
  */
 export type Cut = (why: 'ended' | 'unverified' | 'changed') => void
 
+/** Whether access.paths, as it is now, still lets the agent be there. */
+export type May = (agent: Agent) => boolean
+
 export interface Lasting {
-  /** From now on `cut` is called, once, when the session ends. Returns the way to say that it is over by itself. */
-  hold(session: Session, cut: Cut): () => void
+  /**
+   * From now on `cut` is called, once, when the session ends, or `may` says no. Returns the way to say that it is over by
+   * itself.
+   */
+  hold(session: Session, cut: Cut, may?: May): () => void
+  /** What is held of requests is judged by these; once, before the first. */
+  judgedBy(judges: Judges): void
   /** The agent has just done something on what is held. */
   touch(handle: Handle): void
   /** Everything is read again now: whoever is an agent, or may do what, has changed. */
@@ -38,7 +47,7 @@ export interface LastingDeps {
 /** All that is open of one session. Times in milliseconds since the epoch. */
 interface Held {
   session: Session
-  cuts: Set<Cut>
+  cuts: Map<Cut, May>
   /** Not before then need anybody ask when the session ends. */
   endsAt: number
   /** When the store is asked again, and when it has last said that the session lives. */
@@ -61,7 +70,7 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
 
   const cut = (held: Held, why: Parameters<Cut>[0]) => {
     if (all.get(held.session.handle) === held) all.delete(held.session.handle)
-    for (const one of held.cuts) one(why)
+    for (const one of held.cuts.keys()) one(why)
     held.cuts.clear()
   }
   const failed = (held: Held) => {
@@ -75,8 +84,11 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
     const [began, gap] = [clock.now(), gaps]
     const session = await sessions.verify(held.session.handle)
     if (!session) return cut(held, 'ended')
-    // What Desk was told at the beginning would hold for good.
-    if (!sameRoles(held.session, session)) return cut(held, 'changed')
+    for (const [one, may] of [...held.cuts]) {
+      if (may(session.agent)) continue
+      held.cuts.delete(one)
+      one('changed')
+    }
     held.session = session
     held.readAt = began
     held.endsAt = sessions.lastsUntil(session)
@@ -110,13 +122,15 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
       looking = false
     })
   }
-  const hold: Lasting['hold'] = (session, cut) => {
+  const hold: Lasting['hold'] = (session, cut, may = () => true) => {
     const { handle } = session
     const now = clock.now()
-    // Read at once: what the guard knew of it may be nearly as old as nearCache allows.
-    const held = all.get(handle) ?? { session, cuts: new Set(), endsAt: now, lookAt: now, readAt: now }
+    const held: Held = all.get(handle) ?? { session, cuts: new Map(), endsAt: now, lookAt: now, readAt: now }
     all.set(handle, held)
-    held.cuts.add(cut)
+    // Read at once: what the guard knew of it may be nearly as old as nearCache allows, or from before a reload.
+    held.lookAt = Math.min(held.lookAt, now)
+    // What Desk was told at the beginning would hold for good.
+    held.cuts.set(cut, agent => sameRoles(session.agent, agent) && may(agent))
     return () => {
       held.cuts.delete(cut)
       if (held.cuts.size === 0 && all.get(handle) === held) all.delete(handle)
@@ -145,12 +159,9 @@ export function createLasting({ sessions, clock, settings, every = often }: Last
       if (held && clock.now() < sessions.lastsUntil(held.session)) sessions.touch(held.session)
     },
     again,
+    judgedBy: longAnswers.judgedBy,
     longAnswers,
     tick,
     close: () => clearInterval(timer),
   }
-}
-
-function sameRoles({ agent: a }: Session, { agent: b }: Session): boolean {
-  return a.roles.length === b.roles.length && a.roles.every((role, at) => role === b.roles[at])
 }

@@ -1,16 +1,25 @@
 // Answers of Desk that last: event streams, long downloads, a Desk that thinks. Nearly all requests are over before anything
-// here looks at them: they cost two steps in a set. Those still open after about a second live no longer than their session.
+// here looks at them: they cost two steps in a set. Those still open after about a second live no longer than the session or
+// the bearer token that let them in.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Session } from '../core/contracts.js'
+import type { Agent, Session } from '../core/contracts.js'
+import type { HeldCallers } from './held-callers.js'
 import { cutAnswer } from './send.js'
 import type { Visit } from './visit.js'
 
-/** A request that a session let in, until its answer is over. */
+/** A request that a session or a bearer token let in, until its answer is over. */
 export interface Underway {
   request: IncomingMessage
   response: ServerResponse
-  visit: Pick<Visit, 'session'>
+  visit: Pick<Visit, 'session' | 'api'>
+}
+
+/** Who says of what is held whether it may stay. */
+export interface Judges {
+  holdCaller: HeldCallers['hold']
+  /** Whether access.paths, as it is now, lets the agent send this request. */
+  permits(agent: Agent, request: IncomingMessage): boolean
 }
 
 export interface LongAnswers {
@@ -18,13 +27,24 @@ export interface LongAnswers {
   end(one: Underway): void
   /** What was open at the last two calls is held from now on. */
   tick(): void
+  judgedBy(judges: Judges): void
 }
 
 /** `hold`: see lasting.ts. */
-export function createLongAnswers(deps: { hold(session: Session, cut: () => void): () => void }): LongAnswers {
+export function createLongAnswers(deps: {
+  hold(session: Session, cut: () => void, may: (agent: Agent) => boolean): () => void
+}): LongAnswers {
   const held = new Map<Underway, () => void>()
   let young = new Set<Underway>()
   let older = new Set<Underway>()
+  let judges: Judges | undefined
+
+  const hold = ({ request, response, visit }: Underway) => {
+    const cut = () => cutAnswer(request, response)
+    const { session, api } = visit
+    if (session) return deps.hold(session, cut, agent => judges?.permits(agent, request) ?? true)
+    return api && judges?.holdCaller(api, request, cut)
+  }
 
   return {
     begin: one => void young.add(one),
@@ -35,15 +55,14 @@ export function createLongAnswers(deps: { hold(session: Session, cut: () => void
     },
     tick() {
       for (const one of older) {
-        const { request, response, visit } = one
-        if (visit.session)
-          held.set(
-            one,
-            deps.hold(visit.session, () => cutAnswer(request, response)),
-          )
+        const release = hold(one)
+        if (release) held.set(one, release)
       }
       older = young
       young = new Set()
+    },
+    judgedBy(given) {
+      judges = given
     },
   }
 }

@@ -1,6 +1,7 @@
 // Everything under the prefix, in a Fastify context of its own: form parser, security headers, the cross-origin rule,
 // error pages. What is not listed here is 404 and never reaches Desk; the message of an exception is never shown.
 
+import type { IncomingMessage } from 'node:http'
 import formbody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -55,6 +56,8 @@ export interface OwnDeps {
   jwks?(generation: Generation): { keys: readonly object[] }
   /** Holds clients to a number of refused logins. */
   limit?: LoginLimit | undefined
+  /** Gives a request whose form has come in whole the settings of now. */
+  renew?(request: IncomingMessage): void
   /** How long a form may take to arrive, in milliseconds; default 20 seconds. */
   bodyTimeout?: number
 }
@@ -81,6 +84,8 @@ export async function own(app: FastifyInstance, deps: OwnDeps): Promise<void> {
     referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'sameorigin' },
   })
+  // Attack: who begins a form and holds back its last byte would log in with a key that a reload has just taken away.
+  app.addHook('preHandler', async ({ raw }) => deps.renew?.(raw))
   app.setErrorHandler(failed(deps.log))
 
   const holder = createHolder(deps)

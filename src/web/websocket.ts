@@ -9,12 +9,13 @@ import type { Entrance } from './entrance.js'
 import { admitted } from './guard.js'
 import { createHeldCallers } from './held-callers.js'
 import type { Lasting } from './lasting.js'
+import type { Judges } from './long-answers.js'
 import { refuseBearerSocket, refuseSocket } from './refuse.js'
 import type { Decision, Trouble, Tunnel, Visit } from './visit.js'
 
 export interface UpgradeDeps {
   entrance: Pick<Entrance, 'current' | 'arrive' | 'leave'>
-  lasting: Pick<Lasting, 'hold' | 'touch'>
+  lasting: Pick<Lasting, 'hold' | 'touch' | 'judgedBy'>
   clock: Clock
   random: Random
   metrics: Pick<Metrics, 'websocketOpened' | 'websocketClosed'>
@@ -26,7 +27,7 @@ export interface Upgrades {
    * those who come back at once do not come all together.
    */
   closeAll(within: number): void
-  /** Closes those that a bearer token has opened which would be refused now. */
+  /** Closes what lasts and a bearer token has opened which would be refused now. */
   sweep(): Promise<void>
 }
 
@@ -49,7 +50,12 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const open = new Set<(why: Goodbye) => void>()
   const over = new AbortController()
   const callers = createHeldCallers({ entrance, clock, signal: over.signal })
+  const permits: Judges['permits'] = (agent, request) => {
+    const { target } = entrance.arrive(request).visit
+    return entrance.current().street.guard.permits(agent, request.method ?? '', target)
+  }
   let leaving = false
+  lasting.judgedBy({ holdCaller: callers.hold, permits })
 
   /** Each message of the browser is activity, except on a path of sessions.idleIgnore. */
   const listen = (tunnel: Tunnel, session: Session, { target, generation }: Visit) => {
@@ -73,7 +79,9 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     }
     // Kept from here on: a session that ends while Desk still thinks about the handshake ends this one too.
     open.add(close)
-    const release = session ? lasting.hold(session, close) : api && callers.hold(api, request, () => close('ended'))
+    const release = session
+      ? lasting.hold(session, close, agent => permits(agent, request))
+      : api && callers.hold(api, request, close)
     socket.on('close', () => {
       open.delete(close)
       release?.()
@@ -95,7 +103,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     const { visit, place, trouble } = entrance.arrive(request)
     const refused = (why: Trouble) => entrance.leave(request, refuseSocket(why, request, socket, visit))
     const settle = (decision: Decision) => {
-      if (socket.destroyed) return
+      if (socket.destroyed) return entrance.leave(request, 499)
       if (decision === 'challenge') return refused('challenge')
       if (decision === 'unavailable') return refused('store_unavailable')
       if ('tell' in decision) return entrance.leave(request, refuseBearerSocket(decision, socket, visit))

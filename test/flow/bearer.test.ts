@@ -171,3 +171,35 @@ t.test('a refusal is told: a log line, an audit event, a metric, and no token an
     { status: 401, outcome: 'unauthorized' },
   )
 })
+
+t.test(
+  "Attack: a token for another provider's API clients is no login, also since a reload has named them",
+  async t => {
+    const place = await startApiPlace(t, { portal: { bearer: false, bearerAudience: undefined } })
+    const { portal } = place.idp.settings
+    const clients = {
+      ...portal,
+      ...{
+        id: 'clients',
+        name: 'Clients',
+        secrets: ['the secret of the clients, more than 32 bytes'],
+        issuer: 'clients',
+      },
+      ...{ bearer: true, bearerAudience: 'desk-api' },
+    }
+    const settings = (providers: unknown[]) => ({
+      publicUrl,
+      desk: { url: place.desk.url },
+      providers,
+      agents: [{ file: 'agents.yaml' }],
+    })
+    const logIn = async (aud: string[]) => {
+      const { path, fields } = await place.idp.jwt(ada, undefined, { aud })
+      return place.newAgent().handOver(path, fields)
+    }
+    t.equal((await logIn([publicUrl, 'desk-api'])).status, 303, 'nobody knows of it yet')
+    t.match(await place.gateway.reload(settings([portal, clients])), { applied: true })
+    t.match(await logIn([publicUrl, 'desk-api']), { status: 400, reason: 'jwt.audience_mismatch' })
+    t.equal((await logIn([publicUrl])).status, 303)
+  },
+)
