@@ -32,7 +32,7 @@ t.test('the unit waits longer than the drain, and starts what there is', async t
   t.ok(seconds > 30)
   for (const command of ['check', 'serve'])
     t.match(unit, `dist/main.js ${command} --config /etc/deskgate/deskgate.yaml`)
-  t.match(text('src/main.ts'), ".command('serve')")
+  t.match(text('src/program.ts'), ".command('serve')")
 })
 
 /** The values of the guide stand for themselves, or change the good ones. */
