@@ -1,5 +1,5 @@
 // `deskgate serve`: one process, or the first of several and its workers. From the start to an end in which no request is
-// lost; what an end means is wind-down.ts's to know.
+// lost: which signal means what, and how much time the end may take.
 
 import closeWithGrace, { type Options, type Signals } from 'close-with-grace'
 import { configFile, configuration } from './admin/configuration.js'

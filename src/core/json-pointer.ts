@@ -1,11 +1,7 @@
 // JSON Pointer (RFC 6901): what a setting such as /email names in somebody's JSON. Reads own members only.
 
-const shape = /^(?:\/(?:[^~/]|~[01])*)*$/
-
-/** Whether a text is a pointer at all. */
-export function isPointer(text: string): boolean {
-  return shape.test(text)
-}
+/** What a pointer looks like, for schemas. */
+export const pointerShape = /^(?:\/(?:[^~/]|~[01])*)*$/
 
 /** The value there; undefined when there is none. */
 export function pointAt(document: unknown, pointer: string): unknown {

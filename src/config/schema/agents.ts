@@ -1,11 +1,11 @@
 // The directory (who is an agent) and what agents may reach.
 
 import * as z from 'zod'
+import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
 import { duration, file, type Reader, says, secret } from './values.js'
 
-/** RFC 6901 3. */
-const pointer = () => z.string().regex(/^(\/([^/~]|~[01])*)*$/, says('is no JSON pointer', 'such as /email'))
+const pointer = () => z.string().regex(pointerShape, says('is no JSON pointer', 'such as /email'))
 
 /** {email} stands for an address that may be anybody's: it must not choose the server. */
 const listUrl = () => {

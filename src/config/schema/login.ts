@@ -1,7 +1,7 @@
 // The login page.
 
 import * as z from 'zod'
-import { isPointer } from '../../core/json-pointer.js'
+import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
 import { says } from './values.js'
 
@@ -35,7 +35,7 @@ const deskLogin = () =>
     }),
     email: z
       .string()
-      .refine(isPointer, says('is no JSON pointer', 'such as /email or /user/email'))
+      .regex(pointerShape, says('is no JSON pointer', 'such as /email or /user/email'))
       .meta({ description: 'JSON pointer (RFC 6901) to the e-mail address in that answer.' }),
     cookie: cookieName().meta({ description: "The name of Desk's session cookie." }),
   })
