@@ -25,9 +25,9 @@ import { createKeyring, type Keyring, randomSecret } from './sessions/keyring.js
 import { type KeyringInUse, keyringInUse } from './sessions/keyring-in-use.js'
 import { createSessions } from './sessions/sessions.js'
 import { openStore } from './store/open.js'
-import { listenOn, serverTls } from './web/listener.js'
-import { createLoginLimit } from './web/login-limit.js'
-import { createPaths } from './web/paths.js'
+import { listenOn, serverTls } from './web/connections/listener.js'
+import { createLoginLimit } from './web/login/login-limit.js'
+import { createPaths } from './web/request/paths.js'
 
 export interface Server {
   /** Where it listens, as a URL that a client on this machine can open. */

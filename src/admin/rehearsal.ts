@@ -16,7 +16,7 @@ import { createMetrics } from '../ops/metrics.js'
 import { acceptJwt, acceptSaml, type Unclaimed } from '../providers/choose.js'
 import { samlTime } from '../providers/saml/times.js'
 import { verifySaml } from '../providers/saml/verify.js'
-import { checkAllowed } from '../web/admission.js'
+import { checkAllowed } from '../web/guard/admission.js'
 import { readMessageFile } from './message-file.js'
 
 export interface Rehearsed {

@@ -6,9 +6,9 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fast
 import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { closeWithConnection } from './pipelined.js'
-import { refuse } from './refuse.js'
-import { readTarget } from './target.js'
+import { closeWithConnection } from './connections/pipelined.js'
+import { refuse } from './pages/refuse.js'
+import { readTarget } from './request/target.js'
 import type { Generation, Place, Target, Trouble, Visit } from './visit.js'
 
 export interface EntranceDeps {

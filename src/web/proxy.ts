@@ -5,8 +5,8 @@ import { METHODS } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { Entrance } from './entrance.js'
-import { admitted } from './guard.js'
-import { refuse, refuseBearer } from './refuse.js'
+import { admitted } from './guard/guard.js'
+import { refuse, refuseBearer } from './pages/refuse.js'
 import type { Decision } from './visit.js'
 
 export interface ProxyDeps {

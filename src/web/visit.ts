@@ -9,9 +9,8 @@ import type { Reason } from '../core/reasons.js'
 import type { Outcome } from '../ops/metrics.js'
 import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
 import type { PublicKey } from '../sessions/signing-keys.js'
-import type { Jar } from './attempts.js'
-import type { Cookies } from './cookies.js'
-import type { Paths } from './paths.js'
+import type { Cookies, Jar } from './request/cookies.js'
+import type { Paths } from './request/paths.js'
 
 /** The one reading of a request target. */
 export interface Target {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { reasons, statusOf } from '../../src/core/reasons.js'
-import { createPaths } from '../../src/web/paths.js'
+import { createPaths } from '../../src/web/request/paths.js'
 import { load, longSecret, rsaPair, settings } from '../parts/configuration.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -82,7 +82,7 @@ t.test('every setting that is named exists', async t => {
 })
 
 t.test('the codes with which WebSockets are closed are told on both pages', async t => {
-  const source = readFileSync(join(root, 'src/web/websocket.ts'), 'utf8')
+  const source = readFileSync(join(root, 'src/web/desk/websocket.ts'), 'utf8')
   const codes = [...source.matchAll(/^ {2}\w+: \[(\d{4}), '/gm)].map(([, code = '']) => code)
   t.equal(codes.length, 4)
   for (const name of ['troubles.md', 'sessions.md']) {

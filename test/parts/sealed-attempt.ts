@@ -3,8 +3,8 @@
 import { systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
 import { createKeyring } from '../../src/sessions/keyring.js'
-import { createAttempts } from '../../src/web/attempts.js'
-import { createCookies } from '../../src/web/cookies.js'
+import { createAttempts } from '../../src/web/login/attempts.js'
+import { createCookies } from '../../src/web/request/cookies.js'
 
 export interface SealedAttempt {
   /** 16 bytes, base64url. */

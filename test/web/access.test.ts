@@ -1,8 +1,8 @@
 // access.paths: who may reach what. These rules close doors: whatever some server could take a path for is held against them.
 
 import t from 'tap'
-import { compileAccess } from '../../src/web/access.js'
-import { readTarget } from '../../src/web/target.js'
+import { compileAccess } from '../../src/web/guard/access.js'
+import { readTarget } from '../../src/web/request/target.js'
 
 const rules = compileAccess([
   { match: '/admin/*', roles: ['admin', 'root'] },

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import t from 'tap'
-import { createAnswers } from '../../src/web/answers.js'
-import { askerOf, isSpeculative, isVisit } from '../../src/web/navigation.js'
+import { createAnswers } from '../../src/web/pages/answers.js'
+import { askerOf, isSpeculative, isVisit } from '../../src/web/request/navigation.js'
 import type { Answer, Trouble, Visit } from '../../src/web/visit.js'
 import { openWayIn } from '../parts/way-in.js'
 

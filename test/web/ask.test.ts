@@ -2,8 +2,8 @@
 
 import t, { type Test } from 'tap'
 import { systemRandom } from '../../src/core/clock.js'
-import { createAsk } from '../../src/web/ask.js'
-import { openDesk } from '../../src/web/desk-connection.js'
+import { createAsk } from '../../src/web/desk/ask.js'
+import { openDesk } from '../../src/web/desk/desk-connection.js'
 import type { Visit } from '../../src/web/visit.js'
 import { createAuthority } from '../parts/certificates.js'
 import { type Desk, startDesk } from '../parts/desk.js'

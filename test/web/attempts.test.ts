@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createKeyring } from '../../src/sessions/keyring.js'
-import { attemptLife, createAttempts, type Jar, largestCookie, mostAttempts } from '../../src/web/attempts.js'
-import { createCookies } from '../../src/web/cookies.js'
+import { attemptLife, createAttempts, largestCookie, mostAttempts } from '../../src/web/login/attempts.js'
+import { createCookies, type Jar } from '../../src/web/request/cookies.js'
 import { createTestClock } from '../parts/clock.js'
 
 const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import { closeFrame, followFrames } from '../../src/web/frames.js'
+import { closeFrame, followFrames } from '../../src/web/desk/frames.js'
 import { frame } from '../parts/websocket.js'
 
 const kinds = fc.constantFrom(0, 1, 2, 8, 9, 10)

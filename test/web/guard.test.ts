@@ -3,10 +3,10 @@
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
 import type { Session } from '../../src/core/contracts.js'
-import { createCookies } from '../../src/web/cookies.js'
-import { createGuard } from '../../src/web/guard.js'
-import { createPaths } from '../../src/web/paths.js'
-import { readTarget } from '../../src/web/target.js'
+import { createGuard } from '../../src/web/guard/guard.js'
+import { createCookies } from '../../src/web/request/cookies.js'
+import { createPaths } from '../../src/web/request/paths.js'
+import { readTarget } from '../../src/web/request/target.js'
 
 const session = { handle: 'h' } as Session
 

@@ -6,7 +6,7 @@ import { createReader } from '../../src/config/reader.js'
 import { identity as identitySchema } from '../../src/config/schema/identity.js'
 import type { Session } from '../../src/core/contracts.js'
 import { deriveSigningKeys, newSigningKey, signingKeysOf } from '../../src/sessions/signing-keys.js'
-import { createIdentityWriter } from '../../src/web/identity.js'
+import { createIdentityWriter } from '../../src/web/desk/identity.js'
 import { createTestClock } from '../parts/clock.js'
 
 const reader = createReader({ folder: '.', env: {} })

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import type { Directory, Found, Session, Standing } from '../../src/core/contracts.js'
 import { createMemoryStore } from '../../src/store/memory.js'
-import { createReview } from '../../src/web/live-agents.js'
+import { createReview } from '../../src/web/guard/live-agents.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestSessions } from '../parts/sessions.js'
 import { openWayIn } from '../parts/way-in.js'

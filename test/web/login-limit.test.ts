@@ -3,7 +3,7 @@
 import t from 'tap'
 import { type Reason, reasons, statusOf } from '../../src/core/reasons.js'
 import { createLog } from '../../src/ops/log.js'
-import { createLoginLimit } from '../../src/web/login-limit.js'
+import { createLoginLimit } from '../../src/web/login/login-limit.js'
 import type { Visit } from '../../src/web/visit.js'
 
 function open(trustedProxies: string[] = []) {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { reasons } from '../../src/core/reasons.js'
-import { browserName } from '../../src/web/browser-name.js'
-import { contentPolicy } from '../../src/web/layout.js'
-import { chooserPage, leavingPage, noticePage, refusedPage, sessionsPage } from '../../src/web/pages.js'
-import { en } from '../../src/web/texts/en.js'
+import { contentPolicy } from '../../src/web/pages/layout.js'
+import { chooserPage, leavingPage, noticePage, refusedPage, sessionsPage } from '../../src/web/pages/pages.js'
+import { en } from '../../src/web/pages/texts/en.js'
+import { browserName } from '../../src/web/request/browser-name.js'
 
 const evil = `"><script>alert(1)</script>'&=`
 const place = { texts: en, site: 'desk.example.com' }
@@ -91,7 +91,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'code',
   ]
   for (const file of ['pages', 'layout']) {
-    const source = readFileSync(new URL(`../../src/web/${file}.ts`, import.meta.url), 'utf8')
+    const source = readFileSync(new URL(`../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
     for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
       const builds = /^(button|actions)\(|^view\.cut \? html|^buttons\.map\(button\)$/.test(expression)
       t.ok(builds || allowed.includes(expression), `${file}: !\${${expression}}`)

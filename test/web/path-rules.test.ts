@@ -1,8 +1,8 @@
 import t from 'tap'
-import { createCookies } from '../../src/web/cookies.js'
-import { compilePathRules } from '../../src/web/path-rules.js'
-import { createPaths } from '../../src/web/paths.js'
-import { readTarget } from '../../src/web/target.js'
+import { createCookies } from '../../src/web/request/cookies.js'
+import { compilePathRules } from '../../src/web/request/path-rules.js'
+import { createPaths } from '../../src/web/request/paths.js'
+import { readTarget } from '../../src/web/request/target.js'
 
 t.test('a rule opens exactly what it names', async t => {
   const rules = compilePathRules(['GET /assets/*', '/open', 'POST /hook', '/x*'])

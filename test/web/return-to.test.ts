@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createPaths } from '../../src/web/paths.js'
-import { judgeReturnTo, shorten, takeState } from '../../src/web/return-to.js'
-import { readTarget } from '../../src/web/target.js'
+import { createPaths } from '../../src/web/request/paths.js'
+import { judgeReturnTo, shorten, takeState } from '../../src/web/request/return-to.js'
+import { readTarget } from '../../src/web/request/target.js'
 
 const publicUrl = 'https://desk.example.com'
 const paths = createPaths('/auth')

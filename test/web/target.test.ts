@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { readTarget } from '../../src/web/target.js'
+import { readTarget } from '../../src/web/request/target.js'
 
 t.test('a target is read once: path decoded, query and raw bytes as sent', async t => {
   const read = (raw: string) => {

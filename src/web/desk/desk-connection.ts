@@ -1,0 +1,74 @@
+// How this process reaches Desk: one pool of kept-alive connections. Over TLS its certificate is always verified, for the
+// name in desk.url (or desk.tls.serverName) and never for the Host that a request carries.
+
+import { isIP } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
+import type { Config } from '../../config/schema/index.js'
+
+/** Milliseconds: until a connection stands, and between two pieces of an answer. */
+const [connectTimeout, idleTimeout] = [10_000, 300_000]
+/** The most bytes of the head of an answer. */
+const maxHeaderSize = 64 * 1024
+
+export interface DeskConnection {
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** On a connection of its own: the others of the pool may have been closed by Desk at the same moment. */
+  dispatchFresh(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** A request of our own, whose answer is read here. Follows no redirect. Rejects with undici's errors. */
+  request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>
+  /** True while the very first request of a new connection is being written. */
+  isFresh(): boolean
+  /** Lets what is under way finish. */
+  close(): Promise<void>
+}
+
+/** The TLS options for Desk, for undici and node:https alike. */
+export function deskTls(desk: Pick<Config['desk'], 'url' | 'tls'>): ConnectionOptions {
+  const { hostname } = new URL(desk.url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const servername = desk.tls?.serverName ?? (isIP(host) ? undefined : host)
+  return {
+    rejectUnauthorized: true,
+    ...(servername === undefined ? {} : { servername }),
+    ...(desk.tls?.ca ? { ca: desk.tls.ca.text } : {}),
+    ...(desk.tls?.cert ? { cert: desk.tls.cert.text } : {}),
+    ...(desk.tls?.key ? { key: desk.tls.key.text } : {}),
+  }
+}
+
+export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>): DeskConnection {
+  const secure = desk.url.startsWith('https:')
+  const { servername, ...tls } = secure ? deskTls(desk) : {}
+  const connect = buildConnector({ ...(tls as object), timeout: Math.min(connectTimeout, desk.timeout) })
+  let fresh = false
+  const options: Client.Options = {
+    pipelining: 1,
+    headersTimeout: desk.timeout,
+    bodyTimeout: idleTimeout,
+    maxHeaderSize,
+    connect(options, callback) {
+      // Attack: undici takes the name to verify from the request's Host header; here it comes from the settings alone.
+      const { servername: _, ...rest } = options
+      const opened: typeof callback = (...result) => {
+        // The callback writes the waiting request before it returns.
+        fresh = true
+        callback(...result)
+        fresh = false
+      }
+      connect(servername === undefined ? rest : { ...rest, servername }, opened)
+    },
+  }
+  const pool = new Pool(desk.url, options)
+  return {
+    dispatch: (request, handler) => void pool.dispatch(request, handler),
+    dispatchFresh(request, handler) {
+      const client = new Client(desk.url, options)
+      client.dispatch(request, handler)
+      void client.close()
+    },
+    request: request => pool.request(request),
+    isFresh: () => fresh,
+    close: () => pool.close(),
+  }
+}

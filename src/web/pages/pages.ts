@@ -1,0 +1,142 @@
+// Our own pages as templates. Every value is escaped by `html`; `!` stands only before markup that a template here has
+// built. Never decides anything: who may see what is settled before.
+
+import { html } from 'ghtml'
+import type { Leave } from '../../core/contracts.js'
+import type { Reason } from '../../core/reasons.js'
+import { layout, type Place } from './layout.js'
+import type { TroubleText } from './texts/en.js'
+
+/** Where a button leads: a link, or a form that is sent to `post`. */
+export interface Button {
+  label: string
+  to: { get: string } | { post: string; fields?: Record<string, string> }
+  look?: 'quiet' | 'small'
+  opens?: 'new tab' | 'top'
+}
+
+export function chooserPage(
+  place: Place,
+  options: {
+    ways: { name: string; href: string }[]
+    /** The start of Desk's own login, where that is a way in. */
+    desk?: string | undefined
+    already?: { email: string; href: string } | undefined
+  },
+): string {
+  const { chooser } = place.texts
+  const { ways, desk, already } = options
+  const lead = leadOf(chooser, ways.length, desk)
+  const items = ways.map(
+    ({ name, href }) => html`<li>!${button({ label: chooser.with(name), to: { get: href } })}</li>`,
+  )
+  const own =
+    desk === undefined ? '' : html`<li>!${button({ label: chooser.desk, to: { get: desk }, look: 'quiet' })}</li>`
+  const stay = already
+    ? html`<div class="note"><p>${chooser.already(already.email)}</p>!${button({ label: chooser.stay, to: { get: already.href }, look: 'quiet' })}</div>`
+    : ''
+  const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${own}</ul>!${stay}`
+  return layout(place, { title: chooser.title, main })
+}
+
+function leadOf(chooser: Place['texts']['chooser'], providers: number, desk: string | undefined): string {
+  if (desk !== undefined) return providers === 0 ? chooser.onlyDesk : chooser.text
+  if (providers === 0) return chooser.none
+  return providers === 1 ? chooser.single : chooser.text
+}
+
+/** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */
+export function leavingPage(place: Place, text: string, leave: Extract<Leave, { post: string }>): string {
+  const { leaving } = place.texts
+  const send = button({ label: leaving.button, to: leave })
+  const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${send}</div>`
+  return layout(place, { title: leaving.title, main, sends: 'at once' })
+}
+
+/** The same without a form: the Refresh header that goes with it leads on, or the button. */
+export function onwardPage(place: Place, text: string, href: string): string {
+  const { leaving } = place.texts
+  const go = button({ label: leaving.button, to: { get: href } })
+  const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${go}</div>`
+  return layout(place, { title: leaving.title, main })
+}
+
+/** `words`: what is said instead of what the reason says of a login. */
+export function refusedPage(
+  place: Place,
+  refused: { reason: Reason; reference: string; button: Button; more?: Button[]; words?: TroubleText },
+): string {
+  const { texts } = place
+  const { title, text } = refused.words ?? texts.refusals[refused.reason]
+  const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
+!${actions([refused.button, ...(refused.more ?? [])])}
+<p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
+  return layout(place, { title, main })
+}
+
+/** A short word and where to go from it; `reason` for whoever is asked about it. */
+export function noticePage(place: Place, notice: TroubleText & { buttons: Button[]; reason?: Reason }): string {
+  const code = notice.reason === undefined ? '' : html`<p class="reference"><small>${notice.reason}</small></p>`
+  const main = html`<h1>${notice.title}</h1><p>${notice.text}</p>!${actions(notice.buttons)}!${code}`
+  return layout(place, { title: notice.title, main })
+}
+
+export interface SessionRow {
+  handle: string
+  browser: string
+  address: string
+  /** Milliseconds since the epoch. */
+  createdAt: number
+  seenAt: number
+  here: boolean
+  /** It was opened by a break-glass link. */
+  oneTime?: true
+}
+
+export function sessionsPage(
+  place: Place,
+  view: { email: string; rows: SessionRow[]; cut: boolean; end: string; logout: string },
+): string {
+  const { sessions, buttons } = place.texts
+  const rows = view.rows.map(row => {
+    const here = row.here ? html`<em>${sessions.here}</em>` : ''
+    const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
+    const facts = sessions.facts(moment(row.createdAt), row.address)
+    const end = button({
+      label: sessions.end,
+      to: { post: view.end, fields: { handle: row.handle } },
+      look: 'small',
+    })
+    return html`<li><div><b>${row.browser || sessions.unknown} !${here}!${oneTime}</b><span>${facts}</span><span>${sessions.seen(moment(row.seenAt))}</span></div>!${end}</li>`
+  })
+  const others: Button = { label: sessions.endOthers, to: { post: view.end, fields: { others: '1' } }, look: 'quiet' }
+  const main = html`<h1>${sessions.title}</h1><p>${sessions.agent(view.email)}</p><ul class="sessions">!${rows}</ul>
+!${view.cut ? html`<p>${sessions.more}</p>` : ''}
+!${actions([
+    { label: sessions.back, to: { get: '/' } },
+    ...(view.rows.length > 1 ? [others] : []),
+    { label: buttons.logout, to: { post: view.logout }, look: 'quiet' },
+  ])}`
+  return layout(place, { title: sessions.title, main, width: 'wide' })
+}
+
+function actions(buttons: Button[]): string {
+  return html`<div class="actions">!${buttons.map(button)}</div>`
+}
+
+function button({ label, to, look, opens }: Button): string {
+  const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
+  if ('get' in to) {
+    const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
+    return html`<a class="${looks}" href="${to.get}"!${where}>${label}</a>`
+  }
+  const fields = Object.entries(to.fields ?? {}).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  )
+  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">${label}</button></form>`
+}
+
+/** Coordinated Universal Time: the server does not know where the agent is. */
+function moment(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}
