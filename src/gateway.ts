@@ -58,7 +58,7 @@ export async function createGateway(config: Config, parts: Parts): Promise<Gatew
   const { current, enter, leave: over } = generations
   const entrance = createEntrance({ current, enter, over, ...(shedding ? { shedding } : {}), clock, metrics, log })
   const app = openListener(config, entrance.rewriteUrl)
-  const connections = createWindDown(app.server)
+  const connections = createWindDown(app.server, entrance.answers)
 
   entrance.mount(app)
   await app.register(async context => {

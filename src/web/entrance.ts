@@ -7,6 +7,7 @@ import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { closeWithConnection } from './connections/pipelined.js'
+import { createUnderWay } from './connections/under-way.js'
 import { refuse } from './pages/refuse.js'
 import { readTarget } from './request/target.js'
 import type { Generation, Place, Target, Trouble, Visit } from './visit.js'
@@ -49,6 +50,8 @@ export interface Entrance {
   arrive(request: IncomingMessage): Arrival
   /** What came in was long on its way: from here on it is judged by the settings of now. */
   renew(request: IncomingMessage): void
+  /** The answers to requests that are not over. */
+  answers(): readonly ServerResponse[]
   /** Hooks and decorator on the root context; before anything else is registered. */
   mount(app: FastifyInstance): void
   /** An onRequest hook for the context of the gateway's own routes. */
@@ -66,6 +69,8 @@ const deskRoute = '/'
 
 export function createEntrance(deps: EntranceDeps): Entrance {
   const { clock, metrics, log, current, enter = current, over = () => {}, shedding = () => false } = deps
+
+  const answers = createUnderWay<ServerResponse>()
 
   const arrive = (request: Arrived): Arrival => {
     request[arrivalKey] ??= open(request, enter(), { at: clock.now(), shed: shedding() })
@@ -98,7 +103,11 @@ export function createEntrance(deps: EntranceDeps): Entrance {
     const { visit, trouble } = arrive(request.raw)
     request.visit = visit
     const response = reply.raw
-    response.on('close', () => leave(request.raw, response.headersSent ? response.statusCode : 499))
+    answers.add(response)
+    response.on('close', () => {
+      answers.remove(response)
+      leave(request.raw, response.headersSent ? response.statusCode : 499)
+    })
     if (trouble === undefined) return done()
     reply.hijack()
     refuse(trouble, request.raw, response, visit)
@@ -108,6 +117,7 @@ export function createEntrance(deps: EntranceDeps): Entrance {
     current,
     arrive,
     leave,
+    answers: answers.all,
     renew(request) {
       const { visit, left } = arrive(request)
       const before = visit.generation

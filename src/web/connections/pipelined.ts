@@ -27,6 +27,8 @@ export function closeWithConnection(server: Server): void {
     return responses
   }
   server.prependListener('request', ({ socket }, response) => {
+    // Nearly all: it is their turn at once, and they hear of the end from Node.
+    if (response.socket) return
     const responses = responsesOn(socket)
     responses.add(response)
     response.once('close', () => responses.delete(response))

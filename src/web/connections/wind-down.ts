@@ -15,13 +15,12 @@ export interface WindDown {
 /** Milliseconds that a connection without a request may still have one on its way. */
 const patience = 500
 
-export function createWindDown(server: Server): WindDown {
+/** `answers`: those under way. */
+export function createWindDown(server: Server, answers: () => readonly ServerResponse[]): WindDown {
   const sockets = new Set<Socket>()
   /** Node takes a connection that never had a request for a busy one. */
   const fresh = new Set<Socket>()
-  const open = new Set<ServerResponse>()
   let winding = false
-  let ending = false
 
   const last = (response: ServerResponse) => {
     if (!response.headersSent) response.shouldKeepAlive = false
@@ -38,22 +37,19 @@ export function createWindDown(server: Server): WindDown {
   server.prependListener('request', (request, response) => {
     fresh.delete(request.socket)
     if (winding) last(response)
-    open.add(response)
-    response.once('close', () => {
-      open.delete(response)
-      // The head of this one may have gone out before: then its connection is an idle one now.
-      if (ending) setImmediate(() => server.closeIdleConnections())
-    })
   })
 
   return {
     begin() {
       winding = true
-      for (const response of open) last(response)
+      for (const response of answers()) last(response)
     },
     async end(closed, limit) {
-      ending = true
       let cut = 0
+      // The head of these may have gone out before: then their connections are idle ones once they are over.
+      for (const response of answers()) {
+        response.once('close', () => setImmediate(() => server.closeIdleConnections()))
+      }
       const cutAll = () => {
         cut = sockets.size
         for (const socket of sockets) socket.destroy()

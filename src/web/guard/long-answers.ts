@@ -1,9 +1,10 @@
 // Answers of Desk that last: event streams, long downloads, a Desk that thinks. Nearly all requests are over before anything
-// here looks at them: they cost two steps in a set. Those still open after about a second live no longer than the session or
-// the bearer token that let them in.
+// here looks at them: they cost a step into a list and one out of it. Those still open after about a second live no longer
+// than the session or the bearer token that let them in.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Agent, Session } from '../../core/contracts.js'
+import { createUnderWay } from '../connections/under-way.js'
 import { cutAnswer } from '../pages/send.js'
 import type { Visit } from '../visit.js'
 import type { HeldCallers } from './held-callers.js'
@@ -13,6 +14,13 @@ export interface Underway {
   request: IncomingMessage
   response: ServerResponse
   visit: Pick<Visit, 'session' | 'api'>
+}
+
+interface Watched extends Underway {
+  /** How often it was found open. */
+  ticks?: number
+  /** No longer to be held. */
+  release?: (() => void) | undefined
 }
 
 /** Who says of what is held whether it may stay. */
@@ -34,9 +42,7 @@ export interface LongAnswers {
 export function createLongAnswers(deps: {
   hold(session: Session, cut: () => void, may: (agent: Agent) => boolean): () => void
 }): LongAnswers {
-  const held = new Map<Underway, () => void>()
-  let young = new Set<Underway>()
-  let older = new Set<Underway>()
+  const open = createUnderWay<Watched>()
   let judges: Judges | undefined
 
   const hold = ({ request, response, visit }: Underway) => {
@@ -47,19 +53,16 @@ export function createLongAnswers(deps: {
   }
 
   return {
-    begin: one => void young.add(one),
-    end(one) {
-      if (young.delete(one) || older.delete(one)) return
-      held.get(one)?.()
-      held.delete(one)
+    begin: open.add,
+    end(one: Watched) {
+      open.remove(one)
+      one.release?.()
     },
     tick() {
-      for (const one of older) {
-        const release = hold(one)
-        if (release) held.set(one, release)
+      for (const one of open.all()) {
+        one.ticks = (one.ticks ?? 0) + 1
+        if (one.ticks === 2) one.release = hold(one)
       }
-      older = young
-      young = new Set()
     },
     judgedBy(given) {
       judges = given
