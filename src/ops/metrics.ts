@@ -151,19 +151,18 @@ export function createMetrics(): Metrics {
     help: 'Audit lines that a place (audit.to) did not take; they are in the log.',
     registers,
   })
-  // From the first scrape on: what appears with its first event has no rate before the second.
-  for (const outcome of outcomes) requests.inc({ outcome }, 0)
-  for (const source of sources) lookups.inc({ source }, 0)
+  const countRequest = tally(requests, 'outcome', outcomes)
+  const countLookup = tally(lookups, 'source', sources)
 
   return {
     request(outcome, seconds) {
-      requests.inc({ outcome })
+      countRequest(outcome)
       durations.observe(seconds)
     },
     login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
     breakglass: outcome => breakglass.inc({ outcome }),
     bearerRefused: (provider, reason) => bearerRefusals.inc({ provider, reason }),
-    lookup: source => lookups.inc({ source }),
+    lookup: countLookup,
     storeUp: up => store.set(up ? 1 : 0),
     websocketOpened: () => websockets.inc(),
     websocketClosed: () => websockets.dec(),
@@ -182,5 +181,28 @@ export function createMetrics(): Metrics {
     auditLost: () => lost.inc(),
     text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
     parts: async () => (await registry.getMetricsAsJSON()) as MetricPart[],
+  }
+}
+
+/**
+ * Counts by one label whose values are known, on the way of every request: the counter is told of it when somebody asks.
+ * All values are there from the first scrape on: what appears with its first event has no rate before the second.
+ */
+function tally<Value extends string>(
+  counter: Counter,
+  label: string,
+  values: readonly Value[],
+): (value: Value) => void {
+  const counts = Object.fromEntries(values.map(value => [value, 0])) as Record<Value, number>
+  Object.assign(counter, {
+    collect() {
+      for (const value of values) {
+        counter.inc({ [label]: value }, counts[value])
+        counts[value] = 0
+      }
+    },
+  })
+  return value => {
+    counts[value]++
   }
 }

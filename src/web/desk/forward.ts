@@ -15,7 +15,8 @@ import type { Visit } from '../visit.js'
 import type { DeskConnection } from './desk-connection.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
-import { latin1, passHints, passTrailers } from './side-messages.js'
+import { latin1Lines, passHints, passTrailers } from './side-messages.js'
+import { createSoon } from './soon.js'
 
 export interface ForwarderDeps {
   desk: DeskConnection
@@ -55,6 +56,7 @@ const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 export function createForwarder(deps: ForwarderDeps): Forwarder {
   const { requestHeaders, responseHeaders, longAnswers, log, deskLogout } = deps
   const patience = deps.patience ?? 300_000
+  const soon = createSoon<() => void>(flush => flush())
 
   const start = (exchange: Exchange) => {
     const { request, visit, body } = exchange
@@ -71,15 +73,20 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   const handlerOf = (exchange: Exchange): Dispatcher.DispatchHandler => {
     const { request, response, visit } = exchange
     let proceed = () => {}
-    let wrote = false
-    // An event stream may stay silent for long after its head: then the head goes out by itself.
+    let waits = true
+    let first: Buffer | undefined
+    // Head and first bytes wait a moment for the end: nearly all answers then leave in one go. An event stream may stay
+    // silent for long after either: then they go out by themselves.
     const flush = () => {
-      if (!wrote && !exchange.over) response.flushHeaders()
+      if (!waits || exchange.over) return
+      waits = false
+      if (first) response.write(first)
+      else response.flushHeaders()
     }
     const begin = (status: number, reason: string, headers: string[]) => {
       if (exchange.over) return
       response.writeHead(status, reasonPhrase(reason), headers)
-      process.nextTick(flush)
+      soon(flush)
     }
     /** The session ends before the browser sees anything of Desk's answer. */
     const logOut = async (logout: DeskLogout, status: number, reason: string, received: string[]) => {
@@ -103,7 +110,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       onHeaders(status, received, resume, reason) {
         if (status < 200) return passHints(request, response, status, received)
         proceed = resume
-        const headers = responseHeaders(received.map(latin1), visit)
+        const headers = responseHeaders(latin1Lines(received), visit)
         if (deskLogout?.applies(request, visit)) {
           logOut(deskLogout, status, reason, headers)
             .catch(error => fail(exchange, error))
@@ -114,7 +121,11 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
         return true
       },
       onData(chunk) {
-        wrote = true
+        if (waits && !first) {
+          first = chunk
+          return true
+        }
+        flush()
         if (response.write(chunk)) return true
         waitForDrain(response, patience, proceed)
         return false
@@ -126,7 +137,8 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
           exchange.body.destroy()
           dropRest(request)
         }
-        response.end()
+        if (waits && first) response.end(first)
+        else response.end()
       },
       onError(error) {
         if (exchange.over) return

@@ -3,6 +3,7 @@
 // Location.
 
 import type { Cookies } from '../request/cookies.js'
+import { remembering } from '../request/header-names.js'
 import type { Visit } from '../visit.js'
 
 export interface ResponseHeadersDeps {
@@ -17,24 +18,35 @@ export interface ResponseHeadersDeps {
 /** Names and values alternate (latin1). */
 export type ResponseHeaders = (received: readonly string[], visit: Visit) => string[]
 
+/** What becomes of a header of Desk, judged by its name alone: nearly all pass, the others are looked at. */
+type Fate = 'pass' | 'drop' | 'connection' | 'set-cookie' | 'cache-control' | 'content-type' | 'location'
+
 /** RFC 9110 7.6.1; proxy-authenticate is between Desk and us. */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
+const fates = new Map<string, Fate>([
+  ['cache-control', 'cache-control'],
+  ['connection', 'connection'],
+  ['content-type', 'content-type'],
+  ['keep-alive', 'drop'],
+  ['location', 'location'],
+  ['proxy-authenticate', 'drop'],
+  ['proxy-authentication-info', 'drop'],
+  ['proxy-connection', 'drop'],
+  ['set-cookie', 'set-cookie'],
+  ['te', 'drop'],
+  ['trailer', 'drop'],
+  ['transfer-encoding', 'drop'],
+  ['upgrade', 'drop'],
 ])
 
+/** It names no other header: so it is nearly always. */
+const plainConnection = /^(?:keep-alive|close)$/i
+const markup = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i
 const origin = /^https?:\/\/[^/?#\\]*/i
 
 export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeaders {
   const { cookies, publicUrl } = deps
   const own = ownOriginsOf(deps)
+  const fateOf = remembering<Fate>(name => fates.get(name.toLowerCase()) ?? 'pass')
 
   const publicLocation = (location: string) => {
     const head = origin.exec(location)?.[0]
@@ -42,24 +54,28 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
     return publicUrl + location.slice(head.length)
   }
 
-  return (received, visit) => {
+  const pass = (received: readonly string[], visit: Visit, named: ReadonlySet<string> | undefined): string[] => {
     const flat: string[] = []
-    const named = namedByConnection(received)
     let html = false
     let cached = false
     for (let i = 0; i < received.length; i += 2) {
-      const sent = received[i] as string
+      const name = received[i] as string
       const value = received[i + 1] as string
-      const name = sent.toLowerCase()
-      if (hopByHop.has(name) || named?.has(name)) continue
-      if (name === 'set-cookie' && cookies.setsOurs(value)) continue
-      if (name === 'cache-control') cached = true
-      else if (name === 'content-type') html = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(value)
-      flat.push(sent, name === 'location' ? publicLocation(value) : value)
+      const fate = fateOf(name)
+      if (fate === 'drop' || named?.has(name.toLowerCase())) continue
+      if (fate === 'connection') {
+        if (named || plainConnection.test(value)) continue
+        return pass(received, visit, namedByConnection(received))
+      }
+      if (fate === 'set-cookie' && cookies.setsOurs(value)) continue
+      if (fate === 'cache-control') cached = true
+      else if (fate === 'content-type') html = markup.test(value)
+      flat.push(name, fate === 'location' ? publicLocation(value) : value)
     }
     if (html && !cached && (visit.session || visit.api)) flat.push('Cache-Control', 'private')
     return flat
   }
+  return (received, visit) => pass(received, visit, undefined)
 }
 
 /**

@@ -40,3 +40,9 @@ export function passTrailers(response: ServerResponse, trailers: unknown): void 
 export function latin1(bytes: Buffer): string {
   return bytes.toString('latin1')
 }
+
+export function latin1Lines(lines: readonly Buffer[]): string[] {
+  const texts: string[] = []
+  for (const line of lines) texts.push(line.toString('latin1'))
+  return texts
+}

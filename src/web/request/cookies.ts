@@ -57,6 +57,8 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   const marks = [deskMark, deskForm]
   const ours = (name: string) => name === session || name === seen || name.startsWith(attempt) || marks.includes(name)
   const pair = `${session}=`
+  /** The session cookie and no other. */
+  const alone = new RegExp(`^${session}=[A-Za-z0-9_-]{43}$`)
   const isDesk = deps.desk === undefined ? () => false : sameName(deps.desk)
   const expired = (name: string, scope: string) => `${name}=; ${scope}; Max-Age=0${flags}; SameSite=Lax`
   const forgetMarks = () => (deps.desk === undefined ? [] : marks.map(name => expired(name, 'Path=/')))
@@ -73,25 +75,25 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
     deskForm,
     secure,
     readSession(header) {
-      if (header === undefined || !header.includes(pair)) return undefined
+      if (header === undefined) return undefined
       let found: string | undefined
-      for (const part of header.split(';')) {
+      for (let at = header.indexOf(pair); at >= 0; at = header.indexOf(pair, at + 1)) {
         // Attack: parsers that trim names let ' __Host-deskgate ' stand in for the real one. Only the exact bytes count.
-        const cookie = part.startsWith(' ') ? part.slice(1) : part
-        if (!cookie.startsWith(pair)) continue
+        if (!beginsCookie(header, at)) continue
         if (found !== undefined) return undefined
-        found = cookie.slice(pair.length)
+        const end = header.indexOf(';', at)
+        found = header.slice(at + pair.length, end < 0 ? undefined : end)
       }
       return found !== undefined && value.test(found) ? found : undefined
     },
     withoutOurs(header) {
-      // Every name of ours holds the word; without it there is nothing to take out.
-      if (!header.includes('deskgate')) return header
+      if (!holdsOurs(header)) return header
+      if (alone.test(header)) return undefined
       const left = header.split(';').filter(part => !ours(nameOf(part)))
       const kept = left.join(';').trim()
       return kept === '' ? undefined : kept
     },
-    setsOurs: setCookie => ours(nameOf(setCookie.split(';', 1)[0] ?? '')),
+    setsOurs: setCookie => holdsOurs(setCookie) && ours(nameOf(setCookie.split(';', 1)[0] ?? '')),
     begin: (cookie, sealed) => [
       `${session}=${cookie}; Path=/${flags}; SameSite=Lax`,
       ...seenPaths.map(path => `${seen}=${sealed}; Path=${path}${flags}; SameSite=${crossSite}`),
@@ -139,6 +141,17 @@ function sameName(wanted: string): (name: string) => boolean {
       .replace(/[^a-z0-9]/g, '_')
   const folded = fold(wanted)
   return name => fold(name) === folded
+}
+
+/** Whether the cookie at `at` is the first, or follows on a ';' with one space at most. */
+function beginsCookie(header: string, at: number): boolean {
+  if (at === 0 || header[at - 1] === ';') return true
+  return header[at - 1] === ' ' && (at === 1 || header[at - 2] === ';')
+}
+
+/** Every name of ours holds the word: without it there is nothing to take out. */
+function holdsOurs(text: string): boolean {
+  return text.includes('deskgate')
 }
 
 /** The name as the most lenient server would read it. */

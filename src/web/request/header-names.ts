@@ -52,14 +52,19 @@ const remembered = 2000
 
 /** `reserved` says which names only the gateway may send. */
 export function createFates(reserved: (name: string) => boolean): (name: string) => Fate {
-  let known = new Map<string, Fate>()
+  return remembering(name => judge(name, reserved))
+}
+
+/** The same function, asked once for each name, in the spelling in which it came. */
+export function remembering<Judgement>(judge: (name: string) => Judgement): (name: string) => Judgement {
+  let known = new Map<string, Judgement>()
   return name => {
     const found = known.get(name)
     if (found !== undefined) return found
     if (known.size >= remembered) known = new Map()
-    const fate = judge(name, reserved)
-    known.set(name, fate)
-    return fate
+    const judgement = judge(name)
+    known.set(name, judgement)
+    return judgement
   }
 }
 
