@@ -48,6 +48,9 @@ interface Exchange {
   retried: boolean
 }
 
+/** Bytes of a body that leave in one string with their head. */
+const small = 12 * 1024
+
 /** RFC 9110 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
@@ -137,8 +140,10 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
           exchange.body.destroy()
           dropRest(request)
         }
-        if (waits && first) response.end(first)
-        else response.end()
+        if (!waits || !first) response.end()
+        else if (first.length > small) response.end(first)
+        // Node writes head and body as one string where it can: half of what it costs to write them as two pieces.
+        else response.end(first.toString('latin1'), 'latin1')
       },
       onError(error) {
         if (exchange.over) return
