@@ -47,7 +47,9 @@ export function createStreet(deps: StreetDeps): Street {
   const connection = openDesk(desk)
   const callers = createCallers({ trustedProxies, random })
   const { deskLogout } = deps
-  const forward = createForwarder({ desk: connection, requestHeaders, responseHeaders, longAnswers, deskLogout, log })
+  const { timeout } = desk
+  const to = { desk: connection, requestHeaders, responseHeaders }
+  const forwarder = createForwarder({ ...to, timeout, longAnswers, deskLogout, log })
   const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log, patience })
   const watch = (request: IncomingMessage, visit: Visit) => {
     const seen = visit.session ? undefined : marks?.watch(request, visit)
@@ -67,14 +69,17 @@ export function createStreet(deps: StreetDeps): Street {
     caller: (request: IncomingMessage) => callers(request),
     send(request, response, visit) {
       watch(request, visit)
-      forward(request, response, visit)
+      forwarder.send(request, response, visit)
     },
     upgrade(request, socket, head, visit, answered) {
       watch(request, visit)
       tunnel(request, socket, head, visit, answered)
     },
     ask: createAsk({ desk: connection, requestHeaders }),
-    close: () => connection.close(),
+    async close() {
+      await connection.close()
+      forwarder.close()
+    },
   }
 }
 

@@ -6,8 +6,8 @@ import type { ConnectionOptions } from 'node:tls'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Config } from '../../config/schema/index.js'
 
-/** Milliseconds: until a connection stands, and between two pieces of an answer. */
-const [connectTimeout, idleTimeout] = [10_000, 300_000]
+/** Milliseconds until a connection stands. */
+const connectTimeout = 10_000
 /** The most bytes of the head of an answer. */
 const maxHeaderSize = 64 * 1024
 
@@ -44,8 +44,9 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
   let fresh = false
   const options: Client.Options = {
     pipelining: 1,
-    headersTimeout: desk.timeout,
-    bodyTimeout: idleTimeout,
+    // The forwarder has its own bounds (deadlines.ts).
+    headersTimeout: 0,
+    bodyTimeout: 0,
     maxHeaderSize,
     connect(options, callback) {
       // Attack: undici takes the name to verify from the request's Host header; here it comes from the settings alone.
@@ -67,7 +68,7 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
       client.dispatch(request, handler)
       void client.close()
     },
-    request: request => pool.request(request),
+    request: request => pool.request({ headersTimeout: desk.timeout, bodyTimeout: desk.timeout, ...request }),
     isFresh: () => fresh,
     close: () => pool.close(),
   }

@@ -3,20 +3,19 @@
 // when Desk had closed a kept-alive connection before it saw it. Never shows where Desk is.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../../ops/log.js'
 import type { LongAnswers } from '../guard/long-answers.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
 import { refuse } from '../pages/refuse.js'
 import { cutAnswer, dropRest, sendAnswer } from '../pages/send.js'
-import { bodyStream, hasBody } from '../request/request-body.js'
 import type { Visit } from '../visit.js'
 import type { DeskConnection } from './desk-connection.js'
+import { beginExchange, boundExchanges, codeOf, type Exchange, mayRetry } from './exchange.js'
+import { createPassing } from './passing.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
-import { latin1Lines, passHints, passTrailers } from './side-messages.js'
-import { createSoon } from './soon.js'
+import { latin1Lines, passHints } from './side-messages.js'
 
 export interface ForwarderDeps {
   desk: DeskConnection
@@ -26,40 +25,24 @@ export interface ForwarderDeps {
   longAnswers: Pick<LongAnswers, 'begin' | 'end'>
   log: Log
   deskLogout?: DeskLogout | undefined
-  /** Milliseconds that a client may leave an answer unread. */
+  /** desk.timeout, in milliseconds. */
+  timeout: number
+  /** Milliseconds that either side may keep the other waiting in the middle of a body. */
   patience?: number
 }
 
-export type Forwarder = (request: IncomingMessage, response: ServerResponse, visit: Visit) => void
-
-/** One exchange with Desk under way. */
-interface Exchange {
-  request: IncomingMessage
-  response: ServerResponse
-  visit: Visit
-  body: Readable | undefined
-  abort: (() => void) | undefined
-  /** The client has gone away, or has its answer. */
-  over: boolean
-  /** A first byte of an answer has come. */
-  begun: boolean
-  /** The connection had served another request before. */
-  reused: boolean
-  retried: boolean
+export interface Forwarder {
+  send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
+  /** Once nothing is under way any more. */
+  close(): void
 }
 
-/** Bytes of a body that leave in one string with their head. */
-const small = 12 * 1024
-
-/** RFC 9110 9.2.2. */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { requestHeaders, responseHeaders, longAnswers, log, deskLogout } = deps
-  const patience = deps.patience ?? 300_000
-  const soon = createSoon<() => void>(flush => flush())
+  const { desk, requestHeaders, responseHeaders, longAnswers, log, deskLogout, timeout, patience = 300_000 } = deps
+  const deadlines = boundExchanges({ timeout, patience })
+  const passing = createPassing({ patience })
 
   const start = (exchange: Exchange) => {
     const { request, visit, body } = exchange
@@ -69,89 +52,76 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       headers: requestHeaders(request.rawHeaders, visit),
       body: body ?? null,
     }
-    if (exchange.retried) deps.desk.dispatchFresh(options, handlerOf(exchange))
-    else deps.desk.dispatch(options, handlerOf(exchange))
+    if (exchange.retried) desk.dispatchFresh(options, handlerOf(exchange))
+    else desk.dispatch(options, handlerOf(exchange))
   }
 
   const handlerOf = (exchange: Exchange): Dispatcher.DispatchHandler => {
     const { request, response, visit } = exchange
     let proceed = () => {}
-    let waits = true
-    let first: Buffer | undefined
-    // Head and first bytes wait a moment for the end: nearly all answers then leave in one go. An event stream may stay
-    // silent for long after either: then they go out by themselves.
-    const flush = () => {
-      if (!waits || exchange.over) return
-      waits = false
-      if (first) response.write(first)
-      else response.flushHeaders()
-    }
-    const begin = (status: number, reason: string, headers: string[]) => {
-      if (exchange.over) return
-      response.writeHead(status, reasonPhrase(reason), headers)
-      soon(flush)
-    }
-    /** The session ends before the browser sees anything of Desk's answer. */
-    const logOut = async (logout: DeskLogout, status: number, reason: string, received: string[]) => {
-      const result = await logout.finish(request, visit, received)
-      if ('headers' in result) return begin(status, reason, result.headers)
-      if (exchange.over) return
-      exchange.over = true
-      if (!request.complete) exchange.body?.destroy()
-      sendAnswer(request, response, result.instead)
-      exchange.abort?.()
-    }
     return {
       onConnect(abort) {
         if (exchange.over) return abort()
         exchange.abort = abort
-        exchange.reused = !deps.desk.isFresh()
+        exchange.still = 0
+        exchange.reused = !desk.isFresh()
       },
       onResponseStarted() {
         exchange.begun = true
       },
       onHeaders(status, received, resume, reason) {
+        exchange.still = 0
         if (status < 200) return passHints(request, response, status, received)
-        proceed = resume
-        const headers = responseHeaders(latin1Lines(received), visit)
-        if (deskLogout?.applies(request, visit)) {
-          logOut(deskLogout, status, reason, headers)
-            .catch(error => fail(exchange, error))
-            .finally(resume)
-          return false
+        exchange.headed = true
+        proceed = () => {
+          exchange.paused = false
+          resume()
         }
-        begin(status, reason, headers)
-        return true
+        const headers = responseHeaders(latin1Lines(received), visit)
+        const begin = (headers: string[]) => {
+          if (!exchange.over) passing.head(exchange, status, reason, headers)
+        }
+        exchange.paused = deskLogout?.applies(request, visit) ?? false
+        if (!exchange.paused) begin(headers)
+        else logOut(exchange, headers, begin).finally(proceed)
+        return !exchange.paused
       },
       onData(chunk) {
-        if (waits && !first) {
-          first = chunk
-          return true
-        }
-        flush()
-        if (response.write(chunk)) return true
-        waitForDrain(response, patience, proceed)
-        return false
+        exchange.still = 0
+        exchange.paused = !passing.data(exchange, chunk, proceed)
+        return !exchange.paused
       },
       onComplete(trailers) {
         exchange.over = true
-        passTrailers(response, trailers)
         if (exchange.body && !request.complete) {
           exchange.body.destroy()
           dropRest(request)
         }
-        if (!waits || !first) response.end()
-        else if (first.length > small) response.end(first)
-        // Node writes head and body as one string where it can: half of what it costs to write them as two pieces.
-        else response.end(first.toString('latin1'), 'latin1')
+        passing.end(exchange, trailers)
       },
       onError(error) {
         if (exchange.over) return
-        if (mayRetry(exchange, error)) {
-          exchange.retried = true
-          start(exchange)
-        } else fail(exchange, error)
+        if (!mayRetry(exchange, error)) return fail(exchange, error)
+        exchange.retried = true
+        exchange.abort = undefined
+        start(exchange)
       },
+    }
+  }
+
+  /** The session ends before the browser sees anything of Desk's answer. */
+  const logOut = async (exchange: Exchange, headers: string[], begin: (headers: string[]) => void) => {
+    const { request, response, visit } = exchange
+    try {
+      const result = await deskLogout?.finish(request, visit, headers)
+      if (!result || 'headers' in result) return begin(result?.headers ?? headers)
+      if (exchange.over) return
+      exchange.over = true
+      if (!request.complete) exchange.body?.destroy()
+      sendAnswer(request, response, result.instead)
+      exchange.abort?.()
+    } catch (error) {
+      fail(exchange, error as Error)
     }
   }
 
@@ -166,48 +136,22 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     else refuse(timeouts.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, visit)
   }
 
-  return (request, response, visit) => {
-    const body = hasBody(request) ? bodyStream(request) : undefined
-    const state = { abort: undefined, over: false, begun: false, reused: false, retried: false }
-    const exchange: Exchange = { request, response, visit, body, ...state }
-    const lasts = visit.session !== undefined || visit.api !== undefined
-    if (lasts) longAnswers.begin(exchange)
-    response.on('close', () => {
-      if (lasts) longAnswers.end(exchange)
-      if (exchange.over) return
-      exchange.over = true
-      exchange.abort?.()
-      body?.destroy()
-    })
-    start(exchange)
+  return {
+    send(request, response, visit) {
+      const exchange = beginExchange(request, response, visit)
+      const lasts = visit.session !== undefined || visit.api !== undefined
+      if (lasts) longAnswers.begin(exchange)
+      deadlines.begin(exchange)
+      response.on('close', () => {
+        deadlines.end(exchange)
+        if (lasts) longAnswers.end(exchange)
+        if (exchange.over) return
+        exchange.over = true
+        exchange.abort?.()
+        exchange.body?.destroy()
+      })
+      start(exchange)
+    },
+    close: deadlines.close,
   }
-}
-
-/** Only for a connection that Desk had closed before it began to answer, and where asking twice changes nothing. */
-function mayRetry(exchange: Exchange, error: Error): boolean {
-  if (exchange.retried || exchange.begun || !exchange.reused || exchange.body) return false
-  return idempotent.has(exchange.request.method ?? '') && lostConnection.has(codeOf(error))
-}
-
-/** Goes on when the client has read what waits for it, or gives it up when it does not read at all. */
-function waitForDrain(response: ServerResponse, patience: number, proceed: () => void): void {
-  const done = () => {
-    clearTimeout(timer)
-    response.off('drain', done).off('close', done)
-    proceed()
-  }
-  const timer = setTimeout(() => response.destroy(), patience)
-  timer.unref()
-  response.on('drain', done).on('close', done)
-}
-
-const unsafe = /[^\t\x20-\x7e\x80-\xff]/
-
-/** undici reads the phrase as UTF-8; what cannot be sent again as latin1 is replaced by the standard one. */
-function reasonPhrase(reason: string): string | undefined {
-  return reason === '' || unsafe.test(reason) ? undefined : reason
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }

@@ -1,0 +1,95 @@
+// One request on its way to Desk and the answer to it, as far as it has come; when it may be sent again, and how long it
+// may stand still.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import { errors } from 'undici'
+import type { Later } from '../../ops/timer.js'
+import { bodyStream, hasBody } from '../request/request-body.js'
+import type { Visit } from '../visit.js'
+import { createDeadlines, type Deadlines, type Timed } from './deadlines.js'
+
+export interface Exchange extends Timed {
+  request: IncomingMessage
+  response: ServerResponse
+  visit: Visit
+  body: Readable | undefined
+  /** Ends Desk's work on it; undefined while it is not sent. */
+  abort: ((why?: Error) => void) | undefined
+  /** A first byte of an answer has come. */
+  begun: boolean
+  /** The head of the answer has come. */
+  headed: boolean
+  /** The first bytes of its body, while they wait for the next. */
+  first: Buffer | undefined
+  /** Head or bytes have gone out to the client. */
+  flushed: boolean
+  /** Desk waits for us, or for a client that reads slowly: each has a bound of its own. */
+  paused: boolean
+  /** The client has gone away, or has its answer. */
+  over: boolean
+  /** The connection had served another request before. */
+  reused: boolean
+  retried: boolean
+}
+
+const beginning = {
+  abort: undefined,
+  begun: false,
+  headed: false,
+  first: undefined,
+  flushed: false,
+  paused: false,
+  over: false,
+  reused: false,
+  retried: false,
+  still: 0,
+}
+
+export function beginExchange(request: IncomingMessage, response: ServerResponse, visit: Visit): Exchange {
+  const body = hasBody(request) ? bodyStream(request) : undefined
+  const exchange: Exchange = { request, response, visit, body, ...beginning }
+  if (body) {
+    request.on('data', () => {
+      exchange.still = 0
+    })
+  }
+  return exchange
+}
+
+/** RFC 9110 9.2.2. */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+/** Only for a connection that Desk had closed before it began to answer, and where asking twice changes nothing. */
+export function mayRetry(exchange: Exchange, error: Error): boolean {
+  if (exchange.retried || exchange.begun || !exchange.reused || exchange.body) return false
+  return idempotent.has(exchange.request.method ?? '') && lostConnection.has(codeOf(error))
+}
+
+export function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}
+
+/**
+ * Milliseconds. `timeout`: from the last byte that Desk took to the head of its answer. `patience`: between two pieces of a
+ * body, of Desk's or of the client's. Who is late is cut off; Desk's lateness comes as an error of the exchange.
+ */
+export function boundExchanges(deps: { timeout: number; patience: number; later?: Later }): Deadlines<Exchange> {
+  const { timeout, patience, ...timers } = deps
+  const clientSends = ({ body, request }: Exchange) => body !== undefined && !request.complete && !request.isPaused()
+
+  return createDeadlines<Exchange>({
+    limitOf(exchange) {
+      if (!exchange.abort || exchange.paused) return undefined
+      return exchange.headed || clientSends(exchange) ? patience : timeout
+    },
+    late(exchange) {
+      if (exchange.headed) exchange.abort?.(new errors.BodyTimeoutError())
+      else if (clientSends(exchange)) exchange.response.destroy()
+      else exchange.abort?.(new errors.HeadersTimeoutError())
+    },
+    every: Math.max(10, Math.min(500, timeout / 4)),
+    ...timers,
+  })
+}
