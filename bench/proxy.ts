@@ -1,72 +1,74 @@
 // What a request costs in each gateway: CPU time, requests a second on one core, waiting times, memory. Everything is
-// started on this machine, on loopback; the rounds are interleaved, and the page is checked in each.
-//   npm run build && npx tsx bench/proxy.ts [--rounds 6] [--seconds 4] [--only nginx,deskgate] [--node PATH]
-//                                           [--what small,medium,large,upload,steady,websocket]
-// --write puts the figures into docs/performance.md.
+// started on this machine, on loopback; the rounds are interleaved, and what comes through is checked in each.
+//   npm run bench -- [--rounds 6] [--seconds 4] [--only nginx,deskgate] [--node PATH]... [--write | --render]
+//                    [--what small,medium,large,upload,steady,websocket]
+// --node, given several times, runs the gateways that are Node programs on each of these, all in the same rounds.
+// --write keeps the figures in bench/results and makes docs/performance.md of them; --render only makes the page.
 
-import { execFileSync } from 'node:child_process'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startDesk } from './proxy/desk.js'
-import { deskgate, deskgateFar, deskgateLog } from './proxy/deskgate.js'
-import { type Measure, measures } from './proxy/measures.js'
-import { mellon } from './proxy/mellon.js'
-import { authRequest, nginx } from './proxy/nginx.js'
-import { bareUndici, httpProxy } from './proxy/node-peers.js'
-import { type Result, writePage } from './proxy/page.js'
-import type { Peer, Running } from './proxy/peer.js'
-import { tableOf } from './proxy/table.js'
-
-const all: Peer[] = [nginx, authRequest, mellon, httpProxy, bareUndici, deskgate, deskgateLog, deskgateFar]
+import { entrants } from './proxy/entrants.js'
+import { interleave } from './proxy/interleave.js'
+import { stayOffTheGatewaysCore } from './proxy/machine.js'
+import { measures, type What, whats } from './proxy/measures.js'
+import { writePage } from './proxy/page.js'
+import { machine, type Run, results, writeResults } from './proxy/run.js'
+import { bodyColumns, overview, requestColumns, tableOf, verdictTable } from './proxy/table.js'
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '6' },
     seconds: { type: 'string', default: '4' },
     only: { type: 'string' },
-    node: { type: 'string', default: process.execPath },
+    node: { type: 'string', multiple: true, default: [process.execPath] },
     write: { type: 'boolean', default: false },
-    what: { type: 'string', default: Object.keys(measures).join(',') },
+    render: { type: 'boolean', default: false },
+    what: { type: 'string', default: whats.join(',') },
   },
 })
 const rounds = Math.min(20, Number(values.rounds))
 const seconds = Math.min(30, Number(values.seconds))
-const peers = all.filter(({ key }) => values.only === undefined || values.only.split(',').includes(key))
-const say = (line: string) => process.stdout.write(`${line}\n`)
+const say = (line: string) => void process.stdout.write(`${line}\n`)
 
-async function measure(how: Measure, folder: string): Promise<Result> {
-  const desk = await startDesk(folder)
-  const running: [Peer, Running][] = []
-  for (const peer of peers.filter(how.takes))
-    running.push([peer, await how.start(peer, { folder, desk, node: values.node })])
-  await how.prepare?.(running)
-  const results = new Map<Peer, Record<string, number>[]>(running.map(([peer]) => [peer, []]))
-  for (let round = 0; round < rounds; round++) {
-    // Nobody is always the first or the last.
-    const order = running.map((_, index) => running[(index + round) % running.length] as [Peer, Running])
-    for (const [peer, one] of order) results.get(peer)?.push(await how.round(one, seconds))
+function isWhat(text: string): text is What {
+  return (whats as readonly string[]).includes(text)
+}
+
+async function measureAll(): Promise<Run> {
+  const parts = values.what.split(',')
+  if (!parts.every(isWhat)) throw new Error(`--what knows ${whats.join(', ')}`)
+  const { present, absent } = entrants(values.node, values.only?.split(','))
+  const nodes = [...new Set(present.flatMap(({ version }) => version ?? []))]
+  const whole = values.only === undefined && parts.length === whats.length && nodes.length > 1
+  if (values.write && !whole)
+    throw new Error('--write keeps whole runs: no --only, no --what, and two Nodes, 20 and the newest')
+  const run: Run = { machine: machine(), rounds, seconds, nodes, absent: absent.map(({ name }) => name), parts: {} }
+  for (const name of run.absent) say(`not on the PATH, so left out: ${name}`)
+  say(`${rounds} rounds of ${seconds} s, medians; ${nodes.join(', ')}; load of the machine before: ${run.machine.busy}`)
+  stayOffTheGatewaysCore()
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-bench-'))
+  // nginx and Apache give up root and have to read it.
+  await chmod(folder, 0o755)
+  try {
+    for (const part of parts) {
+      say(`\n## ${measures[part].title}\n`)
+      const lines = await interleave(measures[part], present, { rounds, seconds, folder, say })
+      run.parts[part] = lines
+      say(tableOf(lines))
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
-  for (const [, one] of running) await one.stop()
-  await desk.stop()
-  const result = { title: how.title, lines: [...results].map(([peer, rounds]) => ({ name: peer.name, rounds })) }
-  say(`\n## ${result.title}\n\n${tableOf(result.lines)}`)
-  return result
+  return run
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'deskgate-bench-'))
-// nginx and Apache give up root and have to read it.
-await chmod(folder, 0o755)
-say(`${rounds} rounds of ${seconds} s, medians; Node ${process.version}, gateways on ${values.node}`)
-const results: Result[] = []
-for (const what of values.what.split(',')) {
-  const how = measures[what]
-  if (!how) throw new Error(`--what knows ${Object.keys(measures).join(', ')}`)
-  results.push(await measure(how, folder))
+// Whoever ends this ends what it has started.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+if (!values.render) {
+  const run = await measureAll()
+  say(`\n## Everything\n\n${overview(run, [...requestColumns, ...bodyColumns])}\n\n${verdictTable(run)}`)
+  if (values.write) await writeResults(results.proxy, run)
 }
-if (values.write) {
-  const version = execFileSync(values.node, ['--version'], { encoding: 'utf8' }).trim()
-  await writePage(results, { rounds, seconds, version })
-}
-await rm(folder, { recursive: true, force: true })
+if (values.write || values.render) say(await writePage())

@@ -7,6 +7,7 @@ import { createIdentityProvider, logIn } from '../../test/parts/identity-provide
 import { freePort } from '../../test/parts/ports.js'
 import { startRedis } from '../../test/parts/redis.js'
 import { createUserAgent } from '../../test/parts/user-agent.js'
+import { email } from './desk.js'
 import { gatewayCore } from './machine.js'
 import type { Peer, Running } from './peer.js'
 import { startProgram } from './program.js'
@@ -42,7 +43,7 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
   })
   const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], { port, cores: gatewayCore })
   const agent = createUserAgent(publicUrl, { port })
-  const { status } = await logIn(agent, idp, { way: 'portal', email: 'ada@example.com' })
+  const { status } = await logIn(agent, idp, { way: 'portal', email })
   if (status !== 303) throw new Error(`the login ended with ${status}`)
   return {
     port,
@@ -55,10 +56,14 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
   }
 }
 
+const common = { identity: 'X-Agent-Email', assertion: true } as const
+
 export const deskgate: Peer = {
+  ...common,
+  onNode: 'each',
   name: 'Deskgate',
   key: 'deskgate',
-  start: ({ desk, node }) => startDeskgate({ deskPort: desk.port, node }),
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node }),
 }
 
 /** In front of the echo. */
@@ -68,14 +73,18 @@ export const deskgateEcho: Peer = {
 }
 
 export const deskgateLog: Peer = {
+  ...common,
+  onNode: 'newest',
   name: 'Deskgate + access log',
   key: 'deskgate-log',
-  start: ({ desk, node }) => startDeskgate({ deskPort: desk.port, node, access: true }),
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node, access: true }),
 }
 
 /** Every request asks Redis. */
 export const deskgateFar: Peer = {
+  ...common,
+  onNode: 'newest',
   name: 'Deskgate, near cache off',
   key: 'deskgate-far',
-  start: ({ desk, node }) => startDeskgate({ deskPort: desk.port, node, nearCache: '0s' }),
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node, nearCache: '0s' }),
 }

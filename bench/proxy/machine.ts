@@ -1,12 +1,18 @@
 // What the measurements read from the machine: the CPU time and the memory of a program with all its children, and on
 // which core a program may run. Linux only.
 
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
 /** The gateway runs alone on one core; what loads it and what stands behind it share the others. */
 export const gatewayCore = '0'
 export const otherCores = availableParallelism() > 1 ? `1-${availableParallelism() - 1}` : '0'
+
+/** This process, and whatever it starts from now on without a core of its own (Redis above all), leaves the gateway's alone. */
+export function stayOffTheGatewaysCore(): void {
+  execFileSync('taskset', ['-a', '-c', '-p', otherCores, `${process.pid}`], { stdio: 'ignore' })
+}
 
 /** Clock ticks a second, as /proc counts them on every Linux that Node runs on. */
 const ticks = 100

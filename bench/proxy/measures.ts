@@ -1,6 +1,6 @@
 // What is measured, one after the other: small pages, larger ones, uploads, waiting times at a fixed rate, WebSocket.
 
-import { request } from 'node:http'
+import { type Contestant, checkIdentity, checkPage, checkSocket, checkUpload, urlOf } from './check.js'
 import { pages } from './desk.js'
 import { deskgateEcho } from './deskgate.js'
 import { saturate, steady } from './load.js'
@@ -8,31 +8,38 @@ import { cpuOf, memoryOf } from './machine.js'
 import type { Peer, Running, Surroundings } from './peer.js'
 import { echoes } from './sockets.js'
 
+export const whats = ['small', 'medium', 'large', 'upload', 'steady', 'websocket'] as const
+export type What = (typeof whats)[number]
+
 export interface Measure {
   title: string
   takes(peer: Peer): boolean
   start(peer: Peer, around: Surroundings): Promise<Running>
-  /** Once, when all have been started. */
-  prepare?(running: [Peer, Running][]): Promise<void>
-  /** Names of columns and their values. */
-  round(running: Running, seconds: number): Promise<Record<string, number>>
+  /** Once, when all have been started and are warm. Returns what the table should say. */
+  prepare?(all: Contestant[]): Promise<string>
+  /** Not counted: a program that compiles while it runs is not yet what it will be. */
+  warm(one: Contestant, seconds: number): Promise<unknown>
+  /** Names of figures and their values; the first is what is compared. */
+  round(one: Contestant, seconds: number): Promise<Record<string, number>>
 }
 
 const start: Measure['start'] = (peer, around) => peer.start(around)
 const everybody = () => true
-const upload = 10 * 1024 * 1024
+const uploaded = 10 * 1024 * 1024
 
-export const measures: Record<string, Measure> = {
-  small: { title: 'pages of 1 KiB', takes: everybody, start, round: pagesOf('small') },
-  medium: { title: 'pages of 64 KiB', takes: everybody, start, round: pagesOf('medium') },
-  large: { title: 'downloads of 10 MiB', takes: everybody, start, round: pagesOf('large') },
+export const measures: Record<What, Measure> = {
+  small: pagesOf('small', 'pages of 1 KiB'),
+  medium: pagesOf('medium', 'pages of 64 KiB'),
+  large: pagesOf('large', 'downloads of 10 MiB'),
   upload: {
     title: 'uploads of 10 MiB',
     takes: everybody,
     start,
-    async round(running, seconds) {
-      const aim = { url: `http://127.0.0.1:${running.port}/upload`, headers: running.headers }
-      return costOf(running, upload, () => saturate(aim, { seconds, upload }))
+    warm: (one, seconds) => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded }),
+    async round(one, seconds) {
+      await checkUpload(one, uploaded)
+      await checkIdentity(one)
+      return costOf(one, uploaded, () => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded }))
     },
   },
   steady: halfLoad(),
@@ -40,10 +47,14 @@ export const measures: Record<string, Measure> = {
     title: 'messages of 64 bytes, echoed, 64 connections',
     takes: ({ key }) => ['nginx', 'http-proxy', 'deskgate'].includes(key),
     start: (peer, around) => (peer.key === 'deskgate' ? deskgateEcho : peer).start(around),
-    async round(running, seconds) {
-      const before = cpu(running)
-      const messages = await echoes(running, seconds)
-      return { 'CPU µs': ((cpu(running) - before) / messages) * 1e6, 'messages/s': messages / seconds }
+    warm: ({ running }, seconds) => echoes(running, seconds),
+    async round(one, seconds) {
+      await checkSocket(one)
+      const before = cpu(one)
+      const messages = await echoes(one.running, seconds)
+      const used = cpu(one) - before
+      const figures = { 'CPU µs': (used / messages) * 1e6, 'messages/s': messages / seconds }
+      return { ...figures, 'busy %': (used / seconds) * 100 }
     },
   },
 }
@@ -51,65 +62,62 @@ export const measures: Record<string, Measure> = {
 /** Waiting times at half of what Deskgate takes: where gateways are run, not where they give way. */
 function halfLoad(): Measure {
   let perSecond = 1000
-  const aimOf = ({ port, headers }: Running) => ({ url: `http://127.0.0.1:${port}/small`, headers })
   return {
     title: "pages of 1 KiB at half of Deskgate's most",
     takes: everybody,
     start,
-    async prepare(running) {
-      const own = running.find(([{ key }]) => key === 'deskgate')
-      if (own) perSecond = (await saturate(aimOf(own[1]), { seconds: 3 })).perSecond / 2
+    warm: (one, seconds) => saturate(aimOf(one, 'small'), { seconds }),
+    async prepare(all) {
+      const own = all.find(({ peer }) => peer.key === 'deskgate')
+      if (!own) return `no Deskgate takes part: ${perSecond} requests a second`
+      const most = (await saturate(aimOf(own, 'small'), { seconds: 4 })).perSecond
+      perSecond = most / 2
+      return `Deskgate takes ${most.toFixed()} requests a second, so everybody gets ${perSecond.toFixed()}`
     },
-    async round(running, seconds) {
-      const { p50, p99 } = await steady(aimOf(running), { seconds, perSecond })
-      return { 'p99 ms': p99, 'p50 ms': p50, 'requests/s': perSecond }
+    async round(one, seconds) {
+      await checkPage(one, 'small')
+      await checkIdentity(one)
+      const { p50, p99, reached, late } = await steady(aimOf(one, 'small'), { seconds, perSecond })
+      return { 'p99 ms': p99, 'p50 ms': p50, 'requests/s': reached, 'late %': late * 100 }
     },
   }
 }
 
-function pagesOf(page: keyof typeof pages): Measure['round'] {
-  return async (running, seconds) => {
-    const aim = { url: `http://127.0.0.1:${running.port}/${page}`, headers: running.headers }
-    await check(aim.url, running.headers, pages[page])
-    const cost = await costOf(running, pages[page], () => saturate(aim, { seconds }))
-    await check(aim.url, running.headers, pages[page])
-    return cost
-  }
-}
-
-async function costOf(running: Running, bytes: number, load: () => ReturnType<typeof saturate>) {
-  const before = cpu(running)
-  const { requests, perSecond, p50, p99, failed } = await load()
-  if (failed > 0 || requests === 0) throw new Error(`${failed} of ${requests} requests failed`)
-  const seconds = cpu(running) - before
+function pagesOf(page: keyof typeof pages, title: string): Measure {
   return {
-    'CPU µs': (seconds / requests) * 1e6,
+    title,
+    takes: everybody,
+    start,
+    warm: (one, seconds) => saturate(aimOf(one, page), { seconds }),
+    async round(one, seconds) {
+      await checkPage(one, page)
+      await checkIdentity(one)
+      const cost = await costOf(one, pages[page], () => saturate(aimOf(one, page), { seconds, size: pages[page] }))
+      await checkPage(one, page)
+      return cost
+    },
+  }
+}
+
+const aimOf = (one: Contestant, path: string) => ({ url: urlOf(one, path), headers: one.running.headers })
+
+async function costOf(one: Contestant, bytes: number, load: () => ReturnType<typeof saturate>) {
+  const before = cpu(one)
+  const { requests, perSecond, p50, p99, failed } = await load()
+  const used = cpu(one) - before
+  if (requests === 0) throw new Error(`${one.peer.name} ended no request in a round: give it more --seconds`)
+  if (failed > 0) throw new Error(`${one.peer.name}: ${failed} of ${requests} requests failed`)
+  return {
+    'CPU µs': (used / requests) * 1e6,
     'requests/s': perSecond,
-    ...(bytes > 100_000 ? { 'MB per CPU s': (requests * bytes) / 1e6 / seconds } : {}),
+    ...(bytes > 100_000 ? { 'MB per CPU s': (requests * bytes) / 1e6 / used } : {}),
     'p50 ms': p50,
     'p99 ms': p99,
-    'memory MB': running.pids.reduce((sum, pid) => sum + memoryOf(pid), 0),
+    'busy %': Math.min(100, (used / (requests / perSecond)) * 100),
+    'memory MB': one.running.pids.reduce((sum, pid) => sum + memoryOf(pid), 0),
   }
 }
 
-function cpu({ pids }: Running): number {
+function cpu({ running: { pids } }: Contestant): number {
   return pids.reduce((sum, pid) => sum + cpuOf(pid), 0)
-}
-
-/** A gateway that answers with something else is not measured. */
-function check(url: string, headers: Record<string, string>, size: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { headers, agent: false }, response => {
-      let length = 0
-      response.on('data', chunk => {
-        length += chunk.length
-      })
-      response.on('end', () => {
-        if (response.statusCode === 200 && length === size) resolve()
-        else reject(new Error(`${url} answered ${response.statusCode} with ${length} bytes`))
-      })
-    })
-    sent.on('error', reject)
-    sent.end()
-  })
 }

@@ -1,20 +1,20 @@
 // Node programs beside Deskgate: the library as it comes, and the bound of what undici allows.
 
-import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
 import { freePort } from '../../test/parts/ports.js'
 import { gatewayCore } from './machine.js'
 import type { Peer } from './peer.js'
-import { nodeArguments, startProgram } from './program.js'
-
-const program = (name: string) => nodeArguments(join(import.meta.dirname, 'programs', name))
+import { compiled, startProgram } from './program.js'
 
 export const httpProxy: Peer = {
-  name: '@fastify/http-proxy as it comes, no authentication',
+  name: '@fastify/http-proxy, no checks',
   key: 'http-proxy',
-  async start({ desk, node }) {
+  onNode: 'each',
+  async start({ folder, desk, node }) {
     const port = await freePort()
-    const args = [`${port}`, `http://127.0.0.1:${desk.port}`, `http://127.0.0.1:${desk.echoPort}`]
-    const { pid, stop } = await startProgram(node, [...program('http-proxy.ts'), ...args], { port, cores: gatewayCore })
+    const to = [`http://127.0.0.1:${desk.openPort}`, `http://127.0.0.1:${desk.echoPort}`]
+    const args = [...(await compiled(folder, 'http-proxy')), `${port}`, ...to]
+    const { pid, stop } = await startProgram(node, args, { port, cores: gatewayCore })
     return { port, headers: {}, pids: [pid], stop }
   },
 }
@@ -22,11 +22,14 @@ export const httpProxy: Peer = {
 export const bareUndici: Peer = {
   name: 'node:http + undici, the same checks',
   key: 'undici',
-  async start({ desk, node }) {
+  onNode: 'each',
+  identity: 'X-Agent-Email',
+  assertion: true,
+  async start({ folder, desk, node }) {
     const port = await freePort()
-    const cookie = 'm'.repeat(43)
-    const args = [`${port}`, `http://127.0.0.1:${desk.port}`, cookie]
-    const { pid, stop } = await startProgram(node, [...program('undici.ts'), ...args], { port, cores: gatewayCore })
+    const cookie = randomBytes(32).toString('base64url')
+    const args = [...(await compiled(folder, 'undici')), `${port}`, `http://127.0.0.1:${desk.agentPort}`, cookie]
+    const { pid, stop } = await startProgram(node, args, { port, cores: gatewayCore })
     return { port, headers: { cookie: `__Host-deskgate=${cookie}` }, pids: [pid], stop }
   },
 }

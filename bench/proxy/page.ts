@@ -1,53 +1,158 @@
-// docs/performance.md and its picture, written from the figures of one run.
+// docs/performance.md and its pictures, made of the figures in bench/results. Every number on the page comes from there.
 
 import { writeFile } from 'node:fs/promises'
-import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
-import { chartOf } from './chart.js'
-import { type Line, medianOf, tableOf } from './table.js'
-
-export interface Result {
-  title: string
-  lines: Line[]
-}
-
-export interface Run {
-  rounds: number
-  seconds: number
-  /** The Node of the gateways that are Node programs. */
-  version: string
-}
+import { lineOf, verdicts } from './bounds.js'
+import { type Bar, chartOf } from './chart.js'
+import type { What } from './measures.js'
+import { type Line, type Machine, medianOf, type Run, readResults, results, type StreamsRun } from './run.js'
+import { bodyColumns, markdown, overview, requestColumns, shown, verdictTable } from './table.js'
+import { words } from './words.js'
 
 const docs = join(import.meta.dirname, '../../docs')
 
-export async function writePage(results: Result[], run: Run): Promise<void> {
-  const [first] = results
-  if (!first) return
-  const [base] = first.lines
-  const bars = first.lines.map(line => ({
-    name: line.name,
-    ratio: medianOf(line, 'CPU µs') / (base ? medianOf(base, 'CPU µs') : 1),
-  }))
-  await writeFile(join(docs, 'images/performance.svg'), chartOf(`CPU time for ${first.title}, plain nginx = 1`, bars))
-  const sections = results.map(({ title, lines }) => `## ${upper(title)}\n\n${tableOf(lines)}\n`)
-  await writeFile(join(docs, 'performance.md'), [intro(run), ...sections].join('\n'))
+/** Files by their path in docs. */
+export type Rendered = Record<'performance.md' | 'images/performance.svg' | 'images/performance-waiting.svg', string>
+
+/** Returns what it has done. */
+export async function writePage(): Promise<string> {
+  const run = await readResults<Run>(results.proxy)
+  if (!run) return 'no page is made: bench/results/proxy.json is not there yet, npm run bench -- --write makes it'
+  const streams = await readResults<StreamsRun>(results.streams)
+  for (const [name, text] of Object.entries(rendered(run, streams))) await writeFile(join(docs, name), text)
+  return 'docs/performance.md and its pictures are made of bench/results'
 }
 
-function intro({ rounds, seconds, version }: Run): string {
-  return `# What a request costs
-
-Made by \`npm run bench\` (Linux; needs the Debian packages nginx-light, apache2-bin, libapache2-mod-auth-mellon, wrk and
-nghttp2-client). Every gateway stands in front of the same Desk (an nginx with static pages) and runs alone on one core; 64
-kept-alive connections; ${rounds} interleaved rounds of ${seconds} s, medians. Deskgate runs as operators run it: built, on a Redis, with the
-session of a real login, identity headers and a signed assertion with each request. Only ratios carry over to another machine
-or another day.
-
-Node ${version}, ${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? 'unknown processor'}.
-
-![CPU time of each gateway](images/performance.svg)
-`
+export function rendered(run: Run, streams: StreamsRun | undefined): Rendered {
+  return {
+    'performance.md': pageOf(run, streams),
+    'images/performance.svg': costChart(run),
+    'images/performance-waiting.svg': waitingChart(run),
+  }
 }
 
-function upper(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+function pageOf(run: Run, streams: StreamsRun | undefined): string {
+  const missed = verdicts(run).filter(({ holds }) => !holds)
+  const held = missed.length === 0 ? words.allHeld : words.missed(missed.map(({ says }) => says))
+  return [
+    '# What a request costs',
+    words.summary(factsOf(run)),
+    ...(run.machine.busy > 0.5 ? [words.busy(run.machine.busy)] : []),
+    '![CPU time of a request through each gateway](images/performance.svg)',
+    '## What was asked for',
+    held,
+    verdictTable(run),
+    words.ratios,
+    '## A request',
+    overview(run, requestColumns),
+    words.requestColumns(Math.max(...(run.parts.steady ?? []).map(line => medianOf(line, 'late %')))),
+    '![Waiting times at the same rate](images/performance-waiting.svg)',
+    '## Bytes and messages',
+    overview({ ...run, absent: [] }, bodyColumns),
+    words.bodyColumns,
+    ...(streams ? ['## What must not be held up', streamsTable(streams), words.streams] : []),
+    '## What is worse',
+    words.worse(factsOf(run)),
+    '## How it was measured',
+    words.method(run),
+    machineOf(run.machine, run.nodes),
+    words.again,
+  ]
+    .map(part => `${part}\n`)
+    .join('\n')
+}
+
+/** Medians that the words speak of; NaN where nothing was measured. */
+export interface Facts {
+  node: string
+  older: string | undefined
+  nginx: number
+  deskgate: number
+  /** How many times as much as Deskgate. */
+  onOlder: number
+  log: number
+  far: number
+  mellon: number
+  authRequest: number
+  library: number
+  medium: number
+  message: number
+  down: number
+  up: number
+  memory: number
+  nginxMemory: number
+  p99: number
+  nginxP99: number
+}
+
+function factsOf(run: Run): Facts {
+  const [node = '', ...others] = run.nodes
+  const older = others.at(-1)
+  const figure = (part: What, key: string, name: string, version = node) =>
+    medianOf(lineOf(run, part, key, version), name)
+  const cpu = (key: string, version = node) => figure('small', key, 'CPU µs', version)
+  const times = (part: What, name: string) => figure(part, 'deskgate', name) / figure(part, 'nginx', name)
+  return {
+    node,
+    older,
+    nginx: cpu('nginx'),
+    deskgate: cpu('deskgate'),
+    onOlder: older ? cpu('deskgate', older) / cpu('deskgate') : Number.NaN,
+    log: cpu('deskgate-log') / cpu('deskgate'),
+    far: cpu('deskgate-far') / cpu('deskgate'),
+    mellon: cpu('mellon') / cpu('deskgate'),
+    authRequest: cpu('auth-request') / cpu('deskgate'),
+    library: cpu('http-proxy') / cpu('deskgate'),
+    medium: times('medium', 'CPU µs'),
+    message: times('websocket', 'CPU µs'),
+    down: times('large', 'MB per CPU s'),
+    up: times('upload', 'MB per CPU s'),
+    memory: figure('small', 'deskgate', 'memory MB'),
+    nginxMemory: figure('small', 'nginx', 'memory MB'),
+    p99: figure('small', 'deskgate', 'p99 ms'),
+    nginxP99: figure('small', 'nginx', 'p99 ms'),
+  }
+}
+
+function costChart(run: Run): string {
+  const lines = run.parts.small ?? []
+  const base = medianOf(lineOf(run, 'small', 'nginx', undefined), 'CPU µs')
+  const bars = lines.map((line): Bar => {
+    const value = medianOf(line, 'CPU µs')
+    return { name: line.name, value, label: `${shown(value)} µs, ${shown(value / base)} ×`, tone: toneOf(line, run) }
+  })
+  const what = 'Microseconds of CPU for a page of 1 KiB, and how many times plain nginx that is. Less is better.'
+  return chartOf('CPU time of a request', what, sorted(bars))
+}
+
+function waitingChart(run: Run): string {
+  const lines = run.parts.steady ?? []
+  const rate = Math.max(...lines.map(line => medianOf(line, 'requests/s')))
+  const bars = lines.map((line): Bar => {
+    const [p50, p99] = [medianOf(line, 'p50 ms'), medianOf(line, 'p99 ms')]
+    const late = medianOf(line, 'requests/s') < 0.97 * rate
+    const label = late ? 'does not keep up' : `${shown(p99)} ms (p50 ${shown(p50)})`
+    return { name: line.name, value: late ? Number.POSITIVE_INFINITY : p99, label, tone: toneOf(line, run) }
+  })
+  const what = `99 of 100 answers come sooner, while everybody gets ${shown(rate)} requests a second. Less is better.`
+  return chartOf('Waiting time at the same rate', what, sorted(bars))
+}
+
+function toneOf({ key, node }: Line, run: Run): Bar['tone'] {
+  if (!key.startsWith('deskgate')) return 'peer'
+  return key === 'deskgate' && node === run.nodes[0] ? 'own' : 'variant'
+}
+
+function sorted(bars: Bar[]): Bar[] {
+  return bars.filter(({ value }) => !Number.isNaN(value)).sort((a, b) => a.value - b.value)
+}
+
+function streamsTable({ findings }: StreamsRun): string {
+  const rows = findings.map(({ what, figure, bound, holds }) => [what, figure, bound, holds ? 'holds' : '**MISSED**'])
+  return markdown([['through Deskgate', 'seen', 'bound', ''], ...rows], [0, 1, 2, 3])
+}
+
+function machineOf({ day, processor, cores, memory, versions }: Machine, nodes: string[]): string {
+  const programs = [...nodes.map(version => `Node ${version.slice(1)}`), ...versions].join(', ')
+  return `Measured on ${day}: ${processor}, ${cores} cores, ${memory}; ${programs}.`
 }

@@ -24,6 +24,23 @@ export interface Peer {
   name: string
   /** For --only. */
   key: string
+  /** It runs on Node: measured on each --node, or on the newest alone. */
+  onNode?: 'each' | 'newest'
+  /** A program that need not be there: without it on the PATH the table says so. */
+  program?: string
+  /** The header that tells Desk who speaks. Who has one lets nobody in without a session. */
+  identity?: 'X-Agent-Email' | 'X-Forwarded-Email'
+  /** It sends a signed assertion as well. */
+  assertion?: true
   /** Rejects with what is missing. */
   start(around: Surroundings): Promise<Running>
+}
+
+/** A peer on one Node. */
+export interface Entrant {
+  peer: Peer
+  /** The path of the Node that runs it. */
+  node: string
+  /** What that Node calls itself; undefined where Node does not matter. */
+  version: string | undefined
 }

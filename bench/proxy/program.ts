@@ -2,8 +2,12 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript'
 import { atExit } from '../../test/parts/at-exit.js'
 
 export interface Program {
@@ -46,9 +50,19 @@ export async function startProgram(
   }
 }
 
-/** A TypeScript file of this folder, run by this or another Node. */
-export function nodeArguments(script: string): string[] {
-  return ['--import', import.meta.resolve('tsx'), script]
+/**
+ * The arguments with which any Node runs `programs/NAME.ts`: compiled beforehand, as Deskgate is, so that no compiler
+ * counts in its memory. `folder` is the measurement's own.
+ */
+export async function compiled(folder: string, name: string): Promise<string[]> {
+  const script = join(folder, 'programs', `${name}.mjs`)
+  const modules = join(folder, 'node_modules')
+  await mkdir(join(folder, 'programs'), { recursive: true })
+  if (!existsSync(modules)) await symlink(join(import.meta.dirname, '../../node_modules'), modules)
+  const text = await readFile(join(import.meta.dirname, 'programs', `${name}.ts`), 'utf8')
+  const compilerOptions = { module: ModuleKind.ESNext, target: ScriptTarget.ES2023 }
+  await writeFile(script, transpileModule(text, { compilerOptions }).outputText)
+  return [script]
 }
 
 async function accepts(port: number): Promise<boolean> {

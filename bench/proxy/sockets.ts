@@ -15,7 +15,7 @@ export async function echoes({ port, headers }: Running, seconds: number): Promi
       const socket = new WebSocket(`ws://127.0.0.1:${port}/echo`, { headers, perMessageDeflate: false })
       await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
       socket.on('message', data => {
-        if ((data as Buffer).length !== message.length) throw new Error('another message came back')
+        if (!message.equals(data as Buffer)) throw new Error('another message came back')
         count++
         socket.send(message)
       })
