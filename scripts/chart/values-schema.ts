@@ -13,22 +13,25 @@ const anything = z.record(text, z.unknown())
 const list = z.array(anything)
 const strings = z.record(text, text)
 const names = z.array(text.min(1))
-const fileName = z.record(text.regex(/^[A-Za-z0-9._-]{1,253}$/), text)
+/** What a key of a ConfigMap or Secret, and a file in a volume, may be called: never beginning with two dots. */
+const fileName = text.regex(/^\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,251}$/)
 const ports = z.array(port)
 
-/** Helm 3 leaves out a value whose default is null. */
+/** Helm leaves out a value that is null. A section of null is told, as one whose entries all are commented out. */
 const maybe = <T extends z.ZodType>(value: T) => value.nullable().optional()
 
-const secretFiles = z.strictObject({ existingSecret: text.min(1), keys: fileName.optional() })
+const keys = z.record(fileName, text.min(1))
+const secretFiles = z.strictObject({ existingSecret: text.min(1), keys: keys.optional() })
 
 const values = z.strictObject({
+  enabled: flag.optional(),
   config: anything,
-  files: fileName,
+  files: maybe(z.record(fileName, text)),
   secrets: z.strictObject({
     existingSecret: text,
-    keys: fileName,
+    keys,
     additional: z.array(secretFiles),
-    values: z.record(text.regex(/^[A-Za-z0-9._-]{1,253}$/), text.min(1)),
+    values: keys,
   }),
   replicas: count,
   image: z.strictObject({
@@ -43,8 +46,8 @@ const values = z.strictObject({
   global: z.looseObject({ imageRegistry: text, imagePullSecrets: names }),
   nameOverride: text,
   fullnameOverride: text,
-  commonLabels: strings,
-  commonAnnotations: strings,
+  commonLabels: maybe(strings),
+  commonAnnotations: maybe(strings),
   check: z.strictObject({ enabled: flag, online: flag }),
   autoscaling: z.strictObject({
     enabled: flag,
@@ -59,30 +62,32 @@ const values = z.strictObject({
     maxUnavailable: z.union([count, text.regex(/^\d{1,3}%$/)]),
   }),
   topologySpreadConstraints: maybe(list),
-  nodeSelector: strings,
-  tolerations: list,
-  affinity: anything,
+  nodeSelector: maybe(strings),
+  tolerations: maybe(list),
+  affinity: maybe(anything),
   priorityClassName: text,
   preStop: count,
   terminationGracePeriodSeconds: maybe(z.int().min(1)),
   strategy: maybe(anything),
   revisionHistoryLimit: count,
-  resources: anything,
+  resources: maybe(anything),
   probes: z.strictObject({
     startup: z.int().min(2),
     readinessPeriod: z.int().min(1),
     livenessPeriod: z.int().min(1),
   }),
-  podLabels: strings,
-  podAnnotations: strings,
-  podSecurityContext: anything,
-  securityContext: anything,
+  podLabels: maybe(strings),
+  podAnnotations: maybe(strings),
+  podSecurityContext: maybe(anything),
+  securityContext: maybe(anything),
   serviceAccount: z.strictObject({ create: flag, name: text, annotations: strings }),
   service: z.strictObject({
     type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
     port,
     probesPort: port,
     annotations: strings,
+    externalTrafficPolicy: z.enum(['', 'Cluster', 'Local']),
+    loadBalancerSourceRanges: names,
     ipFamilyPolicy: z.enum(['', 'SingleStack', 'PreferDualStack', 'RequireDualStack']),
     ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2),
   }),
@@ -109,20 +114,30 @@ const values = z.strictObject({
     job: text,
   }),
   dashboard: z.strictObject({ enabled: flag, labels: strings, annotations: strings }),
-  extraEnv: z.array(z.looseObject({ name: text.min(1) })),
-  extraVolumes: list,
-  extraVolumeMounts: z.array(z.looseObject({ name: text.min(1), mountPath: text.min(1) })),
-  extraContainers: list,
-  extraInitContainers: list,
-  extraObjects: z.array(z.union([anything, text])),
+  extraEnv: maybe(z.array(z.looseObject({ name: text.min(1) }))),
+  extraVolumes: maybe(list),
+  extraVolumeMounts: maybe(z.array(z.looseObject({ name: text.min(1), mountPath: text.min(1) }))),
+  extraContainers: maybe(list),
+  extraInitContainers: maybe(list),
+  extraObjects: maybe(z.array(z.union([anything, text]))),
 })
 
 /** The whole file. */
 export function valuesSchema(): string {
-  const schema = z.toJSONSchema(values, { target: 'draft-7', io: 'input' }) as Record<string, unknown>
-  const { required: _all, ...rest } = schema
+  const schema = z.toJSONSchema(values, { target: 'draft-7', io: 'input', override: shorten }) as Record<
+    string,
+    unknown
+  >
   const properties = { ...(schema.properties as object), config: gatewayConfig() }
-  return `${JSON.stringify({ ...rest, title: 'Values of the Deskgate chart', properties }, null, 2)}\n`
+  return `${JSON.stringify({ ...schema, title: 'Values of the Deskgate chart', properties }, null, 2)}\n`
+}
+
+/** Nullable as a second type instead of a second schema: what Helm says against a value is then one line. */
+function shorten({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
+  const [inner, second, ...more] = (jsonSchema.anyOf ?? []) as Record<string, unknown>[]
+  if (more.length > 0 || second?.type !== 'null' || typeof inner?.type !== 'string') return
+  delete jsonSchema.anyOf
+  Object.assign(jsonSchema, inner, { type: [inner.type, 'null'] })
 }
 
 /** What is missing at the top is told by the templates, with all else that is wrong. */

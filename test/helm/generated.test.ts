@@ -55,6 +55,8 @@ t.test('the notes say what to give each identity provider', { skip: missing('hel
   t.match(full, 'metadata          https://desk.example.com/sso/saml/corp/metadata')
   t.match(full, 'single logout     https://desk.example.com/sso/saml/slo')
   t.match(full, 'after its logout  https://desk.example.com/sso/logged-out')
+  t.match(full, 'Secret deskgate with admin-token, portal, redis-url, ring-2025, ring-2026\n')
+  t.match(full, 'Secret deskgate-keys with identity, tls.key\n')
   t.notMatch(full, /memory of one pod|Nothing leads to it/)
   t.match(await notesOf(join(chart, 'ci/httproute-values.yaml')), 'entity ID         desk.example.com')
   t.match(await notesOf(join(chart, 'ci/minimal-values.yaml')), /Nothing leads to it.*memory of one pod/s)

@@ -107,7 +107,7 @@ t.test('pods are spread where that is possible, unless the values say otherwise'
 })
 
 t.test('/metrics is at no Service that an ingress or a load balancer offers', { skip }, async t => {
-  const all = await render({ 'service.type': 'LoadBalancer' })
+  const all = await render({ 'service.type': 'LoadBalancer', 'ingress.enabled': false })
   t.same(
     one(all, 'Service', 'desk-deskgate').spec.ports.map((port: { name: string }) => port.name),
     ['http'],
@@ -141,11 +141,34 @@ t.test('egress goes to DNS, Redis, Desk and identity providers, and nowhere else
     one(all, 'NetworkPolicy').spec.egress.map(({ ports }: { ports: { port: number }[] }) =>
       ports.map(({ port }) => port),
     )
-  t.same(portsOf(await render({ networkPolicy: policy })), [[53, 53], [6379], [3000], [443]])
+  const dns = [53, 53]
+  t.same(portsOf(await render({ networkPolicy: policy })), [dns, [6379], [3000]], 'a shared secret needs no provider')
   const https = { networkPolicy: policy, 'config.desk.url': 'https://desk' }
-  t.same(portsOf(await render(https)), [[53, 53], [6379], [443], [443]])
-  const behind = { networkPolicy: { ...policy, desk: { ports: [8000] } } }
-  t.same(portsOf(await render(behind)), [[53, 53], [6379], [8000], [443]])
+  t.same(portsOf(await render(https)), [dns, [6379], [443]])
+  const ports = { redis: { ports: [6380] }, desk: { ports: [8000] }, idp: { ports: [443, 8443] } }
+  t.same(portsOf(await render({ networkPolicy: { ...policy, ...ports } })), [dns, [6380], [8000], [443, 8443]])
+  const alone = { networkPolicy: policy, replicas: 1, 'config.sessions': undefined }
+  t.same(portsOf(await render(alone)), [dns, [3000]], 'a memory needs no Redis')
+})
+
+t.test('egress follows the addresses in config', { skip }, async t => {
+  const networkPolicy = { enabled: true, ingressFrom: [{ podSelector: {} }] }
+  const portsOf = async (changes: Record<string, unknown>) => {
+    const { spec } = one(await render({ networkPolicy, ...changes }), 'NetworkPolicy')
+    return spec.egress.slice(1).map(({ ports }: { ports: { port: number }[] }) => ports.map(({ port }) => port))
+  }
+  const store = (url: string) => ({ 'config.sessions.store': url })
+  t.same(await portsOf(store('redis://redis:6390/0')), [[6390], [3000]])
+  t.same(await portsOf(store('redis+cluster://a:7000,b:7001')), [[7000, 7001], [3000]])
+  t.same(await portsOf(store('redis+sentinel://a:26380,b/main/0')), [[26380, 6379], [3000]])
+  const saml = { id: 'corp', type: 'saml', name: 'Corp', metadata: 'https://idp.example.com:8443/m' }
+  t.same(await portsOf({ 'config.providers': [saml] }), [[6379], [3000], [8443]])
+  t.same(await portsOf({ 'config.providers': [{ ...saml, metadata: 'http://idp/m' }] }), [[6379], [3000], [80]])
+  const proxy = { extraEnv: [{ name: 'https_proxy', value: 'http://proxy:3128' }] }
+  t.same(await portsOf({ 'config.providers': [saml], ...proxy }), [[6379], [3000], [8443, 3128]])
+  const agents = (url: string) => ({ 'config.agents': [{ http: { url, map: { email: '/email' } } }] })
+  t.same(await portsOf(agents('http://desk:3001/users?email={email}')), [[6379], [3000, 3001]])
+  t.same(await portsOf(agents('https://people.example.com/users')), [[6379], [3000], [443]])
 })
 
 t.test("Desk's own policy lets in these pods alone", { skip }, async t => {

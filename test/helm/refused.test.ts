@@ -149,6 +149,46 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
     /Prometheus could not scrape/,
   ],
   ['a policy for a whole namespace', { 'deskNetworkPolicy.enabled': true }, /would close the whole namespace/],
+  ['a name that no Service may have', { fullnameOverride: 'Help_Desk' }, /Help_Desk can be no Service's name/],
+  ['a name that is no label', { nameOverride: '@' }, /nameOverride is @, which can be no label/],
+  ['a port that is none', { 'config.listen': '0.0.0.0:70000' }, /names port 70000, which is none/],
+  [
+    'an autoscaler without a request to reckon by',
+    { 'autoscaling.enabled': true, resources: null },
+    /targetCPU is per cent of resources\.requests\.cpu, which is not set/,
+  ],
+  [
+    'a load balancer past the ingress',
+    { 'service.type': 'LoadBalancer' },
+    /LoadBalancer beside ingress: .* use ClusterIP, or disable ingress/,
+  ],
+  [
+    'networks for a load balancer that is none',
+    { 'service.loadBalancerSourceRanges': ['192.0.2.0/24'] },
+    /closes nothing at a Service of type ClusterIP/,
+  ],
+  [
+    'a traffic policy for nothing',
+    { 'service.externalTrafficPolicy': 'Local' },
+    /is nothing that a Service of type ClusterIP has/,
+  ],
+  [
+    'an address in place of a name',
+    { 'config.publicUrl': 'https://[2001:db8::1]:8443' },
+    /is at the address \[2001:db8::1\], and ingress goes by names/,
+  ],
+  [
+    'a secret in a variable',
+    { 'config.secrets': [{ env: 'RING' }], extraEnv: [{ name: 'RING', value: 'x'.repeat(40) }] },
+    /extraEnv sets RING, the secret of config\.secrets\[0\]\.env, as a text/,
+  ],
+  [
+    'more agents than a ConfigMap holds',
+    { files: { 'agents.yaml': '- { email: a@example.com }\n'.repeat(40_000) } },
+    /more than a ConfigMap can hold: mount large files/,
+  ],
+  ['a section whose entries are all commented out', { ingress: null }, /ingress/],
+  ['a file that no volume takes', { files: { '..data': 'x' } }, /\.\.data/],
   ['a digest that is none', { 'image.digest': 'sha256:1234' }, /digest/],
 ]
 

@@ -31,7 +31,7 @@
 {{- if hasPrefix $folder .path -}}
 {{- get .root.Values.secrets.values (trimPrefix $folder .path) -}}
 {{- else -}}
-{{- get .root.Values.files (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) .path) -}}
+{{- get (default dict .root.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) .path) -}}
 {{- end -}}
 {{- end -}}
 
@@ -63,7 +63,7 @@
 {{- if .Values.secrets.values -}}
 {{- $keys := dict -}}
 {{- range $file, $_ := .Values.secrets.values }}{{- $_ := set $keys $file $file -}}{{- end -}}
-{{- $sources = append $sources (dict "name" (include "deskgate.fullname" .) "keys" $keys) -}}
+{{- $sources = append $sources (dict "name" (printf "%s-values" (include "deskgate.fullname" .)) "keys" $keys) -}}
 {{- end -}}
 {{- dict "sources" $sources | toJson -}}
 {{- end -}}

@@ -24,16 +24,23 @@
 
 {{/* What never changes in a release: a Deployment's selector cannot. */}}
 {{- define "deskgate.selector" -}}
-app.kubernetes.io/name: {{ include "deskgate.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "deskgate.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{/* The name of an object, in quotes: a release may be called 2026. { root, suffix? } */}}
+{{- define "deskgate.nameOf" -}}
+{{- $name := include "deskgate.fullname" .root -}}
+{{- with .suffix }}{{ $name = printf "%s-%s" $name . }}{{ end -}}
+{{- quote $name -}}
 {{- end -}}
 
 {{/* The metadata of an object. { root, suffix?, component?, labels?, annotations?, namespace? } */}}
 {{- define "deskgate.metadata" -}}
 {{- $root := .root -}}
-name: {{ include "deskgate.fullname" $root }}{{ with .suffix }}-{{ . }}{{ end }}
-namespace: {{ default $root.Release.Namespace .namespace }}
+name: {{ include "deskgate.nameOf" . }}
+namespace: {{ default $root.Release.Namespace .namespace | quote }}
 {{- $own := dict
   "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
   "app.kubernetes.io/name" (include "deskgate.name" $root)
@@ -42,8 +49,8 @@ namespace: {{ default $root.Release.Namespace .namespace }}
   "app.kubernetes.io/managed-by" $root.Release.Service
   "app.kubernetes.io/component" (default "gateway" .component) }}
 labels:
-  {{- toYaml (mergeOverwrite (dict) $root.Values.commonLabels (default dict .labels) $own) | nindent 2 }}
-{{- with mergeOverwrite (dict) $root.Values.commonAnnotations (default dict .annotations) }}
+  {{- toYaml (mergeOverwrite (dict) (default dict $root.Values.commonLabels) (default dict .labels) $own) | nindent 2 }}
+{{- with mergeOverwrite (dict) (default dict $root.Values.commonAnnotations) (default dict .annotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -61,7 +68,7 @@ annotations:
 {{- with concat .Values.image.pullSecrets .Values.global.imagePullSecrets | uniq }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end -}}
@@ -76,7 +83,7 @@ imagePullSecrets:
 
 {{/* host[:port] of a URL, and the host alone. */}}
 {{- define "deskgate.authority" -}}{{ (urlParse (toString .)).host }}{{- end -}}
-{{- define "deskgate.host" -}}{{ regexReplaceAll ":[0-9]+$" (include "deskgate.authority" .) "" }}{{- end -}}
+{{- define "deskgate.host" -}}{{ regexReplaceAll ":[0-9]+$" (include "deskgate.authority" .) "" | lower }}{{- end -}}
 
 {{/* Whole seconds of a duration such as 500ms or 5m, rounded up. */}}
 {{- define "deskgate.seconds" -}}
@@ -113,6 +120,11 @@ imagePullSecrets:
 {{- end -}}
 {{- define "deskgate.fewest" -}}
 {{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.minReplicas }}{{ else }}{{ int64 .Values.replicas }}{{ end -}}
+{{- end -}}
+
+{{/* A load balancer that passes on to any node gives every client a node's address, unless it is told not to. */}}
+{{- define "deskgate.trafficPolicy" -}}
+{{- default (ternary "Local" "" (eq .Values.service.type "LoadBalancer")) .Values.service.externalTrafficPolicy -}}
 {{- end -}}
 
 {{/* Where Prometheus finds what this release says: the labels that it gives each scraped metric. */}}

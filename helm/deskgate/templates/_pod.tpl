@@ -18,7 +18,7 @@
 {{- define "deskgate.volumes" -}}
 - name: config
   configMap:
-    name: {{ include "deskgate.fullname" . }}
+    name: {{ include "deskgate.nameOf" (dict "root" .) }}
     defaultMode: 292 # 0444
 {{- with (fromJson (include "deskgate.secretSources" .)).sources }}
 - name: secrets
@@ -27,7 +27,7 @@
     sources:
       {{- range . }}
       - secret:
-          name: {{ .name }}
+          name: {{ .name | quote }}
           {{- with .keys }}
           items:
             {{- range $file, $key := . }}
@@ -42,11 +42,38 @@
 {{- end }}
 {{- end -}}
 
+{{/* What a container may do and use. Its last words are told by `kubectl describe pod` when it fails. */}}
+{{- define "deskgate.confined" -}}
+terminationMessagePolicy: FallbackToLogsOnError
+{{- with .Values.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Which nodes pods may use. */}}
+{{- define "deskgate.nodes" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "deskgate.spread" -}}
 {{- range tuple "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
 - maxSkew: 1
   topologyKey: {{ . }}
   whenUnsatisfiable: ScheduleAnyway
+  # The new pods of a roll-out among themselves.
+  matchLabelKeys: [pod-template-hash]
   labelSelector:
     matchLabels:
       {{- include "deskgate.selector" $ | nindent 6 }}

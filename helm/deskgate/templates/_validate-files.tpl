@@ -1,10 +1,14 @@
 {{/* Secrets and files: every one that config names is there, and no secret stands where everybody can read it. */}}
 
-{{/* The names of variables that extraEnv sets, as JSON. */}}
+{{/* The names of variables that extraEnv sets, and those that it sets to a text, as JSON. */}}
 {{- define "deskgate.variables" -}}
 {{- $names := list -}}
-{{- range .Values.extraEnv }}{{- $names = append $names .name -}}{{- end -}}
-{{- dict "names" $names | toJson -}}
+{{- $texts := list -}}
+{{- range .Values.extraEnv -}}
+{{- $names = append $names .name -}}
+{{- if get . "value" }}{{- $texts = append $texts .name -}}{{- end -}}
+{{- end -}}
+{{- dict "names" $names "texts" $texts | toJson -}}
 {{- end -}}
 
 {{/* The files below secrets as far as these values tell; open: a Secret brings others too. */}}
@@ -19,7 +23,7 @@
 
 {{- define "deskgate.problems.secrets" -}}
 {{- $kinds := .Files.Get "kinds.json" | fromJson -}}
-{{- $variables := (fromJson (include "deskgate.variables" .)).names -}}
+{{- $variables := fromJson (include "deskgate.variables" .) -}}
 {{- $known := fromJson (include "deskgate.knownSecrets" .) -}}
 {{- if and (ne (include "deskgate.store" .) "memory") (empty (get .Values.config "secrets")) }}
 config.secrets is empty: all pods must seal alike; add [{ file: /etc/deskgate/secrets/ring }] and the Secret that holds it
@@ -37,8 +41,10 @@ secrets: two sources have a file of one name ({{ sortAlpha $known.names | join "
 {{- $isText := kindIs "string" $leaf.value -}}
 {{- if and $isText (has $place $kinds.secrets) (include "deskgate.tellsSecret" $leaf) }}
 config.{{ $leaf.path }} holds a secret itself, and a ConfigMap is no place for one: put it into a Secret, and say { file: /etc/deskgate/secrets/NAME }
-{{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not (has $leaf.value $variables)) }}
+{{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not (has $leaf.value $variables.names)) }}
 config.{{ $leaf.path }} is {{ $leaf.value }}, a variable that extraEnv does not set: use { file: /etc/deskgate/secrets/NAME }, which is read again when it changes
+{{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (has $leaf.value $variables.texts) }}
+extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a text, and a Deployment is no place for one: put it into a Secret, and say { file: /etc/deskgate/secrets/NAME }
 {{- else if and $isText (hasSuffix ".file" $leaf.path) (has (trimSuffix ".file" $place) $kinds.secrets) }}
 {{- include "deskgate.problemOfSecretFile" (dict "root" $ "leaf" $leaf "known" $known) }}
 {{- end -}}
@@ -64,7 +70,7 @@ config.{{ $leaf.path }} is {{ $leaf.value }}, a variable that extraEnv does not 
 {{- if not (or .known.open (has $name .known.names)) }}
 config.{{ .leaf.path }} is {{ $file }}, but no Secret brings {{ $name }}: name one as secrets.existingSecret
 {{- end -}}
-{{- else if hasKey .root.Values.files (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) $file) }}
+{{- else if hasKey (default dict .root.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) $file) }}
 files.{{ $file }} is the secret of config.{{ .leaf.path }}, and a ConfigMap is no place for one: put it into a Secret, and say { file: {{ $folder }}NAME }
 {{- else if not (include "deskgate.isMounted" (dict "root" .root "path" $file)) }}
 config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ $folder }}
@@ -96,7 +102,7 @@ files.{{ $name }} holds a private key, and a ConfigMap is no place for one: put 
 {{- $leaf := fromJson . -}}
 {{- $text := toString $leaf.value -}}
 {{- if and $leaf.value (has (include "deskgate.anywhere" $leaf.path) $kinds.files) (not (regexMatch "^[A-Za-z]+://" $text)) -}}
-{{- $inConfig := hasKey $.Values.files (trimPrefix (printf "%s/" (include "deskgate.configFolder" $)) $text) -}}
+{{- $inConfig := hasKey (default dict $.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" $)) $text) -}}
 {{- $inSecret := and (hasPrefix $secrets $text) (or $known.open (has (trimPrefix $secrets $text) $known.names)) -}}
 {{- if not (or $inConfig $inSecret (include "deskgate.isMounted" (dict "root" $ "path" $text))) }}
 config.{{ $leaf.path }} is {{ $text }}, which is not there: put it under files, or into a Secret when it is a private key, or mount it by extraVolumes
@@ -104,6 +110,11 @@ config.{{ $leaf.path }} is {{ $text }}, which is not there: put it under files, 
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $size := len (toYaml .Values.config) -}}
+{{- range $name, $text := .Values.files }}{{- $size = add $size (len $name) (len $text) -}}{{- end -}}
+{{- if gt (int64 $size) 1048576 }}
+config and files together have {{ $size }} bytes, more than a ConfigMap can hold: mount large files by extraVolumes; for many agents read Desk's API (config.agents[].http)
+{{- end }}
 {{- $places := dig "audit" "to" "stdout" .Values.config -}}
 {{- range ternary $places (list $places) (kindIs "slice" $places) -}}
 {{- if not (or (eq . "stdout") (include "deskgate.isMounted" (dict "root" $ "path" .))) }}

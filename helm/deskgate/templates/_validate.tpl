@@ -2,7 +2,7 @@
 
 {{- define "deskgate.validate" -}}
 {{- $found := list -}}
-{{- range tuple "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" -}}
+{{- range tuple "names" "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" -}}
 {{- $found = concat $found (splitList "\n" (include (printf "deskgate.problems.%s" .) $)) -}}
 {{- end -}}
 {{- $problems := list -}}
@@ -10,6 +10,16 @@
 {{- if $problems -}}
 {{- fail (printf "\n\nDeskgate cannot be installed with these values:\n%s\n" (join "\n" (uniq $problems))) -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "deskgate.problems.names" -}}
+{{- $name := include "deskgate.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) }}
+{{ $name }} can be no Service's name: set fullnameOverride to lower-case letters, digits and hyphens, a letter first
+{{- end }}
+{{- if not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" (include "deskgate.name" .)) }}
+nameOverride is {{ include "deskgate.name" . }}, which can be no label: use letters, digits and hyphens
+{{- end }}
 {{- end -}}
 
 {{- define "deskgate.problems.config" -}}
@@ -46,6 +56,11 @@ config.ops.listen is {{ $ops }}: the API, which is not encrypted, must stay on 1
 config.ops.probes is {{ default "not set" $probes }}: the kubelet cannot ask it; use 0.0.0.0:9091, or [::]:9091 for IPv6
 {{- end }}
 {{- $ports := list (include "deskgate.port" $listen) (include "deskgate.port" $ops) (include "deskgate.port" $probes) -}}
+{{- range compact $ports -}}
+{{- if or (lt (int64 .) 1) (gt (int64 .) 65535) }}
+config names port {{ . }}, which is none: use one between 1024 and 65535
+{{- end }}
+{{- end }}
 {{- if lt (len (uniq $ports)) 3 }}
 config.listen, config.ops.listen and config.ops.probes must have three different ports: they are {{ join ", " $ports }}
 {{- end }}
@@ -81,10 +96,23 @@ autoscaling.minReplicas ({{ .minReplicas }}) is more than autoscaling.maxReplica
 {{- if and .enabled (not .targetCPU) (not .targetMemory) }}
 autoscaling has no target: set autoscaling.targetCPU or autoscaling.targetMemory
 {{- end }}
+{{- range $key, $resource := dict "targetCPU" "cpu" "targetMemory" "memory" }}
+{{- if and $.Values.autoscaling.enabled (get $.Values.autoscaling $key) (not (include "deskgate.asksFor" (dict "root" $ "resource" $resource))) }}
+autoscaling.{{ $key }} is per cent of resources.requests.{{ $resource }}, which is not set: set it, or set autoscaling.{{ $key }} to null
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if and .Values.podDisruptionBudget.enabled (has (toString .Values.podDisruptionBudget.maxUnavailable) (list "0" "0%")) }}
 podDisruptionBudget.maxUnavailable is 0: no node could ever be drained; use 1
 {{- end }}
+{{- end -}}
+
+{{/* Whether the container asks for a resource, by a request or, as Kubernetes has it, by a limit. { root, resource } */}}
+{{- define "deskgate.asksFor" -}}
+{{- $resources := default dict .root.Values.resources -}}
+{{- range tuple "requests" "limits" -}}
+{{- if get (default dict (get $resources .)) $.resource }}true{{ end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "deskgate.problems.entrance" -}}
@@ -94,6 +122,15 @@ podDisruptionBudget.maxUnavailable is 0: no node could ever be drained; use 1
 {{- if gt (len $ways) 1 }}
 ingress and httpRoute are both enabled: two ways in with two sets of rules; disable one of them
 {{- end }}
+{{- if and $ways (eq .Values.service.type "LoadBalancer") }}
+service.type is LoadBalancer beside {{ join " and " $ways }}: whoever comes by the load balancer could be taken for a trusted proxy, and choose an address; use ClusterIP, or disable {{ join " and " $ways }}
+{{- end }}
+{{- if and .Values.service.loadBalancerSourceRanges (ne .Values.service.type "LoadBalancer") }}
+service.loadBalancerSourceRanges closes nothing at a Service of type {{ .Values.service.type }}: leave it out, or use LoadBalancer
+{{- end }}
+{{- if and .Values.service.externalTrafficPolicy (eq .Values.service.type "ClusterIP") }}
+service.externalTrafficPolicy is nothing that a Service of type ClusterIP has: leave it out
+{{- end }}
 {{- if and $ways (empty (get .Values.config "trustedProxies")) }}
 {{ join " and " $ways }} is enabled, but config.trustedProxies is empty: every client would have the controller's address; name the network of its pods, such as [10.0.0.0/8]
 {{- end }}
@@ -101,6 +138,9 @@ ingress and httpRoute are both enabled: two ways in with two sets of rules; disa
 httpRoute.parentRefs is empty: no Gateway would take the route; name one, such as [{ name: public, namespace: gateways }]
 {{- end }}
 {{- $host := include "deskgate.host" (get .Values.config "publicUrl" | default "") -}}
+{{- if and $ways (regexMatch "^([0-9.]+|\\[.*\\])$" $host) }}
+config.publicUrl is at the address {{ $host }}, and {{ join " and " $ways }} goes by names: give it a name, or use service.type LoadBalancer
+{{- end }}
 {{- range $key, $hosts := dict "ingress.hosts" .Values.ingress.hosts "httpRoute.hostnames" .Values.httpRoute.hostnames -}}
 {{- if and $hosts (not (has $host $hosts)) }}
 {{ $key }} does not hold {{ $host }}, the host of config.publicUrl: every link leads there; add it, or leave {{ $key }} empty

@@ -4,6 +4,8 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
 
+// A path that no rule of desk.public names: Desk's front page may well be open to all.
+const PATH = '/deskgate-helm-test'
 const { GATEWAY, PROBES, LOGIN } = process.env
 
 /** The certificate is publicUrl's, not the Service's, and nothing secret is sent: it is not looked at. */
@@ -25,10 +27,10 @@ const expect = (what, is, wanted) => {
 
 try {
   expect('ready', (await ask(`${PROBES}/ready`)).statusCode, status => status === 200)
-  const program = await ask(`${GATEWAY}/`, { accept: 'application/json' })
+  const program = await ask(GATEWAY + PATH, { accept: 'application/json' })
   expect('a program without a session', program.statusCode, status => status === 401)
   expect('its challenge', program.headers['www-authenticate'], challenge => challenge?.startsWith('Deskgate'))
-  const person = await ask(`${GATEWAY}/`, { accept: 'text/html' })
+  const person = await ask(GATEWAY + PATH, { accept: 'text/html' })
   expect('a person without a session', person.statusCode, status => status === 302)
   expect('is sent to', person.headers.location, to => to?.includes(LOGIN))
 } catch (error) {
