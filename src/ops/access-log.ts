@@ -2,6 +2,7 @@
 // Never a query, a header or a cookie: only what stands here.
 
 import type { Outcome } from './metrics.js'
+import { visible } from './visible.js'
 
 export interface AccessLine {
   /** Milliseconds since the epoch, when the request was over. */
@@ -31,7 +32,8 @@ export function createAccessFormat(worker?: number): (line: AccessLine) => strin
       time = new Date(at).toISOString()
     }
     // What a client chose goes through JSON.stringify: no character of it can end a line or begin a field.
+    const path = visible(JSON.stringify(line.path))
     const session = line.session === undefined ? '' : `,"session":"${line.session}"`
-    return `{"level":"info","time":"${time}"${whose},"method":${JSON.stringify(line.method)},"path":${JSON.stringify(line.path)},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
+    return `{"level":"info","time":"${time}"${whose},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
   }
 }

@@ -6,6 +6,7 @@ import type { Clock, EndedBy } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { type AppendFile, createAppendFile } from './append-file.js'
 import { type Log, openStdout } from './log.js'
+import { visible } from './visible.js'
 
 export type AuditEvent = {
   event:
@@ -91,7 +92,7 @@ export function createAuditLog(deps: AuditDeps): AuditLog {
     }
   }
   const timestamp = () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`
-  const written = { write: (line: string) => deliver(line.replace(invisible, escaped)) }
+  const written = { write: (line: string) => deliver(visible(line)) }
   // Where pino puts the level. It must not be empty: what follows begins with a comma.
   const line = pino({ base: null, timestamp, formatters: { level: () => ({ audit: true }) } }, written)
   const close = () => {
@@ -131,15 +132,4 @@ function write(stream: DestinationStream, line: string): string | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'unknown error'
   }
-}
-
-/**
- * Attack: JSON lets pass what hides or turns text around in a terminal or a browser: C1 controls, format characters with
- * the bidirectional ones among them, and the two separators that some readers take for the end of a line.
- */
-const invisible = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu
-
-function escaped(character: string): string {
-  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
-  return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }

@@ -4,6 +4,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { type AccessLine, createAccessFormat } from './access-log.js'
 import { createLines, type LineSink, type Lines } from './lines.js'
+import { visible } from './visible.js'
 
 export interface Log extends Logger {
   /** The line of a request: level info, and cheap. */
@@ -39,7 +40,7 @@ export function createLog(settings: { level: string; worker?: number | undefined
       redact: { paths: telling.flatMap(name => [name, `*.${name}`]), censor: '[masked]' },
       formatters: { level: (label: string) => ({ level: label }) },
     },
-    { write: line => void lines.write(line) },
+    { write: line => void lines.write(visible(line)) },
   )
   const format = createAccessFormat(worker)
   const access = (line: AccessLine) => {

@@ -82,3 +82,23 @@ t.test('no line of a request above level info', t => {
   t.same(writes, [])
   t.end()
 })
+
+t.test(
+  'Attack: what a client or a provider sent turns no line of the log around, nor reaches a terminal as a command',
+  t => {
+    const { writes, write } = sink()
+    const log = createLog({ level: 'info' }, { write })
+    const odd = '/é\u2028\u2029\u0085\u009b31m\u202e\u2066\u200f\u{e0041}'
+    log.info({ seen: odd }, 'login refused')
+    const line = { at: 0, method: 'GET', path: odd, status: 200, ms: 1, outcome: 'proxied' as const }
+    log.access({ ...line, request: 'r', address: '192.0.2.1', session: undefined })
+    t.equal(writes.length, 2)
+    for (const text of writes) t.match(text, /^[\x20-\x7eé]+\n$/u)
+    t.match(
+      writes.map(text => JSON.parse(text)),
+      [{ seen: odd }, { path: odd }],
+      'a program reads what was sent',
+    )
+    t.end()
+  },
+)

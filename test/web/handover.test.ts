@@ -211,7 +211,8 @@ t.test('a refused login: one dossier, one log line, one audit event, one metric,
   const refused = gate.lines.filter(line => line.msg === 'login refused')
   t.match(refused, [{ reason: 'agent.unknown', reference, provider: 'portal' }])
   t.equal(refused.length, 1)
-  t.match(gate.events, [{ event: 'login_refused', reason: 'agent.unknown', reference, browser: 'Firefox on Linux' }])
+  const event = { event: 'login_refused', agent: 'nobody@example.com', reason: 'agent.unknown', reference }
+  t.match(gate.events, [{ ...event, provider: 'portal', browser: 'Firefox on Linux' }])
   t.equal(gate.events.length, 1)
   t.match(
     (await gate.metrics.text()).body,

@@ -70,8 +70,9 @@ function refusal(deps: BearerDeps, verdict: BearerVerdict | undefined, reason: R
       const provider = verdict?.provider ?? ''
       const { name, expected, seen } = verdict?.checks.at(-1) ?? { name: 'provider' }
       const facts = { reason, provider, address, request }
+      const agent = verdict?.vouched?.email
       deps.log.info({ ...facts, check: { name, expected, seen }, hint: hintOf(reason) }, 'bearer token refused')
-      deps.audit({ event: 'bearer_refused', ...facts })
+      deps.audit({ event: 'bearer_refused', ...(agent === undefined ? {} : { agent }), ...facts })
       deps.metrics.bearerRefused(provider, reason)
     },
   }

@@ -126,7 +126,7 @@ function refuse(
   deps.audit({ event: 'breakglass_refused', ...facts })
   deps.log.warn(facts, 'a break-glass link was refused')
   deps.metrics.breakglass('refused')
-  const refused = { reason, provider: breakglassId, checks, returnTo: '/' }
+  const refused = { reason, provider: breakglassId, checks, agent: link?.agent, returnTo: '/' }
   return replyWith(reply, unnamed(deps.refusals.refuse(visit, headers, refused)))
 }
 

@@ -7,13 +7,12 @@ import { LRUCache } from 'lru-cache'
 import type { Check } from '../../core/checks.js'
 import type { Attempt, Clock, Sessions, Store, Verdict } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { Reason } from '../../core/reasons.js'
 import type { Log } from '../../ops/log.js'
 import { jarOf } from '../pages/reply.js'
 import { browserName } from '../request/browser-name.js'
 import { isVisit } from '../request/navigation.js'
 import type { Attempts } from './attempts.js'
-import type { Entered, SignIn } from './sign-in.js'
+import type { Entered, NotEntered, SignIn } from './sign-in.js'
 
 export interface DeskEntryDeps {
   store: Pick<Store, 'claim'>
@@ -27,7 +26,7 @@ export interface DeskEntryDeps {
 /** `in`: a session. `nobody`: Desk says that nobody is logged in, or the mark has been used. */
 export type DeskOutcome =
   | { how: 'in'; entered: Entered; attempt: Attempt | undefined }
-  | { how: 'refused'; reason: Reason; checks: Check[] }
+  | ({ how: 'refused' } & NotEntered)
   | { how: 'nobody' }
 
 export interface DeskEntry {

@@ -162,7 +162,7 @@ async function finish(deps: HandoverDeps, { request, reply }: Posted, verdict: V
   const browser = attempt && deps.attempts.list(jar)[0]?.id
   const result = await deps.signIn.enter({ visit, jar, browser, from, provider, verdict })
   if ('reason' in result) {
-    const refused = { reason: result.reason, provider: provider.id, checks: result.checks, returnTo }
+    const refused = { ...result, provider: provider.id, returnTo }
     return replyWith(reply, deps.refusals.refuse(visit, headers, refused))
   }
   const { how, setCookies } = result.entered

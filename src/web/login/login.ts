@@ -93,8 +93,8 @@ function fromDeskItself(
   const jar = jarOf(request)
   const wanted = returnToOf(request)
   if (outcome.how === 'refused') {
-    const { reason, checks } = outcome
-    const refused = { reason, checks, provider: visit.generation.deskLogin?.way.id, returnTo: wanted }
+    const { reason, checks, agent } = outcome
+    const refused = { reason, checks, agent, provider: visit.generation.deskLogin?.way.id, returnTo: wanted }
     return replyWith(reply, deps.refusals.refuse(visit, headers, refused), jar.cookies.forgetDesk())
   }
   const { entered, attempt } = outcome

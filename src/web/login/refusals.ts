@@ -21,6 +21,8 @@ export interface RefusedLogin {
   /** The ID of a configured provider; undefined when none was found. */
   provider: string | undefined
   checks: Check[]
+  /** Whom the provider vouched for; undefined when it did for nobody. */
+  agent?: string | undefined
   /** Where the login was going to, judged: where starting again goes to. */
   returnTo: string
   /** Seconds after which it is worth trying again, where that is known. */
@@ -42,12 +44,13 @@ export function createRefusals(deps: {
 }): Refusals {
   return {
     refuse(visit, headers, refused) {
-      const { reason, provider, checks } = refused
+      const { reason, provider, checks, agent } = refused
       const origin = { address: visit.address, browser: browserName(headers['user-agent']) }
       const reference = deps.dossiers.keep({ provider, reason, checks, ...origin })
       const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: visit.address }
       deps.log.info({ ...facts, request: visit.id, hint: hintOf(reason) }, 'login refused')
-      deps.audit({ event: 'login_refused', ...facts, browser: origin.browser, request: visit.id })
+      const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
+      deps.audit({ event: 'login_refused', ...who, request: visit.id })
       deps.metrics.login(provider ?? '', 'refused', reason)
       deps.limit?.refused(visit, headers, reason)
       return answerOf(visit, headers, refused, reference)

@@ -45,9 +45,16 @@ export interface Entered {
   setCookies: string[]
 }
 
+export interface NotEntered {
+  checks: Check[]
+  reason: Reason
+  /** Whom the provider vouched for, where it did: for the audit log. Nothing that was only claimed. */
+  agent?: string
+}
+
 export interface SignIn {
   /** Climbs from the verdict on. Never throws for a store or a directory that is down: that is a refusal too. */
-  enter(arrival: Arrival): Promise<{ checks: Check[]; entered: Entered } | { checks: Check[]; reason: Reason }>
+  enter(arrival: Arrival): Promise<{ checks: Check[]; entered: Entered } | NotEntered>
 }
 
 /** A login of the same agent this soon after the last keeps the session: ten tabs make one. Milliseconds. */
@@ -60,7 +67,9 @@ export function createSignIn(deps: SignInDeps): SignIn {
       if (identity === undefined) return { checks, reason: reason ?? fallback(arrival) }
       const climbed = await climb(step => reached(step, () => arrive(deps, arrival, identity, step)))
       const all = [...checks, ...climbed.checks]
-      return 'reason' in climbed ? { checks: all, reason: climbed.reason } : { checks: all, entered: climbed.value }
+      return 'reason' in climbed
+        ? { checks: all, reason: climbed.reason, agent: identity.email }
+        : { checks: all, entered: climbed.value }
     },
   }
 }
