@@ -1,7 +1,10 @@
 # syntax=docker/dockerfile:1
 # Two stages on one base. The second only copies, so that it needs no shell: any base with Node can take its place.
+# The base is the newest LTS by its tag, so that each build has its newest fixes. No digest is pinned here, where nobody
+# would renew it; who needs the same bytes again builds with --build-arg BASE=docker.io/library/node:26-slim@sha256:…
+ARG BASE=docker.io/library/node:26-slim
 
-FROM node:26-slim AS build
+FROM ${BASE} AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -12,7 +15,8 @@ RUN npm run --silent build
 # The same lock file again, without what only building needs.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
-FROM node:26-slim
+FROM ${BASE}
+ARG BASE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Deskgate" \
@@ -20,11 +24,14 @@ LABEL org.opencontainers.image.title="Deskgate" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="docker.io/library/node:26-slim"
+      org.opencontainers.image.base.name="${BASE}"
 ENV NODE_ENV=production
+# For the commands that docker exec runs; serve is told by CMD.
+ENV DESKGATE_CONFIG=/etc/deskgate/config/deskgate.yaml
 # For the health check: where /live is. It is on ops.listen, and on ops.probes where that is set.
 ENV DESKGATE_LIVE=http://127.0.0.1:9090/live
 WORKDIR /app
+COPY LICENSE ./
 COPY --from=build /src/package.json ./
 COPY --from=build /src/node_modules node_modules/
 COPY --from=build /src/dist dist/
