@@ -4,7 +4,7 @@
 import closeWithGrace, { type Options, type Signals } from 'close-with-grace'
 import { configFile, configuration } from './admin/configuration.js'
 import type { Io } from './admin/io.js'
-import { joinCrew, type Link, startCrew, workersOf } from './cluster.js'
+import { type Crew, joinCrew, type Link, startCrew, workersOf } from './cluster.js'
 import type { Config } from './config/schema/index.js'
 import { configSource } from './config/source.js'
 import { systemClock, systemRandom } from './core/clock.js'
@@ -19,6 +19,9 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions, io: Io): Promise<void> {
   const link = joinCrew(io.env)
   if (link) return work(options, link, io)
+  // While it starts there is nothing to reload, and a signal that nobody hears would end it.
+  let hangup = () => {}
+  process.on('SIGHUP', () => hangup())
   const config = await configuration(options.config, io)
   if (!config) {
     process.exitCode = 1
@@ -26,9 +29,13 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   }
   const deps = { clock: systemClock, random: systemRandom, log: createLog(config.log) }
   const count = workersOf(config)
-  if (count > 1) return lead(config, { ...deps, count }, io)
+  if (count > 1) {
+    const crew = lead(config, { ...deps, count }, io)
+    hangup = () => crew.reload('signal')
+    return
+  }
   const server = await startServer(config, { ...deps, source: sourceOf(options, io) })
-  process.on('SIGHUP', () => void server.reload('signal'))
+  hangup = () => void server.reload('signal')
   untilSignal(server, { drain: config.drain, io }, { skip: ['SIGHUP'] })
 }
 
@@ -37,13 +44,13 @@ function sourceOf({ config }: ServeOptions, { env }: Io) {
 }
 
 /** The first of several processes. */
-function lead({ drain }: Config, deps: { count: number } & Pick<ServerDeps, 'clock' | 'random' | 'log'>, io: Io): void {
+function lead({ drain }: Config, deps: { count: number } & Pick<ServerDeps, 'clock' | 'random' | 'log'>, io: Io): Crew {
   const crew = startCrew({ ...deps, onHopeless: () => process.exit(1) })
   const kill = () => crew.kill()
-  process.on('SIGHUP', () => crew.reload('signal'))
   // The workers keep to the drain by themselves; this is for one that cannot any more.
   const late = { delay: atLeast(drain) + 1000, onTimeout: kill, onSecondSignal: kill }
   untilSignal(crew, { drain, io }, { ...late, skip: ['SIGHUP'] })
+  return crew
 }
 
 /** One of several processes behind the same port. It says nothing that the first one has said. */

@@ -1,6 +1,9 @@
 // The guides on installing: their configurations load, their values render, what they link to is there.
 
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -34,6 +37,38 @@ t.test('the unit waits longer than the drain, and starts what there is', async t
     t.match(unit, `dist/main.js ${command} --config /etc/deskgate/deskgate.yaml`)
   t.match(text('src/program.ts'), ".command('serve')")
 })
+
+t.test('the group of the service may read what was made for its owner alone, and nobody else may', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-install-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await mkdir(join(folder, 'secrets'), { mode: 0o700 })
+  await writeFile(join(folder, 'secrets/ring'), 'x', { mode: 0o600 })
+  await writeFile(join(folder, 'deskgate.yaml'), 'x', { mode: 0o644 })
+  const lines = blocks('docs/install.md', 'sh').flatMap(block => block.split('\n'))
+  const command = lines.find(line => line.startsWith('chmod') && line.endsWith(' /etc/deskgate')) ?? ''
+  execFileSync('sh', ['-c', command.replace('/etc/deskgate', folder)])
+  const mode = async (name: string) => (await stat(join(folder, name))).mode & 0o777
+  t.same(await Promise.all(['secrets', 'secrets/ring', 'deskgate.yaml'].map(mode)), [0o750, 0o640, 0o640])
+})
+
+t.test('systemd takes the unit as it stands', { skip: withoutSystemd() }, async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-unit-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const [unit = ''] = blocks('docs/install.md', 'ini')
+  // The program need not be there.
+  const file = join(folder, 'deskgate.service')
+  await writeFile(file, unit.replaceAll('/usr/bin/node', process.execPath))
+  const { stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' })
+  t.same(
+    stderr.split('\n').filter(line => line.includes(file)),
+    [],
+  )
+})
+
+/** For a test's `skip`. */
+function withoutSystemd(): string | false {
+  return spawnSync('systemd-analyze', ['--version']).error ? 'systemd-analyze is not here' : false
+}
 
 /** The values of the guide stand for themselves, or change the good ones. */
 function whole(block: string): Values {
