@@ -16,6 +16,7 @@ const names = z.array(text.min(1))
 /** What a key of a ConfigMap or Secret, and a file in a volume, may be called: never beginning with two dots. */
 const fileName = text.regex(/^\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,251}$/)
 const ports = z.array(port)
+const pullSecrets = z.array(z.union([text.min(1), z.strictObject({ name: text.min(1) })]))
 
 /** Helm leaves out a value that is null. A section of null is told, as one whose entries all are commented out. */
 const maybe = <T extends z.ZodType>(value: T) => value.nullable().optional()
@@ -40,10 +41,10 @@ const values = z.strictObject({
     tag: text,
     digest: text.regex(/^(sha256:[0-9a-f]{64})?$/),
     pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
-    pullSecrets: names,
+    pullSecrets,
   }),
   // A parent chart puts here what it likes.
-  global: z.looseObject({ imageRegistry: text, imagePullSecrets: names }),
+  global: z.looseObject({ imageRegistry: text, imagePullSecrets: pullSecrets }),
   nameOverride: text,
   fullnameOverride: text,
   commonLabels: maybe(strings),
@@ -92,7 +93,13 @@ const values = z.strictObject({
     ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2),
   }),
   ingress: z.strictObject({ enabled: flag, className: text, annotations: strings, hosts: names, tls: list }),
-  httpRoute: z.strictObject({ enabled: flag, parentRefs: list, hostnames: names, annotations: strings }),
+  httpRoute: z.strictObject({
+    enabled: flag,
+    parentRefs: list,
+    hostnames: names,
+    timeouts: strings,
+    annotations: strings,
+  }),
   networkPolicy: z.strictObject({
     enabled: flag,
     ingressFrom: list,

@@ -78,9 +78,15 @@ t.test("the marks of the pods are the chart's own", { skip }, async t => {
 t.test('what was written reaches the gateway, whatever it looks like', { skip }, async t => {
   const site = 'null'
   const text = '\ttab "quoted" \\ {{ not a template }}\r\n\u0007\u2028é\n'
-  const changes = { 'config.site': site, 'config.sessions.perAgent': 1_000_000, files: { '.hidden-1': text } }
+  const open = Array.from({ length: 200 }, (_, at) => `GET /assets/${at}/${'a-very-long-name,'.repeat(9)}`)
+  const changes = {
+    ...{ 'config.site': site, 'config.sessions.perAgent': 1_000_000, files: { '.hidden-1': text } },
+    ...{ 'config.desk.public': open, 'config.drain': '07s', 'config.desk.tls': { serverName: 'yes' } },
+  }
   const { data } = one(await rendered(t, 'desk', 'help', changes), 'ConfigMap')
-  t.match(parse(data?.['deskgate.yaml'] ?? ''), { site, sessions: { perAgent: 1_000_000 } })
+  const read = parse(data?.['deskgate.yaml'] ?? '')
+  t.match(read, { site, sessions: { perAgent: 1_000_000 }, drain: '07s' })
+  t.strictSame(read.desk.public, open)
   t.equal(data?.['.hidden-1'], text)
 })
 

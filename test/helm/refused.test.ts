@@ -29,6 +29,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
     { ...memory, replicas: 1, 'config.workers': 'auto' },
     /config\.workers is auto, but .* memory/,
   ],
+  ['workers by the cores of a node', { 'config.workers': 'auto' }, /counts the cores of the node, not of the pod/],
   ['memory that rolls', { ...memory, replicas: 1, 'strategy.type': 'RollingUpdate' }, /two pods would run at once/],
   ['two ways in', { 'httpRoute.enabled': true, 'httpRoute.parentRefs': [{ name: 'x' }] }, /both enabled.*disable one/],
   [

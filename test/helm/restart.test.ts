@@ -1,12 +1,17 @@
 // Pods are rolled for what a running gateway cannot take, and for nothing else: everything else it takes from its files.
 
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 import { restartKeys } from '../../src/config/restart.js'
 import { valuesWith } from '../parts/chart-values.js'
-import { objects, one } from '../parts/helm.js'
+import { chart, objects, one, parseObjects, runHelm } from '../parts/helm.js'
 import { missing } from '../parts/parts.js'
 
 const skip = missing('helm')
+const memory = { 'config.sessions': undefined }
 
 async function mark(changes: Record<string, unknown>): Promise<string | undefined> {
   const deployment = one(await objects({ values: valuesWith(changes), only: 'deployment.yaml' }), 'Deployment')
@@ -53,6 +58,32 @@ t.test('another certificate is no reason, TLS on or off is one', { skip }, async
   t.equal(await mark(on), await mark({ ...on, files: { 'tls.crt': 'y' } }))
   t.not(await mark(on), await mark(tls))
 })
+
+t.test(
+  'an upgrade of values or chart never touches the selector, and a newer chart rolls by its image alone',
+  { skip },
+  async t => {
+    const before = one(await objects({ values: valuesWith({}) }), 'Deployment').spec
+    const labels = { commonLabels: { team: 'a' }, podLabels: { tier: 'b' }, podAnnotations: { note: 'c' } }
+    const scaled = { 'autoscaling.enabled': true, 'config.workers': 2, 'service.port': 8080, 'image.tag': '9' }
+    for (const changes of [labels, scaled, { ...memory, replicas: 1 }]) {
+      const { selector, template } = one(await objects({ values: valuesWith(changes) }), 'Deployment').spec
+      t.same(selector, before.selector)
+      t.match(template.metadata.labels, before.selector.matchLabels)
+    }
+    const newer = await mkdtemp(join(tmpdir(), 'deskgate-newer-'))
+    t.teardown(() => rm(newer, { recursive: true, force: true }))
+    await cp(chart, newer, { recursive: true })
+    const about = parse(await readFile(join(chart, 'Chart.yaml'), 'utf8'))
+    await writeFile(join(newer, 'Chart.yaml'), JSON.stringify({ ...about, version: '9.0.0', appVersion: '9.0.0' }))
+    await writeFile(join(newer, 'own.json'), JSON.stringify(valuesWith({})))
+    const args = ['template', 'desk', newer, '--namespace', 'help', '--values', join(newer, 'own.json')]
+    const after = one(parseObjects((await runHelm('helm', args)).stdout), 'Deployment').spec
+    const of = (spec: object) => JSON.parse(JSON.stringify(spec).replaceAll(/deskgate:[\d.]+/g, 'deskgate:x'))
+    t.not(after.template.spec.containers[0].image, before.template.spec.containers[0].image)
+    t.same(of(after), of(before))
+  },
+)
 
 t.test('what the store needs out of explicit values and files rolls the pods too', { skip }, async t => {
   const store = { url: 'rediss://redis:6379', password: { file: '/etc/deskgate/secrets/redis' }, tls: { ca: 'ca.pem' } }

@@ -64,8 +64,13 @@ annotations:
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end -}}
 {{- end -}}
 
+{{/* As names, or as Kubernetes has them: a parent chart speaks to others too. */}}
 {{- define "deskgate.pullSecrets" -}}
-{{- with concat .Values.image.pullSecrets .Values.global.imagePullSecrets | uniq }}
+{{- $names := list -}}
+{{- range concat .Values.image.pullSecrets .Values.global.imagePullSecrets -}}
+{{- $names = append $names (kindIs "map" . | ternary (get (ternary . dict (kindIs "map" .)) "name") .) -}}
+{{- end -}}
+{{- with uniq $names }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . | quote }}
@@ -114,12 +119,9 @@ imagePullSecrets:
 {{- if kindIs "string" $store }}{{ $store }}{{ else }}secret{{ end -}}
 {{- end -}}
 
-{{/* The most and the fewest pods. */}}
+{{/* The most pods. */}}
 {{- define "deskgate.most" -}}
 {{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.maxReplicas }}{{ else }}{{ int64 .Values.replicas }}{{ end -}}
-{{- end -}}
-{{- define "deskgate.fewest" -}}
-{{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.minReplicas }}{{ else }}{{ int64 .Values.replicas }}{{ end -}}
 {{- end -}}
 
 {{/* A load balancer that passes on to any node gives every client a node's address, unless it is told not to. */}}

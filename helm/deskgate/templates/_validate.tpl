@@ -89,6 +89,9 @@ config.workers is {{ $workers }}, but config.sessions.store is memory: processes
 strategy is RollingUpdate, but config.sessions.store is memory: two pods would run at once; leave strategy out, or use Recreate
 {{- end }}
 {{- end }}
+{{- if and (eq $workers "auto") (not (dig "limits" "cpu" "" (default dict .Values.resources))) }}
+config.workers is auto, which counts the cores of the node, not of the pod: write a number, or leave it out and add pods
+{{- end }}
 {{- with .Values.autoscaling }}
 {{- if and .enabled (gt (int64 .minReplicas) (int64 .maxReplicas)) }}
 autoscaling.minReplicas ({{ .minReplicas }}) is more than autoscaling.maxReplicas ({{ .maxReplicas }}): swap them
