@@ -104,7 +104,7 @@ const values = z.strictObject({
     enabled: flag,
     ingressFrom: list,
     metricsFrom: list,
-    dns: z.strictObject({ to: list }),
+    dns: z.strictObject({ to: list, ports: ports.min(1) }),
     redis: z.strictObject({ to: list, ports }),
     desk: z.strictObject({ to: list, ports }),
     idp: z.strictObject({ to: list, ports }),

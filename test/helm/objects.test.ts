@@ -147,6 +147,8 @@ t.test('egress goes to DNS, Redis, Desk and identity providers, and nowhere else
   t.same(portsOf(await render(https)), [dns, [6379], [443]])
   const ports = { redis: { ports: [6380] }, desk: { ports: [8000] }, idp: { ports: [443, 8443] } }
   t.same(portsOf(await render({ networkPolicy: { ...policy, ...ports } })), [dns, [6380], [8000], [443, 8443]])
+  const openShift = { networkPolicy: { ...policy, dns: { ports: [5353] } } }
+  t.same(portsOf(await render(openShift))[0], [5353, 5353])
   const alone = { networkPolicy: policy, replicas: 1, 'config.sessions': undefined }
   t.same(portsOf(await render(alone)), [dns, [3000]], 'a memory needs no Redis')
 })
