@@ -7,9 +7,9 @@ import type { Log } from '../ops/log.js'
 import { createAsk } from './desk/ask.js'
 import { openDesk } from './desk/desk-connection.js'
 import { createForwarder, type ForwarderDeps } from './desk/forward.js'
+import { type Patience, usualPatience } from './desk/patience.js'
 import { createRequestHeaders } from './desk/request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './desk/response-headers.js'
-import type { Patience } from './desk/tunnel.js'
 import { createUpgrader } from './desk/upgrade.js'
 import { compileAccess } from './guard/access.js'
 import { createGuard } from './guard/guard.js'
@@ -20,7 +20,7 @@ import type { Paths } from './request/paths.js'
 import type { Bearer, DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
 export interface StreetDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access' | 'limits'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -33,11 +33,13 @@ export interface StreetDeps {
   longAnswers: ForwarderDeps['longAnswers']
   random: Random
   log: Log
-  patience?: Patience | undefined
+  /** How long the sides of an exchange are waited for, where it is not the usual. */
+  patience?: Partial<Patience> | undefined
 }
 
 export function createStreet(deps: StreetDeps): Street {
-  const { config, paths, cookies, identity, sessions, handleOf, longAnswers, random, log, marks, patience } = deps
+  const { config, paths, cookies, identity, sessions, handleOf, longAnswers, random, log, marks } = deps
+  const patience = { ...usualPatience, ...deps.patience }
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
@@ -49,8 +51,8 @@ export function createStreet(deps: StreetDeps): Street {
   const { deskLogout } = deps
   const { timeout } = desk
   const to = { desk: connection, requestHeaders, responseHeaders }
-  const forwarder = createForwarder({ ...to, timeout, longAnswers, deskLogout, log })
-  const tunnel = createUpgrader({ desk, requestHeaders, responseHeaders, log, patience })
+  const forwarder = createForwarder({ ...to, timeout, patience, longAnswers, deskLogout, log })
+  const tunnel = createUpgrader({ ...to, desk, log, largest: config.limits.frame, patience })
   const watch = (request: IncomingMessage, visit: Visit) => {
     const seen = visit.session ? undefined : marks?.watch(request, visit)
     if (seen) visit.deskLogin = seen

@@ -39,6 +39,7 @@ export type Trouble =
   | 'forbidden'
   | 'wrong_origin'
   | 'too_many_headers'
+  | 'too_slow'
   | 'store_unavailable'
   | 'shed'
   | 'desk_unreachable'

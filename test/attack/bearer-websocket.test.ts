@@ -13,6 +13,7 @@ import { jwtSettings } from '../parts/jwt-provider.js'
 import { openRaw, sendRaw } from '../parts/raw-http.js'
 import { publicUrl, startStreet } from '../parts/street.js'
 import { type Claims, ecdsa, forged } from '../parts/tokens.js'
+import { frame } from '../parts/websocket.js'
 
 type Answer = Found | 'unknown' | 'disabled' | 'away'
 
@@ -97,7 +98,7 @@ t.test('an open one is cut when its token has run out', async t => {
   const connection = await dial()
   street.clock.move(659_999)
   await street.upgrades.sweep()
-  connection.send('ping')
+  connection.send(frame('ping', { opcode: 1, masked: true }))
   await connection.until(seen => seen.includes('ping'))
   street.clock.move(1)
   await street.upgrades.sweep()
@@ -111,7 +112,7 @@ t.test(
     const connection = await dial()
     known.answer = 'away'
     await street.upgrades.sweep()
-    connection.send('ping')
+    connection.send(frame('ping', { opcode: 1, masked: true }))
     await connection.until(seen => seen.includes('ping'))
     known.answer = 'disabled'
     await street.upgrades.sweep()

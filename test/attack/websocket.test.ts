@@ -9,6 +9,7 @@ import { createMemoryStore } from '../../src/store/memory.js'
 import { agree, startDesk } from '../parts/desk.js'
 import { openRaw } from '../parts/raw-http.js'
 import { startStreet } from '../parts/street.js'
+import { frame } from '../parts/websocket.js'
 
 const desk = await startDesk()
 const street = await startStreet({ deskUrl: desk.url })
@@ -64,15 +65,18 @@ t.test('an agreed WebSocket carries bytes both ways, and Desk knows the agent', 
       'Connection: X-Agent-Email',
       'X-Forwarded-For: 6.6.6.6',
     ],
-    after: 'early',
+    after: frame('early', { opcode: 1, masked: true }).toString('latin1'),
   })
   const answer = await connection.answer()
   t.equal(answer.status, 101)
   t.match(answer.all('upgrade'), ['websocket'])
   t.match(answer.all('sec-websocket-accept'), ['for-dGhlIHNhbXBsZSBub25jZQ=='])
   await connection.until(seen => seen.toString().endsWith('early'), 'echo of what came with the handshake')
-  connection.send(Buffer.alloc(300_000, 'x'))
-  await connection.until(seen => seen.length === 300_005, 'echo')
+  const before = connection.seen().length
+  const long = frame(Buffer.alloc(300_000, 'x'), { opcode: 2, masked: true })
+  connection.send(long)
+  await connection.until(seen => seen.length === before + long.length, 'echo')
+  t.same(connection.seen().subarray(before), long)
   const got = desk.last()
   t.equal(got.url, '/ws?a=%2e')
   for (const [name, value] of Object.entries({
@@ -211,8 +215,9 @@ t.test('the end of a session is the end of its WebSockets, and of no other', asy
   for (const connection of [mine, theirs]) t.equal((await connection.answer()).status, 101)
   await street.sessions.end({ handle: one.session.handle }, 'test')
   await mine.ended()
-  theirs.send('still here')
-  await theirs.until(seen => seen.toString() === 'still here')
+  const here = frame('still here', { opcode: 1, masked: true })
+  theirs.send(here)
+  await theirs.until(seen => seen.equals(here))
   theirs.close()
 })
 
@@ -281,7 +286,7 @@ t.test('sockets that break off in any state leave the process running', async t 
     const connection = open()
     if (when > 0) await connection.answer()
     if (when > 1) {
-      connection.send('x')
+      connection.send(frame('x', { opcode: 1, masked: true }))
       await connection.ended()
     }
     connection.socket.resetAndDestroy()

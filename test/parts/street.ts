@@ -3,7 +3,7 @@
 
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { createReader } from '../../src/config/reader.js'
 import { type Config, configSchema } from '../../src/config/schema/index.js'
 import { systemRandom } from '../../src/core/clock.js'
@@ -14,6 +14,7 @@ import { createKeyring } from '../../src/sessions/keyring.js'
 import { createSessions, handleOf } from '../../src/sessions/sessions.js'
 import { deriveSigningKeys } from '../../src/sessions/signing-keys.js'
 import { createMemoryStore } from '../../src/store/memory.js'
+import { openListener } from '../../src/web/connections/listener.js'
 import { createIdentityWriter } from '../../src/web/desk/identity.js'
 import { attachUpgrades, type Upgrades } from '../../src/web/desk/websocket.js'
 import { createEntrance } from '../../src/web/entrance.js'
@@ -52,7 +53,9 @@ export interface StreetOptions {
   store?: (clock: Clock) => Store
   /** Takes bearer tokens. */
   bearer?: (parts: { clock: Clock; writer: IdentityWriter; metrics: Metrics }) => Bearer | undefined
-  /** How long a WebSocket that is closed may take. */
+  /** How long a client may take for a head, and how often that is looked at, in milliseconds. */
+  times?: Parameters<typeof openListener>[2]
+  /** How long the sides of an exchange are waited for. */
   patience?: StreetDeps['patience']
   signingKeys?: Parameters<typeof createIdentityWriter>[0]['keys']
 }
@@ -89,11 +92,7 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
   const generation: Generation = { config, paths, cookies, providers: [], directory, identity, answers, street }
 
   const entrance = createEntrance({ current: () => generation, clock, metrics, log })
-  const app = Fastify({
-    rewriteUrl: request => entrance.rewriteUrl(request),
-    http: { maxHeaderSize: config.limits.header },
-  })
-  app.server.maxHeadersCount = 0
+  const app = openListener(config, request => entrance.rewriteUrl(request), options.times)
   entrance.mount(app)
   app.register(async own => {
     own.addHook('onRequest', entrance.ownOnly)
@@ -141,6 +140,7 @@ const statuses: Record<Trouble, number> = {
   forbidden: 403,
   wrong_origin: 403,
   too_many_headers: 431,
+  too_slow: 408,
   store_unavailable: 503,
   shed: 503,
   desk_unreachable: 502,

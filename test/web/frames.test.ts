@@ -61,7 +61,7 @@ t.test('a close frame is noticed, and bytes that are no frames do no harm', t =>
   followed.follow(closeFrame(1000, ''))
   t.ok(followed.closing())
   const random = followFrames()
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), bytes => random.follow(Buffer.from(bytes))))
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), bytes => void random.follow(Buffer.from(bytes))))
   const endless = followFrames()
   endless.follow(Buffer.from([0x82, 0x7f, ...Array(8).fill(0xff), 1, 2, 3]))
   t.notOk(endless.between())

@@ -4,9 +4,10 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
+import { answerClientError } from './client-errors.js'
 
-/** How long a client may take for the head of a request, in milliseconds. */
-const headTimeout = 20_000
+/** How long a client may take for the head of a request, and how often that is looked at, in milliseconds. */
+const usual = { head: 20_000, look: 5_000 }
 /** How long an idle connection is kept, in milliseconds: longer than the minute of most load balancers. */
 const keepAlive = 75_000
 
@@ -14,8 +15,10 @@ const keepAlive = 75_000
 export function openListener(
   config: Pick<Config, 'tls' | 'limits'>,
   rewriteUrl: (request: IncomingMessage) => string,
+  times = usual,
 ): FastifyInstance {
-  const heads = { maxHeaderSize: config.limits.header, headersTimeout: headTimeout }
+  const timing = { headersTimeout: times.head, connectionsCheckingInterval: times.look }
+  const heads = { maxHeaderSize: config.limits.header, ...timing }
   const app = fastify({
     // Fastify hands these to the one server that it makes, and with `https` it leaves `http` aside.
     ...(config.tls ? { https: { ...heads, ...serverTls(config.tls) } } : { http: heads }),
@@ -28,6 +31,7 @@ export function openListener(
     keepAliveTimeout: keepAlive,
     // No limit on the whole request: an upload to Desk may take long. The gateway's own forms have theirs.
     requestTimeout: 0,
+    clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance
   // Attack: Node drops what comes after 2000 lines in silence. The entrance counts, and refuses.
   app.server.maxHeadersCount = 0

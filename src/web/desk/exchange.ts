@@ -71,25 +71,35 @@ export function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
+/** The `code` of the error that a client makes which sends no more of its body. */
+export const tooSlow = 'CLIENT_TOO_SLOW'
+
 /**
- * Milliseconds. `timeout`: from the last byte that Desk took to the head of its answer. `patience`: between two pieces of a
- * body, of Desk's or of the client's. Who is late is cut off; Desk's lateness comes as an error of the exchange.
+ * Milliseconds. `timeout`: from the last byte that Desk took to the head of its answer. `patience`: between two pieces of
+ * the answer's body; `body`: of the request's. Who is late comes as an error of the exchange.
  */
-export function boundExchanges(deps: { timeout: number; patience: number; later?: Later }): Deadlines<Exchange> {
-  const { timeout, patience, ...timers } = deps
+export function boundExchanges(deps: {
+  timeout: number
+  patience: number
+  body: number
+  later?: Later
+}): Deadlines<Exchange> {
+  const { timeout, patience, body, ...timers } = deps
   const clientSends = ({ body, request }: Exchange) => body !== undefined && !request.complete && !request.isPaused()
 
   return createDeadlines<Exchange>({
     limitOf(exchange) {
       if (!exchange.abort || exchange.paused) return undefined
-      return exchange.headed || clientSends(exchange) ? patience : timeout
+      if (exchange.headed) return patience
+      return clientSends(exchange) ? body : timeout
     },
     late(exchange) {
       if (exchange.headed) exchange.abort?.(new errors.BodyTimeoutError())
-      else if (clientSends(exchange)) exchange.response.destroy()
+      // Attack: a body that never ends holds a connection to Desk for good.
+      else if (clientSends(exchange)) exchange.abort?.(Object.assign(new Error(tooSlow), { code: tooSlow }))
       else exchange.abort?.(new errors.HeadersTimeoutError())
     },
-    every: Math.max(10, Math.min(500, timeout / 4)),
+    every: Math.max(10, Math.min(500, timeout / 4, body / 4)),
     ...timers,
   })
 }

@@ -11,8 +11,9 @@ import { refuse } from '../pages/refuse.js'
 import { cutAnswer, dropRest, sendAnswer } from '../pages/send.js'
 import type { Visit } from '../visit.js'
 import type { DeskConnection } from './desk-connection.js'
-import { beginExchange, boundExchanges, codeOf, type Exchange, mayRetry } from './exchange.js'
+import { beginExchange, boundExchanges, codeOf, type Exchange, mayRetry, tooSlow } from './exchange.js'
 import { createPassing } from './passing.js'
+import type { Patience } from './patience.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { ResponseHeaders } from './response-headers.js'
 import { latin1Lines, passHints } from './side-messages.js'
@@ -27,8 +28,7 @@ export interface ForwarderDeps {
   deskLogout?: DeskLogout | undefined
   /** desk.timeout, in milliseconds. */
   timeout: number
-  /** Milliseconds that either side may keep the other waiting in the middle of a body. */
-  patience?: number
+  patience: Pick<Patience, 'body' | 'unread'>
 }
 
 export interface Forwarder {
@@ -40,9 +40,9 @@ export interface Forwarder {
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { desk, requestHeaders, responseHeaders, longAnswers, log, deskLogout, timeout, patience = 300_000 } = deps
-  const deadlines = boundExchanges({ timeout, patience })
-  const passing = createPassing({ patience })
+  const { desk, requestHeaders, responseHeaders, longAnswers, log, deskLogout, timeout, patience } = deps
+  const deadlines = boundExchanges({ timeout, patience: patience.unread, body: patience.body })
+  const passing = createPassing({ patience: patience.unread })
 
   const start = (exchange: Exchange) => {
     const { request, visit, body } = exchange
@@ -130,9 +130,11 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const code = codeOf(error)
     exchange.over = true
     exchange.body?.destroy()
-    log.warn({ request: visit.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
-    visit.outcome = 'upstream_error'
+    const slow = code === tooSlow
+    if (!slow) log.warn({ request: visit.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
+    visit.outcome = slow ? 'bad_request' : 'upstream_error'
     if (response.headersSent) cutAnswer(request, response)
+    else if (slow) refuse('too_slow', request, response, visit)
     else refuse(timeouts.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, visit)
   }
 

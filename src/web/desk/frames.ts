@@ -1,14 +1,30 @@
-// Follows the frames of a WebSocket (RFC 6455 5.2) in bytes that only pass by: where one ends and what kind it is, nothing of
-// what is in it. Copies nothing, checks nothing, and never throws on bytes that are no frames.
+// Follows the frames of a WebSocket (RFC 6455 5.2) in bytes that only pass by: where one ends and what kind it is, and whether
+// its head is one that may pass; nothing of what is in it. Copies nothing, and never throws on bytes that are no frames.
+
+/** What the heads of one side are held to. */
+export interface FrameRules {
+  /** Whether each frame must be masked, as a browser's must (RFC 6455 5.1); undefined: either way. */
+  masked?: boolean
+  /** An extension was agreed: reserved bits and opcodes are its own (RFC 6455 5.2). */
+  extended: boolean
+  /** The most bytes of one frame. */
+  largest: number
+}
+
+/** Why a frame does not pass. */
+export type Fault = 'broken' | 'too large'
 
 export interface Frames {
   /**
-   * Reads on from `from` to the end of the frame that is under way, or to the end of the bytes. Where it stopped.
+   * Reads on from `from` to the end of the frame that is under way, or to the end of the bytes, or to the end of a head that
+   * must not pass. Where it stopped.
    */
   advance(bytes: Buffer, from: number): number
-  /** Reads all of it. */
-  follow(bytes: Buffer): void
-  /** Whether the bytes so far end with a whole frame: only here may another frame be put in. */
+  /** Reads all of it. How many of the bytes may pass: fewer than all only where `fault` says why. */
+  follow(bytes: Buffer): number
+  /** Set once a frame must not pass: from there on nothing is followed. */
+  fault(): Fault | undefined
+  /** Whether what may pass so far ends with a whole frame: only here may another frame be put in. */
   between(): boolean
   /** Whether a close frame has begun: nothing may follow it. */
   closing(): boolean
@@ -17,16 +33,19 @@ export interface Frames {
 /** Of the opcodes: 0 to 7 carry data, 8 and above control the connection. */
 const close = 8
 
-/** `onData`: called at each frame that carries data. */
-export function followFrames(onData: () => void = () => {}): Frames {
+/** `onData`: called at each frame that carries data. Without rules every head passes. */
+export function followFrames(onData: () => void = () => {}, rules?: FrameRules): Frames {
   const head = Buffer.alloc(14)
   let filled = 0
   let size = 2
   let left = 0
   let closing = false
+  let fault: Fault | undefined
 
   const begun = () => {
     left = lengthIn(head)
+    fault = rules && faultIn(head, left, rules)
+    if (fault) return
     const opcode = (head[0] as number) & 0x0f
     if (opcode < close) onData()
     else if (opcode === close) closing = true
@@ -38,7 +57,7 @@ export function followFrames(onData: () => void = () => {}): Frames {
       if (filled === 2) size = sizeOf(head[1] as number)
       if (filled === size) begun()
     }
-    if (filled < size) return at
+    if (filled < size || fault) return at
     const passed = Math.min(left, bytes.length - at)
     left -= passed
     if (left === 0) {
@@ -51,11 +70,31 @@ export function followFrames(onData: () => void = () => {}): Frames {
   return {
     advance,
     follow(bytes) {
-      for (let at = 0; at < bytes.length; ) at = advance(bytes, at)
+      for (let at = 0; at < bytes.length; ) {
+        const start = at
+        const whole = filled === 0
+        at = advance(bytes, at)
+        if (fault === undefined) continue
+        // A part of the head may have passed with the bytes before these; else nothing of this frame does.
+        if (whole) filled = 0
+        return start
+      }
+      return bytes.length
     },
+    fault: () => fault,
     between: () => filled === 0,
     closing: () => closing,
   }
+}
+
+function faultIn(head: Buffer, length: number, { masked, extended, largest }: FrameRules): Fault | undefined {
+  const [first, second] = [head[0] as number, head[1] as number]
+  const opcode = first & 0x0f
+  if (masked !== undefined && ((second & 0x80) !== 0) !== masked) return 'broken'
+  // RFC 6455 5.5: what controls the connection is short, and in one piece.
+  if (opcode >= close && (length > 125 || (first & 0x80) === 0)) return 'broken'
+  if (!extended && ((first & 0x70) !== 0 || (opcode & 7) > 2)) return 'broken'
+  return length > largest ? 'too large' : undefined
 }
 
 /** Bytes of the head, by its second byte: the length may take 2 or 8 more, the mask takes 4. */

@@ -51,6 +51,7 @@ export function createPassing({ patience }: { patience: number }): Passing {
       else if (first.length > small) response.end(first)
       // Node writes a head and a body that are both text in one go: for less than two pieces cost.
       else response.end(first.toString('latin1'), 'latin1')
+      giveUpUnread(response, patience)
     },
   }
 }
@@ -65,6 +66,13 @@ function waitForDrain(response: ServerResponse, patience: number, proceed: () =>
   const timer = setTimeout(() => response.destroy(), patience)
   timer.unref()
   response.on('drain', done).on('close', done)
+}
+
+/** The last of an answer: nothing waits for its drain any more. */
+function giveUpUnread(response: ServerResponse, patience: number): void {
+  if (response.socket === null || response.socket.writableLength === 0) return
+  const timer = setTimeout(() => response.destroy(), patience).unref()
+  response.once('close', () => clearTimeout(timer))
 }
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/

@@ -109,13 +109,21 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if ('tell' in decision) return entrance.leave(request, refuseBearerSocket(decision, socket, visit))
       admitted(visit, decision)
       if (!visit.generation.street.guard.permits(decision.agent, 'GET', visit.target)) return refused('forbidden')
-      pass(request, socket, head, visit)
+      enter()
+    }
+    // Attack: whatever makes the handshake fail before it is sent must end one WebSocket, not the process.
+    const enter = () => {
+      try {
+        pass(request, socket, head, visit)
+      } catch {
+        refused('internal')
+      }
     }
     const why = trouble ?? handshakeTrouble(request, visit, place)
     if (why !== undefined) return refused(why)
     if (place === 'public') {
       visit.outcome = 'public'
-      return pass(request, socket, head, visit)
+      return enter()
     }
     const decision = visit.generation.street.guard.decide(request, visit.target)
     if (!(decision instanceof Promise)) return settle(decision)

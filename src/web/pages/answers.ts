@@ -21,6 +21,7 @@ const statuses: Record<OwnTrouble, number> = {
   forbidden: 403,
   wrong_origin: 403,
   too_many_headers: 431,
+  too_slow: 408,
   store_unavailable: 503,
   shed: 503,
   desk_unreachable: 502,

@@ -15,6 +15,7 @@ const outcomes: Record<Trouble, Outcome> = {
   forbidden: 'forbidden',
   wrong_origin: 'forbidden',
   too_many_headers: 'bad_request',
+  too_slow: 'bad_request',
   store_unavailable: 'store_unavailable',
   shed: 'shed',
   desk_unreachable: 'upstream_error',

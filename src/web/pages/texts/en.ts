@@ -172,6 +172,10 @@ const troubles = {
     title: 'Your browser sent too much',
     text: 'Usually it holds too many cookies for this site. Clear them and try again.',
   },
+  too_slow: {
+    title: 'This did not arrive',
+    text: 'Your browser stopped sending before everything was here. Check your connection and try again.',
+  },
   store_unavailable: {
     title: 'Just a moment',
     text: 'We cannot check your login just now. Nothing is lost: please try again in a few seconds.',
