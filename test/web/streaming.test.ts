@@ -5,6 +5,7 @@ import t from 'tap'
 import { startBareDesk as bareDesk } from '../parts/bare-desk.js'
 import { startDesk } from '../parts/desk.js'
 import { openRaw, rawRequest } from '../parts/raw-http.js'
+import { settled } from '../parts/settled.js'
 import { startStreet } from '../parts/street.js'
 
 const desk = await startDesk()
@@ -120,12 +121,3 @@ t.test('a client that sends on and on after an answer is cut off', async t => {
   await connection.ended()
   t.pass('closed')
 })
-
-/** Resolves when the number has stopped growing. */
-async function settled(count: () => number): Promise<void> {
-  let last = -1
-  for (let same = 0; same < 4; same = count() === last ? same + 1 : 0) {
-    last = count()
-    await new Promise(resolve => setTimeout(resolve, 80))
-  }
-}

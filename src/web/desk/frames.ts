@@ -92,7 +92,7 @@ function faultIn(head: Buffer, length: number, { masked, extended, largest }: Fr
   const opcode = first & 0x0f
   if (masked !== undefined && ((second & 0x80) !== 0) !== masked) return 'broken'
   // RFC 6455 5.5: what controls the connection is short, and in one piece.
-  if (opcode >= close && (length > 125 || (first & 0x80) === 0)) return 'broken'
+  if (opcode >= close && ((second & 0x7f) > 125 || (first & 0x80) === 0)) return 'broken'
   if (!extended && ((first & 0x70) !== 0 || (opcode & 7) > 2)) return 'broken'
   return length > largest ? 'too large' : undefined
 }
