@@ -262,6 +262,24 @@ t.test('unusual but legal headers pass unchanged, in order and repeated', async 
   ])
 })
 
+t.test('an agent whose identity cannot be written does not reach Desk', async t => {
+  const before = desk.seen.length
+  const { cookie } = await street.enter({ email: 'nobody@example.com' })
+  const { identity } = street.generation
+  const { append } = identity
+  identity.append = (flat, who) => {
+    if (who.agent.email === 'nobody@example.com') throw new Error('no identity')
+    append(flat, who)
+  }
+  t.teardown(() => {
+    identity.append = append
+  })
+  const answer = await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}`]))
+  t.match(answer, { status: 500, whole: true })
+  t.notMatch(answer.body.toString(), /no identity/)
+  t.equal(desk.seen.length, before)
+})
+
 t.test('agents with unusual names reach Desk', async t => {
   const odd = await street.enter({ email: 'zoe@example.com', name: 'Zoë 日本\r\nX-Admin: 1', roles: ['a,b', 'ü'] })
   t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${odd.cookie}`]))).status, 200)

@@ -175,6 +175,67 @@ t.test("Desk's refusal comes back as it is, less what must not", async t => {
   t.equal((await open().answer()).body.toString(), 'abc')
 })
 
+t.test('Attack: whatever Desk answers to a handshake, the browser gets one answer and nothing behind it', async t => {
+  const no = 'HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno'
+  const yes = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+  const cases: [why: string, answer: string, status: number, body: string][] = [
+    ['more than its length', `${no}surplus`, 403, 'no'],
+    ['another answer behind it', `${no}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`, 403, 'no'],
+    ['a refusal, then an agreement', no + yes, 403, 'no'],
+    ['less than its length', 'HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nno', 403, 'no'],
+    ['a status that is none', 'HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n', 502, 'desk_unreachable'],
+    [
+      'a length and chunks',
+      'HTTP/1.1 403 No\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      502,
+      '',
+    ],
+    ['a NUL in a header', yes.replace('\r\n\r\n', '\r\nX: a\0b\r\n\r\n'), 502, ''],
+    ['a folded header', yes.replace('\r\n\r\n', '\r\nX: a\r\n b\r\n\r\n'), 502, ''],
+    ['two protocols', yes.replace('websocket', 'websocket, h2c'), 502, ''],
+    ['a huge head', `HTTP/1.1 403 No\r\n${`X: ${'y'.repeat(8000)}\r\n`.repeat(200)}\r\n`, 502, ''],
+    ['nothing', '', 502, ''],
+    ['an agreement with the status of an answer', yes.replace('101', '200'), 200, ''],
+    ['hints before the refusal', `HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n${no}`, 403, 'no'],
+  ]
+  for (const [why, bytes, status, body] of cases) {
+    desk.onUpgrade((_, socket) => socket.end(bytes))
+    const connection = open()
+    await connection.ended()
+    const seen = connection.seen().toString('latin1')
+    t.match(seen, new RegExp(`^HTTP/1\\.1 ${status} `), why)
+    t.equal(seen.split('HTTP/1.').length, 2, `${why}: one answer`)
+    if (body) t.equal(seen.slice(seen.indexOf('\r\n\r\n') + 4), body, why)
+  }
+  await until(async () => (await gauge()) === 0)
+})
+
+t.test("Attack: a gateway's cookie, or a length, in Desk's agreement does not come back", async t => {
+  desk.onUpgrade((request, socket) => {
+    const more = ['Set-Cookie: __Host-deskgate=EVIL; Path=/', 'Set-Cookie: a=1', 'Content-Length: 5', 'Keep-Alive: x']
+    agree(request, socket, more)
+  })
+  const connection = open()
+  const answer = await connection.answer()
+  t.equal(answer.status, 101)
+  t.strictSame(answer.all('set-cookie'), ['a=1'])
+  for (const name of ['content-length', 'transfer-encoding', 'keep-alive']) t.strictSame(answer.all(name), [], name)
+  connection.close()
+})
+
+t.test('an agent whose identity cannot be written gets no WebSocket, and nobody else suffers', async t => {
+  const { cookie } = await street.enter({ email: 'nobody@example.com' })
+  const { identity } = street.generation
+  const { append } = identity
+  identity.append = (flat, who) => {
+    if (who.agent.email === 'nobody@example.com') throw new Error('no identity')
+    append(flat, who)
+  }
+  t.match(await refusal({ cookie }), { status: 500, reached: 0 })
+  t.match(street.lines.at(-1), { path: '/ws', status: 500 })
+  identity.append = append
+})
+
 t.test('a Desk that is down, silent or speaks otherwise is 502 or 504, in silence about where it is', async t => {
   desk.onUpgrade((request, socket) => {
     socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nX: ${request.url}\r\n\r\n`)
