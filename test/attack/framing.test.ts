@@ -108,6 +108,67 @@ t.test('smuggling shapes are refused, and the connection is closed', async t => 
       `5;\nx\r\n12345\r\n0\r\n\r\n${smuggled}`,
     ),
   }
+  const post = (header: string, body: string) => lines('POST / HTTP/1.1', 'Host: x', mine, header, '', body)
+  for (const length of ['-5', '0x5', '5,5', '5 6', '1e1', '5.0', '', '5\0', '9'.repeat(23), '5\t6']) {
+    shapes[`the length ${JSON.stringify(length)}`] = post(`Content-Length: ${length}`, smuggled)
+  }
+  for (const coding of ['chunked, chunked', '"chunked"', 'chunked;x=1', 'chunked\t', '', ',', ',chunked', 'chunked,']) {
+    shapes[`the coding ${JSON.stringify(coding)}`] = post(`Transfer-Encoding: ${coding}`, `0\r\n\r\n${smuggled}`)
+    shapes[`the coding ${JSON.stringify(coding)} beside a length`] = lines(
+      'POST / HTTP/1.1',
+      'Host: x',
+      mine,
+      `Transfer-Encoding: ${coding}`,
+      'Content-Length: 5',
+      '',
+      `0\r\n\r\n${smuggled}`,
+    )
+  }
+  const chunks = [
+    '0x5',
+    '-5',
+    '+5',
+    '5 ',
+    '5\t',
+    ' 5',
+    '10000000000000005',
+    '5;a\rb',
+    '5;a="\r\n"',
+    'g',
+    '',
+    '5,5',
+    '5;\0',
+  ]
+  for (const size of chunks) {
+    shapes[`the chunk size ${JSON.stringify(size)}`] = post(
+      'Transfer-Encoding: chunked',
+      `${size}\r\n12345\r\n0\r\n\r\n${smuggled}`,
+    )
+  }
+  Object.assign(shapes, {
+    'chunks of bare LF': post('Transfer-Encoding: chunked', `5\n12345\n0\n\n${smuggled}`),
+    'a chunk longer than its size': post('Transfer-Encoding: chunked', `5\r\n12345XX0\r\n\r\n${smuggled}`),
+    'a folded trailer': post('Transfer-Encoding: chunked', `0\r\nX: a\r\n b\r\n\r\n${smuggled}`),
+    'framing as a trailer': post('Transfer-Encoding: chunked', `0\r\nTransfer-Encoding: chunked\r\n\r\n${smuggled}`),
+    'a length as a trailer': post('Transfer-Encoding: chunked', `0\r\nContent-Length: 5\r\n\r\n${smuggled}`),
+    'an endless chunk extension': post('Transfer-Encoding: chunked', `5;${'a'.repeat(40_000)}\r\n12345\r\n0\r\n\r\n`),
+    'a control character in a header': lines('GET / HTTP/1.1', 'Host: x', mine, 'X-A: \x01', '', smuggled),
+    'a DEL in a header': lines('GET / HTTP/1.1', 'Host: x', mine, 'X-A: \x7f', '', smuggled),
+    'a name above ASCII': lines('GET / HTTP/1.1', 'Host: x', mine, 'X-\x80: 1', '', smuggled),
+    'no name': lines('GET / HTTP/1.1', 'Host: x', mine, ': 1', '', smuggled),
+    'a tab before the colon': lines('GET / HTTP/1.1', 'Host: x', mine, 'X-A\t: 1', '', smuggled),
+    'a header without a colon': lines('GET / HTTP/1.1', 'Host: x', mine, 'X-A', '', smuggled),
+    'a first header line that begins with a space': lines('GET / HTTP/1.1', ' Host: x', mine, '', smuggled),
+    'a bare CR as the end': `GET / HTTP/1.1\rHost: x\r${mine}\r\r${smuggled}`,
+    'HTTP/1.10': lines('GET / HTTP/1.10', 'Host: x', mine, '', smuggled),
+    'HTTP/3.0': lines('GET / HTTP/3.0', 'Host: x', mine, '', smuggled),
+    'a small http': lines('GET / http/1.1', 'Host: x', mine, '', smuggled),
+    'a space behind the version': lines('GET / HTTP/1.1 ', 'Host: x', mine, '', smuggled),
+    'a method in small letters': lines('get / HTTP/1.1', 'Host: x', mine, '', smuggled),
+    'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    'a TLS greeting': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+    'a line of a PROXY protocol': 'PROXY TCP4 6.6.6.6 127.0.0.1 1 80\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n',
+  })
   for (const [why, bytes] of Object.entries(shapes)) {
     const before = desk.seen.length
     const connection = openRaw(street.port)
@@ -121,6 +182,59 @@ t.test('smuggling shapes are refused, and the connection is closed', async t => 
     )
     connection.close()
   }
+})
+
+t.test('Attack: bytes behind a request never become part of the answer to it', async t => {
+  desk.answer((_, response) => void response.writeHead(200, { 'Content-Length': '1000' }).write('some'))
+  for (const version of ['1.0', '1.1']) {
+    for (const bytes of [
+      'garbage\r\n\r\n',
+      'GET / HTTP/1.1\r\nX\r\n\r\n',
+      `GET / HTTP/1.1\r\nX: ${'x'.repeat(40_000)}`,
+    ]) {
+      const connection = openRaw(street.port)
+      connection.send(lines(`GET /long HTTP/${version}`, 'Host: x', 'Connection: keep-alive', mine, '', ''))
+      await connection.until(seen => seen.includes('some'))
+      connection.send(bytes)
+      await connection.ended()
+      const seen = connection.seen().toString('latin1')
+      t.equal(seen.split('HTTP/1.').length, 2, 'one answer')
+      t.match(seen, /\r\n\r\nsome$/, 'that is seen not to be whole')
+    }
+  }
+  desk.answer((request, response) => request.on('end', () => response.end('hello')))
+})
+
+t.test(
+  'a body longer than its length: the rest is the next request, with a right of its own, or none at all',
+  async t => {
+    const connection = openRaw(street.port)
+    const next = lines('GET /next HTTP/1.1', 'Host: x', 'Connection: close', '', '')
+    const before = desk.seen.length
+    connection.send(lines('POST /long HTTP/1.1', 'Host: x', mine, 'Content-Length: 3', '', `abc${next}`))
+    t.match(await connection.answer(), { status: 200 })
+    t.match(await connection.answer(), { status: 401 })
+    t.strictSame(
+      desk.seen.slice(before).map(({ url, body }) => [url, body.toString()]),
+      [['/long', 'abc']],
+    )
+    connection.close()
+    const broken = openRaw(street.port)
+    broken.send(lines('POST /long HTTP/1.1', 'Host: x', mine, 'Content-Length: 3', '', 'abcdefgh'))
+    await broken.ended()
+    t.match(broken.seen().toString('latin1'), /^HTTP\/1\.1 (200 OK|400 Bad Request)\r\n/)
+    t.ok(
+      desk.seen.slice(before + 1).every(({ body }) => body.toString() === 'abc' || body.length === 0),
+      'Desk sees three bytes at most',
+    )
+  },
+)
+
+t.test('an expectation that nobody knows is refused', async t => {
+  const before = desk.seen.length
+  const headers = [mine, 'Expect: 200-ok', 'Content-Length: 0']
+  t.equal((await sendRaw(street.port, rawRequest('POST / HTTP/1.1', headers))).status, 417)
+  t.equal(desk.seen.length, before)
 })
 
 t.test('HTTP/0.9 gets nothing', async t => {

@@ -63,6 +63,10 @@ t.test('Connection cannot take the identity away, nor anything that the gateway 
     ['Connection: X-Agent-Email'],
     ['Connection: keep-alive, x-agent-email, X-Forwarded-For, X-Request-Id, Host'],
     ['Connection: X-Agent-Email', 'Connection: X-Agent-Assertion'],
+    ['Connection: X-AGENT-email, X_Agent_Id', 'connection: x-agent-ROLES'],
+    ['Connection: close', 'Connection: \t X-Agent-Name \t'],
+    ['Connection: cookie, authorization, content-length'],
+    ['Connection: "X-Agent-Email"', 'Connection: X-Agent-*'],
     ['Connection: ,,X-Agent-Email', 'X-Agent-Email: evil'],
   ]
   for (const headers of attempts) {
@@ -213,6 +217,16 @@ t.test('a trusted proxy is believed: the last address that nobody vouches for is
     ['nonsense, 10.1.1.1', '10.1.1.1', 'nonsense, 10.1.1.1, 127.0.0.1'],
     ['"><script>', '127.0.0.1', '"><script>, 127.0.0.1'],
     ['1', '127.0.0.1', '1, 127.0.0.1'],
+    ['not-an-ip', '127.0.0.1', 'not-an-ip, 127.0.0.1'],
+    ['x'.repeat(3000), '127.0.0.1', `${'x'.repeat(3000)}, 127.0.0.1`],
+    [`${'6.6.6.6, '.repeat(300)}198.51.100.7`, '198.51.100.7', `${'6.6.6.6, '.repeat(300)}198.51.100.7, 127.0.0.1`],
+    ['127.1', '127.0.0.1', '127.1, 127.0.0.1'],
+    ['0x7f.0.0.1', '127.0.0.1', '0x7f.0.0.1, 127.0.0.1'],
+    ['198.51.100.7:99999999', '127.0.0.1', '198.51.100.7:99999999, 127.0.0.1'],
+    ['198.51.100.7, , ', '127.0.0.1', '198.51.100.7, ,, 127.0.0.1'],
+    ['unknown', '127.0.0.1', 'unknown, 127.0.0.1'],
+    ['_hidden', '127.0.0.1', '_hidden, 127.0.0.1'],
+    ['{"a":1}', '127.0.0.1', '{"a":1}, 127.0.0.1'],
     [undefined, '127.0.0.1', '127.0.0.1'],
   ]
   for (const [sent, address, passed] of cases) {
@@ -292,7 +306,7 @@ t.test('too many header lines are 431, and a head that is too large never gets i
   const before = desk.seen.length
   const many = Array.from({ length: 250 }, (_, i) => `X-${i}: 1`)
   t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [...many, `Cookie: ${cookie}`]))).status, 431)
-  const tiny = Array.from({ length: 2500 }, (_, i) => `a${i}:`)
+  const tiny = Array.from({ length: 3000 }, (_, i) => `a${i}:`)
   t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [...tiny, `Cookie: ${cookie}`]))).status, 431)
   t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`X: ${'x'.repeat(40_000)}`]))).status, 431)
   t.equal(
@@ -300,6 +314,48 @@ t.test('too many header lines are 431, and a head that is too large never gets i
       .status,
     200,
   )
+  t.equal(desk.seen.length, before + 1)
+})
+
+t.test('two chains of a trusted proxy are read as one, from its end', async t => {
+  const lines = ['X-Forwarded-For: 198.51.100.7', 'X-Forwarded-For: 6.6.6.6', 'X-Forwarded-For: 10.1.1.1']
+  await sendRaw(trusting.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${trusted.cookie}`, ...lines]))
+  t.strictSame(desk.last().folded('x-forwarded-for'), ['198.51.100.7, 6.6.6.6, 10.1.1.1, 127.0.0.1'])
+  t.equal(trusting.lines.at(-1)?.address, '6.6.6.6')
+})
+
+t.test("two Desks in one process never get each other's requests, whatever the path says", async t => {
+  const other = await startDesk()
+  const there = await startStreet({ deskUrl: other.url })
+  const { cookie: theirs } = await there.enter()
+  t.teardown(async () => {
+    await there.close()
+    await other.close()
+  })
+  for (const path of [
+    '/x',
+    `/${other.url}/x`,
+    `/@127.0.0.1:${other.port}/x`,
+    `/:${other.port}/x`,
+    `/${other.port}/x`,
+  ]) {
+    const [here, elsewhere] = [desk.seen.length, other.seen.length]
+    await sendRaw(street.port, rawRequest(`GET ${path} HTTP/1.1`, [`Cookie: ${cookie}`]))
+    t.strictSame([desk.seen.length, other.seen.length], [here + 1, elsewhere], path)
+    t.equal(desk.last().url, path)
+    await sendRaw(there.port, rawRequest(`GET ${path} HTTP/1.1`, [`Cookie: ${theirs}`]))
+    t.strictSame([desk.seen.length, other.seen.length], [here + 1, elsewhere + 1], path)
+  }
+})
+
+t.test('a session of one gateway, and its assertion as a header, open nothing at another', async t => {
+  const before = desk.seen.length
+  const [token = ''] = (await through([])).all('x-agent-assertion')
+  const answer = await sendRaw(
+    trusting.port,
+    rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}`, `X-Agent-Assertion: ${token}`]),
+  )
+  t.equal(answer.status, 401)
   t.equal(desk.seen.length, before + 1)
 })
 
@@ -311,6 +367,14 @@ t.test('a user agent or a claimed path opens nothing', async t => {
     'X-Forwarded-Uri: /open',
     'X-Original-URL: /open',
     'X-HTTP-Method-Override: GET',
+    'X-Forwarded-Method: GET',
+    'X-Original-URI: /open',
+    'User-Agent: ELB-HealthChecker/2.0',
+    'Purpose: prefetch',
+    'Upgrade-Insecure-Requests: 1',
+    'Via: 1.1 desk.example.com',
+    'X-Agent-Email: alice@example.com',
+    'Referer: https://desk.example.com/open',
     'Host: localhost',
   ]) {
     const answer = await sendRaw(

@@ -62,12 +62,37 @@ t.test('nothing makes a protected path public', async t => {
     '/x//public/a',
     '/public\u2028'.slice(0, 7),
     '/healthz',
+    '/public%2fadmin',
+    '/public/a%252fb',
+    '/public/%252fadmin',
+    '/%2570ublic/a',
+    '/p%2575blic/a',
+    '/public%3b/a',
+    '/public%23/a',
+    '/public%3fa',
+    '/admin?/public/a',
+    '/admin?/../public/a',
+    '/admin&/health',
+    '/health%20',
+    '/health.',
+    '/health.css',
+    '/%E2%80%A5/public/a',
+    '/publ%C4%B1c/a',
+    '/%EF%BD%90ublic/a',
+    '/x/health',
+    '/health/%70ublic/',
   ]
   for (const target of tricks) t.match(await ask(target), { status: 401, reached: [] }, target)
   for (const method of ['POST', 'OPTIONS', 'PUT', 'PROPFIND', 'TRACE'])
     t.match(await ask('/public/a', { method }), { status: 401, reached: [] }, method)
   t.match(await ask('/admin', { method: 'OPTIONS' }), { status: 401, reached: [] })
   t.match(await ask('/admin', { method: 'HEAD' }), { status: 401, reached: [] })
+  const preflight = ['Origin: https://evil.example', 'Access-Control-Request-Method: DELETE']
+  const before = desk.seen.length
+  const answer = await sendRaw(street.port, rawRequest('OPTIONS /admin HTTP/1.1', preflight))
+  t.match(answer, { status: 401 }, 'a preflight is no exception')
+  t.strictSame(answer.all('access-control-allow-origin'), [])
+  t.equal(desk.seen.length, before)
   t.match(await ask('/public/a', { method: 'HEAD' }), { status: 200 })
 })
 
@@ -103,6 +128,36 @@ t.test('what cannot be read in one way is refused, with a session as without', a
     '/public/a#b',
     '/admin#/../public/a',
     '/public/%c0%ae%c0%ae/admin',
+    '/public%2f..%2fadmin',
+    '/Public/..',
+    '/public/a/%2E./%2e%2E/admin',
+    '/public/..%00/admin',
+    '/public/..%09/admin',
+    '/public/%2e%2e;x=1/admin',
+    '/public/%25%32%65%25%32%65/admin',
+    '/public/..%255c..%255cadmin',
+    '/public/%e0%80%ae%e0%80%ae/admin',
+    '/public/%u002e%u002e/admin',
+    '/public/\xef\xbc\x8e\xef\xbc\x8e/admin',
+    '/public/\x7f',
+    '/\\evil/public/a',
+    '///public/a',
+    '/.//public/a',
+    '/public/%C2%85',
+    'HTTP://desk.example.com/public/a',
+    'https:/public/a',
+    'javascript:/public/a',
+    'desk.example.com:443',
+    'http://evil/auth/saml/acs',
+    '/auth/saml/acs#x',
+    '//auth/saml/acs',
+    '/auth/../auth/login',
+    '/auth/./login',
+    '/%2e/auth/login',
+    '/x/..%2fauth/login',
+    '/auth\\login',
+    '/auth/login%00',
+    '/auth/%252e',
   ]
   for (const target of bad) {
     t.match(await ask(target), { status: 400, reached: [] }, target)
@@ -168,6 +223,17 @@ t.test("no spelling of the gateway's own paths reaches Desk", async t => {
     '/%41uth/login',
     '/auth/saml/acs/',
     '/auth/login%3f',
+    '/auth/saml/acs;x',
+    '/auth/saml/ACS',
+    '/auth/saml%2facs',
+    '/auth/%53aml/acs',
+    '/%61uth%2fsaml%2facs',
+    '/auth/saml//acs',
+    '/auth/jwt%3bx',
+    '/auth%3b/login',
+    '/auth/login%20',
+    '/auth/login.',
+    '/auth/login%23',
   ]
   for (const target of variants) {
     for (const method of ['GET', 'POST', 'PROPFIND'])
@@ -186,11 +252,25 @@ t.test('under another prefix the hand-over paths stay, in any spelling, and the 
   t.match(await ask('/auth/login', at), { status: 200, reached: ['/auth/login'] })
 })
 
-t.test('CONNECT opens nothing', async t => {
-  const connection = openRaw(street.port)
-  connection.send('CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\n\r\n')
-  await connection.ended()
-  t.notMatch(connection.seen().toString(), /200/)
+t.test('CONNECT opens nothing, to nowhere and with nothing behind it', async t => {
+  const before = desk.seen.length
+  for (const target of ['evil:443', `127.0.0.1:${desk.port}`, 'desk.example.com:443', '/public/a', '*']) {
+    for (const own of [[], [`Cookie: ${cookie}`]]) {
+      const connection = openRaw(street.port)
+      const inner = 'GET /inner HTTP/1.1\r\nHost: x\r\n\r\n'
+      connection.send([`CONNECT ${target} HTTP/1.1`, 'Host: x', ...own, '', inner].join('\r\n'))
+      await connection.ended()
+      t.notMatch(connection.seen().toString(), /HTTP\/1\.1 [12]/, target)
+    }
+  }
+  t.equal(desk.seen.length, before)
+})
+
+t.test('an encoded name that only looks like dots or slashes passes on a public path, as it was sent', async t => {
+  for (const target of ['/public/%E2%80%A5/a', '/public/%ef%bc%8f..%ef%bc%8f', '/public/%EF%BC%8E%EF%BC%8E/a']) {
+    t.match(await ask(target), { status: 200, reached: [target] }, target)
+  }
+  t.match(await ask(`/public/${'y'.repeat(300)}/${'z'.repeat(5000)}`), { status: 200 }, 'a long segment')
 })
 
 t.test('a line of the log has the path without query, and no one-time link', async t => {

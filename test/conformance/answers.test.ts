@@ -102,6 +102,10 @@ const cases: AnswerCase[] = [
     '__Secure-deskgate-seen=x; Path=/auth',
     '__Host-deskgate-login.a=x',
     ' __Host-deskgate =x',
+    '=__Host-deskgate=x; Path=/',
+    '__Host-deskgate=x; Domain=example.com; Path=/',
+    '\t__Host-deskgate=x',
+    '__Host-deskgate=; Max-Age=0',
   ].map(cookie => ({
     name: `our cookie, ${cookie}`,
     head: [ok, `Set-Cookie: ${cookie}`, 'Set-Cookie: theirs=1', 'Content-Length: 0'],

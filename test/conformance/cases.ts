@@ -57,6 +57,9 @@ const targets: RequestCase[] = [
   ['a space in the query as plus', '/s?q=a+b%20c'],
   ['a long path', `/${long(5000)}`],
   ['a name like ours elsewhere', '/x/auth/login'],
+  ['an address as path', '/http://other.example.com/x'],
+  ['an address as path, without scheme', '/@other.example.com:80/x'],
+  ['a port as path', '/:80/x'],
   ['a name that begins like ours', '/authors'],
 ].map(([name = '', target = '']) => ({ name, target }))
 
@@ -72,6 +75,8 @@ const headers: RequestCase[] = [
   { name: "Desk's own cookies", headers: ['Cookie: _desk=1; a="b c"; deskgatex=1;  x=; y'] },
   { name: 'cookies in two lines', headers: ['Cookie: a=1', 'Cookie: b=2'] },
   { name: 'basic credentials', headers: ['Authorization: Basic dTpw'] },
+  { name: 'credentials twice', headers: ['Authorization: Basic dTpw', 'authorization: Digest x'] },
+  { name: 'names that only resemble identity', headers: ['XAgent-Email: 1', 'X-AgentEmail: 1', 'My-X-Agent-Id: 1'] },
   { name: 'conditions', headers: ['If-None-Match: "a", W/"b"', 'If-Modified-Since: Thu, 01 Jan 2026 00:00:00 GMT'] },
   { name: 'ranges', headers: ['Range: bytes=0-1,5-', 'If-Range: "a"'] },
   { name: 'codings that the client takes', headers: ['Accept-Encoding: gzip, br;q=0.5, *;q=0'] },
@@ -103,6 +108,18 @@ const hygiene: RequestCase[] = [
   ['keep-alive', 'Keep-Alive: timeout=5'],
   ['transfer codings', 'TE: trailers'],
   ['trailers to come', 'Trailer: X-Sum'],
+  ['settings of HTTP/2', 'HTTP2-Settings: AAMAAABk'],
+  ['an address with underscores', 'X_Forwarded_For: 6.6.6.6'],
+  ['an address with dots', 'X.Real.IP: 6.6.6.6'],
+  ['a port', 'X-Forwarded-Port: 1'],
+  ['a path', 'X-Forwarded-Uri: /open'],
+  ['a prefix', 'X-Forwarded-Prefix: /admin'],
+  ['a method before rewriting', 'X-Original-Method: GET'],
+  ["an address in a CDN's name", 'CF-Connecting-IP: 6.6.6.6'],
+  ['the assertion with dots', 'X.Agent.Assertion: a.b.c'],
+  ['a length under another name', 'Content_Length: 5'],
+  ['chunks under another name', 'Transfer_Encoding: chunked'],
+  ['a host under another name', 'X-Host: evil.example.com'],
 ].map(([name = '', line = '']) => ({ name: `${name} from the client`, headers: [line], lost: [line] }))
 
 const bodies: RequestCase[] = [

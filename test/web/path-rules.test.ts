@@ -139,6 +139,11 @@ t.test("Desk never sees the gateway's cookies, and can set none of them", async 
     '__Host-deskgate-login.z=1',
     '__Secure-deskgate-seen=; Max-Age=0',
     '__Host-deskgate',
+    '=__Host-deskgate=x; Path=/',
+    ' = =__Host-deskgate=x',
+    '\t__Host-deskgate=x',
+    '__Host-deskgate=x; Domain=example.com',
+    '__Host-deskgate-desk=x',
   ]) {
     t.equal(cookies.setsOurs(mine), true, mine)
   }

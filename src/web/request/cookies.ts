@@ -93,7 +93,12 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
       const kept = left.join(';').trim()
       return kept === '' ? undefined : kept
     },
-    setsOurs: setCookie => holdsOurs(setCookie) && ours(nameOf(setCookie.split(';', 1)[0] ?? '')),
+    setsOurs(setCookie) {
+      if (!holdsOurs(setCookie)) return false
+      // Attack: '=name=value' is a cookie without a name, which browsers send back as 'name=value'.
+      const pair = (setCookie.split(';', 1)[0] ?? '').replace(/^[\s=]+/, '')
+      return ours(nameOf(pair))
+    },
     begin: (cookie, sealed) => [
       `${session}=${cookie}; Path=/${flags}; SameSite=Lax`,
       ...seenPaths.map(path => `${seen}=${sealed}; Path=${path}${flags}; SameSite=${crossSite}`),
