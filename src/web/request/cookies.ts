@@ -96,8 +96,8 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
     setsOurs(setCookie) {
       if (!holdsOurs(setCookie)) return false
       // Attack: '=name=value' is a cookie without a name, which browsers send back as 'name=value'.
-      const pair = (setCookie.split(';', 1)[0] ?? '').replace(/^[\s=]+/, '')
-      return ours(nameOf(pair))
+      const first = (setCookie.split(';', 1)[0] ?? '').replace(/^[\s=]+/, '')
+      return ours(nameOf(first))
     },
     begin: (cookie, sealed) => [
       `${session}=${cookie}; Path=/${flags}; SameSite=Lax`,
