@@ -128,6 +128,7 @@ t.test('every other trouble has its status, as a page and as problem+json', asyn
     ['not_found', 404],
     ['wrong_origin', 403],
     ['too_many_headers', 431],
+    ['too_slow', 408],
     ['store_unavailable', 503],
     ['desk_unreachable', 502],
     ['desk_timeout', 504],
