@@ -10,6 +10,7 @@ import { createForwarder, type ForwarderDeps } from './desk/forward.js'
 import { type Patience, usualPatience } from './desk/patience.js'
 import { createRequestHeaders } from './desk/request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './desk/response-headers.js'
+import { largestFrame } from './desk/tunnel.js'
 import { createUpgrader } from './desk/upgrade.js'
 import { compileAccess } from './guard/access.js'
 import { createGuard } from './guard/guard.js'
@@ -20,7 +21,7 @@ import type { Paths } from './request/paths.js'
 import type { Bearer, DeskMarks, IdentityWriter, Street, Visit } from './visit.js'
 
 export interface StreetDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access' | 'limits'>
+  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -35,6 +36,8 @@ export interface StreetDeps {
   log: Log
   /** How long the sides of an exchange are waited for, where it is not the usual. */
   patience?: Partial<Patience> | undefined
+  /** The most bytes of one frame of a WebSocket, where it is not the usual. */
+  largestFrame?: number | undefined
 }
 
 export function createStreet(deps: StreetDeps): Street {
@@ -52,7 +55,7 @@ export function createStreet(deps: StreetDeps): Street {
   const { timeout } = desk
   const to = { desk: connection, requestHeaders, responseHeaders }
   const forwarder = createForwarder({ ...to, timeout, patience, longAnswers, deskLogout, log })
-  const tunnel = createUpgrader({ ...to, desk, log, largest: config.limits.frame, patience })
+  const tunnel = createUpgrader({ ...to, desk, log, largest: deps.largestFrame ?? largestFrame, patience })
   const watch = (request: IncomingMessage, visit: Visit) => {
     const seen = visit.session ? undefined : marks?.watch(request, visit)
     if (seen) visit.deskLogin = seen

@@ -139,7 +139,7 @@ t.test('what Desk sends that is no frame does not get to the browser either', as
 })
 
 t.test('Attack: a frame larger than the limit is closed with 1009 at its head, up to the limit it passes', async t => {
-  const { street, open } = await start(t, { settings: { limits: { frame: '64kb' } } })
+  const { street, open } = await start(t, { largestFrame: 64 * 1024 })
   for (const [why, bytes] of Object.entries({
     'one byte more': head(0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, ...mask),
     'a hundred megabytes': head(0x82, 0xff, 0, 0, 0, 0, 6, 0, 0, 0, ...mask),
@@ -171,7 +171,7 @@ t.test('Attack: a frame larger than the limit is closed with 1009 at its head, u
 })
 
 t.test('what an agreed extension makes of reserved bits passes, also a bomb: nothing is inflated here', async t => {
-  const { open } = await start(t, { settings: { limits: { frame: '64kb' } } }, [extension])
+  const { open } = await start(t, { largestFrame: 64 * 1024 }, [extension])
   const { browser, desk } = await open()
   const bomb = deflateRawSync(Buffer.alloc(20_000_000))
   t.ok(bomb.length < 65_536)

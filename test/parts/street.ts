@@ -57,6 +57,8 @@ export interface StreetOptions {
   times?: Parameters<typeof openListener>[2]
   /** How long the sides of an exchange are waited for. */
   patience?: StreetDeps['patience']
+  /** Bytes of a frame. */
+  largestFrame?: StreetDeps['largestFrame']
   signingKeys?: Parameters<typeof createIdentityWriter>[0]['keys']
 }
 
@@ -84,9 +86,9 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
   const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
   const lasting = createLasting({ sessions, clock, settings, every: never })
   const { longAnswers } = lasting
-  const { patience } = options
+  const { patience, largestFrame } = options
   const bearer = options.bearer?.({ clock, writer: identity, metrics })
-  const own = { config, paths, cookies, identity, sessions, handleOf, bearer, longAnswers, patience }
+  const own = { config, paths, cookies, identity, sessions, handleOf, bearer, longAnswers, patience, largestFrame }
   const street = createStreet({ ...shared, ...own })
   const directory = { find: async () => 'unknown' as const }
   const generation: Generation = { config, paths, cookies, providers: [], directory, identity, answers, street }

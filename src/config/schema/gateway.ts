@@ -67,9 +67,6 @@ export const limits = () =>
         .regex(/^[1-9]\d{0,5}\/(s|m|h)$/, says('is no rate', 'such as 60/m'))
         .default('60/m')
         .meta({ description: 'Refused logins per address (IPv6: per /64).' }),
-      frame: size('64kb', '4096mb')
-        .prefault('64mb')
-        .meta({ description: 'The most bytes of one frame of a WebSocket; a longer message comes in several.' }),
     })
     .prefault({})
     .meta({ description: 'What one client may ask of the gateway.' })

@@ -26,10 +26,13 @@ export interface TunnelOptions {
   patience: Patience
 }
 
+/** The most bytes of one frame; a longer message comes in several. */
+export const largestFrame = 64 * 1024 * 1024
+
 /** Close code and reason (RFC 6455 7.4.1), and the words for the operator. */
 const cuts: Record<Cut, [code: number, reason: string, words: string]> = {
   broken: [1002, 'protocol error', 'what was sent are no frames of RFC 6455'],
-  'too large': [1009, 'message too big', 'a frame was larger than limits.frame'],
+  'too large': [1009, 'message too big', 'a frame was larger than 64 MiB'],
   unread: [1013, 'try again later', 'what was sent was not read in time'],
 }
 
