@@ -1,4 +1,4 @@
-// Request Tracker, a real help desk, by the one command of its example: agents log in with a real browser, work in RT as
+// Request Tracker, a real help desk, by the one command of its example (examples/request-tracker/README.md): agents log in with a real browser, work in RT as
 // themselves, and nobody gets to RT who is not logged in. RT alone says who did what.
 
 import { type ChildProcess, spawn } from 'node:child_process'
