@@ -8,7 +8,7 @@ import { leaves } from '../../scripts/commands-page.js'
 import { type Block, blocksOf, guidePages, inlineCommands } from '../../scripts/guides.js'
 import { elsewhere, notRunPage } from '../../scripts/not-run-page.js'
 import { createProgram } from '../../src/program.js'
-import { shells } from '../parts/guide.js'
+import { openGuide, shells } from '../parts/guide.js'
 
 const root = join(import.meta.dirname, '../..')
 const text = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -98,6 +98,13 @@ t.test('what is marked is on the list, and says one of a few needs: npm run gene
   for (const { page, line } of blocks.filter(({ needs }) => needs === 'a quiet machine')) {
     t.ok(['bench/README.md', 'docs/scaling.md'].includes(page), `${page}:${line} is a measurement`)
   }
+})
+
+t.test('what the help desk example is started by is what its test starts', async t => {
+  const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> }
+  const [, file = ''] = /^tsx (\S+)$/.exec(scripts['example:request-tracker'] ?? '') ?? []
+  t.match(text('test/interop/request-tracker.test.ts'), `'${file}'`)
+  t.same(openGuide('examples/request-tracker/README.md').all('sh'), ['npm ci && npm run example:request-tracker\n'])
 })
 
 t.test('the commands of Deskgate and of npm in the running text exist', async t => {

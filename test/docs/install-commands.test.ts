@@ -15,6 +15,7 @@ import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
 import { openShell, type Shell } from '../parts/shell.js'
 import { type Started, start } from '../parts/started.js'
+import { createUserAgent } from '../parts/user-agent.js'
 
 const root = join(import.meta.dirname, '../..')
 const readme = openGuide('README.md')
@@ -51,7 +52,8 @@ async function tryOut(shell: Shell, line: string, { says, look }: { says: string
   }
 }
 
-const loginPage = async (port: number) => (await fetch(`http://localhost:${port}/auth/login`)).text()
+const loginPage = async (port: number) =>
+  (await createUserAgent(`http://localhost:${port}`, { port }).visit('/auth/login')).body
 
 t.test('the secrets, and a configuration that is right', { skip: missing('openssl') }, async t => {
   const [yaml = ''] = install.all('yaml')
@@ -93,17 +95,11 @@ t.test('built and started in a copy of the checkout', { skip: missing('redis-ser
   const shell = await openShell(t, {}, { npm: npmWithoutCi() })
   await copyCheckout(shell)
 
-  await t.test('README.md: the demo', async t => {
+  await t.test('README.md, and CONTRIBUTING.md: the demo', async t => {
+    t.equal(contributing.block('npm start'), readme.block('npm start'))
     const [demo, port] = [readme.block('npm start').trim(), await freePort()]
     const look = async () => void t.match(await loginPage(port), /Login with/)
     await tryOut(shell, `${demo} -- --port ${port}`, { says: 'The Deskgate demo is up.', look })
-  })
-
-  await t.test('CONTRIBUTING.md: the demo on another port', async t => {
-    const port = await freePort()
-    const demo = contributing.block('npm start').replace('9000', String(port))
-    const look = async () => void t.match(await loginPage(port), /Login with/)
-    await tryOut(shell, demo, { says: `http://localhost:${port}`, look })
   })
 
   await t.test('README.md: checked and served', async t => {
