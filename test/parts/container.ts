@@ -115,7 +115,6 @@ export function confined(
   const root = quoted(tree.folder)
   const volumes = mounts.map(({ from, to }) => ({ from, to: join(tree.folder, to) }))
   const lines = [
-    'mount --make-rprivate /',
     `mount --bind ${root} ${root}`,
     ...[...baseOf(tree), ...volumes].map(bind),
     ...(context.readOnlyRootFilesystem ? [`mount -o remount,bind,ro ${root}`] : []),

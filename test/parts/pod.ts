@@ -78,7 +78,12 @@ export async function layPod(objects: KubeObject[], secrets: Secrets, paths: Pat
       await lay(join(folder, mountPath(volume.name)), files, { mode: defaultMode, group: pod.securityContext?.fsGroup })
     }
   }
-  await swap(objects, secrets)
+  try {
+    await swap(objects, secrets)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
   return {
     folder,
     container(name, entrypoint) {
