@@ -94,7 +94,13 @@ t.test('the judges are there, and ask for what they judge', async t => {
 t.test('what is marked is on the list, and says one of a few needs: npm run generate', async t => {
   t.equal(text('docs/not-run.md'), notRunPage())
   const needs = new Set(blocks.flatMap(block => block.needs ?? []))
-  const known = [...Object.values(elsewhere), 'a second host', 'a download', 'a quiet machine', 'to be the run of the tests']
+  const known = [
+    ...Object.values(elsewhere),
+    'a second host',
+    'a download',
+    'a quiet machine',
+    'to be the run of the tests',
+  ]
   for (const need of needs) t.ok(known.includes(need), need)
   for (const { page, line } of blocks.filter(({ needs }) => needs === 'a quiet machine')) {
     t.equal(page, 'bench/README.md', `${page}:${line} is a measurement`)
