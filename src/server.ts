@@ -6,25 +6,14 @@ import { createSecureContext, type Server as TlsServer } from 'node:tls'
 import type { Config } from './config/schema/index.js'
 import type { ConfigSource } from './config/source.js'
 import { watchFiles } from './config/watch.js'
-import type { Clock, Random } from './core/contracts.js'
 import { createGateway, type Gateway } from './gateway.js'
+import { closeHoldings, type Holdings, type HoldingsDeps, openHoldings } from './holdings.js'
 import { createOps } from './ops/api.js'
-import { type AuditLog, createAuditLog } from './ops/audit.js'
-import { createDossiers } from './ops/dossiers.js'
-import { createFetch } from './ops/fetch.js'
-import type { Log } from './ops/log.js'
-import { createMetrics, type Metrics } from './ops/metrics.js'
-import { createPressure, type Load } from './ops/pressure.js'
+import type { Metrics } from './ops/metrics.js'
 import { createProbes } from './ops/probes.js'
 import { createRateLimit } from './ops/rate-limit.js'
-import { createReadiness, type ReadinessProbe } from './ops/readiness.js'
-import { createBreakglass } from './providers/breakglass.js'
-import { createSamlPool, type VerifySaml } from './providers/saml/pool.js'
-import { createReloads, type ReloadCause, type ReloadResult } from './reload.js'
-import { createKeyring, type Keyring, randomSecret } from './sessions/keyring.js'
-import { type KeyringInUse, keyringInUse } from './sessions/keyring-in-use.js'
-import { createSessions } from './sessions/sessions.js'
-import { openStore } from './store/open.js'
+import type { ReadinessProbe } from './ops/readiness.js'
+import { createReloads, type ReloadCause, type ReloadResult, type Reloads } from './reload.js'
 import { listenOn, serverTls } from './web/connections/listener.js'
 import { createLoginLimit } from './web/login/login-limit.js'
 import { createPaths } from './web/request/paths.js'
@@ -65,18 +54,9 @@ export interface Told {
   readiness: Pick<ReadinessProbe, 'ask'>
 }
 
-export interface ServerDeps {
-  clock: Clock
-  random: Random
-  log: Log
+export interface ServerDeps extends HoldingsDeps {
   /** Where a reload reads; without it there are none. Its files are watched. */
   source?: ConfigSource
-  /** In the place of the pool of threads, to measure what it brings. */
-  verifySaml?: VerifySaml
-  /** In the place of what this process measures of itself, for tests. */
-  measure?: () => Load
-  /** Milliseconds that the store has for a command, where it is not the usual: for a machine that is known to be slow. */
-  storeTimeout?: number
   /** Waits so many milliseconds. */
   pause?: (ms: number) => Promise<unknown>
   /** Called once it accepts connections; by default the log says so. */
@@ -89,94 +69,97 @@ export interface ServerDeps {
 
 /** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
 export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
-  const { clock, log, pause = realPause } = deps
-  const parts = openParts(config, deps)
-  const { metrics, auditLog, store, keyring, ringFor, pressure, readiness, pool } = parts
-  const running = (): Config => gateway.config()
-  const limited = { store, clock, log, rate: () => running().limits.logins }
-  const gateway = await createGateway(config, {
-    ...parts,
-    limit: createLoginLimit({ limit: createRateLimit({ ...limited, name: 'logins' }), log }),
-  })
-  const apply = createApply({ gateway, keyring, ringFor, auditLog, log })
-  const { source } = deps
-  const reloads = source && createReloads({ source, running, apply, readiness, metrics, audit: parts.audit, log })
+  const { log, pause = realPause } = deps
+  const held = openHoldings(config, deps)
+  const limit = createLoginLimit({ limit: limitOf(held, 'logins', () => gateway.config()), log })
+  const gateway = await createGateway(config, { ...held, limit })
+  const reloads = reloadsOf(deps.source, { gateway, held })
   const reload = async (cause: ReloadCause): Promise<ReloadResult> =>
     reloads ? reloads.reload(cause) : { applied: true, changed: [], warnings: [] }
   const reloadAll = () => {
     deps.reloadOthers?.()
     return reload('api')
   }
-  const told = deps.together?.({ metrics, readiness }) ?? { metrics, readiness }
-  const ops = createOps({
-    ...parts,
-    ...told,
-    adminToken: () => running().ops.adminToken,
-    limit: createRateLimit({ ...limited, name: 'admin' }),
-    breakglass: {
-      ...parts,
-      issuer: parts.breakglass,
-      url: () => breakglassUrl(running()),
-      directory: gateway.directory,
-    },
-    ...(reloads ? { reload: reloadAll } : {}),
-  })
+  const told = deps.together?.(held) ?? held
+  const ops = opsOf({ held, told, gateway, ...(reloads ? { reload: reloadAll } : {}) })
   const probes = config.ops.probes === null ? undefined : createProbes(told)
   const watch = reloads && watchFiles({ files: reloads.files, changed: () => reload('file') })
   const announce = deps.announce ?? (addresses => log.info(addresses, 'listening'))
 
   const close = async ({ serveOn = 0, finish }: Ending = {}) => {
     watch?.close()
-    readiness.drain()
+    held.readiness.drain()
     gateway.windDown()
     await pause(serveOn)
     const cut = await gateway.close(finish)
     if (cut > 0) log.warn({ connections: cut, drain: config.drain }, 'the drain is over: open connections were cut')
-    await pool.close()
+    await held.pool.close()
     await ops.close()
     await probes?.close()
-    readiness.close()
-    pressure.close()
-    await parts.fetchText.close()
-    await store.close()
-    auditLog.close()
+    await closeHoldings(held)
   }
   try {
-    // The gateway first: who is told "ready" must be able to connect.
-    const url = await listenOn(gateway.app, config.listen, config.tls ? 'https' : 'http')
-    const opsUrl = await listenOn(ops, config.ops.listen, 'http')
-    const probesUrl = probes && (await listenOn(probes, config.ops.probes ?? '', 'http'))
-    const more = probesUrl === undefined ? {} : { probes: probesUrl }
-    announce({ url, ops: opsUrl, ...more, publicUrl: config.publicUrl })
-    return { url, opsUrl, probesUrl, reload, close }
+    const where = await openListeners(config, { app: gateway.app, ops, probes })
+    const more = where.probesUrl === undefined ? {} : { probes: where.probesUrl }
+    announce({ url: where.url, ops: where.opsUrl, ...more, publicUrl: config.publicUrl })
+    return { ...where, reload, close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-/** What this process holds as long as it lives, whatever is reloaded. */
-function openParts(config: Config, deps: ServerDeps) {
-  const { clock, random, log, measure, storeTimeout } = deps
-  const metrics = createMetrics()
-  const auditLog = createAuditLog({ to: config.audit.to, clock, log, lost: metrics.auditLost })
-  const audit = auditLog.write
-  const slow = storeTimeout === undefined ? {} : { commandTimeout: storeTimeout }
-  const store = openStore(config.sessions.store, { clock, log, ...slow })
-  const ringFor = ringMaker(random)
-  const keyring = keyringInUse(ringFor(config))
-  const pressure = createPressure({ log, ...(measure ? { measure } : {}) })
-  const { shedding } = pressure
-  const pool = createSamlPool({ log })
-  return {
-    ...{ clock, random, log, metrics, auditLog, audit, store, ringFor, keyring, pressure, shedding, pool },
-    sessions: createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log }),
-    dossiers: createDossiers({ store, clock, random, log }),
-    breakglass: createBreakglass({ store, keyring, clock, random }),
-    readiness: createReadiness({ store, clock, log, metrics, shedding }),
-    fetchText: createFetch(),
-    verifySaml: deps.verifySaml ?? pool.verify,
-  }
+async function openListeners(
+  { listen, tls, ops: at }: Config,
+  { app, ops, probes }: { app: Gateway['app']; ops: Listener; probes: Listener | undefined },
+) {
+  // The gateway first: who is told "ready" must be able to connect.
+  const url = await listenOn(app, listen, tls ? 'https' : 'http')
+  const opsUrl = await listenOn(ops, at.listen, 'http')
+  const probesUrl = probes && (await listenOn(probes, at.probes ?? '', 'http'))
+  return { url, opsUrl, probesUrl }
+}
+
+type Listener = Parameters<typeof listenOn>[0]
+
+interface Running {
+  gateway: Gateway
+  held: Holdings
+}
+
+function limitOf({ store, clock, log }: Holdings, name: 'logins' | 'admin', running: () => Config) {
+  return createRateLimit({ store, clock, log, name, rate: () => running().limits.logins })
+}
+
+function reloadsOf(source: ConfigSource | undefined, { gateway, held }: Running): Reloads | undefined {
+  const { readiness, metrics, audit, log } = held
+  const apply = createApply({ gateway, held })
+  return source && createReloads({ source, running: () => gateway.config(), apply, readiness, metrics, audit, log })
+}
+
+/** The ops listener; `told` is what it says, which is more than its own where several processes stand behind a port. */
+function opsOf(
+  of: Running & {
+    told: Pick<Told, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
+    reload?: () => Promise<ReloadResult>
+  },
+) {
+  const { held, told, gateway, reload } = of
+  const running = () => gateway.config()
+  return createOps({
+    ...held,
+    metrics: told.metrics,
+    readiness: told.readiness,
+    adminToken: () => running().ops.adminToken,
+    limit: limitOf(held, 'admin', running),
+    breakglass: {
+      ...held,
+      issuer: held.breakglass,
+      url: () => breakglassUrl(running()),
+      directory: gateway.directory,
+    },
+    ...(reload ? { reload } : {}),
+  })
 }
 
 function breakglassUrl({ publicUrl, prefix }: Config): string {
@@ -184,14 +167,8 @@ function breakglassUrl({ publicUrl, prefix }: Config): string {
 }
 
 /** Puts another configuration to use, whole or not at all. The result rejects when something of it cannot be used. */
-function createApply(deps: {
-  gateway: Gateway
-  keyring: KeyringInUse
-  ringFor(config: Config): Keyring
-  auditLog: AuditLog
-  log: Log
-}): (next: Config) => Promise<void> {
-  const { gateway, keyring, ringFor, auditLog, log } = deps
+function createApply({ gateway, held }: Running): (next: Config) => Promise<void> {
+  const { keyring, ringFor, auditLog, log } = held
 
   return async next => {
     const ring = ringFor(next)
@@ -208,16 +185,5 @@ function createApply(deps: {
     if (next.tls) (gateway.app.server as unknown as TlsServer).setSecureContext(serverTls(next.tls))
     log.level = next.log.level
     auditLog.sendTo(next.audit.to)
-  }
-}
-
-/** Only the memory store may do without secrets: what one process seals, no other has to open. */
-function ringMaker(random: Random): (config: Config) => Keyring {
-  let own: string | undefined
-  return ({ secrets }) => {
-    const configured = secrets.map(secret => secret.reveal())
-    if (configured.length === 0) own ??= randomSecret(random)
-    // What was sealed before there were secrets still opens.
-    return createKeyring(own === undefined ? configured : [...configured, own], { random })
   }
 }

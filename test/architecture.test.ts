@@ -33,6 +33,7 @@ const floors: Record<string, number> = {
   'web/street': 3.8,
   gateway: 4,
   generation: 4,
+  holdings: 5,
   reload: 5,
   server: 5,
   demo: 5,

@@ -1,20 +1,18 @@
 // The guides are right about us: every configuration in them loads without a warning, every reason and setting that they
 // name exists, every address is the one that Deskgate prints, and every link leads somewhere.
 
-import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import t from 'tap'
 import { parse } from 'yaml'
 import { reasons } from '../../src/core/reasons.js'
 import { spMetadataFor } from '../../src/providers/saml/sp-metadata.js'
 import { createPaths } from '../../src/web/request/paths.js'
 import { load, longSecret, problems, rsaPair, samlProvider, settings, today } from '../parts/configuration.js'
-import { missing, program } from '../parts/parts.js'
+import { openGuide } from '../parts/guide.js'
+import { missing } from '../parts/parts.js'
 import { samlSettings } from '../parts/saml-provider.js'
+import { openShell } from '../parts/shell.js'
 
 const folder = join(import.meta.dirname, '../../docs/identity-providers')
 const guides = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }))
@@ -82,17 +80,31 @@ t.test('each of the seven says what to do about signed requests, encryption and 
 })
 
 t.test('the command that makes a key makes one that the configuration takes', { skip: missing('openssl') }, async t => {
-  const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''
-  const [, command = ''] = /```sh\nopenssl (req [^\n]+)\n/.exec(list) ?? []
-  const made = await mkdtemp(join(tmpdir(), 'deskgate-key-'))
-  t.teardown(() => rm(made, { recursive: true }))
-  const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
-  await promisify(execFile)(program('openssl'), words, { cwd: made })
-  const file = (name: string) => readFileSync(join(made, name), 'utf8')
+  const shell = await openShell(t, {})
+  const guide = openGuide('docs/identity-providers/README.md')
+  t.match(await shell.run(guide.block('openssl req')), { code: 0 })
+  guide.everyBlockRan(t)
+  const file = (name: string) => readFileSync(join(shell.folder, name), 'utf8')
   const provider = { ...samlProvider, key: 'sp.key', certificate: 'sp.crt', signRequests: true }
   const own = { 'sp.key': file('sp.key'), 'sp.crt': file('sp.crt') }
   t.strictSame(problems(settings({ providers: [provider] }), { files: own }), [])
 })
+
+t.test(
+  'the fingerprint that a command shows is one that the configuration takes',
+  { skip: missing('openssl') },
+  async t => {
+    const shell = await openShell(t, { 'idp.crt': certificate })
+    const guide = openGuide('docs/identity-providers/from-desk-com.md')
+    const { code, stdout } = await shell.run(guide.block('openssl x509'))
+    t.equal(code, 0)
+    const [, fingerprint = ''] = /=([0-9A-F:]{59})$/m.exec(stdout) ?? []
+    const { metadata: _, ...rest } = samlProvider as Record<string, unknown>
+    const provider = { ...rest, issuer: 'https://idp.example.com', loginUrl: 'https://idp.example.com/sso' }
+    t.strictSame(problems(settings({ providers: [{ ...provider, certificateFingerprints: [fingerprint] }] }), {}), [])
+    guide.everyBlockRan(t)
+  },
+)
 
 t.test('the values to type are those that the metadata has', async t => {
   const list = guides.find(({ name }) => name === 'README.md')?.text ?? ''

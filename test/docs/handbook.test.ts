@@ -1,5 +1,5 @@
 // The map of the docs and the pages on troubles, security and scaling are right: links lead somewhere, configurations
-// load, reasons and close codes are those that there are, and what is not run here is marked and listed.
+// load, reasons and close codes are those that there are.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,6 @@ const root = join(import.meta.dirname, '../..')
 const docs = join(root, 'docs')
 const text = (name: string) => readFileSync(join(docs, name), 'utf8')
 const pages = ['README.md', 'troubles.md', 'security.md', 'scaling.md', 'commands.md']
-const mark = /<!-- not run: needs (.+) -->\n```\w+\n([^\n]+)/g
 
 /** As the hosts of repositories make them. */
 function anchorsOf(markdown: string): string[] {
@@ -97,20 +96,4 @@ t.test('under another prefix only the hand-overs stay', async t => {
   for (const path of [paths.slo, paths.jwks]) t.match(page, `\`${path}\``)
   for (const path of [paths.jwt, paths.acs]) t.ok(page.includes(`\`${path}\``) && paths.owns(path), path)
   for (const path of ['/auth', '/auth/login', '/auth/profile', '/auth/saml']) t.notOk(paths.owns(path), path)
-})
-
-t.test('what does not run here is marked, and listed with what it needs', async t => {
-  const listed = [...text('README.md').matchAll(/^\| \[(\S+\.md)\]\(\S+\) \| `(.+)` \| (.+) \|$/gm)]
-  const marked = pages.flatMap(name => [...text(name).matchAll(mark)].map(([, needs, line]) => ({ name, needs, line })))
-  t.equal(listed.length, marked.length)
-  for (const { name, needs, line } of marked) {
-    const row = listed.find(([, page, , need]) => page === name && need === needs)
-    t.ok(row, `${name}: ${line}`)
-  }
-  for (const [, page = '', line = ''] of listed) t.match(text(page), line)
-  // What runs is in handbook-commands.test.ts; a page with other commands has to say that they are not run.
-  for (const name of pages.filter(name => name !== 'troubles.md')) {
-    const blocks = [...text(name).matchAll(/(<!-- not run: .* -->\n)?```sh\n/g)]
-    for (const [, marker] of blocks) t.ok(marker, `${name}: a block that is neither run nor marked`)
-  }
 })

@@ -1,5 +1,5 @@
-// Request Tracker, a real help desk, by the one command of its example: agents log in with a real browser, work in RT as
-// themselves, and nobody gets to RT who is not logged in. RT alone says who did what.
+// Request Tracker, a real help desk, by the one command of its example (examples/request-tracker/README.md): agents log in
+// with a real browser, work in RT as themselves, and nobody gets to RT who is not logged in. RT alone says who did what.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -149,7 +149,7 @@ interface Example {
   stop(): Promise<void>
 }
 
-/** The command of the README. */
+/** The command of the README, which is an npm script. */
 async function startExample(data: string): Promise<Example> {
   const root = join(import.meta.dirname, '../..')
   const command = ['--import', import.meta.resolve('tsx'), join(root, 'examples/request-tracker/start.ts')]

@@ -1,63 +1,88 @@
 // A steady stream of requests to a gateway on loopback: so many a second, each on a kept connection, and how long each took.
+// A machine that is too busy sends the same number later; none is left out.
 
 import { Pool } from 'undici'
+import { until } from './until.js'
 
 export interface Load {
   /** Milliseconds of each answered request, from when it was due: a late start counts too. */
   times: number[]
-  /** What went wrong: statuses other than 200, and errors. */
+  /** What went wrong: statuses other than 200, what the judge says, and errors. */
   failures: string[]
+  /** Requests that were begun. */
+  sent(): number
+  /** Requests that the rate asks for, up to now or to the stop. */
+  planned(): number
   /** Connections that were closed although more was to come on them. */
   closed(): number
-  /** No more are sent; settles when the last has been answered. */
+  /** Waits until so many more have been answered. */
+  more(count: number): Promise<void>
+  /** What was planned until now is still sent; settles when the last has been answered. */
   stop(): Promise<void>
 }
 
-/** More than this many unanswered ones are a failure of their own, not a longer queue. */
-const mostOpen = 2000
-const tick = 10
-
-export function startLoad(to: {
+export interface LoadPlan {
   origin: string
   path: string
-  headers: Record<string, string>
+  /** The same for all, or by the request's number. */
+  headers: Record<string, string> | ((number: number) => Record<string, string>)
   perSecond: number
-}): Load {
-  const pool = new Pool(to.origin, { connections: 32, headersTimeout: 20_000 })
+  /** What is wrong with an answer of 200. */
+  judge?: (number: number, body: string) => string | undefined
+}
+
+/** With more than this many unanswered ones the next waits. */
+const mostOpen = 2000
+const tick = 10
+/** A machine that is busy beyond measure is waited for. */
+const patience = 120_000
+
+export function startLoad({ origin, path, headers, perSecond, judge }: LoadPlan): Load {
+  const pool = new Pool(origin, { connections: 32, headersTimeout: patience, bodyTimeout: patience })
   const times: number[] = []
   const failures: string[] = []
   const open = new Set<Promise<void>>()
   const began = performance.now()
-  let sent = 0
-  let closed = 0
+  let [sent, closed] = [0, 0]
+  let ended: number | undefined
   pool.on('disconnect', () => {
     closed++
   })
 
-  const one = async (due: number) => {
+  const one = async (number: number) => {
+    const due = began + (number / perSecond) * 1000
     try {
-      const answer = await pool.request({ path: to.path, method: 'GET', headers: to.headers })
-      await answer.body.dump()
+      const own = typeof headers === 'function' ? headers(number) : headers
+      const answer = await pool.request({ path, method: 'GET', headers: own })
+      const body = await answer.body.text()
       times.push(performance.now() - due)
-      if (answer.statusCode !== 200) failures.push(`status ${answer.statusCode}`)
+      const wrong = answer.statusCode === 200 ? judge?.(number, body) : `status ${answer.statusCode}`
+      if (wrong !== undefined) failures.push(wrong)
     } catch (error) {
       failures.push((error as Error).message)
     }
   }
+  const planned = () => Math.floor((((ended ?? performance.now()) - began) / 1000) * perSecond)
   const timer = setInterval(() => {
-    const due = ((performance.now() - began) / 1000) * to.perSecond
-    for (; sent < due && open.size < mostOpen; sent++) {
-      const flight = one(began + (sent / to.perSecond) * 1000).finally(() => open.delete(flight))
+    for (const due = planned(); sent < due && open.size < mostOpen; sent++) {
+      const flight = one(sent).finally(() => open.delete(flight))
       open.add(flight)
     }
-    if (open.size >= mostOpen) failures.push('too many unanswered requests')
   }, tick)
 
   return {
     times,
     failures,
+    sent: () => sent,
+    planned,
     closed: () => closed,
+    more(count) {
+      const wanted = times.length + count
+      return until(() => times.length >= wanted || failures.length > 0, patience)
+    },
     async stop() {
+      ended ??= performance.now()
+      await until(() => sent >= planned(), patience)
       clearInterval(timer)
       await Promise.all(open)
       if (!pool.closed) await pool.close()

@@ -1,9 +1,10 @@
 // A rendered pod as far as a machine without a cluster goes: its volumes as the kubelet lays them out (dated folders, and
-// symlinks that it swaps), and its containers' commands with the paths of the mounts. What a Secret holds is the test's.
+// symlinks that it swaps; modes and group as the pod says), and its containers' commands. What a Secret holds is the test's.
 
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Mount, SecurityContext } from './container.js'
 import { type KubeObject, one } from './helm.js'
 
 /** By the Secret's name, then by key. */
@@ -13,8 +14,12 @@ export interface Container {
   /** `command` and `args`, with the image's entrypoint where there is no command. */
   argv: string[]
   env: Record<string, string>
-  /** What it mounts where: the path in the pod. */
-  mounts: string[]
+  /** Its volumes, each with the path in the pod. */
+  mounts: Mount[]
+  /** The pod's, and over it its own. */
+  context: SecurityContext
+  /** Seconds that it has to end, preStop included. */
+  grace: number
   spec: ContainerSpec
 }
 
@@ -24,7 +29,8 @@ interface ContainerSpec {
   args?: string[]
   env?: { name: string; value: string }[]
   ports: { name: string; containerPort: number }[]
-  volumeMounts?: { name: string; mountPath: string }[]
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[]
+  securityContext?: SecurityContext
   lifecycle?: { preStop: { exec: { command: string[] } } }
   startupProbe?: Probe
   readinessProbe?: Probe
@@ -48,7 +54,10 @@ export interface LaidPod {
 
 let generation = 0
 
-export async function layPod(objects: KubeObject[], secrets: Secrets): Promise<LaidPod> {
+/** `pod`: they stay as they are, for a container of its own. `folder`: those of the mounts become those of this folder. */
+export type Paths = 'pod' | 'folder'
+
+export async function layPod(objects: KubeObject[], secrets: Secrets, paths: Paths = 'folder'): Promise<LaidPod> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-pod-'))
   const pod = one(objects, 'Deployment').spec.template.spec
   const containers: ContainerSpec[] = [...(pod.initContainers ?? []), ...pod.containers]
@@ -59,23 +68,34 @@ export async function layPod(objects: KubeObject[], secrets: Secrets): Promise<L
   }
   const mountPath = (volume: string) =>
     named('deskgate').volumeMounts?.find(({ name }) => name === volume)?.mountPath ?? `/${volume}`
-  /** Of the pod's paths, which a test cannot have, those below its folder. */
-  const here = (text: string) => text.replaceAll('/etc/deskgate/', `${folder}/etc/deskgate/`)
+  /** Of the pod's paths, which a test without a root of its own cannot have, those below its folder. */
+  const here = (text: string) => (paths === 'pod' ? text : text.replaceAll('/etc/deskgate/', `${folder}/etc/deskgate/`))
 
   const swap = async (now: KubeObject[], values: Secrets) => {
     for (const volume of one(now, 'Deployment').spec.template.spec.volumes) {
       const files = filesOf(volume, now, values).map(([name, text]) => [name, here(text)] as const)
-      await lay(join(folder, mountPath(volume.name)), files)
+      const { defaultMode = 0o644 } = volume.configMap ?? volume.projected ?? {}
+      await lay(join(folder, mountPath(volume.name)), files, { mode: defaultMode, group: pod.securityContext?.fsGroup })
     }
   }
-  await swap(objects, secrets)
+  try {
+    await swap(objects, secrets)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
   return {
     folder,
     container(name, entrypoint) {
       const spec = named(name)
       const argv = [...(spec.command ?? entrypoint), ...(spec.args ?? [])].map(here)
       const env = Object.fromEntries((spec.env ?? []).map(({ name, value }) => [name, here(value)]))
-      return { argv, env, spec, mounts: (spec.volumeMounts ?? []).map(({ mountPath }) => join(folder, mountPath)) }
+      const mounts = (spec.volumeMounts ?? []).map(({ mountPath }) => ({
+        from: join(folder, mountPath),
+        to: mountPath,
+      }))
+      const context = { ...pod.securityContext, ...spec.securityContext }
+      return { argv, env, spec, mounts, context, grace: pod.terminationGracePeriodSeconds }
     },
     probe(name, which) {
       const { ports, [`${which}Probe` as const]: probe } = named(name)
@@ -90,8 +110,8 @@ export async function layPod(objects: KubeObject[], secrets: Secrets): Promise<L
 
 interface Volume {
   name: string
-  configMap?: { name: string }
-  projected?: { sources: { secret: { name: string; items?: { key: string; path: string }[] } }[] }
+  configMap?: { name: string; defaultMode?: number }
+  projected?: { defaultMode?: number; sources: { secret: { name: string; items?: { key: string; path: string }[] } }[] }
 }
 
 function filesOf({ configMap, projected }: Volume, objects: KubeObject[], secrets: Secrets): [string, string][] {
@@ -109,12 +129,19 @@ function filesOf({ configMap, projected }: Volume, objects: KubeObject[], secret
 }
 
 /** Kubernetes' AtomicWriter: FILE → ..data/FILE, ..data → a dated folder, and ..data is swapped by a rename. */
-async function lay(mount: string, files: readonly (readonly [string, string])[]): Promise<void> {
+async function lay(
+  mount: string,
+  files: readonly (readonly [string, string])[],
+  { mode, group }: { mode: number; group: number | undefined },
+): Promise<void> {
   const dated = `..2026_11_22_00_00_${String(++generation).padStart(2, '0')}`
   await mkdir(join(mount, dated), { recursive: true })
   for (const [name, text] of files) {
-    await mkdir(dirname(join(mount, dated, name)), { recursive: true })
-    await writeFile(join(mount, dated, name), text, { mode: 0o444 })
+    const file = join(mount, dated, name)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, text)
+    await chmod(file, mode)
+    if (group !== undefined && process.getuid?.() === 0) await chown(file, 0, group)
   }
   await symlink(dated, join(mount, '..data_tmp'))
   await rename(join(mount, '..data_tmp'), join(mount, '..data'))

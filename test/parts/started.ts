@@ -18,7 +18,16 @@ export interface Started {
 
 export function start([program = '', ...args]: readonly string[], options: SpawnOptions): Started {
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
-  const kill = () => void child.kill('SIGKILL')
+  /** A detached one leads a group: what it has started goes with it. */
+  const signal = (name: NodeJS.Signals) => {
+    if (!options.detached || child.pid === undefined) return void child.kill(name)
+    try {
+      process.kill(-child.pid, name)
+    } catch {
+      // It is gone already.
+    }
+  }
+  const kill = () => signal('SIGKILL')
   process.once('exit', kill)
   let said = ''
   let over = false
@@ -43,7 +52,7 @@ export function start([program = '', ...args]: readonly string[], options: Spawn
       await until(() => over || there(), 60_000)
       if (!there()) throw new Error(`it ended and never said ${text}:\n${said}`)
     },
-    kill: signal => void child.kill(signal),
+    kill: signal,
     gone,
     async end() {
       kill()

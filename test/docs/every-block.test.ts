@@ -1,0 +1,150 @@
+// No command and no configuration stands in a guide that nothing has tried: each fenced block is judged by a test that is
+// named here, or has a mark that says what it needs; and the page that lists the marks is theirs.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { leaves } from '../../scripts/commands-page.js'
+import { type Block, blocksOf, guidePages, inlineCommands } from '../../scripts/guides.js'
+import { elsewhere, notRunPage } from '../../scripts/not-run-page.js'
+import { createProgram } from '../../src/program.js'
+import { openGuide, shells } from '../parts/guide.js'
+
+const root = join(import.meta.dirname, '../..')
+const text = (path: string) => readFileSync(join(root, path), 'utf8')
+
+interface Judge {
+  test: string
+  pages: string[]
+  languages: string[]
+}
+
+const judges: Judge[] = [
+  { test: 'readme', pages: ['README.md'], languages: ['yaml', 'text'] },
+  { test: 'docs/agents', pages: ['docs/agents.md'], languages: ['yaml'] },
+  { test: 'docs/commands', pages: ['docs/commands.md'], languages: ['text'] },
+  { test: 'docs/guides', pages: ['docs/identity-providers/'], languages: ['yaml', 'sh'] },
+  { test: 'docs/handbook', pages: ['docs/scaling.md', 'docs/security.md'], languages: ['yaml'] },
+  { test: 'docs/handbook-commands', pages: ['docs/troubles.md'], languages: ['sh'] },
+  { test: 'docs/install', pages: ['docs/install.md', 'docs/kubernetes.md'], languages: ['yaml', 'ini'] },
+  {
+    test: 'docs/install-commands',
+    pages: [
+      'README.md',
+      'CONTRIBUTING.md',
+      'docs/install.md',
+      'docs/kubernetes.md',
+      'test/attack/saml/files/README.md',
+    ],
+    languages: ['sh'],
+  },
+  { test: 'docs/operations', pages: ['docs/operations.md', 'docs/keys.md', 'docs/audit.md'], languages: ['yaml'] },
+  {
+    test: 'docs/operating-commands',
+    pages: ['docs/operations.md', 'docs/sessions.md', 'docs/ways-in.md', 'docs/api-clients.md', 'docs/assertion.md'],
+    languages: ['sh', 'console'],
+  },
+  {
+    test: 'docs/snippets',
+    pages: ['docs/'],
+    languages: ['json', 'php', 'html', 'promql', 'redis'],
+  },
+  {
+    test: 'docs/snippets',
+    pages: ['docs/api-clients.md', 'docs/jwt.md', 'docs/redis.md', 'docs/ways-in.md'],
+    languages: ['yaml'],
+  },
+  { test: 'docs/measuring-commands', pages: ['docs/scaling.md'], languages: ['sh'] },
+  { test: 'interop/request-tracker', pages: ['examples/request-tracker/README.md'], languages: ['sh'] },
+]
+
+const blocks = guidePages().flatMap(blocksOf)
+const judged = (judge: Judge, { page, language }: Block) =>
+  judge.languages.includes(language) &&
+  judge.pages.some(one => page === one || (one.endsWith('/') && page.startsWith(one)))
+
+t.test('each block is judged by one test, or marked', async t => {
+  for (const block of blocks) {
+    const { page, line, language, needs } = block
+    if (needs !== undefined) continue
+    t.not(language, '', `${page}:${line} says of what language it is`)
+    t.equal(judges.filter(judge => judged(judge, block)).length, 1, `${page}:${line} (${language}) is judged`)
+  }
+  t.ok(blocks.length > 80, 'the blocks are found')
+})
+
+t.test('the judges are there, and ask for what they judge', async t => {
+  for (const { test, pages, languages } of judges) {
+    const path = `test/${test}.test.ts`
+    t.ok(existsSync(join(root, path)), path)
+    for (const page of pages) {
+      t.ok(
+        blocks.some(block => judged({ test, pages: [page], languages }, block)),
+        `${page} has such blocks`,
+      )
+      t.match(text(path), page.endsWith('/') ? page : (page.split('/').at(-1) ?? page), `${path} names ${page}`)
+    }
+    // Every line of these is run, and the test fails for what it leaves out.
+    if (languages.some(one => shells.includes(one)) && !test.startsWith('interop/')) {
+      t.match(text(path), 'everyBlockRan', path)
+    }
+  }
+})
+
+t.test('what is marked is on the list, and says one of a few needs: npm run generate', async t => {
+  t.equal(text('docs/not-run.md'), notRunPage())
+  const needs = new Set(blocks.flatMap(block => block.needs ?? []))
+  const known = [
+    ...Object.values(elsewhere),
+    'a second host',
+    'a download',
+    'a quiet machine',
+    'to be the run of the tests',
+  ]
+  for (const need of needs) t.ok(known.includes(need), need)
+  for (const { page, line } of blocks.filter(({ needs }) => needs === 'a quiet machine')) {
+    t.equal(page, 'bench/README.md', `${page}:${line} is a measurement`)
+  }
+})
+
+t.test('what the help desk example is started by is what its test starts', async t => {
+  const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> }
+  const [, file = ''] = /^tsx (\S+)$/.exec(scripts['example:request-tracker'] ?? '') ?? []
+  t.match(text('test/interop/request-tracker.test.ts'), `'${file}'`)
+  t.same(openGuide('examples/request-tracker/README.md').all('sh'), ['npm ci && npm run example:request-tracker\n'])
+})
+
+t.test('the commands of Deskgate and of npm in the running text exist', async t => {
+  const { scripts } = JSON.parse(text('package.json')) as { scripts: object }
+  let count = 0
+  for (const page of guidePages()) {
+    for (const code of inlineCommands(page, ['deskgate', 'node'])) {
+      const [, words] = /^(?:deskgate|node dist\/main\.js) (.*)$/.exec(code) ?? []
+      if (words === undefined) continue
+      count++
+      t.ok(isCommand(words), `${page}: ${code}`)
+    }
+    for (const code of inlineCommands(page, ['npm'])) {
+      const [, name = ''] = /^npm (?:run )?([a-z:-]+)/.exec(code) ?? []
+      t.ok(['ci', 'install'].includes(name) || Object.hasOwn(scripts, name), `${page}: ${code}`)
+    }
+  }
+  t.ok(count > 20)
+  t.notOk(isCommand('sessions lst') || isCommand('check --of-line'))
+})
+
+/** Whether these words begin with a command, and have no option that it does not know. */
+function isCommand(words: string): boolean {
+  const program = createProgram({ io: { env: {}, out: () => {}, err: () => {} }, version: '1', done: () => {} })
+  const parts = words.split(' ')
+  const path = (name: string) => name.replace(/^deskgate /, '').split(' ')
+  const found = leaves(program).find(({ name }) => path(name).every((part, at) => parts[at] === part))
+  // `deskgate sessions` alone speaks of both.
+  const group = leaves(program).some(({ name }) => path(name)[0] === words)
+  const options = parts.filter(part => part.startsWith('--')).map(part => part.split('=')[0])
+  return (
+    group ||
+    (found?.command.options !== undefined &&
+      options.every(one => one === '--help' || found.command.options.some(({ long }) => long === one)))
+  )
+}
