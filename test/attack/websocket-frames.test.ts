@@ -152,7 +152,7 @@ t.test('Attack: a frame larger than the limit is closed with 1009 at its head, u
     t.same(browser.closed(), { code: 1009, reason: 'message too big' }, why)
     await until(() => desk.over)
     t.equal(desk.got.length, 0, `${why}: Desk hears nothing of it`)
-    t.match(street.lines.at(-1), { msg: /limits\.frame/ })
+    t.match(street.lines.at(-1), { msg: /larger than 64 MiB/ })
   }
   const { browser, desk } = await open()
   const largest = frame(Buffer.alloc(65_536, 1), { opcode: 2, masked: true })

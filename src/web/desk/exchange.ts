@@ -8,6 +8,7 @@ import type { Later } from '../../ops/timer.js'
 import { bodyStream, hasBody } from '../request/request-body.js'
 import type { Visit } from '../visit.js'
 import { createDeadlines, type Deadlines, type Timed } from './deadlines.js'
+import type { Patience } from './patience.js'
 
 export interface Exchange extends Timed {
   request: IncomingMessage
@@ -24,8 +25,12 @@ export interface Exchange extends Timed {
   first: Buffer | undefined
   /** Head or bytes have gone out to the client. */
   flushed: boolean
-  /** Desk waits for us, or for a client that reads slowly: each has a bound of its own. */
-  paused: boolean
+  /** Lets Desk's bytes come again. */
+  resume: () => void
+  /** Desk waits for us, for a time that has a bound of its own. */
+  held: boolean
+  /** What has come lies before a client that has not read it yet. */
+  unread: boolean
   /** The client has gone away, or has its answer. */
   over: boolean
   /** The connection had served another request before. */
@@ -39,7 +44,9 @@ const beginning = {
   headed: false,
   first: undefined,
   flushed: false,
-  paused: false,
+  resume: () => {},
+  held: false,
+  unread: false,
   over: false,
   reused: false,
   retried: false,
@@ -75,31 +82,32 @@ export function codeOf(error: Error): string {
 export const tooSlow = 'CLIENT_TOO_SLOW'
 
 /**
- * Milliseconds. `timeout`: from the last byte that Desk took to the head of its answer. `patience`: between two pieces of
- * the answer's body; `body`: of the request's. Who is late comes as an error of the exchange.
+ * Milliseconds. `timeout`: from the last byte that Desk took to the head of its answer. `patience`: `body` between two pieces
+ * of the request's, `unread` for a client to read on, and between two pieces of Desk's answer. A client that does not read
+ * is cut off; who else is late comes as an error of the exchange.
  */
 export function boundExchanges(deps: {
   timeout: number
-  patience: number
-  body: number
+  patience: Pick<Patience, 'body' | 'unread'>
   later?: Later
 }): Deadlines<Exchange> {
-  const { timeout, patience, body, ...timers } = deps
+  const { timeout, patience, ...timers } = deps
   const clientSends = ({ body, request }: Exchange) => body !== undefined && !request.complete && !request.isPaused()
 
   return createDeadlines<Exchange>({
     limitOf(exchange) {
-      if (!exchange.abort || exchange.paused) return undefined
-      if (exchange.headed) return patience
-      return clientSends(exchange) ? body : timeout
+      if (!exchange.abort || exchange.held) return undefined
+      if (exchange.headed) return patience.unread
+      return clientSends(exchange) ? patience.body : timeout
     },
     late(exchange) {
-      if (exchange.headed) exchange.abort?.(new errors.BodyTimeoutError())
+      if (exchange.unread) exchange.response.destroy()
+      else if (exchange.headed) exchange.abort?.(new errors.BodyTimeoutError())
       // Attack: a body that never ends holds a connection to Desk for good.
       else if (clientSends(exchange)) exchange.abort?.(Object.assign(new Error(tooSlow), { code: tooSlow }))
       else exchange.abort?.(new errors.HeadersTimeoutError())
     },
-    every: Math.max(10, Math.min(500, timeout / 4, body / 4)),
+    every: Math.max(10, Math.min(500, timeout / 4, patience.body / 4, patience.unread / 4)),
     ...timers,
   })
 }

@@ -41,8 +41,8 @@ const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
   const { desk, requestHeaders, responseHeaders, longAnswers, log, deskLogout, timeout, patience } = deps
-  const deadlines = boundExchanges({ timeout, patience: patience.unread, body: patience.body })
-  const passing = createPassing({ patience: patience.unread })
+  const deadlines = boundExchanges({ timeout, patience })
+  const passing = createPassing()
 
   const start = (exchange: Exchange) => {
     const { request, visit, body } = exchange
@@ -58,7 +58,6 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
 
   const handlerOf = (exchange: Exchange): Dispatcher.DispatchHandler => {
     const { request, response, visit } = exchange
-    let proceed = () => {}
     return {
       onConnect(abort) {
         if (exchange.over) return abort()
@@ -73,23 +72,25 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
         exchange.still = 0
         if (status < 200) return passHints(request, response, status, received)
         exchange.headed = true
-        proceed = () => {
-          exchange.paused = false
-          resume()
-        }
+        exchange.resume = resume
         const headers = responseHeaders(latin1Lines(received), visit)
         const begin = (headers: string[]) => {
           if (!exchange.over) passing.head(exchange, status, reason, headers)
         }
-        exchange.paused = deskLogout?.applies(request, visit) ?? false
-        if (!exchange.paused) begin(headers)
-        else logOut(exchange, headers, begin).finally(proceed)
-        return !exchange.paused
+        if (!deskLogout?.applies(request, visit)) {
+          begin(headers)
+          return true
+        }
+        exchange.held = true
+        logOut(exchange, headers, begin).finally(() => {
+          exchange.held = false
+          resume()
+        })
+        return false
       },
       onData(chunk) {
         exchange.still = 0
-        exchange.paused = !passing.data(exchange, chunk, proceed)
-        return !exchange.paused
+        return passing.data(exchange, chunk)
       },
       onComplete(trailers) {
         exchange.over = true
