@@ -408,6 +408,13 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ publicUrl: 'http://localhost:8080' }),
     'providers[0].loginUrl: is on another site: over an http publicUrl nobody can log in there',
   ],
+  'http on this machine, and no provider that is known to be elsewhere': [
+    settings({
+      publicUrl: 'http://127.0.0.1:8080',
+      providers: [{ ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' }],
+    }),
+    'publicUrl: is http: an identity provider on another site cannot log anybody in',
+  ],
   'localhost and 127.0.0.1 are two sites': [
     settings({
       publicUrl: 'http://localhost:8080',
@@ -549,10 +556,6 @@ const fine: Record<string, Record<string, unknown>> = {
     key: 'one.key',
   }),
   'an assertion key': settings({ identity: { assertion: { keys: ['p256.key'] } } }),
-  'http on this machine': settings({
-    publicUrl: 'http://127.0.0.1:8080',
-    providers: [{ ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' }],
-  }),
   'free ports': settings({ listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0' } }),
   sockets: settings({ listen: 'unix:/run/deskgate.sock', ops: { listen: '[::1]:9090' } }),
   'headers of one name in another place': settings({ identity: { headers: { id: 'Remote-User' } } }),
