@@ -6,6 +6,7 @@ import { climb, type Step } from '../../core/checks.js'
 import type { Attempt, Clock, Handover, Identity, Leave, Provider, Session, Verdict } from '../../core/contracts.js'
 import type { FetchText } from '../../ops/fetch.js'
 import type { Log } from '../../ops/log.js'
+import type { Metrics } from '../../ops/metrics.js'
 import { createBearer } from './bearer.js'
 import { checkClaims, type TokenClaims } from './claims.js'
 import { createProviderKeys } from './keys.js'
@@ -17,13 +18,14 @@ export interface JwtDeps {
   clock: Clock
   fetchText: FetchText
   log: Log
+  metrics: Pick<Metrics, 'idpClockSkew'>
   /** The audiences of bearer tokens, of every provider: a token for one of them is no login anywhere. */
   bearerAudiences?: readonly string[]
 }
 
 /** Throws when the settings hold no usable key (see createProviderKeys). */
 export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provider {
-  const { clock, bearerAudiences = [] } = deps
+  const { clock, metrics, bearerAudiences = [] } = deps
   const keys = createProviderKeys(settings, deps)
   const verifier: Verifier = { settings, keys, algorithms: algorithmsOf(settings) }
   const { bearer, bearerAudience: audience, bearerPassThrough: passThrough } = settings
@@ -34,7 +36,7 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
     type: 'jwt',
     formTargets: () => originsOf([settings.loginUrl, settings.logoutUrl]),
     begin: async attempt => begin(settings.loginUrl, deps.publicUrl, attempt),
-    accept: handover => accept(handover, { ...verifier, clock, bearerAudiences }),
+    accept: handover => accept(handover, { ...verifier, clock, metrics, bearerAudiences }),
     logout: session => logout(settings.logoutUrl, session),
     failed: message => settings.logoutUrl && withQuery(settings.logoutUrl, { kind: 'error', message }),
     ...(takesBearer ? { bearer: { passThrough, accept: createBearer({ ...verifier, clock, audience }) } } : {}),
@@ -59,6 +61,7 @@ function logout(logoutUrl: string | undefined, session: Session): Leave | undefi
 
 interface Judge extends Verifier {
   clock: Clock
+  metrics: Pick<Metrics, 'idpClockSkew'>
   bearerAudiences: readonly string[]
 }
 
@@ -92,7 +95,11 @@ interface Verified {
 async function verify(handover: Handover, judge: Judge, step: Step): Promise<Verified> {
   const { settings, bearerAudiences } = judge
   const object = await verifiedClaims(handover.message, judge, step)
-  const claims = checkClaims(object, { ...settings, bearerAudiences, now: judge.clock.now() }, step)
+  const now = judge.clock.now()
+  // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
+  const { iat } = object
+  if (typeof iat === 'number') judge.metrics.idpClockSkew(settings.id, iat - now / 1000)
+  const claims = checkClaims(object, { ...settings, bearerAudiences, now }, step)
   const { id: provider, requireState } = settings
   const rules = { provider, requireState, attempt: (state: string) => handover.attempt(state) }
   const attempt = checkState(statesOf(handover, claims), rules, step)

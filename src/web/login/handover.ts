@@ -95,7 +95,7 @@ async function takeJwt(deps: HandoverDeps, request: FastifyRequest, reply: Fasti
   const { states } = takeState(echoed ?? '')
   const state = form.one('state') || states[0]
   const handover: Handover = {
-    message: form.one('jwt') ?? form.one('token') ?? '',
+    message: form.one('jwt') || form.one('token') || '',
     ...(state ? { state } : {}),
     ...(echoed === undefined ? {} : { returnTo: echoed }),
     attempt: id => deps.attempts.open(jarOf(request), id),
