@@ -39,7 +39,7 @@ import type { Generation } from './visit.js'
 /** What does not change on a reload; the rest comes with each request's visit. */
 export interface OwnDeps {
   paths: Paths
-  store: Pick<Store, 'claim' | 'indexAdd' | 'indexPage'>
+  store: Pick<Store, 'claim' | 'get' | 'indexAdd' | 'indexPage'>
   sessions: Sessions
   keyring: Sealer
   clock: Clock

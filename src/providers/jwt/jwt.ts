@@ -68,12 +68,18 @@ interface Judge extends Verifier {
 async function accept(handover: Handover, judge: Judge): Promise<Verdict> {
   const { id } = judge.settings
   const outside = statesOf(handover, {})
-  const climbed = await climb(step => verify(handover, judge, step))
+  const known: { claims?: TokenClaims } = {}
+  const climbed = await climb(step => verify(handover, judge, step, known))
   if ('reason' in climbed) {
     // A refused or repeated answer still leads back to the page that its attempt was for.
     const attempt = outside.length === 1 ? attemptOf(handover, outside[0], id) : undefined
     const { checks, reason } = climbed
-    return { provider: id, checks, reason, unsolicited: outside.length === 0, ...(attempt ? { attempt } : {}) }
+    const bereft = known.claims && isBereft(handover, known.claims) ? claimOf(known.claims, judge.settings) : undefined
+    return {
+      ...{ provider: id, checks, reason, unsolicited: outside.length === 0 },
+      ...(attempt ? { attempt } : {}),
+      ...(bereft ? { bereft } : {}),
+    }
   }
   const { claims, identity, attempt } = climbed.value
   return {
@@ -92,7 +98,13 @@ interface Verified {
   attempt: Attempt | undefined
 }
 
-async function verify(handover: Handover, judge: Judge, step: Step): Promise<Verified> {
+/** `known` gets the claims as soon as all of them are good. */
+async function verify(
+  handover: Handover,
+  judge: Judge,
+  step: Step,
+  known: { claims?: TokenClaims },
+): Promise<Verified> {
   const { settings, bearerAudiences } = judge
   const object = await verifiedClaims(handover.message, judge, step)
   const now = judge.clock.now()
@@ -100,23 +112,36 @@ async function verify(handover: Handover, judge: Judge, step: Step): Promise<Ver
   const { iat } = object
   if (typeof iat === 'number') judge.metrics.idpClockSkew(settings.id, iat - now / 1000)
   const claims = checkClaims(object, { ...settings, bearerAudiences, now }, step)
+  known.claims = claims
   const { id: provider, requireState } = settings
   const rules = { provider, requireState, attempt: (state: string) => handover.attempt(state) }
   const attempt = checkState(statesOf(handover, claims), rules, step)
   return { claims, identity: identityOf(claims, settings), attempt }
 }
 
-function identityOf(claims: TokenClaims, { id, maxAge, clockSkew }: JwtSettings): Identity {
+/** It names one login, and this browser does not hold it: not several, and not one of another provider. */
+function isBereft(handover: Handover, claims: TokenClaims): boolean {
+  const [state, ...others] = statesOf(handover, claims)
+  return state !== undefined && others.length === 0 && handover.attempt(state) === undefined
+}
+
+function identityOf(claims: TokenClaims, settings: JwtSettings): Identity {
   return {
-    provider: id,
+    provider: settings.id,
     email: claims.email,
     ...(claims.name === undefined ? {} : { name: claims.name }),
     ...(claims.roles === undefined ? {} : { roles: claims.roles }),
     ...(claims.externalId === undefined ? {} : { externalId: claims.externalId }),
-    // By provider and jti: the bytes of a token can be changed without harm to its signature (ECDSA, base64url). The
-    // claim outlives iat + maxAge + clockSkew, the last moment of acceptance, on a replica whose clock is late as well.
-    claim: { id: `jwt:${id}:${claims.jti}`, until: Math.ceil(claims.issuedAt + maxAge + 2 * clockSkew) },
+    claim: claimOf(claims, settings),
   }
+}
+
+/**
+ * By provider and jti: the bytes of a token can be changed without harm to its signature (ECDSA, base64url). The claim
+ * outlives iat + maxAge + clockSkew, the last moment of acceptance, on a replica whose clock is late as well.
+ */
+function claimOf({ jti, issuedAt }: TokenClaims, { id, maxAge, clockSkew }: JwtSettings): Identity['claim'] {
+  return { id: `jwt:${id}:${jti}`, until: Math.ceil(issuedAt + maxAge + 2 * clockSkew) }
 }
 
 function attemptOf(handover: Handover, state: string | undefined, provider: string): Attempt | undefined {
