@@ -10,7 +10,7 @@ import { type ExplainOptions, explain } from '../../src/admin/explain.js'
 import type { ExitCode, Io } from '../../src/admin/io.js'
 import { printMetadata } from '../../src/admin/metadata.js'
 import { systemClock } from '../../src/core/clock.js'
-import { run } from '../parts/command.js'
+import { launch, run } from '../parts/command.js'
 import { loaded } from '../parts/configuration.js'
 import { startGateway, writeConfiguration } from '../parts/gateway.js'
 import { createIdentityProvider } from '../parts/identity-provider.js'
@@ -98,6 +98,19 @@ t.test('wrong usage is 2', async t => {
   const ended = await Promise.all(wrong.map(args => run(args)))
   for (const [i, one] of ended.entries())
     t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
+})
+
+t.test('a reader of the output that has gone is no fault', async t => {
+  const { folder } = await writeConfiguration('')
+  t.teardown(() => rm(folder, { recursive: true }))
+  const child = launch(['keys', 'generate'], { folder })
+  const gone = new Promise(resolve => child.once('close', (...ended) => resolve(ended)))
+  let stderr = ''
+  child.stderr?.on('data', chunk => {
+    stderr += chunk
+  })
+  child.stdout?.destroy()
+  t.same([await gone, stderr], [[0, null], ''])
 })
 
 t.test('keys generate: the key signs the identity', async t => {
