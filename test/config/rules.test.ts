@@ -366,6 +366,19 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ secrets, sessions: { store: { url: 'redis://redis', tls: { serverName: 'redis' } } } }),
     'sessions.store.tls: does not go with redis://',
   ],
+  'one metadata in two providers': [
+    settings({
+      providers: ['https://m', 'https://m', 'https://other', 'https://m'].map((metadata, index) => ({
+        ...samlProvider,
+        id: `p${index}`,
+        name: `P${index}`,
+        metadata,
+        ...(index === 3 ? { issuer: 'https://one' } : {}),
+      })),
+    }),
+    'providers[1].metadata: is the metadata of providers[0] too',
+    'providers[3].metadata: is the metadata of providers[0] too',
+  ],
   'a domain that no address ends with': [
     settings({ agents: [{ domains: ['@example.com', '*.example.com', 'example.com.', 'Example.com'] }] }),
     ...[0, 1, 2].map(index => `agents[0].domains[${index}]: is no domain`),
@@ -515,6 +528,15 @@ for (const [name, [config, ...expected]] of Object.entries(warnings)) {
 }
 
 const fine: Record<string, Record<string, unknown>> = {
+  'two of one metadata, each by its issuer': settings({
+    providers: ['one', 'two'].map(id => ({
+      ...samlProvider,
+      id,
+      name: id,
+      metadata: 'https://m',
+      issuer: `https://${id}`,
+    })),
+  }),
   'both kinds of providers': settings({ providers: [saml, jwks, { ...jwtProvider, id: 'c', name: 'C' }] }),
   'certificates: bare base64, several, several in a file': settings({
     providers: [{ ...saml, certificates: ['bare.crt', 'both.crt'] }],
