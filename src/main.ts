@@ -12,6 +12,9 @@ const io: Io = {
   err: line => process.stderr.write(`${line}\n`),
 }
 
+// A reader that has seen enough (`| head`) is no fault: nothing more is written, and the exit code stays.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 const program = createProgram({

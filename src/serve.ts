@@ -2,11 +2,11 @@
 // lost: which signal means what, and how much time the end may take.
 
 import closeWithGrace, { type Options, type Signals } from 'close-with-grace'
-import { configFile, configuration } from './admin/configuration.js'
+import { configFile, configuration, loadWhole } from './admin/configuration.js'
 import type { Io } from './admin/io.js'
 import { type Crew, joinCrew, type Link, startCrew, workersOf } from './cluster.js'
 import type { Config } from './config/schema/index.js'
-import { configSource } from './config/source.js'
+import type { ConfigSource } from './config/source.js'
 import { systemClock, systemRandom } from './core/clock.js'
 import { createLog } from './ops/log.js'
 import { type Ending, type Server, type ServerDeps, startServer } from './server.js'
@@ -39,8 +39,9 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   untilSignal(server, { drain: config.drain, io }, { skip: ['SIGHUP'] })
 }
 
-function sourceOf({ config }: ServeOptions, { env }: Io) {
-  return configSource(configFile(config, env), env, systemClock)
+function sourceOf({ config }: ServeOptions, { env }: Io): ConfigSource {
+  const file = configFile(config, env)
+  return { load: running => loadWhole(file, env, running) }
 }
 
 /** The first of several processes. */

@@ -1,6 +1,7 @@
 // `deskgate check`: says every problem of a configuration, and with --online what cannot be reached from here.
 
 import { Agent, request } from 'undici'
+import { type Finding, formatProblem } from '../config/load.js'
 import type { Config } from '../config/schema/index.js'
 import { systemClock } from '../core/clock.js'
 import { createFetch } from '../ops/fetch.js'
@@ -9,41 +10,41 @@ import { certificatesIn } from '../providers/certificates.js'
 import { readMetadata } from '../providers/saml/metadata/metadata.js'
 import { metadataLimits } from '../providers/saml/metadata/origin.js'
 import { openStore } from '../store/open.js'
-import { configFile, configuration } from './configuration.js'
+import { placedConfiguration } from './configuration.js'
 import type { ExitCode, Io } from './io.js'
 
 export async function check(options: { config?: string; online?: boolean }, io: Io): Promise<ExitCode> {
-  const config = await configuration(options.config, io)
-  if (!config) return 1
-  const problems = options.online ? await tryOnline(config) : []
-  for (const problem of problems) io.err(`${configFile(options.config, io.env)}: ${problem}`)
-  if (problems.length > 0) return 1
+  const loaded = await placedConfiguration(options.config, io)
+  if (!loaded) return 1
+  const findings = options.online ? await tryOnline(loaded.config) : []
+  for (const finding of findings) io.err(formatProblem(loaded.place(finding)))
+  if (findings.length > 0) return 1
   io.out(
     options.online ? 'The configuration is valid, and everything it names answers.' : 'The configuration is valid.',
   )
   return 0
 }
 
-/** One line for each thing that does not answer; they are asked side by side. */
-async function tryOnline(config: Config): Promise<string[]> {
+/** What does not answer; they are asked side by side. */
+async function tryOnline(config: Config): Promise<Finding[]> {
   const found = await Promise.all([tryStore(config), tryDesk(config), ...config.providers.map(tryProvider)])
   return found.flat()
 }
 
-async function tryStore(config: Config): Promise<string[]> {
+async function tryStore(config: Config): Promise<Finding[]> {
   const store = openStore(config.sessions.store, { clock: systemClock, log: createLog({ level: 'silent' }) })
   try {
     await store.probe()
     return []
   } catch (error) {
-    return [`sessions.store: ${(error as Error).message}`]
+    return [{ path: ['sessions', 'store'], message: (error as Error).message }]
   } finally {
     await store.close()
   }
 }
 
 /** Any answer will do: what Desk says to a stranger is its own affair. */
-async function tryDesk({ desk }: Config): Promise<string[]> {
+async function tryDesk({ desk }: Config): Promise<Finding[]> {
   const { ca, cert, key, serverName } = desk.tls ?? {}
   const agent = new Agent({
     connect: {
@@ -61,14 +62,16 @@ async function tryDesk({ desk }: Config): Promise<string[]> {
     return []
   } catch (error) {
     const why = (error as Error & { code?: string }).code ?? (error as Error).name
-    return [`desk.url: ${desk.url} does not answer: ${why} (is Desk running, and does this host reach it?)`]
+    const message = `${desk.url} does not answer: ${why}`
+    return [{ path: ['desk', 'url'], message, hint: 'is Desk running, and does this host reach it?' }]
   } finally {
     await agent.destroy()
   }
 }
 
-async function tryProvider(provider: Config['providers'][number], index: number): Promise<string[]> {
-  const [key, source] = provider.type === 'saml' ? ['metadata', provider.metadata] : ['jwks', provider.jwks]
+async function tryProvider(provider: Config['providers'][number], index: number): Promise<Finding[]> {
+  const [key, source] =
+    provider.type === 'saml' ? (['metadata', provider.metadata] as const) : (['jwks', provider.jwks] as const)
   if (!source || !('url' in source)) return []
   const fetchText = createFetch()
   try {
@@ -76,7 +79,7 @@ async function tryProvider(provider: Config['providers'][number], index: number)
     if (provider.type === 'saml') readMetadata(text, { ...wantedOf(provider), now: systemClock.now() })
     return []
   } catch (error) {
-    return [`providers[${index}].${key}: ${(error as Error).message}`]
+    return [{ path: ['providers', index, key], message: (error as Error).message }]
   } finally {
     await fetchText.close()
   }

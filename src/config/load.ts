@@ -15,10 +15,12 @@ import { type Config, configSchema } from './schema/index.js'
 import type { Reader } from './schema/values.js'
 import { isMapping } from './shape.js'
 
-export { formatProblem, type Problem } from './problems.js'
+export { type Finding, formatProblem, type Problem } from './problems.js'
 
-/** Warnings keep nothing from starting. */
-export type Loaded = { config: Config; warnings: Problem[] } | { problems: Problem[]; warnings: Problem[] }
+/** Warnings keep nothing from starting. `place`: where the setting of a finding stands in the text. */
+export type Loaded =
+  | { config: Config; warnings: Problem[]; place(finding: Finding): Problem }
+  | { problems: Problem[]; warnings: Problem[] }
 
 /** With the files that it was made of, the configuration's own among them. */
 export type LoadedFile = Loaded & { files: FileMarks }
@@ -83,7 +85,7 @@ function validate(document: Document, from: From): Loaded {
   const warnings = inOrder(judged.warnings.map(place))
   if (problems.length > 0) return { problems, warnings }
   // Without findings the draft is what the schema makes of the whole.
-  return { config: freeze(drafted.value as Config), warnings }
+  return { config: freeze(drafted.value as Config), warnings, place }
 }
 
 function valueAt(value: unknown, path: Path): unknown {

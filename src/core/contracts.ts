@@ -220,6 +220,11 @@ export interface Verdict {
   reason?: Reason
   /** The attempt of this browser that the answer belongs to. */
   attempt?: Attempt
+  /**
+   * Refused only because the browser does not hold the login that it names, or holds it no more: the claim that the answer
+   * made if it was used before. Without anything of a browser's own it opens nothing.
+   */
+  bereft?: Identity['claim']
   /** Nothing in the answer ties it to a login that this browser began (no state, no InResponseTo). */
   unsolicited: boolean
   /** JWT: where the token itself asks to go (its return_to claim). For a login without an attempt; to be judged like any other. */

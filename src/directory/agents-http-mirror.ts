@@ -114,6 +114,8 @@ export function createAgentsMirror(deps: HttpDeps): DirectorySource {
   return {
     name,
     async find(email) {
+      // Who logs in right after the start waits for the first reading, which ends in time whatever answers.
+      if (!copy) await first
       if (!copy) throw new DirectoryUnavailable('the list could not be read yet')
       if (isStale(copy) && failures > 0) throw new DirectoryUnavailable('the last list is older than staleFor')
       const found = foundIn(copy.agents, email)

@@ -15,7 +15,21 @@ export interface ProbeDeps {
 export function openOpsListener(): FastifyInstance {
   const app = fastify({ logger: false, bodyLimit: 16 * 1024, requestTimeout: 10_000, http: { headersTimeout: 5_000 } })
   app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
+  readBodies(app)
   return app
+}
+
+/** Bodies are JSON. An empty one is none, whatever its type: clients name a type without sending anything. */
+function readBodies(app: FastifyInstance): void {
+  const json = app.getDefaultJsonParser('error', 'error')
+  const parseAs = 'string'
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs }, (request, body, done) =>
+    body === '' ? done(null) : json(request, String(body), done),
+  )
+  app.addContentTypeParser('*', { parseAs }, (_request, body, done) =>
+    body === '' ? done(null) : done(Object.assign(new Error('no JSON'), { statusCode: 415 })),
+  )
 }
 
 /** The listener of `ops.probes`: nothing else is there. Not yet listening. */

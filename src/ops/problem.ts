@@ -4,8 +4,7 @@ import type { FastifyReply } from 'fastify'
 
 /** `members`: `detail`, what the operator can do about it, or lists of their own. */
 export function problem(reply: FastifyReply, status: number, title: string, members: Record<string, unknown> = {}) {
-  return reply
-    .code(status)
-    .type('application/problem+json')
-    .send({ status, title, ...members })
+  // As bytes: to a text Fastify adds a charset, which no JSON type has (RFC 8259 11).
+  const body = Buffer.from(JSON.stringify({ status, title, ...members }))
+  return reply.code(status).type('application/problem+json').send(body)
 }

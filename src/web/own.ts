@@ -39,7 +39,7 @@ import type { Generation } from './visit.js'
 /** What does not change on a reload; the rest comes with each request's visit. */
 export interface OwnDeps {
   paths: Paths
-  store: Pick<Store, 'claim' | 'indexAdd' | 'indexPage'>
+  store: Pick<Store, 'claim' | 'get' | 'indexAdd' | 'indexPage'>
   sessions: Sessions
   keyring: Sealer
   clock: Clock
@@ -128,7 +128,7 @@ function publish(app: FastifyInstance, { paths, spMetadata, jwks = ownKeys }: Ow
   const cacheable = 'public, max-age=300'
   app.get(paths.jwks, async (request, reply) => {
     reply.header('cache-control', cacheable).type('application/jwk-set+json')
-    return reply.send(JSON.stringify(jwks(request.visit.generation)))
+    return reply.send(Buffer.from(JSON.stringify(jwks(request.visit.generation))))
   })
   const metadata = async (request: FastifyRequest, reply: FastifyReply) => {
     const xml = spMetadata(request.visit.generation, (request.params as { id?: string }).id)

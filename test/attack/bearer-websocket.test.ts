@@ -33,7 +33,7 @@ async function open(t: Test, changes: Parameters<typeof jwtSettings>[0] = {}) {
   const street = await startStreet({
     deskUrl: desk.url,
     bearer: ({ clock, writer, metrics }) => {
-      const provider = createJwtProvider(settings, { publicUrl, clock, fetchText, log })
+      const provider = createJwtProvider(settings, { publicUrl, clock, fetchText, log, metrics })
       const gate = { directory, identity: writer, config: { providers: [settings] } }
       return createBearer({ providers: [provider], gate, audit: () => {}, metrics, log })
     },

@@ -116,6 +116,12 @@ t.test(
       ['no session', { cookie: null }, 401],
       ['a made-up session', { cookie: `__Host-deskgate=${'A'.repeat(43)}` }, 401],
       ['two sessions', { cookie: `${cookie}; ${cookie}` }, 401],
+      [
+        'no session, and no whole handshake',
+        { cookie: null, headers: ['Upgrade: websocket', 'Connection: Upgrade'] },
+        401,
+      ],
+      ['no session, and another protocol', { cookie: null, headers: ['Upgrade: foo', 'Connection: Upgrade'] }, 401],
       ['another origin', { headers: [...usual, 'Origin: https://evil.example'] }, 403],
       ['origin null', { headers: [...usual, 'Origin: null'] }, 403],
       ['our origin, over http', { headers: [...usual, 'Origin: http://desk.example.com'] }, 403],
@@ -151,6 +157,7 @@ t.test('what is no WebSocket handshake is refused and closed', async t => {
     ['a body', { headers: [...usual, 'Content-Length: 5'], after: 'GET /' }],
     ['a chunked body', { headers: [...usual, 'Transfer-Encoding: chunked'], after: '0\r\n\r\n' }],
     ['HTTP/1.0', { line: 'GET /ws HTTP/1.0' }],
+    ['a public path, no key', { line: 'GET /open HTTP/1.1', headers: without('Sec-WebSocket-Key') }],
   ]
   for (const [why, handshake] of cases) t.match(await refusal(handshake), { status: 400, reached: 0 }, why)
 })

@@ -366,6 +366,19 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ secrets, sessions: { store: { url: 'redis://redis', tls: { serverName: 'redis' } } } }),
     'sessions.store.tls: does not go with redis://',
   ],
+  'one metadata in two providers': [
+    settings({
+      providers: ['https://m', 'https://m', 'https://other', 'https://m'].map((metadata, index) => ({
+        ...samlProvider,
+        id: `p${index}`,
+        name: `P${index}`,
+        metadata,
+        ...(index === 3 ? { issuer: 'https://one' } : {}),
+      })),
+    }),
+    'providers[1].metadata: is the metadata of providers[0] too',
+    'providers[3].metadata: is the metadata of providers[0] too',
+  ],
   'a domain that no address ends with': [
     settings({ agents: [{ domains: ['@example.com', '*.example.com', 'example.com.', 'Example.com'] }] }),
     ...[0, 1, 2].map(index => `agents[0].domains[${index}]: is no domain`),
@@ -407,6 +420,13 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   'a provider on another site over http': [
     settings({ publicUrl: 'http://localhost:8080' }),
     'providers[0].loginUrl: is on another site: over an http publicUrl nobody can log in there',
+  ],
+  'http on this machine, and no provider that is known to be elsewhere': [
+    settings({
+      publicUrl: 'http://127.0.0.1:8080',
+      providers: [{ ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' }],
+    }),
+    'publicUrl: is http: an identity provider on another site cannot log anybody in',
   ],
   'localhost and 127.0.0.1 are two sites': [
     settings({
@@ -508,6 +528,15 @@ for (const [name, [config, ...expected]] of Object.entries(warnings)) {
 }
 
 const fine: Record<string, Record<string, unknown>> = {
+  'two of one metadata, each by its issuer': settings({
+    providers: ['one', 'two'].map(id => ({
+      ...samlProvider,
+      id,
+      name: id,
+      metadata: 'https://m',
+      issuer: `https://${id}`,
+    })),
+  }),
   'both kinds of providers': settings({ providers: [saml, jwks, { ...jwtProvider, id: 'c', name: 'C' }] }),
   'certificates: bare base64, several, several in a file': settings({
     providers: [{ ...saml, certificates: ['bare.crt', 'both.crt'] }],
@@ -549,10 +578,6 @@ const fine: Record<string, Record<string, unknown>> = {
     key: 'one.key',
   }),
   'an assertion key': settings({ identity: { assertion: { keys: ['p256.key'] } } }),
-  'http on this machine': settings({
-    publicUrl: 'http://127.0.0.1:8080',
-    providers: [{ ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' }],
-  }),
   'free ports': settings({ listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0' } }),
   sockets: settings({ listen: 'unix:/run/deskgate.sock', ops: { listen: '[::1]:9090' } }),
   'headers of one name in another place': settings({ identity: { headers: { id: 'Remote-User' } } }),

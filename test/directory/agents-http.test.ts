@@ -35,6 +35,7 @@ async function open(t: Test, people: Person[], changes: (api: AgentsApi) => Reco
     await fetchText.close()
     await api.close()
   })
+  const early = directory.find('early@example.com').catch((error: Error) => error.name)
   await directory.ready()
   const changed: string[][] = []
   directory.onChange(emails => changed.push([...emails]))
@@ -46,10 +47,14 @@ async function open(t: Test, people: Person[], changes: (api: AgentsApi) => Reco
   }
   const find = (name: string) => directory.find(`${name}@example.com`).catch((error: Error) => error.name)
   const warnings = () => lines.filter(({ level }) => level === 'warn')
-  return { api, directory, clock, timers, lines, changed, refresh, find, warnings, metrics }
+  return { api, directory, early, clock, timers, lines, changed, refresh, find, warnings, metrics }
 }
 
 const team = () => [person('ada', { level: ['admin', 'agent'] }), person('bob', { available: false }), person('cyd')]
+
+t.test('who logs in before the first list has come waits for it', async t => {
+  t.match(await (await open(t, [person('early')])).early, { email: 'early@example.com' })
+})
 
 t.test('a list says who is an agent', async t => {
   const { find, lines, metrics } = await open(t, team())

@@ -5,11 +5,12 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { check } from '../../src/admin/check.js'
+import { configFile } from '../../src/admin/configuration.js'
 import { type ExplainOptions, explain } from '../../src/admin/explain.js'
 import type { ExitCode, Io } from '../../src/admin/io.js'
 import { printMetadata } from '../../src/admin/metadata.js'
 import { systemClock } from '../../src/core/clock.js'
-import { run } from '../parts/command.js'
+import { launch, run } from '../parts/command.js'
 import { loaded } from '../parts/configuration.js'
 import { startGateway, writeConfiguration } from '../parts/gateway.js'
 import { createIdentityProvider } from '../parts/identity-provider.js'
@@ -80,8 +81,9 @@ t.test('commands that need a configuration', async t => {
   t.match(await here(check, join(folder, 'none.yaml')), { code: 1, stderr: /none\.yaml:1:1 \(file\)/ })
   t.match(await here((base, io) => check({ ...base, online: true }, io)), {
     code: 1,
-    stderr: /desk\.url: http:\/\/127\.0\.0\.1:1 does not answer: ECONNREFUSED \(is Desk running/,
+    stderr: /deskgate\.yaml:4:\d+ desk\.url: http:\/\/127\.0\.0\.1:1 does not answer: ECONNREFUSED \(is Desk running/,
   })
+  t.equal(configFile(undefined, { DESKGATE_CONFIG: '' }), 'deskgate.yaml', 'an empty variable names no file')
   t.match(await here((base, io) => printMetadata({ ...base, provider: 'x' }, io)), { code: 1, stderr: /has the id x/ })
   for (const saml of [xml, base64, form]) t.match(await explained({ saml }), accepted, saml)
   for (const jwt of [compact, posted]) t.match(await explained({ jwt }), accepted, jwt)
@@ -96,6 +98,19 @@ t.test('wrong usage is 2', async t => {
   const ended = await Promise.all(wrong.map(args => run(args)))
   for (const [i, one] of ended.entries())
     t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
+})
+
+t.test('a reader of the output that has gone is no fault', async t => {
+  const { folder } = await writeConfiguration('')
+  t.teardown(() => rm(folder, { recursive: true }))
+  const child = launch(['keys', 'generate'], { folder })
+  const gone = new Promise(resolve => child.once('close', (...ended) => resolve(ended)))
+  let stderr = ''
+  child.stderr?.on('data', chunk => {
+    stderr += chunk
+  })
+  child.stdout?.destroy()
+  t.same([await gone, stderr], [[0, null], ''])
 })
 
 t.test('keys generate: the key signs the identity', async t => {

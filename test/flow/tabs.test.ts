@@ -69,6 +69,26 @@ t.test('twelve tabs', async t => {
     })
   }
 
+  t.test('an answer that is sent again when its attempt is gone leads to / where somebody is logged in', async t => {
+    for (const way of ['corp', 'portal'] as Way[]) {
+      const agent = createUserAgent(publicUrl, gateway)
+      const { location } = await agent.visit(`/auth/login/${way}?return_to=/tickets/1`)
+      const answer = (at: string) => (way === 'corp' ? idp.saml('ada@example.com', at) : idp.jwt('ada@example.com', at))
+      const [used, unused] = [await answer(location), await answer(location)]
+      t.equal((await agent.handOver(used.path, used.fields)).location, '/tickets/1')
+      agent.cookies.splice(0, 20, ...agent.cookies.filter(({ name }) => !name.includes('-login.')))
+      t.match(await agent.handOver(used.path, used.fields), { status: 303, location: '/', setCookies: [] }, way)
+      const unknown = way === 'corp' ? 'saml.in_response_to_unknown' : 'jwt.state_mismatch'
+      t.match(
+        await agent.handOver(unused.path, unused.fields),
+        { status: 400, reason: unknown },
+        'one that is new is not',
+      )
+      const stranger = createUserAgent(publicUrl, gateway)
+      t.match(await stranger.handOver(used.path, used.fields), { status: 400, reason: unknown, setCookies: [] })
+    }
+  })
+
   t.test('a thirteenth tab takes the place of the oldest, and the others go on', async t => {
     const agent = createUserAgent(publicUrl, gateway)
     const answers: Answer[] = []

@@ -68,6 +68,28 @@ function open(
   return { app, clock, dossiers, metrics, readiness, events }
 }
 
+t.test('a type without a body is no body, and a body is JSON', async t => {
+  const { app } = open(t, { adminToken: token })
+  const ask = async (type: string, payload: string, url = '/api/sessions?all=true') => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type }
+    const method = url === '/api/breakglass' ? ('POST' as const) : ('DELETE' as const)
+    return (await app.inject({ url, method, headers, payload })).statusCode
+  }
+  const types = [
+    'application/json',
+    'application/json; charset=utf-8',
+    'application/x-www-form-urlencoded',
+    'text/plain',
+  ]
+  for (const type of types) t.equal(await ask(type, ''), 200, type)
+  const order = JSON.stringify({ agent: 'ada@example.com', reason: 'x' })
+  t.equal(await ask('application/json', order, '/api/breakglass'), 200)
+  t.equal(await ask('text/plain', order, '/api/breakglass'), 415)
+  t.equal(await ask('application/json', '', '/api/breakglass'), 400)
+  t.equal(await ask('application/json', '{', '/api/breakglass'), 400)
+  t.equal(await ask('application/json', '{"__proto__":{}}', '/api/breakglass'), 400)
+})
+
 t.test('the process says that it lives, and what it counted', async t => {
   const { app, metrics } = open(t, {})
   t.equal((await app.inject('/live')).statusCode, 200)

@@ -5,6 +5,7 @@ import type { Attempt, Handover, Provider, Verdict } from '../../src/core/contra
 import { createSecret } from '../../src/core/secret.js'
 import type { FetchText } from '../../src/ops/fetch.js'
 import { createLog } from '../../src/ops/log.js'
+import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
 import { createJwtProvider } from '../../src/providers/jwt/jwt.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { type Claims, secret } from './tokens.js'
@@ -34,6 +35,7 @@ export function jwtSettings(changes: Partial<JwtSettings> = {}): JwtSettings {
 export interface Portal {
   provider: Provider
   clock: TestClock
+  metrics: Metrics
   /** Claims of a good token at the clock's time; each call has a new jti. */
   claims(changes?: Claims): Claims
   accept(message: string, browser?: Partial<Handover>): Promise<Verdict>
@@ -44,11 +46,13 @@ export function createPortal(changes: Partial<JwtSettings> = {}, deps: { fetchTe
   const noCall: FetchText = () => Promise.reject(new Error('no call was expected'))
   const fetchText = deps.fetchText ?? noCall
   const log = createLog({ level: 'silent' })
-  const provider = createJwtProvider(jwtSettings(changes), { publicUrl, clock, fetchText, log })
+  const metrics = createMetrics()
+  const provider = createJwtProvider(jwtSettings(changes), { publicUrl, clock, fetchText, log, metrics })
   let count = 0
   return {
     provider,
     clock,
+    metrics,
     claims: other => ({ email: 'ada@example.com', iat: clock.now() / 1000, jti: `jti-${count++}`, ...other }),
     accept: (message, browser) => provider.accept({ message, attempt: () => undefined, ...browser }),
   }

@@ -108,6 +108,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
     clock,
     fetchText,
     log,
+    metrics,
   })
   const providers = options.providers ?? [portal]
   const answers = createAnswers()

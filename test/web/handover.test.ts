@@ -64,6 +64,7 @@ t.test('the three JWT paths, the field token, and the provider of the path', asy
     t.equal((await gate.browser().post(path, { jwt: await gate.token() })).statusCode, 303, path)
   }
   t.equal((await gate.browser().post('/auth/jwt', { token: await gate.token() })).statusCode, 303)
+  t.equal((await gate.browser().post('/auth/jwt', { jwt: '', token: await gate.token() })).statusCode, 303)
   const both = await gate.browser().post('/auth/jwt', { jwt: await gate.token(), token: 'x' })
   t.equal(both.statusCode, 303, 'jwt comes first')
   t.equal((await gate.browser().post('/auth/jwt/other', { jwt: await gate.token() })).statusCode, 404)

@@ -90,6 +90,16 @@ t.test(
     browser.cookies.delete(`__Host-deskgate-login.${state}`)
     const gone = await browser.post('/auth/jwt', { jwt: form.jwt })
     t.equal(gone.headers.location, '/', 'the attempt is gone')
+    const whole = await browser.post('/auth/jwt', { ...form, return_to: '/b' })
+    t.match([whole.statusCode, whole.headers.location], [303, '/'], 'also where the answer still names it')
+    t.equal(browser.cookies.get(session), cookie)
+    const fresh = await browser.post('/auth/jwt', { jwt: await gate.token(), state })
+    t.match(fresh.body, 'jwt.state_mismatch', 'what was not used before is no repeated answer')
+    const unused = await gate.token()
+    for (const jwt of [unused, unused]) {
+      t.match((await browser.post('/auth/jwt', { jwt, state })).body, 'jwt.state_mismatch', 'a refusal uses nothing up')
+    }
+    t.equal((await browser.post('/auth/jwt', { jwt: unused })).statusCode, 303)
 
     const elsewhere = await gate.browser().post('/auth/jwt', { jwt: form.jwt })
     t.equal(elsewhere.statusCode, 400)

@@ -14,11 +14,11 @@ export function providerRules(rules: Rules): void {
     if (provider === undefined) continue
     const path = ['providers', index]
     cleartext(rules, path, provider)
-    otherSite(rules, path, provider)
     if ((provider.clockSkew ?? 0) > 600_000) {
       rules.warning([...path, 'clockSkew'], 'is more than 10m: what has expired is accepted for as long')
     }
   }
+  otherSites(rules)
 }
 
 function somebodyCanLogIn({ config, written, problem }: Rules): void {
@@ -72,13 +72,24 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
   }
 }
 
-/** An http publicUrl leaves SameSite=Lax: a POST from another site then comes without the attempt's cookie. */
-function otherSite({ config, warning }: Rules, path: Path, provider: Provider): void {
-  if (!config.publicUrl?.startsWith('http:')) return
-  const urls = urlsOf(provider)
-  const key = urls.loginUrl === undefined ? 'metadata' : 'loginUrl'
-  const url = urls[key]
-  if (url === undefined || isSameSite(config.publicUrl, url)) return
-  const hint = 'use https, or one host name for both'
-  warning([...path, key], 'is on another site: over an http publicUrl nobody can log in there', hint)
+/**
+ * An http publicUrl leaves SameSite=Lax: a POST from another site then comes without the attempt's cookie. Where none of
+ * the addresses known here is on another site, one may still lead there.
+ */
+function otherSites({ config, warning }: Rules): void {
+  const { publicUrl } = config
+  if (!publicUrl?.startsWith('http:')) return
+  let said = 0
+  for (const [index, provider] of (config.providers ?? []).entries()) {
+    if (provider === undefined) continue
+    const urls = urlsOf(provider)
+    const key = urls.loginUrl === undefined ? 'metadata' : 'loginUrl'
+    const url = urls[key]
+    if (url === undefined || isSameSite(publicUrl, url)) continue
+    const hint = 'use https, or one host name for both'
+    said++
+    warning(['providers', index, key], 'is on another site: over an http publicUrl nobody can log in there', hint)
+  }
+  if (said > 0) return
+  warning(['publicUrl'], 'is http: an identity provider on another site cannot log anybody in', 'use https for that')
 }

@@ -16,12 +16,30 @@ export function samlRules(rules: Rules): void {
     logout(rules, path, provider)
     const { issuer, allowSha1 } = provider
     if (allowSha1) rules.warning([...path, 'allowSha1'], 'is set: SHA-1 signatures can be forged', 'SHA-256 at the IdP')
+    sameMetadata(rules, index, provider)
     if (issuer === undefined) continue
     const before = issuers.get(issuer)
     if (before === undefined) issuers.set(issuer, index)
     else
       rules.problem([...path, 'issuer'], `is the issuer of providers[${before}] too`, 'one entry per identity provider')
   }
+}
+
+/** One URL is one identity provider, unless each entry says which of several it means. */
+function sameMetadata({ config, problem }: Rules, index: number, { metadata, issuer }: Draft<SamlSettings>): void {
+  const url = urlOf(metadata)
+  if (url === undefined) return
+  const before = (config.providers ?? []).slice(0, index).findIndex(other => {
+    if (other?.type !== 'saml' || urlOf(other.metadata) !== url) return false
+    return issuer === undefined || other.issuer === undefined
+  })
+  if (before < 0) return
+  const hint = 'one entry per identity provider; issuer, where it holds several'
+  problem(['providers', index, 'metadata'], `is the metadata of providers[${before}] too`, hint)
+}
+
+function urlOf(metadata: Draft<SamlSettings>['metadata']): string | undefined {
+  return metadata && 'url' in metadata ? metadata.url : undefined
 }
 
 function complete({ written, problem, warning }: Rules, path: Path): void {

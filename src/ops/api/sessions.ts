@@ -82,11 +82,16 @@ function readList(query: unknown): Read<{ which: Which; cursor: string | undefin
   const { agent, cursor, ...rest } = query as Record<string, unknown>
   const strange = unknownIn(rest, 'agent and cursor')
   if (strange) return strange
-  if (cursor !== undefined && !(typeof cursor === 'string' && cursorForm.test(cursor))) {
+  // To read, an empty value is as good as none; to end something it is not.
+  if (isGiven(cursor) && !(typeof cursor === 'string' && cursorForm.test(cursor))) {
     return { detail: 'cursor is what the page before gave, URL-encoded; leave it out for the first page.' }
   }
-  const which = agent === undefined ? { value: 'all' as const } : readAgent(agent)
-  return 'detail' in which ? which : { value: { which: which.value, cursor } }
+  const which = isGiven(agent) ? readAgent(agent) : { value: 'all' as const }
+  return 'detail' in which ? which : { value: { which: which.value, cursor: isGiven(cursor) ? cursor : undefined } }
+}
+
+function isGiven<T>(value: T): value is Exclude<T, undefined> {
+  return value !== undefined && value !== ''
 }
 
 function readChoice(query: unknown): Read<Which> {

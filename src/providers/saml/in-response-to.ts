@@ -28,9 +28,8 @@ export function checkInResponseTo(
   handover: Handover,
   provider: { id: string; idpInitiated: boolean },
 ): Attempt | undefined {
-  const confirmed = assertion.confirmations.flatMap(({ inResponseTo }) => inResponseTo ?? [])
-  const outer = response.inResponseTo
-  const all = [...new Set(outer === undefined ? confirmed : [outer, ...confirmed])]
+  const confirmed = confirmedBy(assertion)
+  const all = requestsOf(assertion, response)
   step('InResponseTo agrees', {
     ok: all.length <= 1,
     reason: 'saml.in_response_to_unknown',
@@ -58,6 +57,24 @@ export function checkInResponseTo(
     setting: 'providers[].idpInitiated',
   })
   return answered
+}
+
+/** It answers one request, and this browser does not hold it: not several, and not one to another provider. */
+export function isBereft(
+  { assertion, response }: { assertion: AssertionFacts; response: SamlFacts },
+  handover: Handover,
+): boolean {
+  const [named, ...others] = requestsOf(assertion, response)
+  return named !== undefined && others.length === 0 && handover.attempt(named.slice(1)) === undefined
+}
+
+function confirmedBy({ confirmations }: AssertionFacts): string[] {
+  return confirmations.flatMap(({ inResponseTo }) => inResponseTo ?? [])
+}
+
+function requestsOf(assertion: AssertionFacts, { inResponseTo: outer }: SamlFacts): string[] {
+  const confirmed = confirmedBy(assertion)
+  return [...new Set(outer === undefined ? confirmed : [outer, ...confirmed])]
 }
 
 /** What the browser brought instead: with no cookie at all, cookies were lost on the way; with others, it is another login. */

@@ -10,7 +10,7 @@ import { certificatesIn } from '../certificates.js'
 import type { AssertionFacts } from './assertion.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './assertion-checks.js'
 import { checkEmail, checkNameId, personIn } from './claims.js'
-import { attemptOf, checkInResponseTo } from './in-response-to.js'
+import { attemptOf, checkInResponseTo, isBereft } from './in-response-to.js'
 import { createSamlLogout, type SamlLogout } from './logout/logout.js'
 import { checkSender, checkShape, checkStructure } from './message-checks.js'
 import { type CertificateWatch, createCertificateWatch } from './metadata/certificate-watch.js'
@@ -115,17 +115,18 @@ async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
   // Named by what is untrusted, but one of this browser's own: good enough to go back to its page, and for no more.
   const hint = 'facts' in scan ? attemptOf(handover, id, inResponseToIn(scan.facts)) : undefined
   const named = 'facts' in scan && inResponseToIn(scan.facts) !== undefined
+  const known: { bereft?: Identity['claim'] } = {}
   const climbed = await climb(async step => {
     const message = checkShape(step, scan, parts.settings)
     const idp = checkIdp(step, parts)
     checkSender(step, message.facts, idp.entityId)
     checkStructure(step, message.facts, parts.settings)
     const assertion = await checkSignature(step, parts, message, idp)
-    return judge(step, parts, { assertion, response: message.facts, issuer: idp.entityId }, handover)
+    return judge(step, parts, { assertion, response: message.facts, issuer: idp.entityId, known }, handover)
   })
   if ('reason' in climbed) {
     const { checks, reason } = climbed
-    return { provider: id, checks, reason, unsolicited: !named, ...(hint ? { attempt: hint } : {}) }
+    return { provider: id, checks, reason, unsolicited: !named, ...(hint ? { attempt: hint } : {}), ...known }
   }
   const { checks, value } = climbed
   const { identity, attempt } = value
@@ -139,10 +140,18 @@ function checkIdp(step: Step, { settings, idp }: Parts): IdpFacts {
   return facts as IdpFacts
 }
 
+interface Judged {
+  assertion: AssertionFacts
+  response: SamlFacts
+  issuer: string
+  /** Gets the claim of an answer whose login this browser does not hold. */
+  known: { bereft?: Identity['claim'] }
+}
+
 function judge(
   step: Step,
   { settings, deps, entityId, watch }: Parts,
-  { assertion, response, issuer }: { assertion: AssertionFacts; response: SamlFacts; issuer: string },
+  { assertion, response, issuer, known }: Judged,
   handover: Handover,
 ): { identity: Identity; attempt: Attempt | undefined } {
   const now = deps.clock.now()
@@ -156,6 +165,9 @@ function judge(
   step("identity provider's clock", { ok: true, reason: 'saml.expired', seen: clockOf(issuedAt, now) })
   const until = checkAssertion(step, assertion, response, expected)
   const notOnOrAfter = checkSessionEnd(step, assertion, { now })
+  // SAML Profiles 4.1.4.5: the ID out of the signed bytes, however the message around it was written.
+  const claim = { id: `saml:${id}:${assertion.id}`, until }
+  if (isBereft({ assertion, response }, handover)) known.bereft = claim
   const attempt = checkInResponseTo(step, { assertion, response }, handover, settings)
   const nameId = checkNameId(step, assertion, attributes)
   const email = checkEmail(step, assertion, attributes)
@@ -164,8 +176,7 @@ function judge(
     provider: id,
     email,
     ...personIn(assertion, attributes),
-    // SAML Profiles 4.1.4.5: the ID out of the signed bytes, however the message around it was written.
-    claim: { id: `saml:${id}:${assertion.id}`, until },
+    claim,
     saml: {
       nameId,
       ...assertion.nameId,

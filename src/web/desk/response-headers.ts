@@ -41,16 +41,20 @@ const fates = new Map<string, Fate>([
 /** It names no other header: so it is nearly always. */
 const plainConnection = /^(?:keep-alive|close)$/i
 const markup = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i
-const origin = /^https?:\/\/[^/?#\\]*/i
+/** Also without a scheme: then it is Desk's own that is meant (RFC 3986 4.2). */
+const origin = /^(?:https?:)?\/\/[^/?#\\]+/i
 
 export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeaders {
   const { cookies, publicUrl } = deps
   const own = ownOriginsOf(deps)
   const fateOf = remembering<Fate>(name => fates.get(name.toLowerCase()) ?? 'pass')
+  const { protocol } = new URL(deps.deskOrigin)
 
   const publicLocation = (location: string) => {
     const head = origin.exec(location)?.[0]
-    if (head === undefined || !URL.canParse(head) || !own.has(new URL(head).origin)) return location
+    if (head === undefined) return location
+    const whole = head.startsWith('/') ? protocol + head : head
+    if (!URL.canParse(whole) || !own.has(new URL(whole).origin)) return location
     return publicUrl + location.slice(head.length)
   }
 

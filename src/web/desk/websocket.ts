@@ -107,6 +107,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if (decision === 'challenge') return refused('challenge')
       if (decision === 'unavailable') return refused('store_unavailable')
       if ('tell' in decision) return entrance.leave(request, refuseBearerSocket(decision, socket, visit))
+      if (!isHandshake(request)) return refused('bad_request')
       admitted(visit, decision)
       if (!visit.generation.street.guard.permits(decision.agent, 'GET', visit.target)) return refused('forbidden')
       enter()
@@ -119,9 +120,10 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
         refused('internal')
       }
     }
-    const why = trouble ?? handshakeTrouble(request, visit, place)
+    const why = trouble ?? originTrouble(request, visit, place)
     if (why !== undefined) return refused(why)
     if (place === 'public') {
+      if (!isHandshake(request)) return refused('bad_request')
       visit.outcome = 'public'
       return enter()
     }
@@ -147,9 +149,8 @@ function shareOf(random: Random): number {
   return random(2).readUInt16BE() / 0xffff
 }
 
-function handshakeTrouble(request: IncomingMessage, visit: Visit, place: string): Trouble | undefined {
+function originTrouble(request: IncomingMessage, visit: Visit, place: string): Trouble | undefined {
   if (place !== 'public' && place !== 'protected') return 'not_found'
-  if (!isHandshake(request)) return 'bad_request'
   // Attack: cross-site WebSocket hijacking. A page elsewhere opens a WebSocket and the browser adds our cookie.
   const origins = request.headersDistinct.origin ?? []
   const ours = visit.generation.config.publicUrl

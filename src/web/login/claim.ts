@@ -33,7 +33,10 @@ export async function claimOnce(
   step: Step,
 ): Promise<Session | undefined> {
   const left = Math.max(0, identity.claim.until - deps.clock.now())
-  const first = await deps.store.claim(keyOf(provider, identity), Math.ceil(left + margin))
+  const first = await deps.store.claim(
+    keyOf(provider.type, identity.provider, identity.claim.id),
+    Math.ceil(left + margin),
+  )
   // A fresh answer to an attempt that was answered before (Back, and logged in again) is nobody else's way in either.
   const here = first ? held.find(session => session.agent.email === identity.email) : held[0]
   const repeated = !first || verdict.attempt?.used === true
@@ -48,8 +51,20 @@ export async function claimOnce(
   return undefined
 }
 
+/**
+ * Whether an answer whose login this browser holds no more was used before. It uses nothing up: where it was not, it is
+ * refused, and whoever it belongs to may still bring it. Throws StoreUnavailable.
+ */
+export async function wasClaimed(
+  { store }: { store: Pick<Store, 'get'> },
+  { provider, verdict }: { provider: { id: string; type: WayIn }; verdict: Verdict },
+): Promise<boolean> {
+  const { bereft } = verdict
+  return bereft !== undefined && (await store.get(keyOf(provider.type, provider.id, bereft.id))) !== undefined
+}
+
 /** Named by what the provider signed, never by its bytes: those can be changed without harm to a signature. */
-function keyOf(provider: Used['provider'], identity: Identity): string {
-  const named = JSON.stringify([identity.provider, identity.claim.id])
-  return `c:${provider.type}:${createHash('sha256').update(named).digest('base64url')}`
+function keyOf(type: WayIn, provider: string, claim: string): string {
+  const named = JSON.stringify([provider, claim])
+  return `c:${type}:${createHash('sha256').update(named).digest('base64url')}`
 }

@@ -95,7 +95,7 @@ async function takeJwt(deps: HandoverDeps, request: FastifyRequest, reply: Fasti
   const { states } = takeState(echoed ?? '')
   const state = form.one('state') || states[0]
   const handover: Handover = {
-    message: form.one('jwt') ?? form.one('token') ?? '',
+    message: form.one('jwt') || form.one('token') || '',
     ...(state ? { state } : {}),
     ...(echoed === undefined ? {} : { returnTo: echoed }),
     attempt: id => deps.attempts.open(jarOf(request), id),
@@ -153,7 +153,7 @@ function refuse(deps: HandoverDeps, { request, reply, malformed }: Posted, check
 async function finish(deps: HandoverDeps, { request, reply }: Posted, verdict: Verdict, asked: string | undefined) {
   const { visit, headers } = request
   const { config, paths, providers } = visit.generation
-  const { attempt } = verdict
+  const { attempt, bereft } = verdict
   const returnTo = attempt?.returnTo ?? judgeReturnTo(takeState(asked ?? '/').returnTo, config.publicUrl, paths)
   const provider = providers.find(({ id }) => id === verdict.provider)
   if (!provider) throw new Error('a verdict names a provider that is not configured')
@@ -167,5 +167,6 @@ async function finish(deps: HandoverDeps, { request, reply }: Posted, verdict: V
   }
   const { how, setCookies } = result.entered
   const used = attempt && how !== 'repeated' ? [deps.attempts.markUsed(jar, attempt)] : []
-  return goTo(reply, returnTo, [...setCookies, ...used])
+  // What it was for is gone with the attempt: what the answer itself says of it was never this browser's word.
+  return goTo(reply, bereft ? '/' : returnTo, [...setCookies, ...used])
 }

@@ -11,13 +11,13 @@ import { breakglassId } from '../../providers/breakglass.js'
 import { admit } from '../guard/admission.js'
 import type { Jar } from '../request/cookies.js'
 import type { Visit } from '../visit.js'
-import { claimOnce } from './claim.js'
+import { claimOnce, wasClaimed } from './claim.js'
 import type { Holder } from './holder.js'
 import type { SessionIndexes } from './session-indexes.js'
 import type { Opened, Tabs } from './tabs.js'
 
 export interface SignInDeps {
-  store: Pick<Store, 'claim'>
+  store: Pick<Store, 'claim' | 'get'>
   sessions: Pick<Sessions, 'create' | 'end'>
   holder: Holder
   tabs: Tabs
@@ -64,7 +64,11 @@ export function createSignIn(deps: SignInDeps): SignIn {
   return {
     async enter(arrival) {
       const { checks, identity, reason } = arrival.verdict
-      if (identity === undefined) return { checks, reason: reason ?? fallback(arrival) }
+      if (identity === undefined) {
+        const again = await climb(step => reached(step, () => hereAgain(deps, arrival)))
+        if ('reason' in again) return { checks: [...checks, ...again.checks], reason: again.reason }
+        return again.value ? { checks, entered: again.value } : { checks, reason: reason ?? fallback(arrival) }
+      }
       const climbed = await climb(step => reached(step, () => arrive(deps, arrival, identity, step)))
       const all = [...checks, ...climbed.checks]
       return 'reason' in climbed
@@ -72,6 +76,13 @@ export function createSignIn(deps: SignInDeps): SignIn {
         : { checks: all, entered: climbed.value }
     },
   }
+}
+
+/** An answer that was used before, sent again when its attempt is gone: who is logged in here stays where they are. */
+async function hereAgain(deps: SignInDeps, arrival: Arrival): Promise<Entered | undefined> {
+  if (arrival.verdict.bereft === undefined) return undefined
+  const [session] = await deps.holder.held(arrival.jar)
+  return session && (await wasClaimed(deps, arrival)) ? { how: 'repeated', session, setCookies: [] } : undefined
 }
 
 /** A verdict without identity and without reason is a bug of the provider: refused all the same. */

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Handover, Verdict } from '../../../src/core/contracts.js'
 import { createSecret } from '../../../src/core/secret.js'
 import { attemptOf, createPortal, holding, type Portal, publicUrl } from '../../parts/jwt-provider.js'
-import { type Claims, forged, secret, signed } from '../../parts/tokens.js'
+import { type Claims, forged, hmac, secret, signed } from '../../parts/tokens.js'
 
 /** Where begin sends the browser. */
 async function redirectOf(portal: Portal, returnTo: string): Promise<URL> {
@@ -52,6 +52,22 @@ t.test('a return_to has one deskgate_state: ours', async t => {
     t.equal((await redirectOf(portal, returnTo)).searchParams.get('return_to'), publicUrl + expected)
   }
 })
+
+t.test(
+  "how far the provider's clock is off is measured, also where the login fails for it, and never by a forged token",
+  async t => {
+    const portal = createPortal()
+    const skew = async () =>
+      /^deskgate_idp_clock_skew_seconds\{provider="portal"\} (\S+)$/m.exec((await portal.metrics.text()).body)?.[1]
+    const at = (seconds: number) => portal.claims({ iat: portal.clock.now() / 1000 + seconds })
+    await portal.accept(forged({ alg: 'HS256' }, at(9), hmac('another secret of more than 32 bytes!')))
+    t.equal(await skew(), undefined)
+    t.ok((await portal.accept(await signed(at(-30)))).identity)
+    t.equal(await skew(), '-30')
+    t.equal((await portal.accept(await signed(at(120)))).reason, 'jwt.from_the_future')
+    t.equal(await skew(), '120')
+  },
+)
 
 t.test('a good token is accepted, and says who it is', async t => {
   const portal = createPortal()

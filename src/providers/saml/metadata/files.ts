@@ -1,0 +1,94 @@
+// Metadata in files, looked at before it is used: a file is there to be read, so that what is wrong with it is a mistake in
+// the configuration, as with a certificate. Metadata behind a URL is not known yet, and no matter of this file.
+
+import type { X509Certificate } from 'node:crypto'
+import type { Finding, Path } from '../../../config/problems.js'
+import type { ProviderSettings, SamlSettings } from '../../../config/schema/providers.js'
+import { certificatesIn } from '../../certificates.js'
+import { MetadataError } from './document.js'
+import { readMetadata } from './metadata.js'
+import type { IdpFacts } from './reader.js'
+
+export interface MetadataFindings {
+  problems: Finding[]
+  /** Metadata that has run out: one provider's end is no reason to keep the others from starting. */
+  warnings: Finding[]
+}
+
+/** What a provider is told apart by. */
+interface Told {
+  index: number
+  path: Path
+  issuer: string | undefined
+  keys: string[]
+}
+
+/** What is wrong with the metadata in files, and what of it another provider has too. `now` in milliseconds. */
+export function metadataFindings(providers: readonly ProviderSettings[], now: number): MetadataFindings {
+  const found: MetadataFindings = { problems: [], warnings: [] }
+  const before: Told[] = []
+  for (const [index, provider] of providers.entries()) {
+    if (provider.type !== 'saml') continue
+    const { metadata } = provider
+    if (metadata === undefined) {
+      before.push(byHand(provider, index))
+    } else if ('text' in metadata) {
+      const path = ['providers', index, 'metadata']
+      const facts = read(provider, metadata.text, { now, path, found })
+      if (facts) before.push({ index, path, issuer: facts.entityId, keys: facts.certificates.flatMap(namesOf) })
+    }
+  }
+  for (const [at, one] of before.entries()) compare(one, before.slice(0, at), found)
+  return found
+}
+
+function byHand({ issuer, certificates, certificateFingerprints }: SamlSettings, index: number): Told {
+  const held = certificates.flatMap(({ text }) => certificatesIn(text).flatMap(namesOf))
+  return { index, path: ['providers', index], issuer, keys: [...held, ...certificateFingerprints.map(digits)] }
+}
+
+/** By what a trusted certificate may be named: its key, and its fingerprints. */
+function namesOf({ publicKey, fingerprint, fingerprint256 }: X509Certificate): string[] {
+  const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+  return [key, digits(fingerprint), digits(fingerprint256)]
+}
+
+function digits(fingerprint: string): string {
+  return fingerprint.replace(/[^0-9a-f]/gi, '').toLowerCase()
+}
+
+function read(
+  { issuer, metadataCertificate }: SamlSettings,
+  text: string,
+  { now, path, found }: { now: number; path: Path; found: MetadataFindings },
+): IdpFacts | undefined {
+  const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
+  try {
+    // As of long ago nothing has run out.
+    const facts = readMetadata(text, { issuer, signers, now: Number.NEGATIVE_INFINITY })
+    if (facts.validUntil !== undefined && facts.validUntil <= now) {
+      const message = `has run out on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
+      found.warnings.push({ path, message, hint: 'new metadata of the identity provider' })
+    }
+    return facts
+  } catch (error) {
+    if (!(error instanceof MetadataError)) throw error
+    found.problems.push({ path, message: `cannot be used: ${error.message}` })
+    return undefined
+  }
+}
+
+// Attack: whoever holds a key that two providers trust can speak for the people of both.
+function compare(one: Told, others: readonly Told[], { problems }: MetadataFindings): void {
+  const { path } = one
+  const issuer = others.find(other => other.issuer === one.issuer)
+  if (issuer) {
+    const hint = 'one entry per identity provider'
+    problems.push({ path, message: `holds the issuer of providers[${issuer.index}] too`, hint })
+  }
+  const key = others.find(other => other.keys.some(name => one.keys.includes(name)))
+  if (key) {
+    const message = `holds a key of providers[${key.index}] too`
+    problems.push({ path, message, hint: 'each provider needs its own' })
+  }
+}
