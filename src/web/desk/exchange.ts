@@ -53,12 +53,19 @@ const beginning = {
   still: 0,
 }
 
-export function beginExchange(request: IncomingMessage, response: ServerResponse, visit: Visit): Exchange {
+/** `spent`: told of the bytes of its body. */
+export function beginExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  visit: Visit,
+  spent: (bytes: number) => void,
+): Exchange {
   const body = hasBody(request) ? bodyStream(request) : undefined
   const exchange: Exchange = { request, response, visit, body, ...beginning }
   if (body) {
-    request.on('data', () => {
+    request.on('data', (chunk: Buffer) => {
       exchange.still = 0
+      spent(chunk.length)
     })
   }
   return exchange

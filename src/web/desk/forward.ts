@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../../ops/log.js'
+import { createSpent } from '../connections/spent.js'
 import type { LongAnswers } from '../guard/long-answers.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
 import { refuse } from '../pages/refuse.js'
@@ -43,6 +44,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   const { desk, requestHeaders, responseHeaders, longAnswers, log, deskLogout, timeout, patience } = deps
   const deadlines = boundExchanges({ timeout, patience })
   const passing = createPassing()
+  const spent = createSpent()
 
   const start = (exchange: Exchange) => {
     const { request, visit, body } = exchange
@@ -90,6 +92,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       },
       onData(chunk) {
         exchange.still = 0
+        spent(chunk.length)
         return passing.data(exchange, chunk)
       },
       onComplete(trailers) {
@@ -141,7 +144,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
 
   return {
     send(request, response, visit) {
-      const exchange = beginExchange(request, response, visit)
+      const exchange = beginExchange(request, response, visit, spent)
       const lasts = visit.session !== undefined || visit.api !== undefined
       if (lasts) longAnswers.begin(exchange)
       deadlines.begin(exchange)
