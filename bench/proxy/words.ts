@@ -61,7 +61,8 @@ export const words = {
         ${shown(message)} times for a WebSocket message. Of large bodies, Deskgate moves ${shown(down)} of what nginx
         does down and ${shown(up)} up for the same CPU. Assets that need no session are better served in front of it.`,
       `When a process is saturated its slowest answers wait long: p99 is ${shown(p99)} ms there, ${shown(nginxP99)} ms
-        with nginx. Plan for half of what it can take, or run more workers.`,
+        with nginx. Plan for half of what it can take, or run more workers. At half of it, too, the slowest hundredth waits
+        longer than behind nginx, as behind every program of Node: [the profile](adr/0015-the-hot-path.md).`,
       `It needs ${shown(memory)} MB, nginx ${shown(nginxMemory)} MB.`,
       `The access log costs ${shown(log)} times; without the near cache, when each request asks Redis, it is
         ${shown(far)} times.`,
