@@ -97,7 +97,7 @@ t.test('each provider has its own, and the first stands for all', async t => {
     settings({
       providers: [
         { ...samlProvider, key: 'sp.key', certificate: 'sp.crt' },
-        { ...samlProvider, id: 'b', name: 'B', issuer: 'urn:b', entityId: 'urn:us' },
+        { ...samlProvider, id: 'b', name: 'B', metadata: 'https://b.example.com/metadata', entityId: 'urn:us' },
       ],
     }),
     { files: { 'sp.key': key, 'sp.crt': certificate } },
