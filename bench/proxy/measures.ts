@@ -39,7 +39,8 @@ export const measures: Record<What, Measure> = {
     async round(one, seconds) {
       await checkUpload(one, uploaded)
       await checkIdentity(one)
-      return costOf(one, uploaded, () => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded }))
+      const load = (seconds: number) => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded })
+      return costOf(one, { bytes: uploaded, seconds, load })
     },
   },
   steady: halfLoad(),
@@ -92,7 +93,8 @@ function pagesOf(page: keyof typeof pages, title: string): Measure {
     async round(one, seconds) {
       await checkPage(one, page)
       await checkIdentity(one)
-      const cost = await costOf(one, pages[page], () => saturate(aimOf(one, page), { seconds, size: pages[page] }))
+      const load = (seconds: number) => saturate(aimOf(one, page), { seconds, size: pages[page] })
+      const cost = await costOf(one, { bytes: pages[page], seconds, load })
       await checkPage(one, page)
       return cost
     },
@@ -101,9 +103,17 @@ function pagesOf(page: keyof typeof pages, title: string): Measure {
 
 const aimOf = (one: Contestant, path: string) => ({ url: urlOf(one, path), headers: one.running.headers })
 
-async function costOf(one: Contestant, bytes: number, load: () => ReturnType<typeof saturate>) {
+interface Slice {
+  bytes: number
+  seconds: number
+  load(seconds: number): ReturnType<typeof saturate>
+}
+
+async function costOf(one: Contestant, { bytes, seconds, load }: Slice) {
+  // It has been idle while the others were measured: V8 shrinks what is idle, and compiles it again.
+  await load(3)
   const before = cpu(one)
-  const { requests, perSecond, p50, p99, failed } = await load()
+  const { requests, perSecond, p50, p99, failed } = await load(seconds)
   const used = cpu(one) - before
   if (requests === 0) throw new Error(`${one.peer.name} ended no request in a round: give it more --seconds`)
   if (failed > 0) throw new Error(`${one.peer.name}: ${failed} of ${requests} requests failed`)
