@@ -1,7 +1,7 @@
 // What stands around Deskgate in compose.yaml: the demo's Desk and identity provider, each on its own port. The provider
 // vouches for whomever the visitor chooses: it must never run in front of anything real.
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,22 +10,11 @@ const { APP, PUBLIC_URL, IDP_URL, GATEWAY_URL, DESK_URL, PORTAL_SECRET_FILE, HOS
 const { IDP_PORT = '8081', DESK_PORT = '3000' } = process.env
 
 const demo = name => import(pathToFileURL(join(APP, 'dist/demo', `${name}.js`)).href)
-const [{ createDemoDesk }, { createDemoIdp }, { people }, { selfSignedCertificate }] = await Promise.all(
+const [{ createDemoDesk }, { createDemoIdp }, { people }, { newSigningKey }] = await Promise.all(
   ['desk', 'idp', 'people', 'certificate'].map(demo),
 )
 
 const clock = { now: () => Date.now() }
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const day = 86_400_000
-const certificate = selfSignedCertificate({
-  commonName: 'Deskgate demo identity provider',
-  serial: 1,
-  notBefore: clock.now() - day,
-  notAfter: clock.now() + 365 * day,
-  privateKey,
-  publicKey,
-})
-
 const idp = createDemoIdp({
   origin: IDP_URL,
   gateway: {
@@ -37,7 +26,7 @@ const idp = createDemoIdp({
   people,
   clock,
   random: randomBytes,
-  signing: { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), certificate },
+  signing: await newSigningKey(clock),
   jwtSecret: readFileSync(PORTAL_SECRET_FILE, 'utf8'),
 })
 const desk = createDemoDesk({

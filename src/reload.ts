@@ -2,10 +2,10 @@
 // told wherever an operator looks.
 
 import { changedKeys } from './config/changes.js'
+import type { LoadedFile } from './config/load.js'
 import type { FileMarks } from './config/marks.js'
 import { formatProblem, type Problem } from './config/problems.js'
 import type { Config } from './config/schema/index.js'
-import type { ConfigSource } from './config/source.js'
 import type { ReloadResult } from './ops/api.js'
 import type { Audit } from './ops/audit.js'
 import type { Log } from './ops/log.js'
@@ -16,6 +16,12 @@ export type { ReloadResult } from './ops/api.js'
 
 /** What asked for it: a signal, the API, a file that changed, or a primary process. */
 export type ReloadCause = 'signal' | 'api' | 'file' | 'primary'
+
+/** Where a running gateway reads its configuration again: the same file, with the variables that it was started with. */
+export interface ConfigSource {
+  /** `running`: what the new one is to take the place of. Never rejects on what an operator can get wrong. */
+  load(running: Config): Promise<LoadedFile>
+}
 
 export interface Reloads {
   /** Whoever asks while one is under way waits for the next, which all who wait share. Never rejects. */

@@ -6,9 +6,9 @@ import { configFile, configuration, loadWhole } from './admin/configuration.js'
 import type { Io } from './admin/io.js'
 import { type Crew, joinCrew, type Link, startCrew, workersOf } from './cluster.js'
 import type { Config } from './config/schema/index.js'
-import type { ConfigSource } from './config/source.js'
 import { systemClock, systemRandom } from './core/clock.js'
 import { createLog } from './ops/log.js'
+import type { ConfigSource } from './reload.js'
 import { type Ending, type Server, type ServerDeps, startServer } from './server.js'
 
 export interface ServeOptions {

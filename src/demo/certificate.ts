@@ -1,7 +1,9 @@
 // A self-signed certificate for an RSA key, made in process: the demo and the tests need one without openssl and
 // without a file. It is DER by hand (RFC 5280 4.1, X.690) and carries no extensions; it must never serve TLS.
 
-import { type KeyObject, sign } from 'node:crypto'
+import { generateKeyPair, type KeyObject, sign } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { Clock } from '../core/contracts.js'
 
 /** `notBefore` and `notAfter` in milliseconds since the epoch; the certificate as PEM. */
 export function selfSignedCertificate(plan: {
@@ -62,4 +64,19 @@ function time(at: number): Buffer {
     .replace(/[-:T]/g, '')
   const far = digits >= '2050'
   return tlv(far ? 0x18 : 0x17, Buffer.from(far ? digits : digits.slice(2), 'ascii'))
+}
+
+/** An RSA key and its certificate, good from yesterday for a year. */
+export async function newSigningKey(clock: Clock): Promise<{ key: string; certificate: string }> {
+  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+  const day = 86_400_000
+  const certificate = selfSignedCertificate({
+    commonName: 'Deskgate demo identity provider',
+    serial: 1,
+    notBefore: clock.now() - day,
+    notAfter: clock.now() + 365 * day,
+    privateKey,
+    publicKey,
+  })
+  return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), certificate }
 }

@@ -1,13 +1,11 @@
 // The quick start: gateway, demo Desk and demo identity provider in one process, in memory, on one host name. Its keys
 // are made at start and end with it; it listens on this machine only.
 
-import { generateKeyPair } from 'node:crypto'
-import { promisify } from 'node:util'
 import { systemClock, systemRandom } from '../core/clock.js'
 import type { Clock, Random } from '../core/contracts.js'
 import { createLog } from '../ops/log.js'
 import { startServer } from '../server.js'
-import { selfSignedCertificate } from './certificate.js'
+import { newSigningKey } from './certificate.js'
 import { createDemoDesk } from './desk.js'
 import { createDemoIdp } from './idp.js'
 import { agentsFile, people } from './people.js'
@@ -67,18 +65,3 @@ export async function startDemo({ port, io, clock = systemClock, random = system
 }
 
 type Closing = { close(): PromiseLike<unknown> }
-
-/** An RSA key and its certificate, good from yesterday for a year. */
-async function newSigningKey(clock: Clock): Promise<{ key: string; certificate: string }> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
-  const day = 86_400_000
-  const certificate = selfSignedCertificate({
-    commonName: 'Deskgate demo identity provider',
-    serial: 1,
-    notBefore: clock.now() - day,
-    notAfter: clock.now() + 365 * day,
-    privateKey,
-    publicKey,
-  })
-  return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), certificate }
-}

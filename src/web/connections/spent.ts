@@ -8,8 +8,10 @@ import { runInNewContext } from 'node:vm'
 /** Bytes after which the young are collected. V8 acts on its own at 32 to 64 MB. */
 const portion = 16 * 1024 * 1024
 
+let ofThisProcess: (() => void) | undefined
+
 /** To be told of the bytes of bodies as they pass. `collect`: for tests. */
-export function createSpent(collect = youngCollection()): (bytes: number) => void {
+export function createSpent(collect = collector()): (bytes: number) => void {
   let passed = 0
   return bytes => {
     passed += bytes
@@ -17,6 +19,12 @@ export function createSpent(collect = youngCollection()): (bytes: number) => voi
     passed = 0
     collect()
   }
+}
+
+/** One for all generations of settings: each holds a context of V8. */
+function collector(): () => void {
+  ofThisProcess ??= youngCollection()
+  return ofThisProcess
 }
 
 /**
