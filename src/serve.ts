@@ -8,6 +8,7 @@ import { type Crew, joinCrew, type Link, startCrew, workersOf } from './cluster.
 import type { Config } from './config/schema/index.js'
 import { systemClock, systemRandom } from './core/clock.js'
 import { createLog } from './ops/log.js'
+import { stayWarm } from './ops/stay-warm.js'
 import type { ConfigSource } from './reload.js'
 import { type Ending, type Server, type ServerDeps, startServer } from './server.js'
 
@@ -17,6 +18,7 @@ export interface ServeOptions {
 
 /** Lives on until a signal. The exit code is 1 when the configuration has a problem. */
 export async function serve(options: ServeOptions, io: Io): Promise<void> {
+  stayWarm()
   const link = joinCrew(io.env)
   if (link) return work(options, link, io)
   // While it starts there is nothing to reload, and a signal that nobody hears would end it.
