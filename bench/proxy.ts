@@ -1,7 +1,9 @@
 // What a request costs in each gateway: CPU time, requests a second on one core, waiting times, memory. Everything is
 // started on this machine, on loopback; the rounds are interleaved, and what comes through is checked in each.
-//   npm run bench -- [--rounds 6] [--seconds 4] [--only nginx,deskgate] [--node PATH]... [--write | --render]
+//   npm run bench -- [--rounds 13] [--seconds 1] [--only nginx,deskgate] [--node PATH]... [--write | --render]
 //                    [--what small,medium,large,upload,steady,websocket]
+// Many short rounds: who stands idle for half a minute while the others are measured finds its memory cold, and the larger
+// the program, the more it pays for that.
 // --node, given several times, runs the gateways that are Node programs on each of these, all in the same rounds.
 // --write keeps the figures in bench/results and makes docs/performance.md of them; --render only makes the page.
 
@@ -19,8 +21,8 @@ import { bodyColumns, overview, requestColumns, tableOf, verdictTable } from './
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '6' },
-    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '13' },
+    seconds: { type: 'string', default: '1' },
     only: { type: 'string' },
     node: { type: 'string', multiple: true, default: [process.execPath] },
     write: { type: 'boolean', default: false },

@@ -16,7 +16,7 @@ export interface How {
 }
 
 /** The most seconds that a program is warmed. */
-const warm = 3
+const warm = 6
 
 export async function interleave(measure: Measure, entrants: Entrant[], how: How): Promise<Line[]> {
   const { rounds, seconds, folder, say } = how
@@ -29,7 +29,7 @@ export async function interleave(measure: Measure, entrants: Entrant[], how: How
     const line = { key: peer.key, name, ...(version ? { node: version } : {}), rounds: [] }
     all.push({ peer, running, desk, line })
   }
-  for (const one of all) await measure.warm(one, Math.min(seconds, warm))
+  for (const one of all) await measure.warm(one, Math.min(rounds * seconds, warm))
   if (measure.prepare) say(await measure.prepare(all))
   for (let round = 0; round < rounds; round++) {
     // Nobody is always the first or the last.

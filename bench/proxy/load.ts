@@ -71,8 +71,8 @@ export interface Steady {
 /**
  * Waiting times while `perSecond` requests are sent. h2load lets each connection send one every so often, and begins all
  * of them at once: they would come in bursts of 64 for ever, and what is measured would be the place in that queue. So
- * they are opened one after the other, at such a distance that requests come evenly, and only the time counts in which
- * all are open. A request that is due before the last answer on its connection waits for it, and h2load does not count
+ * they are opened one after the other, at such a distance that requests come evenly, and only `seconds` count, which begin
+ * a second later, when all are open. A request that is due before the last answer on its connection waits for it, and h2load does not count
  * that wait: `late` says of how many requests this can be true. While it is under one in a hundred, p99 hardly depends
  * on it.
  */
@@ -80,7 +80,8 @@ export async function steady(aim: Aim, how: { seconds: number; perSecond: number
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-h2load-'))
   const log = join(folder, 'log')
   const { rate, distance } = evenly(how.perSecond)
-  const count = rate * connections * how.seconds
+  const before = 1
+  const count = rate * connections * (before + how.seconds)
   const text = await output('h2load', [
     ...['--h1', '-c', `${connections}`, '-n', `${count}`, `--rps=${rate}`, `--log-file=${log}`],
     ...['-r', '1', '--rate-period', `${distance}ms`],
@@ -94,7 +95,7 @@ export async function steady(aim: Aim, how: { seconds: number; perSecond: number
     .map(line => line.split('\t').map(Number))
   await rm(folder, { recursive: true })
   const first = lines.reduce((least, [at = 0]) => Math.min(least, at), Number.POSITIVE_INFINITY)
-  const [from, to] = [first + connections * distance * 1000, first + how.seconds * 1e6]
+  const [from, to] = [first + before * 1e6, first + (before + how.seconds) * 1e6]
   const counted = lines.filter(([at = 0]) => at >= from && at < to)
   const took = counted.map(([, , micros = 0]) => micros / 1000)
   return {

@@ -109,9 +109,12 @@ interface Slice {
   load(seconds: number): ReturnType<typeof saturate>
 }
 
+/** Seconds of load before each round. */
+export const again = 1
+
 async function costOf(one: Contestant, { bytes, seconds, load }: Slice) {
   // It has been idle while the others were measured: V8 shrinks what is idle, and compiles it again.
-  await load(3)
+  await load(again)
   const before = cpu(one)
   const { requests, perSecond, p50, p99, failed } = await load(seconds)
   const used = cpu(one) - before
