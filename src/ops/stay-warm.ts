@@ -3,14 +3,14 @@
 import { versions } from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 
-/** Each with the first V8 that knows it. To an earlier one a flag is an error, which it prints. */
+/** Each with the first V8 of a Node that knows it. To an earlier one a flag is an error, which it prints. */
 const flags: [flag: string, since: number][] = [
   // After eight quiet seconds the whole heap is collected, twice. What nobody holds just then is forgotten, the shape of a
   // connection as well, and with it all code that was compiled for such objects.
   ['--memory-reducer-gc-count=0', 12],
   // The first collection of the young after that takes the low rate of allocation for what is to come, and moves the next
   // collection of the whole heap to the moment at which requests come again.
-  ['--no-scavenger-updates-allocation-limit', 14],
+  ['--no-scavenger-updates-allocation-limit', 14.6],
   // It makes the young generation small as well: back to its size in one step in the place of four.
   ['--semi-space-growth-factor=8', 11],
 ]
@@ -23,6 +23,6 @@ const flags: [flag: string, since: number][] = [
  * Call it once, when the process starts.
  */
 export function stayWarm(): void {
-  const version = Number.parseInt(versions.v8, 10)
+  const version = Number.parseFloat(versions.v8)
   for (const [flag, since] of flags) if (version >= since) setFlagsFromString(flag)
 }
