@@ -2,8 +2,6 @@
 // started on this machine, on loopback; the rounds are interleaved, and what comes through is checked in each.
 //   npm run bench -- [--rounds 13] [--seconds 1] [--only nginx,deskgate] [--node PATH]... [--write | --render]
 //                    [--what small,medium,large,upload,steady,websocket]
-// Many short rounds: who stands idle for half a minute while the others are measured finds its memory cold, and the larger
-// the program, the more it pays for that.
 // --node, given several times, runs the gateways that are Node programs on each of these, all in the same rounds.
 // --write keeps the figures in bench/results and makes docs/performance.md of them; --render only makes the page.
 
@@ -14,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { entrants } from './proxy/entrants.js'
 import { interleave } from './proxy/interleave.js'
 import { stayOffTheGatewaysCore } from './proxy/machine.js'
-import { measures, type What, whats } from './proxy/measures.js'
+import { again, measures, type What, whats } from './proxy/measures.js'
 import { writePage } from './proxy/page.js'
 import { machine, type Run, results, writeResults } from './proxy/run.js'
 import { bodyColumns, overview, requestColumns, tableOf, verdictTable } from './proxy/table.js'
@@ -46,7 +44,15 @@ async function measureAll(): Promise<Run> {
   const whole = values.only === undefined && parts.length === whats.length && nodes.length > 1
   if (values.write && !whole)
     throw new Error('--write keeps whole runs: no --only, no --what, and two Nodes, 20 and the newest')
-  const run: Run = { machine: machine(), rounds, seconds, nodes, absent: absent.map(({ name }) => name), parts: {} }
+  const run: Run = {
+    machine: machine(),
+    rounds,
+    seconds,
+    again,
+    nodes,
+    absent: absent.map(({ name }) => name),
+    parts: {},
+  }
   for (const name of run.absent) say(`not on the PATH, so left out: ${name}`)
   say(`${rounds} rounds of ${seconds} s, medians; ${nodes.join(', ')}; load of the machine before: ${run.machine.busy}`)
   stayOffTheGatewaysCore()

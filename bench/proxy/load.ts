@@ -72,9 +72,9 @@ export interface Steady {
  * Waiting times while `perSecond` requests are sent. h2load lets each connection send one every so often, and begins all
  * of them at once: they would come in bursts of 64 for ever, and what is measured would be the place in that queue. So
  * they are opened one after the other, at such a distance that requests come evenly, and only `seconds` count, which begin
- * a second later, when all are open. A request that is due before the last answer on its connection waits for it, and h2load does not count
- * that wait: `late` says of how many requests this can be true. While it is under one in a hundred, p99 hardly depends
- * on it.
+ * a second later, when all are open. A request that is due before the last answer on its connection waits for it, and
+ * h2load does not count that wait: `late` says of how many requests this can be true. While it is under one in a hundred,
+ * p99 hardly depends on it.
  */
 export async function steady(aim: Aim, how: { seconds: number; perSecond: number }): Promise<Steady> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-h2load-'))

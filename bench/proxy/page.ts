@@ -33,7 +33,7 @@ export function rendered(run: Run, streams: StreamsRun | undefined): Rendered {
 
 function pageOf(run: Run, streams: StreamsRun | undefined): string {
   const missed = verdicts(run).filter(({ holds }) => !holds)
-  const held = missed.length === 0 ? words.allHeld : words.missed(missed.map(({ says }) => says))
+  const held = missed.length === 0 ? words.allHeld : words.missed(missed)
   return [
     '# What a request costs',
     words.summary(factsOf(run)),

@@ -22,6 +22,8 @@ export interface Run {
   rounds: number
   /** Of each round. */
   seconds: number
+  /** Seconds of load before each round, which do not count. */
+  again: number
   /** Versions; the newest first. */
   nodes: string[]
   /** Names of peers whose program is not here. */

@@ -1,6 +1,5 @@
 // The words of docs/performance.md. Numbers come in as they were measured: none is written here.
 
-import { again } from './measures.js'
 import type { Facts } from './page.js'
 import { majorOf, type Run } from './run.js'
 import { shown } from './table.js'
@@ -34,8 +33,10 @@ export const words = {
       .join('\n> '),
 
   allHeld: 'These bounds were set before the gateway was built. All of them hold.',
-  missed: (says: string[]) =>
-    wrapped(`These bounds were set before the gateway was built. Not all of them hold: ${says.join('; ')}.`),
+  missed: (which: { says: string; node: string }[]) => {
+    const list = which.map(({ says, node }) => `${says} (${versionOf(node)})`).join('; ')
+    return wrapped(`These bounds were set before the gateway was built. Not all of them hold: ${list}.`)
+  },
 
   ratios: wrapped(`Deskgate is compared with its peer. Only ratios carry over to another machine or another day, so only
     ratios are promised: each is one of medians, beside the least and the greatest of single rounds.`),
@@ -75,12 +76,12 @@ export const words = {
       .join('\n')
   },
 
-  method: ({ rounds, seconds }: Run) =>
+  method: ({ rounds, seconds, again }: Run) =>
     wrapped(`Every gateway runs alone on one core, in front of the same Desk (an nginx with static pages) that shares the
       others with the load. All of them run at the same time and are measured by turns, ${rounds} rounds of ${seconds} s
       each, after a warm-up and ${again} s more before each round; the figures are medians. In each round it is checked
-      that the page is Desk's byte for byte, that nobody gets in without a session, and that who has one cannot say that he is somebody else; under load,
-      Desk refuses every request without the identity. Deskgate runs as operators run it: built, on a Redis, with the
+      that the page is Desk's byte for byte, that nobody gets in without a session, and that who has one cannot say that
+      he is somebody else; under load, Desk refuses every request without the identity. Deskgate runs as operators run it: built, on a Redis, with the
       session of a real login. Apache has the session of a real SAML login too. The checker behind nginx is a Node program
       with one Redis GET for each request. @fastify/http-proxy is as it comes, without any authentication. The bare Node
       program makes the same checks of framing, path, cookie, session, headers and assertion as Deskgate, and nothing

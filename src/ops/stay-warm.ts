@@ -11,7 +11,7 @@ const flags: [flag: string, since: number][] = [
   // The first collection of the young after that takes the low rate of allocation for what is to come, and moves the next
   // collection of the whole heap to the moment at which requests come again.
   ['--no-scavenger-updates-allocation-limit', 14.6],
-  // It makes the young generation small as well: back to its size in one step in the place of four.
+  // It makes the young generation small as well: back to its size in fewer steps.
   ['--semi-space-growth-factor=8', 11],
 ]
 
