@@ -67,6 +67,35 @@ t.test("an answer that Desk sends before anybody asked is nobody's", async t => 
   await bare.close()
 })
 
+t.test('a head that comes in two pieces, cut anywhere, is the same head', async t => {
+  const lines = [
+    'Content-Length: 2',
+    'X-Empty:',
+    'X-Accent: caf\xe9',
+    'Set-Cookie: a=1',
+    'Set-Cookie: b=2',
+    'X-Last: end',
+  ]
+  const whole = `${ok}\r\n${lines.join('\r\n')}\r\n\r\nok`
+  let cut = 0
+  const bare = await startBareDesk((socket, seen) => {
+    if (!seen.includes('\r\n\r\n')) return
+    const rest = () => socket.write(Buffer.from(whole.slice(cut), 'latin1'))
+    socket.write(Buffer.from(whole.slice(0, cut), 'latin1'), () => setImmediate(rest))
+  })
+  for (cut = 1; cut < whole.length; cut++) {
+    const { status, body, headers } = await bare.ask()
+    const came = headers.map(([name, value]) => `${name}: ${value}`.trim())
+    t.match([status, body.toString()], [200, 'ok'])
+    t.same(
+      lines.filter(line => !came.includes(line)),
+      [],
+      `cut at ${cut}`,
+    )
+  }
+  await bare.close()
+})
+
 t.test('headers that are none are 502, and what they hold goes nowhere', async t => {
   const heads = [
     'X-A: a\x01b',

@@ -210,6 +210,12 @@ t.test('HEAD, 204, 304, 206 and empty answers are framed as they must be', async
     again.send(`${method} /k HTTP/1.1\r\nHost: x\r\n${mine}\r\n\r\n`)
     t.equal((await again.answer(method)).status, 200, 'the connection goes on')
   }
+  desk.answer((_, response) => response.writeHead(304, { ETag: '"x"', 'Content-Length': '99' }).end())
+  for (const time of ['first', 'second']) {
+    again.send(`GET /k HTTP/1.1\r\nHost: x\r\n${mine}\r\n\r\n`)
+    const { status, all } = await again.answer('HEAD')
+    t.same([status, all('content-length')], [304, ['99']], `the ${time} 304 with the length of its page`)
+  }
   again.close()
 })
 

@@ -38,20 +38,7 @@ export interface Exchange extends Timed {
   retried: boolean
 }
 
-const beginning = {
-  abort: undefined,
-  begun: false,
-  headed: false,
-  first: undefined,
-  flushed: false,
-  resume: () => {},
-  held: false,
-  unread: false,
-  over: false,
-  reused: false,
-  retried: false,
-  still: 0,
-}
+const nothing = () => {}
 
 /** `spent`: told of the bytes of its body. */
 export function beginExchange(
@@ -61,7 +48,24 @@ export function beginExchange(
   spent: (bytes: number) => void,
 ): Exchange {
   const body = hasBody(request) ? bodyStream(request) : undefined
-  const exchange: Exchange = { request, response, visit, body, ...beginning }
+  const exchange: Exchange = {
+    request,
+    response,
+    visit,
+    body,
+    abort: undefined,
+    begun: false,
+    headed: false,
+    first: undefined,
+    flushed: false,
+    resume: nothing,
+    held: false,
+    unread: false,
+    over: false,
+    reused: false,
+    retried: false,
+    still: 0,
+  }
   if (body) {
     request.on('data', (chunk: Buffer) => {
       exchange.still = 0

@@ -96,21 +96,28 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
         return passing.data(exchange, chunk)
       },
       onComplete(trailers) {
-        exchange.over = true
-        if (exchange.body && !request.complete) {
-          exchange.body.destroy()
-          dropRest(request)
-        }
-        passing.end(exchange, trailers)
+        complete(exchange, trailers)
       },
       onError(error) {
         if (exchange.over) return
+        // RFC 9110 8.6: a 304 may say how long the page would have been. undici waits for those bytes.
+        if (exchange.headed && response.statusCode === 304) return complete(exchange, null)
         if (!mayRetry(exchange, error)) return fail(exchange, error)
         exchange.retried = true
         exchange.abort = undefined
         start(exchange)
       },
     }
+  }
+
+  const complete = (exchange: Exchange, trailers: unknown) => {
+    const { request, body } = exchange
+    exchange.over = true
+    if (body && !request.complete) {
+      body.destroy()
+      dropRest(request)
+    }
+    passing.end(exchange, trailers)
   }
 
   /** The session ends before the browser sees anything of Desk's answer. */

@@ -22,7 +22,8 @@ export function createPassing(): Passing {
     if (flushed || over) return
     exchange.flushed = true
     if (first) response.write(first)
-    else response.flushHeaders()
+    // Not flushHeaders(): with it Node writes the head as UTF-8.
+    else response.write('', 'latin1')
   }
   // Head and first bytes wait a moment for the end: nearly all answers leave whole then. An event stream may stay silent
   // for long after either: they go out by themselves.

@@ -98,7 +98,7 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 
 /** 128 random bits in base64url; randomness is fetched for many at once. */
 function createIds(random: Random): () => string {
-  const [size, batch] = [16, 64]
+  const [size, batch] = [16, 256]
   let bytes: Buffer = Buffer.alloc(0)
   let next = 0
   return () => {
