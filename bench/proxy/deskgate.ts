@@ -21,11 +21,12 @@ export interface DeskgateOptions {
   node: string
   /** As the configuration writes them. */
   nearCache?: string
-  access?: boolean
+  /** The file for its log, with a line for each request. */
+  access?: string
 }
 
 export async function startDeskgate(options: DeskgateOptions): Promise<Running> {
-  const { deskPort, node, nearCache = '30s', access = false } = options
+  const { deskPort, node, nearCache = '30s', access } = options
   const port = await freePort()
   const redis = await startRedis({ process: 'own' })
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
@@ -34,14 +35,18 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
     listen: `127.0.0.1:${port}`,
     ops: { listen: '127.0.0.1:0' },
     secrets: ['a secret of the measurement, more than 32 bytes'],
-    log: { level: 'info', access },
+    log: { level: 'info', access: access !== undefined },
     audit: { to: '/dev/null' },
     desk: { url: `http://127.0.0.1:${deskPort}` },
     sessions: { store: redis.url, nearCache },
     providers: [idp.settings.portal],
     agents: [{ domains: ['example.com'] }],
   })
-  const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], { port, cores: gatewayCore })
+  const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], {
+    port,
+    cores: gatewayCore,
+    out: access,
+  })
   const agent = createUserAgent(publicUrl, { port })
   const { status } = await logIn(agent, idp, { way: 'portal', email })
   if (status !== 303) throw new Error(`the login ended with ${status}`)
@@ -77,7 +82,8 @@ export const deskgateLog: Peer = {
   onNode: 'newest',
   name: 'Deskgate + access log',
   key: 'deskgate-log',
-  start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node, access: true }),
+  start: ({ folder, desk, node }) =>
+    startDeskgate({ deskPort: desk.agentPort, node, access: join(folder, 'access.log') }),
 }
 
 /** Every request asks Redis. */

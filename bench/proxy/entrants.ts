@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { deskgate, deskgateFar, deskgateLog } from './deskgate.js'
-import { mellon } from './mellon.js'
+import { mellon, mellonTuned } from './mellon.js'
 import { authRequest, nginx } from './nginx.js'
 import { bareUndici, httpProxy } from './node-peers.js'
 import { oauth2Proxy } from './oauth2-proxy.js'
@@ -15,6 +15,7 @@ const all: Peer[] = [
   nginx,
   authRequest,
   mellon,
+  mellonTuned,
   oauth2Proxy,
   samlAuthProxy,
   httpProxy,

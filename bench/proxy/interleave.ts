@@ -15,11 +15,12 @@ export interface How {
   say(line: string): void
 }
 
-/** The most seconds that a program is warmed. */
-const warm = 6
+/** The most seconds that a program is warmed each time: several times, as to begin and to end is something to be learnt. */
+const warm = 4
 
 export async function interleave(measure: Measure, entrants: Entrant[], how: How): Promise<Line[]> {
-  const { rounds, seconds, folder, say } = how
+  const { seconds, folder, say } = how
+  const rounds = measure.rough ? Math.ceil(how.rounds / 2) : how.rounds
   const desk = await startDesk(folder)
   const all: (Contestant & { line: Line })[] = []
   const several = new Set(entrants.flatMap(({ version }) => version ?? [])).size > 1
@@ -29,7 +30,9 @@ export async function interleave(measure: Measure, entrants: Entrant[], how: How
     const line = { key: peer.key, name, ...(version ? { node: version } : {}), rounds: [] }
     all.push({ peer, running, desk, line })
   }
-  for (const one of all) await measure.warm(one, Math.min(rounds * seconds, warm))
+  for (let time = 0; time < Math.min(rounds, measure.rough ? 2 : 3); time++) {
+    for (const one of all) await measure.warm(one, Math.min(seconds + 1, warm))
+  }
   if (measure.prepare) say(await measure.prepare(all))
   for (let round = 0; round < rounds; round++) {
     // Nobody is always the first or the last.

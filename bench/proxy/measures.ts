@@ -13,6 +13,8 @@ export type What = (typeof whats)[number]
 
 export interface Measure {
   title: string
+  /** A figure that is far from its bounds, and for which few rounds will do. */
+  rough?: true
   takes(peer: Peer): boolean
   start(peer: Peer, around: Surroundings): Promise<Running>
   /** Once, when all have been started and are warm. Returns what the table should say. */
@@ -33,6 +35,7 @@ export const measures: Record<What, Measure> = {
   large: pagesOf('large', 'downloads of 10 MiB'),
   upload: {
     title: 'uploads of 10 MiB',
+    rough: true,
     takes: everybody,
     start,
     warm: (one, seconds) => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded }),
@@ -65,6 +68,7 @@ function halfLoad(): Measure {
   let perSecond = 1000
   return {
     title: "pages of 1 KiB at half of Deskgate's most",
+    rough: true,
     takes: everybody,
     start,
     warm: (one, seconds) => saturate(aimOf(one, 'small'), { seconds }),
@@ -87,6 +91,7 @@ function halfLoad(): Measure {
 function pagesOf(page: keyof typeof pages, title: string): Measure {
   return {
     title,
+    ...(page === 'small' ? {} : { rough: true }),
     takes: everybody,
     start,
     warm: (one, seconds) => saturate(aimOf(one, page), { seconds }),
@@ -110,7 +115,7 @@ interface Slice {
 }
 
 /** Seconds of load before each round. */
-export const again = 1
+export const again = 3
 
 async function costOf(one: Contestant, { bytes, seconds, load }: Slice) {
   // It has been idle while the others were measured: V8 shrinks what is idle, and compiles it again.

@@ -1,6 +1,6 @@
 // Apache with mod_auth_mellon (Debian: apache2-bin, libapache2-mod-auth-mellon), with the session of a real SAML login.
 
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { idpMetadata } from '../../test/parts/idp-metadata.js'
 import { freePort } from '../../test/parts/ports.js'
@@ -10,34 +10,92 @@ import { gatewayCore } from './machine.js'
 import type { Peer } from './peer.js'
 import { startProgram } from './program.js'
 
-const modules = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'headers', 'proxy', 'proxy_http', 'auth_mellon']
+/** What the gateway needs. */
+const needed = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'headers', 'proxy', 'proxy_http', 'auth_mellon']
+/** What Debian enables when it installs Apache, and is not in that list. */
+const enabled = [
+  ...[
+    'access_compat',
+    'alias',
+    'auth_basic',
+    'authn_file',
+    'authz_host',
+    'autoindex',
+    'deflate',
+    'dir',
+    'env',
+    'filter',
+  ],
+  ...['mime', 'negotiation', 'reqtimeout', 'setenvif', 'status'],
+]
 
-export const mellon: Peer = {
-  name: 'Apache + mod_auth_mellon',
-  key: 'mellon',
-  program: 'apache2',
-  identity: 'X-Agent-Email',
-  async start({ folder, desk }) {
-    const port = await freePort()
-    const [signing, own] = [newSigningKey(), newSigningKey('desk.example.com')]
-    await writeFile(join(folder, 'mellon-idp.xml'), idpMetadata([signing.certificate]))
-    await writeFile(join(folder, 'mellon.key'), own.key)
-    await writeFile(join(folder, 'mellon.crt'), own.certificate)
-    const file = join(folder, 'apache.conf')
-    await writeFile(file, apacheConfiguration(folder, port, desk.agentPort))
-    const program = await startProgram('apache2', ['-D', 'FOREGROUND', '-f', file], { port, cores: gatewayCore })
-    const paths = { acs: '/mellon/postResponse', metadata: '/mellon/metadata' }
-    const cookie = await samlLogin({ origin: `http://127.0.0.1:${port}`, ...paths, signing })
-    return { port, headers: { cookie }, pids: [program.pid], stop: program.stop }
-  },
+interface Setup {
+  modules: readonly string[]
+  /** Lines of its configuration. */
+  lines: string
+  /** Parameters of ProxyPass. */
+  pool: string
+}
+
+/** As Debian sets it up and the manual of mod_auth_mellon goes on. */
+const asItComes: Setup = {
+  modules: [...needed, ...enabled],
+  lines: `Timeout 300
+KeepAliveTimeout 5
+RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
+TypesConfig /etc/mime.types
+TypesConfig /dev/null`,
+  pool: '',
+}
+
+/** As somebody would who wants it fast: no module that is not needed, a small table of sessions, connections to Desk told to stay. */
+const tuned: Setup = {
+  modules: needed,
+  lines: `KeepAliveTimeout 75
+HostnameLookups Off
+LimitRequestBody 0
+MellonCacheSize 1000`,
+  pool: ' enablereuse=On keepalive=On max=128',
+}
+
+export const mellon: Peer = apache({ name: 'Apache + mod_auth_mellon', key: 'mellon' }, asItComes)
+export const mellonTuned: Peer = apache({ name: 'Apache + mod_auth_mellon, tuned', key: 'mellon-tuned' }, tuned)
+
+function apache(says: Pick<Peer, 'name' | 'key'>, setup: Setup): Peer {
+  return {
+    ...says,
+    program: 'apache2',
+    identity: 'X-Agent-Email',
+    async start({ folder, desk }) {
+      const own = join(folder, says.key)
+      await mkdir(own, { recursive: true })
+      const port = await freePort()
+      const [signing, gateway] = [newSigningKey(), newSigningKey('desk.example.com')]
+      await writeFile(join(own, 'idp.xml'), idpMetadata([signing.certificate]))
+      await writeFile(join(own, 'sp.key'), gateway.key)
+      await writeFile(join(own, 'sp.crt'), gateway.certificate)
+      const file = join(own, 'apache.conf')
+      await writeFile(file, apacheConfiguration({ ...setup, folder: own, port, deskPort: desk.agentPort }))
+      const program = await startProgram('apache2', ['-D', 'FOREGROUND', '-f', file], { port, cores: gatewayCore })
+      const paths = { acs: '/mellon/postResponse', metadata: '/mellon/metadata' }
+      const cookie = await samlLogin({ origin: `http://127.0.0.1:${port}`, ...paths, signing })
+      return { port, headers: { cookie }, pids: [program.pid], stop: program.stop }
+    },
+  }
+}
+
+interface Place {
+  folder: string
+  port: number
+  deskPort: number
 }
 
 /**
- * As somebody would tune it who wants it fast: no module that is not needed, no .htaccess and no log, one process with a
- * thread for each connection, connections to Desk kept and shared. The session is the first that mod_auth_mellon
- * finds in its table, which it searches from the beginning; the identity goes to Desk as a header.
+ * One process with a thread for each connection, which stays open for as long as wrk wants it; no log of requests. The
+ * session is the first that mod_auth_mellon finds in its table, which it searches from the beginning; the identity goes to
+ * Desk as a header.
  */
-function apacheConfiguration(folder: string, port: number, deskPort: number): string {
+function apacheConfiguration({ modules, lines, pool, folder, port, deskPort }: Setup & Place): string {
   return `ServerName 127.0.0.1
 ServerRoot ${folder}
 PidFile ${folder}/apache.pid
@@ -53,11 +111,8 @@ ThreadsPerChild 128
 MaxRequestWorkers 128
 MaxConnectionsPerChild 0
 KeepAlive On
-KeepAliveTimeout 75
 MaxKeepAliveRequests 0
-HostnameLookups Off
-LimitRequestBody 0
-MellonCacheSize 1000
+${lines}
 MellonLockFile ${folder}/mellon.lock
 <Directory />
   AllowOverride None
@@ -68,14 +123,14 @@ MellonLockFile ${folder}/mellon.lock
   MellonEndpointPath /mellon
   MellonSecureCookie Off
   MellonCookieSameSite Lax
-  MellonSPPrivateKeyFile ${folder}/mellon.key
-  MellonSPCertFile ${folder}/mellon.crt
-  MellonIdPMetadataFile ${folder}/mellon-idp.xml
+  MellonSPPrivateKeyFile ${folder}/sp.key
+  MellonSPCertFile ${folder}/sp.crt
+  MellonIdPMetadataFile ${folder}/idp.xml
   MellonUser NAME_ID
   Require valid-user
   RequestHeader set X-Agent-Email %{MELLON_NAME_ID}e
 </Location>
 ProxyPass /mellon !
-ProxyPass / http://127.0.0.1:${deskPort}/ enablereuse=On keepalive=On max=128 ttl=60
+ProxyPass / http://127.0.0.1:${deskPort}/ ttl=60${pool}
 `
 }

@@ -73,6 +73,7 @@ export interface Facts {
   log: number
   far: number
   mellon: number
+  mellonTuned: number
   authRequest: number
   library: number
   medium: number
@@ -101,6 +102,7 @@ function factsOf(run: Run): Facts {
     log: cpu('deskgate-log') / cpu('deskgate'),
     far: cpu('deskgate-far') / cpu('deskgate'),
     mellon: cpu('mellon') / cpu('deskgate'),
+    mellonTuned: cpu('mellon-tuned') / cpu('deskgate'),
     authRequest: cpu('auth-request') / cpu('deskgate'),
     library: cpu('http-proxy') / cpu('deskgate'),
     medium: times('medium', 'CPU µs'),

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -15,22 +15,26 @@ export interface Program {
   stop(): Promise<void>
 }
 
-/** `port`: on loopback; resolves once it accepts. Rejects with what the program said when it ends before. */
+/**
+ * `port`: on loopback; resolves once it accepts. Rejects with what the program said when it ends before. `out`: the file
+ * that gets its standard output, where there is much of it.
+ */
 export async function startProgram(
   command: string,
   args: string[],
-  at: { port: number; cores: string },
+  at: { port: number; cores: string; out?: string | undefined },
 ): Promise<Program> {
-  const child = spawn('taskset', ['-c', at.cores, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const out = at.out === undefined ? undefined : openSync(at.out, 'a')
+  const child = spawn('taskset', ['-c', at.cores, command, ...args], { stdio: ['ignore', out ?? 'pipe', 'pipe'] })
+  if (out !== undefined) closeSync(out)
   // Not SIGKILL: what has children ends them.
   const stay = atExit(() => void child.kill('SIGTERM'))
   let said = ''
-  child.stdout.on('data', chunk => {
-    said = `${said}${chunk}`.slice(-4000)
-  })
-  child.stderr.on('data', chunk => {
-    said = `${said}${chunk}`.slice(-4000)
-  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', chunk => {
+      said = `${said}${chunk}`.slice(-4000)
+    })
+  }
   const limit = performance.now() + 30_000
   while (!(await accepts(at.port))) {
     if (child.exitCode !== null) throw new Error(`${command} has ended: ${said}`)

@@ -18,11 +18,12 @@ function wrapped(text: string): string {
 const versionOf = (node: string) => `Node ${majorOf(node)}`
 
 export const words = {
-  summary: ({ deskgate, nginx, node, mellon, authRequest, library }: Facts) =>
+  summary: ({ deskgate, nginx, node, mellon, mellonTuned, authRequest, library }: Facts) =>
     wrapped(`A request with a session costs Deskgate ${shown(deskgate)} µs of CPU (${versionOf(node)}): the session is
       checked, the headers are cleaned, identity and signed assertion are added, the answer streams through. That is
       ${shown(deskgate / nginx)} times what nginx needs to pass on the same page without asking who wants it.
-      Apache with mod_auth_mellon, which does a comparable job, needs ${shown(mellon)} times what Deskgate needs; nginx
+      Apache with mod_auth_mellon, which does a comparable job, needs ${shown(mellon)} times what Deskgate needs, and
+      ${shown(mellonTuned)} times where it is tuned for nothing but this; nginx
       with a small checker of one's own, which knows neither logins nor endings, ${shown(authRequest)} times; and the Node
       library that is often taken for such a gateway, alone and without any authentication, ${shown(library)} times.`),
 
@@ -79,10 +80,12 @@ export const words = {
   method: ({ rounds, seconds, again }: Run) =>
     wrapped(`Every gateway runs alone on one core, in front of the same Desk (an nginx with static pages) that shares the
       others with the load. All of them run at the same time and are measured by turns, ${rounds} rounds of ${seconds} s
-      each, after a warm-up and ${again} s more before each round; the figures are medians. In each round it is checked
+      each (${Math.ceil(rounds / 2)} for bodies and for waiting times), after a warm-up and ${again} s more before each round; the figures are medians. In each round it is checked
       that the page is Desk's byte for byte, that nobody gets in without a session, and that who has one cannot say that
       he is somebody else; under load, Desk refuses every request without the identity. Deskgate runs as operators run it: built, on a Redis, with the
-      session of a real login. Apache has the session of a real SAML login too. The checker behind nginx is a Node program
+      session of a real login. Apache has the session of a real SAML login too; it
+      runs once with the modules and settings that Debian gives it, and once tuned: no module that is not needed, and
+      connections to Desk told to stay. Both have a thread for each connection and write no log. The checker behind nginx is a Node program
       with one Redis GET for each request. @fastify/http-proxy is as it comes, without any authentication. The bare Node
       program makes the same checks of framing, path, cookie, session, headers and assertion as Deskgate, and nothing
       else. CPU time is that of the gateway's
