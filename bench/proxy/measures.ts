@@ -13,7 +13,7 @@ export type What = (typeof whats)[number]
 
 export interface Measure {
   title: string
-  /** A figure that is far from its bounds, and for which few rounds will do. */
+  /** Half as many rounds: what is compared here does not come down to a tenth. */
   rough?: true
   takes(peer: Peer): boolean
   start(peer: Peer, around: Surroundings): Promise<Running>

@@ -13,21 +13,10 @@ import { startProgram } from './program.js'
 /** What the gateway needs. */
 const needed = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'headers', 'proxy', 'proxy_http', 'auth_mellon']
 /** What Debian enables when it installs Apache, and is not in that list. */
-const enabled = [
-  ...[
-    'access_compat',
-    'alias',
-    'auth_basic',
-    'authn_file',
-    'authz_host',
-    'autoindex',
-    'deflate',
-    'dir',
-    'env',
-    'filter',
-  ],
-  ...['mime', 'negotiation', 'reqtimeout', 'setenvif', 'status'],
-]
+const enabled = (
+  'access_compat alias auth_basic authn_file authz_host autoindex deflate dir env filter mime negotiation reqtimeout ' +
+  'setenvif status'
+).split(' ')
 
 interface Setup {
   modules: readonly string[]
@@ -37,7 +26,7 @@ interface Setup {
   pool: string
 }
 
-/** As Debian sets it up and the manual of mod_auth_mellon goes on. */
+/** With the modules that Debian enables, its limits of time, and what the manual of mod_auth_mellon says. */
 const asItComes: Setup = {
   modules: [...needed, ...enabled],
   lines: `Timeout 300
@@ -48,7 +37,7 @@ TypesConfig /dev/null`,
   pool: '',
 }
 
-/** As somebody would who wants it fast: no module that is not needed, a small table of sessions, connections to Desk told to stay. */
+/** As somebody would who wants it fast: no module that is not needed, connections to Desk told to stay. */
 const tuned: Setup = {
   modules: needed,
   lines: `KeepAliveTimeout 75

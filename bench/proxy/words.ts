@@ -84,7 +84,7 @@ export const words = {
       that the page is Desk's byte for byte, that nobody gets in without a session, and that who has one cannot say that
       he is somebody else; under load, Desk refuses every request without the identity. Deskgate runs as operators run it: built, on a Redis, with the
       session of a real login. Apache has the session of a real SAML login too; it
-      runs once with the modules and settings that Debian gives it, and once tuned: no module that is not needed, and
+      runs once with the modules that Debian enables, and once tuned: no module that is not needed, and
       connections to Desk told to stay. Both have a thread for each connection and write no log. The checker behind nginx is a Node program
       with one Redis GET for each request. @fastify/http-proxy is as it comes, without any authentication. The bare Node
       program makes the same checks of framing, path, cookie, session, headers and assertion as Deskgate, and nothing

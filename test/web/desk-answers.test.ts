@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import t from 'tap'
+import { latin1Lines } from '../../src/web/desk/side-messages.js'
 import { type BareDesk, startBareDesk } from '../parts/bare-desk.js'
 import { startDesk } from '../parts/desk.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
@@ -94,6 +95,38 @@ t.test('a head that comes in two pieces, cut anywhere, is the same head', async 
     )
   }
   await bare.close()
+})
+
+t.test(
+  'a head in three pieces, cut in its first line and in its last, has its own lines and no other bytes',
+  async t => {
+    const lines = ['X-First: one', ...Array.from({ length: 30 }, (_, at) => `X-Line-${at}: value ${at}`), 'X-Last: end']
+    const whole = `${ok}\r\nContent-Length: 2\r\n${lines.join('\r\n')}\r\n\r\nok`
+    const cuts = [whole.indexOf('Length'), whole.indexOf('nd\r\n\r\nok')]
+    const bare = await startBareDesk((socket, seen) => {
+      if (!seen.includes('\r\n\r\n')) return
+      const pieces = [whole.slice(0, cuts[0]), whole.slice(cuts[0], cuts[1]), whole.slice(cuts[1])]
+      const next = () => {
+        const piece = pieces.shift()
+        if (piece !== undefined) socket.write(piece, () => setImmediate(() => setImmediate(next)))
+      }
+      next()
+    })
+    for (let round = 0; round < 40; round++) {
+      const { status, headers } = await bare.ask()
+      const came = headers.map(([name, value]) => `${name}: ${value}`)
+      t.same([status, came.filter(line => line.startsWith('X-'))], [200, lines])
+    }
+    await bare.close()
+  },
+)
+
+t.test('Attack: lines of a head that lie around the bytes of somebody else bring none of them', async t => {
+  const apart = (text: string) => Buffer.from(new TextEncoder().encode(text).buffer)
+  const shared = apart(`X-First${'secret '.repeat(40)}end`)
+  const read = apart('.........................one....X-Last')
+  const lines = [shared.subarray(0, 7), read.subarray(25, 28), read.subarray(32), shared.subarray(287)]
+  t.same(latin1Lines(lines), ['X-First', 'one', 'X-Last', 'end'])
 })
 
 t.test('headers that are none are 502, and what they hold goes nowhere', async t => {

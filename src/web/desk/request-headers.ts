@@ -18,7 +18,7 @@ export type RequestHeaders = (rawHeaders: readonly string[], visit: Visit) => st
 
 export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
   const { identity, cookies, host } = deps
-  const judged = createFates(name => identity.reserved(name))
+  const fateOf = createFates(name => identity.reserved(name))
   const publicUrl = new URL(deps.publicUrl)
   const [proto, publicHost] = [publicUrl.protocol.slice(0, -1), publicUrl.host]
 
@@ -26,8 +26,9 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
     const flat: string[] = ['Host', host]
     const named = namedByConnection(rawHeaders)
     for (let i = 0; i < rawHeaders.length; i += 2) {
-      const { name, fate } = judged(rawHeaders[i] as string)
+      const name = rawHeaders[i] as string
       const value = rawHeaders[i + 1] as string
+      const fate = fateOf(name)
       if (fate === 'drop' || fate === 'connection') continue
       // Attack: 'Connection: Content-Length' must not take the framing away.
       if (fate === 'length') flat.push(name, value)

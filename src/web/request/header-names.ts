@@ -50,16 +50,9 @@ const families = /^(?:proxy(?:-|$)|(?:x-)?forwarded(?:-|$)|x-original-)/
 /** The most names whose fate is remembered: names come from clients, so the memory starts anew when it is full. */
 const remembered = 2000
 
-/** A name and what becomes of it. */
-export interface Judged {
-  /** The same string for each request: what looks it up later (undici does) need not read it anew. */
-  name: string
-  fate: Fate
-}
-
 /** `reserved` says which names only the gateway may send. */
-export function createFates(reserved: (name: string) => boolean): (name: string) => Judged {
-  return remembering(name => ({ name, fate: judge(name, reserved) }))
+export function createFates(reserved: (name: string) => boolean): (name: string) => Fate {
+  return remembering(name => judge(name, reserved))
 }
 
 /** The same function, asked once for each name, in the spelling in which it came. */
