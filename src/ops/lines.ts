@@ -23,12 +23,12 @@ export function createLines(sink: LineSink, { enough = usual }: { enough?: numbe
   const flush = () => {
     clearTimeout(timer)
     timer = undefined
+    process.removeListener('exit', flush)
     if (waiting === '') return
     const text = waiting
     waiting = ''
     sink.write(text)
   }
-  process.once('exit', flush)
 
   return {
     flush,
@@ -39,7 +39,9 @@ export function createLines(sink: LineSink, { enough = usual }: { enough?: numbe
     later(line) {
       waiting += line
       if (waiting.length >= enough) return flush()
-      timer ??= setTimeout(flush, patience).unref()
+      if (timer) return
+      timer = setTimeout(flush, patience).unref()
+      process.once('exit', flush)
     },
   }
 }

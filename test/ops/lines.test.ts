@@ -40,6 +40,21 @@ t.test('what waits is bounded', t => {
   t.end()
 })
 
+t.test('what waits leaves with the process; who has nothing waiting listens for no end', t => {
+  const { writes, write } = sink()
+  const lines = createLines({ write })
+  const before = process.listenerCount('exit')
+  lines.later('one\n')
+  lines.later('two\n')
+  t.equal(process.listenerCount('exit'), before + 1)
+  lines.flush()
+  t.equal(process.listenerCount('exit'), before)
+  lines.later('three\n')
+  process.listeners('exit').at(-1)?.(0)
+  t.same(writes, ['one\ntwo\n', 'three\n'])
+  t.end()
+})
+
 const line = {
   at: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
   method: 'GET',

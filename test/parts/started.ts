@@ -1,6 +1,7 @@
 // A program that a test starts as something else would: its output as lines, its end, and nothing of it left behind.
 
 import { type SpawnOptions, spawn } from 'node:child_process'
+import { atExit } from './at-exit.js'
 import { until } from './until.js'
 
 export interface Started {
@@ -28,7 +29,7 @@ export function start([program = '', ...args]: readonly string[], options: Spawn
     }
   }
   const kill = () => signal('SIGKILL')
-  process.once('exit', kill)
+  const stay = atExit(kill)
   let said = ''
   let over = false
   for (const stream of [child.stdout, child.stderr]) {
@@ -40,7 +41,7 @@ export function start([program = '', ...args]: readonly string[], options: Spawn
     child.once('error', reject)
     child.once('close', code => {
       over = true
-      process.removeListener('exit', kill)
+      stay()
       resolve(code)
     })
   })
