@@ -1,6 +1,6 @@
 // What a request costs in each gateway: CPU time, requests a second on one core, waiting times, memory. Everything is
 // started on this machine, on loopback; the rounds are interleaved, and what comes through is checked in each.
-//   npm run bench -- [--rounds 7] [--seconds 3] [--only nginx,deskgate] [--node PATH]... [--write | --render]
+//   npm run bench -- [--rounds 10] [--seconds 2] [--only nginx,deskgate] [--node PATH]... [--write | --render]
 //                    [--what small,medium,large,upload,steady,websocket]
 // --node, given several times, runs the gateways that are Node programs on each of these, all in the same rounds.
 // --write keeps the figures in bench/results and makes docs/performance.md of them; --render only makes the page.
@@ -19,8 +19,8 @@ import { bodyColumns, overview, requestColumns, tableOf, verdictTable } from './
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '2' },
     only: { type: 'string' },
     node: { type: 'string', multiple: true, default: [process.execPath] },
     write: { type: 'boolean', default: false },

@@ -6,7 +6,7 @@ import type { Contestant } from './check.js'
 import { startDesk } from './desk.js'
 import type { Measure } from './measures.js'
 import type { Entrant } from './peer.js'
-import { type Line, majorOf } from './run.js'
+import { type Line, majorOf, roughRounds } from './run.js'
 
 export interface How {
   rounds: number
@@ -20,7 +20,7 @@ const warm = 4
 
 export async function interleave(measure: Measure, entrants: Entrant[], how: How): Promise<Line[]> {
   const { seconds, folder, say } = how
-  const rounds = measure.rough ? Math.ceil(how.rounds / 2) : how.rounds
+  const rounds = measure.rough ? roughRounds(how.rounds) : how.rounds
   const desk = await startDesk(folder)
   const all: (Contestant & { line: Line })[] = []
   const several = new Set(entrants.flatMap(({ version }) => version ?? [])).size > 1

@@ -13,7 +13,7 @@ export type What = (typeof whats)[number]
 
 export interface Measure {
   title: string
-  /** Half as many rounds: what is compared here does not come down to a tenth. */
+  /** A third as many rounds: what is compared here does not come down to a tenth. */
   rough?: true
   takes(peer: Peer): boolean
   start(peer: Peer, around: Surroundings): Promise<Running>
@@ -115,7 +115,7 @@ interface Slice {
 }
 
 /** Seconds of load before each round. */
-export const again = 3
+export const again = 2
 
 async function costOf(one: Contestant, { bytes, seconds, load }: Slice) {
   // It has been idle while the others were measured: V8 shrinks what is idle, and compiles it again.

@@ -101,6 +101,11 @@ export function medianOf(line: Line | undefined, figure: string): number {
   return quantile(values, 0.5)
 }
 
+/** Of so many rounds, how many for what is compared roughly. */
+export function roughRounds(rounds: number): number {
+  return Math.ceil(rounds / 3)
+}
+
 /** v26.10.0 is 26. */
 export function majorOf(version: string): string {
   return version.replace(/^v(\d+).*/, '$1')

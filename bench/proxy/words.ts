@@ -1,7 +1,7 @@
 // The words of docs/performance.md. Numbers come in as they were measured: none is written here.
 
 import type { Facts } from './page.js'
-import { majorOf, type Run } from './run.js'
+import { majorOf, type Run, roughRounds } from './run.js'
 import { shown } from './table.js'
 
 /** As many words as fit on a line of the page. */
@@ -80,7 +80,7 @@ export const words = {
   method: ({ rounds, seconds, again }: Run) =>
     wrapped(`Every gateway runs alone on one core, in front of the same Desk (an nginx with static pages) that shares the
       others with the load. All of them run at the same time and are measured by turns, ${rounds} rounds of ${seconds} s
-      each (${Math.ceil(rounds / 2)} for bodies and for waiting times), after a warm-up and ${again} s more before each round; the figures are medians. In each round it is checked
+      each (${roughRounds(rounds)} for bodies and for waiting times), after a warm-up and ${again} s more before each round; the figures are medians. In each round it is checked
       that the page is Desk's byte for byte, that nobody gets in without a session, and that who has one cannot say that
       he is somebody else; under load, Desk refuses every request without the identity. Deskgate runs as operators run it: built, on a Redis, with the
       session of a real login. Apache has the session of a real SAML login too; it
