@@ -67,8 +67,8 @@ export const words = {
         with nginx. Plan for half of what it can take, or run more workers. At half of it, too, the slowest hundredth waits
         longer than behind nginx, as behind every program of Node: [the profile](adr/0015-the-hot-path.md).`,
       `It needs ${shown(memory)} MB, nginx ${shown(nginxMemory)} MB.`,
-      `The access log costs ${shown(log)} times; without the near cache, when each request asks Redis, it is
-        ${shown(far)} times.`,
+      `With the access log a request costs ${shown(log)} times what it costs without${log < 1 ? ': less than what can be told apart' : ''}.
+        Without the near cache, when each request asks Redis, it is ${shown(far)} times.`,
       ...(older ? [`On ${versionOf(older)} a request costs ${shown(onOlder)} times what it costs on the newest.`] : []),
     ]
     return lines
