@@ -21,10 +21,10 @@ export function createLines(sink: LineSink, { enough = usual }: { enough?: numbe
   let timer: NodeJS.Timeout | undefined
 
   const flush = () => {
+    if (waiting === '') return
     clearTimeout(timer)
     timer = undefined
     process.removeListener('exit', flush)
-    if (waiting === '') return
     const text = waiting
     waiting = ''
     sink.write(text)

@@ -1,15 +1,15 @@
-// What V8 does with a process that has had nothing to do for some seconds.
+// What V8 takes from a process that has had nothing to do for some seconds, and does not give back.
 
 import { executionAsyncResource } from 'node:async_hooks'
 import { nextTick, versions } from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 
 /** Each with the first V8 of a Node that knows it. To an earlier one a flag is an error, which it prints. */
-const flags: [flag: string, since: number, before?: number][] = [
+const flags: [flag: string, since: number][] = [
   // After eight quiet seconds the whole heap is collected, twice. What nobody holds just then is forgotten, the shape of a
-  // connection as well, and with it all code that was compiled for such objects.
+  // connection as well, and with it all code that was compiled for such objects. (The V8 of Node 20 has a flag for it too,
+  // which it reads only before this process can set it.)
   ['--memory-reducer-gc-count=0', 12],
-  ['--no-memory-reducer', 0, 12],
   // The first collection of the young after that takes the low rate of allocation for what is to come, and moves the next
   // collection of the whole heap to the moment at which requests come again.
   ['--no-scavenger-updates-allocation-limit', 14.6],
@@ -33,8 +33,6 @@ const ticks: object[] = []
  */
 export function stayWarm(): void {
   const version = Number.parseFloat(versions.v8)
-  for (const [flag, since, before = Number.POSITIVE_INFINITY] of flags) {
-    if (version >= since && version < before) setFlagsFromString(flag)
-  }
+  for (const [flag, since] of flags) if (version >= since) setFlagsFromString(flag)
   nextTick(() => ticks.push(executionAsyncResource()))
 }
