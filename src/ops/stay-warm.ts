@@ -7,8 +7,8 @@ import { setFlagsFromString } from 'node:v8'
 /** Each with the first V8 of a Node that knows it. To an earlier one a flag is an error, which it prints. */
 const flags: [flag: string, since: number][] = [
   // After eight quiet seconds the whole heap is collected, twice. What nobody holds just then is forgotten, the shape of a
-  // connection as well, and with it all code that was compiled for such objects. (The V8 of Node 20 has a flag for it too,
-  // which it reads only before this process can set it.)
+  // connection as well, and with it all code that was compiled for such objects. (Node 20 has
+  // --no-memory-reducer for it, which changes nothing when it is set here.)
   ['--memory-reducer-gc-count=0', 12],
   // The first collection of the young after that takes the low rate of allocation for what is to come, and moves the next
   // collection of the whole heap to the moment at which requests come again.
