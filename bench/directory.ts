@@ -7,13 +7,13 @@ import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import { createReader } from '../src/config/reader.js'
 import { agents as agentsSchema } from '../src/config/schema/agents.js'
-import { systemClock, systemRandom } from '../src/core/clock.js'
-import { openDirectory } from '../src/directory/open.js'
-import { createFetch } from '../src/ops/fetch.js'
+import { openDirectory } from '../src/directory/create.js'
 import { createLog } from '../src/ops/log.js'
 import { createMetrics } from '../src/ops/metrics.js'
+import { systemClock, systemRandom } from '../src/runtime/clock.js'
+import { createFetch } from '../src/runtime/http-client.js'
 import { createTestTimers } from '../test/parts/timers.js'
-import { until } from '../test/parts/until.js'
+import { until } from '../test/parts/wait-until.js'
 
 const { values } = parseArgs({
   options: {

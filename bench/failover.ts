@@ -5,18 +5,18 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
-import { systemClock } from '../src/core/clock.js'
+import { systemClock } from '../src/runtime/clock.js'
 import { openStore } from '../src/store/open.js'
-import { startCluster } from '../test/parts/cluster.js'
 import { startDesk } from '../test/parts/desk.js'
 import { type RunningGateway, startGateway } from '../test/parts/gateway.js'
 import { type Answer, begin, createIdentityProvider } from '../test/parts/identity-provider.js'
 import { quantile } from '../test/parts/load.js'
-import { startSentinel } from '../test/parts/sentinel.js'
+import { startCluster } from '../test/parts/redis-cluster.js'
+import { startSentinel } from '../test/parts/redis-sentinel.js'
 import { createTestSessions } from '../test/parts/sessions.js'
-import { silent, storeSettings } from '../test/parts/stores.js'
-import { until } from '../test/parts/until.js'
+import { silent, storeSettings } from '../test/parts/store-backends.js'
 import { createUserAgent, exchange } from '../test/parts/user-agent.js'
+import { until } from '../test/parts/wait-until.js'
 
 const { values } = parseArgs({
   options: {

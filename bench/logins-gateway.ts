@@ -1,10 +1,10 @@
 // The gateway of the measurement, in a process of its own: `pool` as it is, `loop` with SAML verified on the event loop.
 
-import { configuration } from '../src/admin/configuration.js'
-import { systemClock, systemRandom } from '../src/core/clock.js'
+import { configuration } from '../src/cli/commands/configuration.js'
 import { createLog } from '../src/ops/log.js'
-import { verifySaml } from '../src/providers/saml/verify.js'
-import { startServer } from '../src/server.js'
+import { verifySaml } from '../src/providers/saml/signature/verify.js'
+import { systemClock, systemRandom } from '../src/runtime/clock.js'
+import { startServer } from '../src/server/server.js'
 
 const [file, how] = process.argv.slice(2)
 const io = {

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { quantile } from '../test/parts/load.js'
 import { adminToken, type Fleet, startFleet, type Visitor } from '../test/parts/revocation.js'
-import { until } from '../test/parts/until.js'
+import { until } from '../test/parts/wait-until.js'
 
 const { values } = parseArgs({
   options: {

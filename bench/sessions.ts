@@ -5,13 +5,13 @@
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { systemClock } from '../src/core/clock.js'
 import type { Handle, Session, Sessions } from '../src/core/contracts.js'
+import { systemClock } from '../src/runtime/clock.js'
 import { openStore } from '../src/store/open.js'
 import { quantile } from '../test/parts/load.js'
 import { type RedisServer, startRedis } from '../test/parts/redis.js'
 import { createTestSessions } from '../test/parts/sessions.js'
-import { silent, storeSettings } from '../test/parts/stores.js'
+import { silent, storeSettings } from '../test/parts/store-backends.js'
 
 const { values } = parseArgs({
   options: {

@@ -2,14 +2,14 @@
 // not say itself, but for what is true of all of them.
 
 import type { Command } from 'commander'
-import { createProgram } from '../src/program.js'
+import { createProgram } from '../src/cli/program.js'
 
 /** Characters of a line, whatever terminal this runs in. */
 const width = 80
 
 const head = `# Commands
 
-<!-- Made from the program by \`npm run generate\`: change src/program.ts. -->
+<!-- Made from the program by \`npm run generate\`: change src/cli/program.ts. -->
 
 After \`npm ci && npm run build\` the command is \`node dist/main.js\`; these pages call it \`deskgate\`, as the package does.
 What it prints for you or for a program to read goes to stdout, problems and warnings to stderr.

@@ -3,8 +3,8 @@
 
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
-import type { Io } from './admin/io.js'
-import { createProgram } from './program.js'
+import type { Io } from './cli/io.js'
+import { createProgram } from './cli/program.js'
 
 const io: Io = {
   env: process.env,

@@ -34,7 +34,7 @@ t.test('the configurations load as they stand', async t => {
 })
 
 t.test('the commands exist', async t => {
-  const main = readFileSync(join(root, 'src/program.ts'), 'utf8')
+  const main = readFileSync(join(root, 'src/cli/program.ts'), 'utf8')
   const named = [...readme.matchAll(/(?:deskgate|node dist\/main\.js) +([a-z]+)/g)].map(([, name = '']) => name)
   const commands = new Set(named.filter(name => name !== 'yaml'))
   t.ok(commands.size >= 6)

@@ -1,9 +1,9 @@
 // The little that a login of the measurement needs of a browser: ask, keep the cookies, go where it is sent.
 
 import { request } from 'node:http'
-import { systemClock } from '../../src/core/clock.js'
 import { readAuthnRequest } from '../../src/demo/authn-request.js'
 import type { SigningKey } from '../../src/demo/saml-response.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { createSamlIdp, idpIssuer } from '../../test/parts/saml-idp.js'
 import { email } from './desk.js'
 

@@ -1,7 +1,7 @@
 // Deskgate as operators run it, built, on a Redis of its own, with the session of a real login.
 
 import { join } from 'node:path'
-import { systemClock } from '../../src/core/clock.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { writeConfiguration } from '../../test/parts/gateway.js'
 import { createIdentityProvider, logIn } from '../../test/parts/identity-provider.js'
 import { freePort } from '../../test/parts/ports.js'

@@ -2,10 +2,10 @@
 // company's; this one must never vouch in production.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { systemClock, systemRandom } from '../../src/core/clock.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 import { createDemoIdp } from '../../src/demo/idp.js'
 import { people } from '../../src/demo/people.js'
+import { systemClock, systemRandom } from '../../src/runtime/clock.js'
 
 export interface IdentityProvider {
   /** PEM: what the gateway knows it by. */

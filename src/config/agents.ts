@@ -4,7 +4,7 @@
 import * as z from 'zod'
 import { canonicalEmail } from '../core/email.js'
 import { readDocument } from './document.js'
-import { draft } from './draft.js'
+import { draft } from './partial-config.js'
 import { dotted, type Finding, inOrder, type Problem } from './problems.js'
 import { agentEntry } from './schema/agents.js'
 

@@ -2,7 +2,7 @@
 // reload that asks for one is refused as a whole, so that what runs is always one whole file.
 
 import { saysTheSame } from './changes.js'
-import type { Draft } from './draft.js'
+import type { Draft } from './partial-config.js'
 import type { Finding, Path } from './problems.js'
 import type { Config } from './schema/index.js'
 import { isMapping } from './shape.js'

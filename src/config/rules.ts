@@ -1,7 +1,7 @@
 // The rules across keys, in the order of the reference. They run on what the schema could load, so that one run finds
 // the schema's problems and theirs. None of them opens a file or a socket.
 
-import type { Draft } from './draft.js'
+import type { Draft } from './partial-config.js'
 import type { Finding, Problem } from './problems.js'
 import { accessRules } from './rules/access.js'
 import { agentRules } from './rules/agents.js'

@@ -1,7 +1,7 @@
 // Looks at the files of the configuration again and again, and tells when they have changed and come to rest. By asking,
 // because notices of change are lost on network and overlay file systems, and follow no symlink that is swapped.
 
-import { type FileMarks, marksOf } from './marks.js'
+import { type FileMarks, marksOf } from './file-fingerprints.js'
 
 export interface FileWatch {
   close(): void

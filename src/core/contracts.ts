@@ -64,7 +64,7 @@ export interface Session {
   saml?: SamlSubject
   /** See Identity. */
   externalId?: string
-  /** What the identity provider said of the agent: it counts where the directory states nothing (see directory/agent-of.ts). */
+  /** What the identity provider said of the agent: it counts where the directory states nothing (see directory/merge-identity.ts). */
   said?: Pick<Identity, 'name' | 'roles'>
   from: Origin
 }
@@ -260,7 +260,7 @@ export interface Provider {
   bearer?: { passThrough: boolean; accept(token: string): Promise<BearerVerdict> }
   close(): void
   /**
-   * What this provider calls itself, for finding the provider of an answer (providers/choose.ts): the SAML entity ID, or
+   * What this provider calls itself, for finding the provider of an answer (providers/select.ts): the SAML entity ID, or
    * the `issuer` setting of a JWT provider. Undefined: not set, or not known yet (metadata not read).
    */
   issuer?(): string | undefined
@@ -270,7 +270,7 @@ export interface Provider {
   knowsKid?(kid: string): boolean
 }
 
-/** What a directory source states of an agent. What it leaves out (an empty list is stated), the IdP's word may fill: see directory/agent-of.ts. */
+/** What a directory source states of an agent. What it leaves out (an empty list is stated), the IdP's word may fill: see directory/merge-identity.ts. */
 export interface Found {
   email: string
   id?: string

@@ -1,10 +1,10 @@
 // The quick start: gateway, demo Desk and demo identity provider in one process, in memory, on one host name. Its keys
 // are made at start and end with it; it listens on this machine only.
 
-import { systemClock, systemRandom } from '../core/clock.js'
 import type { Clock, Random } from '../core/contracts.js'
 import { createLog } from '../ops/log.js'
-import { startServer } from '../server.js'
+import { systemClock, systemRandom } from '../runtime/clock.js'
+import { startServer } from '../server/server.js'
 import { newSigningKey } from './certificate.js'
 import { createDemoDesk } from './desk.js'
 import { createDemoIdp } from './idp.js'

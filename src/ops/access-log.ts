@@ -1,8 +1,8 @@
 // One line for each request, as the log writes its lines but put together by hand: this is on the way of every request.
 // Never a query, a header or a cookie: only what stands here.
 
+import { visible } from './escape-invisible.js'
 import type { Outcome } from './metrics.js'
-import { visible } from './visible.js'
 
 export interface AccessLine {
   /** Milliseconds since the epoch, when the request was over. */

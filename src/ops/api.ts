@@ -9,12 +9,12 @@ import type { Secret } from '../core/secret.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Audit } from './audit.js'
-import type { Dossiers } from './dossiers.js'
 import type { Metrics } from './metrics.js'
 import { openOpsListener, probeRoutes } from './probes.js'
 import { problem } from './problem.js'
 import type { RateLimit } from './rate-limit.js'
 import type { ReadinessProbe } from './readiness.js'
+import type { Dossiers } from './refused-logins.js'
 
 /** What came of a reload. `changed`: the settings, by key. */
 export type ReloadResult =

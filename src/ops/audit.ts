@@ -4,9 +4,9 @@
 import { type DestinationStream, pino } from 'pino'
 import type { Clock, EndedBy } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
-import { type AppendFile, createAppendFile } from './append-file.js'
+import { type AppendFile, createAppendFile } from '../runtime/append-file.js'
+import { visible } from './escape-invisible.js'
 import { type Log, openStdout } from './log.js'
-import { visible } from './visible.js'
 
 export type AuditEvent = {
   event:

@@ -3,8 +3,8 @@
 
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { type AccessLine, createAccessFormat } from './access-log.js'
-import { createLines, type LineSink, type Lines } from './lines.js'
-import { visible } from './visible.js'
+import { createLines, type LineSink, type Lines } from './buffered-output.js'
+import { visible } from './escape-invisible.js'
 
 export interface Log extends Logger {
   /** The line of a request: level info, and cheap. */

@@ -1,3 +1,3 @@
 // The timer of the providers is that of everything in the background.
 
-export { type Later, timer } from '../ops/timer.js'
+export { type Later, timer } from '../runtime/scheduler.js'

@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock, Handle, Session, Store } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
-import { markOf } from './names.js'
+import { markOf } from './keys.js'
 
 export interface Activity {
   /** The mark of a new session. Rejects with StoreUnavailable. */

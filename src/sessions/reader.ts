@@ -4,11 +4,11 @@
 import type { Handle, Session } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Metrics } from '../ops/metrics.js'
-import type { Endings } from './endings.js'
-import { isHandle } from './names.js'
-import type { NearCache } from './near-cache.js'
-import type { PendingEndings } from './pending.js'
-import type { SessionShelf } from './shelf.js'
+import type { NearCache } from './cache.js'
+import { isHandle } from './keys.js'
+import type { SessionShelf } from './repository.js'
+import type { Endings } from './revocation-events.js'
+import type { PendingEndings } from './revocation-queue.js'
 
 export interface Reader {
   /** Rejects with StoreUnavailable when the store is down and the session may not be spared. */

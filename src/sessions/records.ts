@@ -3,7 +3,7 @@
 
 import * as z from 'zod'
 import type { Handle, Origin, SamlSubject, Session } from '../core/contracts.js'
-import type { Keyring } from './keyring.js'
+import type { Keyring } from '../keys/keyring.js'
 
 /** What the record holds; the last activity lies apart, under a key of its own. */
 export type Recorded = Omit<Session, 'seenAt'>

@@ -1,7 +1,7 @@
 // Which sessions are meant: the index that leads to them, and whether a record is one of them.
 
 import type { Handle, Which } from '../core/contracts.js'
-import { allIndex, emailIndex, nameIdIndex } from './names.js'
+import { allIndex, emailIndex, nameIdIndex } from './keys.js'
 import type { Recorded } from './records.js'
 
 /** Several sessions, to be found through an index. */

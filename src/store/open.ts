@@ -2,10 +2,10 @@
 
 import type { StoreSettings } from '../config/schema/sessions.js'
 import type { Clock, Store } from '../core/contracts.js'
-import { type ConnectDeps, connect } from './connect.js'
-import { createMemoryStore } from './memory.js'
-import { createRedisStore } from './redis.js'
-import { topologyOf } from './redis-url.js'
+import { createMemoryStore } from './memory/store.js'
+import { type ConnectDeps, connect } from './redis/connect.js'
+import { createRedisStore } from './redis/store.js'
+import { topologyOf } from './redis/url.js'
 
 /** Throws an Error that names the setting when it cannot be used. A Redis that is down is none: calls and probe() say so. */
 export function openStore(settings: StoreSettings, deps: ConnectDeps & { clock: Clock }): Store {

@@ -4,9 +4,9 @@ import { get as httpsGet } from 'node:https'
 import t from 'tap'
 import { createAuthority } from '../parts/certificates.js'
 import { agree, startDesk } from '../parts/desk.js'
-import { missing } from '../parts/parts.js'
+import { startStreet } from '../parts/proxy-server.js'
 import { rawRequest, sendRaw } from '../parts/raw-http.js'
-import { startStreet } from '../parts/street.js'
+import { missing } from '../parts/required-parts.js'
 
 const handshake = [
   'Upgrade: websocket',

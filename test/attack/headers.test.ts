@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
+import { startStreet } from '../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
-import { startStreet } from '../parts/street.js'
 
 const desk = await startDesk()
 const street = await startStreet({ deskUrl: desk.url })

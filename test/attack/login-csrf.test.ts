@@ -1,7 +1,14 @@
 // Somebody else's login in a victim's browser: it must never replace, or be mistaken for, the victim's own.
 
 import t, { type Test } from 'tap'
-import { createStandIn, identityOf, openWayIn, samlMessage, type TestBrowser, type WayIn } from '../parts/way-in.js'
+import {
+  createStandIn,
+  identityOf,
+  openWayIn,
+  samlMessage,
+  type TestBrowser,
+  type WayIn,
+} from '../parts/login-server.js'
 
 const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
   const gate = await openWayIn(options)

@@ -2,7 +2,7 @@
 // RelayState, the page around a frame.
 
 import t from 'tap'
-import { createStandIn, identityOf, openWayIn, samlMessage } from '../parts/way-in.js'
+import { createStandIn, identityOf, openWayIn, samlMessage } from '../parts/login-server.js'
 
 const evil = [
   '//evil.example',

@@ -3,8 +3,8 @@
 
 import t from 'tap'
 import { startDesk } from '../parts/desk.js'
+import { startStreet } from '../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
-import { startStreet } from '../parts/street.js'
 
 const desk = await startDesk()
 const street = await startStreet({ deskUrl: desk.url, settings: { desk: { public: ['GET /public/*', '/health'] } } })

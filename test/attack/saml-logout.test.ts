@@ -9,7 +9,7 @@ import { signElement } from '../../src/demo/saml-response.js'
 import { createTestClock } from '../parts/clock.js'
 import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
 import { sloUrl, swap } from '../parts/saml-idp.js'
-import { openSloGate, other, otherIssuer, ours, type SloGate, signing, stranger } from '../parts/slo-gate.js'
+import { openSloGate, other, otherIssuer, ours, type SloGate, signing, stranger } from '../parts/slo-server.js'
 
 const slo = await openSloGate()
 const { gate, idp, enter, alive, bring, post } = slo

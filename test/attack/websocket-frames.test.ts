@@ -5,10 +5,10 @@ import type { Duplex } from 'node:stream'
 import { deflateRawSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { agree, startDesk } from '../parts/desk.js'
+import { type StreetOptions, startStreet } from '../parts/proxy-server.js'
 import { openRaw } from '../parts/raw-http.js'
-import { settled } from '../parts/settled.js'
-import { type StreetOptions, startStreet } from '../parts/street.js'
-import { until } from '../parts/until.js'
+import { settled } from '../parts/wait-settled.js'
+import { until } from '../parts/wait-until.js'
 import { frame, framesIn, openWebSocket, type TestWebSocket } from '../parts/websocket.js'
 
 const handshake = [

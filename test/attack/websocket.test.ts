@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { StoreUnavailable } from '../../src/core/errors.js'
-import { createMemoryStore } from '../../src/store/memory.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 import { agree, startDesk } from '../parts/desk.js'
+import { startStreet } from '../parts/proxy-server.js'
 import { openRaw } from '../parts/raw-http.js'
-import { startStreet } from '../parts/street.js'
 import { frame } from '../parts/websocket.js'
 
 const desk = await startDesk()

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { changedKeys } from '../../src/config/changes.js'
+import type { FileMarks } from '../../src/config/file-fingerprints.js'
 import { formatProblem, loadConfig, loadConfigText } from '../../src/config/load.js'
-import type { FileMarks } from '../../src/config/marks.js'
 import { watchFiles } from '../../src/config/watch.js'
-import { systemClock } from '../../src/core/clock.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import {
   jwtProvider,
   load,
@@ -20,7 +20,7 @@ import {
   settings,
   today,
 } from '../parts/configuration.js'
-import { until } from '../parts/until.js'
+import { until } from '../parts/wait-until.js'
 
 const one = rsaPair()
 const other = rsaPair()

@@ -4,8 +4,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { agree, type Recorded, startDesk } from '../parts/desk.js'
+import { startStreet } from '../parts/proxy-server.js'
 import { openRaw, sendRaw } from '../parts/raw-http.js'
-import { startStreet } from '../parts/street.js'
 import { passing, type RefusedCase, type RequestCase, refused } from './cases.js'
 
 const desk = await startDesk()

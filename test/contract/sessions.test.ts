@@ -1,13 +1,13 @@
 // The Sessions contract, one suite over the memory store and Redis, with the clock moved by hand.
 
 import t, { type Test } from 'tap'
-import { systemRandom } from '../../src/core/clock.js'
 import type { Agent, Identity, Session, Sessions } from '../../src/core/contracts.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { handleOf } from '../../src/sessions/sessions.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestSessions } from '../parts/sessions.js'
-import { storeKinds } from '../parts/stores.js'
-import { until } from '../parts/until.js'
+import { storeKinds } from '../parts/store-backends.js'
+import { until } from '../parts/wait-until.js'
 
 const hour = 3_600_000
 const settings = { idle: 8 * hour, lifetime: 24 * hour }

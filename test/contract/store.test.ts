@@ -4,8 +4,8 @@ import t from 'tap'
 import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
 import { createTestClock } from '../parts/clock.js'
-import { storeKinds } from '../parts/stores.js'
-import { until } from '../parts/until.js'
+import { storeKinds } from '../parts/store-backends.js'
+import { until } from '../parts/wait-until.js'
 
 for (const kind of storeKinds) {
   t.test(kind.name, { skip: kind.skip }, async t => {

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { startDemo } from '../../src/demo/demo.js'
 import { openBrowser, screenshot, type TestBrowser, type Visit } from '../parts/browser.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const lines: string[] = []
 const demo = await startDemo({ port: 0, io: { out: line => lines.push(line) } })

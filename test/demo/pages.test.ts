@@ -10,7 +10,7 @@ import { createAuthority } from '../parts/certificates.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestIdp } from '../parts/demo-idp.js'
 import { createAssertionSigner, goodHeaders } from '../parts/desk-assertion.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const sizes = { desktop: { width: 1200, height: 800 }, phone: { width: 390, height: 800 } }
 

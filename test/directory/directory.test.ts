@@ -2,14 +2,14 @@
 
 import t from 'tap'
 import type { AgentSource } from '../../src/config/schema/agents.js'
-import { systemRandom } from '../../src/core/clock.js'
 import type { Directory } from '../../src/core/contracts.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
-import { agentOf } from '../../src/directory/agent-of.js'
+import { openDirectory } from '../../src/directory/create.js'
 import { createDirectory, type DirectorySource } from '../../src/directory/directory.js'
-import { openDirectory } from '../../src/directory/open.js'
+import { agentOf } from '../../src/directory/merge-identity.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { createTestClock } from '../parts/clock.js'
 
 const log = createLog({ level: 'silent' })

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { commandsPage, helpOf, leaves } from '../../scripts/commands-page.js'
-import { createProgram } from '../../src/program.js'
+import { createProgram } from '../../src/cli/program.js'
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/commands.md'), 'utf8')
 const io = { env: {}, out: () => {}, err: () => {} }

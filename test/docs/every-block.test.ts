@@ -7,7 +7,7 @@ import t from 'tap'
 import { leaves } from '../../scripts/commands-page.js'
 import { type Block, blocksOf, guidePages, inlineCommands } from '../../scripts/guides.js'
 import { elsewhere, notRunPage } from '../../scripts/not-run-page.js'
-import { createProgram } from '../../src/program.js'
+import { createProgram } from '../../src/cli/program.js'
 import { openGuide, shells } from '../parts/guide.js'
 
 const root = join(import.meta.dirname, '../..')

@@ -10,9 +10,9 @@ import { spMetadataFor } from '../../src/providers/saml/sp-metadata.js'
 import { createPaths } from '../../src/web/request/paths.js'
 import { load, longSecret, problems, rsaPair, samlProvider, settings, today } from '../parts/configuration.js'
 import { openGuide } from '../parts/guide.js'
-import { missing } from '../parts/parts.js'
+import { openShell } from '../parts/guide-shell.js'
+import { missing } from '../parts/required-parts.js'
 import { samlSettings } from '../parts/saml-provider.js'
-import { openShell } from '../parts/shell.js'
 
 const folder = join(import.meta.dirname, '../../docs/identity-providers')
 const guides = readdirSync(folder).map(name => ({ name, text: readFileSync(join(folder, name), 'utf8') }))

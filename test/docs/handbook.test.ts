@@ -81,7 +81,7 @@ t.test('every setting that is named exists', async t => {
 })
 
 t.test('the codes with which WebSockets are closed are told on both pages', async t => {
-  const source = readFileSync(join(root, 'src/web/desk/websocket.ts'), 'utf8')
+  const source = readFileSync(join(root, 'src/web/proxy/websocket/plugin.ts'), 'utf8')
   const codes = [...source.matchAll(/^ {2}\w+: \[(\d{4}), '/gm)].map(([, code = '']) => code)
   t.equal(codes.length, 4)
   for (const name of ['troubles.md', 'sessions.md']) {

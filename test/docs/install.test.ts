@@ -10,7 +10,7 @@ import { parse } from 'yaml'
 import { type Values, valuesWith } from '../parts/chart-values.js'
 import { load, longSecret } from '../parts/configuration.js'
 import { helms, template } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const root = join(import.meta.dirname, '../..')
 const text = (name: string) => readFileSync(join(root, name), 'utf8')
@@ -35,7 +35,7 @@ t.test('the unit waits longer than the drain, and starts what there is', async t
   t.ok(seconds > 30)
   for (const command of ['check', 'serve'])
     t.match(unit, `dist/main.js ${command} --config /etc/deskgate/deskgate.yaml`)
-  t.match(text('src/program.ts'), ".command('serve')")
+  t.match(text('src/cli/program.ts'), ".command('serve')")
 })
 
 t.test('the group of the service may read what was made for its owner alone, and nobody else may', async t => {

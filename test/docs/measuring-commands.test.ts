@@ -4,8 +4,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { openGuide } from '../parts/guide.js'
-import { missing } from '../parts/parts.js'
-import { openShell } from '../parts/shell.js'
+import { openShell } from '../parts/guide-shell.js'
+import { missing } from '../parts/required-parts.js'
 
 const root = join(import.meta.dirname, '../..')
 

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { restartKeys } from '../../src/config/restart.js'
+import { newSigningKey } from '../../src/keys/assertion-keys.js'
+import { pressureLimits } from '../../src/ops/load-shedding.js'
 import { createMetrics } from '../../src/ops/metrics.js'
-import { pressureLimits } from '../../src/ops/pressure.js'
-import { newSigningKey } from '../../src/sessions/signing-keys.js'
 import { load, longSecret, rsaPair, settings } from '../parts/configuration.js'
 
 const docs = join(import.meta.dirname, '../../docs')

@@ -1,14 +1,14 @@
 // Who may come in by which provider, and who may reach which path: for pages, scripts and WebSockets, on the way in and after.
 
 import t from 'tap'
-import { systemClock } from '../../src/core/clock.js'
 import { choosePorts } from '../../src/demo/ports.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { openBrowser, screenshot } from '../parts/browser.js'
 import { startDesk } from '../parts/desk.js'
 import { startGatewayHere } from '../parts/gateway.js'
 import { begin, createIdentityProvider } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
 import { openRaw } from '../parts/raw-http.js'
+import { missing } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const [port = 0] = await choosePorts(0, '127.0.0.1')

@@ -3,16 +3,16 @@
 
 import { decodeJwt } from 'jose'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/core/clock.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { httpMap, person, startAgentsApi } from '../parts/agents-api.js'
 import { startDesk } from '../parts/desk.js'
 import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
 import { openRaw } from '../parts/raw-http.js'
 import { startRedis } from '../parts/redis.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
 import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })

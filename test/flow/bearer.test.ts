@@ -5,7 +5,7 @@ import t from 'tap'
 import { ada, publicUrl, startApiPlace } from '../parts/api-client.js'
 import { portalSecret } from '../parts/identity-provider.js'
 import { forged, hmac } from '../parts/tokens.js'
-import { until } from '../parts/until.js'
+import { until } from '../parts/wait-until.js'
 
 t.test('a good token: Desk learns who speaks, and nothing is left behind', async t => {
   const place = await startApiPlace(t)

@@ -1,15 +1,15 @@
 // Break-glass from the command to Desk, over HTTP: once, for a while, on any replica, with every identity provider down.
 
 import t, { type Test } from 'tap'
-import { breakglass } from '../../src/admin/breakglass.js'
+import { breakglass } from '../../src/cli/commands/breakglass.js'
 import { createTestClock } from '../parts/clock.js'
 import { settings } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { type Line, startGatewayHere } from '../parts/gateway.js'
-import { missing } from '../parts/parts.js'
 import { startRedis } from '../parts/redis.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const adminToken = 'the-admin-token-of-this-test-long-enough'

@@ -5,9 +5,9 @@ import type { Page } from 'playwright-core'
 import t from 'tap'
 import { openBrowser, screenshot } from '../parts/browser.js'
 import { launch } from '../parts/command.js'
-import { missing } from '../parts/parts.js'
 import { freePort } from '../parts/ports.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
+import { until } from '../parts/wait-until.js'
 
 t.test('the demo', { skip: missing('chromium') }, async t => {
   const port = await freePort()

@@ -7,8 +7,8 @@ import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
 import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
-import { until } from '../parts/until.js'
 import { exchange } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const patience = 30_000
 

@@ -4,15 +4,15 @@
 import { availableParallelism, loadavg } from 'node:os'
 import t, { type Test } from 'tap'
 import type { StoreSettings } from '../../src/config/schema/sessions.js'
-import { systemClock } from '../../src/core/clock.js'
 import type { Store } from '../../src/core/contracts.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { openStore } from '../../src/store/open.js'
-import { startCluster } from '../parts/cluster.js'
-import { missing } from '../parts/parts.js'
-import { startSentinel } from '../parts/sentinel.js'
+import { startCluster } from '../parts/redis-cluster.js'
+import { startSentinel } from '../parts/redis-sentinel.js'
+import { missing } from '../parts/required-parts.js'
 import { createTestSessions } from '../parts/sessions.js'
-import { silent, storeSettings } from '../parts/stores.js'
-import { until } from '../parts/until.js'
+import { silent, storeSettings } from '../parts/store-backends.js'
+import { until } from '../parts/wait-until.js'
 
 const skip = missing('redis-server')
 const settings = { idle: 3_600_000, lifetime: 86_400_000, nearCache: 1000 }

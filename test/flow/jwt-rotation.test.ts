@@ -2,17 +2,17 @@
 // the provider switches, the old one goes. No login fails, no request fails, and nobody is logged out.
 
 import t from 'tap'
-import { systemClock } from '../../src/core/clock.js'
 import { createSecret } from '../../src/core/secret.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
 import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
 import { createIdentityProvider, type IdentityProvider, logIn } from '../parts/identity-provider.js'
 import { createPortal } from '../parts/jwt-provider.js'
-import { missing } from '../parts/parts.js'
 import { startRedis } from '../parts/redis.js'
+import { missing } from '../parts/required-parts.js'
 import { forged, hmac } from '../parts/tokens.js'
-import { until } from '../parts/until.js'
 import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const [old, next] = [

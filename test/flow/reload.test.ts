@@ -6,17 +6,25 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/core/clock.js'
-import { repeatsWhatItIsTold, startWork, type Worker } from '../parts/at-work.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
 import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
 import { type Line, startGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider, type IdentityProvider, type Way } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
+import {
+  certificates,
+  keyFiles,
+  keySettings,
+  portalSecrets,
+  type Ring,
+  ringOf,
+  signerOf,
+} from '../parts/key-rotation.js'
 import { startRedis } from '../parts/redis.js'
-import { certificates, keyFiles, keySettings, portalSecrets, type Ring, ringOf, signerOf } from '../parts/rotation.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
+import { repeatsWhatItIsTold, startWork, type Worker } from '../parts/steady-agents.js'
 import { createUserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const token = 'the admin token of the reloads, which is long enough'

@@ -3,14 +3,14 @@
 
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/core/clock.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { type Desk, startDesk } from '../parts/desk.js'
 import { type RunningGateway, startGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider, logIn, type Way } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
 import { type RedisServer, startRedis } from '../parts/redis.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
 import { createUserAgent, exchange } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const ways: Way[] = ['corp', 'portal']

@@ -5,10 +5,10 @@
 // the limits here are those of a machine that is busy with other tests.
 
 import t from 'tap'
-import { revokeSessions } from '../../src/admin/sessions.js'
-import { missing } from '../parts/parts.js'
+import { revokeSessions } from '../../src/cli/commands/sessions.js'
+import { missing } from '../parts/required-parts.js'
 import { adminToken, type Fleet, startFleet, type Visitor } from '../parts/revocation.js'
-import { until } from '../parts/until.js'
+import { until } from '../parts/wait-until.js'
 
 /** Processes of each replica. */
 const workers = 2

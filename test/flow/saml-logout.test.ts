@@ -1,15 +1,15 @@
 // Single logout with two gateways on one Redis: what the provider ends, it ends on both, whichever of them it reaches.
 
 import t from 'tap'
-import { explain } from '../../src/admin/explain.js'
-import { systemClock } from '../../src/core/clock.js'
+import { explain } from '../../src/cli/commands/explain.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { rsaPair } from '../parts/configuration.js'
 import { signingKey } from '../parts/demo-idp.js'
 import { startDesk } from '../parts/desk.js'
 import { startGatewayHere } from '../parts/gateway.js'
 import { begin, createIdentityProvider, logIn } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
 import { startRedis } from '../parts/redis.js'
+import { missing } from '../parts/required-parts.js'
 import { createLogoutIdp, receive } from '../parts/saml-logout-idp.js'
 import { createUserAgent, exchange } from '../parts/user-agent.js'
 

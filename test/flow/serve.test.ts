@@ -5,9 +5,9 @@ import t, { type Test } from 'tap'
 import { run } from '../parts/command.js'
 import { adminToken, type Example, publicUrl, startExample } from '../parts/example.js'
 import { logIn } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
 import { exchange, type Page, type StoredCookie, type UserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 t.test('the full example', { skip: missing('openssl', 'redis') }, async t => {
   const example = await startExample()

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { startGateway } from '../parts/gateway.js'
-import { until } from '../parts/until.js'
+import { until } from '../parts/wait-until.js'
 
 const settings = {
   publicUrl: 'https://desk.example.com',

@@ -2,17 +2,17 @@
 // sessions: every request goes to the other one. Ten times in a row, every tab ends on its own page.
 
 import t from 'tap'
-import { systemClock } from '../../src/core/clock.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { openBrowser } from '../parts/browser.js'
 import { createAuthority } from '../parts/certificates.js'
 import { startDesk } from '../parts/desk.js'
 import { startGatewayHere } from '../parts/gateway.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
+import { startSwitch } from '../parts/load-balancer.js'
 import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
-import { startSwitch } from '../parts/switch.js'
+import { missing } from '../parts/required-parts.js'
 
 const here = '127.0.0.1'
 const names = { gateway: 'desk.acme.test', idp: 'idp.other.test' }

@@ -2,14 +2,14 @@
 // way finds the request too large.
 
 import t from 'tap'
-import { systemClock } from '../../src/core/clock.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { openBrowser } from '../parts/browser.js'
 import { startDesk } from '../parts/desk.js'
 import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { type Answer, createIdentityProvider, type Way } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
 import { freePort } from '../parts/ports.js'
+import { missing } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'

@@ -5,8 +5,8 @@ import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import type { Visit } from '../parts/browser.js'
 import { screenshot } from '../parts/browser.js'
-import { missing } from '../parts/parts.js'
-import { type Sites, startSites } from '../parts/sites.js'
+import { missing } from '../parts/required-parts.js'
+import { type Sites, startSites } from '../parts/three-sites.js'
 
 t.test('three sites', { skip: missing('chromium', 'openssl') }, async t => {
   const sites = await startSites()

@@ -3,13 +3,13 @@
 
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { breakglass } from '../../src/admin/breakglass.js'
+import { breakglass } from '../../src/cli/commands/breakglass.js'
 import { openBrowser, screenshot, type TestBrowser } from '../parts/browser.js'
 import { settings } from '../parts/configuration.js'
 import { deskCookie, deskLogin, startDeskWithLogin } from '../parts/desk-with-login.js'
 import { startGatewayHere } from '../parts/gateway.js'
-import { missing } from '../parts/parts.js'
 import { freePort } from '../parts/ports.js'
+import { missing } from '../parts/required-parts.js'
 
 const adminToken = 'the-admin-token-of-this-test-long-enough'
 

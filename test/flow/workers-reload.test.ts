@@ -5,10 +5,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
 import { type RunningGateway, startGateway } from '../parts/gateway.js'
-import { missing } from '../parts/parts.js'
 import { startRedis } from '../parts/redis.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
 import { exchange } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const adminToken = 'the-admin-token-of-the-workers-long-enough'
 const patience = 30_000

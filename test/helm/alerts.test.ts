@@ -6,8 +6,8 @@ import t from 'tap'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { valuesWith } from '../parts/chart-values.js'
 import { objects, one } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
 import { promtool } from '../parts/prometheus.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm', 'promtool')
 const scope = 'namespace="help",job="desk-deskgate-probes"'
@@ -152,7 +152,7 @@ t.test('promtool takes /metrics, and alerts and dashboard name no metric that is
   const { body } = await createMetrics().text()
   const linted = await promtool(['check', 'metrics'], {}, body)
   t.match(linted, { code: 0, said: '' })
-  const survey = readFileSync(join(import.meta.dirname, '../../src/cluster/survey.ts'), 'utf8')
+  const survey = readFileSync(join(import.meta.dirname, '../../src/server/cluster/aggregate.ts'), 'utf8')
   const there = new Set([...(body + survey).matchAll(/deskgate_\w+/g)].map(([name]) => name))
   const dashboard = readFileSync(join(import.meta.dirname, '../../helm/deskgate/dashboards/deskgate.json'), 'utf8')
   const named = [...(JSON.stringify(await rules()) + dashboard).matchAll(/deskgate_\w+/g)].map(([name]) => name)

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { start } from '../parts/child-process.js'
 import { chart } from '../parts/helm.js'
 import { startHttpServer } from '../parts/http-server.js'
-import { start } from '../parts/started.js'
 
 const script = readFileSync(join(chart, 'tests/challenge.mjs'), 'utf8')
 const serving = { ready: true, state: 'serving', config: 'current' }

@@ -8,7 +8,7 @@ import { chartKinds } from '../../scripts/chart/kinds.js'
 import { chartReadme } from '../../scripts/chart/readme.js'
 import { valuesSchema } from '../../scripts/chart/values-schema.js'
 import { chart, runHelm } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const text = (name: string) => readFileSync(join(chart, name), 'utf8')
 const say = 'npm run generate'

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { valuesWith } from '../parts/chart-values.js'
 import { type KubeObject, objects, one } from '../parts/helm.js'
 import { schemaProblem, typeProblems } from '../parts/kubernetes.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm')
 const render = (changes: Record<string, unknown> = {}) => objects({ values: valuesWith(changes) })

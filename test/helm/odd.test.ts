@@ -9,7 +9,7 @@ import { parse } from 'yaml'
 import { goodValues, valuesWith } from '../parts/chart-values.js'
 import { chart, helms, type KubeObject, objects, one, parseObjects, runHelm } from '../parts/helm.js'
 import { schemaProblem } from '../parts/kubernetes.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm', 'helm3')
 const everything = {

@@ -5,15 +5,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Started } from '../parts/child-process.js'
 import { cannotConfine, layImage } from '../parts/container.js'
 import { objects, one } from '../parts/helm.js'
 import { logIn } from '../parts/identity-provider.js'
-import { missing } from '../parts/parts.js'
 import { type LaidPod, layPod } from '../parts/pod.js'
-import { endAsKubelet, idp, type Launch, launcher, preparePod, publicUrl, statusOf } from '../parts/pod-ground.js'
-import type { Started } from '../parts/started.js'
-import { until } from '../parts/until.js'
+import { endAsKubelet, idp, type Launch, launcher, preparePod, publicUrl, statusOf } from '../parts/pod-environment.js'
+import { missing } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const skip = missing('helm', 'redis-server')
 const noRoot = cannotConfine()

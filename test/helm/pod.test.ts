@@ -4,13 +4,13 @@
 import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
+import { start } from '../parts/child-process.js'
 import { objects, one } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
 import { layPod } from '../parts/pod.js'
-import { launcher, preparePod, statusOf } from '../parts/pod-ground.js'
+import { launcher, preparePod, statusOf } from '../parts/pod-environment.js'
 import { freePort } from '../parts/ports.js'
-import { start } from '../parts/started.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
+import { until } from '../parts/wait-until.js'
 
 const skip = missing('helm', 'redis-server')
 

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { valuesWith } from '../parts/chart-values.js'
 import { type KubeObject, objects, one } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm')
 const render = (changes: Record<string, unknown> = {}) => objects({ values: valuesWith(changes) })

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { goodValues, valuesWith } from '../parts/chart-values.js'
 import { helms, template } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm', 'helm3')
 const memory = { 'config.sessions': undefined }

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import t from 'tap'
 import { chart, exampleValues, helms, type KubeObject, parseObjects, runHelm, template } from '../parts/helm.js'
 import { schemaProblem, typeProblems } from '../parts/kubernetes.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm', 'helm3')
 const rendered: KubeObject[] = []

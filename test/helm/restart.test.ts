@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 import { restartKeys } from '../../src/config/restart.js'
 import { valuesWith } from '../parts/chart-values.js'
 import { chart, objects, one, parseObjects, runHelm } from '../parts/helm.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const skip = missing('helm')
 const memory = { 'config.sessions': undefined }

@@ -4,9 +4,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { missing } from '../parts/parts.js'
-import type { Sample } from '../parts/sample.js'
+import { missing } from '../parts/required-parts.js'
 import { openVerifying } from '../parts/sample-checks.js'
+import type { Sample } from '../parts/sample-programs.js'
 
 const samples: Sample[] = [
   { file: 'assertion/verify.mjs' },

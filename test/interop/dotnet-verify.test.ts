@@ -1,7 +1,7 @@
 // A sample that is compiled, apart from the others: with a cold cache that takes its time.
 
 import t from 'tap'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 import { openVerifying } from '../parts/sample-checks.js'
 
 t.test('assertion/Verify.cs', { skip: missing('dotnet') }, async t => {

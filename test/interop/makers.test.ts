@@ -2,11 +2,11 @@
 // metadata; Deskgate takes what they sign and encrypt through its real hand-over.
 
 import t from 'tap'
-import { scanSaml } from '../../src/providers/saml/scan.js'
-import { acsPath, outcome, received, sentTo, startBehindGateway } from '../parts/behind-gateway.js'
+import { scanSaml } from '../../src/providers/saml/response/prescan.js'
 import { rsaPair } from '../parts/configuration.js'
 import { signingKey } from '../parts/demo-idp.js'
-import type { Maker, Signed } from '../parts/makers.js'
+import { acsPath, outcome, received, sentTo, startBehindGateway } from '../parts/interop-gateway.js'
+import type { Maker, Signed } from '../parts/saml-makers.js'
 import { createSamlifyIdp } from '../parts/samlify-idp.js'
 import { claims, createSamlpIdp } from '../parts/samlp-idp.js'
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import t from 'tap'
 import { startHttpServer } from '../parts/http-server.js'
-import { missing } from '../parts/parts.js'
+import { missing } from '../parts/required-parts.js'
 
 const run = promisify(execFile)
 const [issuer, audience] = ['https://desk.example.com', 'request-tracker']

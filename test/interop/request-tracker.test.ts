@@ -10,10 +10,10 @@ import t from 'tap'
 import { people } from '../../src/demo/people.js'
 import { atExit } from '../parts/at-exit.js'
 import { openBrowser, screenshot } from '../parts/browser.js'
-import { missing } from '../parts/parts.js'
 import { freePort } from '../parts/ports.js'
-import { until } from '../parts/until.js'
+import { missing } from '../parts/required-parts.js'
 import { exchange } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const skip = missing('chromium', 'request-tracker', 'crypt-jwt')
 const [maya, joao, sam] = people.map(person => person.name) as [string, string, string]

@@ -1,7 +1,8 @@
 // SimpleSAMLphp encrypts to the certificate in our metadata, as it imported it: assertions, NameIDs, or both.
 
 import t from 'tap'
-import { explain } from '../../src/admin/explain.js'
+import { explain } from '../../src/cli/commands/explain.js'
+import { rsaPair } from '../parts/configuration.js'
 import {
   acsPath,
   type BehindGateway,
@@ -10,8 +11,7 @@ import {
   received,
   sentTo,
   startBehindGateway,
-} from '../parts/behind-gateway.js'
-import { rsaPair } from '../parts/configuration.js'
+} from '../parts/interop-gateway.js'
 import { noSimpleSamlPhp, type SimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 

@@ -3,17 +3,17 @@
 
 import t, { type Test } from 'tap'
 import type { Leave } from '../../src/core/contracts.js'
-import { acsPath, outcome, publicUrl } from '../parts/behind-gateway.js'
 import { rsaPair } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { formIn } from '../parts/forms.js'
 import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
-import { missing } from '../parts/parts.js'
+import { acsPath, outcome, publicUrl } from '../parts/interop-gateway.js'
 import { startRedis } from '../parts/redis.js'
+import { missing } from '../parts/required-parts.js'
 import { noSimpleSamlPhp, type SimpleSamlPhp, startSimpleSamlPhp, type User } from '../parts/simplesamlphp.js'
 import { answerOf, isAsked, leaving, pageFrom, visitorOf } from '../parts/simplesamlphp-login.js'
-import { until } from '../parts/until.js'
 import { createUserAgent, exchange, type UserAgent } from '../parts/user-agent.js'
+import { until } from '../parts/wait-until.js'
 
 const bindings = 'urn:oasis:names:tc:SAML:2.0:bindings'
 const ours = rsaPair(Date.UTC(2035, 0, 1))

@@ -1,8 +1,8 @@
 // SimpleSAMLphp demands signed requests: because our metadata says that we sign, or because it says so itself.
 
 import t from 'tap'
-import { acsPath, type BehindGateway, outcome, sentTo, startBehindGateway } from '../parts/behind-gateway.js'
 import { rsaPair } from '../parts/configuration.js'
+import { acsPath, type BehindGateway, outcome, sentTo, startBehindGateway } from '../parts/interop-gateway.js'
 import { noSimpleSamlPhp, type SimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 

@@ -2,7 +2,7 @@
 // the old one goes. A running gateway picks each step up from the metadata URL.
 
 import t from 'tap'
-import { acsPath, outcome, sentTo, startBehindGateway } from '../parts/behind-gateway.js'
+import { acsPath, outcome, sentTo, startBehindGateway } from '../parts/interop-gateway.js'
 import { noSimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 

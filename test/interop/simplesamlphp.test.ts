@@ -2,8 +2,8 @@
 // and an agent fills in its own login form.
 
 import t from 'tap'
-import { explain } from '../../src/admin/explain.js'
-import { scanSaml } from '../../src/providers/saml/scan.js'
+import { explain } from '../../src/cli/commands/explain.js'
+import { scanSaml } from '../../src/providers/saml/response/prescan.js'
 import {
   acsPath,
   type BehindGateway,
@@ -13,7 +13,7 @@ import {
   received,
   sentTo,
   startBehindGateway,
-} from '../parts/behind-gateway.js'
+} from '../parts/interop-gateway.js'
 import { emailAsNameId, noSimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 

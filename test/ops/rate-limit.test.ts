@@ -5,9 +5,9 @@ import t from 'tap'
 import { StoreUnavailable } from '../../src/core/errors.js'
 import { createLog } from '../../src/ops/log.js'
 import { createRateLimit, networkOf, parseRate } from '../../src/ops/rate-limit.js'
-import { createMemoryStore } from '../../src/store/memory.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createTestClock } from '../parts/clock.js'
-import { until } from '../parts/until.js'
+import { until } from '../parts/wait-until.js'
 
 const silent = createLog({ level: 'silent' })
 

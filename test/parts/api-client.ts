@@ -1,7 +1,7 @@
 // A gateway whose portal takes bearer tokens, in front of a Desk that records; and a program that calls Desk's API.
 
 import type { Test } from 'tap'
-import { systemRandom } from '../../src/core/clock.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { type Desk, startDesk } from './desk.js'
 import { type GatewayHere, startGatewayHere } from './gateway.js'

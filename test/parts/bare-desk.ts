@@ -1,8 +1,8 @@
 // A Desk of bare bytes behind a street of its own, for what no HTTP server would send.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { startStreet, type TestStreet } from './proxy-server.js'
 import { type RawAnswer, rawRequest, sendRaw } from './raw-http.js'
-import { startStreet, type TestStreet } from './street.js'
 
 export interface BareDesk {
   street: TestStreet

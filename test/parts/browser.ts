@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { program } from './parts.js'
+import { program } from './required-parts.js'
 
 export interface BrowserOptions {
   /** Host name → address; all other names are unknown to this browser. Without it names resolve as usual. */

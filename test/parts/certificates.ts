@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { program } from './parts.js'
+import { program } from './required-parts.js'
 
 const run = promisify(execFile)
 

@@ -2,12 +2,12 @@
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { systemClock, systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 import { createDemoIdp } from '../../src/demo/idp.js'
 import { people } from '../../src/demo/people.js'
 import type { SigningKey } from '../../src/demo/saml-response.js'
+import { systemClock, systemRandom } from '../../src/runtime/clock.js'
 
 export interface TestIdp {
   app: FastifyInstance

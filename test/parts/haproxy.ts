@@ -7,9 +7,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { atExit } from './at-exit.js'
-import { program } from './parts.js'
 import { freePort } from './ports.js'
-import { until } from './until.js'
+import { program } from './required-parts.js'
+import { until } from './wait-until.js'
 
 export interface Backend {
   name: string

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
-import { program } from './parts.js'
+import { program } from './required-parts.js'
 
 export const chart = join(import.meta.dirname, '../../helm/deskgate')
 

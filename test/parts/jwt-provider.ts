@@ -3,10 +3,10 @@
 import type { JwtSettings } from '../../src/config/schema/providers.js'
 import type { Attempt, Handover, Provider, Verdict } from '../../src/core/contracts.js'
 import { createSecret } from '../../src/core/secret.js'
-import type { FetchText } from '../../src/ops/fetch.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
-import { createJwtProvider } from '../../src/providers/jwt/jwt.js'
+import { createJwtProvider } from '../../src/providers/jwt/provider.js'
+import type { FetchText } from '../../src/runtime/http-client.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { type Claims, secret } from './tokens.js'
 

@@ -2,7 +2,7 @@
 // A machine that is too busy sends the same number later; none is left out.
 
 import { Pool } from 'undici'
-import { until } from './until.js'
+import { until } from './wait-until.js'
 
 export interface Load {
   /** Milliseconds of each answered request, from when it was due: a late start counts too. */

@@ -6,10 +6,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { program } from './parts.js'
+import { start } from './child-process.js'
 import { freePort } from './ports.js'
-import { start } from './started.js'
-import { until } from './until.js'
+import { program } from './required-parts.js'
+import { until } from './wait-until.js'
 
 /** Runs promtool with files of these names and contents in its folder, and with input on stdin. */
 export async function promtool(args: string[], files: Record<string, object> = {}, input = '') {

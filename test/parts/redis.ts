@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { atExit } from './at-exit.js'
-import { program } from './parts.js'
 import { freePort } from './ports.js'
+import { program } from './required-parts.js'
 
 export interface RedisOptions {
   /** 'any' takes the server of REDIS_URL where that is set; pause, kill and start need one of their own. */

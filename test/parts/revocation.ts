@@ -1,15 +1,15 @@
 // Replicas of a gateway on one Redis, and sessions of several agents with WebSockets and event streams on each of them: for
 // the test and the measurement of how soon an ending is everywhere.
 
-import { systemClock } from '../../src/core/clock.js'
 import type { Sessions } from '../../src/core/contracts.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { openStore } from '../../src/store/open.js'
 import { agree, type Desk, startDesk } from './desk.js'
 import { type RunningGateway, startGateway } from './gateway.js'
 import { openRaw, type RawConnection, rawRequest } from './raw-http.js'
 import { type RedisServer, startRedis } from './redis.js'
 import { createTestSessions } from './sessions.js'
-import { gatewayAcl, silent, storeSettings } from './stores.js'
+import { gatewayAcl, silent, storeSettings } from './store-backends.js'
 import { frame, openWebSocket, type TestWebSocket } from './websocket.js'
 
 export const adminToken = 'an-admin-token-that-is-long-enough-for-it'

@@ -1,11 +1,11 @@
 // A SAML provider as the gateway makes it, with a test's settings, clock and metrics.
 
 import type { SamlSettings } from '../../src/config/schema/providers.js'
-import { systemRandom } from '../../src/core/clock.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
-import { createSamlProvider, type SamlDeps, type SamlProvider } from '../../src/providers/saml/saml.js'
-import { verifySaml } from '../../src/providers/saml/verify.js'
+import { createSamlProvider, type SamlDeps, type SamlProvider } from '../../src/providers/saml/provider.js'
+import { verifySaml } from '../../src/providers/saml/signature/verify.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { acsUrl, entityId, idpIssuer, sloUrl } from './saml-idp.js'
 

@@ -3,7 +3,7 @@
 
 import samlify from 'samlify'
 import type { SigningKey } from '../../src/demo/saml-response.js'
-import type { Answering, Maker, Signed } from './makers.js'
+import type { Answering, Maker, Signed } from './saml-makers.js'
 
 const bindings = 'urn:oasis:names:tc:SAML:2.0:bindings'
 const emailFormat = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress'

@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import samlp from 'samlp'
 import type { SigningKey } from '../../src/demo/saml-response.js'
-import { type Answering, acsIn, certificateIn, entityIn, type Maker } from './makers.js'
+import { type Answering, acsIn, certificateIn, entityIn, type Maker } from './saml-makers.js'
 
 const parseRequest = promisify(samlp.parseRequest)
 const getSamlResponse = promisify(samlp.getSamlResponse)

@@ -1,8 +1,8 @@
 // A login under way whose ID the test chooses: sealed with the gateway's own secret, as the gateway would have done.
 
-import { systemRandom } from '../../src/core/clock.js'
 import type { Clock } from '../../src/core/contracts.js'
-import { createKeyring } from '../../src/sessions/keyring.js'
+import { createKeyring } from '../../src/keys/keyring.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { createAttempts } from '../../src/web/login/attempts.js'
 import { createCookies } from '../../src/web/request/cookies.js'
 

@@ -1,11 +1,11 @@
 // Sessions for tests: as the gateway makes them, with everything that they tell kept for the test to look at.
 
-import { systemRandom } from '../../src/core/clock.js'
 import type { Clock, Handle, Sessions, Store } from '../../src/core/contracts.js'
+import { createKeyring } from '../../src/keys/keyring.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
-import { createKeyring } from '../../src/sessions/keyring.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { createSessions, type SessionsDeps } from '../../src/sessions/sessions.js'
 
 export interface TestSessions {

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { atExit } from './at-exit.js'
-import { missing, program } from './parts.js'
 import { freePort } from './ports.js'
+import { missing, program } from './required-parts.js'
 import { type SspCipher, writeCipher } from './simplesamlphp-ciphers.js'
-import { until } from './until.js'
 import { exchange } from './user-agent.js'
+import { until } from './wait-until.js'
 
 const run = promisify(execFile)
 

@@ -1,7 +1,7 @@
 // A SAML thread for tests: does what it is told by the message, and everything else as the real one does.
 
 import { parentPort } from 'node:worker_threads'
-import { verify as really } from '../../src/providers/saml/worker.js'
+import { verify as really } from '../../src/providers/saml/signature/worker.js'
 
 type Task = Parameters<typeof really>[0]
 

@@ -1,6 +1,6 @@
 // A timer that only a test moves: what is to run later waits until it is told to.
 
-import type { Later } from '../../src/ops/timer.js'
+import type { Later } from '../../src/runtime/scheduler.js'
 
 export interface TestTimers {
   later: Later

@@ -3,14 +3,14 @@
 import t from 'tap'
 import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
-import { createMemoryStore } from '../../src/store/memory.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 import { openStore } from '../../src/store/open.js'
 import { createTestClock } from '../parts/clock.js'
-import { missing } from '../parts/parts.js'
 import { startRedis } from '../parts/redis.js'
+import { missing } from '../parts/required-parts.js'
 import { createTestSessions } from '../parts/sessions.js'
-import { silent, storeSettings } from '../parts/stores.js'
-import { until } from '../parts/until.js'
+import { silent, storeSettings } from '../parts/store-backends.js'
+import { until } from '../parts/wait-until.js'
 
 const settings = { idle: 3_600_000, lifetime: 86_400_000 }
 const from = { address: '192.0.2.1', browser: 'Firefox' }

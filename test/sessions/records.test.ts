@@ -2,10 +2,10 @@
 
 import { createHmac, hkdfSync } from 'node:crypto'
 import t from 'tap'
-import { systemRandom } from '../../src/core/clock.js'
-import { createKeyring } from '../../src/sessions/keyring.js'
+import { createKeyring } from '../../src/keys/keyring.js'
+import { systemRandom } from '../../src/runtime/clock.js'
 import { createRecords, type Recorded } from '../../src/sessions/records.js'
-import { createMemoryStore } from '../../src/store/memory.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestSessions, testSecret } from '../parts/sessions.js'
 
@@ -126,7 +126,7 @@ t.test("Attack: another's session entered in my index is neither listed as mine 
     { email: 'me@example.com', roles: [] },
     from,
   )
-  const { emailIndex } = await import('../../src/sessions/names.js')
+  const { emailIndex } = await import('../../src/sessions/keys.js')
   await store.indexAdd(emailIndex('me@example.com'), session.handle, 60_000)
   await store.indexAdd(emailIndex('me@example.com'), 'no-handle', 60_000)
   t.same((await sessions.list({ email: 'me@example.com' })).items, [mine.session])

@@ -1,7 +1,7 @@
 // The directory: its files are right, and each source can be reached.
 
 import { parseAgents } from '../agents.js'
-import type { Draft } from '../draft.js'
+import type { Draft } from '../partial-config.js'
 import type { HttpAgents } from '../schema/agents.js'
 import type { Rules } from './rule.js'
 

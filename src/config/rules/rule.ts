@@ -1,6 +1,6 @@
 // What every rule gets: the configuration as far as it is right, and where to say what is wrong with it.
 
-import type { Draft } from '../draft.js'
+import type { Draft } from '../partial-config.js'
 import type { Path, Problem } from '../problems.js'
 import type { Config } from '../schema/index.js'
 

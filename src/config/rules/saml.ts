@@ -1,6 +1,6 @@
 // SAML providers: complete, told apart by their issuer, and with what their options need.
 
-import type { Draft } from '../draft.js'
+import type { Draft } from '../partial-config.js'
 import type { Path } from '../problems.js'
 import type { SamlSettings } from '../schema/providers.js'
 import type { Rules } from './rule.js'

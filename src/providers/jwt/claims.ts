@@ -4,8 +4,8 @@
 import type { Step } from '../../core/checks.js'
 import { canonicalEmail } from '../../core/email.js'
 import type { Reason } from '../../core/reasons.js'
-import { own } from './json-strict.js'
-import { show } from './shape.js'
+import { show } from './header.js'
+import { own } from './strict-json.js'
 
 /** Times in milliseconds. */
 export interface ClaimRules {

@@ -3,8 +3,8 @@
 
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type CryptoKey, createLocalJWKSet, errors, type JWK } from 'jose'
-import { isObject, own } from './json-strict.js'
-import type { TokenHeader } from './shape.js'
+import type { TokenHeader } from './header.js'
+import { isObject, own } from './strict-json.js'
 
 export interface KeySet {
   readonly size: number

@@ -4,10 +4,10 @@
 import { createSecretKey } from 'node:crypto'
 import type { JwtSettings } from '../../config/schema/providers.js'
 import type { Clock } from '../../core/contracts.js'
-import type { FetchText } from '../../ops/fetch.js'
 import type { Log } from '../../ops/log.js'
+import type { FetchText } from '../../runtime/http-client.js'
 import { counted, type KeySet, KeySetInvalid, type ProviderKeys, readKeySet } from './key-set.js'
-import { createRemoteKeySet } from './keys-remote.js'
+import { createRemoteKeySet } from './remote-jwks.js'
 
 type KeySettings = Pick<JwtSettings, 'id' | 'secrets' | 'jwks'>
 

@@ -5,9 +5,9 @@ import type { KeyObject } from 'node:crypto'
 import { type CryptoKey, compactVerify } from 'jose'
 import type { JwtSettings } from '../../config/schema/providers.js'
 import type { Step } from '../../core/checks.js'
-import { parseObject } from './json-strict.js'
+import { checkShape, decodeUtf8, show } from './header.js'
 import type { ProviderKeys } from './key-set.js'
-import { checkShape, decodeUtf8, show } from './shape.js'
+import { parseObject } from './strict-json.js'
 
 export interface Verifier {
   settings: JwtSettings

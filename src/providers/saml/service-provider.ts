@@ -6,10 +6,10 @@ import { Refused } from '../../core/checks.js'
 import type { Attempt, Leave } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { certificatesIn } from '../certificates.js'
+import { requestId } from './assertion/in-response-to.js'
+import { authnRequest } from './authn-request.js'
 import type { Signer } from './bindings.js'
-import { requestId } from './in-response-to.js'
 import type { IdpFacts } from './metadata/metadata.js'
-import { authnRequest } from './request.js'
 
 export interface ServiceProvider {
   /** PEM; undefined without a key. */

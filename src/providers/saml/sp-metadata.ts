@@ -15,7 +15,7 @@ import {
   redirectBinding,
   signature,
   unspecifiedFormat,
-} from './names.js'
+} from './namespaces.js'
 
 /** What the metadata of every provider of this gateway has in common. */
 export interface SpAddresses {

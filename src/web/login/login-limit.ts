@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js'
 import { type Reason, statusOf } from '../../core/reasons.js'
 import type { Log } from '../../ops/log.js'
 import type { RateLimit } from '../../ops/rate-limit.js'
-import type { Visit } from '../visit.js'
+import type { Visit } from '../context.js'
 
 export interface LoginLimit {
   /** Seconds until this client may try again; undefined: it may now. Never rejects. */

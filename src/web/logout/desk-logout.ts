@@ -3,11 +3,11 @@
 
 import type { IncomingMessage } from 'node:http'
 import { StoreUnavailable } from '../../core/errors.js'
-import { cookieHeader } from '../guard/guard.js'
-import { askerOf } from '../request/navigation.js'
+import { cookieHeader } from '../access/authenticate.js'
+import type { Answer, Visit } from '../context.js'
+import { askerOf } from '../request/fetch-metadata.js'
 import { isAskedByAgent } from '../request/origin-check.js'
 import { compilePathRules } from '../request/path-rules.js'
-import type { Answer, Visit } from '../visit.js'
 import type { SignOut } from './sign-out.js'
 
 export interface DeskLogout {

@@ -4,12 +4,12 @@
 
 import type { Leave, Session, Sessions } from '../../core/contracts.js'
 import type { Audit } from '../../ops/audit.js'
+import type { Answer, Generation, Visit } from '../context.js'
 import type { Attempts } from '../login/attempts.js'
-import { formTargetsOf, leavingAnswer, placeOf } from '../pages/answers.js'
 import { contentPolicy, pageAnswer } from '../pages/layout.js'
 import { onwardPage } from '../pages/pages.js'
 import type { Jar } from '../request/cookies.js'
-import type { Answer, Generation, Visit } from '../visit.js'
+import { formTargetsOf, leavingAnswer, placeOf } from '../responses/errors.js'
 
 export interface SignOutDeps {
   sessions: Pick<Sessions, 'end'>

@@ -3,9 +3,9 @@
 
 import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
-import type { Answer } from '../visit.js'
+import type { Answer } from '../context.js'
+import type { Texts } from './i18n/en.js'
 import { script, style } from './style.js'
-import type { Texts } from './texts/en.js'
 
 /** What a page needs to know of the place it is shown at. */
 export interface Place {

@@ -4,8 +4,8 @@
 import { html } from 'ghtml'
 import type { Leave } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
+import type { TroubleText } from './i18n/en.js'
 import { layout, type Place } from './layout.js'
-import type { TroubleText } from './texts/en.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
 export interface Button {

@@ -2,7 +2,7 @@
 // from elsewhere by their nature and are judged otherwise.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { askerOf, isSpeculative } from './navigation.js'
+import { askerOf, isSpeculative } from './fetch-metadata.js'
 
 /**
  * By what only the browser can write (Fetch Standard 3.2, Fetch Metadata 2): Origin must be ours, and Sec-Fetch-Site,

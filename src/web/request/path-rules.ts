@@ -1,7 +1,7 @@
 // Rules such as "GET /assets/*" (desk.public, desk.logout), compiled. A rule never sees the query, and what is ambiguous
 // never matches: a rule opens a door, so in doubt it stays shut.
 
-import type { Target } from '../visit.js'
+import type { Target } from './target.js'
 
 export type PathRules = (method: string, target: Target) => boolean
 

@@ -1,8 +1,6 @@
 // The one reading of a request target: the path to decide on and the bytes to forward. What two servers could read in
 // two ways is refused here and never repaired; nothing further down the street decodes a path again.
 
-import type { Target } from '../visit.js'
-
 const [hash, percent, dot, slash, semicolon, question, backslash] = [0x23, 0x25, 0x2e, 0x2f, 0x3b, 0x3f, 0x5c]
 
 const badEscape = /%(?![0-9A-Fa-f]{2})/
@@ -60,4 +58,16 @@ function decode(sent: string): string | undefined {
 /** The second decoding, byte by byte: only the structure counts, so what is no escape or no UTF-8 stays. */
 function decodeAgain(path: string): string {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+/** The one reading of a request target. */
+export interface Target {
+  /** The bytes as sent: path and query. What Desk gets. */
+  raw: string
+  /** The path, decoded once: what is decided on. */
+  path: string
+  /** The query as sent, without the question mark; '' when there is none. */
+  query: string
+  /** It holds %2F, %25 or ';': never public, and 404 where the gateway owns it. */
+  ambiguous: boolean
 }

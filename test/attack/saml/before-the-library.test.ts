@@ -3,8 +3,8 @@
 
 import { DOMParser } from '@xmldom/xmldom'
 import t from 'tap'
-import { scanSaml } from '../../../src/providers/saml/scan.js'
-import { signerOf } from '../../../src/providers/saml/signer.js'
+import { scanSaml } from '../../../src/providers/saml/response/prescan.js'
+import { signerOf } from '../../../src/providers/saml/signature/find-certificate.js'
 import { createSamlIdp, encode, type ResponseChange, swap } from '../../parts/saml-idp.js'
 import { clock, idp, judge, signing, stranger } from './refusals.js'
 

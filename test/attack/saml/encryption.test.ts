@@ -4,7 +4,7 @@
 import t from 'tap'
 import type { SamlSettings } from '../../../src/config/schema/providers.js'
 import type { Reason } from '../../../src/core/reasons.js'
-import { verifySaml } from '../../../src/providers/saml/verify.js'
+import { verifySaml } from '../../../src/providers/saml/signature/verify.js'
 import { createTestClock } from '../../parts/clock.js'
 import {
   type EncryptAs,

@@ -1,7 +1,7 @@
 // The work of the scan: linear in the message, whatever it is made of, and with room for what real providers send.
 
 import t from 'tap'
-import { responseLimits, scanSaml } from '../../../src/providers/saml/scan.js'
+import { responseLimits, scanSaml } from '../../../src/providers/saml/response/prescan.js'
 import { encode, swap } from '../../parts/saml-idp.js'
 import { idp } from './attack.js'
 

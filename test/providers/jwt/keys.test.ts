@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK } from 'jose'
 import t from 'tap'
-import type { FetchText } from '../../../src/ops/fetch.js'
+import type { FetchText } from '../../../src/runtime/http-client.js'
 import { createPortal } from '../../parts/jwt-provider.js'
 import { signed } from '../../parts/tokens.js'
 

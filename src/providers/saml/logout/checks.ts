@@ -2,9 +2,9 @@
 // is the library's: it would take an unsigned or repeated one.
 
 import type { Step } from '../../../core/checks.js'
-import { success } from '../names.js'
-import { checkIssueInstant, checkSaidOfItself, notOver, same, time } from '../rungs.js'
-import type { LogoutFacts } from './shape.js'
+import { checkIssueInstant, checkSaidOfItself, notOver, same, time } from '../common-checks.js'
+import { success } from '../namespaces.js'
+import type { LogoutFacts } from './summary.js'
 
 export interface LogoutExpectations {
   issuer: string

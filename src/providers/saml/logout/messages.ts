@@ -4,7 +4,7 @@
 import type { Leave, SamlSubject } from '../../../core/contracts.js'
 import { escapeXml } from '../../xml/escape.js'
 import { postLeave, redirectUrl, type Signer } from '../bindings.js'
-import { assertion, protocol } from '../names.js'
+import { assertion, protocol } from '../namespaces.js'
 import type { MessageKind } from './redirect-query.js'
 
 interface MessagePlan {

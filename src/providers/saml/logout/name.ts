@@ -2,8 +2,8 @@
 // was verified over and nothing else; what comes out is looked at by the same scan as the request itself.
 
 import type { Step } from '../../../core/checks.js'
-import { type Keys, openNameId } from '../opening.js'
-import { type LogoutFacts, scanLogout } from './shape.js'
+import { type Keys, openNameId } from '../encryption/decrypt-assertion.js'
+import { type LogoutFacts, scanLogout } from './summary.js'
 
 /** The facts of the request with its NameID in clear; as they are without a key. Throws Refused by way of `step`. */
 export function withNameInClear(

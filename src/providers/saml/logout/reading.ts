@@ -1,8 +1,8 @@
 // Takes a single logout message off its binding and reads it. Untrusted: it finds the provider that has to judge it.
 
-import { decodeBase64, decodeUtf8 } from '../scan.js'
+import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
 import { type DetachedSignature, type MessageKind, readRedirect } from './redirect-query.js'
-import { type LogoutFacts, scanLogout } from './shape.js'
+import { type LogoutFacts, scanLogout } from './summary.js'
 
 export interface LogoutMessage {
   kind: MessageKind

@@ -2,7 +2,7 @@
 // were sent, for the signature. Must never pick one of two values, and never inflate without bound.
 
 import { inflateRawSync } from 'node:zlib'
-import { decodeBase64, decodeUtf8 } from '../scan.js'
+import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
 
 /** What a detached signature says of a message; `octets` are the bytes that it covers. */
 export interface DetachedSignature {

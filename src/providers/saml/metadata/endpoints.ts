@@ -1,6 +1,6 @@
 // Where browsers are sent to, by the metadata of an IdP (SAML Metadata 2.2.2). Never another address than http or https.
 
-import { postBinding, redirectBinding } from '../names.js'
+import { postBinding, redirectBinding } from '../namespaces.js'
 import { children, MetadataError } from './document.js'
 
 /** Where logout messages go to (SAML Metadata 2.4.2). */

@@ -2,8 +2,8 @@
 // nothing.
 
 import type { FileText } from '../../../config/schema/values.js'
-import type { FetchText } from '../../../ops/fetch.js'
-import { readTextFile } from '../../../ops/text-file.js'
+import type { FetchText } from '../../../runtime/http-client.js'
+import { readTextFile } from '../../../runtime/watched-file.js'
 
 export type MetadataPlace = { url: string } | FileText
 

@@ -4,8 +4,8 @@
 import type { X509Certificate } from 'node:crypto'
 import { XMLSerializer } from '@xmldom/xmldom'
 import { certificatesIn } from '../../certificates.js'
-import { postBinding, redirectBinding, signature } from '../names.js'
-import { samlDuration, samlTime } from '../times.js'
+import { samlDuration, samlTime } from '../datetime.js'
+import { postBinding, redirectBinding, signature } from '../namespaces.js'
 import { children, isOf, MetadataError, parseMetadata } from './document.js'
 import { endpoint, type LogoutService, logoutServices } from './endpoints.js'
 

@@ -3,8 +3,8 @@
 
 import type { X509Certificate } from 'node:crypto'
 import { SignedXml } from 'xml-crypto'
-import { type NamedAlgorithm, refusedAlgorithm } from '../algorithms.js'
-import { signature as namespace } from '../names.js'
+import { signature as namespace } from '../namespaces.js'
+import { type NamedAlgorithm, refusedAlgorithm } from '../signature/algorithms.js'
 import { MetadataError, parseMetadata } from './document.js'
 
 /**

@@ -1,0 +1,67 @@
+// `deskgate breakglass`: asks a running gateway for a one-time link and prints it: the link alone on stdout, what to know
+// about it on stderr. The link is as good as a password: nothing else of the command repeats it.
+
+import { hostname } from 'node:os'
+import { request } from 'undici'
+import type { BreakglassAnswer } from '../../ops/api/breakglass.js'
+import { leastMinutes, mostMinutes } from '../../ops/api/breakglass.js'
+import type { ExitCode, Io } from '../io.js'
+import { type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
+
+export interface BreakglassOptions {
+  config?: string
+  ops?: string
+  agent: string
+  minutes: string
+  reason: string
+}
+
+/** `options.minutes` as typed; anything but a whole number within the bounds is wrong usage. */
+export async function breakglass(options: BreakglassOptions, io: Io): Promise<ExitCode> {
+  const minutes = /^\d{1,4}$/.test(options.minutes) ? Number(options.minutes) : Number.NaN
+  if (!(minutes >= leastMinutes && minutes <= mostMinutes)) {
+    io.err(`error: --minutes takes a whole number from ${leastMinutes} to ${mostMinutes}`)
+    return 2
+  }
+  if (options.reason.trim() === '') {
+    io.err('error: --reason must say why: it goes into the audit log')
+    return 2
+  }
+  const access = await opsAccess(options, io, 'the API that makes break-glass links is off')
+  if (!access) return 1
+  const { agent, reason } = options
+  const answer = await order(access, { agent, minutes, reason, operator: operatorOf(io) })
+  if ('refused' in answer) {
+    io.err(answer.refused)
+    return 1
+  }
+  if (answer.warning) io.err(`warning: ${answer.warning}`)
+  io.err(`good once, until ${answer.until}; opens a session of at most ${answer.minutes} minutes as ${answer.agent}:`)
+  io.out(answer.url)
+  return 0
+}
+
+/** Throws OpsUnreachable when nothing answers, or not as the ops API does. */
+async function order({ base, token }: OpsAccess, wanted: object): Promise<BreakglassAnswer | { refused: string }> {
+  const url = new URL('/api/breakglass', base)
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const asked = { method: 'POST' as const, headers, body: JSON.stringify(wanted), headersTimeout: 15_000 }
+  const { statusCode, body } = await request(url, asked).catch((error: Error & { code?: string }) => {
+    const why = error.code ?? error.name
+    throw new OpsUnreachable(`no gateway answers at ${url.origin} (${why}): is it running, and is --ops right?`)
+  })
+  const answer = (await body.json().catch(() => undefined)) as Record<string, unknown> | undefined
+  if (statusCode === 200 && typeof answer?.url === 'string') return answer as unknown as BreakglassAnswer
+  if (statusCode === 401)
+    return { refused: 'the gateway refuses the admin token: compare ops.adminToken with the running one' }
+  if (statusCode === 404)
+    return { refused: 'the gateway has no such API: is ops.adminToken set there, and is --ops right?' }
+  const words = [answer?.title, answer?.detail].filter(word => typeof word === 'string').join(': ')
+  return { refused: `no link was made: ${words === '' ? `the gateway answers ${statusCode}` : words}` }
+}
+
+/** Who runs the command, as far as the machine says: it is told to the audit log, and proves nothing. */
+function operatorOf({ env }: Io): string {
+  const user = env.SUDO_USER ?? env.USER ?? env.LOGNAME ?? env.USERNAME
+  return `${user ?? 'somebody'}@${hostname()}`.replace(/[^!-~]/gu, '?').slice(0, 100)
+}

@@ -1,0 +1,90 @@
+// `deskgate check`: says every problem of a configuration, and with --online what cannot be reached from here.
+
+import { Agent, request } from 'undici'
+import { type Finding, formatProblem } from '../../config/load.js'
+import type { Config } from '../../config/schema/index.js'
+import { createLog } from '../../ops/log.js'
+import { certificatesIn } from '../../providers/certificates.js'
+import { readMetadata } from '../../providers/saml/metadata/metadata.js'
+import { metadataLimits } from '../../providers/saml/metadata/origin.js'
+import { systemClock } from '../../runtime/clock.js'
+import { createFetch } from '../../runtime/http-client.js'
+import { openStore } from '../../store/open.js'
+import type { ExitCode, Io } from '../io.js'
+import { placedConfiguration } from './configuration.js'
+
+export async function check(options: { config?: string; online?: boolean }, io: Io): Promise<ExitCode> {
+  const loaded = await placedConfiguration(options.config, io)
+  if (!loaded) return 1
+  const findings = options.online ? await tryOnline(loaded.config) : []
+  for (const finding of findings) io.err(formatProblem(loaded.place(finding)))
+  if (findings.length > 0) return 1
+  io.out(
+    options.online ? 'The configuration is valid, and everything it names answers.' : 'The configuration is valid.',
+  )
+  return 0
+}
+
+/** What does not answer; they are asked side by side. */
+async function tryOnline(config: Config): Promise<Finding[]> {
+  const found = await Promise.all([tryStore(config), tryDesk(config), ...config.providers.map(tryProvider)])
+  return found.flat()
+}
+
+async function tryStore(config: Config): Promise<Finding[]> {
+  const store = openStore(config.sessions.store, { clock: systemClock, log: createLog({ level: 'silent' }) })
+  try {
+    await store.probe()
+    return []
+  } catch (error) {
+    return [{ path: ['sessions', 'store'], message: (error as Error).message }]
+  } finally {
+    await store.close()
+  }
+}
+
+/** Any answer will do: what Desk says to a stranger is its own affair. */
+async function tryDesk({ desk }: Config): Promise<Finding[]> {
+  const { ca, cert, key, serverName } = desk.tls ?? {}
+  const agent = new Agent({
+    connect: {
+      rejectUnauthorized: true,
+      timeout: 5_000,
+      ...(ca ? { ca: ca.text } : {}),
+      ...(cert ? { cert: cert.text } : {}),
+      ...(key ? { key: key.text } : {}),
+      ...(serverName ? { servername: serverName } : {}),
+    },
+  })
+  try {
+    const answer = await request(desk.url, { method: 'HEAD', dispatcher: agent, headersTimeout: 5_000 })
+    await answer.body.dump()
+    return []
+  } catch (error) {
+    const why = (error as Error & { code?: string }).code ?? (error as Error).name
+    const message = `${desk.url} does not answer: ${why}`
+    return [{ path: ['desk', 'url'], message, hint: 'is Desk running, and does this host reach it?' }]
+  } finally {
+    await agent.destroy()
+  }
+}
+
+async function tryProvider(provider: Config['providers'][number], index: number): Promise<Finding[]> {
+  const [key, source] =
+    provider.type === 'saml' ? (['metadata', provider.metadata] as const) : (['jwks', provider.jwks] as const)
+  if (!source || !('url' in source)) return []
+  const fetchText = createFetch()
+  try {
+    const { text } = await fetchText(source.url, metadataLimits)
+    if (provider.type === 'saml') readMetadata(text, { ...wantedOf(provider), now: systemClock.now() })
+    return []
+  } catch (error) {
+    return [{ path: ['providers', index, key], message: (error as Error).message }]
+  } finally {
+    await fetchText.close()
+  }
+}
+
+function wantedOf({ issuer, metadataCertificate }: Extract<Config['providers'][number], { type: 'saml' }>) {
+  return { issuer, signers: metadataCertificate ? certificatesIn(metadataCertificate.text) : [] }
+}

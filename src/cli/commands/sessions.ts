@@ -1,0 +1,82 @@
+// `deskgate sessions`: lists the sessions of a running gateway and ends them, through its ops API. Never ends anything that
+// was not named in exactly one way.
+
+import type { Ended, SessionsPage } from '../../ops/api/sessions.js'
+import type { ExitCode, Io } from '../io.js'
+import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
+import { sessionTable } from './session-table.js'
+
+interface Where {
+  config?: string
+  ops?: string
+}
+
+export interface ListOptions extends Where {
+  agent?: string
+  json?: boolean
+}
+
+export interface RevokeOptions extends Where {
+  agent?: string
+  id?: string
+  all?: boolean
+}
+
+/** All pages: a table, or with --json one line of JSON for each session. */
+export async function listSessions(options: ListOptions, io: Io): Promise<ExitCode> {
+  const access = await opsAccess(options, io)
+  if (!access) return 1
+  const table = sessionTable()
+  let cursor: string | null = null
+  let count = 0
+  do {
+    const page: SessionsPage = await pageAt(access, options.agent, cursor)
+    const lines = options.json ? page.sessions.map(session => JSON.stringify(session)) : table.lines(page.sessions)
+    for (const line of lines) io.out(line)
+    count += page.sessions.length
+    cursor = page.cursor
+  } while (cursor !== null)
+  if (!options.json) io.out(count === 0 ? 'no live session' : `${count} live ${count === 1 ? 'session' : 'sessions'}`)
+  return 0
+}
+
+/** Exactly one of --agent, --id and --all; anything else is wrong usage. */
+export async function revokeSessions(options: RevokeOptions, io: Io): Promise<ExitCode> {
+  const path = chosen(options)
+  if (path === undefined) {
+    io.err('error: give exactly one of --agent EMAIL, --id HANDLE and --all')
+    return 2
+  }
+  const access = await opsAccess(options, io)
+  if (!access) return 1
+  const { ended, replication } = answered(await askOps(access, path, 'DELETE')) as Ended
+  io.out(`ended ${ended} ${ended === 1 ? 'session' : 'sessions'}${ended === 0 ? ': none that is alive is meant' : ''}`)
+  if (replication === 'not replicated') {
+    io.err(
+      'warning: no replica of the session store has it yet: a failover now could bring them back. Ask again later.',
+    )
+  }
+  return 0
+}
+
+function chosen({ agent, id, all }: RevokeOptions): string | undefined {
+  const paths = [
+    agent === undefined ? [] : [`/api/sessions?agent=${encodeURIComponent(agent)}`],
+    id === undefined ? [] : [`/api/sessions/${encodeURIComponent(id)}`],
+    all ? ['/api/sessions?all=true'] : [],
+  ].flat()
+  // Attack: an empty handle would leave the path of the whole collection.
+  return paths.length === 1 && id !== '' && agent !== '' ? paths[0] : undefined
+}
+
+async function pageAt(access: OpsAccess, agent: string | undefined, cursor: string | null): Promise<SessionsPage> {
+  const query = new URLSearchParams()
+  if (agent !== undefined) query.set('agent', agent)
+  if (cursor !== null) query.set('cursor', cursor)
+  return answered(await askOps(access, `/api/sessions?${query}`)) as SessionsPage
+}
+
+function answered(body: unknown): unknown {
+  if (body !== undefined) return body
+  throw new OpsUnreachable('there is no sessions API at this address: set ops.adminToken, and look at --ops')
+}

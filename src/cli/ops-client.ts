@@ -1,0 +1,86 @@
+// Talks to the ops API of a running gateway, on the address given or on the one in the configuration. Never shows the token.
+
+import { request } from 'undici'
+import type { Config } from '../config/schema/index.js'
+import { configuration } from './commands/configuration.js'
+import type { Io } from './io.js'
+
+/** The gateway could not be asked, or would not answer; the message says what to mend. */
+export class OpsUnreachable extends Error {
+  override name = 'OpsUnreachable'
+}
+
+const variable = '$DESKGATE_ADMIN_TOKEN'
+
+/** Where the ops API is, and what opens it. */
+export interface OpsAccess {
+  base: string
+  token: string
+}
+
+/**
+ * By --ops and $DESKGATE_ADMIN_TOKEN, else from the configuration; undefined after what is missing has been said.
+ * Throws OpsUnreachable when the configuration has no address that can be asked.
+ */
+export async function opsAccess(
+  options: { ops?: string; config?: string },
+  io: Io,
+  off = 'the ops API is off',
+): Promise<OpsAccess | undefined> {
+  const fromEnvironment = io.env.DESKGATE_ADMIN_TOKEN
+  if (options.ops !== undefined && !/^https?:\/\/[^/?#]/i.test(options.ops)) {
+    throw new OpsUnreachable('--ops takes the URL of the ops listener, such as http://127.0.0.1:9090')
+  }
+  if (options.ops && fromEnvironment) return { base: options.ops, token: fromEnvironment }
+  const config = await configuration(options.config, io)
+  if (!config) {
+    if (options.ops) io.err(`without a configuration, the admin token has to be in ${variable}`)
+    return undefined
+  }
+  const token = fromEnvironment ?? config.ops.adminToken?.reveal()
+  if (token) return { base: options.ops ?? opsUrl(config), token }
+  io.err(`ops.adminToken is not set: ${off} (set it, at the gateway too, or give its token in ${variable})`)
+  return undefined
+}
+
+/** The base URL of the ops listener that a configuration describes. */
+export function opsUrl(config: Config): string {
+  const { listen } = config.ops
+  if (listen.startsWith('unix:')) throw new OpsUnreachable('ops.listen is a socket: give the address with --ops URL')
+  return `http://${listen.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')}`
+}
+
+/** How long an answer may take, in milliseconds. Ending all sessions of a large store takes a while. */
+const patience = { GET: 30_000, DELETE: 300_000 }
+
+/**
+ * Asks the ops API for JSON; undefined when it answers 404.
+ * Throws OpsUnreachable when nothing answers, the token is refused, or the answer is a problem.
+ */
+export async function askOps({ base, token }: OpsAccess, path: string, method: 'GET' | 'DELETE' = 'GET') {
+  const url = new URL(path, base)
+  const timeouts = { headersTimeout: patience[method], bodyTimeout: patience[method] }
+  const answer = await request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
+    (error: Error & { code?: string }) => {
+      throw new OpsUnreachable(
+        `no gateway answers at ${url.origin} (${error.code ?? error.name}): is it running, and is --ops right?`,
+      )
+    },
+  )
+  if (answer.statusCode === 404) {
+    await answer.body.dump()
+    return undefined
+  }
+  if (answer.statusCode === 401)
+    throw new OpsUnreachable('the gateway refuses the admin token: compare ops.adminToken with the running one')
+  const body = await answer.body.json().catch(() => undefined)
+  if (answer.statusCode !== 200) throw new OpsUnreachable(refusal(answer.statusCode, body))
+  return body
+}
+
+/** What a problem (RFC 9457) says; anything may answer at an address that is mistyped. */
+function refusal(status: number, body: unknown): string {
+  const { title, detail } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
+  const words = [title, detail].filter(word => typeof word === 'string').join(': ')
+  return `the gateway answers ${status}${words === '' ? '' : `: ${words}`}`
+}

@@ -1,0 +1,76 @@
+// One entry of a JSON list of agents, read by the operator's pointers. What cannot be read for sure takes access away and
+// never gives it: an entry without a usable address is nobody, one whose state or roles are unusable is inactive.
+
+import type { AgentEntry } from '../../../config/agents.js'
+import type { HttpAgents } from '../../../config/schema/agents.js'
+import { canonicalEmail } from '../../../core/email.js'
+import { pointAt } from '../../../core/json-pointer.js'
+
+/** `trouble`: what the operator has to know. Without an agent the entry is left out. */
+export interface MappedEntry {
+  agent?: AgentEntry
+  trouble?: string
+}
+
+export type MapEntry = (entry: unknown) => MappedEntry
+
+/** Longer values are no ID, name or role. Characters. */
+const longest = 1000
+const mostRoles = 1000
+
+export function createMapping(map: HttpAgents['map']): MapEntry {
+  const at = (entry: unknown, pointer: string | undefined) =>
+    pointer === undefined ? undefined : pointAt(entry, pointer)
+  return entry => {
+    const written = at(entry, map.email)
+    if (written === undefined || written === null || written === '') return { trouble: `has no e-mail (${map.email})` }
+    const email = canonicalEmail(written)
+    if (email === undefined) return { trouble: 'has an e-mail that is no address' }
+
+    const troubles: string[] = []
+    const id = textOf(at(entry, map.id), () => troubles.push('has an id that is no text or number'))
+    const name = textOf(at(entry, map.name), () => troubles.push('has a name that is no text'))
+    const roles = map.roles === undefined ? undefined : rolesOf(at(entry, map.roles))
+    const active = map.active === undefined ? true : activeOf(at(entry, map.active))
+    if (roles === 'unusable') troubles.push(`has roles that are neither a text nor a list of texts: refused`)
+    if (active === undefined) troubles.push('has a state that is neither true nor false: refused')
+    const agent = {
+      email,
+      ...(id === undefined ? {} : { id }),
+      ...(name === undefined ? {} : { name }),
+      ...(roles === undefined ? {} : { roles: roles === 'unusable' ? [] : roles }),
+      active: active === true && roles !== 'unusable',
+    }
+    return troubles.length === 0 ? { agent } : { agent, trouble: troubles.join(', ') }
+  }
+}
+
+function textOf(value: unknown, wrong: () => void): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
+  if (typeof text === 'string' && text.length <= longest) return text
+  wrong()
+  return undefined
+}
+
+/** A text or a whole number is one role, a list is several; nothing at all is stated too: no roles. */
+function rolesOf(value: unknown): string[] | 'unusable' {
+  if (value === undefined || value === null) return []
+  const listed: unknown[] = Array.isArray(value) ? value : [value]
+  if (listed.length > mostRoles) return 'unusable'
+  const roles: string[] = []
+  for (const item of listed) {
+    const role = typeof item === 'number' && Number.isSafeInteger(item) ? String(item) : item
+    if (typeof role !== 'string' || role.length > longest) return 'unusable'
+    if (role !== '' && !roles.includes(role)) roles.push(role)
+  }
+  return roles
+}
+
+/** true, 1, "1" and "true" are active; false, 0, "0", "false", "", null and nothing are not; all else is neither. */
+function activeOf(value: unknown): boolean | undefined {
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : value
+  if (word === true || word === 1 || word === '1' || word === 'true') return true
+  const off = word === false || word === 0 || word === '0' || word === 'false' || word === ''
+  return off || word === null || word === undefined ? false : undefined
+}

@@ -1,0 +1,102 @@
+// The outside of a token: size, compact form and header (RFC 7515 3.1, 4.1), read before any key is touched. Nothing
+// here is verified, and nothing in the header may lead to a key or an address of the sender's choice.
+
+import type { Step } from '../../core/checks.js'
+import { isObject, own, parseObject } from './strict-json.js'
+
+export interface TokenHeader {
+  alg: string
+  kid?: string
+}
+
+/** The longest token that is looked at, in characters. */
+export const longestToken = 16 * 1024
+
+/** Three parts of base64url without padding or white space (RFC 7515 2). An unsecured token's signature is empty. */
+const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
+const kidForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The header of a token that has the form of one; every other ends the ladder with jwt.malformed. */
+export function checkShape(token: string, step: Step): TokenHeader {
+  const reason = 'jwt.malformed'
+  // Attack: jwt=a&jwt=b makes an array, which turns into a string wherever one is needed.
+  const size = typeof token === 'string' ? token.length : 0
+  const sizeOk = size > 0 && size <= longestToken
+  step('token size', { ok: sizeOk, reason, expected: '1 to 16384 characters', seen: `${size}` })
+  step('token form', {
+    ok: compact.test(token),
+    reason,
+    expected: 'three parts of base64url, joined by dots',
+    seen: describeForm(token),
+  })
+  const header = parseObject(decodePart(token, 0) ?? '')
+  step('token header', {
+    ok: header !== undefined,
+    reason,
+    expected: 'a JSON object in UTF-8 that names nothing twice',
+  })
+  return checkHeader(header ?? {}, step)
+}
+
+function checkHeader(header: Record<string, unknown>, step: Step): TokenHeader {
+  const reason = 'jwt.malformed'
+  const typ = own(header, 'typ')
+  // RFC 8725 3.11: logout tokens, access tokens and the like are signed with the same keys and must not log anybody in.
+  step('header typ', { ok: isJwtType(typ), reason, expected: 'JWT, or none', seen: show(typ) })
+  // RFC 7515 4.1.11 and RFC 7797: an extension that we do not know must refuse the token. cty and zip say that the
+  // payload is not the claims themselves.
+  const extensions = ['crit', 'b64', 'zip', 'cty'].filter(name => own(header, name) !== undefined)
+  step('header extensions', { ok: extensions.length === 0, reason, expected: 'none', seen: extensions.join(' ') })
+  const kid = own(header, 'kid')
+  const kidOk = kid === undefined || (typeof kid === 'string' && kidForm.test(kid))
+  step('header kid', { ok: kidOk, reason, expected: 'a string of 1 to 256 characters, or none', seen: show(kid) })
+  const alg = own(header, 'alg')
+  const algOk = typeof alg === 'string' && alg !== ''
+  step('header alg', { ok: algOk, reason, expected: 'the name of an algorithm', seen: show(alg) })
+  return { alg: String(alg), ...(typeof kid === 'string' ? { kid } : {}) }
+}
+
+/** What a token says of its origin, unverified: only for choosing who verifies it. Empty when it cannot be read. */
+export function readHints(token: string): { iss?: string; kid?: string } {
+  if (typeof token !== 'string' || token.length > longestToken || !compact.test(token)) return {}
+  const kid = own(parseObject(decodePart(token, 0) ?? '') ?? {}, 'kid')
+  const iss = own(parseObject(decodePart(token, 1) ?? '') ?? {}, 'iss')
+  return { ...(typeof iss === 'string' ? { iss } : {}), ...(typeof kid === 'string' ? { kid } : {}) }
+}
+
+/** The text of bytes; undefined when they are no UTF-8. A byte order mark stays, and JSON.parse refuses it. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** How a value from a token is shown to the operator: its JSON, cut short; control characters come out escaped. */
+export function show(value: unknown): string {
+  if (value === undefined) return '(none)'
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (isObject(value)) return 'an object'
+  if (typeof value === 'number') return `${value}`
+  const text = JSON.stringify(value)
+  return text.length > 120 ? `${text.slice(0, 120)}… (${text.length} characters)` : text
+}
+
+function decodePart(token: string, index: number): string | undefined {
+  return decodeUtf8(Buffer.from(token.split('.', 2)[index] ?? '', 'base64url'))
+}
+
+/** RFC 7515 4.1.9: a media type, whose case and "application/" do not count. */
+function isJwtType(typ: unknown): boolean {
+  return typ === undefined || (typeof typ === 'string' && /^(application\/)?jwt$/i.test(typ))
+}
+
+/** Never the token itself. */
+function describeForm(token: string): string {
+  const parts = token.split('.', 10).length
+  if (token.trimStart().startsWith('{')) return 'JSON'
+  if (parts === 5) return '5 parts: an encrypted token'
+  return parts === 3 ? '3 parts with other characters' : `${parts === 10 ? 'at least 10' : parts} parts`
+}

@@ -1,0 +1,105 @@
+// Looks at a posted SAMLResponse before any XML library does: bytes, size, shape, and where assertions and signatures
+// stand. What it finds is untrusted: it may refuse a login and find its provider, it never grants anything.
+
+import { MalformedXml, readXml } from '../../xml/reader.js'
+import type { XmlLimits } from '../../xml/shapes.js'
+import { protocol } from '../namespaces.js'
+import { createFactReader, type SamlFacts } from './summary.js'
+
+export type { SamlFacts } from './summary.js'
+
+/** A message that may be handed on, or why not (a sentence of ours, without anything from the message). */
+export type Scan = { xml: string; facts: SamlFacts } | { malformed: string }
+
+/** Decoded, in bytes. */
+const largest = 256 * 1024
+
+/**
+ * Two thousand groups, each a value of an attribute of its own, make 4,000 elements; the libraries' time grows with the
+ * square of the elements. Comments split text and cost seconds by the thousand.
+ */
+export const responseLimits: XmlLimits = {
+  elements: 4500,
+  attributes: 12_000,
+  attributesPerElement: 24,
+  depth: 24,
+  comments: 32,
+  references: 8192,
+  sections: 64,
+  kind: 'message',
+}
+
+/** Reads the base64 form field. Linear in its length; never throws. */
+export function scanSaml(message: unknown): Scan {
+  const bytes = decodeBase64(message)
+  if (!bytes) return { malformed: 'not base64, empty, or over 256 kB' }
+  const xml = decodeUtf8(bytes)
+  if (xml === undefined) return { malformed: 'not UTF-8' }
+  return scanXml(xml, bytes.length)
+}
+
+/**
+ * Looks at what was in an EncryptedAssertion, with the same limits. The XML that it hands on is a Response of ours
+ * around it, whose prefix no identity provider uses: namespaces of the message around it do not reach into it.
+ */
+export function scanDecrypted(assertion: string): Scan {
+  const xml = `<deskgate:Response xmlns:deskgate="${protocol}">${assertion}</deskgate:Response>`
+  return scanXml(xml, Buffer.byteLength(assertion))
+}
+
+function scanXml(xml: string, bytes: number): Scan {
+  try {
+    const reader = createFactReader(xml)
+    const { steps } = readXml(xml, responseLimits, reader.events)
+    return { xml, facts: { ...reader.facts(), bytes, steps } }
+  } catch (error) {
+    if (error instanceof MalformedXml) return { malformed: error.message }
+    throw error
+  }
+}
+
+/** The issuer that the message names, to find its provider by; undefined when it is malformed or names none. */
+export function issuerOf(message: unknown): string | undefined {
+  const scan = scanSaml(message)
+  return 'facts' in scan ? issuerIn(scan.facts) : undefined
+}
+
+/** The ID of the request that the message says to answer, to find the attempt by; untrusted. */
+export function inResponseToOf(message: unknown): string | undefined {
+  const scan = scanSaml(message)
+  return 'facts' in scan ? inResponseToIn(scan.facts) : undefined
+}
+
+/** The Response's InResponseTo, else its assertion's. Untrusted. */
+export function inResponseToIn(facts: SamlFacts): string | undefined {
+  return facts.inResponseTo ?? facts.confirmationInResponseTo[0]
+}
+
+/** The Response's Issuer, else its assertion's. Untrusted. */
+export function issuerIn(facts: SamlFacts): string | undefined {
+  return facts.responseIssuers[0] ?? facts.assertionIssuers[0]
+}
+
+/**
+ * Strict base64 (RFC 4648 4), but for line breaks, which some providers put in.
+ * Attack: a lenient decoder skips what it does not know, so that two decoders see two messages.
+ */
+export function decodeBase64(message: unknown): Buffer | undefined {
+  if (typeof message !== 'string' || message.length > largest * 1.5) return undefined
+  const text = message.replaceAll('\r\n', '').replaceAll('\n', '')
+  if (text.length === 0 || text.length % 4 !== 0) return undefined
+  // Lines have 64 or 76 characters (RFC 7468, RFC 2045).
+  if (message.length - text.length > text.length / 16 + 4) return undefined
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.length > largest || bytes.toString('base64') !== text) return undefined
+  return bytes
+}
+
+/** A byte order mark stays in the text, where the reader refuses it. */
+export function decodeUtf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,156 @@
+// Verifies the signatures of a SAML response and opens what is encrypted in it: XML, certificates and a key in, the facts
+// of the signed assertion out. Pure and plain data both ways, so that it can run in a worker thread. The only importer of
+// node-saml, which is asked about signatures and structure alone: every check of what an assertion says is ours.
+
+import type { X509Certificate } from 'node:crypto'
+import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
+import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
+import { type Climbed, climb, type Step } from '../../../core/checks.js'
+import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints } from '../../certificates.js'
+import { type AssertionFacts, readAssertion } from '../assertion/read.js'
+import { type Opening, openAssertion, openNameId } from '../encryption/decrypt-assertion.js'
+import { signerOf } from './find-certificate.js'
+
+export interface SamlVerifyInput extends Opening {
+  /** The message as the scan let it through. */
+  xml: string
+  /** Which elements carry a signature, by the scan: each of them must verify, and one there must be. */
+  signed: { response: boolean; assertion: boolean }
+  /** The signatures as the scan cut them out. */
+  signatures: string[]
+  /** The certificates that the message embeds, base64: only what `fingerprints` names of them is trusted. */
+  embedded: string[]
+  /** The assertion is encrypted: its signature, if it has one, is inside. */
+  encrypted: boolean
+  /** PEM; one of them must verify. */
+  certificates: string[]
+  /** SHA-1 or SHA-256 of certificates, in hex. */
+  fingerprints: string[]
+  /** The setting that the certificates come from, for the operator. */
+  setting: string
+}
+
+/** The ladder that was climbed, with the facts at its end. */
+export type SamlVerified = Climbed<AssertionFacts>
+
+/** One signed document: the message, or what was encrypted in it. */
+type Signed = Pick<SamlVerifyInput, 'xml' | 'signed' | 'signatures' | 'embedded'>
+
+/** Never throws on bad input: whatever the library says no to, in whatever words, is a signature that does not verify. */
+export function verifySaml(input: SamlVerifyInput): Promise<SamlVerified> {
+  return climb(async step => {
+    const xml = input.encrypted ? await opened(step, input) : await checkSigned(step, input, input, signedAssertion)
+    const facts = checkRead(step, 'signed assertion', xml)
+    const { unreadable } = facts
+    const clear = openNameId(step, { xml, unreadable, place: 'a:Assertion/a:Subject/a:EncryptedID' }, input)
+    return clear === xml ? facts : checkRead(step, 'assertion with its NameID', clear)
+  })
+}
+
+/** The decrypted assertion that a signature covers: its own, or the one of the response around it. */
+async function opened(step: Step, input: SamlVerifyInput): Promise<string> {
+  const { response } = input.signed
+  // What is decrypted then comes out of the bytes that the signature was verified over.
+  const source = response ? await checkSigned(step, input, input, signedResponse) : input.xml
+  const { assertion, xml, facts } = openAssertion(step, source, { ...input, responseSigned: response })
+  if (facts.assertionSignatures === 0) return assertion
+  const inner = { xml, signed: { response: false, assertion: true }, signatures: facts.signatures }
+  return checkSigned(step, { ...inner, embedded: facts.certificates }, input, signedAssertion)
+}
+
+type Verify = (signed: Signed, certificates: string[]) => Promise<string | undefined>
+
+/** What `verify` says was signed. Throws Refused by way of `step`. */
+async function checkSigned(step: Step, signed: Signed, input: SamlVerifyInput, verify: Verify): Promise<string> {
+  const trusted = [
+    ...input.certificates.flatMap(certificatesIn),
+    ...matchFingerprints(signed.embedded, input.fingerprints),
+  ]
+  const certificates = trusted.map(one => one.toString())
+  // Attack: the library's work grows with the square of the elements. Only what an IdP's key has signed gets to it.
+  const signers = signed.signatures.map(signature => signerOf(signature, certificates))
+  const found = [...new Set(signers)].filter(signer => signer !== undefined)
+  const all = signers.length > 0 && !signers.includes(undefined)
+  const verified = all ? await verify(signed, found).catch(() => undefined) : undefined
+  step('signature', {
+    ok: verified !== undefined,
+    reason: 'saml.signature_invalid',
+    expected: `by ${trustedBy(trusted, input.fingerprints)}`,
+    seen: embeddedIn(signed.embedded, trusted),
+    setting: input.setting,
+  })
+  return verified ?? ''
+}
+
+function trustedBy(certificates: X509Certificate[], fingerprints: string[]): string {
+  if (certificates.length > 0) return `SHA-256 ${certificates.map(fingerprintOf).join(', ')}`
+  return fingerprints.length > 0 ? `an embedded certificate of ${fingerprints.join(', ')}` : 'SHA-256 none configured'
+}
+
+/**
+ * For a message without an assertion: the bytes of its root that the one enveloped signature covers, or undefined when it
+ * does not verify. The same steps of the library as for a response. Never throws on bad input.
+ */
+export async function verifyMessage(
+  input: Pick<SamlVerifyInput, 'xml' | 'signatures' | 'certificates'>,
+): Promise<string | undefined> {
+  const [signature] = input.signatures
+  if (signature === undefined || input.signatures.length !== 1) return undefined
+  // As above: only what a key of the provider has signed gets to the library.
+  const signer = signerOf(signature, input.certificates)
+  if (signer === undefined) return undefined
+  try {
+    const document = await parseDomFromString(input.xml)
+    return getVerifiedXml(input.xml, document.documentElement, [signer]) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The library's own reading ends where the signature is verified: its later checks throw for reasons of their own. */
+class SignatureOnly extends SAML {
+  signed: string | undefined
+  protected override async processValidlySignedAssertionAsync(
+    xml: string,
+  ): Promise<{ profile: Profile; loggedOut: boolean }> {
+    this.signed = xml
+    return { profile: { issuer: '', nameID: '', nameIDFormat: '' }, loggedOut: false }
+  }
+}
+
+async function signedAssertion({ xml, signed }: Signed, certificates: string[]): Promise<string | undefined> {
+  const saml = new SignatureOnly({
+    // Neither is looked at before the signature is; they are required options.
+    callbackUrl: 'urn:unused',
+    issuer: 'urn:unused',
+    idpCert: certificates,
+    wantAuthnResponseSigned: signed.response,
+    wantAssertionsSigned: signed.assertion,
+    validateInResponseTo: ValidateInResponseTo.never,
+    acceptedClockSkewMs: -1,
+    audience: false,
+  })
+  await saml.validatePostResponseAsync({ SAMLResponse: Buffer.from(xml, 'utf8').toString('base64') })
+  return saml.signed
+}
+
+/** The library's function for a response would decrypt at once, by its own rules: only its part for one signature is asked. */
+async function signedResponse({ xml }: Signed, certificates: string[]): Promise<string | undefined> {
+  const { documentElement } = await parseDomFromString(xml)
+  return getVerifiedXml(xml, documentElement, certificates) ?? undefined
+}
+
+/** Throws Refused by way of `step`. */
+function checkRead(step: Step, name: string, xml: string): AssertionFacts {
+  const facts = read(xml)
+  step(name, { ok: facts !== undefined, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
+  return facts as AssertionFacts
+}
+
+function read(xml: string): AssertionFacts | undefined {
+  try {
+    return readAssertion(xml)
+  } catch {
+    return undefined
+  }
+}

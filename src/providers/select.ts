@@ -1,0 +1,139 @@
+// Which provider an answer is for. What decides here is unverified: it only picks who verifies, and every provider picked
+// checks issuer, keys and state for itself. Must never turn a refusal into an acceptance.
+
+import type { Check } from '../core/checks.js'
+import type { BearerVerdict, Handover, Provider, Verdict } from '../core/contracts.js'
+import type { Reason } from '../core/reasons.js'
+import { readHints } from './jwt/header.js'
+import { issuerIn, scanSaml } from './saml/response/prescan.js'
+
+export interface JwtIds {
+  /** The ID in the path /auth/jwt/ID. */
+  path?: string
+  /** The provider of the attempt that the state opens. */
+  attempt?: string
+}
+
+/**
+ * The JWT providers to ask, in order: the path's; else the attempt's; else those whose issuer is the token's iss; else
+ * those that hold its kid; else those that set no issuer; else all, so that the refusal says what is wrong.
+ * Empty only when the path names none, or there is no JWT provider.
+ */
+export function chooseJwt(token: string, ids: JwtIds, providers: readonly Provider[]): readonly Provider[] {
+  const all = providers.filter(({ type }) => type === 'jwt')
+  if (ids.path !== undefined) return all.filter(({ id }) => id === ids.path)
+  const { iss, kid } = readHints(token)
+  const choices = [
+    all.filter(({ id }) => id === ids.attempt),
+    all.filter(provider => iss !== undefined && provider.issuer?.() === iss),
+    all.filter(provider => kid !== undefined && provider.knowsKid?.(kid) === true),
+    all.filter(provider => provider.issuer?.() === undefined),
+  ]
+  return choices.find(choice => choice.length > 0) ?? all
+}
+
+/** Refusals that say "not my token"; the later in the list, the more it says. Every other reason says more than these. */
+const notMine: readonly Reason[] = [
+  'jwt.malformed',
+  'jwt.algorithm_not_allowed',
+  'jwt.signature_invalid',
+  'jwt.keys_unavailable',
+]
+
+/**
+ * Has the chosen providers judge a token, one after the other, until one's key verifies it; of refusals the one that says
+ * most is kept. Undefined when there is no provider to ask (see chooseJwt).
+ */
+export async function acceptJwt(
+  handover: Handover,
+  ids: JwtIds,
+  providers: readonly Provider[],
+): Promise<Verdict | undefined> {
+  return judgedBy(chooseJwt(handover.message, ids, providers), provider => provider.accept(handover))
+}
+
+/** The same for the bearer token of one request, among the providers that take them; undefined when none does. */
+export async function acceptBearer(
+  token: string,
+  providers: readonly Provider[],
+): Promise<(BearerVerdict & { passThrough: boolean }) | undefined> {
+  const chosen = chooseJwt(
+    token,
+    {},
+    providers.filter(({ bearer }) => bearer !== undefined),
+  )
+  return judgedBy(
+    chosen,
+    async ({ bearer }) => bearer && { ...(await bearer.accept(token)), passThrough: bearer.passThrough },
+  )
+}
+
+async function judgedBy<T extends { reason?: Reason }>(
+  providers: readonly Provider[],
+  judge: (provider: Provider) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  let best: T | undefined
+  for (const provider of providers) {
+    const verdict = await judge(provider)
+    if (verdict && (best === undefined || weightOf(verdict) > weightOf(best))) best = verdict
+    if (best && weightOf(best) === Number.POSITIVE_INFINITY) break
+  }
+  return best
+}
+
+function weightOf({ reason }: { reason?: Reason }): number {
+  const weight = reason === undefined ? -1 : notMine.indexOf(reason)
+  return weight === -1 ? Number.POSITIVE_INFINITY : weight
+}
+
+/**
+ * The SAML provider that a response is for: the one with this issuer, which must be the attempt's where there is one.
+ * A provider whose metadata has not been read yet has no issuer to compare: it is taken for its own attempt, or when it
+ * is the only one that could be meant, and says saml.metadata_unavailable or checks the issuer itself.
+ * Undefined: saml.issuer_unknown.
+ */
+export function chooseSaml(
+  issuer: string | undefined,
+  attemptProvider: string | undefined,
+  providers: readonly Provider[],
+): Provider | undefined {
+  const all = providers.filter(({ type }) => type === 'saml')
+  if (attemptProvider !== undefined) {
+    const own = all.find(({ id }) => id === attemptProvider)
+    const known = own?.issuer?.()
+    return issuer === undefined || known === undefined || known === issuer ? own : undefined
+  }
+  const matching = all.filter(provider => issuer !== undefined && provider.issuer?.() === issuer)
+  if (matching.length > 0) return matching.length === 1 ? matching[0] : undefined
+  const unread = all.filter(provider => provider.issuer?.() === undefined)
+  return unread.length === 1 ? unread[0] : undefined
+}
+
+/** No provider could be asked; `checks` ends with the one that says why. */
+export interface Unclaimed {
+  provider: undefined
+  reason: Reason
+  checks: Check[]
+}
+
+/** Has the provider that a SAML response is for (see chooseSaml) judge it. RelayState is the handover's `state`. */
+export async function acceptSaml(handover: Handover, providers: readonly Provider[]): Promise<Verdict | Unclaimed> {
+  const scan = scanSaml(handover.message)
+  if ('malformed' in scan) {
+    const check = { name: 'message', ok: false, expected: 'a SAML response', seen: scan.malformed }
+    return { provider: undefined, reason: 'saml.malformed', checks: [check] }
+  }
+  const attempt = handover.state === undefined ? undefined : handover.attempt(handover.state)
+  const issuer = issuerIn(scan.facts)
+  const provider = chooseSaml(issuer, attempt?.provider, providers)
+  if (provider) return provider.accept(handover)
+  const check = { name: 'issuer', ok: false, expected: issuersOf(providers, attempt?.provider), seen: issuer ?? 'none' }
+  return { provider: undefined, reason: 'saml.issuer_unknown', checks: [{ ...check, setting: 'providers[].issuer' }] }
+}
+
+/** Whose response would have been taken. */
+function issuersOf(providers: readonly Provider[], own: string | undefined): string {
+  const saml = providers.filter(({ id, type }) => type === 'saml' && (own === undefined || id === own))
+  const named = saml.map(provider => `${provider.issuer?.() ?? 'not known yet'} (${provider.id})`)
+  return named.join(', ') || 'a provider of type saml'
+}

@@ -1,0 +1,200 @@
+// The store in this process's memory: for one process, for the demo and for tests. Bounded: when it is full it takes no new
+// key, and never drops a claim that still holds, so that filling it cannot make a used token new again.
+
+import type { Clock, IndexPage, Store } from '../../core/contracts.js'
+import { StoreUnavailable } from '../../core/errors.js'
+import { checkCount, checkName, checkTtl, checkValue } from '../validate.js'
+import { createCounters } from './counters.js'
+import { createExpiry } from './expiry.js'
+import { createDossierShelf } from './refused-logins.js'
+
+interface Entry {
+  key: string
+  /** Set for a member of the index at `key`. */
+  member?: string
+  value: Buffer
+  end: number
+  /** Its place in the index: members are paged in the order in which they came. */
+  order: number
+}
+
+interface Held {
+  /** The entry that holds now; undefined when there is none or its time has come. */
+  find(key: string, member?: string): Entry | undefined
+  /** Adds or replaces; throws StoreUnavailable when a new one finds no room. */
+  put(entry: Omit<Entry, 'end' | 'order'>, ttl: number): void
+  /** Whether there was one that still held. */
+  drop(key: string, member?: string): boolean
+  membersOf(key: string): Iterable<Entry>
+  clear(): void
+}
+
+const none = Buffer.alloc(0)
+/** Entries whose time has come and that one call takes out on its way, so that no call pays for all of them. */
+const perCall = 64
+
+/** `most`: entries, counting each value and each index member. */
+export function createMemoryStore(deps: { clock: Clock; most?: number }): Store {
+  const { clock, most = 100_000 } = deps
+  const held = createHeld(clock, most)
+  const dossiers = createDossierShelf({ clock, most: 1000 })
+  const counters = createCounters({ clock, most: 10_000 })
+  const listeners = new Map<string, ((message: string) => void)[]>()
+  const breaks: (() => void)[] = []
+  let closed = false
+
+  /** Runs at once, so that what one caller does is never cut in two by another. */
+  const run = async <T>(work: () => T): Promise<T> => {
+    if (closed) throw new StoreUnavailable('the store is closed')
+    return work()
+  }
+
+  return {
+    get: key =>
+      run(() => {
+        checkName(key)
+        const value = dossiers.owns(key) ? dossiers.get(key) : (held.find(key)?.value ?? counters.get(key))
+        return value && Buffer.from(value)
+      }),
+    set: (key, value, ttl) =>
+      run(() => {
+        checkName(key)
+        checkValue(value)
+        checkTtl(ttl)
+        if (dossiers.owns(key)) dossiers.set(key, copyOf(value), ttl)
+        else held.put({ key, value: copyOf(value) }, ttl)
+      }),
+    delete: keys =>
+      run(() => {
+        keys.forEach(checkName)
+        return keys.filter(key => (dossiers.owns(key) ? dossiers.delete(key) : held.drop(key))).length
+      }),
+    claim: (key, ttl) =>
+      run(() => {
+        checkName(key)
+        checkTtl(ttl)
+        if (held.find(key)) return false
+        held.put({ key, value: none }, ttl)
+        return true
+      }),
+    count: (key, ttl) =>
+      run(() => {
+        checkName(key)
+        checkTtl(ttl)
+        return counters.count(key, ttl)
+      }),
+    indexAdd: (key, member, ttl) =>
+      run(() => {
+        checkName(key)
+        checkName(member)
+        checkTtl(ttl)
+        held.put({ key, member, value: none }, ttl)
+      }),
+    indexRemove: (key, members) =>
+      run(() => {
+        checkName(key)
+        for (const member of members) held.drop(key, member)
+      }),
+    indexPage: (key, cursor, count) =>
+      run(() => {
+        checkName(key)
+        checkCount(count)
+        return page(held.membersOf(key), cursor, count, clock.now())
+      }),
+    publish: (channel, message) =>
+      run(() => {
+        for (const listener of listeners.get(channel) ?? []) queueMicrotask(() => listener(message))
+      }),
+    subscribe(channel, onMessage, onGap, onBreak) {
+      listeners.set(channel, [...(listeners.get(channel) ?? []), onMessage])
+      if (onBreak) breaks.push(onBreak)
+      queueMicrotask(onGap)
+    },
+    replication: () => run(() => 'single' as const),
+    probe: () => run(() => undefined),
+    async close() {
+      closed = true
+      held.clear()
+      counters.clear()
+      listeners.clear()
+      // What others remember of a store that is closed must not stand in for it.
+      for (const tell of breaks.splice(0)) tell()
+    },
+  }
+}
+
+/** Buffer.from would cut the copy from a shared block of 8 kB, and keep all of it as long as this one lives. */
+function copyOf(value: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(value.length)
+  value.copy(copy)
+  return copy
+}
+
+function page(members: Iterable<Entry>, cursor: string | undefined, count: number, now: number): IndexPage {
+  if (cursor !== undefined && !/^\d{1,16}$/.test(cursor)) return { members: [], cursor: undefined }
+  const after = cursor === undefined ? -1 : Number(cursor)
+  const found: string[] = []
+  let last = after
+  for (const { member, order, end } of members) {
+    if (order <= after || end <= now || member === undefined) continue
+    if (found.length === count) return { members: found, cursor: String(last) }
+    found.push(member)
+    last = order
+  }
+  return { members: found, cursor: undefined }
+}
+
+function createHeld(clock: Clock, most: number): Held {
+  const values = new Map<string, Entry>()
+  const indexes = new Map<string, Map<string, Entry>>()
+  const slot = (key: string, member?: string) =>
+    member === undefined ? values.get(key) : indexes.get(key)?.get(member)
+  const expiry = createExpiry<Entry>({ live: entry => slot(entry.key, entry.member) === entry })
+  let count = 0
+  let order = 0
+
+  const remove = (entry: Entry) => {
+    count--
+    if (entry.member === undefined) return values.delete(entry.key)
+    const index = indexes.get(entry.key)
+    index?.delete(entry.member)
+    return index?.size === 0 && indexes.delete(entry.key)
+  }
+  const expire = (now: number) => {
+    for (let taken = 0; taken < perCall || count >= most; taken++) {
+      const due = expiry.takeDue(now)
+      if (!due) return
+      if (slot(due.key, due.member) === due) remove(due)
+    }
+  }
+
+  return {
+    find(key, member) {
+      const entry = slot(key, member)
+      return entry && entry.end > clock.now() ? entry : undefined
+    },
+    put(wanted, ttl) {
+      const now = clock.now()
+      expire(now)
+      const before = slot(wanted.key, wanted.member)
+      if (!before && count >= most) throw new StoreUnavailable(`the memory store is full (${most} entries): use Redis`)
+      const entry = { ...wanted, end: now + ttl, order: before?.order ?? order++ }
+      if (!before) count++
+      if (entry.member === undefined) values.set(entry.key, entry)
+      else indexes.set(entry.key, (indexes.get(entry.key) ?? new Map()).set(entry.member, entry))
+      expiry.add(entry)
+    },
+    drop(key, member) {
+      const entry = slot(key, member)
+      if (!entry) return false
+      remove(entry)
+      return entry.end > clock.now()
+    },
+    membersOf: key => indexes.get(key)?.values() ?? [],
+    clear() {
+      values.clear()
+      indexes.clear()
+      count = 0
+    },
+  }
+}

@@ -1,0 +1,120 @@
+// A WebSocket handshake on its way to Desk, with the same headers and identity as any request; once Desk has agreed, the
+// two sockets are joined (tunnel.ts). A refusal of Desk goes back as it came.
+
+import { type IncomingMessage, request as overHttp } from 'node:http'
+import { request as overHttps } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { Config } from '../../../config/schema/index.js'
+import type { Log } from '../../../ops/log.js'
+import type { Street, Visit } from '../../context.js'
+import { refuseSocket } from '../../responses/refuse.js'
+import { closeWhenRead, head as headOf } from '../../responses/send.js'
+import type { RequestHeaders } from '../request-headers.js'
+import type { ResponseHeaders } from '../response-headers.js'
+import type { Patience } from '../timeouts-defaults.js'
+import { deskTls } from '../upstream.js'
+import { type Early, joinSockets } from './tunnel.js'
+
+export interface UpgraderDeps {
+  desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>
+  requestHeaders: RequestHeaders
+  responseHeaders: ResponseHeaders
+  log: Log
+  /** The most bytes of one frame. */
+  largest: number
+  patience: Patience
+}
+
+const agreed = ['Connection', 'Upgrade', 'Upgrade', 'websocket']
+
+/** Throws when the handshake cannot be made: nothing has been sent then. */
+export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
+  const { desk, log, largest, patience } = deps
+  const url = new URL(desk.url)
+  const secure = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const where = { host, port: url.port || (secure ? 443 : 80), ...(secure ? deskTls(desk) : {}) }
+  const open = secure ? overHttps : overHttp
+
+  const join = (client: Duplex, side: Duplex, early: Early, answer: IncomingMessage, { id }: Visit) =>
+    joinSockets(client, side, early, {
+      largest,
+      extended: answer.headers['sec-websocket-extensions'] !== undefined,
+      patience,
+      cut: (from, why) => log.warn({ request: id, from }, `a WebSocket was closed: ${why}`),
+    })
+
+  return (request, socket, head, visit, answered) => {
+    const headers = [...deps.requestHeaders(request.rawHeaders, visit), ...agreed]
+    const options = { method: 'GET', path: visit.target.raw, headers, setHost: false, agent: false }
+    const toDesk = open({ ...where, ...options, timeout: desk.timeout })
+    let [late, over] = [false, false]
+    const giveUp = () => {
+      toDesk.destroy()
+    }
+    // Attack: a Desk that answers twice. The second answer would lie inside the first, or join what was refused.
+    const first = () => {
+      const is = !over
+      over = true
+      return is
+    }
+    const fail = (trouble: 'desk_timeout' | 'desk_unreachable', code: string) => {
+      if (!first() || socket.destroyed || socket.writableEnded) return
+      socket.off('close', giveUp)
+      log.warn({ request: visit.id, code }, 'Desk did not answer a WebSocket handshake as it should')
+      answered(refuseSocket(trouble, request, socket, visit))
+    }
+    socket.on('close', giveUp)
+    toDesk.on('timeout', () => {
+      late = true
+      toDesk.destroy()
+    })
+    toDesk.on('error', (error: NodeJS.ErrnoException) => {
+      fail(late ? 'desk_timeout' : 'desk_unreachable', error.code ?? '')
+    })
+    toDesk.on('response', answer => {
+      const status = answer.statusCode ?? 0
+      if (status < 200) {
+        fail('desk_unreachable', `status ${status}`)
+        return toDesk.destroy()
+      }
+      if (!first()) return
+      passRefusal(answer, socket, deps.responseHeaders(answer.rawHeaders, visit), visit)
+      answered(status)
+    })
+    toDesk.on('upgrade', (answer, side, deskHead) => {
+      side.on('error', () => side.destroy())
+      if (over || socket.destroyed) return side.destroy()
+      if (answer.headers.upgrade?.toLowerCase() !== 'websocket') {
+        side.destroy()
+        return fail('desk_unreachable', 'another protocol')
+      }
+      over = true
+      socket.off('close', giveUp)
+      const passed = withoutLength(deps.responseHeaders(answer.rawHeaders, visit))
+      socket.write(headOf(101, 'Switching Protocols', [...passed, ...agreed]), 'latin1')
+      answered(101, join(socket, side, { client: head, desk: deskHead }, answer, visit))
+    })
+    toDesk.end()
+  }
+}
+
+/** RFC 9110 8.6: an answer 101 has no length; what follows is no body. */
+function withoutLength(headers: string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name = '', value = ''] = headers.slice(i, i + 2)
+    if (name.toLowerCase() !== 'content-length') kept.push(name, value)
+  }
+  return kept
+}
+
+/** Desk does not want this WebSocket: its answer as it is, then the end of the connection. */
+function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[], visit: Visit): void {
+  const reason = /^[\t\x20-\x7e]*$/.test(answer.statusMessage ?? '') ? (answer.statusMessage ?? '') : ''
+  visit.outcome = visit.session || visit.api ? 'proxied' : 'public'
+  socket.write(headOf(answer.statusCode ?? 502, reason, [...headers, 'Connection', 'close']), 'latin1')
+  answer.on('error', () => socket.destroy())
+  answer.pipe(socket)
+  answer.on('end', () => closeWhenRead(socket))
+}

@@ -1,0 +1,119 @@
+// Who asks: the client's address, read from the socket and, only where its peer is a trusted proxy, from X-Forwarded-For;
+// and the request's ID. Nothing that an untrusted peer says about addresses is believed or passed on.
+
+import type { IncomingMessage } from 'node:http'
+import ipaddr from 'ipaddr.js'
+import type { Random } from '../../core/contracts.js'
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+type Network = [Address, number]
+
+/** The most peers whose trust is remembered. */
+const remembered = 5000
+const saneId = /^[\x21-\x7e]{1,128}$/
+
+/**
+ * `trustedProxies`: CIDRs. A peer on a unix socket has no address; it is on this machine and trusted where 127.0.0.1 is.
+ * Throws for what is no CIDR.
+ */
+export function createCallers(deps: {
+  trustedProxies: readonly string[]
+  random: Random
+}): (request: IncomingMessage) => Caller {
+  const networks = deps.trustedProxies.map(networkOf)
+  const newId = createIds(deps.random)
+  const trusts = (address: Address | undefined) => address !== undefined && networks.some(net => contains(net, address))
+  let peers = new Map<string, { text: string; trusted: boolean }>()
+
+  const peerOf = (remote: string | undefined) => {
+    const key = remote ?? ''
+    const known = peers.get(key)
+    if (known) return known
+    if (peers.size >= remembered) peers = new Map()
+    const address = parse(remote ?? '127.0.0.1')
+    const peer = { text: remote === undefined ? 'unknown' : (address?.toString() ?? remote), trusted: trusts(address) }
+    peers.set(key, peer)
+    return peer
+  }
+
+  return request => {
+    const peer = peerOf(request.socket.remoteAddress)
+    if (!peer.trusted) return { address: peer.text, forwardedFor: peer.text, id: newId() }
+    const chain = headerOf(request, 'x-forwarded-for')
+    const sent = headerOf(request, 'x-request-id')
+    return {
+      address: lastUntrusted(chain, trusts) ?? peer.text,
+      forwardedFor: chain === undefined ? peer.text : `${chain}, ${peer.text}`,
+      id: sent !== undefined && saneId.test(sent) ? sent : newId(),
+    }
+  }
+}
+
+/**
+ * Reads a chain from its end: the first hop that is not trusted is the client. What is no address is text: it ends the
+ * chain, and the hop that vouched for it counts. Undefined: nothing in the chain says more than the peer.
+ */
+function lastUntrusted(chain: string | undefined, trusts: (address: Address) => boolean): string | undefined {
+  if (chain === undefined) return undefined
+  let found: string | undefined
+  for (const hop of chain.split(',').reverse()) {
+    const address = parse(withoutPort(hop.trim()))
+    if (!address) return found
+    found = address.toString()
+    if (!trusts(address)) return found
+  }
+  return found
+}
+
+/** Some proxies write 192.0.2.1:4711 or [2001:db8::1]:4711. */
+function withoutPort(hop: string): string {
+  return hop.replace(/^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/, '$1').replace(/^\[([^\]]+)\](?::\d{1,5})?$/, '$1')
+}
+
+/** An address, an IPv4-mapped one (RFC 4291 2.5.5.2) as IPv4; undefined for anything else. */
+function parse(text: string): Address | undefined {
+  // ipaddr.js also takes 010.1, 0x7f.1 and 1: only what has four parts or colons is an address here.
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !(text.includes(':') && ipaddr.IPv6.isValid(text))) return undefined
+  return ipaddr.process(text)
+}
+
+function networkOf(cidr: string): Network {
+  const [address, bits] = ipaddr.parseCIDR(cidr)
+  if (address.kind() === 'ipv6' && (address as ipaddr.IPv6).isIPv4MappedAddress() && bits >= 96) {
+    return [(address as ipaddr.IPv6).toIPv4Address(), bits - 96]
+  }
+  return [address, bits]
+}
+
+function contains(network: Network, address: Address): boolean {
+  return address.kind() === network[0].kind() && address.match(network)
+}
+
+/** All lines of a header as one list, as RFC 9110 5.3 joins them. */
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const lines = request.headersDistinct[name]
+  return lines?.join(', ')
+}
+
+/** 128 random bits in base64url; randomness is fetched for many at once. */
+function createIds(random: Random): () => string {
+  const [size, batch] = [16, 256]
+  let bytes: Buffer = Buffer.alloc(0)
+  let next = 0
+  return () => {
+    if (next >= bytes.length) [bytes, next] = [random(size * batch), 0]
+    const id = bytes.toString('base64url', next, next + size)
+    next += size
+    return id
+  }
+}
+/** Who asks, and what Desk is told about it. */
+
+export interface Caller {
+  /** The last address that no trusted proxy vouches for. */
+  address: string
+  /** The X-Forwarded-For that Desk gets. */
+  forwardedFor: string
+  /** X-Request-Id. */
+  id: string
+}

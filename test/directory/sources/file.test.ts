@@ -1,0 +1,98 @@
+// An agents file that changes while the gateway runs: what is taken over, and what is not.
+
+import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createAgentsFile } from '../../../src/directory/sources/file.js'
+import { createLog } from '../../../src/ops/log.js'
+import { createMetrics } from '../../../src/ops/metrics.js'
+import { createTestClock } from '../../parts/clock.js'
+import { createTestTimers } from '../../parts/timers.js'
+import { until } from '../../parts/wait-until.js'
+
+const first = '- { email: ada@example.com, roles: [admin] }\n- { email: bob@example.com }\n'
+
+async function open(t: Test, path?: (folder: string) => Promise<string>) {
+  const folder = await mkdtemp(join(tmpdir(), 'deskgate-agents-'))
+  const file = path ? await path(folder) : join(folder, 'agents.yaml')
+  if (!path) await writeFile(file, first)
+  const lines: Record<string, unknown>[] = []
+  const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
+  const timers = createTestTimers()
+  const clock = createTestClock()
+  const deps = { clock, log, metrics: createMetrics(), later: timers.later }
+  const source = createAgentsFile({ path: file, text: first }, deps)
+  t.teardown(async () => {
+    source.close?.()
+    await rm(folder, { recursive: true })
+  })
+  const changed: string[][] = []
+  source.onChange?.(emails => changed.push([...emails]))
+  const look = async () => {
+    clock.move(1000)
+    timers.fire()
+    await until(() => timers.pauses().length > 0)
+  }
+  return { folder, file, source, lines, changed, look, warnings: () => lines.filter(({ level }) => level === 'warn') }
+}
+
+t.test('a changed file counts once it has been seen twice', async t => {
+  const { file, source, changed, look, lines } = await open(t)
+  await look()
+  await writeFile(file, '- { email: ada@example.com, roles: [agent] }\n- { email: cyd@example.com }\n')
+  await look()
+  t.match(await source.find('ada@example.com'), { roles: ['admin'] }, 'it may still be being written')
+  await look()
+  t.match(await source.find('ada@example.com'), { roles: ['agent'] })
+  t.equal(await source.find('bob@example.com'), 'unknown')
+  t.same(changed.flat().sort(), ['ada@example.com', 'bob@example.com', 'cyd@example.com'])
+  t.match(lines.at(-1), { agents: 2 })
+})
+
+t.test('a broken file keeps the old, and says what and where', async t => {
+  const { file, source, changed, look, warnings, lines } = await open(t)
+  await writeFile(file, '- { email: ada@example.com }\n- { email: bob@example.com, rolls: [agent] }\n')
+  for (let i = 0; i < 4; i++) await look()
+  t.equal(warnings().length, 1, 'once')
+  t.match(warnings()[0]?.error, `${file}:2:29 [1].rolls: is no setting`)
+  t.match(await source.find('ada@example.com'), { roles: ['admin'] })
+  t.same(changed, [])
+  await writeFile(file, '- { email: ada@example.com, active: false }\n')
+  for (let i = 0; i < 2; i++) await look()
+  t.equal(await source.find('ada@example.com'), 'disabled')
+  t.match(lines.at(-1), { msg: 'the agents can be read again' })
+})
+
+t.test('Attack, or an accident: an emptied file, and one that is gone, log nobody out', async t => {
+  const { file, source, changed, look, warnings } = await open(t)
+  for (const text of ['', '# nobody\n', '[]']) {
+    await writeFile(file, text)
+    for (let i = 0; i < 2; i++) await look()
+  }
+  t.match(warnings()[0]?.error, /names no agent any more: not believed$/)
+  await unlink(file)
+  await look()
+  t.match(warnings().at(-1)?.error, /ENOENT$/)
+  t.match(await source.find('bob@example.com'), { email: 'bob@example.com' })
+  t.same(changed, [])
+})
+
+t.test('a file behind links that are swapped, as Kubernetes does it', async t => {
+  const { folder, source, look } = await open(t, async folder => {
+    await mkdir(join(folder, 'v1'))
+    await writeFile(join(folder, 'v1', 'agents.yaml'), first)
+    await symlink('v1', join(folder, '..data'))
+    await symlink('..data/agents.yaml', join(folder, 'agents.yaml'))
+    return join(folder, 'agents.yaml')
+  })
+  await look()
+  await mkdir(join(folder, 'v2'))
+  await writeFile(join(folder, 'v2', 'agents.yaml'), '- { email: bob@example.com }\n')
+  await symlink('v2', join(folder, '..new'))
+  await rename(join(folder, '..new'), join(folder, '..data'))
+  await rm(join(folder, 'v1'), { recursive: true })
+  for (let i = 0; i < 2; i++) await look()
+  t.equal(await source.find('ada@example.com'), 'unknown')
+  t.match(await source.find('bob@example.com'), { email: 'bob@example.com' })
+})

@@ -1,0 +1,293 @@
+// The gateway's own paths put together for tests: real door, attempts, sign-in, sessions, memory store and JWT provider; Desk
+// is left out. And a browser as far as cookies go.
+
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { createReader } from '../../src/config/reader.js'
+import { type Config, configSchema } from '../../src/config/schema/index.js'
+import type {
+  Attempt,
+  Directory,
+  Found,
+  Handover,
+  Identity,
+  Provider,
+  Store,
+  Verdict,
+} from '../../src/core/contracts.js'
+import type { Reason } from '../../src/core/reasons.js'
+import { deriveSigningKeys } from '../../src/keys/assertion-keys.js'
+import { createKeyring, type Keyring } from '../../src/keys/keyring.js'
+import type { AuditEvent } from '../../src/ops/audit.js'
+import { createLog } from '../../src/ops/log.js'
+import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
+import { createDossiers, type Dossiers } from '../../src/ops/refused-logins.js'
+import { type Breakglass, createBreakglass } from '../../src/providers/breakglass.js'
+import { createJwtProvider } from '../../src/providers/jwt/provider.js'
+import { systemRandom } from '../../src/runtime/clock.js'
+import { createSessions, handleOf } from '../../src/sessions/sessions.js'
+import { createMemoryStore } from '../../src/store/memory/store.js'
+import { createLasting } from '../../src/web/access/live-connections.js'
+import type { Generation } from '../../src/web/context.js'
+import { createIdentityWriter } from '../../src/web/identity/headers.js'
+import { createStreet } from '../../src/web/proxy/pipeline.js'
+import { mountDesk } from '../../src/web/proxy/plugin.js'
+import { createCookies } from '../../src/web/request/cookies.js'
+import { createPaths } from '../../src/web/request/paths.js'
+import { createEntrance } from '../../src/web/request-lifecycle.js'
+import { createAnswers } from '../../src/web/responses/errors.js'
+import { own } from '../../src/web/routes/plugin.js'
+import { createTestClock, type TestClock } from './clock.js'
+import { jwtSettings } from './jwt-provider.js'
+import { type Claims, signed } from './tokens.js'
+
+export const publicUrl = 'https://desk.example.com'
+
+export interface WayIn {
+  app: FastifyInstance
+  clock: TestClock
+  store: Store
+  keyring: Keyring
+  sessions: ReturnType<typeof createSessions>
+  generation: Generation
+  metrics: Metrics
+  dossiers: Dossiers
+  breakglass: Breakglass
+  lines: { [key: string]: unknown }[]
+  events: AuditEvent[]
+  /** A good token of the portal for an agent. */
+  token(email?: string, claims?: Claims): Promise<string>
+  browser(): TestBrowser
+  close(): Promise<void>
+}
+
+export interface WayInOptions {
+  settings?: { [key: string]: unknown }
+  /** Beside or instead of the portal. */
+  providers?: Provider[]
+  people?: Record<string, Found | 'disabled'>
+  directory?: Directory
+  /** Around the memory store. */
+  store?: (store: Store) => Store
+  bodyTimeout?: number
+}
+
+const people: Record<string, Found | 'disabled'> = {
+  'ada@example.com': { email: 'ada@example.com', id: '7', name: 'Ada', roles: ['agent'] },
+  'bob@example.com': { email: 'bob@example.com', id: '8', roles: [] },
+  'off@example.com': 'disabled',
+}
+
+export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
+  const clock = createTestClock()
+  const config = configure(options.settings)
+  const lines: WayIn['lines'] = []
+  const events: AuditEvent[] = []
+  const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
+  const audit = (event: AuditEvent) => void events.push(event)
+  const metrics = createMetrics()
+  const keyring = createKeyring(['a secret for tests that is long enough'], { random: systemRandom })
+  const memory = createMemoryStore({ clock })
+  const store = options.store?.(memory) ?? memory
+  const shared = { clock, random: systemRandom, log }
+  const sessions = createSessions({ ...shared, store, keyring, settings: config.sessions, metrics, audit })
+  const dossiers = createDossiers({ ...shared, store })
+  const breakglass = createBreakglass({ ...shared, store, keyring })
+
+  const paths = createPaths(config.prefix)
+  const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
+  const keys = deriveSigningKeys(keyring.derive('identity-assertion', 48))
+  const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
+  const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
+  const { longAnswers } = createLasting({ sessions, clock, settings: config.sessions })
+  const street = createStreet({ ...shared, config, paths, cookies, identity, sessions, handleOf, longAnswers })
+  const known = options.people ?? people
+  const directory = options.directory ?? { find: async email => known[email] ?? 'unknown' }
+  const fetchText = () => Promise.reject(new Error('no call was expected'))
+  const portal = createJwtProvider(jwtSettings({ logoutUrl: 'https://portal.example.com/logout' }), {
+    publicUrl: config.publicUrl,
+    clock,
+    fetchText,
+    log,
+    metrics,
+  })
+  const providers = options.providers ?? [portal]
+  const answers = createAnswers()
+  const generation: Generation = { config, paths, cookies, providers, directory, identity, answers, street }
+
+  const entrance = createEntrance({ current: () => generation, clock, metrics, log })
+  const app = Fastify({ rewriteUrl: request => entrance.rewriteUrl(request) })
+  entrance.mount(app)
+  await app.register(async context => {
+    context.addHook('onRequest', entrance.ownOnly)
+    await own(context, {
+      ...{
+        paths,
+        store,
+        sessions,
+        keyring,
+        clock,
+        random: systemRandom,
+        dossiers,
+        breakglass,
+        audit,
+        metrics,
+        log,
+        handleOf,
+      },
+      spMetadata: (_, id) => (id === undefined || id === 'corp' ? '<EntityDescriptor/>' : undefined),
+      ...(options.bodyTimeout === undefined ? {} : { bodyTimeout: options.bodyTimeout }),
+    })
+  })
+  mountDesk(app, { entrance })
+  await app.ready()
+  let count = 0
+
+  return {
+    ...{ app, clock, store, keyring, sessions, generation, metrics, dossiers, breakglass, lines, events },
+    token: (email = 'ada@example.com', claims) =>
+      signed({ email, iat: clock.now() / 1000, jti: `jti-${count++}`, ...claims }),
+    browser: () => createBrowser(app, config.publicUrl),
+    async close() {
+      await app.close()
+      await street.close()
+    },
+  }
+}
+
+function configure(settings: WayInOptions['settings']): Config {
+  return configSchema(createReader({ folder: '.', env: {} })).parse({
+    publicUrl,
+    secrets: ['a secret for tests that is long enough'],
+    desk: { url: 'http://desk.internal:3000' },
+    agents: [{ any: true }],
+    ...settings,
+  })
+}
+
+export interface TestBrowser {
+  cookies: Map<string, string>
+  /** A page navigation. */
+  visit(path: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  /** A form of our own page. */
+  send(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  /** A form that another site's page posts here: Lax cookies stay at home. */
+  post(
+    path: string,
+    fields: Record<string, string> | string,
+    headers?: Record<string, string>,
+  ): Promise<LightMyRequestResponse>
+  /** What a script of ours asks. */
+  fetch(path: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  take(response: LightMyRequestResponse): void
+}
+
+const navigating = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', accept: 'text/html' }
+const encoded = { 'content-type': 'application/x-www-form-urlencoded' }
+export const agentString = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+
+function createBrowser(app: FastifyInstance, origin: string): TestBrowser {
+  const cookies = new Map<string, string>()
+  const lax = (name: string) => !name.includes('deskgate-login.') && !name.includes('deskgate-seen')
+  const header = (path: string, site: 'same' | 'cross') =>
+    [...cookies]
+      .filter(([name]) => site === 'same' || !lax(name))
+      .filter(([name]) => !name.includes('deskgate-seen') || path.startsWith('/auth') || path.startsWith('/sso'))
+      .map(([name, value]) => `${name}=${value}`)
+      .join('; ')
+  const take = (response: LightMyRequestResponse) => {
+    for (const line of [response.headers['set-cookie'] ?? []].flat()) {
+      const [pair = ''] = line.split(';')
+      const at = pair.indexOf('=')
+      if (line.includes('Max-Age=0')) cookies.delete(pair.slice(0, at))
+      else cookies.set(pair.slice(0, at), pair.slice(at + 1))
+    }
+  }
+  const ask = async (
+    method: 'GET' | 'POST',
+    url: string,
+    site: 'same' | 'cross',
+    headers: Record<string, string>,
+    payload?: string,
+  ) => {
+    const cookie = header(url, site)
+    const all = { 'user-agent': agentString, ...(cookie === '' ? {} : { cookie }), ...headers }
+    const response = await app.inject({ method, url, headers: all, ...(payload === undefined ? {} : { payload }) })
+    take(response)
+    return response
+  }
+  const form = (fields: Record<string, string> | string) =>
+    typeof fields === 'string' ? fields : new URLSearchParams(fields).toString()
+  return {
+    cookies,
+    take,
+    visit: (path, headers) => ask('GET', path, 'same', { ...navigating, 'sec-fetch-site': 'none', ...headers }),
+    send: (path, fields = {}, headers = {}) =>
+      ask(
+        'POST',
+        path,
+        'same',
+        { ...navigating, ...encoded, 'sec-fetch-site': 'same-origin', origin, ...headers },
+        form(fields),
+      ),
+    post: (path, fields, headers = {}) =>
+      ask(
+        'POST',
+        path,
+        'cross',
+        { ...navigating, ...encoded, 'sec-fetch-site': 'cross-site', origin: 'https://portal.example.com', ...headers },
+        form(fields),
+      ),
+    fetch: (path, headers = {}) =>
+      ask('GET', path, 'same', {
+        'sec-fetch-mode': 'cors',
+        'sec-fetch-dest': 'empty',
+        'sec-fetch-site': 'same-origin',
+        accept: '*/*',
+        ...headers,
+      }),
+  }
+}
+
+/** A provider that says what it is told: for the ways in that the portal does not have. */
+export function createStandIn(
+  changes: Partial<Provider> & { verdict?: (handover: Handover) => Partial<Verdict> } = {},
+): Provider {
+  const id = changes.id ?? 'corp'
+  const { verdict = () => ({}), ...rest } = changes
+  return {
+    id,
+    name: 'Aloha Adventures',
+    type: 'saml',
+    formTargets: () => ['https://idp.example.com'],
+    begin: async (attempt: Attempt) => ({
+      post: 'https://idp.example.com/sso',
+      fields: { SAMLRequest: 'request', RelayState: attempt.id },
+    }),
+    accept: async handover => {
+      const attempt = handover.state === undefined ? undefined : handover.attempt(handover.state)
+      const base = { provider: id, checks: [], unsolicited: attempt === undefined }
+      return { ...base, ...(attempt ? { attempt } : {}), ...verdict(handover) }
+    },
+    logout: () => undefined,
+    close: () => {},
+    issuer: () => 'https://idp.example.com/metadata',
+    ...rest,
+  }
+}
+
+let claims = 0
+/** What a stand-in vouches for. */
+export function identityOf(email: string, changes: Partial<Identity> = {}): Identity {
+  return { provider: 'corp', email, claim: { id: `claim-${claims++}`, until: Date.UTC(2026, 10, 23) }, ...changes }
+}
+
+export function refusedWith(reason: Reason): Partial<Verdict> {
+  return { reason, checks: [{ name: 'stand-in', ok: false }] }
+}
+
+/** A Response that the scan takes: who decides about it is the stand-in. */
+export function samlMessage(issuer = 'https://idp.example.com/metadata'): string {
+  return Buffer.from(
+    `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_1" Version="2.0"><saml:Issuer>${issuer}</saml:Issuer></samlp:Response>`,
+  ).toString('base64')
+}

@@ -1,0 +1,106 @@
+// Metadata in files is part of the configuration: what is wrong with it is found before the gateway starts.
+
+import { rm } from 'node:fs/promises'
+import t from 'tap'
+import { loadWhole } from '../../../../src/cli/commands/configuration.js'
+import { formatProblem } from '../../../../src/config/load.js'
+import { writeConfiguration } from '../../../parts/gateway.js'
+import { federation, idpMetadata } from '../../../parts/idp-metadata.js'
+import { newSigningKey } from '../../../parts/saml-idp.js'
+
+const [one, two] = [newSigningKey('one').certificate, newSigningKey('two').certificate]
+const issuer = 'https://one.example.com'
+const files = {
+  'one.crt': one,
+  'one.xml': idpMetadata([one], { entityId: issuer }),
+  'two.xml': idpMetadata([two], { entityId: 'https://two.example.com' }),
+  'one-again.xml': idpMetadata([two], { entityId: issuer }),
+  'one-key.xml': idpMetadata([two, one], { entityId: 'https://other.example.com' }),
+  'past.xml': idpMetadata([one], { attributes: ' validUntil="2025-01-01T00:00:00Z"' }),
+  'page.xml': '<html><body>Log in</body></html>',
+  'all.xml': federation([
+    idpMetadata([one], { entityId: issuer }),
+    idpMetadata([two], { entityId: 'https://two.example.com' }),
+  ]),
+}
+
+/** What is said of these providers, without the file's name. */
+async function said(...providers: object[]) {
+  const settings = {
+    publicUrl: 'https://desk.example.com',
+    desk: { url: 'http://desk.internal:3000' },
+    providers: providers.map((more, index) => ({ id: `p${index}`, type: 'saml', name: `P${index}`, ...more })),
+    agents: [{ any: true }],
+  }
+  const { folder, file } = await writeConfiguration(JSON.stringify(settings), files)
+  const loaded = await loadWhole(file, {})
+  await rm(folder, { recursive: true })
+  const lines = (found: typeof loaded.warnings) => found.map(one => formatProblem({ ...one, file: '' }))
+  return { problems: 'config' in loaded ? [] : lines(loaded.problems), warnings: lines(loaded.warnings) }
+}
+
+const manual = { issuer, loginUrl: 'https://one.example.com/sso', certificates: ['one.crt'] }
+const cases: [string, object[], RegExp[]][] = [
+  ['two identity providers', [{ metadata: 'one.xml' }, { metadata: 'two.xml' }], []],
+  [
+    'two of one federation',
+    [
+      { metadata: 'all.xml', issuer },
+      { metadata: 'all.xml', issuer: 'https://two.example.com' },
+    ],
+    [],
+  ],
+  [
+    'no metadata',
+    [{ metadata: 'page.xml' }],
+    [/^:1:\d+ providers\[0\]\.metadata: cannot be used: the text is no SAML metadata$/],
+  ],
+  ['several, and none is named', [{ metadata: 'all.xml' }], [/providers\[0\]\.metadata: cannot be used: .*set issuer/]],
+  [
+    'another issuer',
+    [{ metadata: 'one.xml', issuer: 'https://x' }],
+    [/cannot be used: no identity provider is named like issuer/],
+  ],
+  [
+    'not signed',
+    [{ metadata: 'one.xml', metadataCertificate: 'one.crt' }],
+    [/cannot be used: metadataCertificate is set, and/],
+  ],
+  [
+    'the issuer of another, in its metadata',
+    [{ metadata: 'one.xml' }, { metadata: 'one-again.xml' }],
+    [/providers\[1\]\.metadata: holds the issuer of providers\[0\] too \(one entry per identity provider\)$/],
+  ],
+  [
+    'the issuer and the key of another, by hand',
+    [{ metadata: 'one.xml' }, manual],
+    [/providers\[1\]: holds the issuer of providers\[0\] too/, /providers\[1\]: holds a key of providers\[0\] too/],
+  ],
+  [
+    'the key of another, by hand',
+    [manual, { metadata: 'one-key.xml' }],
+    [/providers\[1\]\.metadata: holds a key of providers\[0\] too/],
+  ],
+]
+for (const [name, providers, expected] of cases) {
+  t.test(name, async t => {
+    const { problems } = await said(...providers)
+    t.equal(problems.length, expected.length, problems.join('\n'))
+    for (const [index, line] of expected.entries()) t.match(problems[index], line)
+  })
+}
+
+t.test('the fingerprint of a certificate names its key', async t => {
+  const { X509Certificate } = await import('node:crypto')
+  const { fingerprint256 } = new X509Certificate(one)
+  const pinned = { issuer: 'https://x', loginUrl: 'https://x/sso', certificateFingerprints: [fingerprint256] }
+  t.match((await said(pinned, { metadata: 'one.xml' })).problems, [
+    /providers\[1\]\.metadata: holds a key of providers\[0\] too/,
+  ])
+})
+
+t.test('metadata that has run out keeps the others from nothing', async t => {
+  const { problems, warnings } = await said({ metadata: 'past.xml' }, { metadata: 'two.xml' })
+  t.same(problems, [])
+  t.match(warnings, [/providers\[0\]\.metadata: has run out on 2025-01-01T00:00:00\.000Z: nobody can log in by it/])
+})

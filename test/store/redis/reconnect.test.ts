@@ -1,0 +1,64 @@
+// A client of ioredis that is told to disconnect while it connects gives itself up for good. The word of a failover tells
+// it just that; the gateway must come back all the same.
+
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { systemRandom } from '../../../src/runtime/clock.js'
+import { connect, type RedisConnection } from '../../../src/store/redis/connect.js'
+import { startRedis } from '../../parts/redis.js'
+import { startSentinel } from '../../parts/redis-sentinel.js'
+import { missing } from '../../parts/required-parts.js'
+import { silent, storeSettings } from '../../parts/store-backends.js'
+import { until } from '../../parts/wait-until.js'
+
+const skip = missing('redis-server')
+const patience = 30_000
+
+/** As the listener for `+switch-master` does it, when the word comes in the middle of an attempt. */
+async function interrupt(client: Redis): Promise<void> {
+  let ends = 0
+  const count = () => {
+    ends++
+  }
+  client.on('end', count)
+  client.once('connecting', () => client.disconnect(true))
+  client.disconnect(true)
+  await until(() => ends > 0, patience)
+  client.off('end', count)
+}
+
+async function comesBack(t: Test, connection: RedisConnection): Promise<void> {
+  const { subscriber, client } = connection
+  const commands = client as Redis
+  await until(() => connection.up() && subscriber.status === 'ready', patience)
+  await Promise.all([interrupt(commands), interrupt(subscriber)])
+  t.equal(connection.up(), false)
+  await until(() => connection.up() && subscriber.status === 'ready', patience)
+  t.equal(await commands.set('p:revived', '1', 'PX', 1000), 'OK')
+  await connection.close()
+  await until(() => commands.status === 'end' && subscriber.status === 'end', patience)
+  await new Promise(resolve => setTimeout(resolve, 200))
+  t.same([commands.status, subscriber.status], ['end', 'end'], 'and an end that was asked for is an end')
+}
+
+t.test('a Sentinel names another primary while the client looks for it', { skip }, async t => {
+  const sentinel = await startSentinel()
+  t.teardown(sentinel.stop)
+  await comesBack(t, connect(storeSettings(sentinel.url), { log: silent, random: systemRandom }))
+})
+
+t.test('one server: a connection that is cut while it is made', { skip }, async t => {
+  const redis = await startRedis()
+  t.teardown(redis.stop)
+  await comesBack(t, connect(storeSettings(redis.url), { log: silent, random: systemRandom }))
+})
+
+t.test('ioredis still gives itself up: without that this file is not needed', { skip }, async t => {
+  const redis = await startRedis()
+  t.teardown(redis.stop)
+  const client = new Redis({ port: redis.port, host: '127.0.0.1', retryStrategy: () => 1 })
+  t.teardown(() => client.disconnect())
+  await until(() => client.status === 'ready', patience)
+  await interrupt(client)
+  t.equal(client.status, 'end')
+})

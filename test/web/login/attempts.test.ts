@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { createKeyring } from '../../../src/keys/keyring.js'
+import { attemptLife, createAttempts, largestCookie, mostAttempts } from '../../../src/web/login/attempts.js'
+import { createCookies, type Jar } from '../../../src/web/request/cookies.js'
+import { createTestClock } from '../../parts/clock.js'
+
+const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
+const plainCookies = createCookies({ publicUrl: 'http://localhost:8080', prefix: '/auth' })
+
+function setUp() {
+  const clock = createTestClock()
+  const keyring = createKeyring(['a secret of the tests, 32 bytes or more'], { random: randomBytes })
+  const attempts = createAttempts({ keyring, clock, random: randomBytes })
+  return { clock, attempts, keyring }
+}
+
+/** A browser as far as these cookies go. */
+function createBrowser(of = cookies) {
+  const held = new Map<string, string>()
+  return {
+    held,
+    take(setCookies: string[]) {
+      for (const line of setCookies) {
+        const [pair = ''] = line.split(';')
+        const [name = '', value = ''] = pair.split('=')
+        if (line.includes('Max-Age=0')) held.delete(name)
+        else held.set(name, value)
+      }
+    },
+    jar: (): Jar => ({
+      cookies: of,
+      header: [...held].map(([name, value]) => `${name}=${value}`).join('; ') || undefined,
+    }),
+  }
+}
+
+t.test('an attempt comes back as it began, from this browser only', t => {
+  const { attempts } = setUp()
+  const browser = createBrowser()
+  const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', '/tickets/7?tab=1')
+  browser.take(setCookies)
+  t.match(attempt.id, /^[A-Za-z0-9_-]{22}$/)
+  t.same(attempts.open(browser.jar(), attempt.id), attempt)
+  t.same(attempt, {
+    id: attempt.id,
+    provider: 'corp',
+    returnTo: '/tickets/7?tab=1',
+    startedAt: attempt.startedAt,
+    used: false,
+  })
+  t.equal(attempts.open(createBrowser().jar(), attempt.id), undefined)
+  t.end()
+})
+
+t.test('the cookie has the flags that a cross-site POST needs, and on http the ones that http allows', t => {
+  const { attempts } = setUp()
+  const [line = ''] = attempts.begin({ cookies, header: undefined }, 'corp', '/').setCookies
+  t.match(
+    line,
+    /^__Host-deskgate-login\.[A-Za-z0-9_-]{22}=[A-Za-z0-9_-]+; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=None$/,
+  )
+  const [plain = ''] = attempts.begin({ cookies: plainCookies, header: undefined }, 'corp', '/').setCookies
+  t.match(plain, /^deskgate-login\.[A-Za-z0-9_-]{22}=[A-Za-z0-9_-]+; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax$/)
+  t.end()
+})
+
+t.test('it ends after ten minutes by our clock, whatever the browser keeps', t => {
+  const { attempts, clock } = setUp()
+  const browser = createBrowser()
+  const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', '/')
+  browser.take(setCookies)
+  clock.move(attemptLife - 1)
+  t.ok(attempts.open(browser.jar(), attempt.id))
+  clock.move(1)
+  t.equal(attempts.open(browser.jar(), attempt.id), undefined)
+  clock.move(-attemptLife - 60_000)
+  t.equal(attempts.open(browser.jar(), attempt.id), undefined, 'nor before it began')
+  t.end()
+})
+
+t.test('twelve at most: the oldest goes first', t => {
+  const { attempts, clock } = setUp()
+  const browser = createBrowser()
+  const ids: string[] = []
+  for (let tab = 0; tab < 15; tab++) {
+    clock.move(1000)
+    const begun = attempts.begin(browser.jar(), 'corp', `/tab/${tab}`)
+    browser.take(begun.setCookies)
+    ids.push(begun.attempt.id)
+    t.ok(browser.held.size <= mostAttempts)
+  }
+  t.same(
+    attempts.list(browser.jar()).map(attempt => attempt.id),
+    ids.slice(3),
+  )
+  t.end()
+})
+
+t.test(
+  'twelve tabs with 2 kB addresses stay below 6 kB of cookies; a long return_to loses its query, then becomes /',
+  t => {
+    const { attempts } = setUp()
+    const browser = createBrowser()
+    const begin = (provider: string, returnTo: string) => {
+      const begun = attempts.begin(browser.jar(), provider, returnTo)
+      for (const line of begun.setCookies) t.ok(line.length <= largestCookie, `${line.length} bytes`)
+      browser.take(begun.setCookies)
+      t.equal(attempts.open(browser.jar(), begun.attempt.id)?.returnTo, begun.attempt.returnTo)
+      return begun.attempt.returnTo
+    }
+    t.equal(begin('p'.repeat(64), `/${'x'.repeat(100)}?q=${'y'.repeat(120)}`), `/${'x'.repeat(100)}`)
+    t.equal(begin('corp', `/${'x'.repeat(100)}?q=${'y'.repeat(60)}`), `/${'x'.repeat(100)}?q=${'y'.repeat(60)}`)
+    for (let tab = 0; tab < 12; tab++)
+      t.equal(begin('corp', `/tickets/${tab}?${'q'.repeat(2000)}#x`), `/tickets/${tab}`)
+    t.equal(begin('corp', `/${'x'.repeat(2000)}`), '/')
+    t.ok((browser.jar().header?.length ?? 0) < 6000)
+    t.end()
+  },
+)
+
+t.test('a used attempt stays, marked used, to its end', t => {
+  const { attempts, clock } = setUp()
+  const browser = createBrowser()
+  const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', '/a')
+  browser.take(setCookies)
+  clock.move(60_000)
+  const line = attempts.markUsed(browser.jar(), attempt)
+  t.match(line, /Max-Age=540;/)
+  browser.take([line])
+  t.same(attempts.open(browser.jar(), attempt.id), { ...attempt, used: true, usedAt: clock.now() })
+  browser.take(attempts.uncount(browser.jar()))
+  t.same(attempts.open(browser.jar(), attempt.id), { ...attempt, used: true })
+  clock.move(540_000)
+  t.equal(attempts.open(browser.jar(), attempt.id), undefined)
+  t.end()
+})
+
+t.test('Attack: a moved, changed, doubled or foreign cookie is no attempt', t => {
+  const { attempts, keyring } = setUp()
+  const browser = createBrowser()
+  const one = attempts.begin(browser.jar(), 'corp', '/a')
+  const [line = ''] = one.setCookies
+  const [pair = ''] = line.split(';')
+  const [name = '', value = ''] = pair.split('=')
+  const opens = (header: string, id = one.attempt.id) => attempts.open({ cookies, header }, id)
+  t.ok(opens(pair))
+  t.ok(opens(`a=b; ${pair}; c=d`))
+  t.ok(opens(`a=b;${pair}`))
+  const other = 'A'.repeat(22)
+  t.equal(opens(`${cookies.attempt}${other}=${value}`, other), undefined, 'under another name')
+  t.equal(opens(`${pair}; ${name}=x`), undefined, 'twice')
+  t.equal(opens(`${pair.slice(0, -2)}AA`), undefined, 'changed')
+  t.equal(opens(`${pair}=`), undefined)
+  t.equal(opens(`  ${pair}`), undefined, 'spaces around the name')
+  t.equal(opens(pair, '../etc'), undefined)
+  t.equal(opens(pair, ''), undefined)
+  t.equal(opens(`${name}=`), undefined)
+  t.equal(opens(name), undefined)
+  const elsewhere = keyring.seal('seen', keyring.open('attempt', value, name) ?? Buffer.alloc(0), name)
+  t.equal(opens(`${name}=${elsewhere}`), undefined, 'sealed for another purpose')
+  t.equal(opens(`${name}=${keyring.seal('attempt', Buffer.from([9, 9, 9]), name)}`), undefined, 'of another format')
+  t.end()
+})
+
+t.test('what does not open is cleared away by the next login', t => {
+  const { attempts } = setUp()
+  const stray = `${cookies.attempt}${'B'.repeat(22)}`
+  const { setCookies } = attempts.begin({ cookies, header: `${stray}=junk; other=1` }, 'corp', '/')
+  t.equal(setCookies.length, 2)
+  t.match(setCookies[0], new RegExp(`^${stray}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=None$`))
+  t.end()
+})

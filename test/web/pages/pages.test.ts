@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { reasons } from '../../../src/core/reasons.js'
+import { en } from '../../../src/web/pages/i18n/en.js'
+import { contentPolicy } from '../../../src/web/pages/layout.js'
+import { chooserPage, leavingPage, noticePage, refusedPage, sessionsPage } from '../../../src/web/pages/pages.js'
+import { browserName } from '../../../src/web/request/user-agent.js'
+
+const evil = `"><script>alert(1)</script>'&=`
+const place = { texts: en, site: 'desk.example.com' }
+
+t.test('every reason has words of its own kind: a title, what to do, a button', async t => {
+  for (const reason of reasons) {
+    const { title, text, next } = en.refusals[reason]
+    t.ok(title.length > 5 && title.length < 60, `${reason}: ${title}`)
+    t.ok(text.length > 20, reason)
+    t.ok(en.buttons[next])
+    t.notMatch(text, /assertion|token|JWT|SAML|signature|IdP/, 'plain words')
+    const page = refusedPage(place, { reason, reference: 'ABCDE-FGHJK', button: { label: 'x', to: { get: '/' } } })
+    t.match(page, 'ABCDE-FGHJK')
+    t.match(page, title)
+    t.match(page, reason)
+  }
+})
+
+t.test('Attack: markup in any value that a page shows', async t => {
+  const pages = [
+    chooserPage(
+      { ...place, site: evil },
+      { ways: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil } },
+    ),
+    leavingPage(place, evil, { post: evil, fields: { [evil]: evil } }),
+    noticePage(place, { title: evil, text: evil, buttons: [{ label: evil, to: { get: evil } }] }),
+    noticePage(place, {
+      title: evil,
+      text: evil,
+      buttons: [{ label: evil, to: { post: evil, fields: { [evil]: evil } } }],
+    }),
+    refusedPage(place, { reason: 'jwt.expired', reference: evil, button: { label: evil, to: { get: evil } } }),
+    sessionsPage(place, {
+      email: evil,
+      rows: [{ handle: evil, browser: evil, address: evil, createdAt: 0, seenAt: 0, here: true }],
+      cut: true,
+      end: evil,
+      logout: evil,
+    }),
+  ]
+  for (const page of pages) {
+    t.notMatch(page, '<script>alert')
+    t.ok(page.includes('&#60;script&#62;alert(1)'))
+  }
+})
+
+t.test('a page is whole: language, title, viewport, one heading, nothing from elsewhere', async t => {
+  const page = noticePage(place, { title: 'A', text: 'B', buttons: [] })
+  t.match(page, /^<!doctype html>\n<html lang="en">/)
+  t.match(page, '<title>A · desk.example.com</title>')
+  t.match(page, 'name="viewport"')
+  t.equal(page.match(/<h1>/g)?.length, 1)
+  t.notMatch(page, /src=|url\(|@import|https?:\/\/(?!www\.w3\.org)/)
+})
+
+t.test('the policy names exactly the style and the script that the pages hold', async t => {
+  const page = leavingPage(place, 'x', { post: '/x', fields: {} })
+  const hash = (text = '') => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+  const policy = contentPolicy([])
+  t.match(policy, `style-src ${hash(/<style>(.*?)<\/style>/s.exec(page)?.[1])};`)
+  t.match(policy, `script-src ${hash(/<script>(.*?)<\/script>/s.exec(page)?.[1])};`)
+  t.notMatch(page, / style="| on[a-z]+="/)
+})
+
+t.test('templates bypass escaping only for what a template has built', async t => {
+  const allowed = [
+    'icon',
+    'style',
+    'script',
+    'page.main',
+    'sending',
+    'items',
+    'own',
+    'stay',
+    'send',
+    'rows',
+    'here',
+    'oneTime',
+    'end',
+    'fields',
+    'where',
+    'go',
+    'code',
+  ]
+  for (const file of ['pages', 'layout']) {
+    const source = readFileSync(new URL(`../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
+    for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
+      const builds = /^(button|actions)\(|^view\.cut \? html|^buttons\.map\(button\)$/.test(expression)
+      t.ok(builds || allowed.includes(expression), `${file}: !\${${expression}}`)
+    }
+  }
+})
+
+t.test('browsers by name', async t => {
+  const chrome = 'AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0'
+  t.equal(browserName(`Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${chrome} Safari/537.36`), 'Chrome on Windows')
+  t.equal(browserName(`Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${chrome} Safari/537.36 Edg/140.0`), 'Edge on Windows')
+  t.equal(browserName(`Mozilla/5.0 (Linux; Android 10; K) ${chrome} Mobile Safari/537.36`), 'Chrome on Android')
+  t.equal(
+    browserName('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1'),
+    'Safari on iPhone',
+  )
+  t.equal(browserName('curl/8.5'), 'curl/8.5')
+  t.equal(browserName(`x\u0007\u202e${'y'.repeat(100)}`), `x${'y'.repeat(59)}`)
+  t.equal(browserName(undefined), '')
+})

@@ -1,0 +1,123 @@
+import t, { type Test } from 'tap'
+import { openWayIn, type WayIn } from '../../parts/login-server.js'
+
+const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
+  const gate = await openWayIn(options)
+  t.teardown(gate.close)
+  return gate
+}
+
+const enter = async (gate: WayIn, email?: string, headers?: Record<string, string>) => {
+  const browser = gate.browser()
+  await browser.post('/auth/jwt', { jwt: await gate.token(email) }, headers)
+  return browser
+}
+
+const handleOf = async (gate: WayIn, email: string) => (await gate.sessions.list({ email })).items[0]?.handle ?? ''
+
+t.test('as JSON: agent, provider, created, idle and absolute end', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  const at = gate.clock.now()
+  const response = await browser.fetch('/auth/session')
+  t.equal(response.statusCode, 200)
+  t.match(response.headers['content-type'], 'application/json')
+  t.equal(response.headers['cache-control'], 'no-store')
+  t.same(response.json(), {
+    agent: { email: 'ada@example.com', id: '7', name: 'Ada', roles: ['agent'] },
+    provider: 'portal',
+    created: new Date(at).toISOString(),
+    idleEnd: new Date(at + 8 * 3_600_000).toISOString(),
+    absoluteEnd: new Date(at + 24 * 3_600_000).toISOString(),
+  })
+})
+
+t.test('asking is no activity', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  for (let i = 0; i < 3; i++) {
+    gate.clock.move(2 * 3_600_000)
+    t.equal((await browser.fetch('/auth/session')).statusCode, 200)
+  }
+  gate.clock.move(2 * 3_600_000)
+  t.equal((await browser.fetch('/auth/session')).statusCode, 401)
+})
+
+t.test('without a session: a program gets 401 with loginUrl, a page the login', async t => {
+  const gate = await open(t)
+  const program = await gate.browser().fetch('/auth/session')
+  t.equal(program.statusCode, 401)
+  t.equal(program.headers['www-authenticate'], 'Deskgate')
+  t.match(program.json(), { loginUrl: 'https://desk.example.com/auth/login' })
+  const page = await gate.browser().visit('/auth/session')
+  t.equal(page.statusCode, 302)
+  t.equal(page.headers.location, '/auth/login?return_to=%2F')
+  t.equal((await gate.browser().send('/auth/session/end', { others: '1' })).statusCode, 401)
+})
+
+t.test('as a page: the agent’s own sessions, each with an end button; what came from a client is escaped', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  const evil = '"><script>alert(1)</script>'
+  await enter(gate, undefined, { 'user-agent': evil })
+  await enter(gate, 'bob@example.com')
+  const page = await browser.visit('/auth/session')
+  t.equal(page.statusCode, 200)
+  t.equal(page.body.match(/name="handle"/g)?.length, 2)
+  t.match(page.body, /Firefox on Linux <em>This browser<\/em>/)
+  t.match(page.body, '2026-11-22 00:00 UTC')
+  t.notMatch(page.body, '<script>')
+  t.match(page.body, '&#60;script&#62;')
+  t.notMatch(page.body, await handleOf(gate, 'bob@example.com'))
+})
+
+t.test('one session is ended by its button, all others at once, this one too', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  const mine = await handleOf(gate, 'ada@example.com')
+  for (let i = 0; i < 3; i++) await enter(gate)
+  const others = (await gate.sessions.list({ email: 'ada@example.com' })).items.filter(({ handle }) => handle !== mine)
+  const one = await browser.send('/auth/session/end', { handle: others[0]?.handle ?? '' })
+  t.equal(one.statusCode, 303)
+  t.equal(one.headers.location, '/auth/session')
+  t.equal((await gate.sessions.list({ email: 'ada@example.com' })).items.length, 3)
+  await browser.send('/auth/session/end', { others: '1' })
+  t.same(
+    (await gate.sessions.list({ email: 'ada@example.com' })).items.map(({ handle }) => handle),
+    [mine],
+  )
+  const own = await browser.send('/auth/session/end', { handle: mine })
+  t.equal(own.headers.location, '/auth/logged-out')
+  t.equal(browser.cookies.size, 0)
+  const json = await browser.send('/auth/session/end', { handle: mine }, { 'sec-fetch-mode': 'cors' })
+  t.equal(json.statusCode, 401)
+})
+
+t.test('Attack: ending another agent’s session by its handle', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  await enter(gate, 'bob@example.com')
+  const bob = await handleOf(gate, 'bob@example.com')
+  const response = await browser.send('/auth/session/end', { handle: bob }, { 'sec-fetch-mode': 'cors' })
+  t.same(response.json(), { ended: 0 })
+  for (const handle of ['', 'x', '../s', '__proto__']) await browser.send('/auth/session/end', { handle })
+  t.same((await browser.send('/auth/session/end', {}, { 'sec-fetch-mode': 'cors' })).json(), { ended: 0 })
+  t.equal((await gate.sessions.list({ email: 'bob@example.com' })).items.length, 1)
+  t.equal((await gate.sessions.list({ email: 'ada@example.com' })).items.length, 1)
+})
+
+t.test('more sessions than a page shows are said, and still all ended', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  const agent = { email: 'ada@example.com', roles: [] }
+  for (let i = 0; i < 130; i++) {
+    const identity = { provider: 'portal', email: agent.email, claim: { id: `${i}`, until: 0 } }
+    await gate.sessions.create(identity, agent, { address: '127.0.0.1', browser: '' })
+  }
+  const page = await browser.visit('/auth/session')
+  t.equal(page.body.match(/name="handle"/g)?.length, 100)
+  t.match(page.body, 'Only the first hundred are shown.')
+  t.match(page.body, 'Unknown browser')
+  await browser.send('/auth/session/end', { others: '1' })
+  t.equal((await gate.sessions.list({ email: 'ada@example.com' })).items.length, 1)
+})

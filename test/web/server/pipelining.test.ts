@@ -1,0 +1,75 @@
+// Requests that were sent behind another on one connection, whose turn to be answered never came.
+
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import t from 'tap'
+import type { ApiCaller } from '../../../src/core/contracts.js'
+import { startDesk } from '../../parts/desk.js'
+import { startStreet } from '../../parts/proxy-server.js'
+import { openRaw } from '../../parts/raw-http.js'
+import { until } from '../../parts/wait-until.js'
+
+t.test('Attack: who goes away before its turn leaves nothing behind', async t => {
+  const desk = await startDesk()
+  const street = await startStreet({ deskUrl: desk.url, settings: { desk: { public: ['/open/*'] } } })
+  t.teardown(async () => {
+    await street.close()
+    await desk.close()
+  })
+  const { cookie } = await street.enter()
+  const left: string[] = []
+  desk.answer((request, response) => {
+    response.on('close', () => void left.push(request.url ?? ''))
+    // More than fits into what waits for its turn.
+    response.write(Buffer.alloc(200_000))
+  })
+  const raw = openRaw(street.port)
+  await once(raw.socket, 'connect')
+  const paths = ['/open/1', '/open/2', '/3', '/auth/none', '/5']
+  raw.socket.pause()
+  raw.send(paths.map(path => `GET ${path} HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n\r\n`).join(''))
+  await until(() => desk.seen.length === 4)
+  raw.socket.destroy()
+  await until(() => left.length === 4)
+  t.same(left.sort(), ['/3', '/5', '/open/1', '/open/2'], 'Desk is not kept waiting')
+  const lines = () => street.lines.filter(({ path }) => paths.includes(String(path)))
+  await until(() => lines().length === paths.length)
+  t.same(
+    lines()
+      .map(({ path }) => path)
+      .sort(),
+    [...paths].sort(),
+    'and each request is over, once',
+  )
+})
+
+t.test('a handshake whose sender goes away while it is judged is over too', async t => {
+  const desk = await startDesk()
+  let judged = (_: ApiCaller) => {}
+  let asked = false
+  const judge = () =>
+    new Promise<ApiCaller>(resolve => {
+      asked = true
+      judged = resolve
+    })
+  const bearer = () => ({ tokenOf: () => 'token', judge })
+  const street = await startStreet({ deskUrl: desk.url, bearer })
+  t.teardown(async () => {
+    await street.close()
+    await desk.close()
+  })
+  const raw = openRaw(street.port)
+  const lines = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+  const sockets = new Promise<Socket>(resolve => street.app.server.once('connection', resolve))
+  raw.send(['GET /ws HTTP/1.1', 'Host: x', ...lines, key, '', ''].join('\r\n'))
+  await until(() => asked)
+  raw.socket.resetAndDestroy()
+  const socket = await sockets
+  await until(() => socket.destroyed)
+  const agent = { email: 'api@example.com', roles: [] }
+  judged({ agent, provider: 'portal', tokenHash: '', endsAt: street.clock.now() + 1000, passThrough: false })
+  await until(() => street.lines.some(({ path }) => path === '/ws'))
+  t.match(street.lines, [{ path: '/ws', status: 499 }])
+  t.equal(desk.seen.length, 0)
+})
