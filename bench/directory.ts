@@ -11,7 +11,7 @@ import { openDirectory } from '../src/directory/create.js'
 import { createLog } from '../src/ops/log.js'
 import { createMetrics } from '../src/ops/metrics.js'
 import { systemClock, systemRandom } from '../src/runtime/clock.js'
-import { createFetch } from '../src/runtime/http-client.js'
+import { createHttpClient } from '../src/runtime/http-client.js'
 import { createTestTimers } from '../test/parts/timers.js'
 import { until } from '../test/parts/wait-until.js'
 
@@ -64,23 +64,23 @@ const map = { email: '/email', id: '/id', name: '/name', roles: '/level', active
 const http = { url: `http://127.0.0.1:${port}/users`, list: '/_embedded/entries', next: '/_links/next/href', map }
 const sources = agentsSchema(createReader({ folder: '.', env: {} })).parse([{ http }])
 const timers = createTestTimers()
-const fetchText = createFetch()
+const fetchText = createHttpClient()
 const log = createLog({ level: 'warn' })
 const before = used()
 
 /** The longest time that nothing else got its turn, in milliseconds, while `work` ran; and how long it ran. */
-async function timed(work: () => Promise<unknown>): Promise<{ ms: number; held: number }> {
-  let held = 0
+async function timed(work: () => Promise<unknown>): Promise<{ ms: number; blocked: number }> {
+  let blocked = 0
   let last = performance.now()
   const watch = setInterval(() => {
-    held = Math.max(held, performance.now() - last - 1)
+    blocked = Math.max(blocked, performance.now() - last - 1)
     last = performance.now()
   }, 1)
   const start = performance.now()
   await work()
   const ms = performance.now() - start
   clearInterval(watch)
-  return { ms, held }
+  return { ms, blocked }
 }
 
 const begin = () =>
@@ -102,12 +102,12 @@ const refresh = () => {
 const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 
 async function rounds(prepare: () => void) {
-  const found: { ms: number; held: number }[] = []
+  const found: { ms: number; blocked: number }[] = []
   for (let i = 0; i < runs; i++) {
     prepare()
     found.push(await timed(refresh))
   }
-  return { ms: median(found.map(({ ms }) => ms)), held: Math.max(...found.map(({ held }) => held)) }
+  return { ms: median(found.map(({ ms }) => ms)), blocked: Math.max(...found.map(({ blocked }) => blocked)) }
 }
 const unchanged = await rounds(() => {})
 const sent = await rounds(() => {
@@ -121,10 +121,10 @@ const each = async (work: (email: string) => unknown) => {
   return ((performance.now() - start) * 1000) / lookUps
 }
 const lookUp = await each(email => directory.find(email))
-const standing = await each(email => directory.standing(email))
+const known = await each(email => directory.knownState(email))
 
 const row = (what: string, value: string) => say(`| ${what.padEnd(58)} | ${value.padStart(12)} |`)
-const ms = ({ ms, held }: { ms: number; held: number }) => `${ms.toFixed(0)} ms (${held.toFixed(0)})`
+const ms = ({ ms, blocked }: { ms: number; blocked: number }) => `${ms.toFixed(0)} ms (${blocked.toFixed(0)})`
 say(
   `${count} agents, ${pages.length} pages of ${perPage}, median of ${runs}; in brackets the longest pause of the event loop`,
 )
@@ -133,7 +133,7 @@ row('reading again, every page 304', ms(unchanged))
 row('reading again, the same pages sent again', ms(sent))
 row('memory of the copy', globalThis.gc ? `${memory.toFixed(0)} MB` : '(--expose-gc)')
 row('look-up at a login', `${lookUp.toFixed(2)} µs`)
-row('look-up for a live session', `${standing.toFixed(2)} µs`)
+row('look-up for a live session', `${known.toFixed(2)} µs`)
 
 directory.close()
 await fetchText.close()

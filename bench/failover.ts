@@ -123,7 +123,7 @@ async function startPeople(books: Running, replicas: readonly RunningGateway[]) 
     const [home, other] = [replicas[count % 2], replicas[(count + 1) % 2]] as [RunningGateway, RunningGateway]
     const agent = createUserAgent(publicUrl, home)
     const answer = await begin(agent, idp, { way: 'portal', email: `person-${count}@example.com` })
-    const { status } = await agent.handOver(answer.path, answer.fields)
+    const { status } = await agent.postCrossSite(answer.path, answer.fields)
     const cookie = agent.cookies.find(({ name }) => name === '__Host-deskgate')?.value
     if (status !== 303 || !cookie) continue
     const attempts = agent.cookies.filter(({ name }) => name.includes('-login.')).map(({ line }) => line)
@@ -152,7 +152,7 @@ async function settled(at: RunningGateway, cookie: string): Promise<number> {
 async function measure(topology: string): Promise<void> {
   const setup = await (setups[topology] as () => Promise<Setup>)()
   const desk = await startDesk()
-  desk.answer((_request, response) => {
+  desk.onRequest((_request, response) => {
     desk.seen.length = 0
     response.end('hello')
   })
@@ -190,7 +190,7 @@ async function makeSessions(url: string): Promise<string[]> {
   const cookies: string[] = []
   for (let count = 0; count < sessionCount; count++) {
     const email = `agent-${count}@example.com`
-    const identity = { provider: 'portal', email, claim: { id: 'x', until: 0 } }
+    const identity = { provider: 'portal', email, replayKey: { id: 'x', until: 0 } }
     const from = { address: '192.0.2.1', browser: 'Firefox' }
     cookies.push((await sessions.create(identity, { email, roles: [] }, from)).cookie)
   }
@@ -216,7 +216,7 @@ async function report(topology: string, books: Books, { replicas, cookies, kille
   for (const { answer, attempts } of books.logins) {
     const thief = createUserAgent(publicUrl, one)
     for (const line of attempts) thief.take(line)
-    const { status, reason } = await thief.handOver(answer.path, answer.fields)
+    const { status, reason } = await thief.postCrossSite(answer.path, answer.fields)
     if (status === 303) again++
     else if (reason !== 'jwt.replayed') say(`  a used token was refused for another reason: ${status} ${reason}`)
   }

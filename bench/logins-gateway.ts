@@ -1,6 +1,6 @@
 // The gateway of the measurement, in a process of its own: `pool` as it is, `loop` with SAML verified on the event loop.
 
-import { configuration } from '../src/cli/commands/configuration.js'
+import { readConfiguration } from '../src/cli/commands/configuration.js'
 import { createLog } from '../src/ops/log.js'
 import { verifySaml } from '../src/providers/saml/signature/verify.js'
 import { systemClock, systemRandom } from '../src/runtime/clock.js'
@@ -12,7 +12,7 @@ const io = {
   out: (line: string) => process.stdout.write(`${line}\n`),
   err: (line: string) => process.stderr.write(`${line}\n`),
 }
-const config = await configuration(file, io)
+const config = await readConfiguration(file, io)
 if (!config) process.exit(1)
 const deps = { clock: systemClock, random: systemRandom, log: createLog(config.log) }
 const server = await startServer(config, how === 'loop' ? { ...deps, verifySaml } : deps)

@@ -47,7 +47,7 @@ interface Run {
 
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 const desk = await startDesk()
-desk.answer((_request, response) => {
+desk.onRequest((_request, response) => {
   desk.seen.length = 0
   response.end('hello')
 })
@@ -96,7 +96,7 @@ async function prepare(idp: IdentityProvider, port: number, count: number): Prom
 
 async function handOver({ agent, answer }: Prepared, took: number[]): Promise<boolean> {
   const began = performance.now()
-  const { status } = await agent.handOver(answer.path, answer.fields)
+  const { status } = await agent.postCrossSite(answer.path, answer.fields)
   took.push(performance.now() - began)
   return status === 303
 }

@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { quantile } from '../test/parts/load.js'
-import { adminToken, type Fleet, startFleet, type Visitor } from '../test/parts/revocation.js'
+import { type AgentSession, adminToken, type ReplicaFleet, startFleet } from '../test/parts/revocation.js'
 import { until } from '../test/parts/wait-until.js'
 
 const { values } = parseArgs({
@@ -26,16 +26,16 @@ interface Times {
 }
 
 /** Enters an agent's sessions, half at each replica. */
-const enter = (fleet: Fleet, email: string) =>
+const enter = (fleet: ReplicaFleet, email: string) =>
   Promise.all(
     Array.from({ length: each }, (_, i) => {
       const at = fleet.replicas[i % replicas]
       if (!at) throw new Error('there is no such replica')
-      return fleet.enter(email, at)
+      return fleet.logIn(email, at)
     }),
   )
 
-async function revoke(fleet: Fleet, visitors: Visitor[], times: Times): Promise<void> {
+async function revoke(fleet: ReplicaFleet, visitors: AgentSession[], times: Times): Promise<void> {
   const [first] = visitors
   const begun = performance.now()
   const since = () => performance.now() - begun
@@ -57,7 +57,7 @@ async function revoke(fleet: Fleet, visitors: Visitor[], times: Times): Promise<
   if (codes.some(code => code !== 4401)) throw new Error(`a WebSocket was closed with ${codes.join(', ')}`)
 }
 
-async function measure(fleet: Fleet, what: string, people: Visitor[][]): Promise<void> {
+async function measure(fleet: ReplicaFleet, what: string, people: AgentSession[][]): Promise<void> {
   const times: Times = { refused: [], closed: [] }
   for (const visitors of people) await revoke(fleet, visitors, times)
   for (const [name, all] of Object.entries(times)) {
@@ -72,7 +72,7 @@ const fleet = await startFleet({ replicas, workers: Number(values.workers), near
 for (let i = 0; i < 8; i++) {
   await revoke(fleet, await enter(fleet, `first${i}@example.com`), { refused: [], closed: [] })
 }
-const people: Visitor[][] = []
+const people: AgentSession[][] = []
 for (let i = 0; i < agents; i++) people.push(await enter(fleet, `agent${i}@example.com`))
 const half = Math.ceil(agents / 2)
 say(

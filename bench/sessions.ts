@@ -23,8 +23,8 @@ const { values } = parseArgs({
 })
 const count = Number(values.count)
 const perAgent = Number(values['per-agent'])
-/** What a near cache holds at most is fifty thousand. */
-const near = Math.min(Number(values.near), count, 50_000)
+/** The session cache of a process holds at most fifty thousand. */
+const cached = Math.min(Number(values.near), count, 50_000)
 const ends = Math.min(Number(values.ends), Math.floor(count / 2))
 /** Milliseconds that ending one session may take. */
 const bound = 10
@@ -50,7 +50,7 @@ async function makeAll(sessions: Sessions): Promise<Handle[]> {
       const email = emailOf(index)
       const agent = { email, id: String(index), name: 'Ada Palmer of the First Level', roles: ['agent', 'level-1'] }
       const claim = { id: `claim-${index}`, until: 0 }
-      const { session } = await sessions.create({ provider: 'corp', email, claim }, agent, from)
+      const { session } = await sessions.create({ provider: 'corp', email, replayKey: claim }, agent, from)
       handles.push(session.handle)
     }
   }
@@ -83,7 +83,7 @@ async function pageAll(sessions: Sessions): Promise<{ pages: number; found: numb
 }
 
 /** Bytes of this process for each session that it has read, and has not had in its hands before. */
-async function nearBytes(sessions: Sessions, handles: readonly Handle[]): Promise<number> {
+async function cacheBytes(sessions: Sessions, handles: readonly Handle[]): Promise<number> {
   await sessions.read(handles[0] ?? '')
   collect()
   const before = process.memoryUsage().heapUsed
@@ -95,7 +95,7 @@ async function nearBytes(sessions: Sessions, handles: readonly Handle[]): Promis
   if (!last) throw new Error('a session is not there')
   collect()
   const after = process.memoryUsage().heapUsed
-  if (handles.some(handle => !sessions.peek(handle))) throw new Error('the near cache has not kept all of them')
+  if (handles.some(handle => !sessions.peek(handle))) throw new Error('the session cache has not kept all of them')
   return (after - before) / handles.length
 }
 
@@ -118,7 +118,10 @@ await login.store.close()
 const { store, sessions } = open(redis)
 await store.probe()
 const handles = made.result
-row(`in a process, ${whole(near)} read`, `${whole(await nearBytes(sessions, handles.slice(0, near)))} bytes a session`)
+row(
+  `in a process, ${whole(cached)} read`,
+  `${whole(await cacheBytes(sessions, handles.slice(0, cached)))} bytes a session`,
+)
 
 const lists: number[] = []
 for (let at = 0; at < 200; at++) {

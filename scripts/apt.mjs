@@ -10,7 +10,7 @@ export function mayInstall() {
   return /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'))
 }
 
-/** Installs what the parts need, one after the other; apt tells its troubles on stderr. */
+/** Installs what the parts need, one after the other; apt prints its errors on stderr. */
 export function install(missing, print) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const apt = args => spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { env, stdio: ['ignore', 2, 2] })

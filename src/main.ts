@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: reads argv and the environment, runs one command, and turns how it ends into an exit code.
+// The entry point: reads argv and the environment, runs one command, and sets the exit code.
 
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
@@ -12,7 +12,7 @@ const io: Io = {
   err: line => process.stderr.write(`${line}\n`),
 }
 
-// A reader that has seen enough (`| head`) is no fault: nothing more is written, and the exit code stays.
+// A reader that closes the pipe (`| head`) is not an error: nothing more is written, and the exit code stays.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -29,7 +29,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Help and version are no mistake; everything else commander throws for is wrong usage.
+    // Help and version are not errors; everything else that commander throws is wrong usage.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     io.err(`deskgate: ${(error as Error).message}`)

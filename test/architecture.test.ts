@@ -1,5 +1,5 @@
-// Holds the floors: a file imports only from its own floor or lower ones, organs do not know each other, there is no
-// cycle, and each dangerous library has one importer.
+// Keeps the layers: a file imports only from its own layer or lower ones, also inside web/; no folder and no file imports
+// in a circle; stores, sessions, providers and directory do not import each other; each type name stands in one file.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -8,8 +8,8 @@ import ts from 'typescript'
 
 const root = resolve(import.meta.dirname, '../src')
 
-/** Folder or file (without extension) → floor. The longest match counts. */
-const floors: Record<string, number> = {
+/** Folder or file (without extension) → layer. The longest match counts. */
+const layers: Record<string, number> = {
   core: 0,
   runtime: 0.5,
   config: 1,
@@ -38,21 +38,27 @@ const floors: Record<string, number> = {
   main: 7,
 }
 
-const organs = ['store', 'sessions', 'providers', 'directory']
+/** Parts of one layer that must not import each other. */
+const separate = ['store', 'sessions', 'providers', 'directory']
 
 /** Library → the only files that may import it. */
-const guarded: Record<string, string[]> = {
+const restricted: Record<string, string[]> = {
   '@node-saml/node-saml': ['providers/saml/signature/verify.ts'],
   ioredis: ['store/redis/connect.ts', 'store/redis/store.ts'],
   '@fastify/http-proxy': ['web/proxy/plugin.ts'],
 }
 
+/** Files whose functions are lists of settings or instruments. */
+const lists = ['config/schema/providers.ts', 'ops/metrics.ts']
+
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
 
+const sourceOf = (file: string) =>
+  ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2023)
+
 function importsOf(file: string): string[] {
-  const source = ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2023)
   const found: string[] = []
-  const visit = (node: ts.Node): void => {
+  const walk = (node: ts.Node): void => {
     if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
       found.push((node.moduleSpecifier as ts.StringLiteral).text)
     }
@@ -60,10 +66,17 @@ function importsOf(file: string): string[] {
       const [argument] = node.arguments
       if (argument && ts.isStringLiteral(argument)) found.push(argument.text)
     }
-    ts.forEachChild(node, visit)
+    ts.forEachChild(node, walk)
   }
-  visit(source)
+  walk(sourceOf(file))
   return found
+}
+
+function exportedTypesOf(file: string): string[] {
+  return sourceOf(file)
+    .statements.filter(node => ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node))
+    .filter(node => node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword))
+    .map(({ name }) => name.text)
 }
 
 function ownImportsOf(file: string): string[] {
@@ -72,28 +85,72 @@ function ownImportsOf(file: string): string[] {
     .map(name => relative(root, resolve(root, dirname(file), name)).replace(/\.js$/, '.ts'))
 }
 
-const placeOf = (file: string) => file.replace(/\.ts$/, '').split('/')[0] ?? ''
-const floorOf = (file: string) => {
-  const [first = '', second = ''] = file.replace(/\.ts$/, '').split('/')
-  return floors[`${first}/${second}`] ?? floors[first]
+const pathOf = (file: string) => file.replace(/\.ts$/, '').split('/')
+const topOf = (file: string) => pathOf(file)[0] ?? ''
+/** The top folder of a file, or the folder below web/. */
+const folderOf = (file: string) => (topOf(file) === 'web' ? pathOf(file).slice(0, 2).join('/') : topOf(file))
+const layerOf = (file: string) => {
+  const [first = '', second = ''] = pathOf(file)
+  return layers[`${first}/${second}`] ?? layers[first]
 }
 
-t.test('every source file stands on a floor', async t => {
-  for (const file of files) t.not(floorOf(file), undefined, `${file} has a floor`)
+t.test('every source file has a layer', async t => {
+  for (const file of files) t.not(layerOf(file), undefined, `${file} has a layer`)
 })
 
-t.test('imports only look down', async t => {
+t.test('imports only go down, also between the folders of web', async t => {
   for (const file of files) {
     for (const target of ownImportsOf(file)) {
-      t.ok((floorOf(target) ?? 99) <= (floorOf(file) ?? -1), `${file} may import ${target}`)
+      t.ok((layerOf(target) ?? 99) <= (layerOf(file) ?? -1), `${file} may import ${target}`)
     }
   }
 })
 
-t.test('organs do not import each other', async t => {
-  for (const file of files.filter(name => organs.includes(placeOf(name)))) {
-    const others = ownImportsOf(file).filter(name => organs.includes(placeOf(name)) && placeOf(name) !== placeOf(file))
+t.test('store, sessions, providers and directory do not import each other', async t => {
+  for (const file of files.filter(name => separate.includes(topOf(name)))) {
+    const others = ownImportsOf(file).filter(name => separate.includes(topOf(name)) && topOf(name) !== topOf(file))
     t.strictSame(others, [], file)
+  }
+})
+
+t.test('no two folders import each other', async t => {
+  const arrows = new Set<string>()
+  for (const file of files) {
+    for (const target of ownImportsOf(file)) arrows.add(`${folderOf(file)} → ${folderOf(target)}`)
+  }
+  for (const arrow of arrows) {
+    const [from, to] = arrow.split(' → ')
+    if (from !== to) t.notOk(arrows.has(`${to} → ${from}`), `${arrow} and back`)
+  }
+})
+
+t.test('each exported type name is declared in one file', async t => {
+  const declaredIn = new Map<string, string>()
+  for (const file of files) {
+    for (const name of exportedTypesOf(file)) {
+      t.equal(declaredIn.get(name) ?? file, file, `${name} of ${file}`)
+      declaredIn.set(name, file)
+    }
+  }
+})
+
+t.test('functions have at most 60 lines, not counting the functions inside them', async t => {
+  for (const file of files.filter(name => !lists.includes(name))) {
+    const source = sourceOf(file)
+    const lines = (node: ts.Node) => {
+      const [first, last] = [node.getStart(source), node.end].map(at => source.getLineAndCharacterOfPosition(at).line)
+      return (last ?? 0) - (first ?? 0) + 1
+    }
+    const walk = (node: ts.Node): number => {
+      let inside = 0
+      ts.forEachChild(node, child => {
+        inside += walk(child)
+      })
+      if (!ts.isFunctionLike(node) || !('body' in node)) return inside
+      t.ok(lines(node) - inside <= 60, `${file}: a function of ${lines(node)} lines`)
+      return lines(node) - 1
+    }
+    walk(source)
   }
 })
 
@@ -112,8 +169,8 @@ t.test('there is no cycle', async t => {
   for (const file of files) t.equal(walk(file, [])?.join(' → '), undefined, file)
 })
 
-t.test('a guarded library has its one importer', async t => {
-  for (const [library, allowed] of Object.entries(guarded)) {
+t.test('a restricted library has no other importers', async t => {
+  for (const [library, allowed] of Object.entries(restricted)) {
     const importers = files.filter(file =>
       importsOf(file).some(name => name === library || name.startsWith(`${library}/`)),
     )

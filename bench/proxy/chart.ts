@@ -24,8 +24,8 @@ export function chartOf(title: string, what: string, bars: Bar[]): string {
     ].join('\n')
   })
   const tall = top + bars.length * row + 14
-  const said = `${title}: ${bars.map(({ name, label }) => `${name} ${label}`).join('; ')}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${tall}" width="${width}" height="${tall}" font-family="system-ui, sans-serif" font-size="14" role="img" aria-label="${escaped(said)}">
+  const description = `${title}: ${bars.map(({ name, label }) => `${name} ${label}`).join('; ')}`
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${tall}" width="${width}" height="${tall}" font-family="system-ui, sans-serif" font-size="14" role="img" aria-label="${escaped(description)}">
 <rect width="${width}" height="${tall}" rx="14" fill="#f8fafc"/>
 <text x="28" y="34" font-size="17" font-weight="600" fill="#0f172a">${escaped(title)}</text>
 <text x="28" y="55" font-size="13" fill="#475569">${escaped(what)}</text>

@@ -29,16 +29,16 @@ export async function startProgram(
   if (out !== undefined) closeSync(out)
   // Not SIGKILL: what has children ends them.
   const stay = atExit(() => void child.kill('SIGTERM'))
-  let said = ''
+  let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', chunk => {
-      said = `${said}${chunk}`.slice(-4000)
+      output = `${output}${chunk}`.slice(-4000)
     })
   }
   const limit = performance.now() + 30_000
   while (!(await accepts(at.port))) {
-    if (child.exitCode !== null) throw new Error(`${command} has ended: ${said}`)
-    if (performance.now() > limit) throw new Error(`${command} does not listen on ${at.port}: ${said}`)
+    if (child.exitCode !== null) throw new Error(`${command} has ended: ${output}`)
+    if (performance.now() > limit) throw new Error(`${command} does not listen on ${at.port}: ${output}`)
     await pause(50)
   }
   return {

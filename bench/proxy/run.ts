@@ -66,10 +66,10 @@ export function machine(): Machine {
     memory: `${Math.round(totalmem() / 1024 ** 3)} GB`,
     busy: Number((loadavg()[0] ?? 0).toFixed(2)),
     versions: [
-      said('nginx', ['-v'], /nginx\/[\d.]+/),
-      said('apache2', ['-v'], /Apache\/[\d.]+/),
-      said('wrk', ['--version'], /wrk \S+/),
-      said('h2load', ['--version'], /h2load \S+/),
+      versionOf('nginx', ['-v'], /nginx\/[\d.]+/),
+      versionOf('apache2', ['-v'], /Apache\/[\d.]+/),
+      versionOf('wrk', ['--version'], /wrk \S+/),
+      versionOf('h2load', ['--version'], /h2load \S+/),
     ].flatMap(version => version ?? []),
   }
 }
@@ -112,7 +112,7 @@ export function majorOf(version: string): string {
 }
 
 /** What a program says of its version; nothing for one that is not here. */
-function said(program: string, args: string[], version: RegExp): string | undefined {
+function versionOf(program: string, args: string[], version: RegExp): string | undefined {
   try {
     // Some say it on stderr, and wrk ends with 1.
     const text = execFileSync('sh', ['-c', '"$0" "$@" 2>&1 || :', program, ...args], { encoding: 'utf8' })

@@ -65,7 +65,7 @@ export const words = {
         does down and ${shown(up)} up for the same CPU. Assets that need no session are better served in front of it.`,
       `When a process is saturated its slowest answers wait long: p99 is ${shown(p99)} ms there, ${shown(nginxP99)} ms
         with nginx. Plan for half of what it can take, or run more workers. At half of it, too, the slowest hundredth waits
-        longer than behind nginx, as behind every program of Node: [the profile](adr/0015-the-hot-path.md).`,
+        longer than behind nginx, as behind every program of Node: [the profile](adr/0009-the-hot-path.md).`,
       `It needs ${shown(memory)} MB, nginx ${shown(nginxMemory)} MB.`,
       `With the access log a request costs ${shown(log)} times what it costs without${log < 1 ? ': less than what can be told apart' : ''}.
         Without the near cache, when each request asks Redis, it is ${shown(far)} times.`,

@@ -1,4 +1,4 @@
-// What a command may touch of its surroundings, and how it ends. Commands return an exit code and never exit by themselves.
+// The environment and the output of a command. Commands return an exit code and never exit by themselves.
 
 export interface Io {
   env: NodeJS.ProcessEnv
@@ -6,5 +6,5 @@ export interface Io {
   err(line: string): void
 }
 
-/** Exit codes: 0 done, 1 it found a problem (said on stderr, one line each), 2 wrong usage. */
+/** 0 done, 1 problems found (on stderr, one line each), 2 wrong usage. */
 export type ExitCode = 0 | 1 | 2

@@ -2,25 +2,25 @@
 
 import { request } from 'undici'
 import type { Config } from '../config/schema/index.js'
-import { configuration } from './commands/configuration.js'
+import { readConfiguration } from './commands/configuration.js'
 import type { Io } from './io.js'
 
-/** The gateway could not be asked, or would not answer; the message says what to mend. */
+/** The gateway cannot be reached, or refuses to answer; the message says what to fix. */
 export class OpsUnreachable extends Error {
   override name = 'OpsUnreachable'
 }
 
-const variable = '$DESKGATE_ADMIN_TOKEN'
+const tokenVariable = '$DESKGATE_ADMIN_TOKEN'
 
-/** Where the ops API is, and what opens it. */
+/** The address of the ops API and its admin token. */
 export interface OpsAccess {
   base: string
   token: string
 }
 
 /**
- * By --ops and $DESKGATE_ADMIN_TOKEN, else from the configuration; undefined after what is missing has been said.
- * Throws OpsUnreachable when the configuration has no address that can be asked.
+ * From --ops and $DESKGATE_ADMIN_TOKEN, else from the configuration; undefined after it has printed what is missing.
+ * Throws OpsUnreachable when the configuration has no address that can be called.
  */
 export async function opsAccess(
   options: { ops?: string; config?: string },
@@ -32,14 +32,14 @@ export async function opsAccess(
     throw new OpsUnreachable('--ops takes the URL of the ops listener, such as http://127.0.0.1:9090')
   }
   if (options.ops && fromEnvironment) return { base: options.ops, token: fromEnvironment }
-  const config = await configuration(options.config, io)
+  const config = await readConfiguration(options.config, io)
   if (!config) {
-    if (options.ops) io.err(`without a configuration, the admin token has to be in ${variable}`)
+    if (options.ops) io.err(`without a configuration, the admin token has to be in ${tokenVariable}`)
     return undefined
   }
   const token = fromEnvironment ?? config.ops.adminToken?.reveal()
   if (token) return { base: options.ops ?? opsUrl(config), token }
-  io.err(`ops.adminToken is not set: ${off} (set it, at the gateway too, or give its token in ${variable})`)
+  io.err(`ops.adminToken is not set: ${off} (set it, at the gateway too, or give its token in ${tokenVariable})`)
   return undefined
 }
 
@@ -50,8 +50,8 @@ export function opsUrl(config: Config): string {
   return `http://${listen.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')}`
 }
 
-/** How long an answer may take, in milliseconds. Ending all sessions of a large store takes a while. */
-const patience = { GET: 30_000, DELETE: 300_000 }
+/** The time limit of an answer in milliseconds. Ending all sessions of a large store takes a while. */
+const answerTimeouts = { GET: 30_000, DELETE: 300_000 }
 
 /**
  * Asks the ops API for JSON; undefined when it answers 404.
@@ -59,7 +59,7 @@ const patience = { GET: 30_000, DELETE: 300_000 }
  */
 export async function askOps({ base, token }: OpsAccess, path: string, method: 'GET' | 'DELETE' = 'GET') {
   const url = new URL(path, base)
-  const timeouts = { headersTimeout: patience[method], bodyTimeout: patience[method] }
+  const timeouts = { headersTimeout: answerTimeouts[method], bodyTimeout: answerTimeouts[method] }
   const answer = await request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
     (error: Error & { code?: string }) => {
       throw new OpsUnreachable(
@@ -78,7 +78,7 @@ export async function askOps({ base, token }: OpsAccess, path: string, method: '
   return body
 }
 
-/** What a problem (RFC 9457) says; anything may answer at an address that is mistyped. */
+/** The text of a problem (RFC 9457); at a mistyped address anything may answer. */
 function refusal(status: number, body: unknown): string {
   const { title, detail } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
   const words = [title, detail].filter(word => typeof word === 'string').join(': ')

@@ -1,5 +1,5 @@
-// The commands and their options, as commander knows them, with the help that an operator reads. Each ends by handing its
-// exit code to `done`; nothing here touches the process, so that the manual can be made from it.
+// The commands, their options and their help, for commander. Each command passes its exit code to `done`; nothing here
+// touches the process, so that the manual can be generated from it.
 
 import { Command, InvalidArgumentError } from 'commander'
 import { startDemo } from '../demo/demo.js'
@@ -15,7 +15,7 @@ import type { ExitCode, Io } from './io.js'
 export interface ProgramDeps {
   io: Io
   version: string
-  /** Called by commands that end; serve and demo live on. */
+  /** Called by commands that end; serve and demo keep running. */
   done(code: ExitCode): void
 }
 

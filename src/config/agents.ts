@@ -1,24 +1,23 @@
-// An agents file: YAML text to agents, or every mistake with its place. The one reading of such a file, for `check` and
-// for the directory alike.
+// Parses an agents file into agents, or into all its problems with their places. Both `check` and the directory use it.
 
 import * as z from 'zod'
 import { canonicalEmail } from '../core/email.js'
 import { readDocument } from './document.js'
-import { draft } from './partial-config.js'
+import { parsePartially } from './partial-config.js'
 import { dotted, type Finding, inOrder, type Problem } from './problems.js'
 import { agentEntry } from './schema/agents.js'
 
-/** One agent as the file states them: what is left out is not stated. The address is canonical. */
+/** An agent as in the file; absent fields stay absent. The address is canonical. */
 export type AgentEntry = z.output<typeof agentEntry>
 
 const agentList = z.array(agentEntry)
 
-/** Reads an agents file. Never throws; `path` is only what problems call the file. */
+/** Never throws; `path` is the name used in problems. */
 export function parseAgents(text: string, path: string): { agents: AgentEntry[] } | { problems: Problem[] } {
   const { document, problems } = readDocument(text, path)
   if (!document) return { problems }
-  // An empty file, or one of comments, is a list that nobody is on yet.
-  const { value, findings } = draft(agentList, document.value ?? [])
+  // An empty file, or one with comments only, is an empty list.
+  const { value, findings } = parsePartially(agentList, document.value ?? [])
   const { agents, repeated } = canonical(value ?? [])
   const found = [...findings, ...repeated].map(({ path: key, message, hint }) => ({
     ...document.place(key),

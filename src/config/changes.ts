@@ -1,18 +1,18 @@
-// Where two configurations differ, by key. Looks into secrets and key files, and never shows what is in them.
+// The keys in which two configurations differ. It compares secrets and key files, and never shows them.
 
 import { dotted, type Path } from './problems.js'
 import type { Config } from './schema/index.js'
-import { isMapping } from './shape.js'
+import { isMapping } from './zod-introspection.js'
 
-/** More than this many keys in a list of changes help nobody. */
-const most = 100
+/** The most keys in a list of changes. */
+const maxKeys = 100
 
-/** The keys in which `other` differs, as in providers[0].secrets[1]; a list of another length is one key. */
+/** The changed keys, such as providers[0].secrets[1]; a list of another length is one key. */
 export function changedKeys(one: Config, other: Config): string[] {
-  return [...new Set(changedPaths(one, other, []).map(dotted))].slice(0, most)
+  return [...new Set(changedPaths(one, other, []).map(dotted))].slice(0, maxKeys)
 }
 
-/** Whether two parts of configurations say the same, what is secret included. */
+/** Whether two parts of configurations are equal, including secrets. */
 export function saysTheSame(one: unknown, other: unknown): boolean {
   return changedPaths(one, other, []).length === 0
 }
@@ -31,12 +31,12 @@ function changedPaths(one: unknown, other: unknown, path: Path): Path[] {
   return value === next ? [] : [path]
 }
 
-/** Secrets and files as texts that can be compared; everything else as it is. */
+/** Secrets and files as comparable texts; everything else unchanged. */
 function plain(value: unknown, path: Path): unknown {
   if (typeof value !== 'object' || value === null) return value
   if ('reveal' in value && typeof value.reveal === 'function') return `secret ${value.reveal()}`
-  // The text of a key file is hidden, so that no list of keys has it.
+  // The text of a key file is not enumerable.
   if (!('path' in value && 'text' in value)) return value
-  // A provider reads its metadata file again by itself, and keeps what it had when the new one is broken.
+  // A provider rereads its metadata file by itself, and keeps the previous metadata when the new file is invalid.
   return path.at(-1) === 'metadata' ? `file ${value.path}` : `file ${value.path} ${value.text}`
 }

@@ -1,11 +1,11 @@
-// The schema as data: JSON Schema of what an operator writes, for editors, for the reference and for printing. It runs
-// no rule and opens no file.
+// The schema as data: JSON Schema of the YAML that an operator writes, for editors and for the reference. It runs no rule
+// and opens no file.
 
 import * as z from 'zod'
 import { configSchema } from './schema/index.js'
 import { Unreadable } from './schema/values.js'
 
-/** As much of JSON Schema as our settings use, and `kind`: duration, size, secret, file, key file. */
+/** The part of JSON Schema that our settings use, and `kind`: duration, size, secret, file, key file. */
 export interface Described {
   type?: string
   description?: string
@@ -20,17 +20,17 @@ export interface Described {
   kind?: string
 }
 
-const nowhere = () => {
+const noReading = () => {
   throw new Unreadable('there is nothing to read while settings are described')
 }
 
-/** The settings as JSON Schema of the input, with defaults as they would be written. */
+/** JSON Schema of the settings, with defaults as an operator writes them. */
 export function describeConfig(): Described {
-  const schema = configSchema({ env: nowhere, file: nowhere, path: path => path, secret: nowhere })
+  const schema = configSchema({ env: noReading, file: noReading, path: path => path, secret: noReading })
   return z.toJSONSchema(schema, { io: 'input', override: written }) as Described
 }
 
-/** zod leaves examples and defaults out where a value is transformed; ours are all as an operator writes them. */
+/** Adds the examples and defaults that zod leaves out for transformed values. */
 function written({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: z.core.JSONSchema.BaseSchema }) {
   const examples = z.globalRegistry.get(zodSchema)?.examples
   if (examples) jsonSchema.examples = examples as z.core.JSONSchema.BaseSchema[]

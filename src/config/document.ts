@@ -1,30 +1,30 @@
-// YAML text to plain values, and where each key stands. Bounded: whatever the text, it ends with a value or with
-// problems, and an alias can neither loop nor multiply. It does not know what the values mean.
+// Parses YAML into plain values with the position of each key. Time and memory are limited for any text: an alias can
+// neither loop nor multiply.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
 import { dotted, type Path, type Problem } from './problems.js'
 
 export interface Document {
   value: unknown
-  /** Duplicate keys, tags, aliases that lead nowhere: the value is usable all the same. */
+  /** Duplicate keys, tags, unknown aliases: the value is usable nevertheless. */
   problems: Problem[]
-  /** Where the key at a path stands, or else the nearest one above it. */
+  /** The position of the key at a path, or of the nearest key above it. */
   place(path: Path): { file: string; line: number; column: number }
 }
 
-/** Deeper than any setting, and than any alias that holds itself should get. */
+/** Deeper than any setting; stops aliases that contain themselves. */
 const deepest = 32
-/** So many nodes may stand behind aliases. Attack: nine lines of aliases expand to a billion nodes. */
+/** The most nodes that aliases may expand to. Attack: nine lines of aliases expand to a billion nodes. */
 const mostAliased = 10_000
 
-/** Undefined when the text is no YAML at all: then there is one problem, the first. */
+/** `document` is undefined when the text is not YAML: then the first problem is reported. */
 export function readDocument(text: string, file: string): { document?: Document; problems: Problem[] } {
   const lines = new LineCounter()
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset)
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
   }
-  // uniqueKeys compares every key with every other: 100,000 keys would take a minute. The walk below knows them by a set.
+  // uniqueKeys compares every key with every other: 100,000 keys would take a minute. The walk below finds duplicates.
   const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
   const fault = parsed.errors.sort((a, b) => a.pos[0] - b.pos[0])[0]
   if (fault) return { problems: [{ ...at(fault.pos[0]), key: '(yaml)', message: faultOf(fault) }] }
@@ -54,7 +54,7 @@ const faults: Record<string, string> = {
   MULTIPLE_DOCS: 'holds several documents: there may be one only',
   TAB_AS_INDENT: 'is indented by a tab: use spaces',
   RESOURCE_EXHAUSTION: 'is nested too deeply',
-  // The parser's own words for these two quote the text, which may be a secret.
+  // The parser's messages for these two quote the text, which may be a secret.
   UNEXPECTED_TOKEN: 'is no YAML from here on: a text that holds : or # or quotes must stand in quotes',
   TAG_RESOLVE_FAILED: 'has a tag that is not supported',
 }
@@ -115,7 +115,7 @@ function createWalk(offsets: Map<string, number>, say: Say): (root: Node | null)
   return root => step(root, [], startOf(root, 0))
 }
 
-// Lone surrogates and control characters come in by escapes ("\ud800", "\x07"); nothing later expects them.
+// Lone surrogates and control characters can be written as escapes ("\ud800", "\x07"); no later code expects them.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const unusable = /[\p{Cs}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/u
 

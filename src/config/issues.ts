@@ -1,10 +1,9 @@
-// What zod found, in words that an operator can use: the branch of a union is chosen by shape, an unknown key gets the
-// name that was meant. Never shows a value.
+// Turns zod's issues into messages for operators: chooses the option of a union that was meant, and suggests names for
+// unknown keys. It never shows a value.
 
 import type * as z from 'zod'
-import { nearest } from './nearest.js'
 import type { Finding, Path } from './problems.js'
-import { allKeys, isMapping, keysOf, meantFor, options } from './shape.js'
+import { allKeys, isMapping, keysOf, matchingOption, options } from './zod-introspection.js'
 
 export type Issue = z.core.$ZodRawIssue
 
@@ -15,7 +14,7 @@ export function findingsOf(root: Schema, issue: Issue, above: Path = []): Findin
   const path = [...above, ...((issue.path ?? []) as Path)]
   if (issue.code === 'unrecognized_keys') return unknownKeys(root, issue, path)
   if (issue.code === 'invalid_union') return ofUnion(root, issue, path)
-  const { message, hint } = inWords(issue)
+  const { message, hint } = messageOf(issue)
   return [{ path, message, hint }]
 }
 
@@ -23,16 +22,16 @@ function ofUnion(root: Schema, issue: Issue & { code: 'invalid_union' }, path: P
   const union = issue.inst as Schema | undefined
   if (issue.discriminator !== undefined) {
     const missing = !isMapping(issue.input) || issue.input[issue.discriminator] === undefined
-    const { message, hint } = own(issue) ?? { message: 'is none of the known values' }
+    const { message, hint } = schemaMessage(issue) ?? { message: 'is none of the known values' }
     return [{ path, message: missing ? 'is missing' : message, hint }]
   }
-  const branch = union && meantFor(union, issue.input)
+  const branch = union && matchingOption(union, issue.input)
   if (branch) {
     const { issues } = branch._zod.run({ value: issue.input, issues: [] }, { async: false }) as z.core.ParsePayload
     return issues.flatMap(inner => findingsOf(root, inner, path))
   }
   const { message, hint } =
-    issue.input === undefined ? missing(issue) : (own(issue) ?? { message: 'has the wrong form' })
+    issue.input === undefined ? missing(issue) : (schemaMessage(issue) ?? { message: 'has the wrong form' })
   const typed = isMapping(issue.input) ? Object.keys(issue.input) : []
   const meant = union && typed.length === 1 ? nearest(typed[0] ?? '', options(union).flatMap(keysOf)) : undefined
   const known = meant !== undefined && meant !== typed[0]
@@ -64,10 +63,10 @@ const kinds: Record<string, string> = {
   array: 'a list',
 }
 
-function inWords(issue: Issue): { message: string; hint?: string | undefined } {
+function messageOf(issue: Issue): { message: string; hint?: string | undefined } {
   if (issue.code === 'invalid_type') return wrongType(issue)
-  const said = own(issue)
-  if (said) return said
+  const message = schemaMessage(issue)
+  if (message) return message
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String)
     if (issue.input === undefined) return { message: 'is missing', hint: values.join(', ') }
@@ -80,13 +79,13 @@ function inWords(issue: Issue): { message: string; hint?: string | undefined } {
 
 function wrongType(issue: Issue & { code: 'invalid_type' }): { message: string; hint?: string | undefined } {
   if (issue.input === undefined) return missing(issue)
-  if (issue.input === null) return { message: 'has no value', hint: own(issue)?.hint }
+  if (issue.input === null) return { message: 'has no value', hint: schemaMessage(issue)?.hint }
   const expected = String(issue.expected)
   if (expected === 'string' && ['number', 'boolean', 'bigint'].includes(typeof issue.input)) {
-    return own(issue) ?? { message: 'must be a text', hint: 'put it in quotes' }
+    return schemaMessage(issue) ?? { message: 'must be a text', hint: 'put it in quotes' }
   }
   if (expected === 'array' && !isMapping(issue.input)) return { message: 'must be a list', hint: 'put it in [ ]' }
-  return (expected === 'string' && own(issue)) || { message: `must be ${kinds[expected] ?? expected}` }
+  return (expected === 'string' && schemaMessage(issue)) || { message: `must be ${kinds[expected] ?? expected}` }
 }
 
 function wrongSize(issue: Issue & { code: 'too_small' | 'too_big' }): { message: string } {
@@ -98,14 +97,14 @@ function wrongSize(issue: Issue & { code: 'too_small' | 'too_big' }): { message:
 }
 
 function missing(issue: Issue): { message: string; hint?: string | undefined } {
-  return { message: 'is missing', hint: own(issue)?.hint }
+  return { message: 'is missing', hint: schemaMessage(issue)?.hint }
 }
 
-/** What the schema itself says of it: problem, line break, hint. */
-function own(issue: Issue): { message: string; hint?: string | undefined } | undefined {
+/** The message of the schema: problem, line break, hint. */
+function schemaMessage(issue: Issue): { message: string; hint?: string | undefined } | undefined {
   const def = (issue.inst as Schema | undefined)?._zod.def as { error?: z.core.$ZodErrorMap } | undefined
-  const said = issue.message ?? def?.error?.(issue as never)
-  const text = typeof said === 'string' ? said : said?.message
+  const fromSchema = issue.message ?? def?.error?.(issue as never)
+  const text = typeof fromSchema === 'string' ? fromSchema : fromSchema?.message
   if (text === undefined) return undefined
   const [message = '', hint] = text.split('\n')
   return { message, hint }
@@ -113,4 +112,41 @@ function own(issue: Issue): { message: string; hint?: string | undefined } | und
 
 function listed(values: string[]): string {
   return values.length < 2 ? values.join() : `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`
+}
+
+/**
+ * "Did you mean idle?": the known name that a mistyped one is nearest to; undefined when none is near. Own code, as no kept
+ * package counts a swap of two letters as one mistake and weighs the distance against the length.
+ */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > 60) return undefined
+  let best: { name: string; distance: number } | undefined
+  for (const candidate of known) {
+    const distance = editDistance(normalized(name), normalized(candidate))
+    const allowed = Math.floor(Math.max(name.length, candidate.length) / 3)
+    if (distance <= allowed && (!best || distance < best.distance)) best = { name: candidate, distance }
+  }
+  return best?.name
+}
+
+/** public_url, public-url and PUBLICURL are publicUrl. */
+function normalized(name: string): string {
+  return name.toLowerCase().replace(/[-_\s]/g, '')
+}
+
+/** How many letters to add, drop, change or swap with their neighbour (optimal string alignment distance). */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? (beforeLast[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      row.push(Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, change, swap))
+    }
+    ;[beforeLast, last] = [last, row]
+  }
+  return last[b.length] ?? 0
 }

@@ -1,42 +1,42 @@
-// Runs the schema over a configuration that may be wrong: all that is right comes out loaded, all that is wrong as
-// findings. So rules across keys run beside the schema's own, and one run finds everything.
+// Parses a configuration with mistakes: valid settings are loaded, mistakes become findings. So the rules across settings
+// can check the valid part, and one run finds everything.
 
 import type * as z from 'zod'
 import type { Secret } from '../core/secret.js'
 import { findingsOf, type Issue } from './issues.js'
 import type { Finding, Path } from './problems.js'
 import type { FileText } from './schema/values.js'
-import { wholePart } from './shape.js'
+import { atomicPath } from './zod-introspection.js'
 
-/** A T in which anything may be missing, because it was wrong or is not there. */
-export type Draft<T> = T extends Secret | FileText
+/** A T in which any part may be missing, because it is invalid or absent. */
+export type DeepPartial<T> = T extends Secret | FileText
   ? T
   : T extends readonly (infer Item)[]
-    ? (Draft<Item> | undefined)[]
+    ? (DeepPartial<Item> | undefined)[]
     : T extends object
-      ? { [Key in keyof T]?: Draft<T[Key]> | undefined }
+      ? { [Key in keyof T]?: DeepPartial<T[Key]> | undefined }
       : T
 
-export interface Drafted<T> {
-  /** All that is right. When there are no findings it is a T. */
-  value: Draft<T> | undefined
+export interface PartialResult<T> {
+  /** The valid settings; a complete T when there are no findings. */
+  value: DeepPartial<T> | undefined
   findings: Finding[]
 }
 
-/** `_zod.run` is the entrance that zod gives to those who build on it: unlike safeParse it keeps what is right. */
-export function draft<S extends z.ZodType>(schema: S, input: unknown): Drafted<z.output<S>> {
+/** `_zod.run` is zod's interface for libraries: unlike safeParse it keeps the valid parts. */
+export function parsePartially<S extends z.ZodType>(schema: S, input: unknown): PartialResult<z.output<S>> {
   const payload: z.core.ParsePayload = { value: input, issues: [] }
   const { value, issues } = schema._zod.run(payload, { async: false }) as z.core.ParsePayload
   const findings = issues.flatMap(issue => findingsOf(schema, issue))
   const root = { value }
-  // What an issue names did not pass its schema, whatever stands there now.
+  // The value at the path of an issue is invalid, whatever zod left there.
   for (const issue of issues) {
     const path = pathOf(issue)
-    const whole = wholePart(schema, path)
+    const whole = atomicPath(schema, path)
     if (whole) drop(root, ['value', ...whole])
     else if (issue.code !== 'unrecognized_keys') drop(root, ['value', ...path])
   }
-  return { value: root.value as Draft<z.output<S>> | undefined, findings }
+  return { value: root.value as DeepPartial<z.output<S>> | undefined, findings }
 }
 
 function pathOf(issue: Issue): Path {
@@ -44,11 +44,11 @@ function pathOf(issue: Issue): Path {
 }
 
 function drop(root: object, path: Path): void {
-  let holder: unknown = root
+  let parent: unknown = root
   for (const part of path.slice(0, -1)) {
-    if (typeof holder !== 'object' || holder === null) return
-    holder = (holder as Record<string | number, unknown>)[part]
+    if (typeof parent !== 'object' || parent === null) return
+    parent = (parent as Record<string | number, unknown>)[part]
   }
-  if (typeof holder !== 'object' || holder === null) return
-  ;(holder as Record<string | number, unknown>)[path.at(-1) ?? ''] = undefined
+  if (typeof parent !== 'object' || parent === null) return
+  ;(parent as Record<string | number, unknown>)[path.at(-1) ?? ''] = undefined
 }

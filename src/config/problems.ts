@@ -1,12 +1,12 @@
-// A mistake in a configuration: where it is, what it is, what to do. Messages never hold a value, only names of keys,
-// files and variables: a secret may stand in the wrong place.
+// A problem of a configuration: place, message, hint. Messages never contain a value, only names of keys, files and
+// variables: a secret may stand in the wrong place.
 
 export interface Problem {
   file: string
   /** Counted from 1. */
   line: number
   column: number
-  /** Dotted, as in providers[0].secrets[1]; '(yaml)' or '(file)' when it is about no key. */
+  /** Dotted, such as providers[0].secrets[1]; '(yaml)' or '(file)' when it concerns no key. */
   key: string
   message: string
   hint?: string
@@ -14,15 +14,15 @@ export interface Problem {
 
 export type Path = readonly (string | number)[]
 
-/** A mistake before it has been looked up in the text. */
+/** A problem without its position in the file. */
 export interface Finding {
   path: Path
   message: string
   hint?: string | undefined
 }
 
-/** More than this many problems of one file help nobody. */
-const most = 100
+/** The most problems that are shown. */
+const maxProblems = 100
 
 /** FILE:LINE:COL key: problem (hint) */
 export function formatProblem(problem: Problem): string {
@@ -43,13 +43,13 @@ export function dotted(path: Path): string {
   return written.join('') || '(file)'
 }
 
-/** A name as it may stand in a message. */
+/** A name in a form that is safe in a message. */
 export function printable(text: string): string {
   const shown = text.replace(/[\p{C}\p{Z}]/gu, ' ')
   return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown
 }
 
-/** In the order of the file, each once, and no more than anybody reads. */
+/** In the order of the file, without duplicates, and at most `maxProblems`. */
 export function inOrder(problems: Problem[]): Problem[] {
   const seen = new Set<string>()
   const once = problems.filter(problem => {
@@ -58,7 +58,10 @@ export function inOrder(problems: Problem[]): Problem[] {
   })
   const rank = (problem: Problem) => problem.line * 100_000 + problem.column
   const sorted = once.sort((a, b) => (a.file === b.file ? rank(a) - rank(b) : a.file < b.file ? -1 : 1))
-  const last = sorted[most]
+  const last = sorted[maxProblems]
   if (!last) return sorted
-  return [...sorted.slice(0, most), { ...last, key: '(file)', message: `has ${sorted.length - most} more problems` }]
+  return [
+    ...sorted.slice(0, maxProblems),
+    { ...last, key: '(file)', message: `has ${sorted.length - maxProblems} more problems` },
+  ]
 }

@@ -1,17 +1,16 @@
-// The outside of a configuration file: variables, and files beside it. Reads regular files of bounded size only, and
-// never more than a setting names.
+// Reads the environment variables and files that a configuration names: regular files of limited size only.
 
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecret } from '../core/secret.js'
 import { printable } from './problems.js'
-import { type Reader, Unreadable } from './schema/values.js'
+import { type ConfigReader, Unreadable } from './schema/values.js'
 
 /** Bytes; an agents file of forty thousand people has four million. */
 const mostBytes = 4 * 1024 * 1024
 
-/** Reads for a configuration in `folder`, which relative paths are taken from. */
-export function createReader(deps: { folder: string; env: NodeJS.ProcessEnv }): Reader {
+/** Relative paths are resolved from `folder`. */
+export function createReader(deps: { folder: string; env: NodeJS.ProcessEnv }): ConfigReader {
   return {
     env(name) {
       const value = deps.env[name]
@@ -42,7 +41,7 @@ function readText(path: string): string {
   }
 }
 
-/** Why a file could not be read, in words that go behind its name. */
+/** Why a file cannot be read, to follow its name in a message. */
 export function whyNot(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'

@@ -1,7 +1,7 @@
-// The rules across keys, in the order of the reference. They run on what the schema could load, so that one run finds
-// the schema's problems and theirs. None of them opens a file or a socket.
+// The rules across settings. They check the valid part of a configuration, so that one run finds their problems beside
+// those of the schema. None opens a file or a socket.
 
-import type { Draft } from './partial-config.js'
+import type { DeepPartial } from './partial-config.js'
 import type { Finding, Problem } from './problems.js'
 import { accessRules } from './rules/access.js'
 import { agentRules } from './rules/agents.js'
@@ -17,9 +17,10 @@ import { secretRules } from './rules/secrets.js'
 import { sessionRules } from './rules/sessions.js'
 import type { Config } from './schema/index.js'
 
-export interface Judged {
+export interface RuleFindings {
   problems: Finding[]
   warnings: Finding[]
+  /** Problems of other files. */
   elsewhere: Problem[]
 }
 
@@ -37,17 +38,17 @@ const all = [
   identityRules,
 ]
 
-/** Applies every rule to what could be loaded of a configuration. */
-export function judge(config: Draft<Config>, written: Rules['written'], now: number): Judged {
-  const judged: Judged = { problems: [], warnings: [], elsewhere: [] }
+/** Applies every rule to the valid part of a configuration. */
+export function validateRules(config: DeepPartial<Config>, written: Rules['written'], now: number): RuleFindings {
+  const findings: RuleFindings = { problems: [], warnings: [], elsewhere: [] }
   const rules: Rules = {
     config,
     written,
     now,
-    problem: (path, message, hint) => judged.problems.push({ path, message, hint }),
-    warning: (path, message, hint) => judged.warnings.push({ path, message, hint }),
-    elsewhere: problems => judged.elsewhere.push(...problems),
+    problem: (path, message, hint) => findings.problems.push({ path, message, hint }),
+    warning: (path, message, hint) => findings.warnings.push({ path, message, hint }),
+    elsewhere: problems => findings.elsewhere.push(...problems),
   }
   for (const rule of all) rule(rules)
-  return judged
+  return findings
 }

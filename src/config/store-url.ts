@@ -1,9 +1,9 @@
-// Reads the URLs of sessions.store that name several hosts: redis+sentinel://a,b/name/0 and redis+cluster://a,b. No URL
-// parser takes them. Nothing here repeats the URL, which may hold a password.
+// Parses the URLs of sessions.store with several hosts: redis+sentinel://a,b/name/0 and redis+cluster://a,b, which no URL
+// parser accepts. Messages never contain the URL, which may have a password.
 
 export interface StoreHost {
   host: string
-  /** Undefined: the usual one. */
+  /** Undefined: the default port. */
   port: number | undefined
 }
 
@@ -20,7 +20,7 @@ export interface HostList {
 
 const form = /^(rediss?\+(?:sentinel|cluster)):\/\/(?:([^/?#]*)@)?([^/?#@]+)(\/[^?#]*)?$/
 
-/** Undefined when it cannot be read: no host, a bad port, a query, or a character that has to be percent-encoded. */
+/** Undefined when it is invalid: no host, a bad port, a query, or a character that has to be percent-encoded. */
 export function readHostList(url: string): HostList | undefined {
   const [, scheme, login = '', list = '', path = ''] = form.exec(url) ?? []
   if (scheme === undefined) return undefined
@@ -31,8 +31,8 @@ export function readHostList(url: string): HostList | undefined {
   return { scheme, username, password, hosts, path: path.split('/').filter(part => part !== '') }
 }
 
-/** What is wrong with such a URL as a setting; undefined when nothing is. */
-export function hostListTrouble(url: string): { message: string; hint: string } | undefined {
+/** The problem of such a URL; undefined when it is valid. */
+export function hostListProblem(url: string): { message: string; hint: string } | undefined {
   const sentinel = /^rediss?\+sentinel:/.test(url)
   const hint = sentinel ? 'redis+sentinel://h1:26379,h2:26379/mymaster/0' : 'redis+cluster://h1:6379,h2:6379'
   const list = readHostList(url)

@@ -1,21 +1,21 @@
-// Looks at the files of the configuration again and again, and tells when they have changed and come to rest. By asking,
-// because notices of change are lost on network and overlay file systems, and follow no symlink that is swapped.
+// Polls the files of the configuration, and reports a change once the files are stable again. Polling, because change
+// notifications get lost on network and overlay file systems, and do not follow a swapped symlink.
 
-import { type FileMarks, marksOf } from './file-fingerprints.js'
+import { type FileFingerprints, fileFingerprints } from './file-fingerprints.js'
 
 export interface FileWatch {
   close(): void
 }
 
-/** Milliseconds between two looks: what has not changed from one to the next has come to rest. */
-const usual = 1000
+/** Milliseconds between two polls: files that are equal in both are stable. */
+const defaultInterval = 1000
 
 /**
- * `files`: as they were when they were read last; undefined: not read yet, which counts as changed. `changed` is not
- * called again before it has settled.
+ * `files`: the fingerprints when the files were read last; undefined when they have not been read, which counts as a
+ * change. `changed` is not called again before its promise has settled.
  */
 export function watchFiles(deps: {
-  files(): FileMarks | undefined
+  files(): FileFingerprints | undefined
   changed(): Promise<unknown>
   every?: number
 }): FileWatch {
@@ -23,20 +23,20 @@ export function watchFiles(deps: {
   let closed = false
   let before: string | undefined
 
-  const look = async () => {
+  const poll = async () => {
     const files = deps.files()
     const read = files && [...files.values()].join('\n')
-    const now = files && (await marksOf([...files.keys()])).join('\n')
-    const moved = now === undefined || now !== read
-    const atRest = now === before || now === undefined
+    const now = files && (await fileFingerprints([...files.keys()])).join('\n')
+    const differs = now === undefined || now !== read
+    const stable = now === before || now === undefined
     before = now
-    if (moved && atRest && !closed) await deps.changed()
+    if (differs && stable && !closed) await deps.changed()
   }
-  const later = () => {
+  const schedule = () => {
     if (closed) return
-    timer = setTimeout(() => void look().finally(later), deps.every ?? usual).unref()
+    timer = setTimeout(() => void poll().finally(schedule), deps.every ?? defaultInterval).unref()
   }
-  later()
+  schedule()
 
   return {
     close() {

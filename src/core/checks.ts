@@ -1,5 +1,5 @@
-// A login is a ladder of named checks, kept as data: it stops at the first that fails, so that a refusal has exactly one
-// reason, and it is what `deskgate explain` prints. Expected and seen values never hold a secret, token or assertion.
+// A login runs a list of named checks and records their outcomes. It stops at the first one that fails, so that a refusal
+// has exactly one reason; `deskgate explain` prints the list. Expected and seen values never hold a secret, token or assertion.
 
 import type { Reason } from './reasons.js'
 
@@ -12,8 +12,8 @@ export interface Check {
   setting?: string
 }
 
-/** One rung: `reason` is why the login is refused when it is not ok. */
-export interface Rung {
+/** The outcome of one check; `reason` is why the login is refused when it is not ok. */
+export interface CheckOutcome {
   ok: boolean
   reason: Reason
   expected?: string | undefined
@@ -22,11 +22,11 @@ export interface Rung {
 }
 
 /** Records a check; throws Refused when it is not ok. */
-export type Step = (name: string, rung: Rung) => void
+export type RecordCheck = (name: string, outcome: CheckOutcome) => void
 
-export type Climbed<T> = { checks: Check[]; value: T } | { checks: Check[]; reason: Reason }
+export type ChecksResult<T> = { checks: Check[]; value: T } | { checks: Check[]; reason: Reason }
 
-/** Thrown by a step, and by whatever must refuse a login from deeper down; caught by climb. */
+/** Thrown by a failed check, and by code further down that must refuse a login; caught by runChecks. */
 export class Refused extends Error {
   override name = 'Refused'
   constructor(readonly reason: Reason) {
@@ -34,21 +34,21 @@ export class Refused extends Error {
   }
 }
 
-/** The longest expected or seen value that is kept, in characters. */
+/** The longest expected or seen value in characters. */
 const longest = 300
 
 /**
- * Runs a ladder: everything that `body` checks with `step` is recorded, and the first failure ends it.
+ * Runs `body` and records everything that it checks with `check`; the first failure ends it.
  * Errors other than Refused pass through: they are bugs or an unavailable store, not a refused login.
  */
-export async function climb<T>(body: (step: Step) => Promise<T> | T): Promise<Climbed<T>> {
+export async function runChecks<T>(body: (check: RecordCheck) => Promise<T> | T): Promise<ChecksResult<T>> {
   const checks: Check[] = []
-  const step: Step = (name, { ok, reason, expected, seen, setting }) => {
+  const check: RecordCheck = (name, { ok, reason, expected, seen, setting }) => {
     checks.push({ name, ok, ...shown({ expected, seen, setting }) })
     if (!ok) throw new Refused(reason)
   }
   try {
-    return { checks, value: await body(step) }
+    return { checks, value: await body(check) }
   } catch (error) {
     if (error instanceof Refused) return { checks, reason: error.reason }
     throw error

@@ -1,5 +1,5 @@
-// The words of Deskgate as types: who somebody is, what a session holds, and the contracts that the floors above
-// fill in. Types only. A contract may grow fields; what a field means never changes.
+// The data types of Deskgate (identity, agent, session, attempt) and the contracts that the other folders implement.
+// Types only. A contract may grow fields; what a field means never changes.
 
 import type { Check } from './checks.js'
 import type { Reason } from './reasons.js'
@@ -19,7 +19,7 @@ export interface SamlSubject {
   notOnOrAfter?: number
 }
 
-/** What an identity provider vouched for in one login. */
+/** What an identity provider stated about an agent in one login. */
 export interface Identity {
   provider: string
   email: string
@@ -27,15 +27,15 @@ export interface Identity {
   roles?: string[]
   /** JWT: what the provider calls the agent; only handed back to it at logout. */
   externalId?: string
-  /** What must never be accepted twice: unique for the provider, until the time (ms since the epoch) when it is void anyway. */
-  claim: { id: string; until: number }
+  /** Accepted once only: unique for the provider, until the time (ms since the epoch) when the response is void anyway. */
+  replayKey: { id: string; until: number }
   saml?: SamlSubject
-  /** The session ends no later, in milliseconds since the epoch: for a way in that opens the door for a while only. */
+  /** The session ends no later, in milliseconds since the epoch: for a login method that grants limited access. */
   endsAt?: number
 }
 
 /** How an identity was established. */
-export type WayIn = Provider['type'] | 'desk' | 'breakglass'
+export type LoginMethod = Provider['type'] | 'desk' | 'breakglass'
 
 /** A person who works in Desk, as the directory knows them. */
 export interface Agent {
@@ -45,13 +45,13 @@ export interface Agent {
   roles: string[]
 }
 
-/** Where a login came from: shown to the agent and the operator, never a ground for a decision. */
-export interface Origin {
+/** Where a login came from: shown to the agent and the operator, never used for a decision. */
+export interface ClientInfo {
   address: string
   browser: string
 }
 
-/** What a finished login leaves. Times in milliseconds since the epoch. */
+/** The result of a finished login. Times in milliseconds since the epoch. */
 export interface Session {
   handle: Handle
   agent: Agent
@@ -64,39 +64,39 @@ export interface Session {
   saml?: SamlSubject
   /** See Identity. */
   externalId?: string
-  /** What the identity provider said of the agent: it counts where the directory states nothing (see directory/merge-identity.ts). */
-  said?: Pick<Identity, 'name' | 'roles'>
-  from: Origin
+  /** The identity provider's statements about the agent: they count where the directory states nothing (see directory/merge-identity.ts). */
+  idpClaims?: Pick<Identity, 'name' | 'roles'>
+  from: ClientInfo
 }
 
 /**
  * Looks at a session before it is used: the session as it is to be used (the same object where nothing has changed), or why
  * it has to end. A promise only where somebody has to be asked.
  */
-export type Review = (session: Session) => Reviewed | Promise<Reviewed>
-export type Reviewed = Session | { over: string }
+export type Revalidate = (session: Session) => Revalidated | Promise<Revalidated>
+export type Revalidated = Session | { over: string }
 
-/** Who speaks in one request with a bearer token: an agent, but no session: nothing to find, to keep alive or to end. */
+/** The agent behind one request with a bearer token. There is no session to find, to keep alive or to end. */
 export interface ApiCaller {
   agent: Agent
   provider: string
   /** base64url(SHA-256(token)): names the token without showing it. */
   tokenHash: string
-  /** When the token has run out for everybody, in milliseconds since the epoch. */
+  /** When the token has expired everywhere, in milliseconds since the epoch. */
   endsAt: number
   /** Desk sees the token too. */
   passThrough: boolean
 }
 
-/** One login under way in one browser tab; lives sealed in a cookie of its own. */
+/** One login in progress in one browser tab; stored sealed in a cookie of its own. */
 export interface Attempt {
   /** 128 random bits, base64url. It is the JWT `state`; the SAML request ID is '_' before it. */
   id: string
   provider: string
-  /** An absolute path of publicUrl, already judged. */
+  /** An absolute path of publicUrl, already validated. */
   returnTo: string
   startedAt: number
-  /** Its answer has been accepted: it stays to its end so that a repeated answer still finds its page. */
+  /** Its response has been accepted. It is kept until it expires, so that a repeated response still finds its page. */
   used: boolean
 }
 
@@ -144,7 +144,7 @@ export interface Store {
   subscribe(channel: string, onMessage: (message: string) => void, onGap: () => void, onBreak?: () => void): void
   /** Waits, a tenth of a second at most, until what this process has written so far would outlive its server. */
   replication(): Promise<Replication>
-  /** A real write, read and delete. The error's message says what an operator has to mend. */
+  /** A real write, read and delete. The error's message says what an operator has to fix. */
   probe(): Promise<void>
   close(): Promise<void>
 }
@@ -154,8 +154,8 @@ export interface Page<T> {
   cursor: string | undefined
 }
 
-/** Which sessions to end or to list. */
-export type Which =
+/** The sessions to end or to list. */
+export type SessionSelector =
   | { handle: Handle }
   | { email: string }
   | { provider: string; nameId: string; sessionIndex?: string }
@@ -174,73 +174,77 @@ export interface Sessions {
   /** Tells that the agent has just done something. Never awaited, never throws, writes at most once a minute. */
   touch(session: Session): void
   /** A new session: the cookie for the browser (43 characters, base64url) and the record in the store. */
-  create(identity: Identity, agent: Agent, from: Origin): Promise<{ cookie: string; session: Session }>
+  create(identity: Identity, agent: Agent, from: ClientInfo): Promise<{ cookie: string; session: Session }>
   /**
    * Ends sessions here and on every replica; how many there were. `why` and `by` are for the audit log. While the store is
    * down it acts in this process, throws StoreUnavailable, and is written to the store before anything is read from it again.
    */
-  end(which: Which, why: string, by?: EndedBy): Promise<number>
+  end(selector: SessionSelector, why: string, by?: EndedBy): Promise<number>
   /** The same, and says whether a failover of the store could bring them back. */
-  endAndConfirm(which: Which, why: string, by?: EndedBy): Promise<{ count: number; replication: Replication }>
-  list(which: Which, cursor?: string): Promise<Page<Session>>
+  endAndConfirm(
+    selector: SessionSelector,
+    why: string,
+    by?: EndedBy,
+  ): Promise<{ count: number; replication: Replication }>
+  list(selector: SessionSelector, cursor?: string): Promise<Page<Session>>
   /** Asked of every session that is read, before it is used; one for a process, the last counts. */
-  reviewBy(review: Review): void
+  setRevalidate(review: Revalidate): void
   /** Reviews all that this process could use without reading. */
-  reviewAll(): Promise<void>
+  revalidateAll(): Promise<void>
   /** Called in this process for every session that ends here or elsewhere. */
   onEnd(listener: (handle: Handle, why: string) => void): void
   /** Called in this process whenever endings elsewhere may have been missed until now: what is open must be read again. */
   onGap(listener: () => void): void
   /** When a session ends by itself if nothing more happens, as far as this process knows. Milliseconds since the epoch. */
-  lastsUntil(session: Session): number
+  expiresAt(session: Session): number
 }
 
-/** Where the browser goes next: a redirect, or a form that posts itself. */
-export type Leave = { redirect: string } | { post: string; fields: Record<string, string> }
+/** Where the browser goes next: a redirect, or a form that a page of ours submits. */
+export type Navigation = { redirect: string } | { post: string; fields: Record<string, string> }
 
-/** An identity provider's answer as it arrived: untrusted, apart from the attempts, which are this browser's own sealed ones. */
-export interface Handover {
+/** An identity provider's response as it arrived: untrusted, except for the attempts, which come from this browser's sealed cookies. */
+export interface CallbackRequest {
   /** The JWT, or the base64 SAMLResponse. */
   message: string
   /** JWT: the form's `state`, or the `deskgate_state` of an echoed return_to. SAML: RelayState. */
   state?: string
   /** JWT: the form's return_to as posted; a `deskgate_state` in it counts as a state too. */
   returnTo?: string
-  /** The sealed attempt of that ID in this browser's cookies, if it is there and not older than ten minutes. */
+  /** The attempt with that ID in this browser's cookies, if there is one that is at most ten minutes old. */
   attempt(id: string): Attempt | undefined
-  /** How many logins this browser has under way: only told, so that an operator sees whether any cookie came. */
-  underWay?: number
+  /** How many logins this browser has in progress: shown to the operator, as it tells whether any cookie came. */
+  pendingAttempts?: number
 }
 
-/** What a provider says of a hand-over: the ladder it climbed, and either an identity or the reason of the first failure. */
+/** What a provider says of a hand-over: its checks, and either an identity or the reason of the first failure. */
 export interface Verdict {
   provider: string
   checks: Check[]
   identity?: Identity
   reason?: Reason
-  /** The attempt of this browser that the answer belongs to. */
+  /** The attempt of this browser that the response belongs to. */
   attempt?: Attempt
   /**
-   * Refused only because the browser does not hold the login that it names, or holds it no more: the claim that the answer
-   * made if it was used before. Without anything of a browser's own it opens nothing.
+   * Set when the only failure is that this browser has no such attempt (any more): the replay key of the response, to find
+   * out whether it was used before. It never grants access by itself.
    */
-  bereft?: Identity['claim']
-  /** Nothing in the answer ties it to a login that this browser began (no state, no InResponseTo). */
+  attemptMissing?: Identity['replayKey']
+  /** Nothing in the response ties it to a login that this browser began (no state, no InResponseTo). */
   unsolicited: boolean
-  /** JWT: where the token itself asks to go (its return_to claim). For a login without an attempt; to be judged like any other. */
+  /** JWT: where the token itself asks to go (its return_to claim). For a login without an attempt; it has to be validated like any other. */
   returnTo?: string
 }
 
-/** What a provider says of the bearer token of one request. */
+/** The result of verifying the bearer token of one request. */
 export interface BearerVerdict {
   provider: string
   checks: Check[]
-  /** `until`: when the token has run out, clocks that are late included. Milliseconds since the epoch. */
-  vouched?: Pick<Identity, 'provider' | 'email' | 'name' | 'roles'> & { until: number }
+  /** `until`: when the token expires, with the clock skew added. Milliseconds since the epoch. */
+  identity?: Pick<Identity, 'provider' | 'email' | 'name' | 'roles'> & { until: number }
   reason?: Reason
 }
 
-/** One configured identity provider, or another way in. */
+/** One configured identity provider. */
 export interface Provider {
   readonly id: string
   /** The X of "Login with X". */
@@ -248,19 +252,19 @@ export interface Provider {
   readonly type: 'saml' | 'jwt'
   /** Origins that this provider's forms and redirects go to, for the form-action of our pages. */
   formTargets(): string[]
-  /** Sends a browser off to log in. Throws Refused (core/checks.ts) when it cannot, e.g. without metadata. */
-  begin(attempt: Attempt): Promise<Leave>
+  /** Where to send a browser to log in. Throws Refused (core/checks.ts) when it cannot, e.g. without metadata. */
+  begin(attempt: Attempt): Promise<Navigation>
   /** Never throws on bad input. */
-  accept(handover: Handover): Promise<Verdict>
+  handleCallback(callback: CallbackRequest): Promise<Verdict>
   /** Where a browser goes after its session has ended here; undefined: nowhere. */
-  logout(session: Session): Leave | undefined
-  /** The address at which the provider is told, in a sentence for the agent, of a login that failed; undefined: it has none. */
-  failed?(message: string): string | undefined
-  /** JWT: judges bearer tokens; only there when the provider may vouch for single requests. Never throws on bad input. */
-  bearer?: { passThrough: boolean; accept(token: string): Promise<BearerVerdict> }
+  logout(session: Session): Navigation | undefined
+  /** The address that shows the agent, at the provider, a message about a failed login; undefined: there is none. */
+  failureUrl?(message: string): string | undefined
+  /** JWT: verifies bearer tokens; only there when the provider accepts them. Never throws on bad input. */
+  bearer?: { passThrough: boolean; verify(token: string): Promise<BearerVerdict> }
   close(): void
   /**
-   * What this provider calls itself, for finding the provider of an answer (providers/select.ts): the SAML entity ID, or
+   * What this provider calls itself, for finding the provider of a response (providers/select.ts): the SAML entity ID, or
    * the `issuer` setting of a JWT provider. Undefined: not set, or not known yet (metadata not read).
    */
   issuer?(): string | undefined
@@ -270,8 +274,8 @@ export interface Provider {
   knowsKid?(kid: string): boolean
 }
 
-/** What a directory source states of an agent. What it leaves out (an empty list is stated), the IdP's word may fill: see directory/merge-identity.ts. */
-export interface Found {
+/** What a directory source states of an agent. What it leaves out (an empty list counts as stated) the IdP's claims may fill in: see directory/merge-identity.ts. */
+export interface AgentRecord {
   email: string
   id?: string
   name?: string
@@ -279,23 +283,23 @@ export interface Found {
 }
 
 /** What is known of an e-mail address at a time. */
-export interface Standing {
-  found: Found | 'unknown' | 'disabled'
+export interface KnownState {
+  found: AgentRecord | 'unknown' | 'disabled'
   /** Milliseconds since the epoch: what has happened since is not in it. */
   at: number
 }
 
 export interface Directory {
   /** `email` in its canonical form. Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
-  find(email: string): Promise<Found | 'unknown' | 'disabled'>
+  find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
   /**
-   * For sessions under way: the last word on an agent, however old; undefined when there is none. A promise only where a
+   * For sessions under way: the last known state of an agent, however old; undefined when there is none. A promise only where a
    * source has to be asked for each. Never throws or rejects.
    */
-  standing?(email: string): Standing | undefined | Promise<Standing | undefined>
+  knownState?(email: string): KnownState | undefined | Promise<KnownState | undefined>
   /** Called with the addresses of which a source says something else than before. */
   onChange?(listener: (emails: readonly string[]) => void): void
-  /** Milliseconds after which the standing of live agents is to be asked again, because no change is told by itself. */
+  /** Milliseconds after which the state of live agents has to be asked for again, because the source does not report changes. */
   readonly askEvery?: number | undefined
   /** Settles once what is fetched at the start has come or failed. Never rejects. */
   ready?(): Promise<void>

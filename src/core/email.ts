@@ -2,7 +2,7 @@
 
 // Attack: white space, control, format and unassigned characters hide or split an address in headers, logs and look-ups.
 const unusable = /[\s\p{C}\p{Z}<>"(),:;\\[\]]/u
-const shape = /^[^@]{1,64}@[^@]{1,255}$/
+const format = /^[^@]{1,64}@[^@]{1,255}$/
 
 /**
  * The canonical form of an e-mail address, or undefined when it is none that may log in.
@@ -10,7 +10,7 @@ const shape = /^[^@]{1,64}@[^@]{1,255}$/
  */
 export function canonicalEmail(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > 254) return undefined
-  if (unusable.test(value) || !shape.test(value)) return undefined
+  if (unusable.test(value) || !format.test(value)) return undefined
   if (value.normalize('NFC') !== value) return undefined
   return value.replace(/[A-Z]+/g, letters => letters.toLowerCase())
 }

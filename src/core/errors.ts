@@ -1,4 +1,4 @@
-// The failures that cross floors. Everything else is a bug and may crash the request.
+// The failures that cross folders. Everything else is a bug and may crash the request.
 
 /** The store could not answer: fail closed, say 503, never "no session". */
 export class StoreUnavailable extends Error {

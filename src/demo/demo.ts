@@ -1,6 +1,7 @@
-// The quick start: gateway, demo Desk and demo identity provider in one process, in memory, on one host name. Its keys
-// are made at start and end with it; it listens on this machine only.
+// The quick start: gateway, demo Desk and demo identity provider in one process, in memory, on one host name. It listens
+// on this machine only, and its keys exist in memory only.
 
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { Clock, Random } from '../core/contracts.js'
 import { createLog } from '../ops/log.js'
 import { systemClock, systemRandom } from '../runtime/clock.js'
@@ -8,10 +9,8 @@ import { startServer } from '../server/server.js'
 import { newSigningKey } from './certificate.js'
 import { createDemoDesk } from './desk.js'
 import { createDemoIdp } from './idp.js'
-import { agentsFile, people } from './people.js'
-import { choosePorts } from './ports.js'
+import { agentsFile, type Person, people } from './people.js'
 import { demoSettings } from './settings.js'
-import { welcome } from './welcome.js'
 
 export interface Demo {
   /** What browsers open: Desk through the gateway. */
@@ -65,3 +64,74 @@ export async function startDemo({ port, io, clock = systemClock, random = system
 }
 
 type Closing = { close(): PromiseLike<unknown> }
+/** How many ports after the wanted one are tried. */
+const tries = 50
+
+export function welcome(demo: { url: string; idpUrl: string; deskUrl: string; people: readonly Person[] }): string[] {
+  const rows = demo.people.map(person => `  ${person.name.padEnd(14)}${person.email.padEnd(22)}${roleOf(person)}`)
+  return [
+    '',
+    'The Deskgate demo is up.',
+    '',
+    `  Open this                  ${demo.url}`,
+    `  Demo identity provider     ${demo.idpUrl}`,
+    `  Desk, past the gateway     ${demo.deskUrl}  (it refuses you)`,
+    '',
+    'People to log in as, without a password:',
+    '',
+    ...rows,
+    '',
+    'What to try:',
+    '',
+    '  1. Log in by SAML, see who reached Desk, log out, and log in again by JWT as somebody else.',
+    '  2. Log in as Sam: the provider vouches for him, but he is no agent.',
+    `  3. Pretend to be the team lead:  curl -i -H 'X-Agent-Email: joao@aloha.example' ${demo.url}/team`,
+    `     and the same past the gateway: curl -i -H 'X-Agent-Email: joao@aloha.example' ${demo.deskUrl}/team`,
+    `  4. The keys that Desk verifies with: ${demo.url}/auth/jwks.json`,
+    '',
+    'All is kept in memory and ends with Ctrl+C.',
+    '',
+  ]
+}
+
+function roleOf(person: Person): string {
+  if (person.agentId === undefined) return 'no agent: gets no further than the gateway'
+  return person.roles.includes('admin') ? 'agent with the role admin: sees the Team page' : 'agent'
+}
+
+/**
+ * The wanted port and the two next free ones; 0: any three free ones.
+ * Throws when the wanted port is taken, or cannot be had.
+ */
+export async function choosePorts(wanted: number, host: string): Promise<[number, number, number]> {
+  const probes: Server[] = []
+  // Each stays open until all are chosen, so that no two are the same.
+  const next = async (from: number, count: number) => {
+    for (let port = from; port < from + count; port++) {
+      const probe = await listenOnce(port, host)
+      if (!probe) continue
+      probes.push(probe)
+      return (probe.address() as AddressInfo).port
+    }
+    throw new Error(`port ${from} is taken: choose another with --port`)
+  }
+  try {
+    const first = await next(wanted, 1)
+    const second = await next(wanted === 0 ? 0 : first + 1, tries)
+    const third = await next(wanted === 0 ? 0 : second + 1, tries)
+    return [first, second, third]
+  } finally {
+    await Promise.all(probes.map(probe => new Promise(resolve => probe.close(resolve))))
+  }
+}
+
+/** Undefined when the port is taken. */
+function listenOnce(port: number, host: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    )
+    probe.listen({ host, port }, () => resolve(probe))
+  })
+}

@@ -90,7 +90,7 @@ export function chooserPage(people: readonly Person[], by: 'SAML' | 'JWT', actio
 }
 
 /** Posts itself to `action`; without a script the button does. */
-export function handoverPage(person: Person, action: string, fields: Fields, nonce: string): string {
+export function postToGatewayPage(person: Person, action: string, fields: Fields, nonce: string): string {
   return page(
     'One moment',
     html`<h1>Hello ${person.name}</h1><p>You are on your way to Desk.</p>

@@ -4,7 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, Random } from '../core/contracts.js'
 import { readAuthnRequest, Unanswerable } from './authn-request.js'
-import { type Answers, createAnswers, type KnownGateway } from './idp-answers.js'
+import { createIdpMessages, type IdpMessages, type KnownGateway } from './idp-messages.js'
 import * as pages from './idp-pages.js'
 import { createListener, textOf } from './listener.js'
 import type { Person } from './people.js'
@@ -40,7 +40,7 @@ const longest = 16_384
 export function createDemoIdp(deps: DemoIdpDeps): FastifyInstance {
   const { publicUrl } = deps.gateway
   const app = createListener({ tls: deps.tls, policy: policyOf(publicUrl, "'none'"), errorPage })
-  const idp = { ...deps, answers: createAnswers(deps) }
+  const idp = { ...deps, answers: createIdpMessages(deps) }
 
   app.get('/', (_request, reply) => sendPage(reply, pages.homePage(publicUrl)))
   app.get(demoIdpPaths.logout, (_request, reply) => sendPage(reply, pages.loggedOutPage(publicUrl)))
@@ -52,7 +52,7 @@ export function createDemoIdp(deps: DemoIdpDeps): FastifyInstance {
   return app
 }
 
-type Idp = DemoIdpDeps & { answers: Answers }
+type Idp = DemoIdpDeps & { answers: IdpMessages }
 
 function addSaml(app: FastifyInstance, idp: Idp): void {
   const { people, gateway, answers } = idp
@@ -73,7 +73,7 @@ function addSaml(app: FastifyInstance, idp: Idp): void {
       const person = chosen(people, request.body)
       const answer = answers.saml(person, asked(carried(request.body, ['SAMLRequest']))?.id)
       const fields = { SAMLResponse: answer, ...carried(request.body, ['RelayState']) }
-      return handOver(idp, reply, { person, action: gateway.acsUrl, fields })
+      return postToGateway(idp, reply, { person, action: gateway.acsUrl, fields })
     }),
   )
 }
@@ -92,14 +92,14 @@ function addJwt(app: FastifyInstance, idp: Idp): void {
     guarded(async (request, reply) => {
       const person = chosen(people, request.body)
       const fields = { jwt: await answers.jwt(person), ...carried(request.body, ['return_to', 'state']) }
-      return handOver(idp, reply, { person, action: gateway.jwtCallback, fields })
+      return postToGateway(idp, reply, { person, action: gateway.jwtCallback, fields })
     }),
   )
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** What cannot be answered gets a page that says why. */
+/** Requests that cannot be answered get a page that says why. */
 function guarded(answer: Handler): Handler {
   return async (request, reply) => {
     try {
@@ -115,13 +115,13 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
   return reply.type('text/html; charset=utf-8').send(page)
 }
 
-function handOver(idp: Idp, reply: FastifyReply, to: { person: Person; action: string; fields: pages.Fields }) {
+function postToGateway(idp: Idp, reply: FastifyReply, to: { person: Person; action: string; fields: pages.Fields }) {
   const nonce = idp.random(16).toString('base64')
   reply.header('content-security-policy', policyOf(idp.gateway.publicUrl, `'nonce-${nonce}'`))
-  return sendPage(reply, pages.handoverPage(to.person, to.action, to.fields, nonce))
+  return sendPage(reply, pages.postToGatewayPage(to.person, to.action, to.fields, nonce))
 }
 
-/** `form-action` also judges the redirect that follows a posted form, so the gateway stands in it. */
+/** `form-action` also applies to the redirect that follows a posted form, so the gateway stands in it. */
 function policyOf(publicUrl: string, scripts: string): string {
   return [
     `default-src 'none'; style-src ${pages.styleSource}; script-src ${scripts}`,

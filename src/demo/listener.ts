@@ -1,5 +1,5 @@
 // What the demo's provider and Desk have in common as web servers: forms, bounded bodies, one set of headers, and error
-// pages that tell nothing about the inside.
+// pages that reveal nothing internal.
 
 import formbody from '@fastify/formbody'
 import { type FastifyInstance, fastify } from 'fastify'
@@ -7,7 +7,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 export interface Listener {
   /** PEM; plain HTTP without it. */
   tls?: { cert: string; key: string } | undefined
-  /** The Content-Security-Policy of every answer. */
+  /** The Content-Security-Policy of every response. */
   policy: string
   /** The page of a failed request. */
   errorPage(status: number): string

@@ -2,7 +2,7 @@
 
 import { formatProblem, loadConfigText } from '../config/load.js'
 import type { Config } from '../config/schema/index.js'
-import { type Reader, Unreadable } from '../config/schema/values.js'
+import { type ConfigReader, Unreadable } from '../config/schema/values.js'
 import { createSecret } from '../core/secret.js'
 import { demoIdpPaths } from './idp.js'
 
@@ -68,7 +68,7 @@ function settingsOf(plan: DemoPlan): object {
   }
 }
 
-function readerOf(files: Record<string, string>): Reader {
+function readerOf(files: Record<string, string>): ConfigReader {
   return {
     env: name => {
       throw new Unreadable(`the demo reads no variable ${name}`)

@@ -33,13 +33,13 @@ const mostMessages = 50
 
 const minutes = 60_000
 
-const seeds: { id: number; subject: string; requester: string; status: Status; said: [number, string, string][] }[] = [
+const seeds: { id: number; subject: string; requester: string; status: Status; texts: [number, string, string][] }[] = [
   {
     id: 1048,
     subject: 'Two charges for one booking',
     requester: 'Lena Fischer',
     status: 'new',
-    said: [
+    texts: [
       [12, 'Lena Fischer', 'Hi, my card was charged twice for the snorkelling trip on Friday (AL-2291). Can you look?'],
     ],
   },
@@ -48,7 +48,7 @@ const seeds: { id: number; subject: string; requester: string; status: Status; s
     subject: 'Change of name on a voucher',
     requester: 'Pavel Novák',
     status: 'open',
-    said: [
+    texts: [
       [95, 'Pavel Novák', 'The voucher is for my sister. How do I get her name on it?'],
       [61, 'Maya Okafor', 'Happy to help. Could you send me the number that is printed below the barcode?'],
       [48, 'Pavel Novák', 'It says V-70 114. Thank you!'],
@@ -59,7 +59,7 @@ const seeds: { id: number; subject: string; requester: string; status: Status; s
     subject: 'Wheelchair access on the sunset cruise?',
     requester: 'Grace Mbeki',
     status: 'waiting',
-    said: [
+    texts: [
       [300, 'Grace Mbeki', 'My father uses a wheelchair. Is the upper deck out of reach for him?'],
       [
         240,
@@ -73,7 +73,7 @@ const seeds: { id: number; subject: string; requester: string; status: Status; s
     subject: 'Invoice for the company outing',
     requester: 'Tom <Office> & Co',
     status: 'solved',
-    said: [
+    texts: [
       [2900, 'Tom <Office> & Co', 'We need an invoice with our VAT number for the outing on the 3rd.'],
       [2800, 'Maya Okafor', 'It is in your inbox. Have a good week!'],
     ],
@@ -84,9 +84,9 @@ const agents = new Set(['Maya Okafor', 'João Silva'])
 
 export function createTickets(clock: Clock): Tickets {
   const start = clock.now()
-  const tickets: Ticket[] = seeds.map(({ said, ...ticket }) => ({
+  const tickets: Ticket[] = seeds.map(({ texts, ...ticket }) => ({
     ...ticket,
-    messages: said.map(([ago, author, text]) => ({
+    messages: texts.map(([ago, author, text]) => ({
       author,
       from: agents.has(author) ? 'agent' : 'customer',
       text,

@@ -84,13 +84,13 @@ export function createRecognise(deps: VisitorDeps): Recognise {
 
 /** Attack: whoever reaches Desk with a stolen assertion could put other headers beside it. */
 function agree(seen: Headers, signed: JWTPayload): boolean {
-  const said = (claim: string) => signed[claim] ?? ''
+  const claimOf = (claim: string) => signed[claim] ?? ''
   return (
     seen.email === signed.sub &&
-    seen.email === said('email') &&
-    seen.id === said('agent_id') &&
-    seen.name === said('name') &&
-    seen.provider === said('provider') &&
+    seen.email === claimOf('email') &&
+    seen.id === claimOf('agent_id') &&
+    seen.name === claimOf('name') &&
+    seen.provider === claimOf('provider') &&
     JSON.stringify(seen.roles) === JSON.stringify(signed.roles ?? [])
   )
 }

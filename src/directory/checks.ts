@@ -1,22 +1,26 @@
-// The directory's rungs on the ladder of a login: does it answer, does it know the agent, is the agent active.
+// The directory checks of a login: the directory answers, it knows the agent, the agent is active.
 
-import type { Step } from '../core/checks.js'
-import type { Directory, Found } from '../core/contracts.js'
+import type { RecordCheck } from '../core/checks.js'
+import type { AgentRecord, Directory } from '../core/contracts.js'
 import { DirectoryUnavailable } from '../core/errors.js'
 
-/** The agent of a canonical e-mail address; throws Refused (core/checks.ts) with the reason of the first rung that fails. */
-export async function lookUp(step: Step, directory: Directory, email: string): Promise<Found> {
-  const found = await directory.find(email).catch((error: unknown) => {
+/** The agent of a canonical e-mail address; throws Refused (core/checks.ts) with the reason of the first check that fails. */
+export async function checkAgentInDirectory(
+  check: RecordCheck,
+  directory: Directory,
+  email: string,
+): Promise<AgentRecord> {
+  const result = await directory.find(email).catch((error: unknown) => {
     if (error instanceof DirectoryUnavailable) return 'unavailable' as const
     throw error
   })
-  const rung = {
+  const details = {
     expected: 'an active agent',
-    seen: typeof found === 'string' ? `${email}: ${found}` : email,
+    seen: typeof result === 'string' ? `${email}: ${result}` : email,
     setting: 'agents',
   }
-  step('directory answers', { ok: found !== 'unavailable', reason: 'agent.directory_unavailable', setting: 'agents' })
-  step('agent is known', { ok: found !== 'unknown', reason: 'agent.unknown', ...rung })
-  step('agent is active', { ok: found !== 'disabled', reason: 'agent.disabled', ...rung })
-  return found as Found
+  check('directory answers', { ok: result !== 'unavailable', reason: 'agent.directory_unavailable', setting: 'agents' })
+  check('agent is known', { ok: result !== 'unknown', reason: 'agent.unknown', ...details })
+  check('agent is active', { ok: result !== 'disabled', reason: 'agent.disabled', ...details })
+  return result as AgentRecord
 }

@@ -1,22 +1,20 @@
-// Who is an agent: the sources in the order of the configuration. The first that knows the e-mail ends the search, also
-// when it says inactive. Must never take a later source for one that cannot answer.
+// Finds agents: asks the sources in the order of the configuration. The first source that knows the e-mail decides,
+// also when the agent is inactive. A source that cannot answer must never be skipped.
 
-import type { Directory, Found, Standing } from '../core/contracts.js'
+import type { AgentRecord, Directory, KnownState } from '../core/contracts.js'
 import { canonicalEmail } from '../core/email.js'
 import { DirectoryUnavailable } from '../core/errors.js'
 
-/** One place that knows agents. All but `find` as in Directory (core/contracts.ts). */
+/** One source of agents. All but `find` as in Directory (core/contracts.ts). */
 export interface DirectorySource extends Omit<Directory, 'find'> {
-  /** For the operator: `file agents.yaml`. */
+  /** For log messages: `file agents.yaml`. */
   readonly name: string
   /**
-   * `email` in its canonical form. `unknown`: the next source is asked. Throws DirectoryUnavailable when it cannot tell;
+   * `email` in its canonical form. `unknown`: the next source is asked. Throws DirectoryUnavailable when it cannot answer;
    * any other error counts as that too.
    */
-  find(email: string): Promise<Found | 'unknown' | 'disabled'>
+  find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
 }
-
-type Stood = Standing | undefined
 
 export function createDirectory(sources: readonly DirectorySource[]): Required<Directory> {
   const periods = sources.flatMap(({ askEvery }) => askEvery ?? [])
@@ -27,14 +25,14 @@ export function createDirectory(sources: readonly DirectorySource[]): Required<D
       for (const source of sources) {
         const found = await ask(source, email)
         if (found === 'disabled') return found
-        // The address is the one asked for, whatever spelling the source keeps.
+        // The address as it was asked for, whatever spelling the source has.
         if (found !== 'unknown') return { ...found, email }
       }
       return 'unknown'
     },
-    standing(address) {
+    knownState(address) {
       const email = canonicalEmail(address)
-      return email === undefined ? undefined : standingFrom(sources, { email, at: Number.POSITIVE_INFINITY })
+      return email === undefined ? undefined : knownStateFrom(sources, { email, at: Number.POSITIVE_INFINITY })
     },
     onChange(listener) {
       for (const source of sources) source.onChange?.(listener)
@@ -49,7 +47,7 @@ export function createDirectory(sources: readonly DirectorySource[]): Required<D
   }
 }
 
-async function ask(source: DirectorySource, email: string): Promise<Found | 'unknown' | 'disabled'> {
+async function ask(source: DirectorySource, email: string): Promise<AgentRecord | 'unknown' | 'disabled'> {
   try {
     return await source.find(email)
   } catch (cause) {
@@ -58,20 +56,20 @@ async function ask(source: DirectorySource, email: string): Promise<Found | 'unk
   }
 }
 
-/** `at`: since when the sources before these have said that they do not know the address. Synchronous while each source is. */
-function standingFrom(
+/** `at`: the time at which the earlier sources did not know the address. Synchronous while each source is. */
+function knownStateFrom(
   sources: readonly DirectorySource[],
   { email, at }: { email: string; at: number },
-): Stood | Promise<Stood> {
+): KnownState | undefined | Promise<KnownState | undefined> {
   const [source, ...later] = sources
   if (!source) return at === Number.POSITIVE_INFINITY ? undefined : { found: 'unknown', at }
-  const go = (stood: Stood): Stood | Promise<Stood> => {
-    if (!stood) return undefined
-    // All that was said is only as new as its oldest part.
-    const oldest = Math.min(at, stood.at)
-    if (stood.found === 'unknown') return standingFrom(later, { email, at: oldest })
-    return { found: stood.found === 'disabled' ? 'disabled' : { ...stood.found, email }, at: oldest }
+  const combine = (state: KnownState | undefined): KnownState | undefined | Promise<KnownState | undefined> => {
+    if (!state) return undefined
+    // The combined answer is only as new as its oldest part.
+    const oldestAt = Math.min(at, state.at)
+    if (state.found === 'unknown') return knownStateFrom(later, { email, at: oldestAt })
+    return { found: state.found === 'disabled' ? 'disabled' : { ...state.found, email }, at: oldestAt }
   }
-  const stood = source.standing?.(email)
-  return stood instanceof Promise ? stood.then(go, () => undefined) : go(stood)
+  const state = source.knownState?.(email)
+  return state instanceof Promise ? state.then(combine, () => undefined) : combine(state)
 }

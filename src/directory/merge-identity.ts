@@ -1,17 +1,17 @@
-// Who wins when the directory and the identity provider both say something of an agent. Pure.
+// Merges what the directory and the identity provider say about an agent.
 
-import type { Agent, Found, Identity } from '../core/contracts.js'
+import type { Agent, AgentRecord, Identity } from '../core/contracts.js'
 
 /**
- * The agent that a login opens a session for: what the directory states (also an empty list of roles) replaces what the
- * IdP said; the IdP's name and roles count only where the directory states none. The ID comes from the directory alone.
+ * The agent of a session. Values of the directory (also an empty list of roles) replace the claims of the identity provider,
+ * whose name and roles count only where the directory has none. The ID comes from the directory alone.
  */
-export function agentOf(found: Found, identity: Pick<Identity, 'name' | 'roles'>): Agent {
-  const name = found.name ?? identity.name
+export function mergeIdentity(record: AgentRecord, claims: Pick<Identity, 'name' | 'roles'>): Agent {
+  const name = record.name ?? claims.name
   return {
-    email: found.email,
-    ...(found.id === undefined ? {} : { id: found.id }),
+    email: record.email,
+    ...(record.id === undefined ? {} : { id: record.id }),
     ...(name === undefined ? {} : { name }),
-    roles: [...(found.roles ?? identity.roles ?? [])],
+    roles: [...(record.roles ?? claims.roles ?? [])],
   }
 }

@@ -1,5 +1,5 @@
 // The ES256 keys of the identity assertion: from files, or derived from the key ring so that every replica signs with
-// the same one. All that could verify is published, so that a rotation is never seen by Desk.
+// the same one. All keys that could verify are published, so that Desk does not notice a rotation.
 
 import {
   createECDH,
@@ -38,7 +38,7 @@ export function signingKeysOf(files: readonly { path: string; text: string }[]):
   if (!first) throw new Error('there is no signing key')
   const publish = files.map(file => readKey(file, text => describe(createPublicKey(text))))
   const key = readKey(first, text => createPrivateKey(text))
-  return together(key, publish)
+  return signingKeys(key, publish)
 }
 
 /**
@@ -49,7 +49,7 @@ export function deriveSigningKeys(seeds: readonly Buffer[]): SigningKeys {
   const keys = seeds.map(scalarKey)
   const [first] = keys
   if (!first) throw new Error('there is no secret to derive a signing key from')
-  return together(
+  return signingKeys(
     first,
     keys.map(key => describe(createPublicKey(key))),
   )
@@ -61,7 +61,7 @@ export function newSigningKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-function together(key: KeyObject, publish: PublicKey[]): SigningKeys {
+function signingKeys(key: KeyObject, publish: PublicKey[]): SigningKeys {
   const { kid } = describe(createPublicKey(key))
   return { sign: { key, kid }, publish: [...new Map(publish.map(jwk => [jwk.kid, jwk])).values()] }
 }
@@ -90,7 +90,7 @@ function readKey<T>(file: { path: string; text: string }, read: (text: string) =
   try {
     return read(file.text)
   } catch {
-    // OpenSSL's words could quote the key.
+    // The error of OpenSSL could quote the key.
     throw new Error(`${file.path}: it holds no P-256 (ES256) key in PEM; \`deskgate keys generate\` prints one`)
   }
 }

@@ -1,17 +1,17 @@
-// The public keys at /auth/jwks.json: those of now, and those that signed until a moment ago. A key that the configuration
-// has dropped stays until the last assertion that it signed is dead.
+// The public keys at /auth/jwks.json: the current keys, and former keys until the last assertion that they signed has
+// expired.
 
 import type { Clock } from '../core/contracts.js'
 import type { PublicKey } from './assertion-keys.js'
 
 export interface PublishedKeys {
-  /** These keys, and those that were in use before and are still needed. */
+  /** These keys, and former keys that are still needed. */
   with(keys: readonly PublicKey[]): PublicKey[]
-  /** Keys whose assertions live for `ttl` milliseconds more. */
+  /** Keeps former keys, whose assertions are valid for `ttl` milliseconds more. */
   keep(keys: readonly PublicKey[], ttl: number): void
 }
 
-/** Milliseconds longer than an assertion lives: clocks differ, and requests that began before are still being sent. */
+/** Milliseconds on top: clocks differ, and earlier requests are still being sent. */
 const margin = 60_000
 
 export function createPublishedKeys(deps: { clock: Clock }): PublishedKeys {

@@ -1,5 +1,5 @@
-// The key ring: every key of the gateway is derived from the operator's secrets, the first of which seals and signs while
-// all of them open and verify, so that a rotation logs nobody out. Never hands out a secret, never throws on bad input.
+// The key ring: every key of the gateway is derived from the operator's secrets. The first seals and signs, all of them
+// open and verify, so that a rotation logs nobody out. Never hands out a secret, never throws on bad input.
 
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { Random } from '../core/contracts.js'
@@ -10,7 +10,7 @@ export interface Keyring {
    * `purpose` is from a closed list in the code, never from a request.
    */
   seal(purpose: string, plain: Buffer, bound: string): string
-  /** What was sealed by any key of the ring; undefined for everything else, whatever it is. */
+  /** The plain bytes, if any key of the ring sealed them; else undefined. */
   open(purpose: string, sealed: string, bound: string): Buffer | undefined
   /** HMAC-SHA256 with the first key: 32 bytes. */
   mac(purpose: string, data: Buffer): Buffer
@@ -24,25 +24,25 @@ const cipher = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
 const keyBytes = 32
-/** RFC 2104 keys shorter than the hash are weaker than it: the configuration refuses them too. */
-const leastSecret = 32
-/** Nothing that is sealed here comes near it: a cookie is at most 500 bytes. */
-const longestSealed = 8192
+/** RFC 2104: keys shorter than the hash are weaker. The configuration refuses them too. */
+const minSecretBytes = 32
+/** Far above what is sealed here: a cookie is at most 500 bytes. */
+const maxSealedLength = 8192
 const base64url = /^[A-Za-z0-9_-]+$/
 
-/** A secret for a gateway that has none, e.g. on the memory store: it lives as long as the process. */
+/** A secret for a gateway without one, e.g. on the memory store: it lives as long as the process. */
 export function randomSecret(random: Random): string {
-  return random(leastSecret).toString('base64url')
+  return random(minSecretBytes).toString('base64url')
 }
 
 /** `secrets`: the first seals, all open; at least one, each of at least 32 bytes, else it throws. */
 export function createKeyring(secrets: readonly string[], deps: { random: Random }): Keyring {
   const ring = secrets.map(secret => Buffer.from(secret, 'utf8'))
   if (ring.length === 0) throw new Error('the key ring is empty: set secrets')
-  if (ring.some(secret => secret.length < leastSecret)) throw new Error('a secret of the key ring is under 32 bytes')
+  if (ring.some(secret => secret.length < minSecretBytes)) throw new Error('a secret of the key ring is under 32 bytes')
 
   const derive = (purpose: string, length: number) => ring.map(secret => expand(secret, purpose, length))
-  const keysOf = remembered(purpose => derive(purpose, keyBytes))
+  const keysOf = memoized(purpose => derive(purpose, keyBytes))
 
   return {
     seal: (purpose, plain, bound) => seal(first(keysOf(purpose)), deps.random(nonceBytes), plain, bound),
@@ -70,8 +70,8 @@ function expand(secret: Buffer, purpose: string, length: number): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `deskgate ${purpose}`, length))
 }
 
-/** Purposes come from the code, so that this stays as small as their number. */
-function remembered(keysOf: (purpose: string) => Buffer[]): (purpose: string) => Buffer[] {
+/** Bounded: purposes come from the code. */
+function memoized(keysOf: (purpose: string) => Buffer[]): (purpose: string) => Buffer[] {
   const known = new Map<string, Buffer[]>()
   return purpose => {
     const keys = known.get(purpose) ?? keysOf(purpose)
@@ -95,9 +95,9 @@ function seal(key: Buffer, nonce: Buffer, plain: Buffer, bound: string): string 
   return Buffer.concat([nonce, sealing.update(plain), sealing.final(), sealing.getAuthTag()]).toString('base64url')
 }
 
-/** Attack: a lenient decoder reads many spellings as the same bytes; only the one that we would write is taken. */
+/** Attack: a lenient decoder reads many spellings as the same bytes; only our own spelling is accepted. */
 function decoded(sealed: string): Buffer | undefined {
-  if (typeof sealed !== 'string' || sealed.length > longestSealed || !base64url.test(sealed)) return undefined
+  if (typeof sealed !== 'string' || sealed.length > maxSealedLength || !base64url.test(sealed)) return undefined
   const bytes = Buffer.from(sealed, 'base64url')
   if (bytes.length < nonceBytes + tagBytes || bytes.toString('base64url') !== sealed) return undefined
   return bytes
@@ -106,7 +106,7 @@ function decoded(sealed: string): Buffer | undefined {
 function open(key: Buffer, bytes: Buffer, bound: string): Buffer | undefined {
   const nonce = bytes.subarray(0, nonceBytes)
   const content = bytes.subarray(nonceBytes, -tagBytes)
-  // Attack: without authTagLength Node takes a tag of four bytes, which can be guessed.
+  // Attack: without authTagLength Node accepts a tag of four bytes, which can be guessed.
   const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagBytes })
   try {
     opening.setAAD(Buffer.from(bound, 'utf8')).setAuthTag(bytes.subarray(-tagBytes))

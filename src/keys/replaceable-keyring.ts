@@ -1,14 +1,14 @@
-// The key ring as everything that outlives a reload holds it: one object, whose secrets can be replaced. Never mixes two
-// rings within one call.
+// The key ring for everything that outlives a reload: one object whose secrets can be replaced. One call never mixes
+// two rings.
 
 import type { Keyring } from './keyring.js'
 
-export interface KeyringInUse extends Keyring {
-  /** From now on `next` seals and opens. */
+export interface ReplaceableKeyring extends Keyring {
+  /** Uses `next` from now on. */
   replace(next: Keyring): void
 }
 
-export function keyringInUse(first: Keyring): KeyringInUse {
+export function createReplaceableKeyring(first: Keyring): ReplaceableKeyring {
   let ring = first
   return {
     seal: (purpose, plain, bound) => ring.seal(purpose, plain, bound),

@@ -1,19 +1,19 @@
-// One line for each request, as the log writes its lines but put together by hand: this is on the way of every request.
-// Never a query, a header or a cookie: only what stands here.
+// The access log line of a request, in the format of the log but built by hand, because every request pays for it. It never
+// has a query, a header or a cookie: only the fields below.
 
-import { visible } from './escape-invisible.js'
-import type { Outcome } from './metrics.js'
+import { escapeInvisible } from './escape-invisible.js'
+import type { RequestOutcome } from './metrics.js'
 
 export interface AccessLine {
-  /** Milliseconds since the epoch, when the request was over. */
+  /** The end of the request, in milliseconds since the epoch. */
   at: number
   method: string
   /** Decoded, without the query. */
   path: string
   status: number
-  /** Milliseconds that it took. */
+  /** Its duration in milliseconds. */
   ms: number
-  outcome: Outcome
+  outcome: RequestOutcome
   /** X-Request-Id. */
   request: string
   address: string
@@ -21,9 +21,9 @@ export interface AccessLine {
   session: string | undefined
 }
 
-/** Formats the time once for all the lines of a millisecond. `worker`: its number, where there are several. */
+/** Formats the time once for all lines of a millisecond. `worker`: its number, in a cluster. */
 export function createAccessFormat(worker?: number): (line: AccessLine) => string {
-  const whose = worker === undefined ? '' : `,"worker":${worker}`
+  const workerField = worker === undefined ? '' : `,"worker":${worker}`
   let at = Number.NaN
   let time = ''
   return line => {
@@ -31,9 +31,9 @@ export function createAccessFormat(worker?: number): (line: AccessLine) => strin
       at = line.at
       time = new Date(at).toISOString()
     }
-    // What a client chose goes through JSON.stringify: no character of it can end a line or begin a field.
-    const path = visible(JSON.stringify(line.path))
+    // Attack: a client's values go through JSON.stringify, so that none can end the line or start a field.
+    const path = escapeInvisible(JSON.stringify(line.path))
     const session = line.session === undefined ? '' : `,"session":"${line.session}"`
-    return `{"level":"info","time":"${time}"${whose},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
+    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
   }
 }

@@ -1,5 +1,5 @@
-// The ops listener's routes: probes and metrics for everybody who reaches it, the API for those with the admin token.
-// Without a token the API is not there at all.
+// The routes of the ops listener: probes and metrics for every client, the API for clients with the admin token. When no
+// token is configured, there is no API.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -14,25 +14,25 @@ import { openOpsListener, probeRoutes } from './probes.js'
 import { problem } from './problem.js'
 import type { RateLimit } from './rate-limit.js'
 import type { ReadinessProbe } from './readiness.js'
-import type { Dossiers } from './refused-logins.js'
+import type { RefusedLogins } from './refused-logins.js'
 
-/** What came of a reload. `changed`: the settings, by key. */
+/** The result of a reload. `changed`: the keys of the changed settings. */
 export type ReloadResult =
   | { applied: true; changed: string[]; warnings: Problem[] }
   | { applied: false; problems: Problem[] }
 
 export interface OpsDeps {
   metrics: Pick<Metrics, 'text'>
-  dossiers: Dossiers
+  refusedLogins: RefusedLogins
   readiness: Pick<ReadinessProbe, 'ask'>
   sessions: ListedSessions
   breakglass: BreakglassApiDeps
-  /** The token of now; undefined: there is no API. */
+  /** The current token; undefined: there is no API. */
   adminToken(): Secret | undefined
-  /** Counts wrong tokens; who brings too many waits, also with the right one. */
+  /** Counts wrong tokens; an address with too many has to wait, even with the right token. */
   limit?: RateLimit
   audit?: Audit
-  /** Reads the configuration again; without it that cannot be asked for. */
+  /** Reloads the configuration; without it there is no such route. */
   reload?: () => Promise<ReloadResult>
 }
 
@@ -47,31 +47,31 @@ export function createOps(deps: OpsDeps): FastifyInstance {
 
 function api(deps: OpsDeps) {
   return async (app: FastifyInstance) => {
-    app.addHook('onRequest', (request, reply) => admit(deps, request, reply))
+    app.addHook('onRequest', (request, reply) => requireAdminToken(deps, request, reply))
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
 
     breakglassRoute(app, deps.breakglass)
     sessionRoutes(app, deps.sessions)
     app.get<{ Params: { reference: string } }>('/logins/:reference', async (request, reply) => {
-      const dossier = await deps.dossiers.find(request.params.reference)
-      return dossier ?? problem(reply, 404, 'No refused login of the last day has this reference')
+      const report = await deps.refusedLogins.find(request.params.reference)
+      return report ?? problem(reply, 404, 'No refused login of the last day has this reference')
     })
     const { reload } = deps
     if (reload) app.post('/reload', async (_request, reply) => answerReload(await reload(), reply))
   }
 }
 
-/** An answer when the request goes no further. */
-async function admit(deps: OpsDeps, request: FastifyRequest, reply: FastifyReply) {
+/** Responds, unless the request has the admin token. */
+async function requireAdminToken(deps: OpsDeps, request: FastifyRequest, reply: FastifyReply) {
   const token = deps.adminToken()
   if (!token) return problem(reply, 404, 'Not found')
-  // Attack: guessing the token. Refused before it is looked at, or the right guess would still show.
+  // Attack: guessing the token. Refused before the comparison, so that a right guess is not revealed either.
   const wait = await deps.limit?.wait(request.ip)
   if (wait !== undefined) {
     reply.header('retry-after', String(wait))
     return problem(reply, 429, 'Too many wrong admin tokens from this address')
   }
-  if (bears(request, token)) return undefined
+  if (hasToken(request, token)) return undefined
   if (request.headers.authorization !== undefined) {
     deps.limit?.count(request.ip)
     deps.audit?.({ event: 'admin_refused', address: request.ip })
@@ -80,8 +80,8 @@ async function admit(deps: OpsDeps, request: FastifyRequest, reply: FastifyReply
   return problem(reply, 401, 'The admin token is missing or wrong')
 }
 
-/** Compares digests, so that neither the length nor a common beginning shows in the time it takes. */
-function bears(request: FastifyRequest, token: Secret): boolean {
+/** Compares digests, so that the time reveals neither the length nor a common prefix. */
+function hasToken(request: FastifyRequest, token: Secret): boolean {
   const [, given] = /^bearer +(.+)$/i.exec(request.headers.authorization ?? '') ?? []
   if (given === undefined) return false
   const digest = (value: string) => createHash('sha256').update(value).digest()

@@ -1,11 +1,11 @@
-// The audit log: one JSON line for each thing that an auditor asks about. What a client sent can neither start a line of
-// its own nor turn a reader's view of one around; values never hold a secret, token, cookie or assertion.
+// The audit log: one JSON line for each security event. Values from clients can neither start a new line nor change how a
+// line is displayed; no value is a secret, token, cookie or assertion.
 
 import { type DestinationStream, pino } from 'pino'
 import type { Clock, EndedBy } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { type AppendFile, createAppendFile } from '../runtime/append-file.js'
-import { visible } from './escape-invisible.js'
+import { escapeInvisible } from './escape-invisible.js'
 import { type Log, openStdout } from './log.js'
 
 export type AuditEvent = {
@@ -30,24 +30,24 @@ export type AuditEvent = {
   /** The session's handle. */
   session?: string
   reason?: Reason
-  /** Why a session ended, what a change came by, or what a break-glass link is for. */
+  /** Why a session ended, what caused a reload, or why a break-glass link was made. */
   why?: string
-  /** Who asked for it. */
+  /** Who ended the session. */
   by?: EndedBy
-  /** The reference that the agent saw. */
+  /** The reference shown to the agent. */
   reference?: string
   address?: string
   browser?: string
-  /** Break-glass: which link, who asked for it, how long its session may last, and until when it is good (ISO 8601). */
+  /** Break-glass: link id, operator, the session's longest lifetime in minutes, and the link's expiry (ISO 8601). */
   link?: string
   operator?: string
   minutes?: number
   until?: string
-  /** The request's ID. */
+  /** X-Request-Id. */
   request?: string
-  /** The settings that changed, by key; never a value. */
+  /** The keys of changed settings, never values. */
   changed?: readonly string[]
-  /** What is wrong with a configuration: place, key and problem. */
+  /** The problems of a configuration: place, key and message. */
   problems?: readonly string[]
 }
 
@@ -55,68 +55,71 @@ export type Audit = (event: AuditEvent) => void
 
 export interface AuditLog {
   write: Audit
-  /** Other places from now on: stdout or absolute paths. */
-  sendTo(places: readonly string[]): void
+  /** Replaces the destinations: stdout or absolute paths. */
+  sendTo(destinations: readonly string[]): void
   close(): void
 }
 
 export interface AuditDeps {
-  /** stdout, or the absolute path of a file that is appended to; or several. */
+  /** stdout, the absolute path of a file to append to, or several of these. */
   to: string | readonly string[]
   clock: Clock
-  /** Told when a place takes no lines, with the line, and when it does again. */
+  /** Reports a destination that fails, with the line, and its recovery. */
   log: Pick<Log, 'error' | 'info'>
-  /** Counts the lines that a place did not take. */
+  /** Counts the lines that a destination did not take. */
   lost?: () => void
-  /** In the place of stdout. */
+  /** Replaces stdout, for tests. */
   stdout?: DestinationStream
 }
 
 /**
- * Lines are written before the call returns. A place that fails (a full disk, a missing right) stops nothing: the line
- * goes to the log instead, loudly.
+ * Lines are written before the call returns. When a destination fails (disk full, missing permission), the line goes to
+ * the log as an error, and nothing else stops.
  */
 export function createAuditLog(deps: AuditDeps): AuditLog {
   const { log, lost = () => {} } = deps
   const stdout = deps.stdout ?? openStdout()
-  let places = placesOf(stdout, deps.to)
+  let destinations = destinationsOf(stdout, deps.to)
 
   const deliver = (line: string) => {
-    for (const place of places) {
-      const failure = place.file ? place.file.append(line) : write(place.stream, line)
+    for (const destination of destinations) {
+      const failure = destination.file ? destination.file.append(line) : write(destination.stream, line)
       if (failure !== undefined) {
         lost()
-        log.error({ audit: place.name, cause: failure, line: line.trimEnd() }, 'an audit line could not be written')
-      } else if (place.failing) log.info({ audit: place.name }, 'the audit log is written again')
-      place.failing = failure !== undefined
+        log.error(
+          { audit: destination.name, cause: failure, line: line.trimEnd() },
+          'an audit line could not be written',
+        )
+      } else if (destination.failing) log.info({ audit: destination.name }, 'the audit log is written again')
+      destination.failing = failure !== undefined
     }
   }
   const timestamp = () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`
-  const written = { write: (line: string) => deliver(visible(line)) }
-  // Where pino puts the level. It must not be empty: what follows begins with a comma.
+  const written = { write: (line: string) => deliver(escapeInvisible(line)) }
+  // In the place of pino's level. It must not be empty: the rest of the line begins with a comma.
   const line = pino({ base: null, timestamp, formatters: { level: () => ({ audit: true }) } }, written)
   const close = () => {
-    for (const { file } of places) file?.close()
+    for (const { file } of destinations) file?.close()
   }
 
   return {
     write: event => line.info(event),
     sendTo(next) {
       close()
-      places = placesOf(stdout, next)
+      destinations = destinationsOf(stdout, next)
     },
     close,
   }
 }
 
-interface Place {
+interface AuditDestination {
   name: string
   file?: AppendFile
   stream: DestinationStream
   failing: boolean
 }
 
-function placesOf(stdout: DestinationStream, to: string | readonly string[]): Place[] {
+function destinationsOf(stdout: DestinationStream, to: string | readonly string[]): AuditDestination[] {
   return [to].flat().map(name => ({
     name,
     stream: stdout,

@@ -1,32 +1,32 @@
-// Lines on their way out, in their order. Those of the log leave at once, so that a crash loses none; those of requests
-// leave together, a tenth of a second late at most: a write for each would cost more than what it tells of.
+// Output of log lines, in order. Ordinary lines are written at once, so that a crash loses none; access log lines are
+// written in batches, at most a tenth of a second late: a write for each would cost more than the request itself.
 
-/** Where whole lines go, each with its line break. */
-export interface LineSink {
+/** Takes whole lines, each with its line break. */
+export interface OutputSink {
   write(text: string): unknown
 }
 
-export interface Lines extends LineSink {
-  /** May wait a little, for others. */
-  later(line: string): void
+export interface BufferedOutput extends OutputSink {
+  /** Written with others, at most `maxDelay` later. */
+  writeSoon(line: string): void
   flush(): void
 }
 
-/** Characters that wait at most, and for how many milliseconds. */
-const [usual, patience] = [16 * 1024, 100]
+/** The most characters that are buffered, and the longest delay in milliseconds. */
+const [defaultSize, maxDelay] = [16 * 1024, 100]
 
-/** `enough`: other than the usual number of characters that may wait. */
-export function createLines(sink: LineSink, { enough = usual }: { enough?: number } = {}): Lines {
-  let waiting = ''
+/** `size`: the number of characters that may be buffered. */
+export function createBufferedOutput(sink: OutputSink, { size = defaultSize }: { size?: number } = {}): BufferedOutput {
+  let buffered = ''
   let timer: NodeJS.Timeout | undefined
 
   const flush = () => {
-    if (waiting === '') return
+    if (buffered === '') return
     clearTimeout(timer)
     timer = undefined
     process.removeListener('exit', flush)
-    const text = waiting
-    waiting = ''
+    const text = buffered
+    buffered = ''
     sink.write(text)
   }
 
@@ -36,11 +36,11 @@ export function createLines(sink: LineSink, { enough = usual }: { enough?: numbe
       flush()
       return sink.write(line)
     },
-    later(line) {
-      waiting += line
-      if (waiting.length >= enough) return flush()
+    writeSoon(line) {
+      buffered += line
+      if (buffered.length >= size) return flush()
       if (timer) return
-      timer = setTimeout(flush, patience).unref()
+      timer = setTimeout(flush, maxDelay).unref()
       process.once('exit', flush)
     },
   }

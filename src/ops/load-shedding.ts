@@ -1,55 +1,55 @@
-// Whether this process has more work than it can do: measured once a second, told by a boolean that costs a request
-// nothing. Not a limit of how busy it may be: only what comes before it falls over.
+// Detects overload: measures the event loop and the heap once a second, and sets a boolean that each request reads. It is
+// no limit of normal load: it only keeps the process from collapsing.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { Log } from './log.js'
 
-export interface Load {
-  /** How late timers came since the last look, on average, in milliseconds. */
+export interface ProcessLoad {
+  /** The average delay of the event loop since the last sample, in milliseconds. */
   delay: number
-  /** The share of the heap's limit that is in use: 0 to 1. */
+  /** The used share of the heap limit, 0 to 1. */
   heap: number
 }
 
-export interface Pressure {
+export interface LoadShedding {
   shedding(): boolean
-  /** Looks now; it looks by itself once a second. */
-  look(): void
+  /** Takes a sample now; one is taken every second anyway. */
+  measureNow(): void
   close(): void
 }
 
-/** Work is turned away from here on, after two looks in a row: one long garbage collection is no overload. */
-export const pressureLimits = { delay: 500, heap: 0.95 } as const
-/** And taken again below this share of both. */
-const relief = 0.8
-const looks = 2
-const lookEvery = 1000
+/** Requests are refused above either limit, after two samples in a row: one long garbage collection is no overload. */
+export const overloadLimits = { delay: 500, heap: 0.95 } as const
+/** Requests are accepted again below this share of both limits. */
+const recoveryShare = 0.8
+const samplesNeeded = 2
+const sampleEvery = 1000
 
-/** `measure`: what has been since the last call; default: this process. */
-export function createPressure(deps: { log: Log; measure?: () => Load }): Pressure {
+/** `measure`: the load since the last call; by default that of this process. */
+export function createLoadShedding(deps: { log: Log; measure?: () => ProcessLoad }): LoadShedding {
   const own = measureProcess()
   const measure = deps.measure ?? own.measure
   let shedding = false
   let over = 0
 
-  const look = () => {
+  const measureNow = () => {
     const load = measure()
-    // No timer came since the last look: that says nothing, least of all that it has become better.
+    // No sample since the last one: the state stays.
     if (!load) return
-    over = isOver(load, shedding ? relief : 1) ? over + 1 : 0
-    const next = shedding ? over > 0 : over >= looks
+    over = isOver(load, shedding ? recoveryShare : 1) ? over + 1 : 0
+    const next = shedding ? over > 0 : over >= samplesNeeded
     if (next === shedding) return
     shedding = next
     const facts = { delay: Math.round(load.delay), heap: Math.round(load.heap * 100) / 100 }
     if (shedding) deps.log.error(facts, 'overloaded: requests are turned away with 503')
     else deps.log.info(facts, 'not overloaded any more')
   }
-  const timer = setInterval(look, lookEvery).unref()
+  const timer = setInterval(measureNow, sampleEvery).unref()
 
   return {
     shedding: () => shedding,
-    look,
+    measureNow,
     close() {
       clearInterval(timer)
       own.stop()
@@ -57,8 +57,8 @@ export function createPressure(deps: { log: Log; measure?: () => Load }): Pressu
   }
 }
 
-function isOver({ delay, heap }: Load, share: number): boolean {
-  return delay > pressureLimits.delay * share || heap > pressureLimits.heap * share
+function isOver({ delay, heap }: ProcessLoad, share: number): boolean {
+  return delay > overloadLimits.delay * share || heap > overloadLimits.heap * share
 }
 
 function measureProcess() {
@@ -66,9 +66,9 @@ function measureProcess() {
   const histogram = monitorEventLoopDelay({ resolution })
   histogram.enable()
   return {
-    measure(): Load | undefined {
+    measure(): ProcessLoad | undefined {
       if (histogram.count === 0) return undefined
-      // What it measures holds its own pause.
+      // The histogram includes its own interval.
       const delay = Math.max(0, histogram.mean / 1e6 - resolution)
       histogram.reset()
       const { used_heap_size, heap_size_limit } = getHeapStatistics()

@@ -1,17 +1,17 @@
-// The log: JSON lines by pino. Never logs a header, a cookie, a body or a query: callers hand over the fields that may be
-// seen, and what slips in under a telling name is masked.
+// The log: JSON lines by pino. It never has a header, a cookie, a body or a query: callers pass harmless fields only, and
+// fields with a sensitive name are masked.
 
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { type AccessLine, createAccessFormat } from './access-log.js'
-import { createLines, type LineSink, type Lines } from './buffered-output.js'
-import { visible } from './escape-invisible.js'
+import { type BufferedOutput, createBufferedOutput, type OutputSink } from './buffered-output.js'
+import { escapeInvisible } from './escape-invisible.js'
 
 export interface Log extends Logger {
-  /** The line of a request: level info, and cheap. */
+  /** Writes the access log line of a request, at level info. */
   access(line: AccessLine): void
 }
 
-const telling = [
+const maskedNames = [
   'cookie',
   'authorization',
   'jwt',
@@ -24,42 +24,41 @@ const telling = [
 ]
 
 /**
- * A logger at `level`, to stdout. Its lines are written at once, so that a crash loses none; those of requests together, a
- * tenth of a second late at most. To another sink each line goes by itself, at once. `worker`: its number on each line,
- * where several processes write to the same place.
+ * A logger at `level`, to stdout. Lines are written at once, so that a crash loses none; access log lines in batches, at
+ * most a tenth of a second late. To another sink each line is written at once. `worker`: its number, in a cluster.
  */
-export function createLog(settings: { level: string; worker?: number | undefined }, sink?: LineSink): Log {
+export function createLog(settings: { level: string; worker?: number | undefined }, sink?: OutputSink): Log {
   const { worker } = settings
   const toSink = (text: string) => sink?.write(text)
-  const lines = sink ? { write: toSink, later: toSink } : linesOut(worker)
+  const lines = sink ? { write: toSink, writeSoon: toSink } : stdoutLines(worker)
   const log = pino(
     {
       level: settings.level,
       base: worker === undefined ? null : { worker },
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: telling.flatMap(name => [name, `*.${name}`]), censor: '[masked]' },
+      redact: { paths: maskedNames.flatMap(name => [name, `*.${name}`]), censor: '[masked]' },
       formatters: { level: (label: string) => ({ level: label }) },
     },
-    { write: line => void lines.write(visible(line)) },
+    { write: line => void lines.write(escapeInvisible(line)) },
   )
   const format = createAccessFormat(worker)
   const access = (line: AccessLine) => {
-    if (log.isLevelEnabled('info')) lines.later(format(line))
+    if (log.isLevelEnabled('info')) lines.writeSoon(format(line))
   }
   return Object.assign(log, { access })
 }
 
-/** What several processes write to one pipe stays whole up to 4096 bytes (PIPE_BUF): few lines leave together. */
-function linesOut(worker: number | undefined): Lines {
-  return worker === undefined ? createLines(openStdout()) : createLines(openStdout(), { enough: 1024 })
+/** Writes of several processes to one pipe stay whole up to 4096 bytes (PIPE_BUF), so batches are small in a cluster. */
+function stdoutLines(worker: number | undefined): BufferedOutput {
+  return worker === undefined ? createBufferedOutput(openStdout()) : createBufferedOutput(openStdout(), { size: 1024 })
 }
 
-/** Bytes that wait for a stdout that takes none; what comes beyond them is lost. */
-const mostWaiting = 1024 * 1024
+/** Bytes buffered while stdout takes none; more are lost. */
+const maxBuffered = 1024 * 1024
 
-/** Standard output, written at once. A disk that is full behind it loses lines and stops nothing. */
+/** Standard output, written at once. A full disk behind it loses lines and stops nothing. */
 export function openStdout(): DestinationStream {
-  const stdout = pino.destination({ fd: 1, sync: true, maxLength: mostWaiting })
+  const stdout = pino.destination({ fd: 1, sync: true, maxLength: maxBuffered })
   stdout.on('error', () => {})
   return stdout
 }

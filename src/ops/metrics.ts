@@ -1,10 +1,10 @@
-// The Prometheus instruments. No label takes a value from a request: every label value is from a closed list or the configuration.
+// The Prometheus metrics. No label value comes from a request: all come from a fixed list or the configuration.
 
 import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import type { Reason } from '../core/reasons.js'
 
-/** How a request can end, as operators know it. */
-const outcomes = [
+/** How a request can end. */
+const requestOutcomes = [
   'proxied',
   'public',
   'redirected',
@@ -16,18 +16,18 @@ const outcomes = [
   'store_unavailable',
   'shed',
 ] as const
-export type Outcome = (typeof outcomes)[number]
+export type RequestOutcome = (typeof requestOutcomes)[number]
 
 const sources = ['near', 'store', 'none'] as const
 
-/** One instrument with its values as they are now: what workers send each other. */
+/** One metric with its current values, as workers send it to the primary. */
 export type MetricPart = MetricObjectWithValues<MetricValue<string>>
 
 export interface Metrics {
-  /** One finished request; seconds from its first byte to the last of the answer. */
-  request(outcome: Outcome, seconds: number): void
+  /** A finished request; seconds from its first byte to the last byte of the response. */
+  request(outcome: RequestOutcome, seconds: number): void
   login(provider: string, outcome: 'accepted' | 'refused', reason?: Reason): void
-  /** A break-glass link that was made, used, or refused. */
+  /** A break-glass link was made, used, or refused. */
   breakglass(outcome: 'created' | 'used' | 'refused'): void
   bearerRefused(provider: string, reason: Reason): void
   lookup(source: (typeof sources)[number]): void
@@ -37,21 +37,21 @@ export interface Metrics {
   revoked(count: number): void
   idpCertificateExpiry(provider: string, seconds: number): void
   idpClockSkew(provider: string, seconds: number): void
-  /** A source of the directory was read: how many agents it names, and when (milliseconds since the epoch). */
+  /** A directory source was read: its number of agents, and the time in milliseconds since the epoch. */
   directory(source: string, read: { agents: number; at: number }): void
-  /** A provider that the configuration names no more: what was last measured of it must not stay. */
+  /** Removes the gauges of a provider that is no longer configured. */
   forget(provider: string): void
-  /** Whether the last reload was refused: what runs is not what the files say. */
+  /** Whether the last reload was refused. */
   configRejected(rejected: boolean): void
-  /** An audit line that its place did not take. */
+  /** An audit line could not be written. */
   auditLost(): void
   /** The exposition format and its content type. */
   text(): Promise<{ type: string; body: string }>
-  /** The same as data, for several workers that are told as one. */
+  /** The same as data, to be merged with that of other workers. */
   parts(): Promise<MetricPart[]>
 }
 
-/** Each gauge says how the values of several workers become one; counters and histograms add up. */
+/** Each gauge names how the values of several workers are merged; counters and histograms are added up. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
@@ -79,7 +79,7 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   })
-  // There from the start: an alert on a counter that appears with its first use would miss that one.
+  // Present from the start: an alert on a counter that appears with its first use would miss that use.
   for (const outcome of ['created', 'used', 'refused']) breakglass.inc({ outcome }, 0)
   const bearerRefusals = new Counter({
     name: 'deskgate_bearer_refused_total',
@@ -97,7 +97,7 @@ export function createMetrics(): Metrics {
     name: 'deskgate_store_up',
     help: '1 while the session store answers.',
     registers,
-    // A worker that does not reach the store is a fault, whatever the others reach.
+    // One worker that does not reach the store is a fault.
     aggregator: 'min',
   })
   const websockets = new Gauge({
@@ -116,7 +116,7 @@ export function createMetrics(): Metrics {
     help: 'Seconds until the last signing certificate of an IdP ends.',
     labelNames: ['provider'],
     registers,
-    // The worker that has not read the new metadata yet is the one whose logins would fail first.
+    // Logins would fail first at the worker that has not read the new metadata yet.
     aggregator: 'min',
   })
   const skews = new Gauge({
@@ -124,7 +124,7 @@ export function createMetrics(): Metrics {
     help: 'How far the clock of an IdP was ahead at its last login.',
     labelNames: ['provider'],
     registers,
-    // All workers have one clock: each saw another last login, and none is more right than the others.
+    // All workers share one clock; each has seen a different last login.
     aggregator: 'average',
   })
   const agents = new Gauge({
@@ -143,7 +143,7 @@ export function createMetrics(): Metrics {
     name: 'deskgate_config_rejected',
     help: '1 while the last reload was refused: the configuration before it goes on.',
     registers,
-    // One of several processes that could not take it is enough.
+    // One worker that refused it is enough.
     aggregator: 'max',
   })
   const lost = new Counter({
@@ -151,8 +151,8 @@ export function createMetrics(): Metrics {
     help: 'Audit lines that a place (audit.to) did not take; they are in the log.',
     registers,
   })
-  const countRequest = tally(requests, 'outcome', outcomes)
-  const countLookup = tally(lookups, 'source', sources)
+  const countRequest = countByLabel(requests, 'outcome', requestOutcomes)
+  const countLookup = countByLabel(lookups, 'source', sources)
 
   return {
     request(outcome, seconds) {
@@ -185,10 +185,10 @@ export function createMetrics(): Metrics {
 }
 
 /**
- * Counts by one label whose values are known, on the way of every request: the counter is told of it when somebody asks.
- * All values are there from the first scrape on: what appears with its first event has no rate before the second.
+ * Counts by one label with known values. Cheap, because every request pays for it: the counter is updated when it is
+ * scraped. All values exist from the first scrape: a series that appears with its first event has no rate before the second.
  */
-function tally<Value extends string>(
+function countByLabel<Value extends string>(
   counter: Counter,
   label: string,
   values: readonly Value[],

@@ -1,5 +1,5 @@
-// /live, /ready and /metrics: for kubelet, load balancers and Prometheus, on the ops listener and on one of their own. Says
-// nothing that a request brought, and grants nothing.
+// /live, /ready and /metrics for the kubelet, load balancers and Prometheus, on the ops listener and on the listener of
+// ops.probes. Responses contain nothing from a request.
 
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Metrics } from './metrics.js'
@@ -11,7 +11,7 @@ export interface ProbeDeps {
   readiness: Pick<ReadinessProbe, 'ask'>
 }
 
-/** A listener, not yet listening, with room for small requests only. */
+/** A listener for small requests, not yet listening. */
 export function openOpsListener(): FastifyInstance {
   const app = fastify({ logger: false, bodyLimit: 16 * 1024, requestTimeout: 10_000, http: { headersTimeout: 5_000 } })
   app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
@@ -19,7 +19,7 @@ export function openOpsListener(): FastifyInstance {
   return app
 }
 
-/** Bodies are JSON. An empty one is none, whatever its type: clients name a type without sending anything. */
+/** Bodies are JSON. An empty body of any type counts as none: some clients send a type without a body. */
 function readBodies(app: FastifyInstance): void {
   const json = app.getDefaultJsonParser('error', 'error')
   const parseAs = 'string'
@@ -32,7 +32,7 @@ function readBodies(app: FastifyInstance): void {
   )
 }
 
-/** The listener of `ops.probes`: nothing else is there. Not yet listening. */
+/** The listener of `ops.probes`, not yet listening. It has no other routes. */
 export function createProbes(deps: ProbeDeps): FastifyInstance {
   const app = openOpsListener()
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {

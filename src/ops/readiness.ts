@@ -1,45 +1,45 @@
-// Whether this process should get traffic. Not ready only while starting, draining or shedding: a store that fails later,
-// or a reload that was refused, is a fact in the answer, not a reason to take a whole fleet out at once.
+// Whether this process should get traffic. It is not ready only while starting, draining or overloaded. A store that fails
+// later or a refused reload is only reported: otherwise all replicas would become unready at once.
 
 import type { Clock, Store } from '../core/contracts.js'
 import type { Log } from './log.js'
 import type { Metrics } from './metrics.js'
 
-/** What /ready says: the facts are for people, `ready` is for the load balancer. */
+/** The body of /ready: `ready` is for load balancers, the rest for people. */
 export interface Readiness {
   ready: boolean
   state: 'starting' | 'serving' | 'shedding' | 'draining'
   store: 'up' | 'down' | 'never reached'
   /** Why the store is not up, for the operator. */
   error?: string
-  /** Rejected: the last reload was refused, and the configuration before it goes on. */
+  /** Rejected: the last reload was refused, and the previous configuration is still used. */
   config: 'current' | 'rejected'
-  /** What is wrong with the refused one: place, key and problem, never a value. */
+  /** The problems of the refused configuration: place, key and message, never a value. */
   problems?: readonly string[]
   draining: boolean
   shedding: boolean
 }
 
 export interface ReadinessProbe {
-  /** Asks the store anew, at most once a second. */
+  /** Probes the store, at most once a second. */
   ask(): Promise<Readiness>
-  /** From now on not ready. */
+  /** Not ready from now on. */
   drain(): void
-  /** What is wrong with the configuration of the last reload; none: it was taken. */
+  /** The problems of the last reload; none: it was applied. */
   configuration(problems: readonly string[]): void
   close(): void
 }
 
-/** Problems that the answer shows; the log has all. */
+/** The number of problems shown; the log has all. */
 const mostProblems = 10
 
-/** Until the store was reached for the first time it is tried every `retry` milliseconds. */
+/** Until the store is reached for the first time, it is probed every `retry` milliseconds. */
 export function createReadiness(deps: {
   store: Store
   clock: Clock
   log: Log
   metrics: Metrics
-  /** Whether there is more work than can be done. */
+  /** True while the process is overloaded. */
   shedding?: () => boolean
   retry?: number
 }): ReadinessProbe {
@@ -49,7 +49,7 @@ export function createReadiness(deps: {
   let problems: readonly string[] = []
   let error: string | undefined
   let askedAt = Number.NEGATIVE_INFINITY
-  let flight: Promise<void> | undefined
+  let probing: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
 
   const note = (failure: string | undefined) => {
@@ -72,15 +72,15 @@ export function createReadiness(deps: {
     }
   }
 
-  const shared = () => {
-    flight ??= probe().finally(() => {
-      flight = undefined
+  const probeOnce = () => {
+    probing ??= probe().finally(() => {
+      probing = undefined
     })
-    return flight
+    return probing
   }
 
   const untilReached = async () => {
-    await shared()
+    await probeOnce()
     if (reached || draining) return
     timer = setTimeout(untilReached, retry)
     timer.unref()
@@ -89,7 +89,7 @@ export function createReadiness(deps: {
 
   return {
     async ask() {
-      if (flight || deps.clock.now() - askedAt >= 1_000) await shared()
+      if (probing || deps.clock.now() - askedAt >= 1_000) await probeOnce()
       const shedding = deps.shedding?.() ?? false
       const busy = shedding ? 'shedding' : 'serving'
       const state = draining ? 'draining' : reached ? busy : 'starting'
@@ -101,8 +101,8 @@ export function createReadiness(deps: {
     drain() {
       draining = true
     },
-    configuration(found) {
-      problems = found.slice(0, mostProblems)
+    configuration(reported) {
+      problems = reported.slice(0, mostProblems)
     },
     close: () => clearTimeout(timer),
   }

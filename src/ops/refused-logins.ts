@@ -1,12 +1,12 @@
-// The checks of recent refused logins, kept for a day in the store under the reference that the agent sees, so that an
-// operator can ask any replica. A dossier holds checks, never what was checked.
+// Reports of recent refused logins, kept in the store for a day under the reference that the agent sees, so that an operator
+// can ask any replica. A report has the checks, never the checked message.
 
 import type { Check } from '../core/checks.js'
 import type { Clock, Random, Store } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import type { Log } from './log.js'
 
-export interface Dossier {
+export interface RefusedLoginReport {
   reference: string
   /** Milliseconds since the epoch. */
   at: number
@@ -15,27 +15,27 @@ export interface Dossier {
   checks: Check[]
   address: string
   browser: string
-  /** What was refused, where it is not a login. */
+  /** Set when a logout was refused, not a login. */
   of?: 'logout'
-  /** For the operator, where the reason's own hint is about something else. */
+  /** Replaces the hint of the reason. */
   hint?: string
 }
 
-export interface Dossiers {
-  /** A reference at once; the dossier is written behind it. Never throws. */
-  keep(dossier: Omit<Dossier, 'reference' | 'at'>): string
-  /** Undefined when there is none, or it is older than a day. Throws StoreUnavailable. */
-  find(reference: string): Promise<Dossier | undefined>
+export interface RefusedLogins {
+  /** Returns the reference at once, and writes the report in the background. Never throws. */
+  record(report: Omit<RefusedLoginReport, 'reference' | 'at'>): string
+  /** Undefined when there is none, or it is older than a day. Rejects with StoreUnavailable. */
+  find(reference: string): Promise<RefusedLoginReport | undefined>
 }
 
 const day = 86_400_000
-/** At most this many dossiers are written in a minute by one process: refused logins cost an attacker nothing. */
+/** The most reports that one process writes in a minute. Attack: refused logins cost an attacker nothing. */
 const perMinute = 120
-/** No 0, O, 1, I, L, U: read out over the phone. */
+/** Without 0, O, 1, I, L, U: people read references out over the phone. */
 const alphabet = '23456789ABCDEFGHJKMNPQRSTVWXYZ'
-const shape = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
+const referencePattern = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
 
-export function createDossiers(deps: { store: Store; clock: Clock; random: Random; log: Log }): Dossiers {
+export function createRefusedLogins(deps: { store: Store; clock: Clock; random: Random; log: Log }): RefusedLogins {
   let minute = 0
   let written = 0
 
@@ -46,14 +46,14 @@ export function createDossiers(deps: { store: Store; clock: Clock; random: Rando
   }
 
   return {
-    keep(dossier) {
+    record(report) {
       const reference = newReference(deps.random)
       const at = deps.clock.now()
       if (!mayWrite(at)) return reference
-      const value = Buffer.from(JSON.stringify({ reference, at, ...dossier }))
+      const value = Buffer.from(JSON.stringify({ reference, at, ...report }))
       deps.store.set(keyOf(reference), value, day).catch((error: Error) => {
         deps.log.warn(
-          { reference, reason: dossier.reason, error: error.message },
+          { reference, reason: report.reason, error: error.message },
           'the checks of a refused login could not be kept',
         )
       })
@@ -61,20 +61,20 @@ export function createDossiers(deps: { store: Store; clock: Clock; random: Rando
     },
     async find(reference) {
       const read = reference.trim().toUpperCase()
-      if (!shape.test(read)) return undefined
+      if (!referencePattern.test(read)) return undefined
       const value = await deps.store.get(keyOf(read))
       if (!value) return undefined
-      const dossier = parse(value)
-      return dossier && deps.clock.now() - dossier.at < day ? dossier : undefined
+      const report = parse(value)
+      return report && deps.clock.now() - report.at < day ? report : undefined
     },
   }
 }
 
-/** What is no dossier of ours (somebody wrote into the store) is none. */
-function parse(value: Buffer): Dossier | undefined {
+/** Undefined for a value that is not a report. */
+function parse(value: Buffer): RefusedLoginReport | undefined {
   try {
     const read: unknown = JSON.parse(value.toString())
-    return typeof read === 'object' && read !== null && 'checks' in read ? (read as Dossier) : undefined
+    return typeof read === 'object' && read !== null && 'checks' in read ? (read as RefusedLoginReport) : undefined
   } catch {
     return undefined
   }
@@ -84,12 +84,12 @@ function keyOf(reference: string): string {
   return `d:${reference}`
 }
 
-/** Ten characters in two groups: 49 bits, enough that nobody guesses another's. */
+/** Ten characters in two groups: 49 random bits, so that references cannot be guessed. */
 function newReference(random: Random): string {
   let letters = ''
   while (letters.length < 10) {
     for (const byte of random(16)) {
-      // 240 is the largest multiple of the alphabet's 30 characters: no character is likelier than another.
+      // 240 is a multiple of the alphabet's 30 characters: all are equally likely.
       if (byte < 240 && letters.length < 10) letters += alphabet[byte % alphabet.length]
     }
   }

@@ -1,5 +1,5 @@
 // Signing certificates of identity providers: out of PEM files, metadata and messages. A certificate here only carries a
-// key that the operator trusts; its dates and its chain decide nothing, they are only told.
+// key that the operator trusts; its dates and its chain decide nothing, they are only reported.
 
 import { X509Certificate } from 'node:crypto'
 
@@ -48,7 +48,7 @@ export function embeddedIn(embedded: readonly string[], trusted: readonly X509Ce
   return found.some(one => known.includes(one)) ? `${all}, which is trusted` : `${all}, which is not trusted`
 }
 
-/** Seconds until the last of the certificates ends; undefined when there is none. `now` in milliseconds. */
+/** Seconds until the last of the certificates expires; undefined when there is none. `now` in milliseconds. */
 export function secondsLeft(certificates: readonly X509Certificate[], now: number): number | undefined {
   const ends = certificates.map(({ validTo }) => Date.parse(validTo))
   return ends.length === 0 ? undefined : (Math.max(...ends) - now) / 1000

@@ -8,7 +8,7 @@ import type { FetchText } from '../runtime/http-client.js'
 import { certificatesIn, fingerprintOf } from './certificates.js'
 import { createJwtProvider } from './jwt/provider.js'
 import { createMetadataSource, type MetadataSource } from './saml/metadata/metadata.js'
-import { createKeptMetadata, type MetadataKeys } from './saml/metadata/store-copy.js'
+import { createMetadataStoreCopy, type MetadataKeys } from './saml/metadata/store-copy.js'
 import { createSamlProvider } from './saml/provider.js'
 import type { VerifySaml } from './saml/signature/worker-pool.js'
 
@@ -19,8 +19,8 @@ export interface ProviderDeps {
   /** The one address that SAML responses are for. */
   acsUrl: string
   verifySaml: VerifySaml
-  /** Where metadata is kept for a start while its IdP is down; without it nothing is kept. */
-  keep?: { store: Store; keyring: MetadataKeys }
+  /** Where a copy of the metadata is stored, for a start while the IdP is down; without it there is no copy. */
+  metadataStore?: { store: Store; keyring: MetadataKeys }
   /** The one address of SAML single logout. */
   sloUrl: string
   clock: Clock
@@ -31,41 +31,41 @@ export interface ProviderDeps {
 }
 
 /**
- * In the order of the configuration; what `kept` returns stands in the place of a new one. Throws when a key or certificate
+ * In the order of the configuration; `reuse` may return a provider to take instead of a new one. Throws when a key or certificate
  * cannot be used; an IdP that is down is no reason.
  */
-export function openProviders(
+export function createProviders(
   settings: readonly ProviderSettings[],
   deps: ProviderDeps,
-  kept: (settings: ProviderSettings) => Provider | undefined = () => undefined,
+  reuse: (settings: ProviderSettings) => Provider | undefined = () => undefined,
 ): Provider[] {
   const bearerAudiences = bearerAudiencesOf(settings)
   return settings.map(one => {
-    const before = kept(one)
+    const before = reuse(one)
     if (before) return before
     if (one.type === 'jwt') return createJwtProvider(one, { ...deps, bearerAudiences })
     if (!one.metadata) return createSamlProvider(one, deps)
-    return createSamlProvider(one, { ...deps, metadata: openMetadata(one, one.metadata, deps) })
+    return createSamlProvider(one, { ...deps, metadata: createMetadata(one, one.metadata, deps) })
   })
 }
 
 /**
- * The audiences of tokens that are for the API and no login at any provider; also of a provider that is switched off. Whoever
- * keeps a provider must see that these have not changed.
+ * The audiences of tokens that are for the API and no login at any provider; also of a provider that is switched off. A
+ * provider may be reused only while these have not changed.
  */
 export function bearerAudiencesOf(settings: readonly ProviderSettings[]): string[] {
   return settings.flatMap(one => (one.type === 'jwt' ? (one.bearerAudience ?? []) : []))
 }
 
-function openMetadata(
+function createMetadata(
   { id: provider, issuer, metadataCertificate }: SamlSettings,
   source: NonNullable<SamlSettings['metadata']>,
   deps: ProviderDeps,
 ): MetadataSource {
   const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
   const named = { provider, source, issuer, signers }
-  if (!deps.keep || !('url' in source)) return createMetadataSource({ ...deps, ...named })
+  if (!deps.metadataStore || !('url' in source)) return createMetadataSource({ ...deps, ...named })
   const identity = { provider, url: source.url, issuer, signers: signers.map(fingerprintOf) }
-  const kept = createKeptMetadata(identity, { ...deps.keep, clock: deps.clock })
-  return createMetadataSource({ ...deps, ...named, kept })
+  const storeCopy = createMetadataStoreCopy(identity, { ...deps.metadataStore, clock: deps.clock })
+  return createMetadataSource({ ...deps, ...named, storeCopy })
 }

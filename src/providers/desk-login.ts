@@ -1,29 +1,29 @@
-// Desk's own login as a way in: Desk itself says who is behind its cookie. Believes only a whole JSON answer of Desk with
-// one e-mail address in it; which cookie Desk may be asked about is decided elsewhere.
+// Desk's own login as a login method: Desk itself says whose cookie it is. Accepts only a complete JSON response of Desk
+// with one e-mail address in it; which cookie Desk may be asked about is decided elsewhere.
 
 import type { LoginSettings } from '../config/schema/login.js'
-import { climb, type Step } from '../core/checks.js'
-import type { Identity, Leave, Verdict } from '../core/contracts.js'
+import { type RecordCheck, runChecks } from '../core/checks.js'
+import type { Identity, Navigation, Verdict } from '../core/contracts.js'
 import { canonicalEmail } from '../core/email.js'
 import { pointAt } from '../core/json-pointer.js'
 
-/** What Desk answered, or why there is no answer. */
-export type DeskAnswer = { status: number; body: Buffer } | { failure: string }
+/** Desk's response, or why there is none. */
+export type WhoamiResponse = { status: number; body: Buffer } | { failure: string }
 
 export interface DeskLogin {
   readonly id: 'desk'
   /** Where Desk's own login page is. */
-  begin(): Leave
+  begin(): Navigation
   /**
    * Asks Desk, once, who is logged in with its cookie.
    * @param ask sends a GET to the path with these headers
    * @param cookie the value, which Desk set in this browser a moment ago
-   * @param claim what must not be used twice, as in Identity
+   * @param replayKey as in Identity
    */
   identify(asked: {
-    ask(path: string, headers: readonly string[]): Promise<DeskAnswer>
+    ask(path: string, headers: readonly string[]): Promise<WhoamiResponse>
     cookie: string
-    claim: Identity['claim']
+    replayKey: Identity['replayKey']
   }): Promise<Verdict | 'nobody'>
 }
 
@@ -41,25 +41,25 @@ export function createDeskLogin(settings: LoginSettings): DeskLogin {
   return {
     id: deskId,
     begin: () => ({ redirect: loginPageOf(paths) ?? '/' }),
-    async identify({ ask, cookie, claim }) {
+    async identify({ ask, cookie, replayKey }) {
       const headers = ['Accept', 'application/json', 'Accept-Encoding', 'identity', 'Cookie', `${name}=${cookie}`]
       const answer = await ask(whoami, headers)
-      if ('status' in answer && isNobody(answer.status)) return 'nobody'
-      const climbed = await climb(step => emailOf(step, answer, settings))
-      const base = { provider: deskId, checks: climbed.checks, unsolicited: false }
-      if ('reason' in climbed) return { ...base, reason: climbed.reason }
-      return { ...base, identity: { provider: deskId, email: climbed.value, claim } }
+      if ('status' in answer && isLoggedOut(answer.status)) return 'nobody'
+      const result = await runChecks(check => emailOf(check, answer, settings))
+      const base = { provider: deskId, checks: result.checks, unsolicited: false }
+      if ('reason' in result) return { ...base, reason: result.reason }
+      return { ...base, identity: { provider: deskId, email: result.value, replayKey } }
     },
   }
 }
 
 /** Desk says that nobody is logged in, or sends to its login page: what was posted was a wrong password, say. */
-function isNobody(status: number): boolean {
+function isLoggedOut(status: number): boolean {
   return status === 401 || status === 403 || (status >= 300 && status < 400)
 }
 
-function emailOf(step: Step, answer: DeskAnswer, { whoami, email: pointer }: LoginSettings): string {
-  step('Desk says who is logged in', {
+function emailOf(check: RecordCheck, answer: WhoamiResponse, { whoami, email: pointer }: LoginSettings): string {
+  check('Desk says who is logged in', {
     ok: 'status' in answer && answer.status === 200,
     reason: 'agent.directory_unavailable',
     expected: `HTTP 200 from ${whoami}`,
@@ -67,7 +67,7 @@ function emailOf(step: Step, answer: DeskAnswer, { whoami, email: pointer }: Log
     setting: `${setting}.whoami`,
   })
   const document = 'body' in answer ? parse(answer.body) : undefined
-  step('its answer is JSON', {
+  check('its answer is JSON', {
     ok: document !== undefined,
     reason: 'agent.directory_unavailable',
     expected: 'JSON in UTF-8',
@@ -76,7 +76,7 @@ function emailOf(step: Step, answer: DeskAnswer, { whoami, email: pointer }: Log
   })
   const value = pointAt(document, pointer)
   const email = canonicalEmail(value)
-  step('its answer names an e-mail address', {
+  check('its answer names an e-mail address', {
     ok: email !== undefined,
     reason: 'agent.unknown',
     expected: `one e-mail address at ${pointer}`,
@@ -94,7 +94,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** Of what is no address only its kind is told: nobody knows what Desk may have put there. */
+/** A value that is no address is shown by its kind only: it may be anything of Desk's. */
 function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing there'
   if (value === null) return 'null'

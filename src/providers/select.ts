@@ -1,13 +1,13 @@
-// Which provider an answer is for. What decides here is unverified: it only picks who verifies, and every provider picked
-// checks issuer, keys and state for itself. Must never turn a refusal into an acceptance.
+// Selects the provider that a response is for. It reads unverified data, which only selects who verifies: every provider
+// checks issuer, keys and state itself. Must never turn a refusal into an acceptance.
 
 import type { Check } from '../core/checks.js'
-import type { BearerVerdict, Handover, Provider, Verdict } from '../core/contracts.js'
+import type { BearerVerdict, CallbackRequest, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { readHints } from './jwt/header.js'
-import { issuerIn, scanSaml } from './saml/response/prescan.js'
+import { issuerIn, prescanResponse } from './saml/response/prescan.js'
 
-export interface JwtIds {
+export interface JwtProviderHints {
   /** The ID in the path /auth/jwt/ID. */
   path?: string
   /** The provider of the attempt that the state opens. */
@@ -19,7 +19,11 @@ export interface JwtIds {
  * those that hold its kid; else those that set no issuer; else all, so that the refusal says what is wrong.
  * Empty only when the path names none, or there is no JWT provider.
  */
-export function chooseJwt(token: string, ids: JwtIds, providers: readonly Provider[]): readonly Provider[] {
+export function selectJwtProviders(
+  token: string,
+  ids: JwtProviderHints,
+  providers: readonly Provider[],
+): readonly Provider[] {
   const all = providers.filter(({ type }) => type === 'jwt')
   if (ids.path !== undefined) return all.filter(({ id }) => id === ids.path)
   const { iss, kid } = readHints(token)
@@ -41,40 +45,42 @@ const notMine: readonly Reason[] = [
 ]
 
 /**
- * Has the chosen providers judge a token, one after the other, until one's key verifies it; of refusals the one that says
- * most is kept. Undefined when there is no provider to ask (see chooseJwt).
+ * Has the selected providers verify a token, one after the other, until a key of one verifies it. Otherwise it returns the
+ * refusal that says most. Undefined when there is no provider to ask (see selectJwtProviders).
  */
-export async function acceptJwt(
-  handover: Handover,
-  ids: JwtIds,
+export async function handleJwtCallback(
+  callback: CallbackRequest,
+  ids: JwtProviderHints,
   providers: readonly Provider[],
 ): Promise<Verdict | undefined> {
-  return judgedBy(chooseJwt(handover.message, ids, providers), provider => provider.accept(handover))
+  return mostTelling(selectJwtProviders(callback.message, ids, providers), provider =>
+    provider.handleCallback(callback),
+  )
 }
 
 /** The same for the bearer token of one request, among the providers that take them; undefined when none does. */
-export async function acceptBearer(
+export async function verifyBearer(
   token: string,
   providers: readonly Provider[],
 ): Promise<(BearerVerdict & { passThrough: boolean }) | undefined> {
-  const chosen = chooseJwt(
+  const chosen = selectJwtProviders(
     token,
     {},
     providers.filter(({ bearer }) => bearer !== undefined),
   )
-  return judgedBy(
+  return mostTelling(
     chosen,
-    async ({ bearer }) => bearer && { ...(await bearer.accept(token)), passThrough: bearer.passThrough },
+    async ({ bearer }) => bearer && { ...(await bearer.verify(token)), passThrough: bearer.passThrough },
   )
 }
 
-async function judgedBy<T extends { reason?: Reason }>(
+async function mostTelling<T extends { reason?: Reason }>(
   providers: readonly Provider[],
-  judge: (provider: Provider) => Promise<T | undefined>,
+  verify: (provider: Provider) => Promise<T | undefined>,
 ): Promise<T | undefined> {
   let best: T | undefined
   for (const provider of providers) {
-    const verdict = await judge(provider)
+    const verdict = await verify(provider)
     if (verdict && (best === undefined || weightOf(verdict) > weightOf(best))) best = verdict
     if (best && weightOf(best) === Number.POSITIVE_INFINITY) break
   }
@@ -92,7 +98,7 @@ function weightOf({ reason }: { reason?: Reason }): number {
  * is the only one that could be meant, and says saml.metadata_unavailable or checks the issuer itself.
  * Undefined: saml.issuer_unknown.
  */
-export function chooseSaml(
+export function selectSamlProvider(
   issuer: string | undefined,
   attemptProvider: string | undefined,
   providers: readonly Provider[],
@@ -110,29 +116,37 @@ export function chooseSaml(
 }
 
 /** No provider could be asked; `checks` ends with the one that says why. */
-export interface Unclaimed {
+export interface NoProvider {
   provider: undefined
   reason: Reason
   checks: Check[]
 }
 
-/** Has the provider that a SAML response is for (see chooseSaml) judge it. RelayState is the handover's `state`. */
-export async function acceptSaml(handover: Handover, providers: readonly Provider[]): Promise<Verdict | Unclaimed> {
-  const scan = scanSaml(handover.message)
-  if ('malformed' in scan) {
-    const check = { name: 'message', ok: false, expected: 'a SAML response', seen: scan.malformed }
+/** Has the provider that a SAML response is for (see selectSamlProvider) verify it. RelayState is the callback's `state`. */
+export async function handleSamlCallback(
+  callback: CallbackRequest,
+  providers: readonly Provider[],
+): Promise<Verdict | NoProvider> {
+  const prescan = prescanResponse(callback.message)
+  if ('malformed' in prescan) {
+    const check = { name: 'message', ok: false, expected: 'a SAML response', seen: prescan.malformed }
     return { provider: undefined, reason: 'saml.malformed', checks: [check] }
   }
-  const attempt = handover.state === undefined ? undefined : handover.attempt(handover.state)
-  const issuer = issuerIn(scan.facts)
-  const provider = chooseSaml(issuer, attempt?.provider, providers)
-  if (provider) return provider.accept(handover)
-  const check = { name: 'issuer', ok: false, expected: issuersOf(providers, attempt?.provider), seen: issuer ?? 'none' }
+  const attempt = callback.state === undefined ? undefined : callback.attempt(callback.state)
+  const issuer = issuerIn(prescan.summary)
+  const provider = selectSamlProvider(issuer, attempt?.provider, providers)
+  if (provider) return provider.handleCallback(callback)
+  const check = {
+    name: 'issuer',
+    ok: false,
+    expected: expectedIssuers(providers, attempt?.provider),
+    seen: issuer ?? 'none',
+  }
   return { provider: undefined, reason: 'saml.issuer_unknown', checks: [{ ...check, setting: 'providers[].issuer' }] }
 }
 
 /** Whose response would have been taken. */
-function issuersOf(providers: readonly Provider[], own: string | undefined): string {
+function expectedIssuers(providers: readonly Provider[], own: string | undefined): string {
   const saml = providers.filter(({ id, type }) => type === 'saml' && (own === undefined || id === own))
   const named = saml.map(provider => `${provider.issuer?.() ?? 'not known yet'} (${provider.id})`)
   return named.join(', ') || 'a provider of type saml'

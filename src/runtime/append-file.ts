@@ -1,32 +1,32 @@
-// A file that lines are appended to, 0600 when it is made. It may be moved away at any time (logrotate): each line goes to
-// the file that has the name now. A failure is told, never thrown.
+// A file that lines are appended to, created with mode 0600. It may be moved away at any time (logrotate): each line
+// goes to the file that has the name now. A failure is returned, never thrown.
 
 import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface AppendFile {
-  /** Undefined, or the code of what went wrong: then the line is not in the file. */
+  /** Undefined, or an error code: then the line is not in the file. */
   append(line: string): string | undefined
   close(): void
 }
 
-interface Opened {
+interface OpenFile {
   fd: number
-  place: string
+  inode: string
 }
 
 /** Opens nothing before the first line. `path` is absolute. */
 export function createAppendFile(path: string): AppendFile {
-  let file: Opened | undefined
-  /** The last line was cut by a full disk: what follows must not become part of it. */
+  let file: OpenFile | undefined
+  /** A full disk cut the last line: the next one must not become part of it. */
   let torn = false
 
   const close = () => {
     if (file) closeSync(file.fd)
     file = undefined
   }
-  const current = (): Opened => {
-    if (file && placeOf(statSync(path, { throwIfNoEntry: false })) !== file.place) close()
+  const current = (): OpenFile => {
+    if (file && inodeOf(statSync(path, { throwIfNoEntry: false })) !== file.inode) close()
     file ??= open(path)
     return file
   }
@@ -49,13 +49,13 @@ export function createAppendFile(path: string): AppendFile {
   }
 }
 
-function open(path: string): Opened {
+function open(path: string): OpenFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const fd = openSync(path, 'a', 0o600)
-  return { fd, place: placeOf(fstatSync(fd)) }
+  return { fd, inode: inodeOf(fstatSync(fd)) }
 }
 
 /** Which file it is, whatever its name. */
-function placeOf(facts: { dev: number; ino: number } | undefined): string {
+function inodeOf(facts: { dev: number; ino: number } | undefined): string {
   return facts ? `${facts.dev}-${facts.ino}` : ''
 }

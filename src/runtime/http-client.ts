@@ -1,5 +1,5 @@
-// Outgoing calls for text that the operator named: metadata, key sets, directories. Every call is bounded in time and
-// size, verifies TLS and follows no redirect. Never hand it an address that came from a request or a token.
+// HTTP client for texts that the operator has configured: metadata, key sets, directories. Every call is limited in
+// time and size, verifies TLS and follows no redirect. Never call it with a URL from a request or a token.
 
 import { EnvHttpProxyAgent, request } from 'undici'
 
@@ -14,7 +14,7 @@ export interface FetchLimits {
   headers?: Readonly<Record<string, string>>
 }
 
-export interface Fetched {
+export interface FetchedText {
   /** Empty when it is unchanged. */
   text: string
   /** The copy with the ETag that was asked for is still good. Only there when it is so. */
@@ -28,23 +28,23 @@ export interface Fetched {
 }
 
 /**
- * Gets a text by http or https. Resolves only for a 200 with a body of UTF-8 within the limits, and for a 304 to an ETag.
- * Throws FetchFailed, and nothing else, in every other case; a redirect is one of them.
+ * Gets a text by http or https. Resolves only for a 200 with a body of UTF-8 within the limits, and for a 304 to an
+ * ETag. Throws FetchFailed, and nothing else, in every other case; a redirect is one of them.
  */
-export type FetchText = (url: string, limits?: FetchLimits) => Promise<Fetched>
+export type FetchText = (url: string, limits?: FetchLimits) => Promise<FetchedText>
 
-/** FetchText with its connections. */
-export interface OutgoingCalls extends FetchText {
-  /** Ends the calls under way; later ones fail. */
+/** A FetchText that can be closed. */
+export interface HttpClient extends FetchText {
+  /** Aborts the calls in flight; later calls fail. */
   close(): Promise<void>
 }
 
-/** A call that brought nothing. The message is for the operator and holds neither user, password nor query. */
+/** A failed call. The message is for the operator and never contains user, password or query. */
 export class FetchFailed extends Error {
   override name = 'FetchFailed'
   constructor(
     message: string,
-    /** What was answered instead; undefined when nothing was, or it broke off. */
+    /** The unusable response; undefined when there was none, or it broke off. */
     readonly answer?: { status: number; type?: string },
   ) {
     super(message)
@@ -59,7 +59,7 @@ const defaults = { bytes: 1024 * 1024, ms: 5000 }
  * Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY (read by undici) and NODE_EXTRA_CA_CERTS (read by Node).
  * Throws FetchFailed when a proxy variable holds no URL.
  */
-export function createFetch(): OutgoingCalls {
+export function createHttpClient(): HttpClient {
   const agent = openAgent()
   const call: FetchText = (url, limits = {}) => fetchText(agent, url, { ...defaults, ...limits })
   return Object.assign(call, { close: () => agent.destroy() })
@@ -77,7 +77,7 @@ function openAgent(): EnvHttpProxyAgent {
   }
 }
 
-async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Limits): Promise<Fetched> {
+async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Limits): Promise<FetchedText> {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) throw new FetchFailed('only http:// and https:// URLs can be fetched')
   const shown = url.origin + url.pathname
@@ -89,14 +89,14 @@ async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Limi
     return await receive(agent, url, { ...limits, signal: late.signal })
   } catch (error) {
     const why = late.signal.aborted ? `no complete answer within ${limits.ms} ms` : explain(error)
-    throw new FetchFailed(`${shown}: ${why}`, error instanceof Unusable ? error.answer : undefined)
+    throw new FetchFailed(`${shown}: ${why}`, error instanceof UnusableResponse ? error.answer : undefined)
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** An answer that is no use, as opposed to a connection that failed. */
-class Unusable extends Error {
+/** A response that cannot be used, as opposed to a failed connection. */
+class UnusableResponse extends Error {
   constructor(
     message: string,
     readonly answer?: { status: number; type?: string },
@@ -109,7 +109,7 @@ async function receive(
   agent: EnvHttpProxyAgent,
   url: URL,
   { bytes, etag, headers: more, signal }: Limits & { signal: AbortSignal },
-): Promise<Fetched> {
+): Promise<FetchedText> {
   // undici's request, unlike its fetch, follows no redirect and unpacks nothing. One connection per call: calls are
   // rare, and a kept one that the server is just closing would fail the next.
   const headers = { ...more, ...(etag === undefined ? {} : { 'if-none-match': etag }) }
@@ -129,14 +129,17 @@ async function receive(
 
 function refuseUnlessPlain(status: number, headers: Record<string, string | string[] | undefined>): void {
   if (status >= 300 && status < 400) {
-    throw new Unusable(`answered ${status}: redirects are not followed, name the final URL`, { status })
+    throw new UnusableResponse(`answered ${status}: redirects are not followed, name the final URL`, { status })
   }
   if (status !== 200) {
-    throw new Unusable(`answered ${status} instead of 200`, { status, ...named('type', headers['content-type']) })
+    throw new UnusableResponse(`answered ${status} instead of 200`, {
+      status,
+      ...named('type', headers['content-type']),
+    })
   }
   const coding = headers['content-encoding']
   // Attack: a few kilobytes of gzip unpack to gigabytes. We asked for none, so none is unpacked.
-  if (coding !== undefined && coding !== 'identity') throw new Unusable('answered with a compressed body')
+  if (coding !== undefined && coding !== 'identity') throw new UnusableResponse('answered with a compressed body')
 }
 
 async function readText(body: AsyncIterable<Buffer>, most: number): Promise<string> {
@@ -145,13 +148,13 @@ async function readText(body: AsyncIterable<Buffer>, most: number): Promise<stri
   for await (const part of body) {
     length += part.length
     // Attack: an endless body. Counted while it comes in: Content-Length is only a promise.
-    if (length > most) throw new Unusable(`the answer is larger than ${most} bytes`)
+    if (length > most) throw new UnusableResponse(`the answer is larger than ${most} bytes`)
     parts.push(part)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts))
   } catch {
-    throw new Unusable('the answer is not UTF-8')
+    throw new UnusableResponse('the answer is not UTF-8')
   }
 }
 
@@ -161,7 +164,7 @@ function named<K extends string>(key: K, value: string | string[] | undefined): 
 
 /** Codes only: messages of the network may hold addresses with a password in them. */
 function explain(error: unknown): string {
-  if (error instanceof Unusable) return error.message
+  if (error instanceof UnusableResponse) return error.message
   const code = codeOf(error) ?? (error instanceof Error ? codeOf(error.cause) : undefined)
   return `no connection (${code ?? 'unknown error'})`
 }

@@ -1,32 +1,32 @@
-// What is under way, as a list in no order: each one knows its place, and the last one takes over the place of who leaves.
-// On the way of every request a Set would do the same for more: V8 leaves the tables that a Set has outgrown chained to the
-// next ones, and keeps with them all that they ever held until its next big collection.
+// The items in flight, as an unordered list: each item knows its index, and the last one takes the index of one that
+// leaves. On the hot path a Set would cost more: V8 keeps the tables that a Set has outgrown, with everything they
+// held, until the next major collection.
 
-export interface UnderWay<One extends object> {
+export interface InFlight<One extends object> {
   add(one: One): void
   /** Whether it was there. */
   remove(one: One): boolean
   all(): readonly One[]
 }
 
-export function createUnderWay<One extends object>(): UnderWay<One> {
-  // One's own: who is in two lists has a place in each.
-  const place = Symbol('place')
-  type Placed = One & { [place]?: number }
-  const list: Placed[] = []
+export function createInFlight<One extends object>(): InFlight<One> {
+  // A symbol for each list: an item in two lists has an index in each.
+  const index = Symbol('index')
+  type Indexed = One & { [index]?: number }
+  const list: Indexed[] = []
 
   return {
-    add(one: Placed) {
-      one[place] = list.length
+    add(one: Indexed) {
+      one[index] = list.length
       list.push(one)
     },
-    remove(one: Placed) {
-      const at = one[place]
+    remove(one: Indexed) {
+      const at = one[index]
       if (at === undefined || list[at] !== one) return false
-      const last = list.pop() as Placed
+      const last = list.pop() as Indexed
       if (last === one) return true
       list[at] = last
-      last[place] = at
+      last[index] = at
       return true
     },
     all: () => list,

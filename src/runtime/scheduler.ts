@@ -1,10 +1,10 @@
-// Later, once: the one timer of what runs in the background, as an argument, so that tests move it by hand.
+// Runs a function later, once. The scheduler is passed as an argument, so that tests control it.
 
 /** Runs `run` after `ms` milliseconds, unless it is cancelled. */
-export type Later = (run: () => void, ms: number) => { cancel(): void }
+export type Scheduler = (run: () => void, ms: number) => { cancel(): void }
 
-/** Keeps no process alive. */
-export const timer: Later = (run, ms) => {
+/** Does not keep the process alive. */
+export const systemScheduler: Scheduler = (run, ms) => {
   const timeout = setTimeout(run, ms)
   timeout.unref()
   return { cancel: () => clearTimeout(timeout) }

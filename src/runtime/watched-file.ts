@@ -1,12 +1,12 @@
-// Files that are looked at again while the process runs: read when they have changed, and only then. By asking again and
-// again, because notices of change are lost on network and overlay file systems, and follow no symlink that is swapped.
+// Reads files that may change while the process runs, only when they have changed. By polling: change events are lost
+// on network and overlay file systems, and do not follow a symlink that is swapped.
 
 import { open } from 'node:fs/promises'
 
-export interface ReadText {
+export interface FileContent {
   text: string
-  /** Names this state of the file; hand it back to learn whether the file has changed. */
-  mark: string
+  /** Identifies this state of the file; pass it to the next call, which reads only a changed file. */
+  fingerprint: string
 }
 
 /** A file that could not be read. The message is for the operator. */
@@ -15,10 +15,10 @@ export class FileUnreadable extends Error {
 }
 
 /**
- * The text of a regular file of at most `bytes`, or undefined while it is as it was when `mark` was given.
+ * The text of a regular file of at most `bytes`, or undefined while its fingerprint is the one given.
  * Throws FileUnreadable, and nothing else.
  */
-export async function readTextFile(path: string, limits: { bytes: number; mark?: string | undefined }) {
+export async function readTextFile(path: string, limits: { bytes: number; fingerprint?: string | undefined }) {
   try {
     return await read(path, limits)
   } catch (error) {
@@ -28,17 +28,17 @@ export async function readTextFile(path: string, limits: { bytes: number; mark?:
   }
 }
 
-async function read(path: string, { bytes, mark: known }: { bytes: number; mark?: string | undefined }) {
-  // Opened once and asked through the handle: facts and text are of one file, also while a symlink is swapped.
+async function read(path: string, { bytes, fingerprint: known }: { bytes: number; fingerprint?: string | undefined }) {
+  // One handle for both: stat and text are of the same file, also while a symlink is swapped.
   const file = await open(path, 'r')
   try {
-    const facts = await file.stat({ bigint: true })
-    if (!facts.isFile()) throw new FileUnreadable(`${path}: is no file`)
-    if (facts.size > bytes) throw new FileUnreadable(`${path}: is larger than ${bytes} bytes`)
-    const mark = [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join('-')
-    if (mark === known) return undefined
+    const stats = await file.stat({ bigint: true })
+    if (!stats.isFile()) throw new FileUnreadable(`${path}: is no file`)
+    if (stats.size > bytes) throw new FileUnreadable(`${path}: is larger than ${bytes} bytes`)
+    const fingerprint = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join('-')
+    if (fingerprint === known) return undefined
     const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile())
-    const result: ReadText = { text, mark }
+    const result: FileContent = { text, fingerprint }
     return result
   } finally {
     await file.close()

@@ -1,5 +1,5 @@
-// The composition root: puts the whole street together, in the order in which a request walks down it. With generation.ts,
-// which makes the part of it that a reload replaces, the only file that knows every constructor. Opens no listener.
+// The composition root: connects the parts of the gateway in the order in which a request passes them. Together with
+// snapshot.ts (the parts that a reload replaces) the only file that knows every constructor. It opens no listener.
 
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema/index.js'
@@ -7,132 +7,153 @@ import type { Directory } from '../core/contracts.js'
 import { createPublishedKeys, type PublishedKeys } from '../keys/jwks.js'
 import type { Keyring } from '../keys/keyring.js'
 import { handleOf } from '../sessions/sessions.js'
-import { createLasting, type Lasting } from '../web/access/live-connections.js'
-import { keepAgentsLive, type LiveAgents } from '../web/access/revalidate-agents.js'
-import type { Generation } from '../web/context.js'
+import { createLiveConnections, type LiveConnections } from '../web/access/live-connections.js'
+import { type AgentRevalidation, createAgentRevalidation } from '../web/access/revalidate-agents.js'
+import type { ConfigSnapshot } from '../web/context.js'
 import { mountDesk } from '../web/proxy/plugin.js'
 import { attachUpgrades } from '../web/proxy/websocket/plugin.js'
-import { createEntrance } from '../web/request-lifecycle.js'
-import { own } from '../web/routes/plugin.js'
-import { createWindDown } from '../web/server/drain.js'
+import { createRequestLifecycle } from '../web/request-lifecycle.js'
+import { gatewayRoutes } from '../web/routes/plugin.js'
+import { createDrain } from '../web/server/drain.js'
 import { openListener } from '../web/server/listener.js'
-import { createGeneration, metadataOf, type Parts } from './snapshot.js'
-import { createGenerations, type Generations } from './snapshots.js'
+import { createSnapshot, createSpMetadataReader, type GatewayDeps } from './snapshot.js'
+import { createSnapshots, type Snapshots } from './snapshots.js'
 
-/** A generation that is ready to be begun with, and has not been. */
-export interface Prepared {
-  /** From now on requests begin with it. */
-  take(): void
-  /** Closes what it opened. */
-  drop(): Promise<void>
+/** A config snapshot that is ready and not yet in use. */
+export interface PreparedSnapshot {
+  /** New requests use it from now on. */
+  activate(): void
+  /** Closes everything it opened. */
+  discard(): Promise<void>
 }
 
 export interface Gateway {
   /** Not yet listening. */
   app: FastifyInstance
-  /** Who is an agent, by the configuration in force. */
+  /** The directory of the current configuration. */
   directory: Directory
-  /** What requests that begin now are answered by. */
+  /** The current configuration: new requests use it. */
   config(): Config
   /**
-   * Builds the next generation, and waits until its new providers have read what they fetch (or could not). `keyring`
-   * holds the secrets of the next configuration. Rejects like createGateway.
+   * Builds the next snapshot and waits until its new providers have fetched their keys and metadata, or failed to.
+   * `keyring` holds the secrets of the next configuration. Rejects like createGateway.
    */
-  prepare(config: Config, keyring: Keyring): Promise<Prepared>
-  /** From now on each answer is the last on its connection. */
+  prepare(config: Config, keyring: Keyring): Promise<PreparedSnapshot>
+  /** From now on each response closes its connection. */
   windDown(): void
   /**
-   * Stops accepting, closes WebSockets one by one, lets requests under way finish, ends what runs in the background. How
-   * many connections were cut because they were still busy after `limit` milliseconds; without a limit none.
+   * Stops accepting, closes WebSockets one by one, lets open requests finish, stops background work. Resolves with the
+   * number of connections that were cut because they were still busy after `limit` milliseconds; 0 without a limit.
    */
   close(limit?: number): Promise<number>
 }
 
-/** Throws when a key, a certificate or an agents file cannot be used; an IdP or a store that is down is no reason. */
-export async function createGateway(config: Config, parts: Parts): Promise<Gateway> {
-  const { clock, random, metrics, log, sessions, keyring, shedding } = parts
-  const lasting = createLasting({ sessions, clock, settings: config.sessions })
-  const { longAnswers } = lasting
-  const published = createPublishedKeys(parts)
-  const generations = createGenerations(createGeneration(config, parts, { keyring, longAnswers }), parts)
-  const { current, enter, leave: over } = generations
-  const entrance = createEntrance({ current, enter, over, ...(shedding ? { shedding } : {}), clock, metrics, log })
-  const app = openListener(config, entrance.rewriteUrl)
-  const connections = createWindDown(app.server, entrance.answers)
+/** Throws when a key, a certificate or an agents file cannot be used, not when an IdP or the store is down. */
+export async function createGateway(config: Config, deps: GatewayDeps): Promise<Gateway> {
+  const { clock, random, metrics, log, sessions, keyring, shedding } = deps
+  const liveConnections = createLiveConnections({ sessions, clock, settings: config.sessions })
+  const { liveResponses } = liveConnections
+  const publishedKeys = createPublishedKeys(deps)
+  const snapshots = createSnapshots(createSnapshot(config, deps, { keyring, liveResponses }), deps)
+  const { current, acquire, release } = snapshots
+  const requestLifecycle = createRequestLifecycle({
+    current,
+    acquire,
+    release,
+    ...(shedding ? { shedding } : {}),
+    clock,
+    metrics,
+    log,
+  })
+  const app = openListener(config, requestLifecycle.rewriteUrl)
+  const connections = createDrain(app.server, requestLifecycle.openResponses)
 
-  entrance.mount(app)
+  requestLifecycle.mount(app)
   await app.register(async context => {
-    context.addHook('onRequest', entrance.ownOnly)
-    const jwks = ({ identity }: Generation) => ({ keys: published.with(identity.jwks().keys) })
-    await own(context, {
-      ...parts,
+    context.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
+    const jwks = ({ identity }: ConfigSnapshot) => ({ keys: publishedKeys.with(identity.jwks().keys) })
+    await gatewayRoutes(context, {
+      ...deps,
       paths: current().paths,
       handleOf,
-      spMetadata: metadataOf(clock),
+      spMetadata: createSpMetadataReader(clock),
       jwks,
-      renew: entrance.renew,
+      renew: requestLifecycle.refreshSnapshot,
     })
   })
-  mountDesk(app, { entrance })
+  mountDesk(app, { requestLifecycle })
   await app.ready()
-  const upgrades = attachUpgrades(app.server, { entrance, lasting, clock, random, metrics })
-  const sweep = async () => {
-    lasting.again()
-    await upgrades.sweep()
+  const upgrades = attachUpgrades(app.server, {
+    requestLifecycle,
+    liveConnections,
+    clock,
+    random,
+    metrics,
+  })
+  const recheckAll = async () => {
+    liveConnections.recheckAll()
+    await upgrades.recheckBearers()
   }
-  const agents = keepAgentsLive({ current, sessions, sweep, log })
+  const agents = createAgentRevalidation({ current, sessions, recheckLive: recheckAll, log })
   await agents.follow(current().directory)
 
   return {
     app,
     directory: { find: email => current().directory.find(email) },
     config: () => current().config,
-    prepare: (next, ring) => prepare(next, parts, { generations, published, agents, lasting, keyring: ring }),
+    prepare: (next, ring) =>
+      prepare(next, deps, {
+        snapshots,
+        publishedKeys,
+        agents,
+        liveConnections,
+        keyring: ring,
+      }),
     windDown: connections.begin,
     async close(limit) {
       connections.begin()
       agents.close()
       upgrades.closeAll(limit === undefined ? 0 : limit / 2)
       const cut = await connections.end(app.close(), limit)
-      lasting.close()
-      await generations.close()
+      liveConnections.close()
+      await snapshots.close()
       return cut
     },
   }
 }
 
-/** What the next generation is put in the place of, and takes over from. */
-interface InForce {
-  generations: Generations
-  published: PublishedKeys
-  agents: LiveAgents
-  lasting: Lasting
+/** What runs now: the next snapshot takes over from it. */
+interface RunningParts {
+  snapshots: Snapshots
+  publishedKeys: PublishedKeys
+  agents: AgentRevalidation
+  liveConnections: LiveConnections
   keyring: Keyring
 }
 
-async function prepare(config: Config, parts: Parts, inForce: InForce): Promise<Prepared> {
-  const { generations, published, agents, keyring } = inForce
-  const { longAnswers } = inForce.lasting
-  const before = generations.current()
-  const next = createGeneration(config, parts, { keyring, longAnswers, before })
-  const added = next.providers.filter(provider => !before.providers.includes(provider))
+async function prepare(config: Config, deps: GatewayDeps, running: RunningParts): Promise<PreparedSnapshot> {
+  const { snapshots, publishedKeys, agents, keyring } = running
+  const { liveResponses } = running.liveConnections
+  const previous = snapshots.current()
+  const next = createSnapshot(config, deps, { keyring, liveResponses, previous })
+  const added = next.providers.filter(provider => !previous.providers.includes(provider))
   await Promise.all([...added.map(provider => provider.ready?.()), next.directory.ready?.()])
   return {
-    take() {
-      // Assertions that were signed with the old keys are still on their way to Desk.
-      published.keep(before.identity.jwks().keys, before.config.identity.assertion.ttl)
-      generations.swap(next)
-      // Rules and directory may say something else of agents who are logged in.
+    activate() {
+      // Assertions signed with the old keys are still on their way to Desk.
+      publishedKeys.keep(previous.identity.jwks().keys, previous.config.identity.assertion.ttl)
+      snapshots.replace(next)
+      // The new rules and directory may no longer allow agents who are logged in.
       agents.follow(next.directory).catch((error: Error) => {
-        parts.log.error({ cause: error.message }, 'live sessions could not be held to the new configuration')
+        deps.log.error({ cause: error.message }, 'live sessions could not be held to the new configuration')
       })
       const named = new Set(next.providers.map(({ id }) => id))
-      for (const { id } of before.providers) if (!named.has(id)) parts.metrics.forget(id)
+      for (const { id } of previous.providers) if (!named.has(id)) deps.metrics.forget(id)
     },
-    async drop() {
+    async discard() {
       for (const provider of added) provider.close()
-      if (next.directory !== before.directory) next.directory.close?.()
-      await next.street.close()
+      if (next.directory !== previous.directory) next.directory.close?.()
+      await next.pipeline.close()
     },
   }
 }

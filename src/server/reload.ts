@@ -1,10 +1,10 @@
-// Takes a new configuration while the gateway runs: one at a time, whole or not at all. A bad one changes nothing, and is
-// told wherever an operator looks.
+// Applies a new configuration while the gateway runs: one at a time, completely or not at all. An invalid one changes
+// nothing, and is reported in the log, in the audit log, by /ready and as a metric.
 
 import { changedKeys } from '../config/changes.js'
-import type { FileMarks } from '../config/file-fingerprints.js'
+import type { FileFingerprints } from '../config/file-fingerprints.js'
 import type { LoadedFile } from '../config/load.js'
-import { formatProblem, type Problem } from '../config/problems.js'
+import { formatProblem } from '../config/problems.js'
 import type { Config } from '../config/schema/index.js'
 import type { ReloadResult } from '../ops/api.js'
 import type { Audit } from '../ops/audit.js'
@@ -14,26 +14,26 @@ import type { ReadinessProbe } from '../ops/readiness.js'
 
 export type { ReloadResult } from '../ops/api.js'
 
-/** What asked for it: a signal, the API, a file that changed, or a primary process. */
+/** The trigger: a signal, the API, a changed file, or the primary process. */
 export type ReloadCause = 'signal' | 'api' | 'file' | 'primary'
 
-/** Where a running gateway reads its configuration again: the same file, with the variables that it was started with. */
+/** Reads the configuration again: the same file, with the environment that the process started with. */
 export interface ConfigSource {
-  /** `running`: what the new one is to take the place of. Never rejects on what an operator can get wrong. */
+  /** `running`: the configuration to be replaced. Never rejects for a mistake in the configuration. */
   load(running: Config): Promise<LoadedFile>
 }
 
-export interface Reloads {
-  /** Whoever asks while one is under way waits for the next, which all who wait share. Never rejects. */
+export interface Reloader {
+  /** Calls made during a reload share the one that follows it. Never rejects. */
   reload(cause: ReloadCause): Promise<ReloadResult>
-  /** The files of the last reading; undefined before the first. */
-  files(): FileMarks | undefined
+  /** The files that were read last; undefined before the first reload. */
+  files(): FileFingerprints | undefined
 }
 
 export interface ReloadDeps {
   source: ConfigSource
   running(): Config
-  /** Puts it to use, whole or not at all; rejects with an Error for the operator. */
+  /** Applies it completely or not at all; rejects with an Error for the operator. */
   apply(config: Config, changed: readonly string[]): Promise<void>
   readiness: Pick<ReadinessProbe, 'configuration'>
   metrics: Pick<Metrics, 'configRejected'>
@@ -41,35 +41,35 @@ export interface ReloadDeps {
   log: Log
 }
 
-export function createReloads(deps: ReloadDeps): Reloads {
-  let files: FileMarks | undefined
-  let under: Promise<ReloadResult> | undefined
+export function createReloader(deps: ReloadDeps): Reloader {
+  let files: FileFingerprints | undefined
+  let inProgress: Promise<ReloadResult> | undefined
   let next: Promise<ReloadResult> | undefined
-  let told: string | undefined
+  let reported: string | undefined
 
-  const work = async (cause: ReloadCause): Promise<ReloadResult> => {
-    const result = await attempt(deps, read => {
+  const run = async (cause: ReloadCause): Promise<ReloadResult> => {
+    const result = await loadAndApply(deps, read => {
       files = read
     })
     deps.readiness.configuration(result.applied ? [] : result.problems.map(formatProblem))
     deps.metrics.configRejected(!result.applied)
-    told = tell(deps, { cause, result, told })
+    reported = reportResult(deps, { cause, result, reported })
     return result
   }
-  const begin = (cause: ReloadCause) => {
-    const flight = work(cause).finally(() => {
-      if (under === flight) under = undefined
+  const start = (cause: ReloadCause) => {
+    const promise = run(cause).finally(() => {
+      if (inProgress === promise) inProgress = undefined
     })
-    under = flight
-    return flight
+    inProgress = promise
+    return promise
   }
 
   return {
     reload(cause) {
-      if (!under) return begin(cause)
-      next ??= under.then(() => {
+      if (!inProgress) return start(cause)
+      next ??= inProgress.then(() => {
         next = undefined
-        return begin(cause)
+        return start(cause)
       })
       return next
     },
@@ -77,7 +77,7 @@ export function createReloads(deps: ReloadDeps): Reloads {
   }
 }
 
-async function attempt(deps: ReloadDeps, note: (files: FileMarks) => void): Promise<ReloadResult> {
+async function loadAndApply(deps: ReloadDeps, note: (files: FileFingerprints) => void): Promise<ReloadResult> {
   const running = deps.running()
   try {
     const loaded = await deps.source.load(running)
@@ -92,38 +92,37 @@ async function attempt(deps: ReloadDeps, note: (files: FileMarks) => void): Prom
   }
 }
 
-/** Keys, secrets and certificates: who changed those is asked for by itself. */
+/** Settings with keys, secrets or certificates: auditors ask for their changes separately. */
 const keyWords = /secret|password|token|certificate|jwks|(^|\.)keys?(\[|$)|(^|\.)tls(\.|$)/i
 
-interface Told {
+interface ReportInput {
   cause: ReloadCause
   result: ReloadResult
-  /** What was said of the last one, if it was refused. */
-  told: string | undefined
+  /** The problems reported by the previous reload, if it was refused. */
+  reported: string | undefined
 }
 
-/** What was said, when it was refused: the same problems are not said again for each look at a file. */
-function tell({ log, audit }: ReloadDeps, { cause, result, told }: Told): string | undefined {
+/** Returns the problems when the reload was refused: a file that stays wrong is reported once. */
+function reportResult(
+  { log, audit }: ReloadDeps,
+  { cause, result, reported: previous }: ReportInput,
+): string | undefined {
   if (!result.applied) {
     const problems = result.problems.map(formatProblem)
-    const said = problems.join('\n')
-    if (cause === 'file' && said === told) return told
+    const reported = problems.join('\n')
+    if (cause === 'file' && reported === previous) return previous
     log.error({ cause, problems }, 'the configuration was refused: the one before it goes on')
     audit({ event: 'configuration_rejected', why: cause, problems })
-    return said
+    return reported
   }
   const { changed, warnings } = result
-  if (changed.length === 0 && told === undefined && cause === 'file') return undefined
+  if (changed.length === 0 && previous === undefined && cause === 'file') return undefined
   log.info(
-    { cause, changed, warnings: warnings.map(warning) },
+    { cause, changed, warnings: warnings.map(formatProblem) },
     changed.length > 0 ? 'the configuration was changed' : 'the configuration is what it was',
   )
   if (changed.length > 0) audit({ event: 'configuration_changed', why: cause, changed })
   const keys = changed.filter(key => keyWords.test(key))
   if (keys.length > 0) audit({ event: 'keys_changed', why: cause, changed: keys })
   return undefined
-}
-
-function warning(problem: Problem): string {
-  return formatProblem(problem)
 }

@@ -1,76 +1,95 @@
-// What one process holds as long as it lives, whatever is reloaded: its connections, logs, keys in use and measurements. It
-// opens them in order and closes what the gateway and the listeners leave; it listens on nothing.
+// Everything that a process keeps for its whole life, across reloads: connections, logs, the keyring, metrics. It opens
+// them in order, and closes them after the gateway and the listeners. It opens no listener.
 
 import type { Config } from '../config/schema/index.js'
 import type { Clock, Random } from '../core/contracts.js'
 import { createKeyring, type Keyring, randomSecret } from '../keys/keyring.js'
-import { keyringInUse } from '../keys/replaceable-keyring.js'
+import { createReplaceableKeyring } from '../keys/replaceable-keyring.js'
 import { createAuditLog } from '../ops/audit.js'
-import { createPressure, type Load } from '../ops/load-shedding.js'
+import { createLoadShedding, type ProcessLoad } from '../ops/load-shedding.js'
 import type { Log } from '../ops/log.js'
 import { createMetrics } from '../ops/metrics.js'
 import { createReadiness } from '../ops/readiness.js'
-import { createDossiers } from '../ops/refused-logins.js'
+import { createRefusedLogins } from '../ops/refused-logins.js'
 import { createBreakglass } from '../providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from '../providers/saml/signature/worker-pool.js'
-import { createFetch } from '../runtime/http-client.js'
+import { createHttpClient } from '../runtime/http-client.js'
 import { createSessions } from '../sessions/sessions.js'
 import { openStore } from '../store/open.js'
 
-export interface HoldingsDeps {
+export interface ResourcesDeps {
   clock: Clock
   random: Random
   log: Log
-  /** In the place of the pool of threads, to measure what it brings. */
+  /** Replaces the thread pool, to measure what the pool brings. */
   verifySaml?: VerifySaml
-  /** In the place of what this process measures of itself, for tests. */
-  measure?: () => Load
-  /** Milliseconds that the store has for a command, where it is not the usual: for a machine that is known to be slow. */
+  /** Replaces the measurement of this process, for tests. */
+  measure?: () => ProcessLoad
+  /** The time limit of a store command in milliseconds, when it is not the default: for slow machines. */
   storeTimeout?: number
 }
 
-export type Holdings = ReturnType<typeof openHoldings>
+export type Resources = ReturnType<typeof openResources>
 
-/** A store that is down is no reason not to start: the connection is made when it can be. */
-export function openHoldings(config: Config, deps: HoldingsDeps) {
+/** Does not fail when the store is down: it connects as soon as it can. */
+export function openResources(config: Config, deps: ResourcesDeps) {
   const { clock, random, log, measure, storeTimeout } = deps
   const metrics = createMetrics()
   const auditLog = createAuditLog({ to: config.audit.to, clock, log, lost: metrics.auditLost })
   const audit = auditLog.write
   const slow = storeTimeout === undefined ? {} : { commandTimeout: storeTimeout }
   const store = openStore(config.sessions.store, { clock, log, ...slow })
-  const ringFor = ringMaker(random)
-  const keyring = keyringInUse(ringFor(config))
-  const pressure = createPressure({ log, ...(measure ? { measure } : {}) })
-  const { shedding } = pressure
+  const createKeyringFor = keyringFactory(random)
+  const keyring = createReplaceableKeyring(createKeyringFor(config))
+  const loadShedding = createLoadShedding({ log, ...(measure ? { measure } : {}) })
+  const { shedding } = loadShedding
   const pool = createSamlPool({ log })
   return {
-    ...{ clock, random, log, metrics, auditLog, audit, store, ringFor, keyring, pressure, shedding, pool },
+    ...{
+      clock,
+      random,
+      log,
+      metrics,
+      auditLog,
+      audit,
+      store,
+      createKeyringFor,
+      keyring,
+      loadShedding,
+      shedding,
+      pool,
+    },
     sessions: createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log }),
-    dossiers: createDossiers({ store, clock, random, log }),
+    refusedLogins: createRefusedLogins({ store, clock, random, log }),
     breakglass: createBreakglass({ store, keyring, clock, random }),
     readiness: createReadiness({ store, clock, log, metrics, shedding }),
-    fetchText: createFetch(),
+    fetchText: createHttpClient(),
     verifySaml: deps.verifySaml ?? pool.verify,
   }
 }
 
-/** After the listeners: nothing asks for these any more. */
-export async function closeHoldings({ readiness, pressure, fetchText, store, auditLog }: Holdings): Promise<void> {
+/** To be called after the listeners are closed. */
+export async function closeResources({
+  readiness,
+  loadShedding,
+  fetchText,
+  store,
+  auditLog,
+}: Resources): Promise<void> {
   readiness.close()
-  pressure.close()
+  loadShedding.close()
   await fetchText.close()
   await store.close()
   auditLog.close()
 }
 
-/** Only the memory store may do without secrets: what one process seals, no other has to open. */
-function ringMaker(random: Random): (config: Config) => Keyring {
-  let own: string | undefined
+/** Secrets are optional only with the memory store: no other process has to open what this one seals. */
+function keyringFactory(random: Random): (config: Config) => Keyring {
+  let generated: string | undefined
   return ({ secrets }) => {
     const configured = secrets.map(secret => secret.reveal())
-    if (configured.length === 0) own ??= randomSecret(random)
-    // What was sealed before there were secrets still opens.
-    return createKeyring(own === undefined ? configured : [...configured, own], { random })
+    if (configured.length === 0) generated ??= randomSecret(random)
+    // Values sealed before secrets were configured can still be opened.
+    return createKeyring(generated === undefined ? configured : [...configured, generated], { random })
   }
 }

@@ -1,5 +1,5 @@
-// One worker's life: opens what the gateway needs, listens, says that it is ready, takes a new configuration, and on close
-// lets requests finish.
+// One gateway process from start to end: opens its resources, listens, reports readiness, reloads the configuration, and
+// lets open requests finish on close.
 
 import { setTimeout as realPause } from 'node:timers/promises'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
@@ -14,29 +14,29 @@ import { createLoginLimit } from '../web/login/login-limit.js'
 import { createPaths } from '../web/request/paths.js'
 import { listenOn, serverTls } from '../web/server/listener.js'
 import { createGateway, type Gateway } from './app.js'
-import { type ConfigSource, createReloads, type ReloadCause, type ReloadResult, type Reloads } from './reload.js'
-import { closeHoldings, type Holdings, type HoldingsDeps, openHoldings } from './resources.js'
+import { type ConfigSource, createReloader, type ReloadCause, type Reloader, type ReloadResult } from './reload.js'
+import { closeResources, openResources, type Resources, type ResourcesDeps } from './resources.js'
 
 export interface Server {
-  /** Where it listens, as a URL that a client on this machine can open. */
+  /** The listen address, as a URL that a client on this machine can open. */
   url: string
   opsUrl: string
-  /** The listener of ops.probes, where there is one. */
+  /** The listener of ops.probes, if configured. */
   probesUrl: string | undefined
   /**
-   * Reads the configuration again and takes it, whole or not at all, without dropping a connection. Never rejects; what
-   * came of it is plain data. Without a source nothing changes.
+   * Reads the configuration again and applies it, completely or not at all, without dropping a connection. Never rejects.
+   * Changes nothing when there is no source.
    */
   reload(cause: ReloadCause): Promise<ReloadResult>
-  /** Stops accepting, lets requests under way finish, closes what is open. */
-  close(ending?: Ending): Promise<void>
+  /** Stops accepting, lets open requests finish, closes everything. */
+  close(times?: ShutdownTimes): Promise<void>
 }
 
-/** How much time the end may take, in milliseconds. */
-export interface Ending {
-  /** Not ready, but serving on, so that load balancers notice before connections are refused; 0 when not given. */
+/** How long the parts of a shutdown may take, in milliseconds. */
+export interface ShutdownTimes {
+  /** Keep serving while not ready, so that load balancers notice before connections are refused; default 0. */
   serveOn?: number
-  /** For requests under way after that; what is still open then is cut. Without it they may take as long as they like. */
+  /** Then for open requests to finish; the rest is cut. No limit when not given. */
   finish?: number
 }
 
@@ -47,61 +47,66 @@ export interface Addresses {
   publicUrl: string
 }
 
-/** What a process says of itself on the ops listener. */
-export interface Told {
+/** Where the ops listener gets its facts from. */
+export interface OpsSources {
   metrics: Pick<Metrics, 'text' | 'parts'>
   readiness: Pick<ReadinessProbe, 'ask'>
 }
 
-export interface ServerDeps extends HoldingsDeps {
-  /** Where a reload reads; without it there are none. Its files are watched. */
+export interface ServerDeps extends ResourcesDeps {
+  /** Where a reload reads the configuration, whose files are watched; without it there are no reloads. */
   source?: ConfigSource
-  /** Waits so many milliseconds. */
+  /** Waits the given milliseconds. */
   pause?: (ms: number) => Promise<unknown>
-  /** Called once it accepts connections; by default the log says so. */
+  /** Called when connections are accepted; by default this is logged. */
   announce?: (addresses: Addresses) => void
-  /** What the ops listener says where this process is one of several behind the same port. */
-  together?: (own: Told) => Pick<Told, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
-  /** The API has asked this process to reload: the others behind the same port are to do so too. */
+  /** In a cluster: combines the facts of this process with those of the other workers. */
+  aggregated?: (own: OpsSources) => Pick<OpsSources, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
+  /** In a cluster: makes the other workers reload when the API of this one was asked to. */
   reloadOthers?: () => void
 }
 
-/** Throws when an address cannot be listened on; an identity provider or a store that is down is no reason not to start. */
+/** Throws when it cannot listen on an address, not when an identity provider or the store is down. */
 export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
   const { log, pause = realPause } = deps
-  const held = openHoldings(config, deps)
-  const limit = createLoginLimit({ limit: limitOf(held, 'logins', () => gateway.config()), log })
-  const gateway = await createGateway(config, { ...held, limit })
-  const reloads = reloadsOf(deps.source, { gateway, held })
+  const resources = openResources(config, deps)
+  const limit = createLoginLimit({ limit: createLimit(resources, 'logins', () => gateway.config()), log })
+  const gateway = await createGateway(config, { ...resources, limit })
+  const reloader = createServerReloader(deps.source, { gateway, resources })
   const reload = async (cause: ReloadCause): Promise<ReloadResult> =>
-    reloads ? reloads.reload(cause) : { applied: true, changed: [], warnings: [] }
+    reloader ? reloader.reload(cause) : { applied: true, changed: [], warnings: [] }
   const reloadAll = () => {
     deps.reloadOthers?.()
     return reload('api')
   }
-  const told = deps.together?.(held) ?? held
-  const ops = opsOf({ held, told, gateway, ...(reloads ? { reload: reloadAll } : {}) })
-  const probes = config.ops.probes === null ? undefined : createProbes(told)
-  const watch = reloads && watchFiles({ files: reloads.files, changed: () => reload('file') })
+  const opsSources = deps.aggregated?.(resources) ?? resources
+  const ops = createOpsListener({
+    resources,
+    opsSources,
+    gateway,
+    ...(reloader ? { reload: reloadAll } : {}),
+  })
+  const probes = config.ops.probes === null ? undefined : createProbes(opsSources)
+  const watch = reloader && watchFiles({ files: reloader.files, changed: () => reload('file') })
   const announce = deps.announce ?? (addresses => log.info(addresses, 'listening'))
 
-  const close = async ({ serveOn = 0, finish }: Ending = {}) => {
+  const close = async ({ serveOn = 0, finish }: ShutdownTimes = {}) => {
     watch?.close()
-    held.readiness.drain()
+    resources.readiness.drain()
     gateway.windDown()
     await pause(serveOn)
     const cut = await gateway.close(finish)
     if (cut > 0) log.warn({ connections: cut, drain: config.drain }, 'the drain is over: open connections were cut')
-    await held.pool.close()
+    await resources.pool.close()
     await ops.close()
     await probes?.close()
-    await closeHoldings(held)
+    await closeResources(resources)
   }
   try {
-    const where = await openListeners(config, { app: gateway.app, ops, probes })
-    const more = where.probesUrl === undefined ? {} : { probes: where.probesUrl }
-    announce({ url: where.url, ops: where.opsUrl, ...more, publicUrl: config.publicUrl })
-    return { ...where, reload, close }
+    const addresses = await openListeners(config, { app: gateway.app, ops, probes })
+    const more = addresses.probesUrl === undefined ? {} : { probes: addresses.probesUrl }
+    announce({ url: addresses.url, ops: addresses.opsUrl, ...more, publicUrl: config.publicUrl })
+    return { ...addresses, reload, close }
   } catch (error) {
     await close()
     throw error
@@ -112,7 +117,7 @@ async function openListeners(
   { listen, tls, ops: at }: Config,
   { app, ops, probes }: { app: Gateway['app']; ops: Listener; probes: Listener | undefined },
 ) {
-  // The gateway first: who is told "ready" must be able to connect.
+  // The gateway first: a client that reads "ready" must be able to connect.
   const url = await listenOn(app, listen, tls ? 'https' : 'http')
   const opsUrl = await listenOn(ops, at.listen, 'http')
   const probesUrl = probes && (await listenOn(probes, at.probes ?? '', 'http'))
@@ -121,39 +126,42 @@ async function openListeners(
 
 type Listener = Parameters<typeof listenOn>[0]
 
-interface Running {
+interface RunningServer {
   gateway: Gateway
-  held: Holdings
+  resources: Resources
 }
 
-function limitOf({ store, clock, log }: Holdings, name: 'logins' | 'admin', running: () => Config) {
+function createLimit({ store, clock, log }: Resources, name: 'logins' | 'admin', running: () => Config) {
   return createRateLimit({ store, clock, log, name, rate: () => running().limits.logins })
 }
 
-function reloadsOf(source: ConfigSource | undefined, { gateway, held }: Running): Reloads | undefined {
-  const { readiness, metrics, audit, log } = held
-  const apply = createApply({ gateway, held })
-  return source && createReloads({ source, running: () => gateway.config(), apply, readiness, metrics, audit, log })
+function createServerReloader(
+  source: ConfigSource | undefined,
+  { gateway, resources }: RunningServer,
+): Reloader | undefined {
+  const { readiness, metrics, audit, log } = resources
+  const apply = createApply({ gateway, resources })
+  return source && createReloader({ source, running: () => gateway.config(), apply, readiness, metrics, audit, log })
 }
 
-/** The ops listener; `told` is what it says, which is more than its own where several processes stand behind a port. */
-function opsOf(
-  of: Running & {
-    told: Pick<Told, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
+/** The ops listener; in a cluster `opsSources` speaks for all workers. */
+function createOpsListener(
+  of: RunningServer & {
+    opsSources: Pick<OpsSources, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
     reload?: () => Promise<ReloadResult>
   },
 ) {
-  const { held, told, gateway, reload } = of
+  const { resources, opsSources, gateway, reload } = of
   const running = () => gateway.config()
   return createOps({
-    ...held,
-    metrics: told.metrics,
-    readiness: told.readiness,
+    ...resources,
+    metrics: opsSources.metrics,
+    readiness: opsSources.readiness,
     adminToken: () => running().ops.adminToken,
-    limit: limitOf(held, 'admin', running),
+    limit: createLimit(resources, 'admin', running),
     breakglass: {
-      ...held,
-      issuer: held.breakglass,
+      ...resources,
+      issuer: resources.breakglass,
       url: () => breakglassUrl(running()),
       directory: gateway.directory,
     },
@@ -165,22 +173,22 @@ function breakglassUrl({ publicUrl, prefix }: Config): string {
   return publicUrl + createPaths(prefix).breakglass
 }
 
-/** Puts another configuration to use, whole or not at all. The result rejects when something of it cannot be used. */
-function createApply({ gateway, held }: Running): (next: Config) => Promise<void> {
-  const { keyring, ringFor, auditLog, log } = held
+/** Applies a configuration, completely or not at all. The returned function rejects when a part of it cannot be used. */
+function createApply({ gateway, resources }: RunningServer): (next: Config) => Promise<void> {
+  const { keyring, createKeyringFor, auditLog, log } = resources
 
   return async next => {
-    const ring = ringFor(next)
-    const prepared = await gateway.prepare(next, ring)
+    const nextKeyring = createKeyringFor(next)
+    const prepared = await gateway.prepare(next, nextKeyring)
     try {
       if (next.tls) createSecureContext(serverTls(next.tls))
     } catch (error) {
-      await prepared.drop()
+      await prepared.discard()
       throw error
     }
-    // From here on nothing fails, and nothing waits: all of it counts for the next request.
-    keyring.replace(ring)
-    prepared.take()
+    // Nothing below can fail or wait: the next request gets all of it.
+    keyring.replace(nextKeyring)
+    prepared.activate()
     if (next.tls) (gateway.app.server as unknown as TlsServer).setSecureContext(serverTls(next.tls))
     log.level = next.log.level
     auditLog.sendTo(next.audit.to)

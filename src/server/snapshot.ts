@@ -1,5 +1,5 @@
-// Everything that a reload replaces, made from one configuration. What has not changed since the generation before goes on
-// as it is, with what it has fetched.
+// A config snapshot: everything that a reload replaces, made from one configuration. Parts whose settings have not changed
+// are taken over from the previous snapshot, with everything they have fetched.
 
 import { saysTheSame } from '../config/changes.js'
 import type { Config } from '../config/schema/index.js'
@@ -10,35 +10,35 @@ import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import type { Dossiers } from '../ops/refused-logins.js'
+import type { RefusedLogins } from '../ops/refused-logins.js'
 import type { Breakglass } from '../providers/breakglass.js'
-import { bearerAudiencesOf, openProviders, type ProviderDeps } from '../providers/create.js'
+import { bearerAudiencesOf, createProviders, type ProviderDeps } from '../providers/create.js'
 import { createDeskLogin } from '../providers/desk-login.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
 import type { FetchText } from '../runtime/http-client.js'
 import { handleOf } from '../sessions/sessions.js'
 import { createBearer } from '../web/access/bearer.js'
-import type { LongAnswers } from '../web/access/live-responses.js'
-import type { Generation } from '../web/context.js'
-import { createDeskMarks } from '../web/desk-login/marker-cookies.js'
+import type { LiveResponses } from '../web/access/live-responses.js'
+import type { ConfigSnapshot } from '../web/context.js'
+import { createMarkerCookies } from '../web/desk-login/marker-cookies.js'
 import { createIdentityWriter } from '../web/identity/headers.js'
 import { createAttempts } from '../web/login/attempts.js'
 import type { LoginLimit } from '../web/login/login-limit.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
 import { createSignOut } from '../web/logout/sign-out.js'
-import { createStreet } from '../web/proxy/pipeline.js'
+import { createPipeline } from '../web/proxy/pipeline.js'
 import { createCookies } from '../web/request/cookies.js'
 import { createPaths } from '../web/request/paths.js'
-import { createAnswers } from '../web/responses/errors.js'
+import { createErrorResponses } from '../web/responses/errors.js'
 
-/** What outlives a reload. */
-export interface Parts {
+/** Everything that survives a reload. */
+export interface GatewayDeps {
   store: Store
   /** Stays the same object when its secrets change. */
   keyring: Keyring
   sessions: Sessions
-  dossiers: Dossiers
+  refusedLogins: RefusedLogins
   breakglass: Breakglass
   fetchText: FetchText
   verifySaml: VerifySaml
@@ -47,41 +47,45 @@ export interface Parts {
   log: Log
   audit: Audit
   metrics: Metrics
-  /** Holds clients to a number of refused logins. */
+  /** Limits refused logins per client. */
   limit?: LoginLimit
-  /** Whether there is more work than can be done. */
+  /** True while the process is overloaded. */
   shedding?: () => boolean
 }
 
-/** What a generation takes from outside its configuration. */
-export interface From {
+/** What a snapshot needs beside its configuration. */
+export interface SnapshotInputs {
   /** With the secrets of this configuration. */
   keyring: Keyring
-  longAnswers: LongAnswers
-  /** The one before: what has not changed of it goes on. */
-  before?: Generation
+  liveResponses: LiveResponses
+  /** Unchanged parts of it are taken over. */
+  previous?: ConfigSnapshot
 }
 
 /** Throws when a key, a certificate or an agents file cannot be used. */
-export function createGeneration(config: Config, parts: Parts, { keyring, longAnswers, before }: From): Generation {
-  const { sessions, clock, random, log } = parts
+export function createSnapshot(
+  config: Config,
+  deps: GatewayDeps,
+  { keyring, liveResponses, previous }: SnapshotInputs,
+): ConfigSnapshot {
+  const { sessions, clock, random, log } = deps
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const cookies = createCookies({ publicUrl, prefix, desk: deskLogin ? deskLogin.cookie : undefined })
-  const marks = deskLogin
-    ? createDeskMarks({ settings: deskLogin, publicUrl, cookies, keyring: parts.keyring, clock })
+  const markerCookies = deskLogin
+    ? createMarkerCookies({ settings: deskLogin, publicUrl, cookies, keyring: deps.keyring, clock })
     : undefined
   const files = config.identity.assertion.keys
   const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
-  const providers = providersOf(config, parts, before)
-  const sameAgents = before && saysTheSame(before.config.agents, config.agents)
-  const directory = sameAgents ? before.directory : openDirectory(config.agents, parts)
-  const bearer = createBearer({ ...parts, providers, gate: { config, directory, identity } })
-  const signOut = createSignOut({ ...parts, attempts: createAttempts(parts) })
+  const providers = providersOf(config, deps, previous)
+  const sameAgents = previous && saysTheSame(previous.config.agents, config.agents)
+  const directory = sameAgents ? previous.directory : openDirectory(config.agents, deps)
+  const bearer = createBearer({ ...deps, providers, policy: { config, directory, identity } })
+  const signOut = createSignOut({ ...deps, attempts: createAttempts(deps) })
   const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
-  const ways = { marks, bearer, deskLogout }
+  const ways = { marks: markerCookies, bearer, deskLogout }
   return {
     config,
     paths,
@@ -89,24 +93,35 @@ export function createGeneration(config: Config, parts: Parts, { keyring, longAn
     providers,
     directory,
     identity,
-    answers: createAnswers(),
-    street: createStreet({ config, paths, cookies, identity, sessions, handleOf, ...ways, longAnswers, random, log }),
-    ...(deskLogin && marks ? { deskLogin: { way: createDeskLogin(deskLogin), marks } } : {}),
+    renderError: createErrorResponses(),
+    pipeline: createPipeline({
+      config,
+      paths,
+      cookies,
+      identity,
+      sessions,
+      handleOf,
+      ...ways,
+      liveResponses,
+      random,
+      log,
+    }),
+    ...(deskLogin && markerCookies ? { deskLogin: { provider: createDeskLogin(deskLogin), markerCookies } } : {}),
   }
 }
 
-/** A provider whose settings are the same goes on as it is, with the keys and the metadata that it has fetched. */
-function providersOf(config: Config, parts: Parts, before: Generation | undefined): Provider[] {
+/** Takes over each provider whose settings have not changed, with its fetched keys and metadata. */
+function providersOf(config: Config, deps: GatewayDeps, previous: ConfigSnapshot | undefined): Provider[] {
   const shared = ({ publicUrl, site, providers }: Config) => [publicUrl, site, bearerAudiencesOf(providers)]
-  const same = before && saysTheSame(shared(before.config), shared(config))
+  const same = previous && saysTheSame(shared(previous.config), shared(config))
   const kept = (settings: Config['providers'][number]) => {
-    const at = same ? before.config.providers.findIndex(one => saysTheSame(one, settings)) : -1
-    return before?.providers[at]
+    const at = same ? previous.config.providers.findIndex(one => saysTheSame(one, settings)) : -1
+    return previous?.providers[at]
   }
-  return gatewayProviders(config, { ...parts, keep: parts }, kept)
+  return gatewayProviders(config, { ...deps, metadataStore: deps }, kept)
 }
 
-/** The identity providers of a configuration, as the gateway itself runs them; `kept` as in openProviders. */
+/** The identity providers of a configuration, as the gateway runs them; `kept` as in openProviders. */
 export function gatewayProviders(
   config: Config,
   deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
@@ -115,7 +130,7 @@ export function gatewayProviders(
   const { publicUrl, site = new URL(publicUrl).host } = config
   const { acs, slo } = createPaths(config.prefix)
   const addresses = { publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo }
-  return openProviders(config.providers, { ...deps, ...addresses }, kept)
+  return createProviders(config.providers, { ...deps, ...addresses }, kept)
 }
 
 /** The SP metadata for a provider, or for the first; undefined when there is none. */
@@ -129,7 +144,7 @@ export function spMetadataOf({ publicUrl, prefix, site, providers }: Config, id:
   })
 }
 
-/** The same for the generation that a request has begun with. */
-export function metadataOf(clock: Clock) {
-  return ({ config }: Generation, id: string | undefined) => spMetadataOf(config, id, clock.now())
+/** The same for the snapshot that a request uses. */
+export function createSpMetadataReader(clock: Clock) {
+  return ({ config }: ConfigSnapshot, id: string | undefined) => spMetadataOf(config, id, clock.now())
 }

@@ -1,65 +1,65 @@
-// The generations of settings: one that new requests begin with, and those before it that requests still keep. What only
-// an old one uses is closed once its last request is over, and not before.
+// The config snapshots in use: the current one for new requests, and older ones whose requests have not finished. What only
+// an old snapshot uses is closed after its last request, never earlier.
 
 import type { Provider } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
-import type { Generation } from '../web/context.js'
+import type { ConfigSnapshot } from '../web/context.js'
 
-export interface Generations {
-  current(): Generation
-  /** The current one, for a request that begins now. */
-  enter(): Generation
-  /** A request that had entered is over. */
-  leave(generation: Generation): void
-  /** From now on requests begin with `next`. */
-  swap(next: Generation): void
-  /** How many are not closed yet, the current one included. */
-  open(): number
-  /** Closes all; requests under way are let finish. */
+export interface Snapshots {
+  current(): ConfigSnapshot
+  /** The current one, for a new request. Each call needs one `release`. */
+  acquire(): ConfigSnapshot
+  /** A request that has acquired it has finished. */
+  release(snapshot: ConfigSnapshot): void
+  /** New requests use `next` from now on. */
+  replace(next: ConfigSnapshot): void
+  /** The number of snapshots that are not closed, including the current one. */
+  openCount(): number
+  /** Closes all; open requests can finish. */
   close(): Promise<void>
 }
 
-export function createGenerations(first: Generation, deps: { log: Log }): Generations {
-  /** Requests under way, by generation. */
-  const users = new Map<Generation, number>([[first, 0]])
+export function createSnapshots(first: ConfigSnapshot, deps: { log: Log }): Snapshots {
+  /** The number of open requests of each snapshot. */
+  const openRequests = new Map<ConfigSnapshot, number>([[first, 0]])
   let current = first
 
-  const retire = async (generation: Generation) => {
-    users.delete(generation)
-    const others = [...users.keys()]
+  const retire = async (snapshot: ConfigSnapshot) => {
+    openRequests.delete(snapshot)
+    const others = [...openRequests.keys()]
     const shared = (provider: Provider) => others.some(({ providers }) => providers.includes(provider))
-    for (const provider of generation.providers) if (!shared(provider)) provider.close()
-    if (others.every(({ directory }) => directory !== generation.directory)) generation.directory.close?.()
-    await generation.street.close()
+    for (const provider of snapshot.providers) if (!shared(provider)) provider.close()
+    if (others.every(({ directory }) => directory !== snapshot.directory)) snapshot.directory.close?.()
+    await snapshot.pipeline.close()
   }
-  const retireWhenOver = (generation: Generation) => {
-    if (generation === current || users.get(generation) !== 0) return
-    retire(generation).catch((error: Error) => {
+  const retireIfUnused = (snapshot: ConfigSnapshot) => {
+    if (snapshot === current || openRequests.get(snapshot) !== 0) return
+    retire(snapshot).catch((error: Error) => {
       deps.log.warn({ cause: error.message }, 'what an earlier configuration used could not be closed')
     })
   }
 
   return {
     current: () => current,
-    enter() {
-      users.set(current, (users.get(current) ?? 0) + 1)
+    acquire() {
+      openRequests.set(current, (openRequests.get(current) ?? 0) + 1)
       return current
     },
-    leave(generation) {
-      const count = users.get(generation)
+    release(snapshot) {
+      const count = openRequests.get(snapshot)
       if (count === undefined) return
-      users.set(generation, count - 1)
-      retireWhenOver(generation)
+      openRequests.set(snapshot, count - 1)
+      retireIfUnused(snapshot)
     },
-    swap(next) {
-      const before = current
-      users.set(next, 0)
+    replace(next) {
+      const previous = current
+      openRequests.set(next, 0)
       current = next
-      retireWhenOver(before)
+      retireIfUnused(previous)
     },
-    open: () => users.size,
+    openCount: () => openRequests.size,
     async close() {
-      await Promise.all([...users.keys()].map(retire))
+      await Promise.all([...openRequests.keys()].map(retire))
     },
   }
 }

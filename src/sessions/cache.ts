@@ -1,37 +1,38 @@
-// What this process remembers of sessions, so that a request need not ask the store. Never answers with what could have
-// been ended unheard: a broken subscription makes every entry unverified, and no entry is used longer than `nearCache`.
+// The sessions that this process remembers, so that a request need not ask the store. It never serves a session whose
+// revocation may have been missed: a lost subscription makes every entry unverified, and none is used longer than
+// `nearCache`.
 
 import { LRUCache } from 'lru-cache'
 import type { Clock, Handle, Session } from '../core/contracts.js'
 
-/** When a read began: what it brings is only as fresh as that. */
-export interface Reading {
+/** When a read began: its result is only as fresh as that. */
+export interface ReadStart {
   at: number
   epoch: number
 }
 
-export interface NearCache {
+export interface SessionCache {
   /** A session that may be used without asking. Synchronous; undefined means "read it". */
   peek(handle: Handle): Session | undefined
-  begin(): Reading
-  keep(session: Session, reading: Reading): void
-  drop(handle: Handle): void
-  /** A session that may be used although it cannot be read: the store is down, and outageGrace is not over. */
-  spare(handle: Handle): Session | undefined
-  /** The subscription to endings is whole from now on, or no more. */
-  whole(): void
-  broken(): void
+  beginRead(): ReadStart
+  put(session: Session, start: ReadStart): void
+  remove(handle: Handle): void
+  /** A session that may be used although the store is down, because outageGrace is not over. */
+  serveStale(handle: Handle): Session | undefined
+  /** The subscription to revocations is made, or lost. */
+  connected(): void
+  disconnected(): void
   /** The store has answered, or has failed to. */
-  answered(ok: boolean): void
-  /** All that is remembered, however old. */
+  storeAnswered(ok: boolean): void
+  /** Every cached session, however old. */
   sessions(): Session[]
-  /** What `peek` or `spare` may answer with. */
+  /** The sessions that `peek` or `serveStale` may return. */
   usable(): Session[]
-  /** Puts another state of a session in the place of the one that is remembered, if that is still `before`. */
-  renew(before: Session, after: Session): void
+  /** Replaces the cached state of a session, if that is still `before`. */
+  replace(before: Session, after: Session): void
 }
 
-export interface NearCacheDeps {
+export interface SessionCacheDeps {
   clock: Clock
   /** Milliseconds. */
   settings: { idle: number; nearCache: number; outageGrace: number }
@@ -39,36 +40,36 @@ export interface NearCacheDeps {
   seenHere(handle: Handle): number
   /** Reads a session again, in the background. */
   refresh(handle: Handle): void
-  /** The most sessions that are remembered: about a kilobyte each. */
-  most?: number
+  /** About a kilobyte each. */
+  maxEntries?: number
 }
 
-interface Entry extends Reading {
+interface Entry extends ReadStart {
   session: Session
-  /** When it may be read again in the background. */
+  /** When it may next be read again in the background. */
   refreshAt: number
 }
 
-/** Milliseconds between two tries to reach a store that is down, and between two of one entry. */
+/** Milliseconds between two tries to reach a store that is down, and between two refreshes of one entry. */
 const probeEvery = 250
 const retryEvery = 1000
-/** The epoch of what was read while the subscription was not whole. */
+/** The epoch of entries that were read while there was no subscription. */
 const unverified = -1
 
-export function createNearCache(deps: NearCacheDeps): NearCache {
+export function createSessionCache(deps: SessionCacheDeps): SessionCache {
   const { clock, seenHere, refresh } = deps
   const { idle, nearCache, outageGrace } = deps.settings
-  const entries = new LRUCache<Handle, Entry>({ max: deps.most ?? 50_000 })
+  const entries = new LRUCache<Handle, Entry>({ max: deps.maxEntries ?? 50_000 })
   let epoch = 0
-  let listening = false
+  let subscribed = false
   let downSince: number | undefined
   let probeAt = 0
 
-  // Comparisons are written so that a clock which says NaN, or was set back, ends or unverifies.
+  // The comparisons fail closed for a clock that says NaN or was set back.
   const alive = ({ handle, endsAt, seenAt }: Session, now: number) =>
     now < endsAt && (now < seenAt + idle || now < seenHere(handle) + idle)
 
-  const spared = ({ session, at }: Entry, now: number): Session | undefined => {
+  const stale = ({ session, at }: Entry, now: number): Session | undefined => {
     if (downSince === undefined || !(now >= at && now >= downSince)) return undefined
     if (!(now < downSince + outageGrace && now < at + nearCache + outageGrace && alive(session, now))) return undefined
     if (now >= probeAt) {
@@ -84,7 +85,7 @@ export function createNearCache(deps: NearCacheDeps): NearCache {
       if (entry === undefined) return undefined
       const now = clock.now()
       const age = now - entry.at
-      if (entry.epoch !== epoch || !(age >= 0 && age < nearCache)) return spared(entry, now)
+      if (entry.epoch !== epoch || !(age >= 0 && age < nearCache)) return stale(entry, now)
       if (!alive(entry.session, now)) return undefined
       if (now >= entry.refreshAt) {
         entry.refreshAt = now + retryEvery
@@ -92,24 +93,24 @@ export function createNearCache(deps: NearCacheDeps): NearCache {
       }
       return entry.session
     },
-    begin: () => ({ at: clock.now(), epoch: listening ? epoch : unverified }),
-    keep(session, { at, epoch }) {
+    beginRead: () => ({ at: clock.now(), epoch: subscribed ? epoch : unverified }),
+    put(session, { at, epoch }) {
       entries.set(session.handle, { session, at, epoch, refreshAt: at + nearCache / 2 })
     },
-    drop: handle => void entries.delete(handle),
-    spare(handle) {
+    remove: handle => void entries.delete(handle),
+    serveStale(handle) {
       const entry = entries.get(handle)
-      return entry && spared(entry, clock.now())
+      return entry && stale(entry, clock.now())
     },
-    whole() {
+    connected() {
       epoch++
-      listening = true
+      subscribed = true
     },
-    broken() {
+    disconnected() {
       epoch++
-      listening = false
+      subscribed = false
     },
-    answered(ok) {
+    storeAnswered(ok) {
       if (ok) downSince = undefined
       else {
         downSince ??= clock.now()
@@ -119,10 +120,10 @@ export function createNearCache(deps: NearCacheDeps): NearCache {
     sessions: () => [...entries.values()].map(({ session }) => session),
     usable() {
       const now = clock.now()
-      const late = nearCache + outageGrace
-      return [...entries.values()].filter(({ at }) => now - at < late).map(({ session }) => session)
+      const maxAge = nearCache + outageGrace
+      return [...entries.values()].filter(({ at }) => now - at < maxAge).map(({ session }) => session)
     },
-    renew(before, after) {
+    replace(before, after) {
       const entry = entries.peek(before.handle)
       if (entry?.session === before) entry.session = after
     },

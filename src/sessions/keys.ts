@@ -1,27 +1,29 @@
-// The names under which sessions lie in the store. Hashes only: a key shows neither a cookie nor an e-mail address.
+// The store keys and indexes of sessions, and which sessions a selector means. Keys hold hashes only: they show neither
+// a cookie nor an e-mail address.
 
 import { hash } from 'node:crypto'
-import type { Handle, Session } from '../core/contracts.js'
+import type { Handle, Session, SessionSelector } from '../core/contracts.js'
 import { canonicalEmail } from '../core/email.js'
+import type { SessionRecord } from './records.js'
 
-const form = /^[A-Za-z0-9_-]{43}$/
+const handleForm = /^[A-Za-z0-9_-]{43}$/
 
 /** The handle of a session cookie: base64url(SHA-256 of its 43 characters). */
 export function handleOf(cookie: string): Handle {
   return hash('sha256', cookie, 'base64url')
 }
 
-/** Whether a text can be a handle at all; what an operator or a browser sends need not be. */
+/** Whether a text has the form of a handle. Operators and browsers may send anything. */
 export function isHandle(text: string): boolean {
-  return form.test(text)
+  return handleForm.test(text)
 }
 
-/** The key of the activity mark. */
-export function markOf(handle: Handle): string {
+/** The key of the time of the last activity. */
+export function activityKey(handle: Handle): string {
   return `a:${handle}`
 }
 
-/** The index of all sessions. Hashes have 43 characters, so that it is nobody's. */
+/** The index of all sessions. It cannot clash with another index: hashes have 43 characters. */
 export const allIndex = 'i:all'
 
 export function emailIndex(email: string): string {
@@ -29,7 +31,7 @@ export function emailIndex(email: string): string {
 }
 
 export function nameIdIndex(provider: string, nameId: string): string {
-  // Provider IDs hold no NUL (and no control character at all): two pairs never give the same bytes.
+  // Provider IDs hold no control characters: two different pairs never give the same bytes.
   return `n:${hash('sha256', `${provider}\0${nameId}`, 'base64url')}`
 }
 
@@ -37,4 +39,25 @@ export function nameIdIndex(provider: string, nameId: string): string {
 export function indexesOf(session: Pick<Session, 'agent' | 'provider' | 'saml'>): string[] {
   const indexes = [allIndex, emailIndex(session.agent.email)]
   return session.saml ? [...indexes, nameIdIndex(session.provider, session.saml.nameId)] : indexes
+}
+
+/** Selects several sessions, which are found through an index. */
+export type GroupSelector = Exclude<SessionSelector, { handle: Handle }>
+
+export function isSingle(selector: SessionSelector): selector is { handle: Handle } {
+  return selector !== 'all' && 'handle' in selector
+}
+
+export function indexFor(selector: GroupSelector): string {
+  if (selector === 'all') return allIndex
+  return 'email' in selector ? emailIndex(selector.email) : nameIdIndex(selector.provider, selector.nameId)
+}
+
+/** Attack: anyone who can write to the store can change an index, but not a record: the record decides. */
+export function matches(selector: GroupSelector, record: SessionRecord): boolean {
+  if (selector === 'all') return true
+  if ('email' in selector) return emailIndex(record.agent.email) === emailIndex(selector.email)
+  const { provider, nameId, sessionIndex } = selector
+  if (record.provider !== provider || record.saml?.nameId !== nameId) return false
+  return sessionIndex === undefined || record.saml.sessionIndex === sessionIndex
 }

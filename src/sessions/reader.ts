@@ -1,17 +1,17 @@
-// Reads sessions from the store: one shared flight for each, and nothing counts as read before the endings that wait for
-// the store are written. What a flight brings is not believed when its ending was heard meanwhile.
+// Reads sessions from the store, one shared read for each handle. Queued revocations are written before anything is
+// read. A read that was overtaken by a revocation is discarded.
 
 import type { Handle, Session } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Metrics } from '../ops/metrics.js'
-import type { NearCache } from './cache.js'
+import type { SessionCache } from './cache.js'
 import { isHandle } from './keys.js'
-import type { SessionShelf } from './repository.js'
-import type { Endings } from './revocation-events.js'
-import type { PendingEndings } from './revocation-queue.js'
+import type { SessionRepository } from './repository.js'
+import type { RevocationEvents } from './revocation-events.js'
+import type { RevocationQueue } from './revocation-queue.js'
 
 export interface Reader {
-  /** Rejects with StoreUnavailable when the store is down and the session may not be spared. */
+  /** Rejects with StoreUnavailable when the store is down and no cached session may be served in its place. */
   read(handle: Handle): Promise<Session | undefined>
   /** Rejects with StoreUnavailable when the store is down. */
   verify(handle: Handle): Promise<Session | undefined>
@@ -20,70 +20,70 @@ export interface Reader {
 }
 
 export function createReader(deps: {
-  shelf: SessionShelf
-  endings: Endings
-  pending: PendingEndings
-  near: NearCache
+  repository: SessionRepository
+  events: RevocationEvents
+  queue: RevocationQueue
+  cache: SessionCache
   metrics: Pick<Metrics, 'lookup'>
-  /** The session as it is to be used, or undefined when it has to end. */
-  review(session: Session): Promise<Session | undefined>
+  /** The session as it may be used; undefined when it is no longer valid. */
+  revalidate(session: Session): Promise<Session | undefined>
 }): Reader {
-  const { shelf, endings, pending, near, metrics, review } = deps
-  const flights = new Map<Handle, Promise<Session | undefined>>()
-  const ended = (handle: Handle) => endings.known(handle) || pending.has(handle)
+  const { repository, events, queue, cache, metrics, revalidate } = deps
+  const loads = new Map<Handle, Promise<Session | undefined>>()
+  const isRevoked = (handle: Handle) => events.isRevoked(handle) || queue.has(handle)
 
-  const fly = async (handle: Handle) => {
-    if (pending.waiting()) await pending.settle()
-    const reading = near.begin()
-    const { session: found } = await shelf.find(handle)
-    const session = found && !ended(handle) ? await review(found) : undefined
-    // Attack: the reply and the ending travel on two sockets. A reply that was overtaken must not be remembered.
-    if (session && !ended(handle)) {
-      near.keep(session, reading)
+  const load = async (handle: Handle) => {
+    if (queue.isWaiting()) await queue.flush()
+    const readStart = cache.beginRead()
+    const { session: found } = await repository.find(handle)
+    const session = found && !isRevoked(handle) ? await revalidate(found) : undefined
+    // Attack: the reply and the revocation travel on two sockets. A reply that was overtaken must not be cached.
+    if (session && !isRevoked(handle)) {
+      cache.put(session, readStart)
       return session
     }
-    near.drop(handle)
+    cache.remove(handle)
     return undefined
   }
-  const take = (handle: Handle) => {
-    const flight = fly(handle).finally(() => flights.delete(handle))
-    flights.set(handle, flight)
-    return flight
+  const startLoad = (handle: Handle) => {
+    const loading = load(handle).finally(() => loads.delete(handle))
+    loads.set(handle, loading)
+    return loading
   }
-  const counted = async (handle: Handle) => {
+  const readAndCount = async (handle: Handle) => {
     try {
-      const session = await take(handle)
+      const session = await startLoad(handle)
       metrics.lookup(session ? 'store' : 'none')
       return session
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      const spared = ended(handle) ? undefined : near.spare(handle)
-      if (!spared) throw error
+      const stale = isRevoked(handle) ? undefined : cache.serveStale(handle)
+      if (!stale) throw error
       metrics.lookup('near')
-      return spared
+      return stale
     }
   }
-  /** Reads under way, so that those who join in share also what comes of a failure. */
+  /** Reads in flight, so that concurrent readers also share the result of a failure. */
   const reads = new Map<Handle, Promise<Session | undefined>>()
 
   return {
     async read(handle) {
-      // A session that this process knows to have ended stays so, even if a failover brings its record back.
-      if (!isHandle(handle) || ended(handle)) {
-        // It is not said to have ended before that is true everywhere.
-        if (pending.waiting()) await pending.settle()
+      // A session that this process knows as revoked stays revoked, even if a failover brings its record back.
+      if (!isHandle(handle) || isRevoked(handle)) {
+        // "No session" is answered only once that is true everywhere.
+        if (queue.isWaiting()) await queue.flush()
         metrics.lookup('none')
         return undefined
       }
-      const read = reads.get(handle) ?? counted(handle).finally(() => reads.delete(handle))
+      const read = reads.get(handle) ?? readAndCount(handle).finally(() => reads.delete(handle))
       reads.set(handle, read)
       return read
     },
     async verify(handle) {
-      return isHandle(handle) && !ended(handle) ? (flights.get(handle) ?? take(handle)) : undefined
+      return isHandle(handle) && !isRevoked(handle) ? (loads.get(handle) ?? startLoad(handle)) : undefined
     },
     refresh(handle) {
-      if (!flights.has(handle)) take(handle).catch(() => {})
+      if (!loads.has(handle)) startLoad(handle).catch(() => {})
     },
   }
 }

@@ -1,31 +1,32 @@
-// A session's record as bytes: version, MAC over its key, version and content, then JSON. Whoever can write into the store
-// can still not make, move or change a session: what is not exactly ours is "no session", never an exception.
+// A session's record as bytes: version, MAC over its key, version and content, then JSON. Anyone who can write to the
+// store can still not make, move or change a session: anything that is not exactly ours is "no session", never an
+// exception.
 
 import * as z from 'zod'
-import type { Handle, Origin, SamlSubject, Session } from '../core/contracts.js'
+import type { ClientInfo, Handle, SamlSubject, Session } from '../core/contracts.js'
 import type { Keyring } from '../keys/keyring.js'
 
-/** What the record holds; the last activity lies apart, under a key of its own. */
-export type Recorded = Omit<Session, 'seenAt'>
+/** The stored part of a session. The time of the last activity has a key of its own. */
+export type SessionRecord = Omit<Session, 'seenAt'>
 
-/** What is wrong with bytes that are no record of ours; for the audit log. */
+/** Why bytes are not one of our records; for the audit log. */
 export type Tampering = 'size' | 'version' | 'mac' | 'content'
 
 export interface Records {
   /** The record's key in the store. */
   keyOf(handle: Handle): string
-  pack(session: Recorded): Buffer
+  pack(session: SessionRecord): Buffer
   /** Never throws. */
-  unpack(handle: Handle, bytes: Buffer): { record: Recorded } | { tampering: Tampering }
+  unpack(handle: Handle, bytes: Buffer): { record: SessionRecord } | { tampering: Tampering }
 }
 
 const version = 1
 const macBytes = 32
 const headBytes = 1 + macBytes
-/** The identity headers take at most 8 kB: nothing of ours is longer. */
-const mostBytes = 65_536
-/** Characters of what the identity provider said. */
-const mostSaid = 16_384
+/** No record of ours is longer: the identity headers take at most 8 kB. */
+const maxBytes = 65_536
+/** Characters of the claims of the identity provider. */
+const maxClaims = 16_384
 const purpose = 'session record'
 
 const time = z.int().min(0)
@@ -50,6 +51,7 @@ const content = z.strictObject({
       notOnOrAfter: z.number().optional(),
     })
     .optional(),
+  /** `idpClaims`: the stored name stays, so that sessions outlive an upgrade. */
   said: z.strictObject({ name: text.optional(), roles: z.array(text).optional() }).optional(),
   externalId: text.optional(),
   from: z.strictObject({ address: text, browser: text }),
@@ -60,30 +62,30 @@ export function createRecords(deps: { keyring: Keyring }): Records {
 
   return {
     keyOf,
-    pack({ handle, ...rest }) {
-      const json = Buffer.from(JSON.stringify(rest))
+    pack({ handle, idpClaims, ...rest }) {
+      const json = Buffer.from(JSON.stringify({ ...rest, said: idpClaims }))
       const mac = keyring.mac(purpose, bound(handle, version, json))
       const bytes = Buffer.concat([Buffer.of(version), mac, json])
-      if (bytes.length > mostBytes) throw new Error('a session record may have at most 64 kB')
+      if (bytes.length > maxBytes) throw new Error('a session record may have at most 64 kB')
       return bytes
     },
     unpack(handle, bytes) {
-      if (bytes.length <= headBytes || bytes.length > mostBytes) return { tampering: 'size' }
+      if (bytes.length <= headBytes || bytes.length > maxBytes) return { tampering: 'size' }
       if (bytes[0] !== version) return { tampering: 'version' }
       const json = bytes.subarray(headBytes)
       const mac = bytes.subarray(1, headBytes)
       // Attack: the key is part of it, so that a record copied to another session's key opens nothing.
       if (!keyring.verifies(purpose, bound(handle, version, json), mac)) return { tampering: 'mac' }
       const record = read(json)
-      // Put together as at its login: V8 then knows both by one shape, on the way of every request.
+      // Built as at its login, so that V8 gives both objects one shape on the hot path.
       return record ? { record: recordOf({ handle, ...record }, record.saml) } : { tampering: 'content' }
     },
   }
 }
 
 /** Exactly the fields of a record, whatever else the caller's objects hold. */
-export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): Recorded {
-  const { handle, agent, provider, createdAt, endsAt, externalId, from, said } = base
+export function recordOf(base: Omit<SessionRecord, 'saml'>, saml: SessionRecord['saml']): SessionRecord {
+  const { handle, agent, provider, createdAt, endsAt, externalId, from, idpClaims } = base
   const { email, id, name, roles } = agent
   return {
     handle,
@@ -93,16 +95,16 @@ export function recordOf(base: Omit<Recorded, 'saml'>, saml: Recorded['saml']): 
     endsAt,
     from: shortened(from),
     ...(saml === undefined ? {} : { saml: subjectOf(saml) }),
-    ...(said === undefined ? {} : saidOf(said)),
+    ...(idpClaims === undefined ? {} : keptClaims(idpClaims)),
     ...(externalId === undefined ? {} : { externalId }),
   }
 }
 
-/** An identity provider may name thousands of groups: what could never become headers is not kept, and then gives no role. */
-function saidOf({ name, roles }: NonNullable<Recorded['said']>): Pick<Recorded, 'said'> {
-  const said = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles: [...roles] }) }
-  const small = JSON.stringify(said).length <= mostSaid
-  return small && Object.keys(said).length > 0 ? { said } : {}
+/** An identity provider may name thousands of groups: claims too long for the headers are not kept, and give no role. */
+function keptClaims({ name, roles }: NonNullable<SessionRecord['idpClaims']>): Pick<SessionRecord, 'idpClaims'> {
+  const idpClaims = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles: [...roles] }) }
+  const small = JSON.stringify(idpClaims).length <= maxClaims
+  return small && Object.keys(idpClaims).length > 0 ? { idpClaims } : {}
 }
 
 function subjectOf(saml: SamlSubject): SamlSubject {
@@ -117,8 +119,8 @@ function subjectOf(saml: SamlSubject): SamlSubject {
   }
 }
 
-/** A browser says what it likes, and at what length. */
-function shortened({ address, browser }: Origin): Origin {
+/** Attack: the client chooses these texts and their length. */
+function shortened({ address, browser }: ClientInfo): ClientInfo {
   return { address: address.slice(0, 100), browser: browser.slice(0, 300) }
 }
 
@@ -131,16 +133,16 @@ function bound(handle: Handle, version: number, json: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${keyOf(handle)}\0`), Buffer.of(version), json])
 }
 
-function read(json: Buffer): Omit<Recorded, 'handle'> | undefined {
+function read(json: Buffer): Omit<SessionRecord, 'handle'> | undefined {
   try {
     const parsed = content.safeParse(JSON.parse(json.toString('utf8')))
-    return parsed.success ? tidy(parsed.data) : undefined
+    return parsed.success ? recordFrom(parsed.data) : undefined
   } catch {
     return undefined
   }
 }
 
-/** Optional means absent here, not undefined: exactOptionalPropertyTypes. JSON has no undefined, so nothing is lost. */
-function tidy(data: z.output<typeof content>): Omit<Recorded, 'handle'> {
-  return data as Omit<Recorded, 'handle'>
+/** The cast is safe: JSON has no undefined, so optional means absent, as exactOptionalPropertyTypes asks. */
+function recordFrom({ said, ...rest }: z.output<typeof content>): Omit<SessionRecord, 'handle'> {
+  return (said === undefined ? rest : { ...rest, idpClaims: said }) as Omit<SessionRecord, 'handle'>
 }

@@ -1,36 +1,36 @@
-// Sessions as they lie in the store: a record, an activity mark, and entries in indexes. Judges by our Clock whether one
-// is still alive; a store that fails is never "no session".
+// Sessions in the store: a record, an activity time, and entries in indexes. Our own clock decides whether a session is
+// alive. A failure of the store is never taken for "no session".
 
 import { LRUCache } from 'lru-cache'
 import type { Clock, Handle, Session, Store } from '../core/contracts.js'
 import type { Audit } from '../ops/audit.js'
 import type { Activity } from './activity.js'
-import { indexesOf, markOf } from './keys.js'
-import type { Recorded, Records } from './records.js'
+import { activityKey, indexesOf } from './keys.js'
+import type { Records, SessionRecord } from './records.js'
 
-/** What lies under a handle. `session` is there while it is alive, `record` also after its end, until it is cleaned up. */
-export interface Found {
+/** The content of a handle: `session` while it is alive; `record` also after its end, until the store cleans up. */
+export interface StoredSession {
   handle: Handle
-  /** Something lies at its key, be it a record or not. */
-  there: boolean
-  record?: Recorded
+  /** The key holds something, be it a valid record or not. */
+  exists: boolean
+  record?: SessionRecord
   session?: Session
 }
 
-export interface SessionShelf {
-  find(handle: Handle): Promise<Found>
-  /** Rejects with StoreUnavailable, and then leaves nothing that could be used. */
-  add(record: Recorded): Promise<void>
+export interface SessionRepository {
+  find(handle: Handle): Promise<StoredSession>
+  /** Rejects with StoreUnavailable, and then leaves nothing usable behind. */
+  add(record: SessionRecord): Promise<void>
   /** Whether the record was still there. */
   remove(handle: Handle): Promise<boolean>
-  /** Takes a session out of its indexes. Never throws: an entry whose session is gone heals when it is read. */
-  unlist(record: Recorded): Promise<void>
+  /** Never throws: an entry of a missing session is pruned when its index is read. */
+  removeFromIndexes(record: SessionRecord): Promise<void>
 }
 
-/** Milliseconds that the store keeps things longer than they mean anything. */
+/** Milliseconds that the store keeps a session longer than it is valid. */
 const margin = 60_000
 
-export function createSessionShelf(deps: {
+export function createSessionRepository(deps: {
   store: Store
   clock: Clock
   records: Records
@@ -38,56 +38,90 @@ export function createSessionShelf(deps: {
   audit: Audit
   /** Milliseconds. */
   idle: number
-}): SessionShelf {
+}): SessionRepository {
   const { store, clock, records, activity, audit, idle } = deps
-  const told = new LRUCache<Handle, true>({ max: 1000 })
+  const reported = new LRUCache<Handle, true>({ max: 1000 })
 
-  const alive = (record: Recorded, mark: Buffer | undefined): Session | undefined => {
+  const liveSession = (record: SessionRecord, activityTime: Buffer | undefined): Session | undefined => {
     const now = clock.now()
-    const seenAt = activity.read(mark)
-    // Written so that a clock which says NaN ends every session.
+    const seenAt = activity.read(activityTime)
+    // The comparison fails closed: with a clock that says NaN no session is alive.
     if (seenAt === undefined || !(now < record.endsAt)) return undefined
-    // The mark may be a minute late; this process knows what happened here.
+    // The stored time may be a minute late; this process knows its own activity.
     if (!(now < seenAt + idle || now < activity.seenHere(record.handle) + idle)) return undefined
     return { ...record, seenAt }
   }
-  const unlist = async (record: Recorded) => {
+  const removeFromIndexes = async (record: SessionRecord) => {
     await Promise.allSettled(indexesOf(record).map(index => store.indexRemove(index, [record.handle])))
   }
   const remove = async (handle: Handle) => {
-    const gone = await store.delete([records.keyOf(handle)])
-    await store.delete([markOf(handle)])
-    return gone > 0
+    const removed = await store.delete([records.keyOf(handle)])
+    await store.delete([activityKey(handle)])
+    return removed > 0
   }
 
   return {
     async find(handle) {
-      const [bytes, mark] = await Promise.all([store.get(records.keyOf(handle)), store.get(markOf(handle))])
-      if (!bytes) return { handle, there: false }
+      const [bytes, activityTime] = await Promise.all([
+        store.get(records.keyOf(handle)),
+        store.get(activityKey(handle)),
+      ])
+      if (!bytes) return { handle, exists: false }
       const unpacked = records.unpack(handle, bytes)
       if ('tampering' in unpacked) {
-        // One line for each record, however often its cookie comes back.
-        if (!told.has(handle)) audit({ event: 'record_tampered', session: handle, why: unpacked.tampering })
-        told.set(handle, true)
-        return { handle, there: true }
+        // One audit event for each record, however often its cookie comes back.
+        if (!reported.has(handle)) audit({ event: 'record_tampered', session: handle, why: unpacked.tampering })
+        reported.set(handle, true)
+        return { handle, exists: true }
       }
-      const session = alive(unpacked.record, mark)
-      return { handle, there: true, record: unpacked.record, ...(session ? { session } : {}) }
+      const session = liveSession(unpacked.record, activityTime)
+      return { handle, exists: true, record: unpacked.record, ...(session ? { session } : {}) }
     },
     async add(record) {
       const ttl = Math.max(1, Math.ceil(record.endsAt - clock.now())) + margin
       try {
-        // The record comes before its index entries: an entry without a record would be taken for a dead one and healed away.
-        const begun = activity.begin(record.handle, record.endsAt)
-        await Promise.all([store.set(records.keyOf(record.handle), records.pack(record), ttl), begun])
+        // The record is written before its index entries: an entry without a record would be pruned.
+        const activityWritten = activity.begin(record.handle, record.endsAt)
+        await Promise.all([store.set(records.keyOf(record.handle), records.pack(record), ttl), activityWritten])
         await Promise.all(indexesOf(record).map(index => store.indexAdd(index, record.handle, ttl)))
       } catch (error) {
         remove(record.handle).catch(() => {})
-        void unlist(record)
+        void removeFromIndexes(record)
         throw error
       }
     },
     remove,
-    unlist,
+    removeFromIndexes,
+  }
+}
+
+/** Calls `report` with true after every answer of the store, and with false after every failure. Failures are passed on. */
+export function reportAvailability(store: Store, report: (up: boolean) => void): Store {
+  const watch = <T>(answer: Promise<T>): Promise<T> =>
+    answer.then(
+      value => {
+        report(true)
+        return value
+      },
+      (error: unknown) => {
+        report(false)
+        throw error
+      },
+    )
+
+  return {
+    get: key => watch(store.get(key)),
+    set: (key, value, ttl) => watch(store.set(key, value, ttl)),
+    delete: keys => watch(store.delete(keys)),
+    claim: (key, ttl) => watch(store.claim(key, ttl)),
+    count: (key, ttl) => watch(store.count(key, ttl)),
+    indexAdd: (key, member, ttl) => watch(store.indexAdd(key, member, ttl)),
+    indexRemove: (key, members) => watch(store.indexRemove(key, members)),
+    indexPage: (key, cursor, count) => watch(store.indexPage(key, cursor, count)),
+    publish: (channel, message) => watch(store.publish(channel, message)),
+    subscribe: (channel, onMessage, onGap, onBreak) => store.subscribe(channel, onMessage, onGap, onBreak),
+    replication: () => watch(store.replication()),
+    probe: () => watch(store.probe()),
+    close: () => store.close(),
   }
 }

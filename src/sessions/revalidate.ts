@@ -1,54 +1,55 @@
-// Sessions are looked at again before they are used: an agent who has lost access since the login must not go on with what
-// the record still says. Never in the way of a request that the near cache answers.
+// Revalidates sessions before they are used: an agent who has lost access since the login must not continue with the
+// old record. Requests that the cache answers never wait for it.
 
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Review, Session } from '../core/contracts.js'
+import type { Revalidate, Session } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
-import type { NearCache } from './cache.js'
+import type { SessionCache } from './cache.js'
 
-export interface Reviews {
-  by(review: Review): void
-  /** The session as it is to be used; undefined when it has to end, and is being ended. */
-  of(session: Session): Promise<Session | undefined>
-  /** All that may be used without reading. */
-  all(): Promise<void>
+export interface Revalidation {
+  /** The last one counts; until then every session is valid. */
+  setRevalidate(next: Revalidate): void
+  /** The session as it may be used; undefined when it is no longer valid, and is being revoked. */
+  revalidate(session: Session): Promise<Session | undefined>
+  /** Revalidates every cached session that may be used. */
+  revalidateAll(): Promise<void>
 }
 
-/** Sessions that are reviewed at the same time, before others get their turn. */
-const together = 200
+/** Sessions that are revalidated at the same time, before other work gets its turn. */
+const batchSize = 200
 
-/** `end` ends one session; what fails of it waits for the store (see pending.ts). */
-export function createReviews(deps: {
-  near: Pick<NearCache, 'usable' | 'renew'>
+/** `end` revokes one session; a failed revocation is queued (revocation-queue.ts). */
+export function createRevalidation(deps: {
+  cache: Pick<SessionCache, 'usable' | 'replace'>
   end(session: Session, why: string): Promise<unknown>
   log: Log
-}): Reviews {
-  const { near, end, log } = deps
-  let review: Review = session => session
+}): Revalidation {
+  const { cache, end, log } = deps
+  let check: Revalidate = session => session
 
-  const of = async (session: Session): Promise<Session | undefined> => {
-    const reviewed = await review(session)
-    if (!('over' in reviewed)) return reviewed
-    // It ends in this process at once; the store may take its time.
-    end(session, reviewed.over).catch((error: Error) => {
+  const revalidate = async (session: Session): Promise<Session | undefined> => {
+    const result = await check(session)
+    if (!('over' in result)) return result
+    // It takes effect in this process at once; nothing waits for the store.
+    end(session, result.over).catch((error: Error) => {
       log.warn({ session: session.handle, cause: error.message }, 'an ending waits for the session store')
     })
     return undefined
   }
-  const again = async (session: Session) => {
-    const reviewed = await of(session)
-    if (reviewed && reviewed !== session) near.renew(session, reviewed)
+  const refreshCached = async (session: Session) => {
+    const result = await revalidate(session)
+    if (result && result !== session) cache.replace(session, result)
   }
 
   return {
-    of,
-    by(next) {
-      review = next
+    revalidate,
+    setRevalidate(next) {
+      check = next
     },
-    async all() {
-      const sessions = near.usable()
-      for (let at = 0; at < sessions.length; at += together) {
-        await Promise.all(sessions.slice(at, at + together).map(again))
+    async revalidateAll() {
+      const sessions = cache.usable()
+      for (let at = 0; at < sessions.length; at += batchSize) {
+        await Promise.all(sessions.slice(at, at + batchSize).map(refreshCached))
         await breathe()
       }
     },

@@ -1,90 +1,93 @@
-// Endings that the store has not taken, or that a failover could undo. They act in this process at once, and are written
-// before anything that the store says of a session counts. Only the end of this process makes it forget one.
+// Revocations that the store has not taken yet, or that a failover could undo. They act in this process at once, and
+// are written before any answer of the store about a session is believed. Only the end of this process loses one.
 
-import type { EndedBy, Handle, Which } from '../core/contracts.js'
+import type { EndedBy, Handle, SessionSelector } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
 
-export interface Wanted {
-  which: Which
+export interface Revocation {
+  selector: SessionSelector
   why: string
   by?: EndedBy | undefined
-  /** Sessions that begin later are not meant. Milliseconds since the epoch; undefined: all are. */
-  madeBy?: number
+  /** Later sessions are not affected. Milliseconds since the epoch; undefined: all are. */
+  createdUntil?: number
 }
 
-export interface PendingEndings {
-  add(wanted: Wanted): void
+export interface RevocationQueue {
+  add(revocation: Revocation): void
   /** It is written, but only on a server that may be lost: it is written again after the next gap, unless confirmed. */
-  doubt(wanted: Wanted): void
-  /** What was written until now outlives its server. */
-  confirm(): void
-  /** A gap: what is in doubt may have been undone. */
-  reopen(): void
-  waiting(): boolean
-  /** Whether this very session waits. */
+  addUnconfirmed(revocation: Revocation): void
+  /** Everything written until now survives a failover. */
+  confirmAll(): void
+  /** After a gap: unconfirmed revocations may have been undone, and are queued again. */
+  requeueUnconfirmed(): void
+  isWaiting(): boolean
+  /** Whether a revocation of this very session is queued. */
   has(handle: Handle): boolean
-  /** Writes what waits. Rejects with StoreUnavailable; shared by all who ask at once. */
-  settle(): Promise<void>
+  /** Writes the queue. Rejects with StoreUnavailable; concurrent calls share one run. */
+  flush(): Promise<void>
 }
 
-/** More are not remembered: the one who asked has got an error, and can ask again. */
-const most = 10_000
-const doubted = 1000
-/** Milliseconds between two tries while nobody asks for a session. */
+/** More are not queued: the caller gets the error of the store, and can try again. */
+const maxQueued = 10_000
+const maxUnconfirmed = 1000
+/** Milliseconds between two tries while no session is read. */
 const retryEvery = 1000
 
-export function createPendingEndings(deps: { carryOut(wanted: Wanted): Promise<unknown>; log: Log }): PendingEndings {
-  const { carryOut, log } = deps
-  const waiting = new Map<string, Wanted>()
-  let inDoubt: Wanted[] = []
-  let flight: Promise<void> | undefined
+export function createRevocationQueue(deps: {
+  revoke(revocation: Revocation): Promise<unknown>
+  log: Log
+}): RevocationQueue {
+  const { revoke, log } = deps
+  const queued = new Map<string, Revocation>()
+  let unconfirmed: Revocation[] = []
+  let flushing: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
 
-  const work = async () => {
-    for (const [key, wanted] of waiting) {
-      await carryOut(wanted)
-      if (waiting.get(key) === wanted) waiting.delete(key)
+  const writeAll = async () => {
+    for (const [key, revocation] of queued) {
+      await revoke(revocation)
+      if (queued.get(key) === revocation) queued.delete(key)
     }
     log.info('the endings that waited for the session store are written')
   }
-  const settle = () => {
-    if (waiting.size === 0) return Promise.resolve()
-    flight ??= work().finally(() => {
-      flight = undefined
+  const flush = () => {
+    if (queued.size === 0) return Promise.resolve()
+    flushing ??= writeAll().finally(() => {
+      flushing = undefined
     })
-    return flight
+    return flushing
   }
-  const tryLater = () => {
+  const retryLater = () => {
     if (timer) return
     timer = setTimeout(() => {
       timer = undefined
-      settle().catch(() => tryLater())
+      flush().catch(() => retryLater())
     }, retryEvery).unref()
   }
-  const add = (wanted: Wanted) => {
-    const key = JSON.stringify(wanted.which)
-    if (waiting.size >= most && !waiting.has(key)) throw new StoreUnavailable('too many endings wait for the store')
-    if (waiting.size === 0) log.warn('an ending waits for the session store; it acts in this process')
-    waiting.set(key, wanted)
-    tryLater()
+  const add = (revocation: Revocation) => {
+    const key = JSON.stringify(revocation.selector)
+    if (queued.size >= maxQueued && !queued.has(key)) throw new StoreUnavailable('too many endings wait for the store')
+    if (queued.size === 0) log.warn('an ending waits for the session store; it acts in this process')
+    queued.set(key, revocation)
+    retryLater()
   }
 
   return {
     add,
-    doubt(wanted) {
-      inDoubt = [...inDoubt.slice(1 - doubted), wanted]
+    addUnconfirmed(revocation) {
+      unconfirmed = [...unconfirmed.slice(1 - maxUnconfirmed), revocation]
     },
-    confirm() {
-      inDoubt = []
+    confirmAll() {
+      unconfirmed = []
     },
-    reopen() {
-      for (const wanted of inDoubt) add(wanted)
-      inDoubt = []
-      settle().catch(() => {})
+    requeueUnconfirmed() {
+      for (const revocation of unconfirmed) add(revocation)
+      unconfirmed = []
+      flush().catch(() => {})
     },
-    waiting: () => waiting.size > 0,
-    has: handle => waiting.size > 0 && waiting.has(JSON.stringify({ handle })),
-    settle,
+    isWaiting: () => queued.size > 0,
+    has: handle => queued.size > 0 && queued.has(JSON.stringify({ handle })),
+    flush,
   }
 }

@@ -1,34 +1,39 @@
-// Ends sessions: here at once, then in the store, then on the other replicas. What fails on the way waits for the store,
-// and can be asked for again: an ending is never half done for good.
+// Revokes sessions: in this process at once, then in the store, then on the other replicas. A revocation that fails on
+// the way is queued and can be repeated: none is left half done.
 
-import type { EndedBy, Handle, Store } from '../core/contracts.js'
-import { isHandle } from './keys.js'
-import type { Recorded } from './records.js'
-import type { Found, SessionShelf } from './repository.js'
-import type { Endings } from './revocation-events.js'
-import type { Wanted } from './revocation-queue.js'
-import { indexOf, isOne, type Many, matches } from './which.js'
+import type { Clock, EndedBy, Handle, SessionSelector, Sessions, Store } from '../core/contracts.js'
+import { StoreUnavailable } from '../core/errors.js'
+import type { Log } from '../ops/log.js'
+import type { SessionCache } from './cache.js'
+import { type GroupSelector, indexFor, isHandle, isSingle, matches } from './keys.js'
+import type { SessionRecord } from './records.js'
+import type { SessionRepository, StoredSession } from './repository.js'
+import type { RevocationEvents } from './revocation-events.js'
+import type { Revocation, RevocationQueue } from './revocation-queue.js'
 
-export interface EndDeps {
+export interface RevokeDeps {
   store: Store
-  shelf: SessionShelf
-  endings: Endings
-  /** Called for each session that was alive until now. */
-  ended(record: Recorded, why: string, by: EndedBy | undefined): void
+  repository: SessionRepository
+  events: RevocationEvents
+  /** Called for each session that was alive. */
+  onRevoked(record: SessionRecord, why: string, by: EndedBy | undefined): void
 }
 
-/** Sessions that are ended in one go: each takes up to ten commands, and all of them must be answered in time. */
+/** Sessions revoked at the same time: each takes up to ten commands, which must all be answered in time. */
 const pageSize = 25
 
-/** How many were alive. Rejects with StoreUnavailable; listeners of this process have heard of one that is named by then. */
-export function createEnd(deps: EndDeps): (wanted: Wanted) => Promise<number> {
-  return async ({ which, why, by, madeBy }) => {
-    if (isOne(which)) return isHandle(which.handle) ? endOne(deps, which.handle, { why, by }) : 0
+/**
+ * Returns how many sessions were alive. Rejects with StoreUnavailable; by then the listeners of this process know of a
+ * session that was named by its handle.
+ */
+export function createRevoke(deps: RevokeDeps): (revocation: Revocation) => Promise<number> {
+  return async ({ selector, why, by, createdUntil }) => {
+    if (isSingle(selector)) return isHandle(selector.handle) ? revokeOne(deps, selector.handle, { why, by }) : 0
     let count = 0
     let cursor: string | undefined
     do {
-      const page = await deps.store.indexPage(indexOf(which), cursor, pageSize)
-      count += await endPage(deps, { which, why, by, madeBy }, page.members.filter(isHandle))
+      const page = await deps.store.indexPage(indexFor(selector), cursor, pageSize)
+      count += await revokePage(deps, { selector, why, by, createdUntil }, page.members.filter(isHandle))
       cursor = page.cursor
     } while (cursor !== undefined)
     return count
@@ -40,47 +45,86 @@ interface Cause {
   by: EndedBy | undefined
 }
 
-interface Meant extends Cause {
-  which: Many
-  madeBy: number | undefined
+interface PagedRevocation extends Cause {
+  selector: GroupSelector
+  createdUntil: number | undefined
 }
 
-async function endPage(deps: EndDeps, { which, why, by, madeBy }: Meant, handles: Handle[]): Promise<number> {
-  const { store, shelf } = deps
-  const found = await Promise.all(handles.map(shelf.find))
-  const meant = found.filter(
-    ({ record }) => record && matches(which, record) && !(madeBy !== undefined && record.createdAt > madeBy),
+async function revokePage(
+  deps: RevokeDeps,
+  { selector, why, by, createdUntil }: PagedRevocation,
+  handles: Handle[],
+): Promise<number> {
+  const { store, repository } = deps
+  const found = await Promise.all(handles.map(repository.find))
+  const matching = found.filter(
+    ({ record }) =>
+      record && matches(selector, record) && !(createdUntil !== undefined && record.createdAt > createdUntil),
   )
-  const counts = await Promise.all(meant.map(({ handle }) => endOne(deps, handle, { why, by })))
-  // A try that failed may have taken the record without telling: what is gone is told once more, then leaves the index.
-  const gone = found.filter(({ there }) => !there).map(({ handle }) => handle)
-  await Promise.all(gone.map(handle => tell(deps, handle, why)))
-  heal(store, indexOf(which), found)
+  const counts = await Promise.all(matching.map(({ handle }) => revokeOne(deps, handle, { why, by })))
+  // An earlier try may have failed after it removed the record: notify for missing records too, then prune the index.
+  const gone = found.filter(({ exists }) => !exists).map(({ handle }) => handle)
+  await Promise.all(gone.map(handle => notifyAll(deps, handle, why)))
+  pruneIndex(store, indexFor(selector), found)
   return counts.reduce((sum, one) => sum + one, 0)
 }
 
 /** 1 when it was alive, else 0. */
-async function endOne(deps: EndDeps, handle: Handle, { why, by }: Cause): Promise<number> {
-  const { shelf, endings } = deps
-  // At once, before the store has answered: it may be down, and this process can act all the same.
-  endings.here(handle, why)
-  const { record, session } = await shelf.find(handle)
-  const gone = await shelf.remove(handle)
-  // Only the call that took it counts it.
+async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): Promise<number> {
+  const { repository, events } = deps
+  // Before the store has answered: this process can act even while the store is down.
+  events.notifyLocal(handle, why)
+  const { record, session } = await repository.find(handle)
+  const gone = await repository.remove(handle)
+  // Only the call that removed the record counts it.
   const alive = gone ? session : undefined
-  if (alive) deps.ended(alive, why, by)
-  await endings.elsewhere(handle, why)
-  if (record) await shelf.unlist(record)
+  if (alive) deps.onRevoked(alive, why, by)
+  await events.notifyReplicas(handle, why)
+  if (record) await repository.removeFromIndexes(record)
   return alive ? 1 : 0
 }
 
-async function tell({ endings }: EndDeps, handle: Handle, why: string): Promise<void> {
-  endings.here(handle, why)
-  await endings.elsewhere(handle, why)
+async function notifyAll({ events }: RevokeDeps, handle: Handle, why: string): Promise<void> {
+  events.notifyLocal(handle, why)
+  await events.notifyReplicas(handle, why)
 }
 
-/** An entry whose session is gone leaves the index; nobody waits for it. */
-export function heal(store: Store, index: string, found: Found[]): void {
-  const gone = found.filter(({ there }) => !there).map(({ handle }) => handle)
+/** Removes the entries of missing sessions from the index, in the background. */
+export function pruneIndex(store: Store, index: string, found: StoredSession[]): void {
+  const gone = found.filter(({ exists }) => !exists).map(({ handle }) => handle)
   if (gone.length > 0) store.indexRemove(index, gone).catch(() => {})
+}
+
+/** Every revocation takes this path: this process at once, then the store, then a replica of the store. */
+export function createRevokeEverywhere(deps: {
+  store: Store
+  cache: SessionCache
+  events: RevocationEvents
+  queue: RevocationQueue
+  revoke(revocation: Revocation): Promise<number>
+  clock: Clock
+  log: Log
+}): Sessions['endAndConfirm'] {
+  const { store, cache, events, queue, revoke, clock, log } = deps
+
+  const revokeLocally = (selector: SessionSelector, why: string) => {
+    if (isSingle(selector)) return events.notifyLocal(selector.handle, why)
+    for (const session of cache.sessions()) if (matches(selector, session)) events.notifyLocal(session.handle, why)
+  }
+  return async (selector, why, by) => {
+    if (isSingle(selector) && !isHandle(selector.handle)) return { count: 0, replication: 'single' }
+    const revocation = { selector, why, by, createdUntil: clock.now() }
+    revokeLocally(selector, why)
+    const count = await revoke({ selector, why, by }).catch((error: unknown) => {
+      if (error instanceof StoreUnavailable) queue.add(revocation)
+      throw error
+    })
+    const replication = await store.replication().catch(() => 'not replicated' as const)
+    if (replication === 'replicated') queue.confirmAll()
+    if (replication === 'not replicated') {
+      queue.addUnconfirmed(revocation)
+      log.warn('an ending is not replicated: a failover of the session store could undo it')
+    }
+    return { count, replication }
+  }
 }

@@ -1,25 +1,22 @@
-// Sessions: made at a login, read at each request, ended everywhere at once. The cookie never leaves create(); everything
-// else knows a session by its handle. Never "no session" because the store failed.
+// Sessions: created at a login, read at each request, revoked everywhere at once. The cookie never leaves create();
+// everything else knows a session by its handle. A failure of the store is never taken for "no session".
 
-import type { Clock, EndedBy, Page, Random, Session, Sessions, Store, Which } from '../core/contracts.js'
-import { StoreUnavailable } from '../core/errors.js'
+import type { Clock, EndedBy, Page, Random, Session, SessionSelector, Sessions, Store } from '../core/contracts.js'
 import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { type Activity, createActivity } from './activity.js'
-import { createNearCache, type NearCache } from './cache.js'
-import { handleOf, isHandle } from './keys.js'
-import { createLimit } from './per-agent-limit.js'
+import { createSessionCache, type SessionCache } from './cache.js'
+import { handleOf, indexFor, isHandle, isSingle, matches } from './keys.js'
+import { createPerAgentLimit } from './per-agent-limit.js'
 import { createReader, type Reader } from './reader.js'
-import { createRecords, type Recorded, recordOf } from './records.js'
-import { createSessionShelf, type SessionShelf } from './repository.js'
-import { createReviews, type Reviews } from './revalidate.js'
-import { createEndings, type Endings } from './revocation-events.js'
-import { createPendingEndings, type PendingEndings, type Wanted } from './revocation-queue.js'
-import { createEnd, heal } from './revoke.js'
-import { watchStore } from './store-gauge.js'
-import { indexOf, isOne, matches } from './which.js'
+import { createRecords, recordOf, type SessionRecord } from './records.js'
+import { createSessionRepository, reportAvailability, type SessionRepository } from './repository.js'
+import { createRevalidation, type Revalidation } from './revalidate.js'
+import { createRevocationEvents, type RevocationEvents } from './revocation-events.js'
+import { createRevocationQueue, type RevocationQueue } from './revocation-queue.js'
+import { createRevoke, createRevokeEverywhere, pruneIndex } from './revoke.js'
 
 export { handleOf } from './keys.js'
 
@@ -35,18 +32,18 @@ export interface SessionsDeps {
   log: Log
 }
 
-/** What the sessions of one process are made of. */
+/** The parts of the sessions of one process. */
 interface Parts {
   store: Store
   activity: Activity
-  shelf: SessionShelf
-  near: NearCache
-  endings: Endings
-  pending: PendingEndings
+  repository: SessionRepository
+  cache: SessionCache
+  events: RevocationEvents
+  queue: RevocationQueue
   reader: Reader
-  reviews: Reviews
-  carryOut(wanted: Wanted): Promise<number>
-  /** Told after endings may have been missed. */
+  revalidation: Revalidation
+  endAndConfirm: Sessions['endAndConfirm']
+  /** Called after events may have been missed. */
   onGap: (() => void)[]
 }
 
@@ -55,29 +52,28 @@ const pageSize = 100
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const parts = assemble(deps)
-  const { activity, near, endings, reader, reviews } = parts
-  const endAndConfirm = createEndAndConfirm(parts, deps)
+  const { activity, cache, events, reader, revalidation, endAndConfirm } = parts
 
   return {
     peek(handle) {
-      const session = near.peek(handle)
+      const session = cache.peek(handle)
       if (session) deps.metrics.lookup('near')
       return session
     },
     read: reader.read,
     verify: reader.verify,
     touch(session) {
-      if (!endings.known(session.handle)) activity.touch(session)
+      if (!events.isRevoked(session.handle)) activity.touch(session)
     },
-    create: createLogin(parts, deps, endAndConfirm),
-    end: async (which, why, by) => (await endAndConfirm(which, why, by)).count,
+    create: createLogin(parts, deps),
+    end: async (selector, why, by) => (await endAndConfirm(selector, why, by)).count,
     endAndConfirm,
-    list: (which, cursor) => list(parts, which, cursor),
-    reviewBy: reviews.by,
-    reviewAll: reviews.all,
-    onEnd: endings.listen,
+    list: (selector, cursor) => list(parts, selector, cursor),
+    setRevalidate: revalidation.setRevalidate,
+    revalidateAll: revalidation.revalidateAll,
+    onEnd: events.onRevoked,
     onGap: listener => void parts.onGap.push(listener),
-    lastsUntil: ({ handle, seenAt, endsAt }) =>
+    expiresAt: ({ handle, seenAt, endsAt }) =>
       Math.min(endsAt, Math.max(seenAt, activity.seenHere(handle)) + deps.settings.idle),
   }
 }
@@ -85,109 +81,85 @@ export function createSessions(deps: SessionsDeps): Sessions {
 function assemble(all: SessionsDeps): Parts {
   const { clock, settings, metrics, audit, log, keyring, ...deps } = all
   const { idle } = settings
-  const store = watchStore(deps.store, up => {
+  const store = reportAvailability(deps.store, up => {
     metrics.storeUp(up)
-    near.answered(up)
+    cache.storeAnswered(up)
   })
   const activity = createActivity({ store, clock, idle, log })
   const records = createRecords({ keyring })
-  const shelf = createSessionShelf({ store, clock, records, activity, audit, idle })
-  const near = createNearCache({
+  const repository = createSessionRepository({ store, clock, records, activity, audit, idle })
+  const cache = createSessionCache({
     clock,
     settings,
     seenHere: activity.seenHere,
     refresh: handle => reader.refresh(handle),
   })
   const onGap: Parts['onGap'] = []
-  const whole = () => {
-    near.whole()
-    pending.reopen()
+  const connected = () => {
+    cache.connected()
+    queue.requeueUnconfirmed()
     for (const listener of onGap) listener()
   }
-  const endings = createEndings({ store, log, whole, broken: near.broken })
-  endings.listen(handle => {
-    near.drop(handle)
+  const events = createRevocationEvents({ store, log, connected, disconnected: cache.disconnected })
+  events.onRevoked(handle => {
+    cache.remove(handle)
     activity.forget(handle)
   })
-  const ended = ({ handle, agent, provider }: Recorded, why: string, by: EndedBy | undefined) => {
+  const onRevoked = ({ handle, agent, provider }: SessionRecord, why: string, by: EndedBy | undefined) => {
     metrics.revoked(1)
     audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why, ...(by ? { by } : {}) })
   }
-  const carryOut = createEnd({ store, shelf, endings, ended })
-  const pending = createPendingEndings({ carryOut, log })
-  const end = createEndAndConfirm({ store, near, endings, pending, carryOut }, all)
-  const reviews = createReviews({ near, end: ({ handle }, why) => end({ handle }, why), log })
-  const reader = createReader({ shelf, endings, pending, near, metrics, review: reviews.of })
-  return { store, activity, shelf, near, endings, pending, reader, reviews, carryOut, onGap }
+  const revoke = createRevoke({ store, repository, events, onRevoked })
+  const queue = createRevocationQueue({ revoke, log })
+  const endAndConfirm = createRevokeEverywhere({ store, cache, events, queue, revoke, clock, log })
+  const revalidation = createRevalidation({ cache, end: ({ handle }, why) => endAndConfirm({ handle }, why), log })
+  const reader = createReader({ repository, events, queue, cache, metrics, revalidate: revalidation.revalidate })
+  return { store, activity, repository, cache, events, queue, reader, revalidation, endAndConfirm, onGap }
 }
 
-/** The way of every ending: at once in this process, then in the store, then on a replica of the store. */
-function createEndAndConfirm(
-  parts: Pick<Parts, 'store' | 'near' | 'endings' | 'pending' | 'carryOut'>,
-  { clock, log }: Pick<SessionsDeps, 'clock' | 'log'>,
-): Sessions['endAndConfirm'] {
-  const { store, near, endings, pending, carryOut } = parts
-
-  const here = (which: Which, why: string) => {
-    if (isOne(which)) return endings.here(which.handle, why)
-    for (const session of near.sessions()) if (matches(which, session)) endings.here(session.handle, why)
-  }
-  return async (which, why, by) => {
-    if (isOne(which) && !isHandle(which.handle)) return { count: 0, replication: 'single' }
-    const wanted = { which, why, by, madeBy: clock.now() }
-    here(which, why)
-    const count = await carryOut({ which, why, by }).catch((error: unknown) => {
-      if (error instanceof StoreUnavailable) pending.add(wanted)
-      throw error
-    })
-    const replication = await store.replication().catch(() => 'not replicated' as const)
-    if (replication === 'replicated') pending.confirm()
-    if (replication === 'not replicated') {
-      pending.doubt(wanted)
-      log.warn('an ending is not replicated: a failover of the session store could undo it')
-    }
-    return { count, replication }
-  }
-}
-
-function createLogin(parts: Parts, deps: SessionsDeps, end: Sessions['endAndConfirm']): Sessions['create'] {
-  const { store, shelf, near, endings, pending } = parts
+function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
+  const { store, repository, cache, events, queue, endAndConfirm } = parts
   const { clock, random, settings } = deps
   const { lifetime, perAgent } = settings
-  const limit = createLimit({ store, shelf, perAgent, end: (handle, why) => end({ handle }, why, 'gateway') })
+  const end = (handle: string, why: string) => endAndConfirm({ handle }, why, 'gateway')
+  const enforceLimit = createPerAgentLimit({ store, repository, perAgent, end })
 
   return async (identity, agent, from) => {
-    // Nobody comes in while an ending waits: it may mean all sessions of this agent.
-    if (pending.waiting()) await pending.settle()
+    // No login while a revocation is queued: it may mean all sessions of this agent.
+    if (queue.isWaiting()) await queue.flush()
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
     const { provider, saml, externalId, name, roles, endsAt: latest = Number.POSITIVE_INFINITY } = identity
     const endsAt = Math.floor(Math.min(createdAt + lifetime, saml?.notOnOrAfter ?? latest, latest))
-    const said = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) }
+    const idpClaims = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) }
     const known = externalId === undefined ? {} : { externalId }
-    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, said, ...known }
+    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, idpClaims, ...known }
     const record = recordOf(base, saml)
-    const reading = near.begin()
-    await shelf.add(record)
-    await limit(record).catch(error => {
-      shelf.remove(record.handle).catch(() => {})
-      void shelf.unlist(record)
+    const readStart = cache.beginRead()
+    await repository.add(record)
+    await enforceLimit(record).catch(error => {
+      repository.remove(record.handle).catch(() => {})
+      void repository.removeFromIndexes(record)
       throw error
     })
     const session = { ...record, seenAt: createdAt }
-    if (!endings.known(record.handle)) near.keep(session, reading)
+    if (!events.isRevoked(record.handle)) cache.put(session, readStart)
     return { cookie, session }
   }
 }
 
-async function list({ store, shelf }: Parts, which: Which, cursor: string | undefined): Promise<Page<Session>> {
-  if (isOne(which)) {
-    const { session } = isHandle(which.handle) ? await shelf.find(which.handle) : {}
+async function list(
+  { store, repository }: Parts,
+  selector: SessionSelector,
+  cursor: string | undefined,
+): Promise<Page<Session>> {
+  if (isSingle(selector)) {
+    const { session } = isHandle(selector.handle) ? await repository.find(selector.handle) : {}
     return { items: session ? [session] : [], cursor: undefined }
   }
-  const page = await store.indexPage(indexOf(which), cursor, pageSize)
-  const found = await Promise.all(page.members.filter(isHandle).map(shelf.find))
-  heal(store, indexOf(which), found)
-  const items = found.flatMap(({ session }) => (session && matches(which, session) ? [session] : []))
+  const page = await store.indexPage(indexFor(selector), cursor, pageSize)
+  const found = await Promise.all(page.members.filter(isHandle).map(repository.find))
+  pruneIndex(store, indexFor(selector), found)
+  const items = found.flatMap(({ session }) => (session && matches(selector, session) ? [session] : []))
   return { items, cursor: page.cursor }
 }

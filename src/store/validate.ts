@@ -1,15 +1,15 @@
-// What may be asked of any store: keys, members, values and times that have one meaning. A call that breaks these terms
-// fails closed, as StoreUnavailable, before anything is written.
+// Validates the arguments of every store: keys, members, values and times with one meaning. An invalid call fails
+// closed, as StoreUnavailable, before anything is written.
 
 import { StoreUnavailable } from '../core/errors.js'
 
 /** Printable ASCII without spaces: keys are made of hashes and fixed letters. */
-const name = /^[!-~]{1,256}$/
-const mostMembers = 1000
+const namePattern = /^[!-~]{1,256}$/
+const maxPageSize = 1000
 
 /** Throws unless `key` can name an entry (or a channel, or an index member). */
 export function checkName(key: string): void {
-  if (typeof key !== 'string' || !name.test(key)) throw new StoreUnavailable('a key that the store cannot take')
+  if (typeof key !== 'string' || !namePattern.test(key)) throw new StoreUnavailable('a key that the store cannot take')
 }
 
 /** Throws unless `ttl` is a whole number of milliseconds, at least one. */
@@ -26,7 +26,7 @@ export function checkValue(value: Buffer): void {
 
 /** Throws unless `count` is the size of a page: 1 to 1000. */
 export function checkCount(count: number): void {
-  if (!Number.isSafeInteger(count) || count < 1 || count > mostMembers) {
+  if (!Number.isSafeInteger(count) || count < 1 || count > maxPageSize) {
     throw new StoreUnavailable('a page has 1 to 1000 members')
   }
 }

@@ -1,4 +1,4 @@
-// One request on its way down the street, and the generation of settings that it keeps to its end.
+// One request on its way to Desk, the config snapshot that it keeps to its end, and the contracts between the stages.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -7,22 +7,24 @@ import type { Config } from '../config/schema/index.js'
 import type { Agent, ApiCaller, Directory, Provider, Session } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import type { PublicKey } from '../keys/assertion-keys.js'
-import type { Outcome } from '../ops/metrics.js'
-import type { DeskAnswer, DeskLogin } from '../providers/desk-login.js'
-import type { Caller } from './request/client-address.js'
-import type { Cookies, Jar } from './request/cookies.js'
+import type { RequestOutcome } from '../ops/metrics.js'
+import type { DeskLogin, WhoamiResponse } from '../providers/desk-login.js'
+import type { RequestSource } from './request/client-address.js'
+import type { CookieJar, Cookies } from './request/cookies.js'
 import type { Paths } from './request/paths.js'
 import type { Target } from './request/target.js'
 
-/** A whole answer as data, so that HTTP and a refused upgrade can send the same. Header names and values alternate. */
-export interface Answer {
+/**
+ * A complete response as data, so that HTTP and a refused upgrade can send the same. Header names and values alternate.
+ */
+export interface ResponseData {
   status: number
   headers: string[]
   body: string
 }
 
-/** Why the gateway answers instead of Desk. */
-export type Trouble =
+/** Why the gateway responds instead of Desk. */
+export type GatewayErrorCode =
   | 'bad_request'
   | 'not_found'
   | 'challenge'
@@ -36,94 +38,101 @@ export type Trouble =
   | 'desk_timeout'
   | 'internal'
 
-/** Page or problem+json, by what the client asked for. */
-export type Answers = (trouble: Trouble, request: IncomingMessage, visit: Visit) => Answer
+/** Renders an error as page or problem+json, by what the client accepts. */
+export type RenderError = (code: GatewayErrorCode, request: IncomingMessage, context: RequestContext) => ResponseData
 
-/** Writes what Desk is told of an agent. */
+/** Writes the identity headers that Desk gets. */
 export interface IdentityWriter {
   /** Whether a header name, in any spelling, is one that only the gateway may send. */
-  reserved(name: string): boolean
+  isReserved(name: string): boolean
   /** Appends name, value, name, value…: exactly one of each identity header and the assertion. */
   append(flat: string[], who: Session | ApiCaller): void
   /** Bytes that the identity headers of a session would take. */
-  weight(agent: Session['agent'], provider: string): number
+  headerBytes(agent: Session['agent'], provider: string): number
   /** The public keys of the assertion (RFC 7517). */
   jwks(): { keys: PublicKey[] }
 }
 
-/** Where a request belongs, judged by its target alone. `absent`: the gateway's, but it cannot be read in one way. */
-export type Place = 'own' | 'public' | 'protected' | 'absent'
+/** Who serves a request, by its target alone. `unreadable`: a gateway path that can be read in more than one way. */
+export type RouteClass = 'own' | 'public' | 'protected' | 'unreadable'
 
-/** A bearer token that opens nothing. It is answered to programs only, and never with a way to log in. */
+/** A refused bearer token. The response is for programs and never offers a login. */
 export interface BearerRefused {
   reason: Reason
-  /** Tells the operator, once it is known which request this was. */
-  tell(visit: Visit): void
+  /** Logs and audits the refusal for this request. */
+  report(context: RequestContext): void
 }
 
-/** Who speaks in a request, by its bearer token or its session cookie; or why nobody does. */
+/** The identity of a request, by its bearer token or its session cookie; or why it has none. */
 export type Decision = Session | ApiCaller | BearerRefused | 'challenge' | 'unavailable'
 
-/** Sees whether a request has a bearer token for the gateway, and whom it stands for. */
+/** Finds the bearer token of a request, and the agent that it stands for. */
 export interface Bearer {
   /** The token of an `Authorization: Bearer`; undefined when there is none. */
   tokenOf(rawHeaders: readonly string[]): string | undefined
   /** Never rejects. */
-  judge(token: string): Promise<ApiCaller | BearerRefused>
+  verify(token: string): Promise<ApiCaller | BearerRefused>
 }
 
-/** Whether access.paths lets an agent send this request to Desk. Synchronous, and at once true where there are no rules. */
-export type MayReach = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
+/**
+ * Whether access.paths lets an agent send this request to Desk. Synchronous, and at once true where there are no rules.
+ */
+export type Authorize = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
 
-/** The one decision: the same for plain requests and for upgrades. */
+/** Decides on access: the same for plain requests and for upgrades. */
 export interface Guard {
   /** Pure and synchronous. */
-  place(target: Target, method: string): Place
-  /** A promise only when this process has to ask the store, or for a bearer token. Never throws or rejects for a store that is down. */
-  decide(request: IncomingMessage, target: Target): Decision | Promise<Decision>
-  /** To be asked of whoever `decide`, or another way in, has found. */
-  permits: MayReach
-  /** Whether what comes there keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
+  classify(target: Target, method: string): RouteClass
+  /** A promise only for a bearer token, or when the store has to be asked. A store that is down gives `unavailable`. */
+  authenticate(request: IncomingMessage, target: Target): Decision | Promise<Decision>
+  /** Call it for every identity, whoever found it. */
+  authorize: Authorize
+  /** Whether such a request keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
   isActivity(target: Target, method: string): boolean
 }
 
 /** The two joined sockets of a WebSocket. */
 export interface Tunnel {
   /**
-   * Ends it: nothing more goes to Desk, and the browser gets a close frame (RFC 6455 7.4) as soon as the frame that is
-   * under way has passed; when that takes too long, the sockets are cut without a word. Again: nothing.
+   * Closes it: nothing more goes to Desk, and the browser gets a close frame (RFC 6455 7.4) as soon as the current
+   * frame has passed; when that takes too long, the sockets are destroyed. Calling it again does nothing.
    */
   close(code: number, reason: string): void
-  /** Called for each frame of the browser that carries data: pings and pongs do not. */
+  /** `listener` is called for each data frame of the browser, not for pings and pongs. */
   onMessage(listener: () => void): void
 }
 
-/** How requests reach Desk; made anew by a reload. */
-export interface Street {
+/** How requests reach Desk; replaced by a reload. */
+export interface Pipeline {
   guard: Guard
   /** Reads address, chain and request ID from the socket and, where its peer is trusted, from its headers. */
-  caller(request: IncomingMessage): Caller
-  /** Sends a request on, with the identity of visit.session where there is one, and its answer back. */
-  send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
-  /** Sends a WebSocket handshake on; `answered` with the status that went back, 101 with the tunnel of the two sockets. */
+  clientOf(request: IncomingMessage): RequestSource
+  /**
+   * Forwards a request, with the identity of context.session or context.api where there is one, and its response back.
+   */
+  send(request: IncomingMessage, response: ServerResponse, context: RequestContext): void
+  /**
+   * Forwards a WebSocket handshake; `onResponse` gets the status that went back, with 101 also the tunnel of the two
+   * sockets.
+   */
   upgrade(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    visit: Visit,
-    answered: (status: number, tunnel?: Tunnel) => void,
+    context: RequestContext,
+    onResponse: (status: number, tunnel?: Tunnel) => void,
   ): void
   /**
-   * Asks Desk something of our own, as the browser of this visit would but with these headers only, without identity.
-   * Never rejects: `failure` says in a few words for the operator why there is no whole answer within its bounds.
+   * Sends Desk a GET of the gateway itself, with these headers and the address of this client, without identity.
+   * Never rejects: `failure` tells the operator why there is no complete response within the limits.
    */
-  ask(path: string, headers: readonly string[], visit: Visit): Promise<DeskAnswer>
-  /** Lets requests under way finish. */
+  requestDesk(path: string, headers: readonly string[], context: RequestContext): Promise<WhoamiResponse>
+  /** Waits for the requests in flight. */
   close(): Promise<void>
 }
 
-/** All that a reload replaces. A request keeps the one it began with. */
-export interface Generation {
+/** Everything that a reload replaces. A request keeps the snapshot that it began with. */
+export interface ConfigSnapshot {
   config: Config
   paths: Paths
   cookies: Cookies
@@ -131,58 +140,58 @@ export interface Generation {
   providers: readonly Provider[]
   directory: Directory
   identity: IdentityWriter
-  answers: Answers
-  street: Street
-  /** Where Desk's own login is a way in. */
-  deskLogin?: DeskEntrance
+  renderError: RenderError
+  pipeline: Pipeline
+  /** Only where login.alsoAllowDeskAuthentication is set. */
+  deskLogin?: DeskLoginFeature
 }
 
-/** Which cookies of Desk may take the way in through its own login. */
-export interface DeskMarks {
-  /** What holds for a request to Desk's own login; undefined for every other path. */
-  watch(request: IncomingMessage, visit: Visit): DeskVisit | undefined
-  /** Set-Cookie values that go with Desk's answer to it. Names and values of `received` alternate. */
-  setCookies(received: readonly string[], visit: DeskVisit): string[]
-  /** Desk's cookie and its mark, where the mark still holds. `until`: ms since the epoch. */
-  marked(jar: Jar): { cookie: string; mark: string; until: number } | undefined
+/** Marker cookies tell which cookies of Desk may be used to log in with Desk's own login. */
+export interface MarkerCookies {
+  /** Classifies a request to Desk's own login; undefined for every other path. */
+  inspect(request: IncomingMessage, context: RequestContext): DeskLoginRequest | undefined
+  /** Set-Cookie values that are added to Desk's response. Names and values of `received` alternate. */
+  setCookies(received: readonly string[], request: DeskLoginRequest): string[]
+  /** Desk's cookie and its marker, where the marker is still valid. `until`: ms since the epoch. */
+  readMarker(jar: CookieJar): { cookie: string; mark: string; until: number } | undefined
 }
 
-/** Desk's own login: the way in, and which cookies of Desk may take it. */
-export interface DeskEntrance {
-  way: DeskLogin
-  marks: DeskMarks
+/** Desk's own login, as a way to log in at the gateway. */
+export interface DeskLoginFeature {
+  provider: DeskLogin
+  markerCookies: MarkerCookies
 }
 
-/** What is known of a request to Desk's own login, where that is a way in. */
-export interface DeskVisit {
+/** A request to Desk's own login. */
+export interface DeskLoginRequest {
   /** Desk's cookie: passed on only where this login gave it to the browser. */
   cookie: 'passed' | 'withheld'
-  /** Whether it asks for a page or posts something, and from where. */
+  /** What it asks for, and from where. */
   asked: 'page' | 'posted' | 'from elsewhere'
   /** When this browser posted what its cookie stems from, in milliseconds since the epoch. */
   postedAt?: number
 }
 
-/** What the street knows of a request. */
-export interface Visit {
+/** What the gateway knows of a request. */
+export interface RequestContext {
   /** X-Request-Id. */
   id: string
-  /** The address of the client: the last one that no trusted proxy vouches for. */
+  /** The client address: the last hop that is not a trusted proxy. */
   address: string
   /** The X-Forwarded-For that Desk gets; without it, the address. */
   forwardedFor?: string
   target: Target
-  generation: Generation
+  snapshot: ConfigSnapshot
   session: Session | undefined
   /** Only for a path of Desk's own login. */
-  deskLogin?: DeskVisit
-  /** Instead of a session: who speaks by a bearer token. */
+  deskLogin?: DeskLoginRequest
+  /** Instead of a session: the API client with a bearer token. */
   api?: ApiCaller
-  outcome: Outcome
+  outcome: RequestOutcome
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    visit: Visit
+    context: RequestContext
   }
 }

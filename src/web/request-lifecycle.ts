@@ -1,98 +1,98 @@
-// The door: every request, also an upgrade, is opened here once. Reads target, framing and caller, takes the generation
-// that the request keeps, refuses what cannot be read in one way, and writes one line and one metric when it is over.
+// First hook and last log line of every request, upgrades included: reads target, framing and client address once,
+// takes the config snapshot that the request keeps, refuses a request that could be read in two ways, and writes its
+// log line and its metric at the end.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { createUnderWay } from '../runtime/in-flight.js'
-import type { Generation, Place, Trouble, Visit } from './context.js'
+import { createInFlight } from '../runtime/in-flight.js'
+import type { ConfigSnapshot, GatewayErrorCode, RequestContext, RouteClass } from './context.js'
 import type { Target } from './request/target.js'
 import { readTarget } from './request/target.js'
 import { refuse } from './responses/refuse.js'
-import { closeWithConnection } from './server/pipelining.js'
 
-export interface EntranceDeps {
-  /** The generation for requests that begin now. */
-  current: () => Generation
-  /** The same for one that begins: called once for each. */
-  enter?: () => Generation
-  /** A request that began with it is over. */
-  over?: (generation: Generation) => void
-  /** Whether there is more work than can be done: then nothing new is begun. */
+export interface RequestLifecycleDeps {
+  /** The snapshot in force. */
+  current: () => ConfigSnapshot
+  /** The same for a request that begins: called once for each. */
+  acquire?: () => ConfigSnapshot
+  /** Called when a request that took the snapshot is over. */
+  release?: (snapshot: ConfigSnapshot) => void
+  /** Whether the process is overloaded: new requests are refused. */
   shedding?: () => boolean
   clock: Clock
   metrics: Pick<Metrics, 'request'>
   log: Log
 }
 
-/** What the door knows of a request. */
-export interface Arrival {
-  visit: Visit
-  place: Place
-  /** Why it goes no further. */
-  trouble: Trouble | undefined
+/** One request from its first hook to its last log line. */
+export interface RequestState {
+  context: RequestContext
+  routeClass: RouteClass
+  /** Why the gateway answers it itself. */
+  error: GatewayErrorCode | undefined
   /** Milliseconds since the epoch. */
-  at: number
-  /** It has been counted as over. */
-  left: boolean
+  startedAt: number
+  /** It is over, and its snapshot released. */
+  finished: boolean
 }
 
-export interface Entrance {
-  /** The generation for requests that begin now. */
-  current(): Generation
+export interface RequestLifecycle {
+  /** The snapshot in force. */
+  current(): ConfigSnapshot
   /**
-   * Fastify's `rewriteUrl`: only what is the gateway's is routed by its target, all else goes to Desk's one route, so
-   * that the router's reading of a path (it takes absolute URLs and cuts at '#') decides nothing.
+   * Fastify's `rewriteUrl`: only gateway routes are routed by their target, everything else goes to the one route of
+   * Desk, so that the router's reading of a path (it takes absolute URLs and cuts at '#') decides nothing.
    */
   rewriteUrl(request: IncomingMessage): string
-  /** The visit of a request; made at its first call. */
-  arrive(request: IncomingMessage): Arrival
-  /** What came in was long on its way: from here on it is judged by the settings of now. */
-  renew(request: IncomingMessage): void
-  /** The answers to requests that are not over. */
-  answers(): readonly ServerResponse[]
-  /** Hooks and decorator on the root context; before anything else is registered. */
+  /** The state of a request; created by the first call. */
+  stateOf(request: IncomingMessage): RequestState
+  /** Moves a request whose body took long to arrive to the snapshot in force. */
+  refreshSnapshot(request: IncomingMessage): void
+  /** The responses of requests that are not over. */
+  openResponses(): readonly ServerResponse[]
+  /** Adds hook and decorator to the root instance; call it before anything else is registered. */
   mount(app: FastifyInstance): void
-  /** An onRequest hook for the context of the gateway's own routes. */
-  ownOnly: onRequestHookHandler
-  /** The end of a request: its metric and its line. */
-  leave(request: IncomingMessage, status: number): void
+  /** An onRequest hook for the instance with the gateway routes. */
+  gatewayRoutesOnly: onRequestHookHandler
+  /** Ends a request: its metric and its log line. */
+  finish(request: IncomingMessage, status: number): void
 }
 
-const arrivalKey = Symbol('arrival')
-type Arrived = IncomingMessage & { [arrivalKey]?: Arrival }
+const stateKey = Symbol('state')
+type WithState = IncomingMessage & { [stateKey]?: RequestState }
 
 const nowhere: Target = { raw: '/', path: '/', query: '', ambiguous: false }
-/** The one route of Desk's context. */
+/** The one route of the instance that forwards to Desk. */
 const deskRoute = '/'
 
-export function createEntrance(deps: EntranceDeps): Entrance {
-  const { clock, metrics, log, current, enter = current, over = () => {}, shedding = () => false } = deps
+export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifecycle {
+  const { clock, metrics, log, current, acquire = current, release = () => {}, shedding = () => false } = deps
 
-  const answers = createUnderWay<ServerResponse>()
+  const openResponses = createInFlight<ServerResponse>()
 
-  const arrive = (request: Arrived): Arrival => {
-    request[arrivalKey] ??= open(request, enter(), { at: clock.now(), shed: shedding() })
-    return request[arrivalKey]
+  const stateOf = (request: WithState): RequestState => {
+    request[stateKey] ??= open(request, acquire(), { startedAt: clock.now(), shed: shedding() })
+    return request[stateKey]
   }
 
-  const leave = (request: IncomingMessage, status: number) => {
-    const arrival = arrive(request)
-    const { visit, at } = arrival
-    if (!arrival.left) over(visit.generation)
-    arrival.left = true
+  const finish = (request: IncomingMessage, status: number) => {
+    const state = stateOf(request)
+    const { context, startedAt } = state
+    if (!state.finished) release(context.snapshot)
+    state.finished = true
     const now = clock.now()
-    const { outcome, id, address, session } = visit
-    metrics.request(outcome, (now - at) / 1000)
-    if (!visit.generation.config.log.access) return
+    const { outcome, id, address, session } = context
+    metrics.request(outcome, (now - startedAt) / 1000)
+    if (!context.snapshot.config.log.access) return
     log.access({
       at: now,
       method: request.method ?? '',
-      path: loggable(visit),
+      path: loggable(context),
       status,
-      ms: now - at,
+      ms: now - startedAt,
       outcome,
       request: id,
       address,
@@ -101,71 +101,74 @@ export function createEntrance(deps: EntranceDeps): Entrance {
   }
 
   const hook: onRequestHookHandler = (request, reply, done) => {
-    const { visit, trouble } = arrive(request.raw)
-    request.visit = visit
+    const { context, error } = stateOf(request.raw)
+    request.context = context
     const response = reply.raw
-    answers.add(response)
+    openResponses.add(response)
     response.on('close', () => {
-      answers.remove(response)
-      leave(request.raw, response.headersSent ? response.statusCode : 499)
+      openResponses.remove(response)
+      finish(request.raw, response.headersSent ? response.statusCode : 499)
     })
-    if (trouble === undefined) return done()
+    if (error === undefined) return done()
     reply.hijack()
-    refuse(trouble, request.raw, response, visit)
+    refuse(error, request.raw, response, context)
   }
 
   return {
     current,
-    arrive,
-    leave,
-    answers: answers.all,
-    renew(request) {
-      const { visit, left } = arrive(request)
-      const before = visit.generation
-      if (left || before === current()) return
-      visit.generation = enter()
-      over(before)
+    stateOf,
+    finish,
+    openResponses: openResponses.all,
+    refreshSnapshot(request) {
+      const { context, finished } = stateOf(request)
+      const previous = context.snapshot
+      if (finished || previous === current()) return
+      context.snapshot = acquire()
+      release(previous)
     },
     rewriteUrl(request) {
-      const { place, trouble, visit } = arrive(request)
-      return place === 'own' && trouble === undefined ? visit.target.raw : deskRoute
+      const { routeClass, error, context } = stateOf(request)
+      return routeClass === 'own' && error === undefined ? context.target.raw : deskRoute
     },
     mount(app) {
-      closeWithConnection(app.server)
-      app.decorateRequest('visit', null as unknown as FastifyRequest['visit'])
+      app.decorateRequest('context', null as unknown as FastifyRequest['context'])
       app.addHook('onRequest', hook)
     },
-    ownOnly(request, reply, done) {
-      if (arrive(request.raw).place === 'own') return done()
+    gatewayRoutesOnly(request, reply, done) {
+      if (stateOf(request.raw).routeClass === 'own') return done()
       reply.hijack()
-      refuse('not_found', request.raw, reply.raw as ServerResponse, request.visit)
+      refuse('not_found', request.raw, reply.raw as ServerResponse, request.context)
     },
   }
 }
 
-function open(request: IncomingMessage, generation: Generation, { at, shed }: { at: number; shed: boolean }): Arrival {
-  const { street } = generation
+function open(
+  request: IncomingMessage,
+  snapshot: ConfigSnapshot,
+  { startedAt, shed }: { startedAt: number; shed: boolean },
+): RequestState {
+  const { pipeline } = snapshot
   const target = readTarget(request.url ?? '')
-  const { id, address, forwardedFor } = street.caller(request)
-  const visit: Visit = {
+  const { id, address, forwardedFor } = pipeline.clientOf(request)
+  const context: RequestContext = {
     id,
     address,
     forwardedFor,
     target: target ?? nowhere,
-    generation,
+    snapshot,
     session: undefined,
     outcome: 'own',
   }
-  const place = target ? street.guard.place(target, request.method ?? '') : 'absent'
-  const trouble = troubleOf(request, generation.config.limits.headers) ?? (target ? undefined : 'bad_request')
-  const refused = trouble ?? (shed ? 'shed' : undefined) ?? (place === 'absent' ? 'not_found' : undefined)
-  return { visit, place, trouble: refused, at, left: false }
+  const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
+  const malformed = framingError(request, snapshot.config.limits.headers) ?? (target ? undefined : 'bad_request')
+  const error = malformed ?? (shed ? 'shed' : undefined) ?? (routeClass === 'unreadable' ? 'not_found' : undefined)
+  return { context, routeClass, error, startedAt, finished: false }
 }
 
-/** What Node's parser lets through and two servers in a row could take for different messages. */
-function troubleOf(request: IncomingMessage, most: number): Trouble | undefined {
+/** Finds what Node's parser accepts and two servers in a row could read as different messages. */
+function framingError(request: IncomingMessage, maxHeaders: number): GatewayErrorCode | undefined {
   const raw = request.rawHeaders
-  if (raw.length > 2 * most) return 'too_many_headers'
+  if (raw.length > 2 * maxHeaders) return 'too_many_headers'
   const old = request.httpVersion === '1.0'
   // Attack: HTTP/0.9 has no headers at all, and a 2.0 in the request line is no HTTP/2.
   if (!old && request.httpVersion !== '1.1') return 'bad_request'
@@ -181,8 +184,8 @@ function troubleOf(request: IncomingMessage, most: number): Trouble | undefined 
   return undefined
 }
 
-/** The path for the log, without the query; a one-time link's token is none of its business, in no spelling of the path. */
-function loggable({ target: { path }, generation: { paths } }: Visit): string {
+/** The path for the log, without the query and without the token of a one-time link, however the path is spelt. */
+function loggable({ target: { path }, snapshot: { paths } }: RequestContext): string {
   if (!paths.owns(path)) return path
   const at = path.toLowerCase().indexOf('/breakglass')
   return at < 0 ? path : `${path.slice(0, at)}/breakglass/…`

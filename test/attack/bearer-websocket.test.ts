@@ -3,19 +3,19 @@
 
 import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
-import type { Found } from '../../src/core/contracts.js'
+import type { AgentRecord } from '../../src/core/contracts.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
 import { createLog } from '../../src/ops/log.js'
 import { createJwtProvider } from '../../src/providers/jwt/provider.js'
 import { createBearer } from '../../src/web/access/bearer.js'
 import { startDesk } from '../parts/desk.js'
 import { jwtSettings } from '../parts/jwt-provider.js'
-import { publicUrl, startStreet } from '../parts/proxy-server.js'
+import { publicUrl, startProxy } from '../parts/proxy-server.js'
 import { openRaw, sendRaw } from '../parts/raw-http.js'
 import { type Claims, ecdsa, forged } from '../parts/tokens.js'
 import { frame } from '../parts/websocket.js'
 
-type Answer = Found | 'unknown' | 'disabled' | 'away'
+type Answer = AgentRecord | 'unknown' | 'disabled' | 'away'
 
 async function open(t: Test, changes: Parameters<typeof jwtSettings>[0] = {}) {
   const desk = await startDesk()
@@ -30,17 +30,17 @@ async function open(t: Test, changes: Parameters<typeof jwtSettings>[0] = {}) {
   }
   const fetchText = () => Promise.reject(new Error('away'))
   const settings = jwtSettings({ bearer: true, bearerAudience: 'api', ...changes })
-  const street = await startStreet({
+  const proxy = await startProxy({
     deskUrl: desk.url,
     bearer: ({ clock, writer, metrics }) => {
       const provider = createJwtProvider(settings, { publicUrl, clock, fetchText, log, metrics })
       const gate = { directory, identity: writer, config: { providers: [settings] } }
-      return createBearer({ providers: [provider], gate, audit: () => {}, metrics, log })
+      return createBearer({ providers: [provider], policy: gate, audit: () => {}, metrics, log })
     },
   })
-  t.teardown(street.close)
+  t.teardown(proxy.close)
   const claims = (changes: Claims = {}) => {
-    const iat = street.clock.now() / 1000
+    const iat = proxy.clock.now() / 1000
     return { email: 'ada@example.com', iat, exp: iat + 600, aud: 'api', ...changes }
   }
   const head = (authorization: string, ...more: string[]) =>
@@ -57,12 +57,12 @@ async function open(t: Test, changes: Parameters<typeof jwtSettings>[0] = {}) {
       '',
     ].join('\r\n')
   const dial = async (claimsOf: Claims = {}) => {
-    const connection = openRaw(street.port)
+    const connection = openRaw(proxy.port)
     connection.send(head(`Bearer ${forged({ alg: 'HS256' }, claims(claimsOf))}`))
     await connection.until(seen => seen.includes('\r\n\r\n'))
     return connection
   }
-  return { desk, street, known, claims, head, dial }
+  return { desk, proxy, known, claims, head, dial }
 }
 
 t.test('a good token opens a WebSocket, and Desk knows who and not the token', async t => {
@@ -75,10 +75,10 @@ t.test('a good token opens a WebSocket, and Desk knows who and not the token', a
 })
 
 t.test('a bad token opens none, with a session cookie beside it or not', async t => {
-  const { desk, street, head } = await open(t)
-  const { cookie } = await street.enter()
+  const { desk, proxy, head } = await open(t)
+  const { cookie } = await proxy.logIn()
   for (const more of [[], [`Cookie: ${cookie}`]]) {
-    const answer = await sendRaw(street.port, head('Bearer x', ...more), 'GET')
+    const answer = await sendRaw(proxy.port, head('Bearer x', ...more), 'GET')
     t.equal(answer.status, 401)
     t.match(answer.all('www-authenticate'), [/^Bearer error="invalid_token"/])
     t.match(answer.all('content-type'), ['application/problem+json'])
@@ -87,35 +87,35 @@ t.test('a bad token opens none, with a session cookie beside it or not', async t
 })
 
 t.test('an Origin of somebody else is refused with a good token too', async t => {
-  const { claims, street, head } = await open(t)
+  const { claims, proxy, head } = await open(t)
   const token = forged({ alg: 'HS256' }, claims())
-  const answer = await sendRaw(street.port, head(`Bearer ${token}`, 'Origin: https://evil.example'), 'GET')
+  const answer = await sendRaw(proxy.port, head(`Bearer ${token}`, 'Origin: https://evil.example'), 'GET')
   t.equal(answer.status, 403)
 })
 
 t.test('an open one is cut when its token has run out', async t => {
-  const { street, dial } = await open(t)
+  const { proxy, dial } = await open(t)
   const connection = await dial()
-  street.clock.move(659_999)
-  await street.upgrades.sweep()
+  proxy.clock.move(659_999)
+  await proxy.upgrades.recheckBearers()
   connection.send(frame('ping', { opcode: 1, masked: true }))
   await connection.until(seen => seen.includes('ping'))
-  street.clock.move(1)
-  await street.upgrades.sweep()
+  proxy.clock.move(1)
+  await proxy.upgrades.recheckBearers()
   await connection.ended()
 })
 
 t.test(
   'an open one is cut when the directory no longer knows the agent; a directory that is away cuts none',
   async t => {
-    const { street, known, dial } = await open(t)
+    const { proxy, known, dial } = await open(t)
     const connection = await dial()
     known.answer = 'away'
-    await street.upgrades.sweep()
+    await proxy.upgrades.recheckBearers()
     connection.send(frame('ping', { opcode: 1, masked: true }))
     await connection.until(seen => seen.includes('ping'))
     known.answer = 'disabled'
-    await street.upgrades.sweep()
+    await proxy.upgrades.recheckBearers()
     await connection.ended()
   },
 )
@@ -125,14 +125,14 @@ t.test('keys or a directory that are away: 503, and nothing reaches Desk', async
     sendRaw(port, `GET / HTTP/1.1\r\nHost: desk.example.com\r\nAuthorization: Bearer ${token}\r\n\r\n`)
   const place = await open(t)
   place.known.answer = 'away'
-  const one = await call(place.street.port, forged({ alg: 'HS256' }, place.claims()))
+  const one = await call(place.proxy.port, forged({ alg: 'HS256' }, place.claims()))
   t.equal(one.status, 503)
   t.match(JSON.parse(one.body.toString()), { reason: 'agent.directory_unavailable' })
   t.match(one.all('retry-after'), [/^\d+$/])
 
   const keyless = await open(t, { jwks: { url: 'https://idp.example/jwks' } })
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const two = await call(keyless.street.port, forged({ alg: 'ES256' }, keyless.claims(), ecdsa(privateKey)))
+  const two = await call(keyless.proxy.port, forged({ alg: 'ES256' }, keyless.claims(), ecdsa(privateKey)))
   t.equal(two.status, 503)
   t.match(JSON.parse(two.body.toString()), { reason: 'jwt.keys_unavailable' })
   t.same(two.all('www-authenticate'), [])

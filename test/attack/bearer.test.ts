@@ -3,14 +3,14 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK } from 'jose'
 import t from 'tap'
-import { ada, audience, newJti, startApiPlace } from '../parts/api-client.js'
+import { ada, audience, newJti, startApiSetup } from '../parts/api-client.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { portalSecret } from '../parts/identity-provider.js'
 import { sendRaw } from '../parts/raw-http.js'
 import { ecdsa, forged, hmac } from '../parts/tokens.js'
 
 t.test('claims that no bearer token may have', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const iat = place.clock.now() / 1000
   const cases: [string, object, string][] = [
     ['no email', { email: undefined }, 'jwt.claim_missing'],
@@ -49,7 +49,7 @@ t.test('claims that no bearer token may have', async t => {
 })
 
 t.test('what is no token, or not signed by the provider', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const good = place.token()
   const [header, payload] = good.split('.')
   const cases: [string, string][] = [
@@ -79,10 +79,10 @@ t.test('what is no token, or not signed by the provider', async t => {
 })
 
 t.test('a bad token never falls back to the cookie beside it', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const agent = place.newAgent()
   const login = await place.idp.jwt(ada)
-  await agent.handOver(login.path, login.fields)
+  await agent.postCrossSite(login.path, login.fields)
   const cookie = agent.cookieHeader('/')
   t.equal((await place.call({ cookie })).status, 200)
   place.desk.seen.length = 0
@@ -96,10 +96,10 @@ t.test('a bad token never falls back to the cookie beside it', async t => {
 t.test(
   'a good token and a cookie of somebody else: the token speaks, and the cookie is neither used nor kept alive',
   async t => {
-    const place = await startApiPlace(t, { settings: { agents: [{ any: true }] } })
+    const place = await startApiSetup(t, { settings: { agents: [{ any: true }] } })
     const agent = place.newAgent()
     const login = await place.idp.jwt('bob@example.com')
-    await agent.handOver(login.path, login.fields)
+    await agent.postCrossSite(login.path, login.fields)
     t.equal((await place.bearer(place.token(), { cookie: agent.cookieHeader('/') })).status, 200)
     t.same(place.desk.last().folded('x-agent-email'), [ada])
     t.same(place.desk.last().all('cookie'), [])
@@ -107,7 +107,7 @@ t.test(
 )
 
 t.test('two Authorization lines could be read in two ways', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const token = place.token()
   for (const [one, two] of [
     [`Bearer ${token}`, `Bearer ${token}`],
@@ -124,7 +124,7 @@ t.test('two Authorization lines could be read in two ways', async t => {
 })
 
 t.test('Connection cannot hide the token from the gateway, nor bring it past it', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const head = `Host: desk.example.com\r\nConnection: close, Authorization\r\n`
   const bad = await sendRaw(place.gateway.port, `GET / HTTP/1.1\r\n${head}Authorization: Bearer x\r\n\r\n`)
   t.equal(bad.status, 401)
@@ -139,11 +139,11 @@ t.test('Connection cannot hide the token from the gateway, nor bring it past it'
 
 t.test('a token for the API is no login, and one for a login is none for the API', async t => {
   for (const bearer of [true, false]) {
-    const place = await startApiPlace(t, { portal: { bearer } })
+    const place = await startApiSetup(t, { portal: { bearer } })
     for (const aud of [audience, [audience], [audience, 'desk'], ['desk', audience]]) {
       const jwt = place.token({ aud, jti: newJti() })
       for (const path of ['/auth/jwt', '/auth/jwt/callback', '/auth/jwt/portal']) {
-        const page = await place.newAgent().handOver(path, { jwt })
+        const page = await place.newAgent().postCrossSite(path, { jwt })
         t.match(
           page,
           { status: 400, reason: 'jwt.audience_mismatch' },
@@ -152,10 +152,10 @@ t.test('a token for the API is no login, and one for a login is none for the API
       }
     }
   }
-  const place = await startApiPlace(t, { portal: { audience: 'desk' } })
+  const place = await startApiSetup(t, { portal: { audience: 'desk' } })
   const { jwt = '' } = (await place.idp.jwt(ada, undefined, { aud: 'desk', exp: place.clock.now() / 1000 + 60 })).fields
   t.match(await place.bearer(jwt), { status: 401, reason: 'jwt.audience_mismatch' })
-  t.equal((await place.newAgent().handOver('/auth/jwt', { jwt })).status, 303)
+  t.equal((await place.newAgent().postCrossSite('/auth/jwt', { jwt })).status, 303)
 })
 
 t.test('a token for the API is no login at another provider that has the same keys', async t => {
@@ -168,10 +168,10 @@ t.test('a token for the API is no login at another provider that has the same ke
     { ...common, id: 'api', name: 'API', jwks: `${server.url}/api`, bearer: true, bearerAudience: audience },
     { ...common, id: 'people', name: 'People', jwks: `${server.url}/people` },
   ]
-  const place = await startApiPlace(t, { settings: { providers } })
+  const place = await startApiSetup(t, { settings: { providers } })
   const token = forged({ alg: 'ES256', kid: 'e1' }, place.claims({ jti: newJti() }), ecdsa(pair.privateKey))
   t.equal((await place.bearer(token)).status, 200)
-  t.match(await place.newAgent().handOver('/auth/jwt/people', { jwt: token }), {
+  t.match(await place.newAgent().postCrossSite('/auth/jwt/people', { jwt: token }), {
     status: 400,
     reason: 'jwt.audience_mismatch',
   })

@@ -11,7 +11,7 @@ import {
   deskLogin,
   startDeskWithLogin,
 } from '../parts/desk-with-login.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { openRaw } from '../parts/raw-http.js'
 import { signed } from '../parts/tokens.js'
 import { createUserAgent, type Page, type UserAgent } from '../parts/user-agent.js'
@@ -25,7 +25,7 @@ async function open(t: Test, habits: DeskHabits = {}) {
   const clock = createTestClock()
   const desk = await startDeskWithLogin(habits)
   t.teardown(desk.close)
-  const gateway = await startGatewayHere(
+  const gateway = await startInProcessGateway(
     { ...settings(), desk: { url: desk.url }, login: { alsoAllowDeskAuthentication: deskLogin } },
     { clock },
   )
@@ -42,7 +42,7 @@ async function post(agent: UserAgent, fields: Record<string, string> = good): Pr
 const held = (agent: UserAgent, name: string) => agent.cookies.find(cookie => cookie.name === name)?.value ?? ''
 const plant = (agent: UserAgent, value: string, name = deskCookie) => agent.take(`${name}=${value}; Path=/`)
 
-/** A visit to the login page opens nothing, and Desk is not asked. */
+/** A context to the login page opens nothing, and Desk is not asked. */
 async function closed(t: Test, desk: DeskWithLogin, agent: UserAgent, why: string): Promise<void> {
   const before = desk.asked()
   t.match(await agent.visit('/'), { status: 302, location: '/auth/login' }, why)
@@ -237,7 +237,7 @@ t.test('what Desk says in Set-Cookie: taken away, ours, a page that sets, two li
     ['nothing', [], 'none'],
   ]
   for (const [why, lines, expected] of answers) {
-    desk.answer((_, response) =>
+    desk.onRequest((_, response) =>
       response.writeHead(303, [['location', '/'], ...lines.map(line => ['set-cookie', line])].flat() as never).end(),
     )
     const { setCookies } = await newAgent().send('/login', good)
@@ -247,7 +247,7 @@ t.test('what Desk says in Set-Cookie: taken away, ours, a page that sets, two li
       why,
     )
   }
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     response
       .writeHead(303, { 'set-cookie': [`${markName}=x; Path=/; Secure`, `${markName}-form=x; Path=/; Secure`] })
       .end()
@@ -255,7 +255,7 @@ t.test('what Desk says in Set-Cookie: taken away, ours, a page that sets, two li
   t.same((await newAgent().send('/login', good)).setCookies, [], 'our names are not for Desk to set')
 
   // A magic link logs in by a GET, and anybody can send one; a link on a page of ours is no more.
-  desk.answer((_, response) => response.setHeader('set-cookie', `${deskCookie}=abc; Path=/`).end())
+  desk.onRequest((_, response) => response.setHeader('set-cookie', `${deskCookie}=abc; Path=/`).end())
   for (const method of ['GET', 'HEAD', 'OPTIONS']) {
     for (const headers of [{}, { origin: publicUrl, 'sec-fetch-site': 'same-origin' }]) {
       const { setCookies } = await newAgent().visit('/login?token=mallory', { method, headers })
@@ -275,11 +275,11 @@ t.test('pipelining: a request behind the login on the same connection has no mar
   const common = ['Host: desk.example.com', 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: navigate']
   const form = ['Content-Type: application/x-www-form-urlencoded', `Content-Length: ${body.length}`]
   const posted = ['POST /login HTTP/1.1', ...common, `Origin: ${publicUrl}`, ...form, '', body].join('\r\n')
-  const visit = ['GET /auth/login HTTP/1.1', ...common, 'Sec-Fetch-Dest: document', '', ''].join('\r\n')
+  const context = ['GET /auth/login HTTP/1.1', ...common, 'Sec-Fetch-Dest: document', '', ''].join('\r\n')
   const connection = openRaw(gateway.port)
   t.teardown(connection.close)
-  connection.send(posted + visit)
-  const [login, page] = [await connection.answer('POST'), await connection.answer('GET')]
+  connection.send(posted + context)
+  const [login, page] = [await connection.response('POST'), await connection.response('GET')]
   t.equal(login.status, 303)
   t.equal(login.all('set-cookie').filter(line => line.startsWith(`${markName}=`)).length, 1)
   t.match(page, { status: 200 })
@@ -357,7 +357,7 @@ t.test('a login by another way takes what an earlier login at Desk left in the b
   plant(agent, desk.cookieOf('bob@example.com'))
   const key = new TextEncoder().encode(longSecret('portal'))
   const jwt = await signed({ email: 'ada@example.com', iat: clock.now() / 1000, jti: 'one' }, { key })
-  t.match(await agent.handOver('/auth/jwt', { jwt }), { status: 303 })
+  t.match(await agent.postCrossSite('/auth/jwt', { jwt }), { status: 303 })
   await agent.visit('/')
   t.same(desk.last().folded('x-agent-email'), ['ada@example.com'])
   t.same(desk.last().all('cookie'), [], "Bob's cookie does not stand beside her identity")

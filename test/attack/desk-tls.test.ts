@@ -4,9 +4,9 @@ import { get as httpsGet } from 'node:https'
 import t from 'tap'
 import { createAuthority } from '../parts/certificates.js'
 import { agree, startDesk } from '../parts/desk.js'
-import { startStreet } from '../parts/proxy-server.js'
+import { startProxy } from '../parts/proxy-server.js'
 import { rawRequest, sendRaw } from '../parts/raw-http.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const handshake = [
   'Upgrade: websocket',
@@ -15,7 +15,7 @@ const handshake = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ]
 
-t.test('Desk over TLS', { skip: missing('openssl') }, async t => {
+t.test('Desk over TLS', { skip: missingParts('openssl') }, async t => {
   const authority = await createAuthority()
   const stranger = await createAuthority('Somebody else')
   t.teardown(async () => {
@@ -47,24 +47,24 @@ t.test('Desk over TLS', { skip: missing('openssl') }, async t => {
     const desk = await startDesk(leaf)
     desk.onUpgrade((request, socket) => agree(request, socket))
     const tls = { ca: authority.certFile, ...more }
-    const street = await startStreet({ deskUrl: desk.url, settings: { desk: { tls } } })
-    const mine = `Cookie: ${(await street.enter()).cookie}`
-    t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [mine]))).status, status, why)
-    const socket = await sendRaw(street.port, ['GET /ws HTTP/1.1', 'Host: x', mine, ...handshake, '', ''].join('\r\n'))
+    const proxy = await startProxy({ deskUrl: desk.url, settings: { desk: { tls } } })
+    const mine = `Cookie: ${(await proxy.logIn()).cookie}`
+    t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [mine]))).status, status, why)
+    const socket = await sendRaw(proxy.port, ['GET /ws HTTP/1.1', 'Host: x', mine, ...handshake, '', ''].join('\r\n'))
     t.equal(socket.status, status === 200 ? 101 : 502, `${why}, WebSocket`)
     t.equal(desk.seen.length, status === 200 ? 2 : 0, `${why}: ${status === 200 ? 'served' : 'nothing was sent'}`)
     if (status === 200) t.strictSame(desk.seen[0]?.all('host'), ['desk.example.com'])
-    await street.close()
+    await proxy.close()
     await desk.close()
   }
 
   t.test('without an authority of its own, only those of the system count', async t => {
     const desk = await startDesk(await authority.issue(['127.0.0.1']))
-    const street = await startStreet({ deskUrl: desk.url })
-    const mine = `Cookie: ${(await street.enter()).cookie}`
-    t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [mine]))).status, 502)
+    const proxy = await startProxy({ deskUrl: desk.url })
+    const mine = `Cookie: ${(await proxy.logIn()).cookie}`
+    t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [mine]))).status, 502)
     t.equal(desk.seen.length, 0)
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
 
@@ -73,14 +73,14 @@ t.test('Desk over TLS', { skip: missing('openssl') }, async t => {
     const client = await authority.issue(['gateway.test'])
     const desk = await startDesk({ ...leaf, ca: authority.cert, requestCert: true, rejectUnauthorized: true })
     const tls = { ca: authority.certFile, cert: client.certFile, key: client.keyFile }
-    const street = await startStreet({ deskUrl: desk.url, settings: { desk: { tls } } })
-    const mine = `Cookie: ${(await street.enter()).cookie}`
-    t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [mine]))).status, 200)
+    const proxy = await startProxy({ deskUrl: desk.url, settings: { desk: { tls } } })
+    const mine = `Cookie: ${(await proxy.logIn()).cookie}`
+    t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [mine]))).status, 200)
     await t.rejects(
       new Promise((resolve, reject) => httpsGet(desk.url, { ca: authority.cert }, resolve).on('error', reject)),
       'who has none does not get in',
     )
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
 })

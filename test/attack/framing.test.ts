@@ -3,16 +3,16 @@
 
 import t from 'tap'
 import { startDesk } from '../parts/desk.js'
-import { startStreet } from '../parts/proxy-server.js'
+import { startProxy } from '../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
+const proxy = await startProxy({ deskUrl: desk.url })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 
 const lines = (...all: string[]) => `${all.join('\r\n')}`
 const mine = `Cookie: ${cookie}`
@@ -171,7 +171,7 @@ t.test('smuggling shapes are refused, and the connection is closed', async t => 
   })
   for (const [why, bytes] of Object.entries(shapes)) {
     const before = desk.seen.length
-    const connection = openRaw(street.port)
+    const connection = openRaw(proxy.port)
     connection.send(bytes)
     await connection.ended()
     t.match(connection.seen().toString('latin1'), /^HTTP\/1\.1 400 /, why)
@@ -185,14 +185,14 @@ t.test('smuggling shapes are refused, and the connection is closed', async t => 
 })
 
 t.test('Attack: bytes behind a request never become part of the answer to it', async t => {
-  desk.answer((_, response) => void response.writeHead(200, { 'Content-Length': '1000' }).write('some'))
+  desk.onRequest((_, response) => void response.writeHead(200, { 'Content-Length': '1000' }).write('some'))
   for (const version of ['1.0', '1.1']) {
     for (const bytes of [
       'garbage\r\n\r\n',
       'GET / HTTP/1.1\r\nX\r\n\r\n',
       `GET / HTTP/1.1\r\nX: ${'x'.repeat(40_000)}`,
     ]) {
-      const connection = openRaw(street.port)
+      const connection = openRaw(proxy.port)
       connection.send(lines(`GET /long HTTP/${version}`, 'Host: x', 'Connection: keep-alive', mine, '', ''))
       await connection.until(seen => seen.includes('some'))
       connection.send(bytes)
@@ -202,24 +202,24 @@ t.test('Attack: bytes behind a request never become part of the answer to it', a
       t.match(seen, /\r\n\r\nsome$/, 'that is seen not to be whole')
     }
   }
-  desk.answer((request, response) => request.on('end', () => response.end('hello')))
+  desk.onRequest((request, response) => request.on('end', () => response.end('hello')))
 })
 
 t.test(
   'a body longer than its length: the rest is the next request, with a right of its own, or none at all',
   async t => {
-    const connection = openRaw(street.port)
+    const connection = openRaw(proxy.port)
     const next = lines('GET /next HTTP/1.1', 'Host: x', 'Connection: close', '', '')
     const before = desk.seen.length
     connection.send(lines('POST /long HTTP/1.1', 'Host: x', mine, 'Content-Length: 3', '', `abc${next}`))
-    t.match(await connection.answer(), { status: 200 })
-    t.match(await connection.answer(), { status: 401 })
+    t.match(await connection.response(), { status: 200 })
+    t.match(await connection.response(), { status: 401 })
     t.strictSame(
       desk.seen.slice(before).map(({ url, body }) => [url, body.toString()]),
       [['/long', 'abc']],
     )
     connection.close()
-    const broken = openRaw(street.port)
+    const broken = openRaw(proxy.port)
     broken.send(lines('POST /long HTTP/1.1', 'Host: x', mine, 'Content-Length: 3', '', 'abcdefgh'))
     await broken.ended()
     t.match(broken.seen().toString('latin1'), /^HTTP\/1\.1 (200 OK|400 Bad Request)\r\n/)
@@ -233,12 +233,12 @@ t.test(
 t.test('an expectation that nobody knows is refused', async t => {
   const before = desk.seen.length
   const headers = [mine, 'Expect: 200-ok', 'Content-Length: 0']
-  t.equal((await sendRaw(street.port, rawRequest('POST / HTTP/1.1', headers))).status, 417)
+  t.equal((await sendRaw(proxy.port, rawRequest('POST / HTTP/1.1', headers))).status, 417)
   t.equal(desk.seen.length, before)
 })
 
 t.test('HTTP/0.9 gets nothing', async t => {
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send('GET /\r\n\r\n')
   await connection.ended()
   t.match(connection.seen().toString('latin1'), /^HTTP\/1\.1 400 /)
@@ -248,7 +248,7 @@ t.test('a body is the body, also of a GET: one request in, one out', async t => 
   const inner = 'GET /inner HTTP/1.1\r\nHost: x\r\n\r\n'
   const before = desk.seen.length
   const answer = await sendRaw(
-    street.port,
+    proxy.port,
     rawRequest('GET /outer HTTP/1.1', [mine, `Content-Length: ${inner.length}`], inner),
   )
   t.equal(answer.status, 200)
@@ -259,7 +259,7 @@ t.test('a body is the body, also of a GET: one request in, one out', async t => 
   for (const header of ['Connection: Content-Length', 'Connection: Transfer-Encoding, X']) {
     const at = desk.seen.length
     await sendRaw(
-      street.port,
+      proxy.port,
       lines(
         'POST /outer HTTP/1.1',
         'Host: x',
@@ -280,24 +280,24 @@ t.test('a body is the body, also of a GET: one request in, one out', async t => 
 })
 
 t.test('pipelined requests are answered in order, each by its own right', async t => {
-  const connection = openRaw(street.port)
-  const other = await street.enter({ email: 'bob@example.com', id: '8' })
-  desk.answer((request, response) => response.end(String(request.headers['x-agent-email'])))
+  const connection = openRaw(proxy.port)
+  const other = await proxy.logIn({ email: 'bob@example.com', id: '8' })
+  desk.onRequest((request, response) => response.end(String(request.headers['x-agent-email'])))
   connection.send(
     lines('GET /1 HTTP/1.1', 'Host: x', mine, '', '') +
       lines('GET /2 HTTP/1.1', 'Host: x', '', '') +
       lines('GET /3 HTTP/1.1', 'Host: x', `Cookie: ${other.cookie}`, '', ''),
   )
-  t.equal((await connection.answer()).body.toString(), 'alice@example.com')
-  t.equal((await connection.answer()).status, 401)
-  t.equal((await connection.answer()).body.toString(), 'bob@example.com')
+  t.equal((await connection.response()).body.toString(), 'alice@example.com')
+  t.equal((await connection.response()).status, 401)
+  t.equal((await connection.response()).body.toString(), 'bob@example.com')
   connection.close()
 })
 
 t.test('trailers of a request are dropped', async t => {
-  desk.answer((request, response) => request.on('end', () => response.end()))
+  desk.onRequest((request, response) => request.on('end', () => response.end()))
   await sendRaw(
-    street.port,
+    proxy.port,
     rawRequest(
       'POST /t HTTP/1.1',
       [mine, 'Transfer-Encoding: chunked', 'Trailer: X-Agent-Email'],
@@ -310,29 +310,29 @@ t.test('trailers of a request are dropped', async t => {
 })
 
 t.test('HTTP/1.0 clients are served, with the same right', async t => {
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     response.write('one,')
     response.end('two')
   })
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(lines('GET /old HTTP/1.0', mine, '', ''))
-  const answer = await connection.answer()
+  const answer = await connection.response()
   t.equal(answer.status, 200)
   t.equal(answer.body.toString(), 'one,two')
   t.strictSame(answer.all('transfer-encoding'), [])
-  t.equal((await sendRaw(street.port, lines('GET /old HTTP/1.0', '', ''))).status, 401)
+  t.equal((await sendRaw(proxy.port, lines('GET /old HTTP/1.0', '', ''))).status, 401)
 })
 
 t.test('a body shorter than its length never becomes a whole request', async t => {
   const before = desk.seen.length
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(lines('POST /short HTTP/1.1', 'Host: x', mine, 'Content-Length: 100', '', 'half'))
   await new Promise<void>(resolve => {
-    desk.answer(request => request.once('data', () => resolve()))
+    desk.onRequest(request => request.once('data', () => resolve()))
   })
   connection.socket.end()
   connection.close()
   const got = desk.seen[before]
-  await street.sessions.list('all')
+  await proxy.sessions.list('all')
   t.equal(got?.complete, false)
 })

@@ -4,19 +4,19 @@ import fc from 'fast-check'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
-import { startStreet } from '../parts/proxy-server.js'
+import { startProxy } from '../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
-const trusting = await startStreet({ deskUrl: desk.url, settings: { trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] } })
+const proxy = await startProxy({ deskUrl: desk.url })
+const trusting = await startProxy({ deskUrl: desk.url, settings: { trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] } })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await trusting.close()
   await desk.close()
 })
-const { cookie, session } = await street.enter()
-const trusted = await trusting.enter()
+const { cookie, session } = await proxy.logIn()
+const trusted = await trusting.logIn()
 
 const mine = {
   'X-Agent-Id': '7',
@@ -28,7 +28,7 @@ const mine = {
 
 /** Sends headers on a protected path and gives what Desk got. */
 async function through(headers: string[], line = 'GET /x HTTP/1.1') {
-  const answer = await sendRaw(street.port, rawRequest(line, [`Cookie: ${cookie}`, ...headers]))
+  const answer = await sendRaw(proxy.port, rawRequest(line, [`Cookie: ${cookie}`, ...headers]))
   t.equal(answer.status, 200)
   return desk.last()
 }
@@ -79,12 +79,12 @@ t.test('Connection cannot take the identity away, nor anything that the gateway 
 
 t.test('the assertion that arrives verifies and is about this session', async t => {
   const [token = ''] = (await through([])).all('x-agent-assertion')
-  const keys = createLocalJWKSet(street.generation.identity.jwks() as JSONWebKeySet)
+  const keys = createLocalJWKSet(proxy.snapshot.identity.jwks() as JSONWebKeySet)
   const { payload } = await jwtVerify(token, keys, {
     issuer: 'https://desk.example.com',
     audience: desk.url,
     algorithms: ['ES256'],
-    currentDate: new Date(street.clock.now()),
+    currentDate: new Date(proxy.clock.now()),
   })
   t.match(payload, { sub: 'alice@example.com', sid: session.handle, provider: 'corp' })
 })
@@ -102,7 +102,7 @@ t.test('on a public path Desk gets no identity, even if a session exists', async
 
 t.test("the gateway's cookies stay here, Desk's own pass as they are", async t => {
   await sendRaw(
-    street.port,
+    proxy.port,
     rawRequest('GET /x HTTP/1.1', [
       `Cookie: a=1; ${cookie}; b="x y"`,
       'Cookie: __Host-deskgate-login.abc=1; __Secure-deskgate-seen=2',
@@ -114,13 +114,13 @@ t.test("the gateway's cookies stay here, Desk's own pass as they are", async t =
 
 t.test('two session cookies in one request are none, in one line or in two', async t => {
   const before = desk.seen.length
-  const other = await street.enter({ email: 'bob@example.com' })
+  const other = await proxy.logIn({ email: 'bob@example.com' })
   for (const lines of [
     [`Cookie: ${cookie}; ${other.cookie}`],
     [`Cookie: ${cookie}`, `Cookie: ${other.cookie}`],
     [`Cookie: ${cookie}`, `cookie: ${cookie}`],
   ]) {
-    t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', lines))).status, 401)
+    t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', lines))).status, 401)
   }
   t.equal(desk.seen.length, before, 'nothing reached Desk')
 })
@@ -159,7 +159,7 @@ t.test('what belongs to one connection is not passed on', async t => {
 })
 
 t.test('Expect: 100-continue is answered here and the upload arrives', async t => {
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(
     [
       'POST /up HTTP/1.1',
@@ -174,7 +174,7 @@ t.test('Expect: 100-continue is answered here and the upload arrives', async t =
   )
   await connection.until(seen => seen.includes('100 Continue'), 'an invitation')
   connection.send('12345')
-  t.equal((await connection.answer()).status, 200)
+  t.equal((await connection.response()).status, 200)
   t.equal(desk.last().body.toString(), '12345')
   t.strictSame(desk.last().all('expect'), [])
 })
@@ -278,8 +278,8 @@ t.test('unusual but legal headers pass unchanged, in order and repeated', async 
 
 t.test('an agent whose identity cannot be written does not reach Desk', async t => {
   const before = desk.seen.length
-  const { cookie } = await street.enter({ email: 'nobody@example.com' })
-  const { identity } = street.generation
+  const { cookie } = await proxy.logIn({ email: 'nobody@example.com' })
+  const { identity } = proxy.snapshot
   const { append } = identity
   identity.append = (flat, who) => {
     if (who.agent.email === 'nobody@example.com') throw new Error('no identity')
@@ -288,15 +288,15 @@ t.test('an agent whose identity cannot be written does not reach Desk', async t 
   t.teardown(() => {
     identity.append = append
   })
-  const answer = await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}`]))
+  const answer = await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}`]))
   t.match(answer, { status: 500, whole: true })
   t.notMatch(answer.body.toString(), /no identity/)
   t.equal(desk.seen.length, before)
 })
 
 t.test('agents with unusual names reach Desk', async t => {
-  const odd = await street.enter({ email: 'zoe@example.com', name: 'Zoë 日本\r\nX-Admin: 1', roles: ['a,b', 'ü'] })
-  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${odd.cookie}`]))).status, 200)
+  const odd = await proxy.logIn({ email: 'zoe@example.com', name: 'Zoë 日本\r\nX-Admin: 1', roles: ['a,b', 'ü'] })
+  t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${odd.cookie}`]))).status, 200)
   t.strictSame(desk.last().all('x-agent-name'), ['Zo%C3%AB %E6%97%A5%E6%9C%AC%0D%0AX-Admin: 1'])
   t.strictSame(desk.last().all('x-agent-roles'), ['a%2Cb,%C3%BC'])
   t.strictSame(desk.last().all('x-admin'), [])
@@ -305,13 +305,12 @@ t.test('agents with unusual names reach Desk', async t => {
 t.test('too many header lines are 431, and a head that is too large never gets in', async t => {
   const before = desk.seen.length
   const many = Array.from({ length: 250 }, (_, i) => `X-${i}: 1`)
-  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [...many, `Cookie: ${cookie}`]))).status, 431)
+  t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [...many, `Cookie: ${cookie}`]))).status, 431)
   const tiny = Array.from({ length: 3000 }, (_, i) => `a${i}:`)
-  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [...tiny, `Cookie: ${cookie}`]))).status, 431)
-  t.equal((await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`X: ${'x'.repeat(40_000)}`]))).status, 431)
+  t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [...tiny, `Cookie: ${cookie}`]))).status, 431)
+  t.equal((await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [`X: ${'x'.repeat(40_000)}`]))).status, 431)
   t.equal(
-    (await sendRaw(street.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}; big=${'x'.repeat(20_000)}`])))
-      .status,
+    (await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}; big=${'x'.repeat(20_000)}`]))).status,
     200,
   )
   t.equal(desk.seen.length, before + 1)
@@ -326,8 +325,8 @@ t.test('two chains of a trusted proxy are read as one, from its end', async t =>
 
 t.test("two Desks in one process never get each other's requests, whatever the path says", async t => {
   const other = await startDesk()
-  const there = await startStreet({ deskUrl: other.url })
-  const { cookie: theirs } = await there.enter()
+  const there = await startProxy({ deskUrl: other.url })
+  const { cookie: theirs } = await there.logIn()
   t.teardown(async () => {
     await there.close()
     await other.close()
@@ -340,7 +339,7 @@ t.test("two Desks in one process never get each other's requests, whatever the p
     `/${other.port}/x`,
   ]) {
     const [here, elsewhere] = [desk.seen.length, other.seen.length]
-    await sendRaw(street.port, rawRequest(`GET ${path} HTTP/1.1`, [`Cookie: ${cookie}`]))
+    await sendRaw(proxy.port, rawRequest(`GET ${path} HTTP/1.1`, [`Cookie: ${cookie}`]))
     t.strictSame([desk.seen.length, other.seen.length], [here + 1, elsewhere], path)
     t.equal(desk.last().url, path)
     await sendRaw(there.port, rawRequest(`GET ${path} HTTP/1.1`, [`Cookie: ${theirs}`]))
@@ -378,7 +377,7 @@ t.test('a user agent or a claimed path opens nothing', async t => {
     'Host: localhost',
   ]) {
     const answer = await sendRaw(
-      street.port,
+      proxy.port,
       [
         'GET /admin HTTP/1.1',
         ...(header.startsWith('Host') ? [] : ['Host: a']),
@@ -461,7 +460,7 @@ t.test(
       fc.asyncProperty(request, async ({ method, path, headers, session }) => {
         const before = desk.seen.length
         const lines = [...headers.map(([key, text]) => `${key}: ${text}`), ...(session ? [`Cookie: ${cookie}`] : [])]
-        const answer = await sendRaw(street.port, rawRequest(`${method} ${path} HTTP/1.1`, lines))
+        const answer = await sendRaw(proxy.port, rawRequest(`${method} ${path} HTTP/1.1`, lines))
         const got = desk.seen.slice(before)
         if (got.length === 0) return answer.status !== 200 || answer.body.toString() === 'own'
         reached++

@@ -261,14 +261,14 @@ t.test('jti: empty, long, or of another type', async t => {
   await refuses(t, portal, 'jti', odd, 'jwt.claim_invalid')
   for (const jti of ['j', 'j'.repeat(256), ' ', 'ü:*:0', '__proto__']) {
     const { identity } = await portal.accept(forged({ alg: 'HS256' }, portal.claims({ jti })))
-    t.equal(identity?.claim.id, `jwt:portal:${jti}`)
+    t.equal(identity?.replayKey.id, `jwt:portal:${jti}`)
   }
 })
 
 t.test('the same jti is the same login, whatever else the token says; of another provider it is not', async t => {
   const portal = createPortal()
   const claimOf = async (from: Portal, claims: Claims) =>
-    (await from.accept(forged({ alg: 'HS256' }, from.claims({ jti: 'one', ...claims })))).identity?.claim.id
+    (await from.accept(forged({ alg: 'HS256' }, from.claims({ jti: 'one', ...claims })))).identity?.replayKey.id
   const first = await claimOf(portal, {})
   t.equal(await claimOf(portal, { email: 'bob@example.com', iat: portal.clock.now() / 1000 - 1 }), first)
   t.not(await claimOf(createPortal({ id: 'other' }), {}), first)

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import type { Reason } from '../../src/core/reasons.js'
 import { createTestClock } from '../parts/clock.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider, portalSecret } from '../parts/identity-provider.js'
 import { type Claims, ecdsa, encode, forged, hmac } from '../parts/tokens.js'
@@ -118,11 +118,11 @@ async function open(t: Test, answer: RequestListener, more: object = {}) {
     agents: [{ file: 'agents.yaml' }],
   }
   const files = { 'rsa.pem': pem, 'agents.yaml': '- { email: ada@example.com }' }
-  const gateway = await startGatewayHere(settings, { clock, files })
+  const gateway = await startInProcessGateway(settings, { clock, files })
   t.teardown(gateway.close)
   const post = async (provider: string, jwt: string) => {
     const agent = createUserAgent(publicUrl, { port: gateway.port })
-    const page = await agent.handOver(`/auth/jwt/${provider}`, { jwt })
+    const page = await agent.postCrossSite(`/auth/jwt/${provider}`, { jwt })
     return { page, session: agent.cookies.some(({ name }) => name === '__Host-deskgate') }
   }
   return { post, site, gateway, desk }

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { exportJWK } from 'jose'
 import t, { type Test } from 'tap'
-import { createFetch } from '../../src/runtime/http-client.js'
+import { createHttpClient } from '../../src/runtime/http-client.js'
 import { type HttpServer, startHttpServer } from '../parts/http-server.js'
 import { createPortal, type Portal } from '../parts/jwt-provider.js'
 import { ecdsa, forged, hmac } from '../parts/tokens.js'
@@ -26,7 +26,7 @@ interface Remote {
 async function remote(t: Test, first: RequestListener, ms = 2000): Promise<Remote> {
   let current = first
   const server = await startHttpServer((request, response) => current(request, response))
-  const calls = createFetch()
+  const calls = createHttpClient()
   const fetchText = (url: string, limits = {}) => calls(url, { ...limits, ms })
   t.teardown(async () => {
     portal.provider.close()

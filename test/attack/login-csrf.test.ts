@@ -2,16 +2,16 @@
 
 import t, { type Test } from 'tap'
 import {
-  createStandIn,
+  createFakeProvider,
   identityOf,
-  openWayIn,
+  type LoginServer,
   samlMessage,
+  startLoginServer,
   type TestBrowser,
-  type WayIn,
 } from '../parts/login-server.js'
 
-const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
-  const gate = await openWayIn(options)
+const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {}): Promise<LoginServer> => {
+  const gate = await startLoginServer(options)
   t.teardown(gate.close)
   return gate
 }
@@ -21,7 +21,7 @@ const begin = async (browser: TestBrowser): Promise<string> => {
   return new URL(String(response.headers.location)).searchParams.get('state') ?? ''
 }
 
-const logIn = async (gate: WayIn, browser: TestBrowser, email: string) => {
+const logIn = async (gate: LoginServer, browser: TestBrowser, email: string) => {
   const response = await browser.post('/auth/jwt', { jwt: await gate.token(email), state: await begin(browser) })
   t.equal(response.statusCode, 303)
 }
@@ -46,7 +46,7 @@ t.test('Attack: an unsolicited login of the attacker while the victim is logged 
 
 t.test('Attack: the same by SAML, started at the identity provider', async t => {
   let email = 'ada@example.com'
-  const gate = await open(t, { providers: [createStandIn({ verdict: () => ({ identity: identityOf(email) }) })] })
+  const gate = await open(t, { providers: [createFakeProvider({ verdict: () => ({ identity: identityOf(email) }) })] })
   const victim = gate.browser()
   await victim.post('/auth/saml/acs', { SAMLResponse: samlMessage() })
   email = 'bob@example.com'

@@ -2,7 +2,7 @@
 // RelayState, the page around a frame.
 
 import t from 'tap'
-import { createStandIn, identityOf, openWayIn, samlMessage } from '../parts/login-server.js'
+import { createFakeProvider, identityOf, samlMessage, startLoginServer } from '../parts/login-server.js'
 
 const evil = [
   '//evil.example',
@@ -38,7 +38,7 @@ const evil = [
 ]
 
 t.test('Attack: open redirect by any way in', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const lands = (response: { statusCode: number; headers: { location?: unknown } }, value: string, way: string) => {
     t.equal(response.statusCode, 303, `${way}: ${encodeURIComponent(value)}`)
@@ -62,9 +62,9 @@ t.test('Attack: open redirect by any way in', async t => {
 })
 
 t.test('Attack: open redirect by RelayState, chooser, start-again button and frame', async t => {
-  const gate = await openWayIn({
+  const gate = await startLoginServer({
     settings: { login: { chooser: 'always' } },
-    providers: [createStandIn({ verdict: () => ({ identity: identityOf('ada@example.com') }) })],
+    providers: [createFakeProvider({ verdict: () => ({ identity: identityOf('ada@example.com') }) })],
   })
   t.teardown(gate.close)
   for (const value of evil) {
@@ -76,7 +76,7 @@ t.test('Attack: open redirect by RelayState, chooser, start-again button and fra
     const headers = { 'sec-fetch-dest': 'iframe', referer: value }
     t.match((await gate.browser().visit('/tickets', headers)).body, 'href="/auth/login" target="_top"')
   }
-  const refused = await openWayIn()
+  const refused = await startLoginServer()
   t.teardown(refused.close)
   for (const value of evil) {
     const response = await refused.browser().post('/auth/jwt', { jwt: 'x', return_to: value })
@@ -85,7 +85,7 @@ t.test('Attack: open redirect by RelayState, chooser, start-again button and fra
 })
 
 t.test('Attack: several return_to', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const begun = await gate.browser().visit('/auth/login?return_to=/a&return_to=//evil.example')
   t.match(
@@ -95,7 +95,7 @@ t.test('Attack: several return_to', async t => {
 })
 
 t.test('Attack: the Host header in any address that we build', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' }
   const all = [

@@ -3,24 +3,24 @@
 
 import t from 'tap'
 import { startDesk } from '../parts/desk.js'
-import { startStreet } from '../parts/proxy-server.js'
+import { startProxy } from '../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../parts/raw-http.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url, settings: { desk: { public: ['GET /public/*', '/health'] } } })
-const moved = await startStreet({ deskUrl: desk.url, settings: { prefix: '/sso' } })
+const proxy = await startProxy({ deskUrl: desk.url, settings: { desk: { public: ['GET /public/*', '/health'] } } })
+const moved = await startProxy({ deskUrl: desk.url, settings: { prefix: '/sso' } })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await moved.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 
 async function ask(target: string, options: { method?: string; cookie?: string; port?: number } = {}) {
   const before = desk.seen.length
   const line = `${options.method ?? 'GET'} ${target} HTTP/1.1`
   const answer = await sendRaw(
-    options.port ?? street.port,
+    options.port ?? proxy.port,
     rawRequest(line, options.cookie ? [`Cookie: ${options.cookie}`] : []),
   )
   return { status: answer.status, body: answer.body.toString(), reached: desk.seen.slice(before).map(({ url }) => url) }
@@ -89,7 +89,7 @@ t.test('nothing makes a protected path public', async t => {
   t.match(await ask('/admin', { method: 'HEAD' }), { status: 401, reached: [] })
   const preflight = ['Origin: https://evil.example', 'Access-Control-Request-Method: DELETE']
   const before = desk.seen.length
-  const answer = await sendRaw(street.port, rawRequest('OPTIONS /admin HTTP/1.1', preflight))
+  const answer = await sendRaw(proxy.port, rawRequest('OPTIONS /admin HTTP/1.1', preflight))
   t.match(answer, { status: 401 }, 'a preflight is no exception')
   t.strictSame(answer.all('access-control-allow-origin'), [])
   t.equal(desk.seen.length, before)
@@ -172,7 +172,7 @@ t.test('what cannot be read in one way is refused, with a session as without', a
     'GET /\xe9 HTTP/1.1',
     'GET /a\0 HTTP/1.1',
   ]) {
-    t.equal((await sendRaw(street.port, rawRequest(line, [`Cookie: ${cookie}`]))).status, 400, JSON.stringify(line))
+    t.equal((await sendRaw(proxy.port, rawRequest(line, [`Cookie: ${cookie}`]))).status, 400, JSON.stringify(line))
   }
 })
 
@@ -243,7 +243,7 @@ t.test("no spelling of the gateway's own paths reaches Desk", async t => {
 })
 
 t.test('under another prefix the hand-over paths stay, in any spelling, and the rest of /auth is of Desk', async t => {
-  const { cookie } = await moved.enter()
+  const { cookie } = await moved.logIn()
   const at = { port: moved.port, cookie }
   t.match(await ask('/sso/login', at), { body: 'own', reached: [] })
   t.match(await ask('/auth/saml/acs', { ...at, method: 'POST' }), { body: 'own', reached: [] })
@@ -256,7 +256,7 @@ t.test('CONNECT opens nothing, to nowhere and with nothing behind it', async t =
   const before = desk.seen.length
   for (const target of ['evil:443', `127.0.0.1:${desk.port}`, 'desk.example.com:443', '/public/a', '*']) {
     for (const own of [[], [`Cookie: ${cookie}`]]) {
-      const connection = openRaw(street.port)
+      const connection = openRaw(proxy.port)
       const inner = 'GET /inner HTTP/1.1\r\nHost: x\r\n\r\n'
       connection.send([`CONNECT ${target} HTTP/1.1`, 'Host: x', ...own, '', inner].join('\r\n'))
       await connection.ended()
@@ -275,9 +275,9 @@ t.test('an encoded name that only looks like dots or slashes passes on a public 
 
 t.test('a line of the log has the path without query, and no one-time link', async t => {
   await ask('/admin?jwt=SECRET')
-  t.match(street.lines.at(-1), { method: 'GET', path: '/admin', status: 401, outcome: 'unauthorized' })
+  t.match(proxy.lines.at(-1), { method: 'GET', path: '/admin', status: 401, outcome: 'unauthorized' })
   for (const path of ['/auth/breakglass/', '/AUTH/Breakglass/', '/auth/breakglass%2F', '/auth/x;y/breakglass/']) {
     await ask(`${path}SECRET`)
   }
-  t.notMatch(JSON.stringify(street.lines), /SECRET/)
+  t.notMatch(JSON.stringify(proxy.lines), /SECRET/)
 })

@@ -9,10 +9,10 @@ import { signElement } from '../../src/demo/saml-response.js'
 import { createTestClock } from '../parts/clock.js'
 import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
 import { sloUrl, swap } from '../parts/saml-idp.js'
-import { openSloGate, other, otherIssuer, ours, type SloGate, signing, stranger } from '../parts/slo-server.js'
+import { other, otherIssuer, ours, type SloServer, signing, startSloServer, stranger } from '../parts/slo-server.js'
 
-const slo = await openSloGate()
-const { gate, idp, enter, alive, bring, post } = slo
+const slo = await startSloServer()
+const { server: gate, idp, enter, alive, bring, post } = slo
 t.teardown(gate.close)
 const now = createTestClock().now()
 const name = 'Jane@Example.com'
@@ -23,7 +23,7 @@ const md5 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-md5'
 interface Attack {
   what: string
   reason: Reason
-  send(gate: SloGate): ReturnType<SloGate['bring']>
+  send(gate: SloServer): ReturnType<SloServer['bring']>
 }
 
 const query = (change: Parameters<typeof idp.query>[0]) => () => bring(idp.query(change))
@@ -43,7 +43,7 @@ function signedQuery(bytes: Buffer): string {
 }
 
 /** Wraps a signed request: what the signature covers is moved to where no reader looks. */
-function wrapped(how: (evil: string, signed: string) => string): () => ReturnType<SloGate['bring']> {
+function wrapped(how: (evil: string, signed: string) => string): () => ReturnType<SloServer['bring']> {
   const signed = signElement(idp.xml({ plan: { nameId: 'mallory' } }), '/*', signing)
   const evil = idp.xml({ plan: { nameId: name } })
   return () => post({ SAMLRequest: Buffer.from(how(evil, signed)).toString('base64') })
@@ -526,8 +526,8 @@ t.test('a deflate bomb costs next to nothing', async t => {
 })
 
 t.test('SHA-1 passes where it is allowed by name, and MD5 never', async t => {
-  const lax = await openSloGate({ settings: { allowSha1: true } })
-  t.teardown(lax.gate.close)
+  const lax = await startSloServer({ settings: { allowSha1: true } })
+  t.teardown(lax.server.close)
   t.equal((await lax.bring(idp.query({ sigAlg: sha1, digest: 'sha1' }))).statusCode, 303)
   t.equal((await lax.bring(idp.query({ sigAlg: md5, digest: 'md5' }))).statusCode, 400)
 })

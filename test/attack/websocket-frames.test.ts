@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { deflateRawSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { agree, startDesk } from '../parts/desk.js'
-import { type StreetOptions, startStreet } from '../parts/proxy-server.js'
+import { type ProxyOptions, startProxy } from '../parts/proxy-server.js'
 import { openRaw } from '../parts/raw-http.js'
 import { settled } from '../parts/wait-settled.js'
 import { until } from '../parts/wait-until.js'
@@ -33,8 +33,8 @@ interface Opened {
   desk: Side
 }
 
-/** A street before a Desk that listens to its WebSockets, and agrees with these lines. */
-async function start(t: Test, options: Omit<StreetOptions, 'deskUrl'> = {}, lines: string[] = []) {
+/** A proxy before a Desk that listens to its WebSockets, and agrees with these lines. */
+async function start(t: Test, options: Omit<ProxyOptions, 'deskUrl'> = {}, lines: string[] = []) {
   const desk = await startDesk()
   const sides: Side[] = []
   desk.onUpgrade((request, socket) => {
@@ -51,22 +51,20 @@ async function start(t: Test, options: Omit<StreetOptions, 'deskUrl'> = {}, line
     }
     sides.push(side)
   })
-  const street = await startStreet({ deskUrl: desk.url, ...options })
+  const proxy = await startProxy({ deskUrl: desk.url, ...options })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const { cookie, session } = await street.enter()
+  const { cookie, session } = await proxy.logIn()
   const open = async (): Promise<Opened> => {
-    const browser = await openWebSocket(street.port, cookie)
+    const browser = await openWebSocket(proxy.port, cookie)
     t.teardown(browser.raw.close)
     return { browser, desk: sides.at(-1) as Side }
   }
   const gone = () =>
-    until(
-      async () => (await street.metrics.text()).body.includes('deskgate_websockets 0\n') && sides.every(s => s.over),
-    )
-  return { street, session, open, gone }
+    until(async () => (await proxy.metrics.text()).body.includes('deskgate_websockets 0\n') && sides.every(s => s.over))
+  return { proxy, session, open, gone }
 }
 
 /** The head of a frame alone. */
@@ -90,7 +88,7 @@ const broken: Record<string, Buffer> = {
 }
 
 t.test('Attack: what is no frame of a browser ends the WebSocket, and never reaches Desk', async t => {
-  const { street, open, gone } = await start(t)
+  const { proxy, open, gone } = await start(t)
   for (const [why, bytes] of Object.entries(broken)) {
     const { browser, desk } = await open()
     browser.raw.send(Buffer.concat([text('before'), bytes, text('after')]))
@@ -98,7 +96,7 @@ t.test('Attack: what is no frame of a browser ends the WebSocket, and never reac
     t.same(browser.closed(), { code: 1002, reason: 'protocol error' }, why)
     await until(() => desk.over)
     t.same(desk.got, text('before'), `${why}: Desk has what came before, and no more`)
-    t.match(street.lines.at(-1), { level: 'warn', from: 'browser', msg: /RFC 6455/ }, why)
+    t.match(proxy.lines.at(-1), { level: 'warn', from: 'browser', msg: /RFC 6455/ }, why)
   }
   await gone()
 })
@@ -119,7 +117,7 @@ t.test('Attack: a bad head in pieces, behind a good frame in pieces', async t =>
 })
 
 t.test('what Desk sends that is no frame does not get to the browser either', async t => {
-  const { street, open } = await start(t)
+  const { proxy, open } = await start(t)
   const cases = { 'a reserved opcode': head(0x8f, 0), 'a ping of 126 bytes': frame('x'.repeat(126), { opcode: 9 }) }
   for (const [why, bytes] of Object.entries(cases)) {
     const { browser, desk } = await open()
@@ -134,12 +132,12 @@ t.test('what Desk sends that is no frame does not get to the browser either', as
       why,
     )
     t.equal(browser.rest().length, 0)
-    t.match(street.lines.at(-1), { from: 'Desk' })
+    t.match(proxy.lines.at(-1), { from: 'Desk' })
   }
 })
 
 t.test('Attack: a frame larger than the limit is closed with 1009 at its head, up to the limit it passes', async t => {
-  const { street, open } = await start(t, { largestFrame: 64 * 1024 })
+  const { proxy, open } = await start(t, { largestFrame: 64 * 1024 })
   for (const [why, bytes] of Object.entries({
     'one byte more': head(0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, ...mask),
     'a hundred megabytes': head(0x82, 0xff, 0, 0, 0, 0, 6, 0, 0, 0, ...mask),
@@ -152,7 +150,7 @@ t.test('Attack: a frame larger than the limit is closed with 1009 at its head, u
     t.same(browser.closed(), { code: 1009, reason: 'message too big' }, why)
     await until(() => desk.over)
     t.equal(desk.got.length, 0, `${why}: Desk hears nothing of it`)
-    t.match(street.lines.at(-1), { msg: /larger than 64 MiB/ })
+    t.match(proxy.lines.at(-1), { msg: /larger than 64 MiB/ })
   }
   const { browser, desk } = await open()
   const largest = frame(Buffer.alloc(65_536, 1), { opcode: 2, masked: true })
@@ -223,7 +221,7 @@ t.test('a message as a browser masks it passes untouched', async t => {
 
 for (const reader of ['browser', 'Desk'] as const) {
   t.test(`Attack: a ${reader} that does not read holds back the other side, and is given up in the end`, async t => {
-    const { street, open, gone } = await start(t, { patience: { unread: 3000 } })
+    const { proxy, open, gone } = await start(t, { timeouts: { unread: 3000 } })
     const { browser, desk } = await open()
     const [sleeper, sender] =
       reader === 'browser' ? [browser.raw.socket, desk.socket] : [desk.socket, browser.raw.socket]
@@ -237,7 +235,7 @@ for (const reader of ['browser', 'Desk'] as const) {
     push()
     await settled(() => sent)
     t.ok(sent < 60e6, `${sent} bytes could be sent, then no more`)
-    await until(() => street.lines.some(({ msg }) => /was not read in time/.test(String(msg))))
+    await until(() => proxy.lines.some(({ msg }) => /was not read in time/.test(String(msg))))
     if (reader === 'Desk') {
       await browser.raw.ended()
       t.equal(browser.closed()?.code, 1013)
@@ -249,7 +247,7 @@ for (const reader of ['browser', 'Desk'] as const) {
 }
 
 t.test('who reads now and then is not given up', async t => {
-  const { open } = await start(t, { patience: { unread: 30_000 } })
+  const { open } = await start(t, { timeouts: { unread: 30_000 } })
   const { browser, desk } = await open()
   browser.raw.socket.pause()
   const chunk = frame(Buffer.alloc(60_000), { opcode: 2 })
@@ -273,13 +271,13 @@ t.test('Attack: ten thousand frames, and more and more, before Desk has agreed w
     })
     say = () => agree(request, socket)
   })
-  const street = await startStreet({ deskUrl: desk.url })
+  const proxy = await startProxy({ deskUrl: desk.url })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const { cookie } = await street.enter()
-  const browser = openRaw(street.port)
+  const { cookie } = await proxy.logIn()
+  const browser = openRaw(proxy.port)
   t.teardown(browser.close)
   browser.send([...handshake, `Cookie: ${cookie}`, '', ''].join('\r\n'))
   const frames = Buffer.concat(Array.from({ length: 10_000 }, (_, at) => text(String(at))))
@@ -303,13 +301,13 @@ t.test('Attack: ten thousand frames, and more and more, before Desk has agreed w
 })
 
 t.test('Attack: the end of a session in the middle of an endless frame keeps nothing of it', async t => {
-  const { street, session, open, gone } = await start(t, { patience: { frame: 60_000, goodbye: 1000 } })
+  const { proxy, session, open, gone } = await start(t, { timeouts: { frame: 60_000, closing: 1000 } })
   const { browser, desk } = await open()
   // Sixty million bytes, of which a few are there.
   desk.socket.write(Buffer.concat([head(0x82, 127, 0, 0, 0, 0, 3, 0x93, 0x87, 0), Buffer.alloc(1000)]))
   await until(() => browser.raw.seen().length === 1010)
   browser.raw.socket.pause()
-  await street.sessions.end({ handle: session.handle }, 'test')
+  await proxy.sessions.end({ handle: session.handle }, 'test')
   let sent = 0
   const chunk = Buffer.alloc(60_000)
   const push = () => {
@@ -324,7 +322,7 @@ t.test('Attack: the end of a session in the middle of an endless frame keeps not
 })
 
 t.test('the last word comes whole, however much Desk says behind the frame that it ends', async t => {
-  const { street, session, open } = await start(t, { patience: { frame: 60_000, goodbye: 60_000 } })
+  const { proxy, session, open } = await start(t, { timeouts: { frame: 60_000, closing: 60_000 } })
   const { browser, desk } = await open()
   let broken = false
   browser.raw.socket.on('error', () => {
@@ -333,7 +331,7 @@ t.test('the last word comes whole, however much Desk says behind the frame that 
   const whole = frame(Buffer.alloc(1000), { opcode: 2 })
   desk.socket.write(whole.subarray(0, 500))
   await until(() => browser.raw.seen().length === 500)
-  await street.sessions.end({ handle: session.handle }, 'test')
+  await proxy.sessions.end({ handle: session.handle }, 'test')
   desk.socket.write(whole.subarray(500))
   for (let i = 0; i < 20; i++) {
     desk.socket.write(frame(Buffer.alloc(30_000), { opcode: 2 }))

@@ -7,17 +7,17 @@ import t from 'tap'
 import { StoreUnavailable } from '../../src/core/errors.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { agree, startDesk } from '../parts/desk.js'
-import { startStreet } from '../parts/proxy-server.js'
+import { startProxy } from '../parts/proxy-server.js'
 import { openRaw } from '../parts/raw-http.js'
 import { frame } from '../parts/websocket.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
+const proxy = await startProxy({ deskUrl: desk.url })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 
 interface Handshake {
   line?: string
@@ -35,7 +35,7 @@ const usual = [
 ]
 
 function open(handshake: Handshake = {}) {
-  const { line = 'GET /ws?a=%2e HTTP/1.1', headers = usual, port = street.port } = handshake
+  const { line = 'GET /ws?a=%2e HTTP/1.1', headers = usual, port = proxy.port } = handshake
   const own = handshake.cookie === null ? [] : [`Cookie: ${handshake.cookie ?? cookie}`]
   const connection = openRaw(port)
   connection.send([line, 'Host: x', ...own, ...headers, '', handshake.after ?? ''].join('\r\n'))
@@ -45,12 +45,12 @@ function open(handshake: Handshake = {}) {
 async function refusal(handshake: Handshake) {
   const before = desk.seen.length
   const connection = open(handshake)
-  const answer = await connection.answer()
+  const answer = await connection.response()
   await connection.ended()
   return { status: answer.status, reached: desk.seen.length - before, body: answer.body.toString() }
 }
 
-const gauge = async (of = street) => Number(/deskgate_websockets (\d+)/.exec((await of.metrics.text()).body)?.[1])
+const gauge = async (of = proxy) => Number(/deskgate_websockets (\d+)/.exec((await of.metrics.text()).body)?.[1])
 const until = async (test: () => boolean | Promise<boolean>) => {
   while (!(await test())) await new Promise(resolve => setImmediate(resolve))
 }
@@ -67,7 +67,7 @@ t.test('an agreed WebSocket carries bytes both ways, and Desk knows the agent', 
     ],
     after: frame('early', { opcode: 1, masked: true }).toString('latin1'),
   })
-  const answer = await connection.answer()
+  const answer = await connection.response()
   t.equal(answer.status, 101)
   t.match(answer.all('upgrade'), ['websocket'])
   t.match(answer.all('sec-websocket-accept'), ['for-dGhlIHNhbXBsZSBub25jZQ=='])
@@ -101,7 +101,7 @@ t.test('an agreed WebSocket carries bytes both ways, and Desk knows the agent', 
 
 t.test('on a public path there is no identity', async t => {
   const connection = open({ line: 'GET /open HTTP/1.1' })
-  t.equal((await connection.answer()).status, 101)
+  t.equal((await connection.response()).status, 101)
   t.strictSame(
     desk.last().headers.filter(([name]) => /agent/i.test(name)),
     [],
@@ -169,7 +169,7 @@ t.test("Desk's refusal comes back as it is, less what must not", async t => {
     ),
   )
   const connection = open()
-  const answer = await connection.answer()
+  const answer = await connection.response()
   t.match(answer, { status: 403, reason: 'Not you', whole: true })
   t.equal(answer.body.toString(), 'no way')
   t.strictSame(answer.all('x-why'), ['because'])
@@ -179,7 +179,7 @@ t.test("Desk's refusal comes back as it is, less what must not", async t => {
   desk.onUpgrade((_, socket) =>
     socket.end('HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'),
   )
-  t.equal((await open().answer()).body.toString(), 'abc')
+  t.equal((await open().response()).body.toString(), 'abc')
 })
 
 t.test('Attack: whatever Desk answers to a handshake, the browser gets one answer and nothing behind it', async t => {
@@ -223,7 +223,7 @@ t.test("Attack: a gateway's cookie, or a length, in Desk's agreement does not co
     agree(request, socket, more)
   })
   const connection = open()
-  const answer = await connection.answer()
+  const answer = await connection.response()
   t.equal(answer.status, 101)
   t.strictSame(answer.all('set-cookie'), ['a=1'])
   for (const name of ['content-length', 'transfer-encoding', 'keep-alive']) t.strictSame(answer.all(name), [], name)
@@ -231,15 +231,15 @@ t.test("Attack: a gateway's cookie, or a length, in Desk's agreement does not co
 })
 
 t.test('an agent whose identity cannot be written gets no WebSocket, and nobody else suffers', async t => {
-  const { cookie } = await street.enter({ email: 'nobody@example.com' })
-  const { identity } = street.generation
+  const { cookie } = await proxy.logIn({ email: 'nobody@example.com' })
+  const { identity } = proxy.snapshot
   const { append } = identity
   identity.append = (flat, who) => {
     if (who.agent.email === 'nobody@example.com') throw new Error('no identity')
     append(flat, who)
   }
   t.match(await refusal({ cookie }), { status: 500, reached: 0 })
-  t.match(street.lines.at(-1), { path: '/ws', status: 500 })
+  t.match(proxy.lines.at(-1), { path: '/ws', status: 500 })
   identity.append = append
 })
 
@@ -247,22 +247,22 @@ t.test('a Desk that is down, silent or speaks otherwise is 502 or 504, in silenc
   desk.onUpgrade((request, socket) => {
     socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nX: ${request.url}\r\n\r\n`)
   })
-  t.equal((await open().answer()).status, 502)
+  t.equal((await open().response()).status, 502)
   desk.onUpgrade((_, socket) => socket.end('SSH-2.0\r\n\r\n'))
-  t.equal((await open().answer()).status, 502)
+  t.equal((await open().response()).status, 502)
   desk.onUpgrade((_, socket) => socket.destroy())
-  t.equal((await open().answer()).status, 502)
+  t.equal((await open().response()).status, 502)
   const server = createServer(() => {})
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const silent = await startStreet({ deskUrl: `http://127.0.0.1:${port}`, settings: { desk: { timeout: '200ms' } } })
-  const { cookie } = await silent.enter()
-  t.equal((await open({ port: silent.port, cookie }).answer()).status, 504)
+  const silent = await startProxy({ deskUrl: `http://127.0.0.1:${port}`, settings: { desk: { timeout: '200ms' } } })
+  const { cookie } = await silent.logIn()
+  t.equal((await open({ port: silent.port, cookie }).response()).status, 504)
   await silent.close()
   server.close()
-  const down = await startStreet({ deskUrl: `http://127.0.0.1:${port}` })
-  const late = await down.enter()
-  const answer = await open({ port: down.port, cookie: late.cookie }).answer()
+  const down = await startProxy({ deskUrl: `http://127.0.0.1:${port}` })
+  const late = await down.logIn()
+  const answer = await open({ port: down.port, cookie: late.cookie }).response()
   t.equal(answer.status, 502)
   t.notMatch(answer.body.toString(), /127|ECONN/)
   t.match(down.lines.at(-1), { outcome: 'upstream_error', status: 502 })
@@ -275,13 +275,13 @@ t.test('the end of a session is the end of its WebSockets, and of no other', asy
     socket.pipe(socket)
   })
   const [one, other] = [
-    await street.enter({ email: 'one@example.com' }),
-    await street.enter({ email: 'other@example.com' }),
+    await proxy.logIn({ email: 'one@example.com' }),
+    await proxy.logIn({ email: 'other@example.com' }),
   ]
   const mine = open({ cookie: one.cookie })
   const theirs = open({ cookie: other.cookie })
-  for (const connection of [mine, theirs]) t.equal((await connection.answer()).status, 101)
-  await street.sessions.end({ handle: one.session.handle }, 'test')
+  for (const connection of [mine, theirs]) t.equal((await connection.response()).status, 101)
+  await proxy.sessions.end({ handle: one.session.handle }, 'test')
   await mine.ended()
   const here = frame('still here', { opcode: 1, masked: true })
   theirs.send(here)
@@ -290,14 +290,14 @@ t.test('the end of a session is the end of its WebSockets, and of no other', asy
 })
 
 t.test('a session that ends while Desk still thinks takes the handshake with it', async t => {
-  const { cookie, session } = await street.enter({ email: 'slow@example.com' })
+  const { cookie, session } = await proxy.logIn({ email: 'slow@example.com' })
   let asked = false
   desk.onUpgrade(() => {
     asked = true
   })
   const connection = open({ cookie })
   await until(() => asked)
-  await street.sessions.end({ handle: session.handle }, 'test')
+  await proxy.sessions.end({ handle: session.handle }, 'test')
   await connection.ended()
   t.equal(connection.seen().length, 0)
 })
@@ -305,20 +305,20 @@ t.test('a session that ends while Desk still thinks takes the handshake with it'
 t.test('a session that runs out by time takes its WebSockets with it', async t => {
   desk.onUpgrade((request, socket) => agree(request, socket))
   for (const hours of [9, 25]) {
-    const { cookie } = await street.enter({ email: 'late@example.com' })
+    const { cookie } = await proxy.logIn({ email: 'late@example.com' })
     const connection = open({ cookie })
-    t.equal((await connection.answer()).status, 101)
-    await street.lasting.tick()
+    t.equal((await connection.response()).status, 101)
+    await proxy.liveConnections.tick()
     t.equal(connection.socket.destroyed, false)
-    street.clock.move(hours * 3_600_000)
-    await street.lasting.tick()
+    proxy.clock.move(hours * 3_600_000)
+    await proxy.liveConnections.tick()
     await connection.ended()
   }
 })
 
 t.test('while the store is down nobody new gets in, and who is in stays for nearCache and outageGrace', async t => {
   let down = false
-  const broken = await startStreet({
+  const broken = await startProxy({
     deskUrl: desk.url,
     settings: { sessions: { nearCache: '30s', outageGrace: '60s' } },
     store: clock => {
@@ -326,20 +326,20 @@ t.test('while the store is down nobody new gets in, and who is in stays for near
       return { ...store, get: key => (down ? Promise.reject(new StoreUnavailable('down')) : store.get(key)) }
     },
   })
-  const { cookie } = await broken.enter()
+  const { cookie } = await broken.logIn()
   const connection = open({ port: broken.port, cookie })
-  t.equal((await connection.answer()).status, 101)
-  await broken.lasting.tick()
+  t.equal((await connection.response()).status, 101)
+  await broken.liveConnections.tick()
   down = true
   broken.clock.move(89_000)
-  await broken.lasting.tick()
+  await broken.liveConnections.tick()
   t.equal(connection.socket.destroyed, false)
   const before = desk.seen.length
   const stranger = `__Host-deskgate=${'A'.repeat(43)}`
-  t.equal((await open({ port: broken.port, cookie: stranger }).answer()).status, 503)
+  t.equal((await open({ port: broken.port, cookie: stranger }).response()).status, 503)
   t.equal(desk.seen.length, before)
   broken.clock.move(1_000)
-  await broken.lasting.tick()
+  await broken.liveConnections.tick()
   await connection.ended()
   t.same(connection.seen().subarray(-17, -15), Buffer.from([3, 0xf5]), 'code 1013: try again later')
   await broken.close()
@@ -352,7 +352,7 @@ t.test('sockets that break off in any state leave the process running', async t 
   })
   const breaks = [0, 1, 2].map(async when => {
     const connection = open()
-    if (when > 0) await connection.answer()
+    if (when > 0) await connection.response()
     if (when > 1) {
       connection.send(frame('x', { opcode: 1, masked: true }))
       await connection.ended()
@@ -367,8 +367,8 @@ t.test('sockets that break off in any state leave the process running', async t 
 t.test('closeAll ends every WebSocket', async t => {
   desk.onUpgrade((request, socket) => agree(request, socket))
   const all = Array.from({ length: 10 }, () => open({ line: 'GET /open HTTP/1.1' }))
-  for (const connection of all) t.equal((await connection.answer()).status, 101)
-  street.upgrades.closeAll(0)
+  for (const connection of all) t.equal((await connection.response()).status, 101)
+  proxy.upgrades.closeAll(0)
   for (const connection of all) await connection.ended()
   await until(async () => (await gauge()) === 0)
 })

@@ -21,7 +21,7 @@ function sound(found: readonly Problem[], text: string): boolean {
   })
 }
 
-function judged(text: string): boolean {
+function loadsOrReports(text: string): boolean {
   const result = load(text, outside)
   const found = 'config' in result ? [] : result.problems
   return ('config' in result || found.length > 0) && sound([...found, ...result.warnings], text)
@@ -80,7 +80,7 @@ t.test('property: any text is judged', async t => {
     fc.string({ unit: 'binary' }),
     fc.array(fc.constantFrom(...bits), { maxLength: 60 }).map(parts => parts.join('')),
   )
-  t.doesNotThrow(() => fc.assert(fc.property(text, judged), { numRuns: 100 }))
+  t.doesNotThrow(() => fc.assert(fc.property(text, loadsOrReports), { numRuns: 100 }))
 })
 
 t.test('property: any values under the known names are judged', async t => {
@@ -113,7 +113,7 @@ t.test('property: any values under the known names are judged', async t => {
   const settings = fc.dictionary(key, value, { maxKeys: 6 })
   t.doesNotThrow(() =>
     fc.assert(
-      fc.property(settings, object => judged(JSON.stringify(object))),
+      fc.property(settings, object => loadsOrReports(JSON.stringify(object))),
       { numRuns: 100 },
     ),
   )
@@ -123,7 +123,7 @@ t.test('property: a good configuration with a piece cut out or put in is judged'
   const good = await readFile(new URL('../../config/examples/full.yaml', import.meta.url), 'utf8')
   const cut = fc.tuple(fc.nat(good.length), fc.nat(30), fc.oneof(fc.constantFrom(...bits), fc.string()))
   const changed = cut.map(([at, length, put]) => good.slice(0, at) + put + good.slice(at + length))
-  t.doesNotThrow(() => fc.assert(fc.property(changed, judged), { numRuns: 60 }))
+  t.doesNotThrow(() => fc.assert(fc.property(changed, loadsOrReports), { numRuns: 60 }))
 })
 
 t.test('property: any agents file is judged', async t => {
@@ -194,5 +194,5 @@ t.test('attack: names of the prototype are no settings and no variables', async 
 })
 
 t.test('Attack: an invisible character in a name that a problem repeats', async t => {
-  t.ok(judged('publicUrl: https://desk.example.com\nsecrets: [{ env: \uFEFFNAME }, { file: "a\\u202eb" }]\n'))
+  t.ok(loadsOrReports('publicUrl: https://desk.example.com\nsecrets: [{ env: \uFEFFNAME }, { file: "a\\u202eb" }]\n'))
 })

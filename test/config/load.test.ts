@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { formatProblem, loadConfig } from '../../src/config/load.js'
 import { createTestClock } from '../parts/clock.js'
-import { load, loaded, longSecret, problems, settings } from '../parts/configuration.js'
+import { load, loadValid, longSecret, problems, settings } from '../parts/configuration.js'
 
 t.test('twelve different mistakes in one file are found in one run, each in its place', async t => {
   const text = `publicUrl: https://desk.example.com/desk
@@ -181,7 +181,7 @@ providers: [{ id: portal, type: jwt, name: P, loginUrl: https://p.example.com, s
 agents: [{ any: true }]
 drain: *long
 `
-  t.equal(loaded(text).drain, 120_000)
+  t.equal(loadValid(text).drain, 120_000)
   t.match(problems(text.replace('2m', '2 min')), [/^deskgate.yaml:2:41 desk.timeout: /, /^deskgate.yaml:5:1 drain: /])
   t.same(problems(text.replace('*long', '*short')), [
     'deskgate.yaml:5:1 drain: uses an alias that nothing before it defines',
@@ -189,7 +189,7 @@ drain: *long
 })
 
 t.test('a small configuration gets the defaults', async t => {
-  const config = loaded(settings())
+  const config = loadValid(settings())
   t.match(config, {
     publicUrl: 'https://desk.example.com',
     listen: '0.0.0.0:8080',
@@ -209,7 +209,7 @@ t.test('a small configuration gets the defaults', async t => {
 })
 
 t.test('origins are taken as browsers write them', async t => {
-  const config = loaded(settings({ publicUrl: 'https://DESK.example.com:443/', desk: { url: 'http://Desk:80' } }))
+  const config = loadValid(settings({ publicUrl: 'https://DESK.example.com:443/', desk: { url: 'http://Desk:80' } }))
   t.equal(config.publicUrl, 'https://desk.example.com')
   t.equal(config.desk.url, 'http://desk')
   for (const url of [
@@ -225,7 +225,7 @@ t.test('origins are taken as browsers write them', async t => {
 })
 
 t.test('the configuration is frozen to the bottom', async t => {
-  const config = loaded(settings({ secrets: [longSecret('ring')], desk: { url: 'http://d', public: ['/a'] } }))
+  const config = loadValid(settings({ secrets: [longSecret('ring')], desk: { url: 'http://d', public: ['/a'] } }))
   const frozen = (value: unknown): boolean =>
     typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen))
   t.ok(frozen(config))
@@ -235,7 +235,7 @@ t.test('the configuration is frozen to the bottom', async t => {
 })
 
 t.test('loading twice gives the same, from defaults that nobody shares', async t => {
-  t.same(JSON.stringify(loaded(settings())), JSON.stringify(loaded(settings())))
+  t.same(JSON.stringify(loadValid(settings())), JSON.stringify(loadValid(settings())))
 })
 
 t.test('files', async t => {

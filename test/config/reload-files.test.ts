@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { changedKeys } from '../../src/config/changes.js'
-import type { FileMarks } from '../../src/config/file-fingerprints.js'
+import type { FileFingerprints } from '../../src/config/file-fingerprints.js'
 import { formatProblem, loadConfig, loadConfigText } from '../../src/config/load.js'
 import { watchFiles } from '../../src/config/watch.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import {
   jwtProvider,
   load,
-  loaded,
+  loadValid,
   longSecret,
   readerOf,
   rsaPair,
@@ -33,26 +33,26 @@ t.test('changes are told by key, also inside secrets and key files, and never by
     ops: { adminToken: { file: 'token' } },
   })
   const files = { 'sp.key': one.key, 'sp.crt': one.certificate, ring: longSecret('ring'), token: longSecret('token') }
-  const before = loaded(base, { files })
-  t.same(changedKeys(before, loaded(base, { files })), [])
+  const before = loadValid(base, { files })
+  t.same(changedKeys(before, loadValid(base, { files })), [])
   const rolled = { ...files, 'sp.key': other.key, 'sp.crt': other.certificate, ring: longSecret('other') }
-  t.same(changedKeys(before, loaded(base, { files: rolled })).sort(), [
+  t.same(changedKeys(before, loadValid(base, { files: rolled })).sort(), [
     'providers[1].certificate',
     'providers[1].key',
     'secrets[0]',
   ])
   const less = { ...base, providers: [jwtProvider], limits: { logins: '5/m' } }
-  t.same(changedKeys(before, loaded(less, { files })).sort(), ['limits.logins', 'providers'])
+  t.same(changedKeys(before, loadValid(less, { files })).sort(), ['limits.logins', 'providers'])
 })
 
 t.test('metadata that a provider watches by itself is no change', async t => {
   const base = settings({ providers: [{ ...samlProvider, metadata: 'idp.xml' }] })
-  const before = loaded(base, { files: { 'idp.xml': '<a/>' } })
-  t.same(changedKeys(before, loaded(base, { files: { 'idp.xml': '<b/>' } })), [])
+  const before = loadValid(base, { files: { 'idp.xml': '<a/>' } })
+  t.same(changedKeys(before, loadValid(base, { files: { 'idp.xml': '<b/>' } })), [])
 })
 
 t.test('what needs a restart is a problem with its place, and only when it changed', async t => {
-  const running = loaded(settings())
+  const running = loadValid(settings())
   const against = (changes: Record<string, unknown>, files: Record<string, string> = {}) => {
     const text = JSON.stringify(settings(changes), null, 1)
     const result = loadConfigText(text, { file: 'deskgate.yaml', reader: readerOf({ files }), now: today, running })
@@ -111,7 +111,7 @@ t.test('the files of a configuration are known, also those that are not there', 
 
 /** Watches one configuration; `read` counts how often it was told to read it. */
 async function watched(t: Test, file: string) {
-  const state = { read: 0, files: undefined as FileMarks | undefined }
+  const state = { read: 0, files: undefined as FileFingerprints | undefined }
   const changed = async () => {
     state.files = (await loadConfig(file, {}, systemClock)).files
     state.read++

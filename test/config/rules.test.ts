@@ -8,12 +8,12 @@ import {
   jwtProvider,
   load,
   longSecret,
+  problemMessages,
   rsaPair,
-  said,
   samlProvider,
   settings,
   today,
-  warned,
+  warningMessages,
   weakKey,
   weakPrivateKey,
 } from '../parts/configuration.js'
@@ -391,7 +391,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
 
 for (const [name, [config, ...expected]] of Object.entries(problems)) {
   t.test(`refused: ${name}`, async t => {
-    t.same(said(config, { files, env: { SHORT: 'short' } }).sort(), expected.sort())
+    t.same(problemMessages(config, { files, env: { SHORT: 'short' } }).sort(), expected.sort())
   })
 }
 
@@ -522,8 +522,8 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
 for (const [name, [config, ...expected]] of Object.entries(warnings)) {
   t.test(`accepted with a warning: ${name}`, async t => {
     const outside = { files: { ...files, 'text.yaml': '# nobody yet' }, env: { TOKEN: 'any-token' } }
-    t.same(said(config, outside), [])
-    t.same(warned(config, outside).sort(), expected.sort())
+    t.same(problemMessages(config, outside), [])
+    t.same(warningMessages(config, outside).sort(), expected.sort())
   })
 }
 
@@ -585,13 +585,13 @@ const fine: Record<string, Record<string, unknown>> = {
 
 for (const [name, config] of Object.entries(fine)) {
   t.test(`accepted: ${name}`, async t => {
-    t.same(said(config, { files }), [])
-    t.same(warned(config, { files }), [])
+    t.same(problemMessages(config, { files }), [])
+    t.same(warningMessages(config, { files }), [])
   })
 }
 
 t.test('rules run beside the mistakes of the schema, and believe nothing that is wrong', async t => {
-  const found = said(
+  const found = problemMessages(
     settings({
       publicUrl: 'http://x/y',
       listen: 7,
@@ -621,7 +621,7 @@ t.test('rules run beside the mistakes of the schema, and believe nothing that is
 
 t.test('a provider without a known type is told, and no rule looks into it', async t => {
   const unknown = { id: 7, type: 'oidc', name: [], loginUrl: 8, jwks: { url: 9 }, secrets: [1], clockSkew: 'x' }
-  t.same(said(settings({ providers: [unknown, { ...unknown, type: undefined }] })), [
+  t.same(problemMessages(settings({ providers: [unknown, { ...unknown, type: undefined }] })), [
     'providers[0].type: is no type of provider',
     'providers[1].type: is missing',
   ])
@@ -635,15 +635,15 @@ t.test('the parts of an address are folded as the directory does', async t => {
 t.test('bearer tokens: an audience of their own, and nothing that has no effect', async t => {
   const bearer = (changes: Record<string, unknown>) => settings({ providers: [{ ...jwtProvider, ...changes }] })
   const key = 'providers[0].bearerAudience'
-  t.same(said(bearer({ bearer: true, bearerAudience: 'api' })), [])
-  t.same(warned(bearer({ bearer: true, bearerAudience: 'api', bearerPassThrough: true })), [])
-  t.same(said(bearer({ bearer: true })), [`${key}: is missing: bearer needs it`])
+  t.same(problemMessages(bearer({ bearer: true, bearerAudience: 'api' })), [])
+  t.same(warningMessages(bearer({ bearer: true, bearerAudience: 'api', bearerPassThrough: true })), [])
+  t.same(problemMessages(bearer({ bearer: true })), [`${key}: is missing: bearer needs it`])
   const same = `${key}: is the audience of logins at providers[0] too`
-  t.same(said(bearer({ bearer: true, bearerAudience: 'api', audience: 'api' })), [same])
+  t.same(problemMessages(bearer({ bearer: true, bearerAudience: 'api', audience: 'api' })), [same])
   const other = { ...jwtProvider, id: 'b', name: 'B', secrets: [longSecret('b')], audience: 'api' }
   const two = [{ ...jwtProvider, bearer: true, bearerAudience: 'api' }, other]
-  t.same(said(settings({ providers: two })), [`${key}: is the audience of logins at providers[1] too`])
-  t.same(warned(bearer({ bearerAudience: 'api', bearerPassThrough: true })), [
+  t.same(problemMessages(settings({ providers: two })), [`${key}: is the audience of logins at providers[1] too`])
+  t.same(warningMessages(bearer({ bearerAudience: 'api', bearerPassThrough: true })), [
     `${key}: opens nothing: bearer is off`,
     'providers[0].bearerPassThrough: has no effect: bearer is off',
   ])
@@ -652,8 +652,8 @@ t.test('bearer tokens: an audience of their own, and nothing that has no effect'
 t.test('desk.logout: a path that is public too is told', async t => {
   const desk = (changes: object) => settings({ desk: { url: 'http://d', ...changes } })
   const logout = ['GET /logout', 'POST /session/end']
-  t.same(warned(desk({ logout, public: ['GET /assets/*', '/logouts', '/'] })), [])
+  t.same(warningMessages(desk({ logout, public: ['GET /assets/*', '/logouts', '/'] })), [])
   for (const open of ['/logout', 'GET /log*']) {
-    t.match(warned(desk({ logout, public: [open] })), [/^desk\.logout\[0\]: is public too/], open)
+    t.match(warningMessages(desk({ logout, public: [open] })), [/^desk\.logout\[0\]: is public too/], open)
   }
 })

@@ -3,7 +3,7 @@
 
 import t, { type Test } from 'tap'
 import { startBareDesk } from '../parts/bare-desk.js'
-import { type RawAnswer, rawRequest, sendRaw } from '../parts/raw-http.js'
+import { type RawResponse, rawRequest, sendRaw } from '../parts/raw-http.js'
 
 interface AnswerCase {
   name: string
@@ -127,7 +127,7 @@ const cases: AnswerCase[] = [
 /** Between two neighbours: each side has its own. */
 const hop = ['connection', 'keep-alive', 'transfer-encoding', 'content-length']
 
-const linesOf = ({ headers }: RawAnswer) =>
+const linesOf = ({ headers }: RawResponse) =>
   headers.filter(([name]) => !hop.includes(name.toLowerCase())).map(([name, value]) => `${name}: ${value}`)
 
 let next = ''
@@ -136,7 +136,7 @@ const bare = await startBareDesk((socket, seen) => {
   socket.end(Buffer.from(next, 'latin1'))
 })
 t.teardown(bare.close)
-const deskPort = Number(new URL(bare.street.generation.config.desk.url).port)
+const deskPort = Number(new URL(bare.proxy.snapshot.config.desk.url).port)
 
 async function compare(t: Test, one: AnswerCase): Promise<void> {
   next = `${one.head.join('\r\n')}\r\n\r\n${one.body ?? ''}`
@@ -162,7 +162,7 @@ async function compare(t: Test, one: AnswerCase): Promise<void> {
 for (const one of cases) t.test(`answer: ${one.name}`, t => compare(t, one))
 
 t.test("answer: a redirect to Desk's own address leads to publicUrl", async t => {
-  const { port } = new URL(bare.street.generation.config.desk.url)
+  const { port } = new URL(bare.proxy.snapshot.config.desk.url)
   next = `HTTP/1.1 302 F\r\nLocation: http://127.0.0.1:${port}/x?y=1#z\r\nContent-Length: 0\r\n\r\n`
   t.same((await bare.ask()).all('location'), ['https://desk.example.com/x?y=1#z'])
 })

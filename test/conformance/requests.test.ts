@@ -4,17 +4,17 @@
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { agree, type Recorded, startDesk } from '../parts/desk.js'
-import { startStreet } from '../parts/proxy-server.js'
+import { startProxy } from '../parts/proxy-server.js'
 import { openRaw, sendRaw } from '../parts/raw-http.js'
 import { passing, type RefusedCase, type RequestCase, refused } from './cases.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
+const proxy = await startProxy({ deskUrl: desk.url })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 
 const handshake = [
   'Upgrade: websocket',
@@ -53,7 +53,7 @@ const named = (line: string, names: string[]) => names.includes(line.slice(0, li
 async function compare(t: Test, one: RequestCase, way: Way): Promise<void> {
   const bytes = bytesOf(one, way)
   const direct = await arrived(desk.port, bytes([]), way)
-  const through = await arrived(street.port, bytes([`Cookie: ${cookie}`]), way)
+  const through = await arrived(proxy.port, bytes([`Cookie: ${cookie}`]), way)
 
   t.equal(through.method, direct.method)
   t.equal(through.url, direct.url, 'the target, byte for byte')
@@ -73,7 +73,7 @@ async function compare(t: Test, one: RequestCase, way: Way): Promise<void> {
 }
 
 t.before(() => {
-  desk.answer((request, response) => request.on('end', () => response.end()))
+  desk.onRequest((request, response) => request.on('end', () => response.end()))
   desk.onUpgrade((request, socket) => agree(request, socket))
 })
 
@@ -86,9 +86,9 @@ for (const one of refused) {
   for (const way of one.method === undefined ? (['request', 'handshake'] as const) : (['request'] as const)) {
     t.test(`${way}, refused: ${one.name}`, async t => {
       const before = desk.seen.length
-      const connection = openRaw(street.port)
+      const connection = openRaw(proxy.port)
       connection.send(bytesOf(one, way)([`Cookie: ${cookie}`]))
-      t.equal((await connection.answer()).status, one.status)
+      t.equal((await connection.response()).status, one.status)
       connection.close()
       t.equal(desk.seen.length, before, 'Desk hears nothing of it')
     })

@@ -16,7 +16,7 @@ const agent = (email: string): Agent => ({ email, id: '7', name: 'Ä "quoted" \u
 const identity = (email: string, saml?: Identity['saml']): Identity => ({
   provider: 'corp',
   email,
-  claim: { id: 'x', until: 0 },
+  replayKey: { id: 'x', until: 0 },
   ...(saml ? { saml } : {}),
 })
 
@@ -44,7 +44,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
     const emails = async (t: Test, sessions: Sessions, which: Parameters<Sessions['list']>[0], expected: number) =>
       t.equal((await all(sessions, which)).length, expected, JSON.stringify(which))
 
-    t.test('a session holds at every replica as it was made', async t => {
+    t.test('a session is the same at every replica', async t => {
       const { cookie, session } = await create('made@example.com', { nameId: 'n-1', sessionIndex: 'i-1' })
       t.match(cookie, /^[\w-]{43}$/)
       t.equal(session.handle, handleOf(cookie))
@@ -68,7 +68,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.same(await b.read(handleOf(cookie)), session)
     })
 
-    t.test('the absolute end is exact, and activity does not move it', async t => {
+    t.test('the absolute expiry is exact, and activity does not move it', async t => {
       const { session } = await create('absolute@example.com')
       for (let hours = 7; hours < 24; hours += 7) {
         clock.move(7 * hour)
@@ -84,7 +84,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.equal(await a.read(session.handle), undefined)
     })
 
-    t.test('the idle end is exact, and activity at one replica counts at the other', async t => {
+    t.test('the idle expiry is exact, and activity at one replica counts at the other', async t => {
       const { session } = await create('idle@example.com')
       clock.move(8 * hour - 1)
       const read = await b.read(session.handle)
@@ -140,23 +140,23 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.ok(await a.read(session.handle))
     })
 
-    t.test('ended at one replica it is gone at the other, and both tell it exactly once', async t => {
+    t.test('revoked at one replica it is gone at the other, and both notify exactly once', async t => {
       const { session } = await create('end@example.com')
       t.ok(await b.read(session.handle))
-      const told = [one.told, two.told]
+      const revocations = [one.revocations, two.revocations]
       t.equal(await a.end({ handle: session.handle }, 'logout'), 1)
-      t.same(one.toldOf(session.handle), ['logout'], 'here at once')
+      t.same(one.revocationReasons(session.handle), ['logout'], 'here at once')
       t.equal(await b.read(session.handle), undefined)
       t.equal(await a.read(session.handle), undefined)
-      await until(() => two.toldOf(session.handle).length > 0)
+      await until(() => two.revocationReasons(session.handle).length > 0)
       t.equal(await b.end({ handle: session.handle }, 'again'), 0)
       t.equal(await a.end({ handle: session.handle }, 'again'), 0)
       t.equal(await a.end({ handle: 'no handle' }, 'again'), 0)
       const { session: last } = await create('marker@example.com')
       await a.end({ handle: last.handle }, 'marker')
-      await until(() => told.every(list => list.some(([handle]) => handle === last.handle)))
-      t.same(two.toldOf(session.handle), ['logout'])
-      t.same(one.toldOf(session.handle), ['logout'])
+      await until(() => revocations.every(list => list.some(([handle]) => handle === last.handle)))
+      t.same(two.revocationReasons(session.handle), ['logout'])
+      t.same(one.revocationReasons(session.handle), ['logout'])
       t.match(
         one.audits.filter(event => event.session === session.handle),
         [{ event: 'session_ended', agent: 'end@example.com', provider: 'corp', why: 'logout' }],
@@ -164,7 +164,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.same(two.audits, [], 'one event, where it was ended')
     })
 
-    t.test('all of an agent end; those of others do not', async t => {
+    t.test('all sessions of an agent are revoked; those of others are not', async t => {
       const mine = await Promise.all(Array.from({ length: 5 }, () => create('mine@example.com')))
       const other = await create('other@example.com')
       await emails(t, b, { email: 'mine@example.com' }, 5)
@@ -173,10 +173,10 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.ok(await a.read(other.session.handle))
       await emails(t, a, { email: 'mine@example.com' }, 0)
       t.equal(await b.end({ email: 'mine@example.com' }, 'revoked'), 0)
-      await until(() => mine.every(({ session }) => one.toldOf(session.handle).length === 1))
+      await until(() => mine.every(({ session }) => one.revocationReasons(session.handle).length === 1))
     })
 
-    t.test('all of a SAML NameID end, or only those of one SessionIndex', async t => {
+    t.test('all sessions of a SAML NameID are revoked, or only those of one SessionIndex', async t => {
       const wanted = { provider: 'corp', nameId: 'name\u0000id' }
       const [x, y, z] = await Promise.all([
         create('x@example.com', { nameId: wanted.nameId, sessionIndex: '1' }),
@@ -197,7 +197,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.ok(await a.read(elsewhere.session.handle), "another provider's NameID")
     })
 
-    t.test('a list is paged, and an entry whose session is gone heals itself', async t => {
+    t.test('a list is paged, and an entry of a missing session is pruned', async t => {
       const many: Awaited<ReturnType<typeof create>>[] = []
       while (many.length < 230)
         many.push(...(await Promise.all(Array.from({ length: 10 }, () => create('many@example.com')))))
@@ -220,7 +220,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.same(await b.list('all', 'nonsense'), { items: [], cursor: undefined })
     })
 
-    t.test('reads of one session at the same time share one flight; a failed one is not remembered', async t => {
+    t.test('concurrent reads of one session are shared; a failed one is not cached', async t => {
       const { session } = await create('flight@example.com')
       const before = two.lookups.length
       const reads = await Promise.all(Array.from({ length: 50 }, () => b.read(session.handle)))
@@ -228,7 +228,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.same(two.lookups.slice(before), ['store'])
     })
 
-    t.test('a read that an ending overtakes finds nothing', async t => {
+    t.test('a read that is overtaken by a revocation finds nothing', async t => {
       const { session } = await create('race@example.com')
       const reading = a.read(session.handle)
       const ending = a.end({ handle: session.handle }, 'race')
@@ -244,7 +244,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
         const keys = [`s:${session.handle}`, `a:${session.handle}`]
         const [record, mark] = await Promise.all(keys.map(key => store.get(key)))
         await a.end({ handle: session.handle }, 'revoked')
-        await until(() => two.toldOf(session.handle).length === 1)
+        await until(() => two.revocationReasons(session.handle).length === 1)
         await store.set(keys[0] ?? '', record ?? Buffer.alloc(0), hour)
         await store.set(keys[1] ?? '', mark ?? Buffer.alloc(0), hour)
         t.equal(await a.read(session.handle), undefined)
@@ -254,17 +254,17 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       },
     )
 
-    t.test('twenty endings at the same time end it once', async t => {
+    t.test('twenty concurrent revocations count once', async t => {
       const { session } = await create('twenty@example.com')
       const ends = Array.from({ length: 20 }, (_, i) => (i % 2 ? a : b).end({ handle: session.handle }, 'race'))
       t.equal(
         (await Promise.all(ends)).reduce((sum, one) => sum + one, 0),
         1,
       )
-      t.same([one.toldOf(session.handle).length, two.toldOf(session.handle).length], [1, 1])
+      t.same([one.revocationReasons(session.handle).length, two.revocationReasons(session.handle).length], [1, 1])
     })
 
-    t.test('a listener that throws keeps nobody else from hearing', async t => {
+    t.test('a listener that throws does not stop the others', async t => {
       const faulty = createTestSessions({ store: stores.another(), clock, settings })
       const heard: string[] = []
       faulty.sessions.onEnd(() => {
@@ -286,7 +286,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.equal(await rotated([young]).read(made.session.handle), undefined)
     })
 
-    t.test('what a login brings along beside its fields does not spoil the record', async t => {
+    t.test('unknown fields of a login do not spoil the record', async t => {
       const odd = { ...agent('odd@example.com'), active: true, manager: undefined } as Agent
       const wide = { address: 'x'.repeat(5000), browser: 'y'.repeat(50_000) }
       const { session } = await a.create(identity('odd@example.com'), odd, wide)
@@ -295,7 +295,7 @@ for (const kind of storeKinds.filter(({ name }) => !name.includes('TLS'))) {
       t.equal(read?.from.browser.length, 300)
     })
 
-    t.test('all end', async t => {
+    t.test('all sessions are revoked', async t => {
       const before = await all(a, 'all')
       t.ok(before.length > 200)
       t.equal(await b.end('all', 'revoked'), before.length)

@@ -30,7 +30,7 @@ for (const kind of storeKinds) {
       return seen
     }
 
-    t.test('a probe of a sound store passes, and leaves nothing', async t => {
+    t.test('a probe of a healthy store passes, and leaves nothing', async t => {
       await a.probe()
       const keys = await stores.redis?.command('KEYS', '*p:*').catch(() => [])
       t.same(keys ?? [], [])
@@ -187,7 +187,7 @@ for (const kind of storeKinds) {
       t.same(heard.toSorted(), ['a one', 'b one'])
     })
 
-    t.test('what has no one meaning is refused before it is written', async t => {
+    t.test('ambiguous arguments are refused before anything is written', async t => {
       const refused = { name: 'StoreUnavailable' }
       const bytes = Buffer.from('x')
       for (const ttl of [0, -5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60, '9' as never, undefined as never]) {

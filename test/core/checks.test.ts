@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import { climb, Refused } from '../../src/core/checks.js'
+import { Refused, runChecks } from '../../src/core/checks.js'
 import { hintOf, reasons, statusOf } from '../../src/core/reasons.js'
 import { createSecret } from '../../src/core/secret.js'
 
@@ -17,7 +17,7 @@ t.test('each reason has a hint and the status of its kind', async t => {
 })
 
 t.test('a ladder stops at the first check that fails, and keeps what it saw', async t => {
-  const climbed = await climb(step => {
+  const climbed = await runChecks(step => {
     step('size', { ok: true, reason: 'saml.malformed', expected: 'at most 9', seen: '3' })
     step('audience', {
       ok: false,
@@ -38,12 +38,12 @@ t.test('a ladder stops at the first check that fails, and keeps what it saw', as
 })
 
 t.test('a refusal from deeper down counts, a bug passes through', async t => {
-  const refused = await climb(() => {
+  const refused = await runChecks(() => {
     throw new Refused('saml.metadata_unavailable')
   })
   t.match(refused, { reason: 'saml.metadata_unavailable' })
   await t.rejects(
-    climb(() => {
+    runChecks(() => {
       throw new TypeError('bug')
     }),
     { name: 'TypeError' },
@@ -51,7 +51,7 @@ t.test('a refusal from deeper down counts, a bug passes through', async t => {
 })
 
 t.test('a long value is cut', async t => {
-  const { checks } = await climb(step => step('x', { ok: true, reason: 'saml.malformed', seen: 'y'.repeat(9_999) }))
+  const { checks } = await runChecks(step => step('x', { ok: true, reason: 'saml.malformed', seen: 'y'.repeat(9_999) }))
   t.ok((checks[0]?.seen?.length ?? 0) < 400)
 })
 

@@ -2,8 +2,8 @@
 
 import t from 'tap'
 import { startDemo } from '../../src/demo/demo.js'
-import { openBrowser, screenshot, type TestBrowser, type Visit } from '../parts/browser.js'
-import { missing } from '../parts/required-parts.js'
+import { type Chromium, type Profile, screenshot, startChromium } from '../parts/browser.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const lines: string[] = []
 const demo = await startDemo({ port: 0, io: { out: line => lines.push(line) } })
@@ -28,8 +28,8 @@ t.test('Attack: headers that claim to be an agent get nowhere, through the gatew
   t.equal((await fetch(`${demo.url}/assets/desk.css`)).status, 200, 'public files pass')
 })
 
-t.test('in a browser', { skip: missing('chromium') }, async t => {
-  const browser = await openBrowser()
+t.test('in a browser', { skip: missingParts('chromium') }, async t => {
+  const browser = await startChromium()
   t.teardown(() => browser.close())
 
   t.test('an agent logs in by SAML, works, logs out, and is stopped again', async t => {
@@ -94,14 +94,14 @@ t.test('in a browser', { skip: missing('chromium') }, async t => {
 
 const isSession = (cookie: { name: string }) => cookie.name === 'deskgate'
 
-async function arrive(browser: TestBrowser, t: { teardown(end: () => unknown): unknown }, path = '/') {
-  const visit = await browser.visit()
+async function arrive(browser: Chromium, t: { teardown(end: () => unknown): unknown }, path = '/') {
+  const visit = await browser.newProfile()
   t.teardown(visit.close)
   await visit.page.goto(demo.url + path)
   return visit
 }
 
-async function choose(page: Visit['page'], way: RegExp, person: string): Promise<void> {
+async function choose(page: Profile['page'], way: RegExp, person: string): Promise<void> {
   await page
     .getByRole('link', { name: way })
     .or(page.getByRole('button', { name: way }))

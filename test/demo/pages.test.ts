@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { createDemoDesk } from '../../src/demo/desk.js'
-import { openBrowser, screenshot } from '../parts/browser.js'
+import { screenshot, startChromium } from '../parts/browser.js'
 import { createAuthority } from '../parts/certificates.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestIdp } from '../parts/demo-idp.js'
 import { createAssertionSigner, goodHeaders } from '../parts/desk-assertion.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const sizes = { desktop: { width: 1200, height: 800 }, phone: { width: 390, height: 800 } }
 
@@ -19,10 +19,10 @@ async function listen(app: FastifyInstance): Promise<number> {
   return (app.server.address() as AddressInfo).port
 }
 
-t.test('the pages of provider and Desk', { skip: missing('chromium', 'openssl') }, async t => {
+t.test('the pages of provider and Desk', { skip: missingParts('chromium', 'openssl') }, async t => {
   const authority = await createAuthority()
   t.teardown(() => authority.remove())
-  const browser = await openBrowser({
+  const browser = await startChromium({
     hosts: { 'idp.test': '127.0.0.1', 'desk.test': '127.0.0.1', 'wrong.test': '127.0.0.1' },
     trust: [authority.spki],
   })
@@ -52,7 +52,7 @@ t.test('the pages of provider and Desk', { skip: missing('chromium', 'openssl') 
 
   for (const [name, size] of Object.entries(sizes)) {
     t.test(`look right on a ${name}`, async t => {
-      const { page, context, complaints, close } = await browser.visit(size)
+      const { page, context, complaints, close } = await browser.newProfile(size)
       t.teardown(close)
       const wide = () => page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
       const shows = async (url: string, text: string, picture: string) => {
@@ -72,7 +72,7 @@ t.test('the pages of provider and Desk', { skip: missing('chromium', 'openssl') 
   }
 
   t.test('the lesser pages are there too', async t => {
-    const { page, context, close } = await browser.visit()
+    const { page, context, close } = await browser.newProfile()
     t.teardown(close)
     const shows = async (url: string, text: string, picture: string) => {
       await page.goto(url)
@@ -88,7 +88,7 @@ t.test('the pages of provider and Desk', { skip: missing('chromium', 'openssl') 
   })
 
   t.test('the provider works without a script, and hands over to the gateway only', async t => {
-    const { page, close } = await browser.visit({ scripts: 'off' })
+    const { page, close } = await browser.newProfile({ scripts: 'off' })
     t.teardown(close)
     await page.goto(`${idpUrl}/jwt/login?state=st4te`)
     await page.getByRole('button', { name: 'Maya Okafor' }).click()
@@ -98,7 +98,7 @@ t.test('the pages of provider and Desk', { skip: missing('chromium', 'openssl') 
   })
 
   t.test('a certificate of another authority is not trusted, and no other host is there', async t => {
-    const { page, close } = await browser.visit()
+    const { page, close } = await browser.newProfile()
     t.teardown(close)
     const other = await createAuthority('Another authority')
     t.teardown(() => other.remove())

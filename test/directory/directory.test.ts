@@ -6,7 +6,7 @@ import type { Directory } from '../../src/core/contracts.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
 import { openDirectory } from '../../src/directory/create.js'
 import { createDirectory, type DirectorySource } from '../../src/directory/directory.js'
-import { agentOf } from '../../src/directory/merge-identity.js'
+import { mergeIdentity } from '../../src/directory/merge-identity.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { systemRandom } from '../../src/runtime/clock.js'
@@ -50,7 +50,7 @@ function counting(answer: () => Awaited<ReturnType<DirectorySource['find']>>) {
   return { source, asked }
 }
 
-t.test('a file states what it states, and nothing else', async t => {
+t.test('a record has the fields of the file, and nothing else', async t => {
   const directory = open(agents)
   const ada = { email: 'ada@example.com', id: '7', name: 'Ada', roles: ['admin', 'agent'] }
   t.strictSame(await directory.find('ada@example.com'), ada)
@@ -70,7 +70,7 @@ t.test('addresses are compared with A to Z folded, and nothing else', async t =>
   }
 })
 
-t.test('what is no address is nobody, even where everybody may enter', async t => {
+t.test('an invalid address is nobody, even with `any: true`', async t => {
   const directory = open({ any: true })
   t.strictSame(await directory.find('eve@evil.example'), { email: 'eve@evil.example' })
   for (const address of ['', 'eve', 'a@b@c', 'eve@evil.example\r\n', 'e\u0301@x.y', '<a@b.c>', '@', 'a b@c.d']) {
@@ -78,7 +78,7 @@ t.test('what is no address is nobody, even where everybody may enter', async t =
   }
 })
 
-t.test('Attack: names that every object has are no agents', async t => {
+t.test('Attack: property names of every object are not agents', async t => {
   const directory = open(file('[]'))
   for (const address of ['__proto__@x.y', 'constructor@x.y', 'toString@x.y']) {
     t.equal(await directory.find(address), 'unknown', address)
@@ -101,7 +101,7 @@ t.test('the first source that knows the e-mail ends the search', async t => {
   t.strictSame(second.asked, [])
 })
 
-t.test('an agent who is inactive in one source does not come in by a later one', async t => {
+t.test('an agent who is inactive in one source is not found in a later one', async t => {
   t.equal(await open(agents, { domains: ['example.com'] }, { any: true }).find('bob@example.com'), 'disabled')
   t.match(await open({ any: true }, agents).find('bob@example.com'), { email: 'bob@example.com' }, 'the order counts')
 })
@@ -138,7 +138,7 @@ t.test('a directory without sources knows nobody', async t => {
   t.equal(await open().find('ada@example.com'), 'unknown')
 })
 
-t.test('a file that cannot be used is no directory', async t => {
+t.test('an invalid file is refused', async t => {
   t.throws(() => open(file('- { email: a@b.c }\n- { email: A@b.c }')), { message: /^agents\.yaml:2/ })
   t.throws(() => open(file('- { email: a@b.c, rolls: [] }')), { message: /^agents\.yaml:1/ })
   t.throws(() => open(file('- { name: A }')), { message: /^agents\.yaml:1/ })
@@ -152,18 +152,18 @@ t.test('a change to an answer does not change the directory', async t => {
   t.equal(((await directory.find('ada@example.com')) as { roles: string[] }).roles.length, 2)
 })
 
-t.test('what the directory states replaces what the identity provider said', async t => {
+t.test('values of the directory replace the claims of the identity provider', async t => {
   const identity = { name: 'From IdP', roles: ['root'] }
   const found = { email: 'a@b.c', id: '7', name: 'Ada', roles: ['agent'] }
-  t.strictSame(agentOf(found, identity), { email: 'a@b.c', id: '7', name: 'Ada', roles: ['agent'] })
+  t.strictSame(mergeIdentity(found, identity), { email: 'a@b.c', id: '7', name: 'Ada', roles: ['agent'] })
 })
 
-t.test('Attack: an empty list of roles is stated, and the IdP cannot fill it', async t => {
-  t.strictSame(agentOf({ email: 'a@b.c', roles: [] }, { roles: ['root'] }), { email: 'a@b.c', roles: [] })
+t.test('Attack: an empty list of roles in the directory is not filled by the IdP', async t => {
+  t.strictSame(mergeIdentity({ email: 'a@b.c', roles: [] }, { roles: ['root'] }), { email: 'a@b.c', roles: [] })
 })
 
-t.test('the identity provider counts where the directory states nothing', async t => {
-  const agent = agentOf({ email: 'a@b.c' }, { name: 'From IdP', roles: ['agent'] })
+t.test('claims of the identity provider count where the directory has no value', async t => {
+  const agent = mergeIdentity({ email: 'a@b.c' }, { name: 'From IdP', roles: ['agent'] })
   t.strictSame(agent, { email: 'a@b.c', name: 'From IdP', roles: ['agent'] })
-  t.strictSame(agentOf({ email: 'a@b.c' }, {}), { email: 'a@b.c', roles: [] })
+  t.strictSame(mergeIdentity({ email: 'a@b.c' }, {}), { email: 'a@b.c', roles: [] })
 })

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { jwtProvider, said, settings, warned } from '../parts/configuration.js'
+import { jwtProvider, problemMessages, settings, warningMessages } from '../parts/configuration.js'
 
 const text = await readFile(resolve(import.meta.dirname, '../../docs/agents.md'), 'utf8')
 const env = { ZENDESK_AUTHORIZATION: 'Basic x', RT_TOKEN: 'token x' }
@@ -17,7 +17,7 @@ t.test('every example of the page about agents is right', async t => {
     const whole = Array.isArray(block) ? { agents: block } : (block as Record<string, unknown>)
     const providers = (whole.providers as object[] | undefined)?.map(one => ({ ...jwtProvider, ...one }))
     const example = settings({ ...whole, ...(providers ? { providers } : {}) })
-    t.same(said(example, { env, files }), [], JSON.stringify(block))
-    t.same(warned(example, { env, files }), [])
+    t.same(problemMessages(example, { env, files }), [], JSON.stringify(block))
+    t.same(warningMessages(example, { env, files }), [])
   }
 })

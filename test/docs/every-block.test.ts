@@ -1,4 +1,4 @@
-// No command and no configuration stands in a guide that nothing has tried: each fenced block is judged by a test that is
+// Every command and every configuration of the guides is tested: each fenced block is covered by a test that is
 // named here, or has a mark that says what it needs; and the page that lists the marks is theirs.
 
 import { existsSync, readFileSync } from 'node:fs'
@@ -13,13 +13,13 @@ import { openGuide, shells } from '../parts/guide.js'
 const root = join(import.meta.dirname, '../..')
 const text = (path: string) => readFileSync(join(root, path), 'utf8')
 
-interface Judge {
+interface BlockTest {
   test: string
   pages: string[]
   languages: string[]
 }
 
-const judges: Judge[] = [
+const blockTests: BlockTest[] = [
   { test: 'readme', pages: ['README.md'], languages: ['yaml', 'text'] },
   { test: 'docs/agents', pages: ['docs/agents.md'], languages: ['yaml'] },
   { test: 'docs/commands', pages: ['docs/commands.md'], languages: ['text'] },
@@ -59,27 +59,31 @@ const judges: Judge[] = [
 ]
 
 const blocks = guidePages().flatMap(blocksOf)
-const judged = (judge: Judge, { page, language }: Block) =>
-  judge.languages.includes(language) &&
-  judge.pages.some(one => page === one || (one.endsWith('/') && page.startsWith(one)))
+const covered = (blockTest: BlockTest, { page, language }: Block) =>
+  blockTest.languages.includes(language) &&
+  blockTest.pages.some(one => page === one || (one.endsWith('/') && page.startsWith(one)))
 
-t.test('each block is judged by one test, or marked', async t => {
+t.test('each block is covered by one test, or marked', async t => {
   for (const block of blocks) {
     const { page, line, language, needs } = block
     if (needs !== undefined) continue
     t.not(language, '', `${page}:${line} says of what language it is`)
-    t.equal(judges.filter(judge => judged(judge, block)).length, 1, `${page}:${line} (${language}) is judged`)
+    t.equal(
+      blockTests.filter(blockTest => covered(blockTest, block)).length,
+      1,
+      `${page}:${line} (${language}) is covered`,
+    )
   }
   t.ok(blocks.length > 80, 'the blocks are found')
 })
 
-t.test('the judges are there, and ask for what they judge', async t => {
-  for (const { test, pages, languages } of judges) {
+t.test('the blockTests are there, and ask for what they blockTest', async t => {
+  for (const { test, pages, languages } of blockTests) {
     const path = `test/${test}.test.ts`
     t.ok(existsSync(join(root, path)), path)
     for (const page of pages) {
       t.ok(
-        blocks.some(block => judged({ test, pages: [page], languages }, block)),
+        blocks.some(block => covered({ test, pages: [page], languages }, block)),
         `${page} has such blocks`,
       )
       t.match(text(path), page.endsWith('/') ? page : (page.split('/').at(-1) ?? page), `${path} names ${page}`)

@@ -7,7 +7,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { parseAgents } from '../../src/config/agents.js'
 import { people } from '../../src/demo/people.js'
-import { load, longSecret, rsaPair, said, today } from '../parts/configuration.js'
+import { load, longSecret, problemMessages, rsaPair, today } from '../parts/configuration.js'
 
 const folder = join(import.meta.dirname, '../../examples')
 const textOf = (path: string) => readFileSync(join(folder, path), 'utf8')
@@ -34,7 +34,7 @@ t.test('Request Tracker', async t => {
 
   t.test('its configuration loads as it stands', async t => {
     const result = load(text, outside)
-    t.ok('config' in result, said(text, outside).join())
+    t.ok('config' in result, problemMessages(text, outside).join())
     // It is on this machine, and without TLS.
     t.match(result.warnings, [{ key: 'publicUrl', message: /^is http/ }])
     t.equal(result.warnings.length, 1)
@@ -44,7 +44,7 @@ t.test('Request Tracker', async t => {
     const commented = [...text.matchAll(/^ {2}# (- http:| {4,}.*)$/gm)].map(([, line = '']) => line)
     const written = { ...parse(text), agents: parse(commented.join('\n')) }
     t.ok(new URL(written.agents[0].http.url).searchParams.has('query'))
-    t.strictSame(said(written, outside), [])
+    t.strictSame(problemMessages(written, outside), [])
   })
 
   t.test('its agents are those of the demo', async t => {

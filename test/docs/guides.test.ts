@@ -11,7 +11,7 @@ import { createPaths } from '../../src/web/request/paths.js'
 import { load, longSecret, problems, rsaPair, samlProvider, settings, today } from '../parts/configuration.js'
 import { openGuide } from '../parts/guide.js'
 import { openShell } from '../parts/guide-shell.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { samlSettings } from '../parts/saml-provider.js'
 
 const folder = join(import.meta.dirname, '../../docs/identity-providers')
@@ -79,24 +79,28 @@ t.test('each of the seven says what to do about signed requests, encryption and 
   }
 })
 
-t.test('the command that makes a key makes one that the configuration takes', { skip: missing('openssl') }, async t => {
-  const shell = await openShell(t, {})
-  const guide = openGuide('docs/identity-providers/README.md')
-  t.match(await shell.run(guide.block('openssl req')), { code: 0 })
-  guide.everyBlockRan(t)
-  const file = (name: string) => readFileSync(join(shell.folder, name), 'utf8')
-  const provider = { ...samlProvider, key: 'sp.key', certificate: 'sp.crt', signRequests: true }
-  const own = { 'sp.key': file('sp.key'), 'sp.crt': file('sp.crt') }
-  t.strictSame(problems(settings({ providers: [provider] }), { files: own }), [])
-})
+t.test(
+  'the command that makes a key makes one that the configuration takes',
+  { skip: missingParts('openssl') },
+  async t => {
+    const shell = await openShell(t, {})
+    const guide = openGuide('docs/identity-providers/README.md')
+    t.match(await shell.run(guide.commandBlock('openssl req')), { code: 0 })
+    guide.everyBlockRan(t)
+    const file = (name: string) => readFileSync(join(shell.folder, name), 'utf8')
+    const provider = { ...samlProvider, key: 'sp.key', certificate: 'sp.crt', signRequests: true }
+    const own = { 'sp.key': file('sp.key'), 'sp.crt': file('sp.crt') }
+    t.strictSame(problems(settings({ providers: [provider] }), { files: own }), [])
+  },
+)
 
 t.test(
   'the fingerprint that a command shows is one that the configuration takes',
-  { skip: missing('openssl') },
+  { skip: missingParts('openssl') },
   async t => {
     const shell = await openShell(t, { 'idp.crt': certificate })
     const guide = openGuide('docs/identity-providers/from-desk-com.md')
-    const { code, stdout } = await shell.run(guide.block('openssl x509'))
+    const { code, stdout } = await shell.run(guide.commandBlock('openssl x509'))
     t.equal(code, 0)
     const [, fingerprint = ''] = /=([0-9A-F:]{59})$/m.exec(stdout) ?? []
     const { metadata: _, ...rest } = samlProvider as Record<string, unknown>

@@ -8,7 +8,7 @@ import { parse } from 'yaml'
 import { systemClock } from '../../src/runtime/clock.js'
 import { longSecret } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { openGuide } from '../parts/guide.js'
 import { openShell } from '../parts/guide-shell.js'
 import { createIdentityProvider, logIn, type Way } from '../parts/identity-provider.js'
@@ -19,7 +19,7 @@ const publicUrl = 'https://desk.example.com'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 const token = longSecret('token')
 const page = readFileSync(join(import.meta.dirname, '../../docs/troubles.md'), 'utf8')
-const { block, everyBlockRan } = openGuide('docs/troubles.md')
+const { commandBlock: block, everyBlockRan } = openGuide('docs/troubles.md')
 
 t.test('what to do when', async t => {
   const desk = await startDesk()
@@ -33,7 +33,7 @@ t.test('what to do when', async t => {
   }
   const agents = '- { email: ana@example.com }\n- { email: ben@example.com }\n'
   const files = { 'idp.crt': idp.certificate, 'agents.yaml': agents, token }
-  const gateway = await startGatewayHere(base, { files })
+  const gateway = await startInProcessGateway(base, { files })
   t.teardown(gateway.close)
   const opsPort = new URL(gateway.opsUrl).port
   const whole = { ...base, ops: { ...base.ops, listen: `127.0.0.1:${opsPort}` } }
@@ -49,7 +49,7 @@ t.test('what to do when', async t => {
   const [first, second] = [await enter('portal', 'ben@example.com'), await enter('portal', 'ben@example.com')]
   const other = await enter('corp', 'ben@example.com')
   const stranger = createUserAgent(publicUrl, { port: gateway.port })
-  const refused = await stranger.handOver('/auth/jwt/callback', (await idp.jwt('eve@example.com')).fields)
+  const refused = await stranger.postCrossSite('/auth/jwt/callback', (await idp.jwt('eve@example.com')).fields)
   await writeFile(
     join(shell.folder, 'audit.log'),
     (await gateway.audit()).map(line => `${JSON.stringify(line)}\n`).join(''),

@@ -7,14 +7,14 @@ import { cp, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { type Started, start } from '../parts/child-process.js'
+import { type ChildProgram, startProgram } from '../parts/child-process.js'
 import { longSecret } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { openGuide } from '../parts/guide.js'
 import { openShell, type Shell } from '../parts/guide-shell.js'
 import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -41,37 +41,41 @@ async function copyCheckout({ folder }: Shell): Promise<void> {
 
 /** Runs what goes on until it is ended, and ends it when it has said `says` and `look` has looked at it. */
 async function tryOut(shell: Shell, line: string, { says, look }: { says: string; look?: () => Promise<void> }) {
-  const running: Started = start(['/bin/sh', '-ec', line], { cwd: shell.folder, env: shell.env, detached: true })
+  const running: ChildProgram = startProgram(['/bin/sh', '-ec', line], {
+    cwd: shell.folder,
+    env: shell.env,
+    detached: true,
+  })
   try {
-    await running.says(says)
+    await running.waitForOutput(says)
     await look?.()
     running.kill('SIGTERM')
-    return { code: await running.gone, said: running.said() }
+    return { code: await running.exitCode, said: running.output() }
   } finally {
-    await running.end()
+    await running.stop()
   }
 }
 
 const loginPage = async (port: number) =>
   (await createUserAgent(`http://localhost:${port}`, { port }).visit('/auth/login')).body
 
-t.test('the secrets, and a configuration that is right', { skip: missing('openssl') }, async t => {
+t.test('the secrets, and a configuration that is right', { skip: missingParts('openssl') }, async t => {
   const [yaml = ''] = install.all('yaml')
   const shell = await openShell(t, { 'deskgate.yaml': yaml })
-  t.match(await shell.run(install.block('mkdir -p secrets')), { code: 0 })
+  t.match(await shell.run(install.commandBlock('mkdir -p secrets')), { code: 0 })
   const made = async (name: string) => (await readFile(join(shell.folder, 'secrets', name), 'utf8')).trim()
   t.not(await made('ring'), await made('admin-token'))
   for (const name of ['ring', 'admin-token']) {
     t.ok(Buffer.from(await made(name), 'base64').length >= 32, name)
     t.equal((await stat(join(shell.folder, 'secrets', name))).mode & 0o777, 0o600)
   }
-  const check = install.block('deskgate check')
+  const check = install.commandBlock('deskgate check')
   t.match(await shell.run(check), { code: 1, stderr: /secrets\/portal/ }, 'the secret of the provider is its own')
   await writeFile(join(shell.folder, 'secrets/portal'), longSecret('portal'), { mode: 0o600 })
   t.match(await shell.run(check), { code: 0 })
 
   const guide = openGuide('docs/kubernetes.md')
-  t.match(await shell.run(guide.block('openssl rand')), { code: 0 })
+  t.match(await shell.run(guide.commandBlock('openssl rand')), { code: 0 })
   t.ok(Buffer.from(await readFile(join(shell.folder, 'ring'), 'utf8'), 'base64').length >= 32)
   guide.everyBlockRan(t)
 })
@@ -79,7 +83,7 @@ t.test('the secrets, and a configuration that is right', { skip: missing('openss
 t.test('a broken SAML response is explained', async t => {
   const shell = await openShell(t, {})
   const guide = openGuide('test/attack/saml/files/README.md')
-  const explain = guide.block('explain').replace('node ../../../../dist/main.js', 'deskgate')
+  const explain = guide.commandBlock('explain').replace('node ../../../../dist/main.js', 'deskgate')
   const list = parse(await readFile(join(root, 'test/attack/saml/files/expected.yaml'), 'utf8'))
   const expected = (list as { file: string; reason: string }[]).find(({ file }) => file === 'xsw3.xml')
   const { code, stdout } = await shell.run(`cd '${root}'\n${explain}`)
@@ -88,7 +92,7 @@ t.test('a broken SAML response is explained', async t => {
   guide.everyBlockRan(t)
 })
 
-t.test('built and started in a copy of the checkout', { skip: missing('redis-server') }, async t => {
+t.test('built and started in a copy of the checkout', { skip: missingParts('redis-server') }, async t => {
   const [redis, desk] = await Promise.all([startRedis(), startDesk()])
   t.teardown(redis.stop)
   t.teardown(desk.close)
@@ -96,8 +100,8 @@ t.test('built and started in a copy of the checkout', { skip: missing('redis-ser
   await copyCheckout(shell)
 
   await t.test('README.md, and CONTRIBUTING.md: the demo', async t => {
-    t.equal(contributing.block('npm start'), readme.block('npm start'))
-    const [demo, port] = [readme.block('npm start').trim(), await freePort()]
+    t.equal(contributing.commandBlock('npm start'), readme.commandBlock('npm start'))
+    const [demo, port] = [readme.commandBlock('npm start').trim(), await freePort()]
     const look = async () => void t.match(await loginPage(port), /Login with/)
     await tryOut(shell, `${demo} -- --port ${port}`, { says: 'The Deskgate demo is up.', look })
   })
@@ -107,7 +111,7 @@ t.test('built and started in a copy of the checkout', { skip: missing('redis-ser
     const secrets = `export DESKGATE_SECRET='${longSecret('ring')}' PORTAL_SECRET='${longSecret('portal')}' REDIS_URL='${redis.url}'\n`
     const here = { ...parse(yaml), listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0' }, desk: { url: desk.url } }
     await writeFile(join(shell.folder, 'deskgate.yaml'), JSON.stringify(here))
-    const lines = readme.block('dist/main.js serve').trim().split('\n')
+    const lines = readme.commandBlock('dist/main.js serve').trim().split('\n')
     const serve = lines.pop() ?? ''
     t.match(serve, / serve /)
     const checked = await shell.run(secrets + lines.join('\n'))
@@ -116,7 +120,7 @@ t.test('built and started in a copy of the checkout', { skip: missing('redis-ser
   })
 
   await t.test('install.md: built for systemd', async t => {
-    const built = await shell.run(install.block('npm ci --omit=dev'))
+    const built = await shell.run(install.commandBlock('npm ci --omit=dev'))
     t.match(built, { code: 0 }, built.stderr)
     const unit = install.all('ini')[0] ?? ''
     const [, main = ''] = /ExecStart=\/usr\/bin\/node \/opt\/deskgate\/(\S+) serve/.exec(unit) ?? []
@@ -124,6 +128,6 @@ t.test('built and started in a copy of the checkout', { skip: missing('redis-ser
   })
 })
 
-t.test('no command is overlooked', { skip: missing('openssl', 'redis-server') }, async t => {
+t.test('no command is overlooked', { skip: missingParts('openssl', 'redis-server') }, async t => {
   for (const guide of [readme, contributing, install]) guide.everyBlockRan(t)
 })

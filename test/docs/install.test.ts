@@ -10,7 +10,7 @@ import { parse } from 'yaml'
 import { type Values, valuesWith } from '../parts/chart-values.js'
 import { load, longSecret } from '../parts/configuration.js'
 import { helms, template } from '../parts/helm.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const root = join(import.meta.dirname, '../..')
 const text = (name: string) => readFileSync(join(root, name), 'utf8')
@@ -85,7 +85,7 @@ function whole(block: string): Values {
 
 const opsWith = (ops: object) => ({ listen: '127.0.0.1:9090', ...ops })
 
-t.test('every block of values renders under both Helms', { skip: missing('helm', 'helm3') }, async t => {
+t.test('every block of values renders under both Helms', { skip: missingParts('helm', 'helm3') }, async t => {
   const all = blocks('docs/kubernetes.md', 'yaml')
   t.ok(all.length >= 9)
   for (const block of all) {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openGuide } from '../parts/guide.js'
 import { openShell } from '../parts/guide-shell.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -19,10 +19,10 @@ const small: Record<string, { options: string; table: RegExp }> = {
   },
 }
 
-t.test('the commands of the page measure', { skip: missing('redis-server') }, async t => {
+t.test('the commands of the page measure', { skip: missingParts('redis-server') }, async t => {
   const guide = openGuide('docs/scaling.md')
   const shell = await openShell(t, {})
-  const lines = guide.block('npx tsx').trim().split('\n')
+  const lines = guide.commandBlock('npx tsx').trim().split('\n')
   t.equal(lines.length, Object.keys(small).length)
   for (const line of lines) {
     const [, script = '', written = ''] = /^npx tsx (\S+) (.*?) *#/.exec(line) ?? []

@@ -78,7 +78,7 @@ t.test('the commands of the guides, against a running gateway', async t => {
     const guide = openGuide('docs/operations.md')
     await t.rejects(enter('ben@example.com'))
     await writeFile(join(gateway.folder, 'agents.yaml'), `${agents}- { email: ben@example.com }\n`)
-    const { code, stdout } = await run(guide.block('/api/reload'))
+    const { code, stdout } = await run(guide.commandBlock('/api/reload'))
     t.equal(code, 0)
     t.match(JSON.parse(stdout), { changed: Array, warnings: [] })
     await t.resolves(enter('ben@example.com'))
@@ -88,7 +88,7 @@ t.test('the commands of the guides, against a running gateway', async t => {
   await t.test('sessions.md: who is in, and an end', async t => {
     const guide = openGuide('docs/sessions.md')
     const agent = await enter()
-    const [list, revoke] = transcript(guide.block('sessions list'))
+    const [list, revoke] = transcript(guide.commandBlock('sessions list'))
     const listed = await run(list?.command ?? '')
     t.equal(listed.code, 0)
     const [head = '', row = '', count] = listed.stdout.split('\n')
@@ -99,7 +99,7 @@ t.test('the commands of the guides, against a running gateway', async t => {
     t.equal((await agent.fetch('/tickets')).status, 401)
 
     const again = await enter()
-    const [end] = transcript(guide.block('curl -X DELETE'))
+    const [end] = transcript(guide.commandBlock('curl -X DELETE'))
     const ended = await run(end?.command ?? '', { TOKEN: longSecret('token') })
     t.strictSame(JSON.parse(ended.stdout), JSON.parse(end?.printed.join('') ?? ''))
     t.equal((await again.fetch('/tickets')).status, 401)
@@ -108,7 +108,7 @@ t.test('the commands of the guides, against a running gateway', async t => {
 
   await t.test('ways-in.md: a one-time link', async t => {
     const guide = openGuide('docs/ways-in.md')
-    const [link] = transcript(guide.block('deskgate breakglass'))
+    const [link] = transcript(guide.commandBlock('deskgate breakglass'))
     const { code, stdout, stderr } = await run(link?.command ?? '')
     t.equal(code, 0)
     const [said = '', address = ''] = link?.printed ?? []
@@ -126,7 +126,7 @@ t.test('the commands of the guides, against a running gateway', async t => {
     const iat = Math.floor(systemClock.now() / 1000)
     const claims = { email: ana, iat, exp: iat + 600, aud: 'desk-api' }
     const TOKEN = forged({ alg: 'HS256' }, claims, hmac(portalSecret))
-    const call = guide.block('Bearer $TOKEN').replace(publicUrl, gateway.url)
+    const call = guide.commandBlock('Bearer $TOKEN').replace(publicUrl, gateway.url)
     t.match(await run(call, { TOKEN }), { code: 0, stdout: 'hello' })
     t.match(desk.last(), { url: '/api/v2/cases' })
     t.same(desk.last().all('x-agent-email'), [ana])
@@ -138,7 +138,7 @@ t.test('the commands of the guides, against a running gateway', async t => {
     await (await enter()).visit('/tickets')
     const [ASSERTION = ''] = desk.last().all('x-agent-assertion')
     const verify = guide
-      .block('node verify.mjs')
+      .commandBlock('node verify.mjs')
       .replace('http://deskgate.internal:8080', gateway.url)
       .replace('http://desk.internal:3000', desk.url)
     const examples = join(import.meta.dirname, '../../examples/assertion')

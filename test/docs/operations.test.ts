@@ -7,7 +7,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { restartKeys } from '../../src/config/restart.js'
 import { newSigningKey } from '../../src/keys/assertion-keys.js'
-import { pressureLimits } from '../../src/ops/load-shedding.js'
+import { overloadLimits } from '../../src/ops/load-shedding.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { load, longSecret, rsaPair, settings } from '../parts/configuration.js'
 
@@ -66,6 +66,6 @@ t.test('events and fields are those that are written', async t => {
 })
 
 t.test('the thresholds of overload are those of the code', async t => {
-  t.match(text('operations.md'), `${pressureLimits.delay} ms`)
-  t.match(text('operations.md'), `${pressureLimits.heap * 100}% of the heap`)
+  t.match(text('operations.md'), `${overloadLimits.delay} ms`)
+  t.match(text('operations.md'), `${overloadLimits.heap * 100}% of the heap`)
 })

@@ -9,14 +9,14 @@ import { systemClock } from '../../src/runtime/clock.js'
 import { load, longSecret, rsaPair, settings } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { formIn } from '../parts/forms.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { openGuide } from '../parts/guide.js'
 import { parseObjects } from '../parts/helm.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { schemaProblem, typeProblems } from '../parts/kubernetes.js'
 import { promtool } from '../parts/prometheus.js'
 import { startRedis } from '../parts/redis.js'
-import { missing, program } from '../parts/required-parts.js'
+import { missingParts, programPath } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -48,16 +48,16 @@ t.test('JSON', async t => {
   for (const block of blocks) for (const line of block.trim().split('\n')) t.type(JSON.parse(line), 'object')
 })
 
-t.test('PHP', { skip: missing('php') }, async t => {
+t.test('PHP', { skip: missingParts('php') }, async t => {
   const blocks = every('php')
   t.ok(blocks.length >= 3)
   for (const block of blocks) {
-    const said = execFileSync(program('php'), ['-l'], { input: `<?php return [\n${block}];\n`, encoding: 'utf8' })
+    const said = execFileSync(programPath('php'), ['-l'], { input: `<?php return [\n${block}];\n`, encoding: 'utf8' })
     t.match(said, 'No syntax errors', block)
   }
 })
 
-t.test('PromQL', { skip: missing('promtool') }, async t => {
+t.test('PromQL', { skip: missingParts('promtool') }, async t => {
   const blocks = every('promql')
   t.ok(blocks.length > 0)
   const rules = blocks.map((expr, at) => ({ alert: `Guide${at}`, expr }))
@@ -70,7 +70,7 @@ t.test('the form of a JWT provider logs in', async t => {
   t.teardown(desk.close)
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
   const base = { publicUrl, desk: { url: desk.url }, providers: [idp.settings.portal], agents: [{ any: true }] }
-  const gateway = await startGatewayHere(base)
+  const gateway = await startInProcessGateway(base)
   t.teardown(gateway.close)
   const [html = ''] = every('html')
   const { action, fields } = formIn(html)
@@ -79,11 +79,11 @@ t.test('the form of a JWT provider logs in', async t => {
   const { location } = await agent.visit('/auth/login/portal?return_to=/tickets')
   const answer = await idp.jwt('ana@example.com', location)
   const asWritten = Object.fromEntries(Object.keys(fields).map(name => [name, answer.fields[name] ?? '']))
-  const page = await agent.handOver(action.replace(publicUrl, ''), asWritten)
+  const page = await agent.postCrossSite(action.replace(publicUrl, ''), asWritten)
   t.match(page, { status: 303, location: '/tickets' })
 })
 
-t.test('the Redis user of the page is enough', { skip: missing('redis-server') }, async t => {
+t.test('the Redis user of the page is enough', { skip: missingParts('redis-server') }, async t => {
   const redis = await startRedis()
   t.teardown(redis.stop)
   const desk = await startDesk()
@@ -92,7 +92,7 @@ t.test('the Redis user of the page is enough', { skip: missing('redis-server') }
   const words = block.trim().replace('PASSWORD', 'secret').split(/\s+/)
   await redis.command(...words)
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
-  const gateway = await startGatewayHere({
+  const gateway = await startInProcessGateway({
     publicUrl,
     secrets: [longSecret('ring')],
     desk: { url: desk.url },
@@ -104,7 +104,7 @@ t.test('the Redis user of the page is enough', { skip: missing('redis-server') }
   const agent = createUserAgent(publicUrl, gateway)
   t.equal((await logIn(agent, idp, { way: 'portal', email: 'ana@example.com' })).status, 303)
   t.equal((await agent.visit('/tickets')).status, 200)
-  const refused = await agent.handOver('/auth/jwt/callback', { jwt: 'x' })
+  const refused = await agent.postCrossSite('/auth/jwt/callback', { jwt: 'x' })
   t.equal(refused.status, 400)
   t.ok((await agent.send('/auth/logout')).status < 400)
   t.equal((await agent.fetch('/tickets')).status, 401)

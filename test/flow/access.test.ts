@@ -1,14 +1,14 @@
 // Who may come in by which provider, and who may reach which path: for pages, scripts and WebSockets, on the way in and after.
 
 import t from 'tap'
-import { choosePorts } from '../../src/demo/ports.js'
+import { choosePorts } from '../../src/demo/demo.js'
 import { systemClock } from '../../src/runtime/clock.js'
-import { openBrowser, screenshot } from '../parts/browser.js'
+import { startChromium, screenshot } from '../parts/browser.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider } from '../parts/identity-provider.js'
 import { openRaw } from '../parts/raw-http.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const [port = 0] = await choosePorts(0, '127.0.0.1')
@@ -23,7 +23,7 @@ const agents = `
 `
 
 const desk = await startDesk()
-const gateway = await startGatewayHere(
+const gateway = await startInProcessGateway(
   {
     publicUrl,
     listen: `127.0.0.1:${port}`,
@@ -83,7 +83,7 @@ t.test('access.paths: a page, problem+json and a WebSocket are refused, and coun
   const head = ['Host: x', `Cookie: ${agent.cookieHeader('/')}`, 'Upgrade: websocket', 'Connection: Upgrade']
   const key = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
   socket.send(`${['GET /admin/live HTTP/1.1', ...head, ...key].join('\r\n')}\r\n\r\n`)
-  t.equal((await socket.answer()).status, 403)
+  t.equal((await socket.response()).status, 403)
   t.equal(desk.seen.length, before, 'nothing of it has reached Desk')
   const metrics = await (await fetch(`${gateway.opsUrl}/metrics`)).text()
   t.match(metrics, /deskgate_requests_total\{outcome="forbidden"\} 3/)
@@ -101,11 +101,11 @@ t.test('access.paths: a page, problem+json and a WebSocket are refused, and coun
   )
 })
 
-t.test('the page in Chromium', { skip: missing('chromium') }, async t => {
-  const browser = await openBrowser()
+t.test('the page in Chromium', { skip: missingParts('chromium') }, async t => {
+  const browser = await startChromium()
   t.teardown(() => browser.close())
   const { agent } = await enter('bob@example.com')
-  const { page, context, close } = await browser.visit()
+  const { page, context, close } = await browser.newProfile()
   t.teardown(close)
   for (const { name, value } of agent.cookies) await context.addCookies([{ name, value, url: publicUrl }])
   await page.goto(`${publicUrl}/admin/`)

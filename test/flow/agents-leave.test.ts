@@ -6,11 +6,11 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
 import { httpMap, person, startAgentsApi } from '../parts/agents-api.js'
 import { startDesk } from '../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { openRaw } from '../parts/raw-http.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -34,7 +34,7 @@ async function open(t: Test, { replicas, down }: { replicas: number; down?: true
     access: { paths: [{ match: '/admin/*', roles: ['admin'] }] },
     ...(redis ? { sessions: { store: { url: redis.url, keyPrefix: redis.keyPrefix } } } : {}),
   }
-  const start = () => startGatewayHere(settings, { files: { 'idp.crt': idp.certificate } })
+  const start = () => startInProcessGateway(settings, { files: { 'idp.crt': idp.certificate } })
   const gates = await Promise.all(Array.from({ length: replicas }, start))
   t.teardown(async () => {
     await Promise.all(gates.map(gate => gate.close()))
@@ -42,7 +42,7 @@ async function open(t: Test, { replicas, down }: { replicas: number; down?: true
     await Promise.all([api.close(), desk.close()])
   })
   if (!down) await soon(() => gates.every(({ lines }) => lines.some(({ msg }) => msg === 'the agents are read')))
-  const ready = async ({ opsUrl }: GatewayHere) => (await fetch(`${opsUrl}/ready`)).status === 200
+  const ready = async ({ opsUrl }: InProcessGateway) => (await fetch(`${opsUrl}/ready`)).status === 200
   await soon(async () => (await Promise.all(gates.map(ready))).every(Boolean))
   const enter = async (name: string, way: 'corp' | 'portal' = 'corp') => {
     const agent = createUserAgent(publicUrl, { port: gates[0]?.port ?? 0 })
@@ -54,11 +54,11 @@ async function open(t: Test, { replicas, down }: { replicas: number; down?: true
   return { api, desk, gates, enter, change }
 }
 
-const statusAt = async (agent: UserAgent, gate: GatewayHere | undefined, path = '/') =>
+const statusAt = async (agent: UserAgent, gate: InProcessGateway | undefined, path = '/') =>
   (await agent.visit(path, { at: gate ?? page.at })).status
 
 /** A WebSocket that Desk has agreed to. */
-async function openSocket(agent: UserAgent, gate: GatewayHere | undefined, path = '/live') {
+async function openSocket(agent: UserAgent, gate: InProcessGateway | undefined, path = '/live') {
   const connection = openRaw(gate?.port ?? 0)
   const lines = [
     `GET ${path} HTTP/1.1`,
@@ -75,7 +75,7 @@ async function openSocket(agent: UserAgent, gate: GatewayHere | undefined, path 
 }
 
 // Each replica reads the list for itself: what one knows already, the other knows within its refresh.
-t.test('two replicas', { skip: missing('redis-server') }, async t => {
+t.test('two replicas', { skip: missingParts('redis-server') }, async t => {
   const { desk, gates, enter, change, api } = await open(t, { replicas: 2 })
   const [one, two] = gates
 
@@ -118,7 +118,7 @@ t.test('two replicas', { skip: missing('redis-server') }, async t => {
     'other roles and names count at every replica without a new login; sockets with the old ones are cut',
     async t => {
       const { agent } = await enter('cyd')
-      const told = async (gate: GatewayHere | undefined) => {
+      const told = async (gate: InProcessGateway | undefined) => {
         await agent.visit('/', { at: gate ?? page.at })
         return `${desk.last().all('x-agent-roles')} ${desk.last().all('x-agent-name')}`
       }

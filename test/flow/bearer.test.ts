@@ -2,13 +2,13 @@
 
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
-import { ada, publicUrl, startApiPlace } from '../parts/api-client.js'
+import { ada, publicUrl, startApiSetup } from '../parts/api-client.js'
 import { portalSecret } from '../parts/identity-provider.js'
 import { forged, hmac } from '../parts/tokens.js'
 import { until } from '../parts/wait-until.js'
 
 t.test('a good token: Desk learns who speaks, and nothing is left behind', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const token = place.token({ roles: ['root'], name: 'Mallory' })
   const page = await place.bearer(token)
   t.match(page, { status: 200, body: 'hello', setCookies: [] })
@@ -36,16 +36,16 @@ t.test('a good token: Desk learns who speaks, and nothing is left behind', async
 })
 
 t.test('no jti is needed, and one that is there is not used up', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const token = place.token({ jti: 'once' })
   t.equal((await place.bearer(token)).status, 200)
   t.equal((await place.bearer(token)).status, 200)
   const { jwt = '' } = (await place.idp.jwt(ada, undefined, { jti: 'once' })).fields
-  t.equal((await place.newAgent().handOver('/auth/jwt', { jwt })).status, 303, 'a login may have the same')
+  t.equal((await place.newAgent().postCrossSite('/auth/jwt', { jwt })).status, 303, 'a login may have the same')
 })
 
 t.test('it ends at exp and the clock skew, also for who was let in before', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const token = place.token()
   t.equal((await place.bearer(token)).status, 200)
   place.clock.move(600_000)
@@ -63,7 +63,7 @@ t.test('it ends at exp and the clock skew, also for who was let in before', asyn
 })
 
 t.test('the directory is asked for every request', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   for (const [email, reason] of [
     ['eve@example.com', 'agent.unknown'],
     ['carla@example.com', 'agent.disabled'],
@@ -80,14 +80,14 @@ t.test('the directory is asked for every request', async t => {
 })
 
 t.test('bearerPassThrough: Desk sees the token too', async t => {
-  const place = await startApiPlace(t, { portal: { bearerPassThrough: true } })
+  const place = await startApiSetup(t, { portal: { bearerPassThrough: true } })
   const token = place.token()
   await place.bearer(token)
   t.same(place.desk.last().all('authorization'), [`Bearer ${token}`])
 })
 
 t.test('public paths and the own ones pay no heed to it', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   for (const token of [place.token(), 'bad']) {
     const page = await place.call({ authorization: `Bearer ${token}` }, '/open')
     t.equal(page.status, 200)
@@ -100,10 +100,10 @@ t.test('public paths and the own ones pay no heed to it', async t => {
 })
 
 t.test("another scheme is Desk's, and so is every bearer token where no provider takes one", async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const agent = place.newAgent()
   const { path, fields } = await place.idp.jwt(ada)
-  await agent.handOver(path, fields)
+  await agent.postCrossSite(path, fields)
   const cookie = agent.cookieHeader('/')
   for (const authorization of ['Basic YTpi', 'Token bearer', 'Bearerish x', 'Negotiate', 'DPoP a.b.c']) {
     t.equal((await place.call({ authorization, cookie })).status, 200, authorization)
@@ -111,10 +111,10 @@ t.test("another scheme is Desk's, and so is every bearer token where no provider
     t.equal((await place.call({ authorization })).status, 401, 'it opens nothing')
   }
 
-  const off = await startApiPlace(t, { portal: { bearer: false } })
+  const off = await startApiSetup(t, { portal: { bearer: false } })
   const other = off.newAgent()
   const login = await off.idp.jwt(ada)
-  await other.handOver(login.path, login.fields)
+  await other.postCrossSite(login.path, login.fields)
   const authorization = `Bearer ${off.token()}`
   t.equal((await off.call({ authorization, cookie: other.cookieHeader('/') })).status, 200)
   t.same(off.desk.last().all('authorization'), [authorization])
@@ -134,11 +134,11 @@ t.test('several providers: each vouches by its own key', async t => {
   }
   const login = { ...second, id: 'login', name: 'Login', bearer: false, bearerAudience: undefined }
   const third = { ...login, secrets: ['the secret of a provider for logins only, long enough'] }
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const settings = {
     providers: [{ ...place.idp.settings.portal, bearer: true, bearerAudience: 'desk-api' }, second, third],
   }
-  const many = await startApiPlace(t, { settings })
+  const many = await startApiSetup(t, { settings })
   const by = (key: string, changes: object) => forged({ alg: 'HS256' }, many.claims({ ...changes }), hmac(key))
   t.equal((await many.bearer(by(portalSecret, {}))).status, 200)
   t.equal((await many.bearer(by(second.secrets[0] ?? '', { aud: 'second-api' }))).status, 200)
@@ -150,7 +150,7 @@ t.test('several providers: each vouches by its own key', async t => {
 })
 
 t.test('a refusal is told: a log line, an audit event, a metric, and no token anywhere', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const token = place.token({ aud: 'crm' })
   const page = await place.bearer(token, { accept: 'text/html', 'sec-fetch-mode': 'navigate' })
   t.match(page, { status: 401, location: '', setCookies: [], headers: { 'cache-control': 'no-store' } })
@@ -178,7 +178,7 @@ t.test('a refusal is told: a log line, an audit event, a metric, and no token an
 t.test(
   "Attack: a token for another provider's API clients is no login, also since a reload has named them",
   async t => {
-    const place = await startApiPlace(t, { portal: { bearer: false, bearerAudience: undefined } })
+    const place = await startApiSetup(t, { portal: { bearer: false, bearerAudience: undefined } })
     const { portal } = place.idp.settings
     const clients = {
       ...portal,
@@ -198,7 +198,7 @@ t.test(
     })
     const logIn = async (aud: string[]) => {
       const { path, fields } = await place.idp.jwt(ada, undefined, { aud })
-      return place.newAgent().handOver(path, fields)
+      return place.newAgent().postCrossSite(path, fields)
     }
     t.equal((await logIn([publicUrl, 'desk-api'])).status, 303, 'nobody knows of it yet')
     t.match(await place.gateway.reload(settings([portal, clients])), { applied: true })

@@ -5,9 +5,9 @@ import { breakglass } from '../../src/cli/commands/breakglass.js'
 import { createTestClock } from '../parts/clock.js'
 import { settings } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
-import { type Line, startGatewayHere } from '../parts/gateway.js'
+import { type LogLine, startInProcessGateway } from '../parts/gateway.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -29,7 +29,7 @@ async function open(t: Test, more: Record<string, unknown> = {}) {
     ops: { adminToken },
     ...more,
   }
-  const start = () => startGatewayHere(whole, { clock, files: { 'agents.yaml': agents } })
+  const start = () => startInProcessGateway(whole, { clock, files: { 'agents.yaml': agents } })
   const gateway = await start()
   t.teardown(gateway.close)
   return { clock, desk, gateway, start, newAgent: () => createUserAgent(publicUrl, { port: gateway.port }) }
@@ -92,7 +92,7 @@ t.test('a link lets the agent in, once, and for no longer than it says', async t
       { event: 'breakglass_refused', ...facts, reason: 'login.link_used' },
     ],
   )
-  const isLoud = ({ level, msg }: Line) => level === 'warn' && /break-glass/.test(String(msg))
+  const isLoud = ({ level, msg }: LogLine) => level === 'warn' && /break-glass/.test(String(msg))
   await until(() => gateway.lines.filter(isLoud).length === 4)
   await until(() => gateway.lines.filter(({ path }) => path === '/auth/breakglass/…').length === 7)
   t.notMatch(JSON.stringify([audit, gateway.lines]), token, 'the token is in no log')
@@ -119,7 +119,7 @@ t.test('after its end, and a link that nobody made', async t => {
 t.test('Attack: another site sends the form, with a link of its own', async t => {
   const { gateway, newAgent } = await open(t)
   const { path } = await order(gateway.opsUrl)
-  t.match(await newAgent().handOver(path, {}), { status: 403, setCookies: [] })
+  t.match(await newAgent().postCrossSite(path, {}), { status: 403, setCookies: [] })
   t.match(await newAgent().send(path, {}, { headers: { origin: 'null', 'sec-fetch-site': 'cross-site' } }), {
     status: 403,
   })
@@ -153,7 +153,7 @@ t.test('wrong usage is 2; what cannot be done is 1 and says why', async t => {
   await t.rejects(order('http://127.0.0.1:1'), /no gateway answers at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/)
 })
 
-t.test('any replica, and only one of two at the same instant', { skip: missing('redis') }, async t => {
+t.test('any replica, and only one of two at the same instant', { skip: missingParts('redis') }, async t => {
   const redis = await startRedis()
   t.teardown(redis.stop)
   const store = { url: redis.url, keyPrefix: redis.keyPrefix }

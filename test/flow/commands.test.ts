@@ -10,8 +10,8 @@ import { type ExplainOptions, explain } from '../../src/cli/commands/explain.js'
 import { printMetadata } from '../../src/cli/commands/metadata.js'
 import type { ExitCode, Io } from '../../src/cli/io.js'
 import { systemClock } from '../../src/runtime/clock.js'
-import { launch, run } from '../parts/command.js'
-import { loaded } from '../parts/configuration.js'
+import { spawnDeskgate, runDeskgate } from '../parts/command.js'
+import { loadValid } from '../parts/configuration.js'
 import { startGateway, writeConfiguration } from '../parts/gateway.js'
 import { createIdentityProvider } from '../parts/identity-provider.js'
 import { freePort } from '../parts/ports.js'
@@ -52,12 +52,12 @@ t.test('commands that need a configuration', async t => {
     ),
   ])
 
-  const by = async (args: string[]) => run([...args, '--config', file])
+  const by = async (args: string[]) => runDeskgate([...args, '--config', file])
   const refused = { code: 1, stdout: /FAIL +agent is known/, stderr: /^refused: agent\.unknown\n$/ }
   const metadata = /^<[\s\S]*entityID="desk\.example\.com"[\s\S]*\/auth\/saml\/acs"/
   const [checked, mistaken, printed, strangers, absent] = await Promise.all([
     by(['check']),
-    run(['serve', '--config', broken]),
+    runDeskgate(['serve', '--config', broken]),
     by(['metadata']),
     by(['explain', '--jwt', stranger]),
     by(['explain', '--jwt', join(folder, 'none')]),
@@ -95,7 +95,7 @@ t.test('commands that need a configuration', async t => {
 
 t.test('wrong usage is 2', async t => {
   const wrong = [['nonsense'], ['serve', '--wrong'], ['explain'], ['demo', '--port', 'http']]
-  const ended = await Promise.all(wrong.map(args => run(args)))
+  const ended = await Promise.all(wrong.map(args => runDeskgate(args)))
   for (const [i, one] of ended.entries())
     t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
 })
@@ -103,7 +103,7 @@ t.test('wrong usage is 2', async t => {
 t.test('a reader of the output that has gone is no fault', async t => {
   const { folder } = await writeConfiguration('')
   t.teardown(() => rm(folder, { recursive: true }))
-  const child = launch(['keys', 'generate'], { folder })
+  const child = spawnDeskgate(['keys', 'generate'], { folder })
   const gone = new Promise(resolve => child.once('close', (...ended) => resolve(ended)))
   let stderr = ''
   child.stderr?.on('data', chunk => {
@@ -114,12 +114,12 @@ t.test('a reader of the output that has gone is no fault', async t => {
 })
 
 t.test('keys generate: the key signs the identity', async t => {
-  const { code, stdout, stderr } = await run(['keys', 'generate'])
+  const { code, stdout, stderr } = await runDeskgate(['keys', 'generate'])
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.match(createPrivateKey(stdout), { asymmetricKeyType: 'ec', asymmetricKeyDetails: { namedCurve: 'prime256v1' } })
   const assertion = { keys: ['identity.key'] }
   t.doesNotThrow(() =>
-    loaded({ ...settings, identity: { assertion } }, { files: { ...files, 'identity.key': stdout } }),
+    loadValid({ ...settings, identity: { assertion } }, { files: { ...files, 'identity.key': stdout } }),
   )
 })
 
@@ -129,15 +129,15 @@ t.test('explain REF asks the gateway that the configuration names', async t => {
   const gateway = await startGateway(own, { files, env: { TOKEN: token } })
   t.teardown(gateway.stop)
   const { path, fields } = await idp.jwt('eve@example.com')
-  const { reference = '' } = await createUserAgent(publicUrl, gateway).handOver(path, fields)
+  const { reference = '' } = await createUserAgent(publicUrl, gateway).postCrossSite(path, fields)
   const args = ['explain', reference, '--config', gateway.file]
-  const told = await run(args, { env: { TOKEN: token } })
+  const told = await runDeskgate(args, { env: { TOKEN: token } })
   t.match(told, {
     code: 0,
     stdout: /FAIL +agent is known[\s\S]*seen +eve@example\.com: unknown[\s\S]*refused: agent\.unknown/,
   })
   const env = { TOKEN: token, DESKGATE_CONFIG: gateway.file }
-  t.equal((await run(['explain', reference], { env })).stdout, told.stdout, 'by its variable')
+  t.equal((await runDeskgate(['explain', reference], { env })).stdout, told.stdout, 'by its variable')
 })
 
 /** Every problem at once, each with its place. */

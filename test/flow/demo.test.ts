@@ -3,17 +3,17 @@
 import { once } from 'node:events'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { openBrowser, screenshot } from '../parts/browser.js'
-import { launch } from '../parts/command.js'
+import { startChromium, screenshot } from '../parts/browser.js'
+import { spawnDeskgate } from '../parts/command.js'
 import { freePort } from '../parts/ports.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { until } from '../parts/wait-until.js'
 
-t.test('the demo', { skip: missing('chromium') }, async t => {
+t.test('the demo', { skip: missingParts('chromium') }, async t => {
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const child = launch(['demo', '--port', String(port)])
-  const browser = await openBrowser()
+  const child = spawnDeskgate(['demo', '--port', String(port)])
+  const browser = await startChromium()
   t.teardown(async () => {
     await browser.close()
     child.kill('SIGKILL')
@@ -28,7 +28,7 @@ t.test('the demo', { skip: missing('chromium') }, async t => {
   for (const scripts of ['on', 'off'] as const) {
     for (const way of ['SAML', 'JWT']) {
       t.test(`${way}, scripts ${scripts}: stopped, logged in, at work, logged out, stopped again`, async t => {
-        const { page, context, complaints, close } = await browser.visit({ scripts })
+        const { page, context, complaints, close } = await browser.newProfile({ scripts })
         t.teardown(close)
         await page.goto(url)
         t.equal(page.url(), `${url}/auth/login?return_to=%2F`, 'stopped')
@@ -60,7 +60,7 @@ t.test('the demo', { skip: missing('chromium') }, async t => {
   }
 
   t.test('who is no agent gets a page with a reference, and no session', async t => {
-    const { page, context, close } = await browser.visit()
+    const { page, context, close } = await browser.newProfile()
     t.teardown(close)
     await page.goto(url)
     await logIn(page, { way: 'JWT', person: 'Sam Turner', scripts: 'on' })

@@ -2,11 +2,11 @@
 
 import t, { type Test } from 'tap'
 import { createTestClock } from '../parts/clock.js'
-import { jwtProvider, said, settings } from '../parts/configuration.js'
+import { jwtProvider, problemMessages, settings } from '../parts/configuration.js'
 import { type DeskHabits, deskCookie, deskLogin, startDeskWithLogin } from '../parts/desk-with-login.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -18,7 +18,7 @@ async function open(t: Test, habits: DeskHabits = {}, more: Record<string, unkno
   t.teardown(desk.close)
   const login = { alsoAllowDeskAuthentication: deskLogin }
   const start = async () => {
-    const gateway = await startGatewayHere({ ...settings({ desk: { url: desk.url }, login }), ...more }, { clock })
+    const gateway = await startInProcessGateway({ ...settings({ desk: { url: desk.url }, login }), ...more }, { clock })
     t.teardown(gateway.close)
     return gateway
   }
@@ -109,7 +109,7 @@ t.test('a Desk that keeps the session of its form, and one that leads on by a pa
 t.test('a page on the way may renew the cookie, within the minute; the button of ours begins afresh', async t => {
   const { clock, desk, agent } = await open(t)
   let count = 0
-  desk.answer((_, response) => response.setHeader('set-cookie', `${deskCookie}=value${count++}; Path=/`).end())
+  desk.onRequest((_, response) => response.setHeader('set-cookie', `${deskCookie}=value${count++}; Path=/`).end())
   await agent.send('/login', good)
   clock.move(50_000)
   await agent.visit('/login/second-step')
@@ -150,7 +150,7 @@ t.test('whom the directory does not know is refused, and nothing of the login is
   )
 })
 
-t.test("Desk's login alone is a way in: chooser auto goes straight there, always shows the page", async t => {
+t.test("Desk's login as the only login method: chooser auto goes straight there, always shows the page", async t => {
   const { agent } = await open(t, {}, { providers: [] })
   t.match(await agent.visit('/auth/login?return_to=/x'), { status: 302, location: '/login' })
   const other = await open(
@@ -179,7 +179,7 @@ t.test('a Desk that is down on the way back says so, and its cookie is not left 
   t.same(agent.cookies, [])
 })
 
-t.test('any replica can finish, and a mark is good on one of them', { skip: missing('redis') }, async t => {
+t.test('any replica can finish, and a mark is good on one of them', { skip: missingParts('redis') }, async t => {
   const redis = await startRedis()
   t.teardown(redis.stop)
   const sessions = { store: { url: redis.url, keyPrefix: redis.keyPrefix } }
@@ -219,7 +219,7 @@ const wrong: Record<string, [object, RegExp]> = {
 }
 for (const [what, [change, words]] of Object.entries(wrong)) {
   t.test(`check says it: ${what}`, async t => {
-    const found = said(settings({ login: { alsoAllowDeskAuthentication: { ...deskLogin, ...change } } }))
+    const found = problemMessages(settings({ login: { alsoAllowDeskAuthentication: { ...deskLogin, ...change } } }))
     t.match(found.join('\n'), words)
     t.ok(
       found.every(line => line.startsWith(at)),
@@ -230,8 +230,8 @@ for (const [what, [change, words]] of Object.entries(wrong)) {
 
 t.test('the id desk is taken; without it all is well, also with no identity provider', async t => {
   const named = settings({ providers: [{ ...jwtProvider, id: 'desk' }] })
-  t.match(said(named), ["providers[0].id: is one of the gateway's own words"])
+  t.match(problemMessages(named), ["providers[0].id: is one of the gateway's own words"])
   const login = { alsoAllowDeskAuthentication: deskLogin }
-  t.same(said(settings({ login })), [])
-  t.same(said(settings({ login, providers: [] })), [])
+  t.same(problemMessages(settings({ login })), [])
+  t.same(problemMessages(settings({ login, providers: [] })), [])
 })

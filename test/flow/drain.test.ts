@@ -6,7 +6,7 @@ import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
 import { exchange } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -20,20 +20,20 @@ async function start(t: Test, pause?: () => Promise<unknown>) {
     providers: [{ id: 'p', type: 'jwt', name: 'P', loginUrl: 'https://p.example.com/', secrets: ['x'.repeat(40)] }],
     agents: [{ any: true }],
   }
-  const gateway = await startGatewayHere(settings, pause ? { pause } : {})
+  const gateway = await startInProcessGateway(settings, pause ? { pause } : {})
   t.teardown(desk.close)
   return { desk, gateway }
 }
 
 /** One request by an agent that keeps its connections; the answer's head. */
-function ask(agent: Agent, { port }: GatewayHere, path: string): Promise<IncomingMessage> {
+function ask(agent: Agent, { port }: InProcessGateway, path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asked = request({ host: '127.0.0.1', port, path, agent }, resolve)
     asked.on('error', reject).end()
   })
 }
 
-function raw({ port }: GatewayHere): { socket: Socket; text(): string } {
+function raw({ port }: InProcessGateway): { socket: Socket; text(): string } {
   const socket = connect(port, '127.0.0.1')
   let text = ''
   socket.on('data', chunk => {
@@ -43,7 +43,7 @@ function raw({ port }: GatewayHere): { socket: Socket; text(): string } {
   return { socket, text: () => text }
 }
 
-const isRefused = ({ port }: GatewayHere) =>
+const isRefused = ({ port }: InProcessGateway) =>
   exchange({ port }, '/open', {}).then(
     () => false,
     () => true,
@@ -56,7 +56,7 @@ t.test('it says so, serves on, and no connection loses a request', async t => {
   })
   const { desk, gateway } = await start(t, () => balancer)
   const held = new Map<string, ServerResponse>()
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     if (request.url === '/open') return void response.end('hello')
     if (request.url === '/stream') response.write('first, ')
     held.set(request.url ?? '', response)
@@ -99,7 +99,7 @@ t.test('it says so, serves on, and no connection loses a request', async t => {
 
 t.test('what does not end in time is cut, and said', async t => {
   const { desk, gateway } = await start(t)
-  desk.answer((_request, response) => void response.write('for ever'))
+  desk.onRequest((_request, response) => void response.write('for ever'))
   const endless = raw(gateway)
   endless.socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
   await until(() => endless.text().includes('for ever'), patience)

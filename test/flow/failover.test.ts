@@ -9,12 +9,12 @@ import { systemClock } from '../../src/runtime/clock.js'
 import { openStore } from '../../src/store/open.js'
 import { startCluster } from '../parts/redis-cluster.js'
 import { startSentinel } from '../parts/redis-sentinel.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createTestSessions } from '../parts/sessions.js'
 import { silent, storeSettings } from '../parts/store-backends.js'
 import { until } from '../parts/wait-until.js'
 
-const skip = missing('redis-server')
+const skip = missingParts('redis-server')
 const settings = { idle: 3_600_000, lifetime: 86_400_000, nearCache: 1000 }
 const from = { address: '192.0.2.1', browser: 'Firefox' }
 /** Elections, and a machine with other things to do: a Sentinel that was held up for two seconds does nothing for thirty. */
@@ -60,7 +60,7 @@ async function work(books: Books, { sessions, store }: Replica, other: Replica, 
     const email = `${name}-${turn % 20}@example.com`
     let handle: string | undefined
     await attempt(async () => {
-      const identity = { provider: 'corp', email, claim: { id: 'x', until: 0 } }
+      const identity = { provider: 'corp', email, replayKey: { id: 'x', until: 0 } }
       handle = (await sessions.create(identity, { email, roles: [] }, from)).session.handle
       books.made.set(handle, performance.now())
     })

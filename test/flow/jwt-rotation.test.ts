@@ -5,11 +5,11 @@ import t from 'tap'
 import { createSecret } from '../../src/core/secret.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
 import { createIdentityProvider, type IdentityProvider, logIn } from '../parts/identity-provider.js'
 import { createPortal } from '../parts/jwt-provider.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { forged, hmac } from '../parts/tokens.js'
 import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
@@ -36,13 +36,13 @@ t.test('a provider takes every secret of its list, and none that is not there', 
   t.equal(await accepts('next', old), 'jwt.signature_invalid')
 })
 
-t.test('a rotation under load, gateway by gateway', { skip: missing('redis') }, async t => {
+t.test('a rotation under load, gateway by gateway', { skip: missingParts('redis') }, async t => {
   const [redis, desk] = await Promise.all([startRedis({ process: 'any' }), startDesk()])
   t.teardown(redis.stop)
   t.teardown(desk.close)
   const portalOf = (secret: string) => createIdentityProvider({ publicUrl, clock: systemClock, secret })
   const start = (secrets: string[]) =>
-    startGatewayHere({
+    startInProcessGateway({
       publicUrl,
       log: { level: 'info', access: false },
       secrets: ['the key ring of the rotation, which is long enough'],
@@ -55,13 +55,13 @@ t.test('a rotation under load, gateway by gateway', { skip: missing('redis') }, 
   const gateways = await Promise.all([start([old]), start([old])])
   let signer: IdentityProvider = portalOf(old)
   /** What a load balancer sends to: whoever is not just being replaced. */
-  let serving: GatewayHere[] = [...gateways]
+  let serving: InProcessGateway[] = [...gateways]
   const failures: string[] = []
   const inside: UserAgent[] = []
   let turns = 0
   let over = false
 
-  const someone = () => serving[turns++ % serving.length] as GatewayHere
+  const someone = () => serving[turns++ % serving.length] as InProcessGateway
   const turn = async () => {
     const agent = createUserAgent(publicUrl, someone())
     const email = `agent${turns}@example.com`
@@ -96,7 +96,7 @@ t.test('a rotation under load, gateway by gateway', { skip: missing('redis') }, 
   /** One after the other, as a rolling update does: out of the balancer, replaced, in again. */
   const roll = async (secrets: string[]) => {
     for (const index of [0, 1]) {
-      const leaving = gateways[index] as GatewayHere
+      const leaving = gateways[index] as InProcessGateway
       serving = gateways.filter(gateway => gateway !== leaving)
       // Whoever has chosen it already is let finish, as a balancer does.
       await Promise.all(flights)
@@ -124,7 +124,7 @@ t.test('a rotation under load, gateway by gateway', { skip: missing('redis') }, 
     'nobody is logged out',
   )
   const late = await portalOf(old).jwt('late@example.com')
-  t.match(await createUserAgent(publicUrl, someone()).handOver(late.path, late.fields), {
+  t.match(await createUserAgent(publicUrl, someone()).postCrossSite(late.path, late.fields), {
     reason: 'jwt.signature_invalid',
   })
 })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { createIdentityProvider, type Way } from '../parts/identity-provider.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
@@ -28,7 +28,7 @@ t.test('on a Unix socket', async t => {
     providers,
     agents: [{ any: true }],
   }
-  const gateway = await startGatewayHere(settings, { files })
+  const gateway = await startInProcessGateway(settings, { files })
   t.teardown(async () => {
     await gateway.close()
     await desk.close()
@@ -55,7 +55,7 @@ t.test('on a Unix socket', async t => {
 t.test('under another prefix', async t => {
   const desk = await startDesk()
   const settings = { publicUrl, prefix: '/sso', desk: { url: desk.url }, providers, agents: [{ any: true }] }
-  const gateway = await startGatewayHere(settings, { files })
+  const gateway = await startInProcessGateway(settings, { files })
   t.teardown(async () => {
     await gateway.close()
     await desk.close()
@@ -63,13 +63,13 @@ t.test('under another prefix', async t => {
   const agent = createUserAgent(publicUrl, gateway)
 
   for (const way of ['corp', 'portal'] as Way[]) {
-    t.test(`${way}: the login is under it, the hand-over stays where it was`, async t => {
+    t.test(`${way}: the login is under it, the callback stays where it was`, async t => {
       const stopped = await agent.visit('/auth/password?x=1')
       t.match(stopped, { status: 302, location: '/sso/login?return_to=%2Fauth%2Fpassword%3Fx%3D1' })
       const start = await agent.visit(`/sso/login/${way}?return_to=/auth/password?x=1`)
       const answer =
         way === 'corp' ? idp.saml('ada@example.com', start.location) : await idp.jwt('ada@example.com', start.location)
-      const entered = await agent.handOver(answer.path, answer.fields)
+      const entered = await agent.postCrossSite(answer.path, answer.fields)
       t.match(
         entered,
         { status: 303, location: '/auth/password?x=1' },
@@ -82,7 +82,7 @@ t.test('under another prefix', async t => {
       t.same(desk.last().all('x-agent-email'), ['ada@example.com'])
       t.equal(desk.last().url, '/auth/password?x=1', 'and it is Desk that answers')
       const unasked = await idp.jwt('bob@example.com')
-      t.match(await agent.handOver(unasked.path, unasked.fields), { status: 409, reason: 'login.other_session' })
+      t.match(await agent.postCrossSite(unasked.path, unasked.fields), { status: 409, reason: 'login.other_session' })
       t.match(await agent.send('/sso/logout'), { headers: { refresh: /bye|logout/ } })
       t.same(
         agent.cookies.filter(({ name }) => /deskgate(?!-login\.)/.test(name)),
@@ -92,10 +92,10 @@ t.test('under another prefix', async t => {
     })
   }
 
-  t.test("paths under /auth are Desk's, but for the hand-overs in any spelling", async t => {
+  t.test("paths under /auth are Desk's, but for the callbacks in any spelling", async t => {
     const start = await agent.visit('/sso/login/portal')
     const { path, fields } = await idp.jwt('ada@example.com', start.location)
-    await agent.handOver(path, fields)
+    await agent.postCrossSite(path, fields)
     for (const own of [
       '/auth/login',
       '/auth/logout',
@@ -116,7 +116,7 @@ t.test('under another prefix', async t => {
       '/auth/saml/acs;x',
       '/auth/jwt/x/y',
     ]) {
-      t.equal((await agent.handOver(ours, { jwt: 'secret' })).status, 404, ours)
+      t.equal((await agent.postCrossSite(ours, { jwt: 'secret' })).status, 404, ours)
     }
     t.equal((await agent.visit('/sso/nothing')).status, 404)
     t.equal(desk.seen.length, reached, 'a misspelt hand-over shows Desk no token')

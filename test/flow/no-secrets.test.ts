@@ -2,14 +2,14 @@
 // what the ops API tells of a refused login.
 
 import t from 'tap'
-import { ada, startApiPlace } from '../parts/api-client.js'
+import { ada, startApiSetup } from '../parts/api-client.js'
 import { longSecret } from '../parts/configuration.js'
 import { logIn } from '../parts/identity-provider.js'
 
 const adminToken = longSecret('admin')
 
 t.test('nothing that opens something is written down', async t => {
-  const place = await startApiPlace(t, { settings: { ops: { adminToken } } })
+  const place = await startApiSetup(t, { settings: { ops: { adminToken } } })
   const { gateway, idp } = place
   const secrets = new Map<string, string>([['admin token', adminToken]])
   const references: string[] = []
@@ -20,19 +20,19 @@ t.test('nothing that opens something is written down', async t => {
   for (const { name, value } of agent.cookies) note(`cookie ${name}`, value)
   const good = await idp.jwt(ada)
   note('login token', good.fields.jwt ?? '')
-  t.equal((await place.newAgent().handOver(good.path, good.fields)).status, 303)
-  const replayed = await place.newAgent().handOver(good.path, good.fields)
+  t.equal((await place.newAgent().postCrossSite(good.path, good.fields)).status, 303)
+  const replayed = await place.newAgent().postCrossSite(good.path, good.fields)
   t.equal(replayed.reason, 'jwt.replayed')
   references.push(replayed.reference ?? '')
   const unknown = await idp.jwt('eve@example.com')
   note('refused token', unknown.fields.jwt ?? '')
-  references.push((await place.newAgent().handOver(unknown.path, unknown.fields)).reference ?? '')
+  references.push((await place.newAgent().postCrossSite(unknown.path, unknown.fields)).reference ?? '')
   const broken = `${good.fields.jwt?.slice(0, -6)}AAAAAA`
   note('broken token', broken)
-  references.push((await place.newAgent().handOver(good.path, { jwt: broken })).reference ?? '')
+  references.push((await place.newAgent().postCrossSite(good.path, { jwt: broken })).reference ?? '')
   const assertion = idp.saml(ada).fields.SAMLResponse ?? ''
   note('assertion', assertion)
-  references.push((await place.newAgent().handOver('/auth/saml/acs', { SAMLResponse: assertion })).reference ?? '')
+  references.push((await place.newAgent().postCrossSite('/auth/saml/acs', { SAMLResponse: assertion })).reference ?? '')
 
   for (const token of [place.token(), place.token({ email: 'eve@example.com' }), `${place.token()}AAAA`]) {
     note(`bearer ${secrets.size}`, token)

@@ -4,11 +4,11 @@
 import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
-import type { Load } from '../../src/ops/load-shedding.js'
+import type { ProcessLoad } from '../../src/ops/load-shedding.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { longSecret, rsaPair } from '../parts/configuration.js'
 import { type Desk, startDesk } from '../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { idpMetadata } from '../parts/idp-metadata.js'
@@ -20,7 +20,7 @@ const token = longSecret('token')
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 
 interface Site {
-  gateway: GatewayHere
+  gateway: InProcessGateway
   desk: Desk
   settings(changes?: Record<string, unknown>): Record<string, unknown>
   ask(
@@ -32,7 +32,7 @@ interface Site {
 async function open(
   t: Test,
   changes: Record<string, unknown> = {},
-  more: { files?: Record<string, string>; measure?: () => Load } = {},
+  more: { files?: Record<string, string>; measure?: () => ProcessLoad } = {},
 ): Promise<Site> {
   const desk = await startDesk()
   const settings = (now: Record<string, unknown> = {}) => ({
@@ -43,7 +43,7 @@ async function open(
     ...changes,
     ...now,
   })
-  const gateway = await startGatewayHere(settings(), { ...more, files: { 'idp.crt': idp.certificate, ...more.files } })
+  const gateway = await startInProcessGateway(settings(), { ...more, files: { 'idp.crt': idp.certificate, ...more.files } })
   t.teardown(async () => {
     await gateway.close()
     await desk.close()
@@ -70,7 +70,7 @@ t.test('a request keeps the settings that it began with, and the old ones are cl
   t.equal((await logIn(agent, idp, { way: 'portal', email: 'ada@example.com' })).status, 303)
   let answer = () => {}
   const reached = new Promise<void>(resolve => {
-    desk.answer((_request, response) => {
+    desk.onRequest((_request, response) => {
       answer = () => response.end('the old one')
       resolve()
     })
@@ -203,7 +203,7 @@ t.test('refused logins are limited by address, finished ones are not', async t =
   const { gateway } = await open(t, { limits: { logins: '3/m' }, trustedProxies: ['127.0.0.0/8'] })
   const from = (address: string) => ({ headers: { 'x-forwarded-for': address } })
   const agent = createUserAgent(publicUrl, gateway)
-  const fail = (address: string) => agent.handOver('/auth/jwt', { jwt: 'x' }, from(address))
+  const fail = (address: string) => agent.postCrossSite('/auth/jwt', { jwt: 'x' }, from(address))
   for (let i = 0; i < 5; i++) {
     const someone = createUserAgent(publicUrl, gateway)
     const asked = from('192.0.2.1')
@@ -225,7 +225,7 @@ t.test('behind a proxy that nobody named there is no limit, and one warning', as
   const { gateway } = await open(t, { limits: { logins: '1/h' } })
   const agent = createUserAgent(publicUrl, gateway)
   for (let i = 0; i < 4; i++) {
-    const answer = await agent.handOver('/auth/jwt', { jwt: 'x' }, { headers: { 'x-forwarded-for': '192.0.2.1' } })
+    const answer = await agent.postCrossSite('/auth/jwt', { jwt: 'x' }, { headers: { 'x-forwarded-for': '192.0.2.1' } })
     t.equal(answer.status, 400)
   }
   t.equal(gateway.lines.filter(({ msg }) => /trustedProxies/.test(msg ?? '')).length, 1)
@@ -244,7 +244,7 @@ t.test('Attack: guessing the admin token', async t => {
 })
 
 t.test('an overloaded process turns requests away, and says that it is not ready', async t => {
-  let load: Load = { delay: 0, heap: 0 }
+  let load: ProcessLoad = { delay: 0, heap: 0 }
   const { gateway, desk, ask } = await open(t, {}, { measure: () => load })
   const agent = createUserAgent(publicUrl, gateway)
   t.equal((await agent.visit('/open')).status, 200)

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { type Reason, reasons } from '../../src/core/reasons.js'
 import { createTestClock } from '../parts/clock.js'
 import { type Desk, startDesk } from '../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
 import { type Answer, begin, createIdentityProvider, logIn, portalSecret } from '../parts/identity-provider.js'
 import { type ResponseChange, swap } from '../parts/saml-idp.js'
 import { forged, signed } from '../parts/tokens.js'
@@ -86,7 +86,7 @@ const used = (way: 'corp' | 'portal'): Make => {
     const answer = await begin(agent, idp, { way, email: ada })
     const first = createUserAgent(publicUrl, { port })
     for (const { line } of agent.cookies) first.take(line)
-    const { status } = await first.handOver(answer.path, answer.fields)
+    const { status } = await first.postCrossSite(answer.path, answer.fields)
     if (status !== 303) throw new Error(`the first use was refused: ${status}`)
     return answer
   }
@@ -171,7 +171,7 @@ function encrypted(xml: string): string {
 
 t.test('refused logins', async t => {
   const desk = await startDesk()
-  const gateway = await startGatewayHere(settings(desk), {
+  const gateway = await startInProcessGateway(settings(desk), {
     clock,
     files: { 'idp.crt': idp.certificate, 'agents.yaml': JSON.stringify(agents) },
   })
@@ -186,7 +186,7 @@ t.test('refused logins', async t => {
     t.test(reason, async t => {
       const agent = newAgent()
       const { path, fields } = await make(agent)
-      const page = await agent.handOver(path, fields)
+      const page = await agent.postCrossSite(path, fields)
       t.match(page, { status, reason, headers: { 'content-type': /^text\/html/, 'cache-control': 'no-store' } })
       t.match(page.body, /<h1>[A-Z][^<]+<\/h1>/, 'it says what happened')
       if (status === 503) t.match(page.headers['retry-after'], /^\d+$/)
@@ -214,13 +214,13 @@ t.test('refused logins', async t => {
     const agent = newAgent()
     await logIn(agent, idp, { way: 'corp', email: ada })
     const unasked = await idp.jwt('bob@example.com')
-    const page = await agent.handOver(unasked.path, unasked.fields)
+    const page = await agent.postCrossSite(unasked.path, unasked.fields)
     t.match(page, { status: 409, reason: 'login.other_session', body: /<form method="post" action="\/auth\/logout">/ })
     await isTold(t, gateway, page, 'login.other_session', unasked.fields)
     await agent.visit('/')
     t.same(desk.last().all('x-agent-email'), [ada], 'she is still who she was')
     t.match(await agent.send('/auth/logout'), { headers: { refresh: '0;url=https://idp.example.com/bye' } })
-    t.match(await agent.handOver(unasked.path, unasked.fields), { status: 303 }, 'and the same answer is good now')
+    t.match(await agent.postCrossSite(unasked.path, unasked.fields), { status: 303 }, 'and the same answer is good now')
     await agent.visit('/')
     t.same(desk.last().all('x-agent-email'), ['bob@example.com'])
   })
@@ -232,7 +232,7 @@ t.test('refused logins', async t => {
       page = await agent.visit('/auth/login/portal')
       if (page.status !== 302) break
       const { path, fields } = await idp.jwt(ada, page.location)
-      t.equal((await agent.handOver(path, fields)).status, 303)
+      t.equal((await agent.postCrossSite(path, fields)).status, 303)
       const kept = agent.cookies.filter(({ name }) => name.includes('-login.'))
       agent.cookies.splice(0, agent.cookies.length, ...kept)
     }
@@ -250,7 +250,7 @@ t.test('refused logins', async t => {
       const { location } = await agent.visit(`/auth/login/${way}`)
       clock.move(10 * minute)
       const { path, fields } = way === 'corp' ? idp.saml(ada, location) : await idp.jwt(ada, location)
-      t.match(await agent.handOver(path, fields), { status: 400, reason })
+      t.match(await agent.postCrossSite(path, fields), { status: 400, reason })
     }
   })
 
@@ -261,7 +261,7 @@ t.test('refused logins', async t => {
 })
 
 /** The operator's side of a refusal: log, audit, metric, and the checks behind the reference. */
-async function isTold(t: Test, gateway: GatewayHere, page: Page, reason: Reason, fields: Record<string, string>) {
+async function isTold(t: Test, gateway: InProcessGateway, page: Page, reason: Reason, fields: Record<string, string>) {
   const { reference = 'none' } = page
   t.match(reference, /^\w{5}-\w{5}$/)
   const lines = gateway.lines.filter(line => line.reference === reference)

@@ -2,7 +2,7 @@
 // and others are not touched.
 
 import t from 'tap'
-import { type ApiPlace, ada, startApiPlace } from '../parts/api-client.js'
+import { type ApiSetup, ada, startApiSetup } from '../parts/api-client.js'
 import { logIn, portalSecret } from '../parts/identity-provider.js'
 import { openRaw, type RawConnection } from '../parts/raw-http.js'
 import { framesIn } from '../parts/websocket.js'
@@ -18,13 +18,13 @@ interface Open {
 }
 
 /** An event stream and a WebSocket that Desk keeps open. */
-async function open({ desk, gateway }: ApiPlace, path: string, credentials: string): Promise<Open> {
-  desk.answer((_request, response) => response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders())
+async function open({ desk, gateway }: ApiSetup, path: string, credentials: string): Promise<Open> {
+  desk.onRequest((_request, response) => response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders())
   const [stream, socket] = [openRaw(gateway.port), openRaw(gateway.port)]
   stream.send([`GET ${path} HTTP/1.1`, 'Host: x', credentials, '', ''].join('\r\n'))
   socket.send([`GET ${path} HTTP/1.1`, 'Host: x', credentials, ...upgrade, key, '', ''].join('\r\n'))
   await stream.until(seen => seen.includes('\r\n\r\n'))
-  if ((await socket.answer()).status !== 101) throw new Error('no WebSocket')
+  if ((await socket.response()).status !== 101) throw new Error('no WebSocket')
   return { stream, socket }
 }
 
@@ -37,7 +37,7 @@ function close(...all: Open[]): void {
   for (const { stream, socket } of all) for (const one of [stream, socket]) one.close()
 }
 
-const settingsOf = (place: ApiPlace, portal: Record<string, unknown> = {}, more: Record<string, unknown> = {}) => ({
+const settingsOf = (place: ApiSetup, portal: Record<string, unknown> = {}, more: Record<string, unknown> = {}) => ({
   publicUrl: 'https://desk.example.com',
   desk: { url: place.desk.url, public: ['GET /open'] },
   providers: [{ ...place.idp.settings.portal, bearer: true, bearerAudience: 'desk-api', ...portal }],
@@ -46,7 +46,7 @@ const settingsOf = (place: ApiPlace, portal: Record<string, unknown> = {}, more:
 })
 
 t.test('Attack: a login that was begun before its key was taken away ends by the settings of now', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const { path, fields } = await place.idp.jwt(ada)
   const body = new URLSearchParams(fields).toString()
   const slow = openRaw(place.gateway.port)
@@ -58,7 +58,7 @@ t.test('Attack: a login that was begun before its key was taken away ends by the
   slow.send(body.slice(0, -1))
   t.match(await place.gateway.reload(settingsOf(place, { secrets: [other] })), { applied: true })
   slow.send(body.slice(-1))
-  t.match(await slow.answer(), { status: 400 })
+  t.match(await slow.response(), { status: 400 })
   slow.close()
 })
 
@@ -76,7 +76,7 @@ const reloads: { what: string; portal?: object; more?: object; roles?: string[];
 
 for (const { what, portal = {}, more = {}, roles, code } of reloads) {
   t.test(`Attack: what a bearer token has opened does not outlive a reload: ${what}`, async t => {
-    const place = await startApiPlace(t)
+    const place = await startApiSetup(t)
     const mine = await open(place, '/api/live', `Authorization: Bearer ${place.token()}`)
     const result = await place.gateway.reload(
       settingsOf(place, portal as Record<string, unknown>, more as Record<string, unknown>),
@@ -88,7 +88,7 @@ for (const { what, portal = {}, more = {}, roles, code } of reloads) {
 }
 
 t.test('Attack: a cookie beside the token does not keep open what the token has opened', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const agent = place.newAgent()
   t.equal((await logIn(agent, place.idp, { way: 'portal', email: ada })).status, 303)
   const cookie = agent.cookieHeader('/')
@@ -99,20 +99,20 @@ t.test('Attack: a cookie beside the token does not keep open what the token has 
 })
 
 t.test('a reload that says the same of it closes nothing', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const mine = await open(place, '/api/live', `Authorization: Bearer ${place.token()}`)
   const portal = { secrets: [other, portalSecret] }
   t.match(await place.gateway.reload(settingsOf(place, portal)), { applied: true })
   // A second one: what the first began is over before it.
   t.match(await place.gateway.reload(settingsOf(place)), { applied: true })
-  place.desk.answer((_request, response) => void response.end('short'))
+  place.desk.onRequest((_request, response) => void response.end('short'))
   t.equal((await place.bearer(place.token())).status, 200)
   t.same([mine.stream.socket.readyState, mine.socket.socket.readyState], ['open', 'open'])
   close(mine)
 })
 
 t.test('Attack: a path that is closed by a reload is closed for what a session has open there', async t => {
-  const place = await startApiPlace(t)
+  const place = await startApiSetup(t)
   const agent = place.newAgent()
   t.equal((await logIn(agent, place.idp, { way: 'portal', email: ada })).status, 303)
   const cookie = `Cookie: ${agent.cookieHeader('/')}`

@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
 import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
-import { type Line, startGateway } from '../parts/gateway.js'
+import { type LogLine, startGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider, type IdentityProvider, type Way } from '../parts/identity-provider.js'
 import {
   certificates,
@@ -21,8 +21,8 @@ import {
   signerOf,
 } from '../parts/key-rotation.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
-import { repeatsWhatItIsTold, startWork, type Worker } from '../parts/steady-agents.js'
+import { missingParts } from '../parts/required-parts.js'
+import { echoIdentity, startSteadyAgents, type SteadyAgent } from '../parts/steady-agents.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -41,7 +41,7 @@ async function start(t: Test) {
   const [redis, desk] = await Promise.all([startRedis({ process: 'any' }), startDesk()])
   t.teardown(redis.stop)
   t.teardown(desk.close)
-  repeatsWhatItIsTold(desk)
+  echoIdentity(desk)
   const settings = (ring: Ring, changes: Record<string, unknown> = {}) => ({
     publicUrl,
     listen: '127.0.0.1:0',
@@ -57,7 +57,7 @@ async function start(t: Test) {
   const files = { ...keyFiles, token, 'agents.yaml': agents, 'idp.crt': idp.certificate }
   const gateway = await startGateway(settings(['old']), { files })
   t.teardown(gateway.stop)
-  const { probes = '' } = (await gateway.line(({ msg }) => msg === 'listening')) as Line & { probes?: string }
+  const { probes = '' } = (await gateway.line(({ msg }) => msg === 'listening')) as LogLine & { probes?: string }
   const ask = async (path: string, method = 'GET') => {
     const answer = await fetch(gateway.opsUrl + path, { method, headers: { authorization: `Bearer ${token}` } })
     return { status: answer.status, body: await answer.text() }
@@ -92,7 +92,7 @@ async function start(t: Test) {
         change: { before: (xml: string) => withEncryptedId(xml, id => encryptedByHand(id, certificate)) },
       })
       const { path, fields } = await begin(agent, by, { way, email, ...(encryptTo ? encrypt(encryptTo) : {}) })
-      const { status, reason } = await agent.handOver(path, fields)
+      const { status, reason } = await agent.postCrossSite(path, fields)
       return { agent, outcome: status === 303 ? 'in' : `${status} ${reason}` }
     },
   }
@@ -119,7 +119,7 @@ async function tokens({ logIn }: Ground): Promise<string[]> {
 const requestSigner = async ({ newAgent }: Ground) => signerOf((await newAgent().visit('/auth/login/corp')).location)
 
 /** The ID of the key that signs for this agent now. */
-async function kidFor({ agent }: Worker): Promise<string | undefined> {
+async function kidFor({ agent }: SteadyAgent): Promise<string | undefined> {
   const told = JSON.parse((await agent.fetch('/tickets')).body) as { assertion: string[] }
   return decodeProtectedHeader(told.assertion[0] ?? '').kid
 }
@@ -128,10 +128,10 @@ async function kidFor({ agent }: Worker): Promise<string | undefined> {
 const inMetadata = (text: string) =>
   (['old', 'new'] as const).filter(name => text.includes(certificates[name].split('\n').slice(1, -2).join('')))
 
-t.test('ten reloads and four rotations at 300 requests a second', { skip: missing('redis') }, async t => {
+t.test('ten reloads and four rotations at 300 requests a second', { skip: missingParts('redis') }, async t => {
   const ground = await start(t)
   const { gateway, settings, reload, take, ask, probe, said, keys, logIn } = ground
-  const workers: Worker[] = []
+  const workers: SteadyAgent[] = []
   for (const [index, email] of people.entries()) {
     const { agent, outcome } = await logIn(idp, email, index % 2 ? 'corp' : 'portal')
     t.equal(outcome, 'in')
@@ -139,7 +139,7 @@ t.test('ten reloads and four rotations at 300 requests a second', { skip: missin
   }
   const [ada = { email: '', agent: ground.newAgent() }, ...others] = workers
   const [oldKid] = (await keys()).keys.map(({ kid }) => kid)
-  const work = startWork({ origin: gateway.url, issuer: publicUrl, workers: [ada, ...others], perSecond })
+  const work = startSteadyAgents({ origin: gateway.url, issuer: publicUrl, workers: [ada, ...others], perSecond })
   t.teardown(work.load.stop)
   await work.load.more(between)
 
@@ -183,7 +183,7 @@ t.test('ten reloads and four rotations at 300 requests a second', { skip: missin
   t.same((await keys()).keys[0]?.kid, newKid)
   t.equal(await requestSigner(ground), 'new')
   t.equal(
-    (await early.handOver(sealedByOld.path, sealedByOld.fields)).status,
+    (await early.postCrossSite(sealedByOld.path, sealedByOld.fields)).status,
     303,
     'a login that the old ring sealed ends',
   )

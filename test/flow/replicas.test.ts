@@ -8,7 +8,7 @@ import { type Desk, startDesk } from '../parts/desk.js'
 import { type RunningGateway, startGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider, logIn, type Way } from '../parts/identity-provider.js'
 import { type RedisServer, startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent, exchange } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -52,7 +52,7 @@ async function readiness({ opsUrl }: RunningGateway) {
   return { status: answer.status, ...((await answer.json()) as { ready: boolean; state: string; store: string }) }
 }
 
-t.test('two replicas on one Redis', { skip: missing('redis-server') }, async t => {
+t.test('two replicas on one Redis', { skip: missingParts('redis-server') }, async t => {
   const pair = await startPair()
   const { desk, one, two } = pair
   t.teardown(async () => {
@@ -68,7 +68,7 @@ t.test('two replicas on one Redis', { skip: missing('redis-server') }, async t =
       const stopped = await agent.visit('/tickets/7?a=b', { at: two })
       t.match(stopped, { status: 302, location: '/auth/login?return_to=%2Ftickets%2F7%3Fa%3Db' })
       const answer = await begin(agent, idp, { way, email: 'ada@example.com', returnTo: '/tickets/7?a=b' })
-      const entered = await agent.handOver(answer.path, answer.fields, { at: two })
+      const entered = await agent.postCrossSite(answer.path, answer.fields, { at: two })
       t.match(entered, { status: 303, location: '/tickets/7?a=b' })
       for (const at of [one, two]) {
         t.equal((await agent.visit('/tickets/7?a=b', { at })).status, 200)
@@ -81,12 +81,12 @@ t.test('two replicas on one Redis', { skip: missing('redis-server') }, async t =
     t.test(`${way}: Attack: an answer that one has accepted is refused as used by the other`, async t => {
       const agent = newAgent()
       const { path, fields } = await begin(agent, idp, { way, email: 'ada@example.com' })
-      t.equal((await agent.handOver(path, fields)).status, 303)
+      t.equal((await agent.postCrossSite(path, fields)).status, 303)
       // Whoever saw the answer pass has all of it, also the cookies of the attempt, but no session.
       const thief = newAgent()
       for (const { line, name } of agent.cookies) if (name.includes('-login.')) thief.take(line)
       const replayed = way === 'corp' ? 'saml.replayed' : 'jwt.replayed'
-      t.match(await thief.handOver(path, fields, { at: two }), { status: 400, reason: replayed })
+      t.match(await thief.postCrossSite(path, fields, { at: two }), { status: 400, reason: replayed })
       t.equal((await thief.visit('/', { at: two })).status, 302, 'and there is no session')
     })
 
@@ -99,7 +99,7 @@ t.test('two replicas on one Redis', { skip: missing('redis-server') }, async t =
         return browser
       })
       const answers = await Promise.all(
-        browsers.map((browser, i) => browser.handOver(path, fields, { at: i % 2 === 0 ? one : two })),
+        browsers.map((browser, i) => browser.postCrossSite(path, fields, { at: i % 2 === 0 ? one : two })),
       )
       const accepted = answers.filter(({ status }) => status === 303)
       t.equal(accepted.length, 1)
@@ -175,7 +175,7 @@ async function outage(t: Test, { desk, redis, one, two }: Pair): Promise<void> {
     t.equal(desk.seen.length, reached, 'nothing protected has reached Desk')
   }
   for (const { answer } of answers) {
-    const refused = await late.handOver(answer.path, answer.fields)
+    const refused = await late.postCrossSite(answer.path, answer.fields)
     t.match(refused, { status: 503, reason: 'session.store_unavailable', headers: { 'retry-after': /^\d+$/ } })
     t.same(
       refused.setCookies.filter(line => line.startsWith('__Host-deskgate=')),
@@ -205,6 +205,6 @@ async function outage(t: Test, { desk, redis, one, two }: Pair): Promise<void> {
   t.equal((await agent.visit('/', { at: two })).status, 302)
   // An answer that was refused while the store was away is good as soon as it is back.
   for (const { answer } of answers) {
-    t.match(await late.handOver(answer.path, answer.fields), { status: 303 })
+    t.match(await late.postCrossSite(answer.path, answer.fields), { status: 303 })
   }
 }

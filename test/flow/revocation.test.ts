@@ -6,8 +6,8 @@
 
 import t from 'tap'
 import { revokeSessions } from '../../src/cli/commands/sessions.js'
-import { missing } from '../parts/required-parts.js'
-import { adminToken, type Fleet, startFleet, type Visitor } from '../parts/revocation.js'
+import { missingParts } from '../parts/required-parts.js'
+import { adminToken, type ReplicaFleet, startFleet, type AgentSession } from '../parts/revocation.js'
 import { until } from '../parts/wait-until.js'
 
 /** Processes of each replica. */
@@ -22,34 +22,34 @@ const patience = 30_000
 const emails = [ada, bob, ...Array.from({ length: agents - 2 }, (_, i) => `agent${i}@example.com`)]
 
 /** What the command said. */
-async function revoke(fleet: Fleet, agent: string, at: number): Promise<string[]> {
+async function revoke(fleet: ReplicaFleet, agent: string, at: number): Promise<string[]> {
   const said: string[] = []
   const io = { env: { DESKGATE_ADMIN_TOKEN: adminToken }, out: (line: string) => said.push(line), err: t.comment }
   const code = await revokeSessions({ agent, ops: fleet.replicas[at]?.opsUrl ?? '' }, io)
   return [String(code), ...said]
 }
 
-const closed = (of: Visitor[]) => of.filter(({ socket }) => socket.closed()?.code === 4401).length
+const closed = (of: AgentSession[]) => of.filter(({ socket }) => socket.closed()?.code === 4401).length
 
 /** The statuses of one request at each replica with each cookie. */
-async function statuses(fleet: Fleet, of: Visitor[]): Promise<number[]> {
+async function statuses(fleet: ReplicaFleet, of: AgentSession[]): Promise<number[]> {
   const asked = of.flatMap(visitor => fleet.replicas.map(at => fleet.ask(visitor, at)))
   return [...new Set(await Promise.all(asked))]
 }
 
 /** A message goes to Desk and one comes back. */
-async function talk(of: Visitor[]): Promise<void> {
+async function talk(of: AgentSession[]): Promise<void> {
   const before = of.map(({ socket }) => socket.frames().length)
   for (const { socket } of of) socket.send('hello')
   await until(() => of.every(({ socket }, i) => socket.frames().length > (before[i] ?? 0)), patience)
 }
 
-t.test('sessions revoke --agent, on two replicas', { skip: missing('redis-server') }, async t => {
+t.test('sessions revoke --agent, on two replicas', { skip: missingParts('redis-server') }, async t => {
   const fleet = await startFleet({ replicas, workers, nearCache: '4s' })
   t.teardown(fleet.stop)
   const entered = Array.from({ length: visitors }, (_, i) => {
     const at = fleet.replicas[i % replicas]
-    return at && fleet.enter(emails[Math.floor(i / replicas) % agents] ?? '', at)
+    return at && fleet.logIn(emails[Math.floor(i / replicas) % agents] ?? '', at)
   })
   const all = (await Promise.all(entered)).filter(visitor => visitor !== undefined)
   t.same([...new Set(all.map(({ socket }) => socket.status))], [101])
@@ -57,7 +57,7 @@ t.test('sessions revoke --agent, on two replicas', { skip: missing('redis-server
     for (const { socket } of all) socket.raw.close()
   })
   const of = (...some: string[]) => all.filter(({ email }) => some.includes(email))
-  const firstOf = (email: string) => fleet.replicas.map(at => of(email).find(visitor => visitor.at === at) as Visitor)
+  const firstOf = (email: string) => fleet.replicas.map(at => of(email).find(visitor => visitor.at === at) as AgentSession)
   const streams = await Promise.all([ada, bob].flatMap(firstOf).map(fleet.stream))
   t.teardown(() => {
     for (const stream of streams) stream.close()
@@ -101,7 +101,7 @@ t.test('sessions revoke --agent, on two replicas', { skip: missing('redis-server
   await t.test('and when messages come again, what was missed is found', async t => {
     const [agent = ''] = emails.slice(2)
     await revoke(fleet, agent, 0)
-    await fleet.mendSubscriptions()
+    await fleet.restoreSubscriptions()
     await until(() => closed(of(agent)) === visitors / agents, patience)
     const others = of(...emails.slice(3))
     await talk(others)

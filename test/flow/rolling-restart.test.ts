@@ -12,8 +12,8 @@ import { type Haproxy, startHaproxy } from '../parts/haproxy.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
-import { repeatsWhatItIsTold, startWork, type Work, type Worker } from '../parts/steady-agents.js'
+import { missingParts } from '../parts/required-parts.js'
+import { echoIdentity, startSteadyAgents, type SteadyAgents, type SteadyAgent } from '../parts/steady-agents.js'
 import { createUserAgent, exchange, type UserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -62,7 +62,7 @@ async function hearsTheEnd(agent: UserAgent, { port }: Replica): Promise<number>
 
 interface Place {
   haproxy: Haproxy
-  work: Work
+  work: SteadyAgents
   agent: UserAgent
 }
 
@@ -87,10 +87,10 @@ async function roll(t: Test, replica: Replica, running: RunningGateway, place: P
 
 t.test(
   'SIGTERM drains one of two replicas, then the other, at 300 requests a second',
-  { skip: missing('redis-server', 'haproxy') },
+  { skip: missingParts('redis-server', 'haproxy') },
   async t => {
     const [desk, redis] = await Promise.all([startDesk(), startRedis()])
-    repeatsWhatItIsTold(desk)
+    echoIdentity(desk)
     const settings = {
       publicUrl,
       secrets: ['the secret that both replicas share, as long as it has to be'],
@@ -117,7 +117,7 @@ t.test(
       return one === 'UP' && two === 'UP'
     }, patience)
 
-    const workers: Worker[] = []
+    const workers: SteadyAgent[] = []
     for (let count = 0; count < 10; count++) {
       const agent = createUserAgent(publicUrl, haproxy)
       const email = `agent${count}@example.com`
@@ -127,7 +127,7 @@ t.test(
     const [first = { email: '', agent: createUserAgent(publicUrl, haproxy) }, ...others] = workers
     const cookie = first.agent.cookieHeader('/')
     const sockets = await Promise.all(Array.from({ length: 8 }, () => openSocket(haproxy, cookie)))
-    const work = startWork({ origin: haproxy.url, issuer: publicUrl, workers: [first, ...others], perSecond })
+    const work = startSteadyAgents({ origin: haproxy.url, issuer: publicUrl, workers: [first, ...others], perSecond })
     t.teardown(work.load.stop)
     await work.load.more(perSecond)
 

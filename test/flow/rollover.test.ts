@@ -12,7 +12,7 @@ import { createIdentityProvider } from '../parts/identity-provider.js'
 import { idpMetadata } from '../parts/idp-metadata.js'
 import { startLoad } from '../parts/load.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { newSigningKey } from '../parts/saml-idp.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
@@ -22,7 +22,7 @@ const old = newSigningKey('old')
 const next = newSigningKey('next')
 const evil = newSigningKey('evil')
 
-t.test('a rollover under load, and a start without the IdP', { skip: missing('redis') }, async t => {
+t.test('a rollover under load, and a start without the IdP', { skip: missingParts('redis') }, async t => {
   const [redis, desk] = await Promise.all([startRedis({ process: 'any' }), startDesk()])
   t.teardown(redis.stop)
   t.teardown(desk.close)
@@ -58,7 +58,7 @@ t.test('a rollover under load, and a start without the IdP', { skip: missing('re
     const agent = createUserAgent(publicUrl, { port: at.port })
     const start = await agent.visit(`/auth/login/${way}?return_to=/`)
     const answer = idps[way].saml(`agent${++count}@example.com`, start.location, { signing })
-    const { status, reason } = await agent.handOver(answer.path, answer.fields)
+    const { status, reason } = await agent.postCrossSite(answer.path, answer.fields)
     return { agent, outcome: status === 303 ? 'in' : `${status} ${reason}` }
   }
 

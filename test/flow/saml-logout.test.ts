@@ -6,10 +6,10 @@ import { systemClock } from '../../src/runtime/clock.js'
 import { rsaPair } from '../parts/configuration.js'
 import { signingKey } from '../parts/demo-idp.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createLogoutIdp, receive } from '../parts/saml-logout-idp.js'
 import { createUserAgent, exchange } from '../parts/user-agent.js'
 
@@ -27,10 +27,10 @@ const corp = {
 }
 const files = { 'idp.crt': idp.certificate, 'sp.key': ours.key, 'sp.crt': ours.certificate }
 
-t.test('single logout on two replicas', { skip: missing('redis-server') }, async t => {
+t.test('single logout on two replicas', { skip: missingParts('redis-server') }, async t => {
   const [desk, redis] = await Promise.all([startDesk(), startRedis({ process: 'own' })])
   const start = () =>
-    startGatewayHere(
+    startInProcessGateway(
       {
         publicUrl,
         secrets: ['the secret that all replicas share, as long as it has to be'],
@@ -69,7 +69,7 @@ t.test('single logout on two replicas', { skip: missing('redis-server') }, async
       const bring = (at: typeof one) =>
         binding === 'redirect'
           ? stranger.visit(`/auth/saml/slo?${query}`, { at })
-          : stranger.handOver('/auth/saml/slo', form, { at })
+          : stranger.postCrossSite('/auth/saml/slo', form, { at })
       const answers = await Promise.all([bring(one), bring(two)])
       t.same(answers.map(({ status }) => status).sort(), [303, 400], 'once on all replicas')
       t.equal(answers.find(({ status }) => status === 400)?.reason, 'saml.replayed')
@@ -103,7 +103,7 @@ t.test('single logout on two replicas', { skip: missing('redis-server') }, async
       const browser = createUserAgent(publicUrl, one)
       for (const sessionIndex of indexes) {
         const answer = await begin(browser, idp, { way: 'corp', email, change: { plan: { sessionIndex } } })
-        const entered = await browser.handOver(answer.path, answer.fields, { at: two })
+        const entered = await browser.postCrossSite(answer.path, answer.fields, { at: two })
         t.equal(entered.status, 303)
       }
       const cookie = browser.cookieHeader('/')

@@ -2,14 +2,14 @@
 
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
-import { run } from '../parts/command.js'
+import { runDeskgate } from '../parts/command.js'
 import { adminToken, type Example, publicUrl, startExample } from '../parts/example.js'
 import { logIn } from '../parts/identity-provider.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { exchange, type Page, type StoredCookie, type UserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
-t.test('the full example', { skip: missing('openssl', 'redis') }, async t => {
+t.test('the full example', { skip: missingParts('openssl', 'redis') }, async t => {
   const example = await startExample()
   t.teardown(example.close)
   const { gateway, desk, idp, newAgent } = example
@@ -68,7 +68,7 @@ t.test('the full example', { skip: missing('openssl', 'redis') }, async t => {
     const bob = newAgent()
     await logIn(bob, idp, { way: 'portal', email: 'bob@example.com' })
     let finish = () => {}
-    desk.answer((_request, response) => {
+    desk.onRequest((_request, response) => {
       response.write('first, ')
       finish = () => void response.end('last')
     })
@@ -154,7 +154,7 @@ async function whatDeskReceives(t: Test, example: Example, ada: UserAgent): Prom
 }
 
 async function whatComesBack(t: Test, { desk }: Example, ada: UserAgent): Promise<void> {
-  desk.answer((_request, response) => {
+  desk.onRequest((_request, response) => {
     response.writeHead(200, {
       'content-type': 'text/html',
       'set-cookie': ['__Host-deskgate=stolen; Path=/; Secure', 'theme=dark; Path=/'],
@@ -169,7 +169,7 @@ async function whatComesBack(t: Test, { desk }: Example, ada: UserAgent): Promis
   t.match(page.headers, { location: `${publicUrl}/elsewhere?a=b`, 'x-desk': 'yes', 'cache-control': 'private' })
   t.not(page.headers['keep-alive'], 'timeout=9')
   t.equal(page.body, '<p>')
-  desk.answer((request, response) => void request.on('end', () => response.end('hello')))
+  desk.onRequest((request, response) => void request.on('end', () => response.end('hello')))
 }
 
 async function ownPaths(t: Test, { newAgent, desk }: Example, ada: UserAgent): Promise<void> {
@@ -221,7 +221,7 @@ async function ownPaths(t: Test, { newAgent, desk }: Example, ada: UserAgent): P
   isPage(await nobody.visit('/auth/saml/portal/metadata'), 404, /./)
   for (const path of ['/auth/jwt', '/auth/jwt/callback', '/auth/jwt/portal', '/auth/saml/acs']) {
     t.match(await nobody.visit(path), { status: 405, headers: { allow: 'POST' } }, path)
-    t.match(await nobody.handOver(path, {}), { status: 400, reason: /^(jwt|saml)\.malformed$/ }, path)
+    t.match(await nobody.postCrossSite(path, {}), { status: 400, reason: /^(jwt|saml)\.malformed$/ }, path)
   }
   const absent = [
     '/auth',
@@ -236,7 +236,7 @@ async function ownPaths(t: Test, { newAgent, desk }: Example, ada: UserAgent): P
   for (const path of [...absent, '/auth/breakglass/x', '/auth/verify', '/auth/jwt/nobody/x']) {
     t.equal((await ada.visit(path)).status, 404, path)
   }
-  t.equal((await nobody.handOver('/auth/jwt/nobody', { jwt: 'x' })).status, 404, 'no such provider')
+  t.equal((await nobody.postCrossSite('/auth/jwt/nobody', { jwt: 'x' })).status, 404, 'no such provider')
   for (const path of ['/a/../b', '/a/%2e%2e/b', '/a/%252e%252e/b', '/a%5Cb', '//a', '/a%00', '/a%zz']) {
     t.equal((await ada.visit(path)).status, 400, path)
   }
@@ -340,8 +340,8 @@ async function opsListener(t: Test, { gateway, idp, newAgent }: Example): Promis
   const { env } = gateway
   const reference = refused.reference ?? ''
   const [told, stranger] = await Promise.all([
-    run(['explain', reference.toLowerCase(), '--config', gateway.file, '--ops', gateway.opsUrl], { env }),
-    run(['explain', reference, '--ops', gateway.opsUrl], { env: { DESKGATE_ADMIN_TOKEN: 'another' } }),
+    runDeskgate(['explain', reference.toLowerCase(), '--config', gateway.file, '--ops', gateway.opsUrl], { env }),
+    runDeskgate(['explain', reference, '--ops', gateway.opsUrl], { env: { DESKGATE_ADMIN_TOKEN: 'another' } }),
   ])
   t.match(told, {
     code: 0,

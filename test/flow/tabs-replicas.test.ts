@@ -3,16 +3,16 @@
 
 import t from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
-import { openBrowser } from '../parts/browser.js'
+import { startChromium } from '../parts/browser.js'
 import { createAuthority } from '../parts/certificates.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider } from '../parts/identity-provider.js'
 import { startSwitch } from '../parts/load-balancer.js'
 import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const here = '127.0.0.1'
 const names = { gateway: 'desk.acme.test', idp: 'idp.other.test' }
@@ -35,7 +35,7 @@ async function start() {
         <script>document.forms[0].submit()</script>`)
     }),
   ])
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     response.setHeader('content-type', 'text/html')
     response.end(`${icon}<h1>${request.url}</h1><p>${request.headers['x-agent-email']}</p>`)
   })
@@ -50,7 +50,7 @@ async function start() {
   }
   // A process that is both gateways, provider and Desk, beside a browser, may be slow to hear from Redis.
   const how = { files: { 'idp.crt': own.certificate }, storeTimeout: 20_000 }
-  const gateways = await Promise.all([startGatewayHere(settings, how), startGatewayHere(settings, how)])
+  const gateways = await Promise.all([startInProcessGateway(settings, how), startInProcessGateway(settings, how)])
   const tls = await authority.issue([names.gateway])
   const balancer = await startSwitch(
     gateways.map(gateway => gateway.port),
@@ -59,7 +59,7 @@ async function start() {
   const hosts = { [names.gateway]: here, [names.idp]: here }
   // Else every tab gets a new process each time that it comes to the other site.
   const more = ['--process-per-site']
-  const browser = await openBrowser({ hosts, trust: [authority.spki], more })
+  const browser = await startChromium({ hosts, trust: [authority.spki], more })
   return {
     ...{ url, balancer, browser, gateways },
     async close() {
@@ -71,10 +71,10 @@ async function start() {
   }
 }
 
-t.test('ten tabs, two replicas, ten rounds', { skip: missing('chromium', 'openssl', 'redis') }, async t => {
+t.test('ten tabs, two replicas, ten rounds', { skip: missingParts('chromium', 'openssl', 'redis') }, async t => {
   const { url, balancer, browser, gateways, close } = await start()
   t.teardown(close)
-  const { context, page, complaints } = await browser.visit()
+  const { context, page, complaints } = await browser.newProfile()
   const tabs = [page, ...(await Promise.all(Array.from({ length: 9 }, () => context.newPage())))]
   const own = (round: number, tab: number) => `/tickets/${round}/${tab}?view=mine`
 

@@ -3,13 +3,13 @@
 
 import t from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
-import { openBrowser } from '../parts/browser.js'
+import { startChromium } from '../parts/browser.js'
 import { startDesk } from '../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { type Answer, createIdentityProvider, type Way } from '../parts/identity-provider.js'
 import { freePort } from '../parts/ports.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -19,7 +19,7 @@ const wide = (tab: number) => `/tickets/${tab}?view=${'v'.repeat(2000)}`
 
 t.test('twelve tabs', async t => {
   const desk = await startDesk()
-  const gateway = await startGatewayHere(
+  const gateway = await startInProcessGateway(
     {
       publicUrl,
       desk: { url: desk.url },
@@ -54,7 +54,7 @@ t.test('twelve tabs', async t => {
       t.ok(agent.cookieHeader('/auth/saml/acs').length < 14_000, 'the cookies of twelve tabs stay small')
       const handles = new Set<string>()
       for (const [tab, { path, fields }] of answers.entries()) {
-        const entered = await agent.handOver(path, fields)
+        const entered = await agent.postCrossSite(path, fields)
         t.equal(entered.status, 303, `tab ${tab} gets in`)
         // An address that is too long for its cookie loses its query.
         t.equal(entered.location, `/tickets/${tab}`)
@@ -75,17 +75,17 @@ t.test('twelve tabs', async t => {
       const { location } = await agent.visit(`/auth/login/${way}?return_to=/tickets/1`)
       const answer = (at: string) => (way === 'corp' ? idp.saml('ada@example.com', at) : idp.jwt('ada@example.com', at))
       const [used, unused] = [await answer(location), await answer(location)]
-      t.equal((await agent.handOver(used.path, used.fields)).location, '/tickets/1')
+      t.equal((await agent.postCrossSite(used.path, used.fields)).location, '/tickets/1')
       agent.cookies.splice(0, 20, ...agent.cookies.filter(({ name }) => !name.includes('-login.')))
-      t.match(await agent.handOver(used.path, used.fields), { status: 303, location: '/', setCookies: [] }, way)
+      t.match(await agent.postCrossSite(used.path, used.fields), { status: 303, location: '/', setCookies: [] }, way)
       const unknown = way === 'corp' ? 'saml.in_response_to_unknown' : 'jwt.state_mismatch'
       t.match(
-        await agent.handOver(unused.path, unused.fields),
+        await agent.postCrossSite(unused.path, unused.fields),
         { status: 400, reason: unknown },
         'one that is new is not',
       )
       const stranger = createUserAgent(publicUrl, gateway)
-      t.match(await stranger.handOver(used.path, used.fields), { status: 400, reason: unknown, setCookies: [] })
+      t.match(await stranger.postCrossSite(used.path, used.fields), { status: 400, reason: unknown, setCookies: [] })
     }
   })
 
@@ -98,20 +98,20 @@ t.test('twelve tabs', async t => {
     }
     t.equal(agent.cookies.filter(({ name }) => name.includes('-login.')).length, 12)
     const [first, second, ...others] = answers as [Answer, Answer, ...Answer[]]
-    t.match(await agent.handOver(first.path, first.fields), { status: 400, reason: 'jwt.state_mismatch' })
-    for (const { path, fields } of [second, ...others]) t.equal((await agent.handOver(path, fields)).status, 303)
+    t.match(await agent.postCrossSite(first.path, first.fields), { status: 400, reason: 'jwt.state_mismatch' })
+    for (const { path, fields } of [second, ...others]) t.equal((await agent.postCrossSite(path, fields)).status, 303)
   })
 })
 
-t.test('in Chromium', { skip: missing('chromium') }, async t => {
+t.test('in Chromium', { skip: missingParts('chromium') }, async t => {
   const { gateway, desk, portal, url } = await startLocal()
-  const browser = await openBrowser()
+  const browser = await startChromium()
   t.teardown(async () => {
     await browser.close()
     await gateway.close()
     await Promise.all([desk.close(), portal.close()])
   })
-  const { context, complaints } = await browser.visit()
+  const { context, complaints } = await browser.newProfile()
   await context.addCookies(cookies.map(cookie => ({ name: cookie.slice(0, 8), value: cookie.slice(9), url })))
   const tabs = await Promise.all(Array.from({ length: 12 }, () => context.newPage()))
   await Promise.all(tabs.map((page, tab) => page.goto(url + wide(tab))))
@@ -148,12 +148,12 @@ async function startLocal() {
     )
   })
   const desk = await startDesk()
-  desk.answer((_request, response) => {
+  desk.onRequest((_request, response) => {
     response.setHeader('content-type', 'text/html')
     response.end('<link rel=icon href=data:,>hello')
   })
   const loginUrl = portal.url.replace('127.0.0.1', 'localhost')
-  const gateway: GatewayHere = await startGatewayHere({
+  const gateway: InProcessGateway = await startInProcessGateway({
     publicUrl: url,
     listen: `127.0.0.1:${port}`,
     desk: { url: desk.url },

@@ -3,13 +3,13 @@
 
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import type { Visit } from '../parts/browser.js'
+import type { Profile } from '../parts/browser.js'
 import { screenshot } from '../parts/browser.js'
-import { missing } from '../parts/required-parts.js'
-import { type Sites, startSites } from '../parts/three-sites.js'
+import { missingParts } from '../parts/required-parts.js'
+import { type ThreeSites, startThreeSites } from '../parts/three-sites.js'
 
-t.test('three sites', { skip: missing('chromium', 'openssl') }, async t => {
-  const sites = await startSites()
+t.test('three sites', { skip: missingParts('chromium', 'openssl') }, async t => {
+  const sites = await startThreeSites()
   t.teardown(sites.close)
   const { url, idpUrl, browser } = sites
 
@@ -75,7 +75,7 @@ t.test('three sites', { skip: missing('chromium', 'openssl') }, async t => {
       await page.waitForURL(`${url}/tickets/1047`)
       t.equal(await sessionOf(page), session, 'and she is in as before')
 
-      const stranger = await browser.visit()
+      const stranger = await browser.newProfile()
       t.teardown(stranger.close)
       await post(stranger.page, idpUrl, posted.url(), posted.postData() ?? '')
       // Without the cookie of the attempt it is somebody else's answer.
@@ -107,8 +107,8 @@ t.test('three sites', { skip: missing('chromium', 'openssl') }, async t => {
   })
 })
 
-async function arrive(t: Test, { browser, url }: Sites, path: string): Promise<Visit> {
-  const visit = await browser.visit()
+async function arrive(t: Test, { browser, url }: ThreeSites, path: string): Promise<Profile> {
+  const visit = await browser.newProfile()
   t.teardown(visit.close)
   await visit.page.goto(url + path)
   return visit

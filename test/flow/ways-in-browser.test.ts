@@ -4,21 +4,21 @@
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { breakglass } from '../../src/cli/commands/breakglass.js'
-import { openBrowser, screenshot, type TestBrowser } from '../parts/browser.js'
+import { startChromium, screenshot, type Chromium } from '../parts/browser.js'
 import { settings } from '../parts/configuration.js'
 import { deskCookie, deskLogin, startDeskWithLogin } from '../parts/desk-with-login.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { freePort } from '../parts/ports.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const adminToken = 'the-admin-token-of-this-test-long-enough'
 
-async function open(t: Test, browser: TestBrowser) {
+async function open(t: Test, browser: Chromium) {
   const desk = await startDeskWithLogin()
   t.teardown(desk.close)
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const gateway = await startGatewayHere({
+  const gateway = await startInProcessGateway({
     ...settings({ agents: [{ domains: ['example.com'] }] }),
     publicUrl: url,
     listen: `127.0.0.1:${port}`,
@@ -28,7 +28,7 @@ async function open(t: Test, browser: TestBrowser) {
   })
   t.teardown(gateway.close)
   const visit = async () => {
-    const one = await browser.visit()
+    const one = await browser.newProfile()
     t.teardown(one.close)
     return one
   }
@@ -41,8 +41,8 @@ async function signIn(page: Page, password: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in to Desk' }).click()
 }
 
-t.test('ways in, in Chromium', { skip: missing('chromium') }, async t => {
-  const browser = await openBrowser()
+t.test('login methods in Chromium', { skip: missingParts('chromium') }, async t => {
+  const browser = await startChromium()
   t.teardown(browser.close)
 
   t.test("Desk's own login, and the old cookie of Desk logs nobody in again", async t => {

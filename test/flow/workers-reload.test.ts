@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { startDesk } from '../parts/desk.js'
 import { type RunningGateway, startGateway } from '../parts/gateway.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { exchange } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -55,7 +55,7 @@ const all = (gateway: RunningGateway, path: string, status: number) =>
 const told = ({ lines }: RunningGateway, cause: string) =>
   [...new Set(lines.filter(line => line.cause === cause).map(({ worker }) => worker))].sort()
 
-t.test('reloads with two workers', { skip: missing('redis-server') }, async t => {
+t.test('reloads with two workers', { skip: missingParts('redis-server') }, async t => {
   const { gateway, write } = await start(t)
   await all(gateway, '/first', 200)
   t.same(await answers(gateway, '/second'), [401, 401, 401, 401])
@@ -87,7 +87,7 @@ t.test('reloads with two workers', { skip: missing('redis-server') }, async t =>
     t.equal(gateway.lines.filter(({ cause }) => cause === 'api').length, before)
   })
 
-  t.test('a bad one is refused by all, and said once for the crew', async t => {
+  t.test('a bad one is refused by all, and said once for all workers', async t => {
     const good = await readFile(gateway.file, 'utf8')
     await writeFile(gateway.file, '{"nonsense": 1}')
     gateway.child.kill('SIGHUP')

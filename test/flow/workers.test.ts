@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
-import { run } from '../parts/command.js'
+import { runDeskgate } from '../parts/command.js'
 import { startDesk } from '../parts/desk.js'
 import { type RunningGateway, startGateway, writeConfiguration } from '../parts/gateway.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent, exchange } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -28,7 +28,7 @@ const base = {
   agents: [{ domains: ['example.com'] }],
   ops: { listen: '127.0.0.1:0', adminToken: { file: 'token' } },
 }
-const skip = missing('redis-server')
+const skip = missingParts('redis-server')
 const patience = 30_000
 
 async function start(t: Test, changes: Record<string, unknown> = {}) {
@@ -127,7 +127,7 @@ t.test('two workers', { skip }, async t => {
 
   t.test('a signal to the whole group is heard once; what is under way finishes, and it ends with 0', async t => {
     let finish = () => {}
-    desk.answer((_request, response) => {
+    desk.onRequest((_request, response) => {
       response.write('first, ')
       finish = () => void response.end('last')
     })
@@ -176,7 +176,7 @@ t.test('on a Unix socket; a second signal ends all at once', { skip }, async t =
   await until(() => lines().length === 6)
   t.equal(new Set(lines().map(({ worker }) => worker)).size, 2)
 
-  desk.answer(() => {})
+  desk.onRequest(() => {})
   const reached = desk.seen.length
   const stuck = ask().catch(() => 'cut')
   await until(() => desk.seen.length > reached)
@@ -198,13 +198,13 @@ t.test('a start that cannot succeed ends with 1, says so once, and is not tried 
   })
   const { folder, file } = await writeConfiguration({ ...settings, listen: `127.0.0.1:${other.port}` }, files)
   t.teardown(() => rm(folder, { recursive: true }))
-  const ended = await run(['serve', '--config', file])
+  const ended = await runDeskgate(['serve', '--config', file])
   t.equal(ended.code, 1)
   t.match(ended.stderr, /^deskgate: worker 1: .*EADDRINUSE.*\n$/)
   t.notMatch(ended.stdout, 'a worker has died')
   const broken = await writeConfiguration({ ...settings, nonsense: 1 }, files)
   t.teardown(() => rm(broken.folder, { recursive: true }))
-  const refused = await run(['serve', '--config', broken.file])
+  const refused = await runDeskgate(['serve', '--config', broken.file])
   t.equal(refused.code, 1)
   t.match(refused.stderr, /^[^\n]*nonsense[^\n]*\n$/, 'and a bad configuration is said by the first process alone')
 })

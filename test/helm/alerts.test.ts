@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { valuesWith } from '../parts/chart-values.js'
-import { objects, one } from '../parts/helm.js'
+import { objectOf, objects } from '../parts/helm.js'
 import { promtool } from '../parts/prometheus.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm', 'promtool')
+const skip = missingParts('helm', 'promtool')
 const scope = 'namespace="help",job="desk-deskgate-probes"'
 
 interface Rule {
@@ -21,7 +21,7 @@ interface Rule {
 
 async function rules(): Promise<{ groups: { rules: Rule[] }[] }> {
   const all = await objects({ values: valuesWith({ 'prometheusRule.enabled': true }) })
-  return one(all, 'PrometheusRule').spec
+  return objectOf(all, 'PrometheusRule').spec
 }
 
 const series = (name: string, values: string, labels = '') => ({

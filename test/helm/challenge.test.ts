@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { start } from '../parts/child-process.js'
+import { startProgram } from '../parts/child-process.js'
 import { chart } from '../parts/helm.js'
 import { startHttpServer } from '../parts/http-server.js'
 
@@ -21,8 +21,8 @@ async function tested(t: Test, facts: object, { status = 200, program = challeng
   })
   t.teardown(() => Promise.all([probes.close(), gateway.close()]))
   const env = { PATH: process.env.PATH, GATEWAY: gateway.url, PROBES: probes.url, LOGIN: '/auth/login' }
-  const run = start(['node', '--input-type=module', '-e', script], { env })
-  return { code: await run.gone, said: run.said(), asked: gateway.seen }
+  const run = startProgram(['node', '--input-type=module', '-e', script], { env })
+  return { code: await run.exitCode, said: run.output(), asked: gateway.seen }
 }
 
 t.test('a pod that serves with its configuration passes', async t => {

@@ -11,7 +11,7 @@ import { startGateway } from '../parts/gateway.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { freePort } from '../parts/ports.js'
 import { type Prometheus, startPrometheus } from '../parts/prometheus.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
@@ -42,7 +42,7 @@ t.test('every panel has its own place, and asks the chosen Prometheus for the ch
   }
 })
 
-t.test('every query has data', { skip: missing('prometheus') }, async t => {
+t.test('every query has data', { skip: missingParts('prometheus') }, async t => {
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
   const desk = await startDesk()
   const probes = await freePort()

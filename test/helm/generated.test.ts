@@ -8,7 +8,7 @@ import { chartKinds } from '../../scripts/chart/kinds.js'
 import { chartReadme } from '../../scripts/chart/readme.js'
 import { valuesSchema } from '../../scripts/chart/values-schema.js'
 import { chart, runHelm } from '../parts/helm.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const text = (name: string) => readFileSync(join(chart, name), 'utf8')
 const say = 'npm run generate'
@@ -41,7 +41,7 @@ t.test('chart, application and annotations', async t => {
 })
 
 // Helm 3 renders the notes with `template`, but shows them only where there is a cluster.
-t.test('the notes say what to give each identity provider', { skip: missing('helm') }, async t => {
+t.test('the notes say what to give each identity provider', { skip: missingParts('helm') }, async t => {
   const notesOf = async (file: string) => {
     const args = ['install', 'desk', chart, '--dry-run=client', '--namespace', 'help', '--values', file]
     const { code, stdout, stderr } = await runHelm('helm', args)

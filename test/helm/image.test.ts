@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { start } from '../parts/child-process.js'
+import { startProgram } from '../parts/child-process.js'
 import { buildImage, linked, parseDockerfile } from '../parts/dockerfile.js'
 import { formIn } from '../parts/forms.js'
 import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -58,7 +58,7 @@ t.test('the chart runs as the same user, and the image says the same version', a
   t.match(text('Dockerfile'), `VERSION=${JSON.parse(text('package.json')).version}`)
 })
 
-t.test('built and started', { skip: missing('redis-server') }, async t => {
+t.test('built and started', { skip: missingParts('redis-server') }, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-image-'))
   await chmod(folder, 0o755)
   t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -87,25 +87,25 @@ t.test('built and started', { skip: missing('redis-server') }, async t => {
 
   await t.test('by the image', async t => {
     const healthy = async () => {
-      const check = start(image.healthcheck, { env })
-      return (await check.gone) === 0
+      const check = startProgram(image.healthcheck, { env })
+      return (await check.exitCode) === 0
     }
     t.notOk(await healthy(), 'not while nothing runs')
-    const around = start(['node', join(root, 'compose/around.mjs')], { env: { ...env, ...compose.around(app) } })
-    t.teardown(around.end)
-    await around.says('identity provider')
+    const around = startProgram(['node', join(root, 'compose/around.mjs')], { env: { ...env, ...compose.around(app) } })
+    t.teardown(around.stop)
+    await around.waitForOutput('identity provider')
     const [serve = '', option = '', file] = image.cmd
     t.equal(file, '/etc/deskgate/config/deskgate.yaml')
     t.equal(image.env.DESKGATE_CONFIG, file, 'for what docker exec runs')
     // Without what the test runner gives to processes: it writes into the checkout when they end, which this user cannot.
     const bare = ['env', '-u', 'NODE_OPTIONS']
-    const gateway = start([...bare, ...inside([...image.entrypoint, serve, option]), config], {
+    const gateway = startProgram([...bare, ...inside([...image.entrypoint, serve, option]), config], {
       env,
       cwd: app,
       ...user,
     })
-    t.teardown(gateway.end)
-    await gateway.says('"msg":"listening"')
+    t.teardown(gateway.stop)
+    await gateway.waitForOutput('"msg":"listening"')
     t.ok(await healthy())
     if (isRoot) t.match(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'), /^Uid:\s+10001/m)
 
@@ -123,7 +123,7 @@ t.test('built and started', { skip: missing('redis-server') }, async t => {
       }
     })
     gateway.kill('SIGTERM')
-    t.equal(await gateway.gone, 0, gateway.said())
+    t.equal(await gateway.exitCode, 0, gateway.output())
   })
 })
 

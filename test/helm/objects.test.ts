@@ -3,19 +3,19 @@
 import t from 'tap'
 import { parse } from 'yaml'
 import { valuesWith } from '../parts/chart-values.js'
-import { type KubeObject, objects, one } from '../parts/helm.js'
+import { type KubeObject, objectOf, objects } from '../parts/helm.js'
 import { schemaProblem, typeProblems } from '../parts/kubernetes.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm')
+const skip = missingParts('helm')
 const render = (changes: Record<string, unknown> = {}) => objects({ values: valuesWith(changes) })
-const podOf = (all: KubeObject[]) => one(all, 'Deployment').spec.template.spec
+const podOf = (all: KubeObject[]) => objectOf(all, 'Deployment').spec.template.spec
 const kinds = (all: KubeObject[]) => all.map(({ kind }) => kind)
 
 t.test('the restricted security profile, and no token', { skip }, async t => {
   const all = await render()
   const restricted = { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } }
-  for (const pod of [podOf(all), one(all, 'Pod').spec]) {
+  for (const pod of [podOf(all), objectOf(all, 'Pod').spec]) {
     t.match(pod, { automountServiceAccountToken: false, enableServiceLinks: false, securityContext: restricted })
     for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
       t.same(container.securityContext, {
@@ -25,7 +25,7 @@ t.test('the restricted security profile, and no token', { skip }, async t => {
       t.ok(container.resources.limits.memory)
     }
   }
-  t.equal(one(all, 'ServiceAccount').automountServiceAccountToken, false)
+  t.equal(objectOf(all, 'ServiceAccount').automountServiceAccountToken, false)
   t.equal(podOf(all).serviceAccountName, 'desk-deskgate')
 })
 
@@ -45,7 +45,7 @@ t.test('a Secret is made of explicit values only, and never of anything else', {
   t.notOk(kinds(await render()).includes('Secret'))
   const values = { 'secrets.existingSecret': '', 'secrets.keys': {} }
   const all = await render({ ...values, 'secrets.values': { ring: 'r', portal: 'p', 'redis-url': 'redis://redis' } })
-  const secret = one(all, 'Secret')
+  const secret = objectOf(all, 'Secret')
   t.same(secret.data, { ring: 'cg==', portal: 'cA==', 'redis-url': 'cmVkaXM6Ly9yZWRpcw==' })
   t.equal(schemaProblem(secret), undefined)
   t.same(await typeProblems([secret]), [])
@@ -55,7 +55,7 @@ t.test('a Secret is made of explicit values only, and never of anything else', {
 
 t.test('the configuration is what the values say, to the last key', { skip }, async t => {
   const values = valuesWith({ 'config.drain': '45s', files: { 'agents.yaml': 'x: "1"\n# é\n' } })
-  const { data } = one(await objects({ values }), 'ConfigMap')
+  const { data } = objectOf(await objects({ values }), 'ConfigMap')
   const ops = { listen: '127.0.0.1:9090', probes: '0.0.0.0:9091' }
   t.same(parse(data?.['deskgate.yaml'] ?? ''), { listen: '0.0.0.0:8080', ops, ...(values.config as object) })
   t.equal(data?.['agents.yaml'], 'x: "1"\n# é\n')
@@ -83,9 +83,12 @@ t.test('the grace is longer than preStop and drain together', { skip }, async t 
 
 t.test('an autoscaler has the say over replicas, and a budget comes with two pods', { skip }, async t => {
   const scaled = await render({ 'autoscaling.enabled': true })
-  t.equal(one(scaled, 'Deployment').spec.replicas, undefined)
-  t.match(one(scaled, 'HorizontalPodAutoscaler').spec, { minReplicas: 2, scaleTargetRef: { name: 'desk-deskgate' } })
-  t.match(one(scaled, 'PodDisruptionBudget').spec, { maxUnavailable: 1, minAvailable: undefined })
+  t.equal(objectOf(scaled, 'Deployment').spec.replicas, undefined)
+  t.match(objectOf(scaled, 'HorizontalPodAutoscaler').spec, {
+    minReplicas: 2,
+    scaleTargetRef: { name: 'desk-deskgate' },
+  })
+  t.match(objectOf(scaled, 'PodDisruptionBudget').spec, { maxUnavailable: 1, minAvailable: undefined })
   t.notOk(kinds(await render({ replicas: 1 })).includes('PodDisruptionBudget'))
   const single = { 'autoscaling.enabled': true, 'autoscaling.minReplicas': 1 }
   t.ok(kinds(await render(single)).includes('PodDisruptionBudget'), 'there may be more, and it counts who is away')
@@ -93,8 +96,8 @@ t.test('an autoscaler has the say over replicas, and a budget comes with two pod
 
 t.test('a memory store never has two processes', { skip }, async t => {
   const all = await render({ replicas: 1, 'config.sessions': undefined })
-  t.same(one(all, 'Deployment').spec.strategy, { type: 'Recreate' })
-  t.match(one(await render(), 'Deployment').spec.strategy, { rollingUpdate: { maxUnavailable: 0 } })
+  t.same(objectOf(all, 'Deployment').spec.strategy, { type: 'Recreate' })
+  t.match(objectOf(await render(), 'Deployment').spec.strategy, { rollingUpdate: { maxUnavailable: 0 } })
 })
 
 t.test('pods are spread where that is possible, unless the values say otherwise', { skip }, async t => {
@@ -109,10 +112,10 @@ t.test('pods are spread where that is possible, unless the values say otherwise'
 t.test('/metrics is at no Service that an ingress or a load balancer offers', { skip }, async t => {
   const all = await render({ 'service.type': 'LoadBalancer', 'ingress.enabled': false })
   t.same(
-    one(all, 'Service', 'desk-deskgate').spec.ports.map((port: { name: string }) => port.name),
+    objectOf(all, 'Service', 'desk-deskgate').spec.ports.map((port: { name: string }) => port.name),
     ['http'],
   )
-  t.match(one(all, 'Service', 'desk-deskgate-probes').spec, { type: 'ClusterIP', clusterIP: 'None' })
+  t.match(objectOf(all, 'Service', 'desk-deskgate-probes').spec, { type: 'ClusterIP', clusterIP: 'None' })
 })
 
 t.test('local over global, digest over tag', { skip }, async t => {
@@ -128,11 +131,11 @@ t.test('local over global, digest over tag', { skip }, async t => {
 })
 
 t.test('the way in leads to the Service, for the host of publicUrl', { skip }, async t => {
-  const [rule] = one(await render({ 'config.publicUrl': 'https://desk.example.com:8443' }), 'Ingress').spec.rules
+  const [rule] = objectOf(await render({ 'config.publicUrl': 'https://desk.example.com:8443' }), 'Ingress').spec.rules
   t.equal(rule.host, 'desk.example.com')
   t.same(rule.http.paths[0].backend.service, { name: 'desk-deskgate', port: { name: 'http' } })
   const route = { enabled: true, parentRefs: [{ name: 'public' }] }
-  const { spec } = one(await render({ 'ingress.enabled': false, httpRoute: route }), 'HTTPRoute')
+  const { spec } = objectOf(await render({ 'ingress.enabled': false, httpRoute: route }), 'HTTPRoute')
   t.same(spec.hostnames, ['desk.example.com'])
   t.same(spec.rules[0].backendRefs, [{ name: 'desk-deskgate', port: 80 }])
 })
@@ -141,7 +144,7 @@ t.test('both IP families where they are asked for', { skip }, async t => {
   const listeners = { 'config.listen': '[::]:8080', 'config.ops.probes': '[::]:9091' }
   const all = await render({ ...listeners, 'service.ipFamilyPolicy': 'RequireDualStack' })
   for (const name of ['desk-deskgate', 'desk-deskgate-probes']) {
-    t.equal(one(all, 'Service', name).spec.ipFamilyPolicy, 'RequireDualStack')
+    t.equal(objectOf(all, 'Service', name).spec.ipFamilyPolicy, 'RequireDualStack')
   }
   t.equal(podOf(all).containers[0].ports[0].containerPort, 8080)
 })
@@ -153,7 +156,7 @@ t.test('alerts can be left out, labelled, and led to a page', { skip }, async t 
     alertLabels: { team: 'a' },
     runbookUrl: 'https://x.example/a',
   }
-  const [group] = one(await render({ prometheusRule: rule }), 'PrometheusRule').spec.groups
+  const [group] = objectOf(await render({ prometheusRule: rule }), 'PrometheusRule').spec.groups
   const names = group.rules.map(({ alert }: { alert: string }) => alert)
   t.notOk(names.includes('DeskgateSlow'))
   t.match(group.rules[1], {
@@ -165,9 +168,9 @@ t.test('alerts can be left out, labelled, and led to a page', { skip }, async t 
 
 t.test('a ServiceMonitor finds the Service of the probes', { skip }, async t => {
   const all = await render({ 'serviceMonitor.enabled': true })
-  const { matchLabels } = one(all, 'ServiceMonitor').spec.selector
-  t.match(one(all, 'Service', 'desk-deskgate-probes').metadata.labels, matchLabels)
-  t.notMatch(one(all, 'Service', 'desk-deskgate').metadata.labels, matchLabels)
+  const { matchLabels } = objectOf(all, 'ServiceMonitor').spec.selector
+  t.match(objectOf(all, 'Service', 'desk-deskgate-probes').metadata.labels, matchLabels)
+  t.notMatch(objectOf(all, 'Service', 'desk-deskgate').metadata.labels, matchLabels)
 })
 
 t.test('what is extra gets into the pod, and objects may hold templates', { skip }, async t => {
@@ -186,5 +189,5 @@ t.test('what is extra gets into the pod, and objects may hold templates', { skip
     t.match(container.env.at(-1), { name: 'HTTPS_PROXY' })
     t.same(container.volumeMounts.at(-1), mount)
   }
-  t.ok(one(all, 'ConfigMap', 'desk-more'))
+  t.ok(objectOf(all, 'ConfigMap', 'desk-more'))
 })

@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { goodValues, valuesWith } from '../parts/chart-values.js'
-import { chart, helms, type KubeObject, objects, one, parseObjects, runHelm } from '../parts/helm.js'
+import { chart, helms, type KubeObject, objectOf, objects, parseObjects, runHelm } from '../parts/helm.js'
 import { schemaProblem } from '../parts/kubernetes.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm', 'helm3')
+const skip = missingParts('helm', 'helm3')
 const everything = {
   ...{ 'networkPolicy.enabled': true, 'networkPolicy.ingressFrom': [{ podSelector: {} }] },
   ...{ 'autoscaling.enabled': true, 'serviceMonitor.enabled': true, 'prometheusRule.enabled': true },
@@ -38,16 +38,16 @@ async function rendered(t: Test, release: string, namespace: string, changes: Re
 
 const labelsOf = (all: KubeObject[]) => [
   ...all.map(({ metadata }) => metadata.labels ?? {}),
-  one(all, 'Deployment').spec.template.metadata.labels,
-  one(all, 'Deployment').spec.selector.matchLabels,
+  objectOf(all, 'Deployment').spec.template.metadata.labels,
+  objectOf(all, 'Deployment').spec.selector.matchLabels,
 ]
 
 t.test('a release and a namespace of digits are names all the same', { skip }, async t => {
   const all = await rendered(t, '2026', '1e3', { ...everything, fullnameOverride: 'desk', priorityClassName: '7' })
   for (const { metadata } of all) t.strictSame(metadata.namespace, '1e3')
   for (const labels of labelsOf(all)) for (const value of Object.values(labels)) t.type(value, 'string')
-  t.strictSame(one(all, 'ServiceMonitor').spec.namespaceSelector.matchNames, ['1e3'])
-  t.strictSame(one(all, 'Deployment').spec.template.spec.priorityClassName, '7')
+  t.strictSame(objectOf(all, 'ServiceMonitor').spec.namespaceSelector.matchNames, ['1e3'])
+  t.strictSame(objectOf(all, 'Deployment').spec.template.spec.priorityClassName, '7')
 })
 
 t.test('names are never longer than Kubernetes takes', { skip }, async t => {
@@ -64,14 +64,14 @@ t.test('what has nothing below it may be null, and leaves nothing behind', { ski
   const last = ['extraVolumeMounts', 'extraContainers', 'extraInitContainers', 'extraObjects', 'strategy']
   const nulls = Object.fromEntries([...free, ...more, ...last].map(key => [key, null]))
   const all = await rendered(t, 'desk', 'help', nulls)
-  t.notMatch(JSON.stringify(one(all, 'Deployment')), 'null')
-  t.notMatch(JSON.stringify(one(all, 'Pod')), 'null')
+  t.notMatch(JSON.stringify(objectOf(all, 'Deployment')), 'null')
+  t.notMatch(JSON.stringify(objectOf(all, 'Pod')), 'null')
 })
 
 t.test("the marks of the pods are the chart's own", { skip }, async t => {
   const podAnnotations = { 'deskgate/restart': 'never', note: 'mine' }
-  const before = one(await rendered(t, 'desk', 'help', {}), 'Deployment').spec.template.metadata.annotations
-  const after = one(await rendered(t, 'desk', 'help', { podAnnotations }), 'Deployment').spec.template.metadata
+  const before = objectOf(await rendered(t, 'desk', 'help', {}), 'Deployment').spec.template.metadata.annotations
+  const after = objectOf(await rendered(t, 'desk', 'help', { podAnnotations }), 'Deployment').spec.template.metadata
   t.same(after.annotations, { ...before, note: 'mine' })
 })
 
@@ -83,7 +83,7 @@ t.test('what was written reaches the gateway, whatever it looks like', { skip },
     ...{ 'config.site': site, 'config.sessions.perAgent': 1_000_000, files: { '.hidden-1': text } },
     ...{ 'config.desk.public': open, 'config.drain': '07s', 'config.desk.tls': { serverName: 'yes' } },
   }
-  const { data } = one(await rendered(t, 'desk', 'help', changes), 'ConfigMap')
+  const { data } = objectOf(await rendered(t, 'desk', 'help', changes), 'ConfigMap')
   const read = parse(data?.['deskgate.yaml'] ?? '')
   t.match(read, { site, sessions: { perAgent: 1_000_000 }, drain: '07s' })
   t.strictSame(read.desk.public, open)
@@ -92,13 +92,13 @@ t.test('what was written reaches the gateway, whatever it looks like', { skip },
 
 t.test('a host name is lower case at the way in', { skip }, async t => {
   const all = await objects({ values: valuesWith({ 'config.publicUrl': 'https://Desk.Example.COM' }) })
-  t.equal(one(all, 'Ingress').spec.rules[0].host, 'desk.example.com')
+  t.equal(objectOf(all, 'Ingress').spec.rules[0].host, 'desk.example.com')
 })
 
 t.test('a load balancer keeps the addresses of clients', { skip }, async t => {
   const service = (changes: object) => ({ 'ingress.enabled': false, 'service.type': 'LoadBalancer', ...changes })
   const specOf = async (changes: object) =>
-    one(await objects({ values: valuesWith(service(changes)) }), 'Service', 'desk-deskgate').spec
+    objectOf(await objects({ values: valuesWith(service(changes)) }), 'Service', 'desk-deskgate').spec
   t.equal((await specOf({})).externalTrafficPolicy, 'Local')
   const open = { 'service.externalTrafficPolicy': 'Cluster', 'service.loadBalancerSourceRanges': ['192.0.2.0/24'] }
   t.match(await specOf(open), { externalTrafficPolicy: 'Cluster', loadBalancerSourceRanges: ['192.0.2.0/24'] })
@@ -108,7 +108,7 @@ t.test('a load balancer keeps the addresses of clients', { skip }, async t => {
 t.test('the test pod goes where the pods may go', { skip }, async t => {
   const nodes = { nodeSelector: { pool: 'help' }, tolerations: [{ key: 'dedicated', operator: 'Exists' }] }
   const all = await objects({ values: valuesWith(nodes) })
-  for (const spec of [one(all, 'Deployment').spec.template.spec, one(all, 'Pod').spec]) t.match(spec, nodes)
+  for (const spec of [objectOf(all, 'Deployment').spec.template.spec, objectOf(all, 'Pod').spec]) t.match(spec, nodes)
 })
 
 t.test('as a part of another chart, which switches it on and off', { skip }, async t => {

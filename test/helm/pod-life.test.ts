@@ -5,35 +5,43 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Started } from '../parts/child-process.js'
-import { cannotConfine, layImage } from '../parts/container.js'
-import { objects, one } from '../parts/helm.js'
+import type { ChildProgram } from '../parts/child-process.js'
+import { layOutImage, whyNoContainers } from '../parts/container.js'
+import { objectOf, objects } from '../parts/helm.js'
 import { logIn } from '../parts/identity-provider.js'
-import { type LaidPod, layPod } from '../parts/pod.js'
-import { endAsKubelet, idp, type Launch, launcher, preparePod, publicUrl, statusOf } from '../parts/pod-environment.js'
-import { missing } from '../parts/required-parts.js'
+import { layOutPod, type PodLayout } from '../parts/pod.js'
+import {
+  createLauncher,
+  endAsKubelet,
+  idp,
+  type Launch,
+  preparePod,
+  publicUrl,
+  statusOf,
+} from '../parts/pod-environment.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
-const skip = missing('helm', 'redis-server')
-const noRoot = cannotConfine()
+const skip = missingParts('helm', 'redis-server')
+const noRoot = whyNoContainers()
 const patience = 60_000
 
 t.test('a pod from its check to its end', { skip }, async t => {
   const { redis, desk, port, values, secrets } = await preparePod(t)
   const rendered = await objects({ values: values() })
-  const tree = noRoot === false ? await layImage() : undefined
+  const tree = noRoot === false ? await layOutImage() : undefined
   t.teardown(() => tree?.remove())
-  const pod = await layPod(rendered, secrets, tree ? 'pod' : 'folder')
+  const pod = await layOutPod(rendered, secrets, tree ? 'pod' : 'folder')
   t.teardown(pod.remove)
-  const launch = launcher(t, pod, tree)
+  const launch = createLauncher(t, pod, tree)
   const logInAs = async (name: string) => {
     const agent = createUserAgent(publicUrl, { port })
     return { agent, page: await logIn(agent, idp, { way: 'portal', email: `${name}@example.com` }) }
   }
 
   const check = launch('check')
-  if (!t.equal(await check.gone, 0, check.said())) return
+  if (!t.equal(await check.exitCode, 0, check.output())) return
 
   const gateway = launch('deskgate')
   const probe = (which: 'startup' | 'readiness' | 'liveness') => statusOf(pod.probe('deskgate', which))
@@ -60,9 +68,9 @@ t.test('a pod from its check to its end', { skip }, async t => {
   await t.test('a changed agents file is taken, and no pod is rolled for it', async t => {
     const both = { 'agents.yaml': '- { email: ada@example.com }\n- { email: bob@example.com }\n' }
     const changed = await objects({ values: values({ files: both }) })
-    t.same(one(changed, 'Deployment').spec.template, one(rendered, 'Deployment').spec.template)
+    t.same(objectOf(changed, 'Deployment').spec.template, objectOf(rendered, 'Deployment').spec.template)
     await pod.swap(changed, secrets)
-    await gateway.says('the configuration was changed')
+    await gateway.waitForOutput('the configuration was changed')
     t.equal((await logInAs('bob')).page.status, 303)
   })
 
@@ -81,7 +89,7 @@ t.test('a pod from its check to its end', { skip }, async t => {
   await t.test('it ends within its grace, and finishes what is under way', async t => {
     let answer = () => {}
     const reached = new Promise<void>(resolve => {
-      desk.answer((_request, response) => {
+      desk.onRequest((_request, response) => {
         answer = () => response.end('finished')
         resolve()
       })
@@ -94,14 +102,14 @@ t.test('a pod from its check to its end', { skip }, async t => {
     }
     const code = await endAsKubelet(gateway, pod.container('deskgate', []), { launch, stopping })
     t.match(await slow, { status: 200, body: 'finished' })
-    t.equal(code, 0, gateway.said())
+    t.equal(code, 0, gateway.output())
   })
 })
 
 interface Place {
-  pod: LaidPod
+  pod: PodLayout
   launch: Launch
-  gateway: Started
+  gateway: ChildProgram
 }
 
 async function confinement(t: Test, { pod, launch, gateway }: Place): Promise<void> {
@@ -122,9 +130,9 @@ async function confinement(t: Test, { pod, launch, gateway }: Place): Promise<vo
     catch (error) { console.log(place, error.code) }
   }`
   const writes = launch('deskgate', ['node', '-e', script])
-  await writes.gone
+  await writes.exitCode
   t.strictSame(
-    writes.said().trim().split('\n'),
+    writes.output().trim().split('\n'),
     places.map(place => `${place} EROFS`),
   )
 }
@@ -144,7 +152,7 @@ async function guideCommands(t: Test, launch: Launch, reference: string): Promis
   )
   for (const command of commands) {
     const run = launch('deskgate', command.replace('REFERENCE', reference).split(' '))
-    t.equal(await run.gone, 0, run.said())
-    t.match(run.said(), expected[command.replace('node dist/main.js ', '')] ?? 'nothing', command)
+    t.equal(await run.exitCode, 0, run.output())
+    t.match(run.output(), expected[command.replace('node dist/main.js ', '')] ?? 'nothing', command)
   }
 }

@@ -4,26 +4,26 @@
 import { request } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
-import { start } from '../parts/child-process.js'
-import { objects, one } from '../parts/helm.js'
-import { layPod } from '../parts/pod.js'
-import { launcher, preparePod, statusOf } from '../parts/pod-environment.js'
+import { startProgram } from '../parts/child-process.js'
+import { objectOf, objects } from '../parts/helm.js'
+import { layOutPod } from '../parts/pod.js'
+import { createLauncher, preparePod, statusOf } from '../parts/pod-environment.js'
 import { freePort } from '../parts/ports.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { until } from '../parts/wait-until.js'
 
-const skip = missing('helm', 'redis-server')
+const skip = missingParts('helm', 'redis-server')
 
 t.test('a broken configuration does not get past its check, which says what it is', { skip }, async t => {
   const { values, secrets } = await preparePod(t)
   const rendered = await objects({ values: values() })
-  const short = await layPod(rendered, { deskgate: { ...secrets.deskgate, portal: 'short' } })
+  const short = await layOutPod(rendered, { deskgate: { ...secrets.deskgate, portal: 'short' } })
   t.teardown(short.remove)
-  const check = launcher(t, short)('check')
-  t.equal(await check.gone, 1)
-  t.match(check.said(), /providers\[0\]\.secrets\[0\].*at least 32/)
+  const check = createLauncher(t, short)('check')
+  t.equal(await check.exitCode, 1)
+  t.match(check.output(), /providers\[0\]\.secrets\[0\].*at least 32/)
   await t.rejects(
-    layPod(rendered, { deskgate: {} }),
+    layOutPod(rendered, { deskgate: {} }),
     /has no \w+/,
     'as the kubelet would say of a key that is not there',
   )
@@ -32,18 +32,18 @@ t.test('a broken configuration does not get past its check, which says what it i
 t.test('helm test passes behind a gateway, and not without one', { skip }, async t => {
   const { desk, port, values, secrets } = await preparePod(t)
   const rendered = await objects({ values: values() })
-  const pod = await layPod(rendered, secrets)
+  const pod = await layOutPod(rendered, secrets)
   t.teardown(pod.remove)
-  launcher(t, pod)('deskgate')
+  createLauncher(t, pod)('deskgate')
   await until(async () => (await statusOf(pod.probe('deskgate', 'readiness'))) === 200, 60_000)
-  const [{ command, args, env }] = one(rendered, 'Pod').spec.containers
+  const [{ command, args, env }] = objectOf(rendered, 'Pod').spec.containers
   const variables = Object.fromEntries(env.map(({ name, value }: { name: string; value: string }) => [name, value]))
   t.same(variables.GATEWAY, 'http://desk-deskgate:80')
   t.same(variables.PROBES, 'http://desk-deskgate-probes:9091')
   const test = async (gateway: string) => {
     const PROBES = new URL(pod.probe('deskgate', 'liveness')).origin
-    const run = start([...command, ...args], { env: { ...process.env, ...variables, GATEWAY: gateway, PROBES } })
-    return { code: await run.gone, said: run.said() }
+    const run = startProgram([...command, ...args], { env: { ...process.env, ...variables, GATEWAY: gateway, PROBES } })
+    return { code: await run.exitCode, said: run.output() }
   }
   t.match(await test(`http://127.0.0.1:${port}`), { code: 0, said: /challenge: Deskgate/ })
   t.match(await test(desk.url), { code: 1, said: 'failed: a program without a session: 200' })
@@ -59,9 +59,9 @@ t.test('both IP families reach a pod that listens for both', { skip: skip || noI
     'config.ops': listeners,
     'service.ipFamilyPolicy': 'PreferDualStack',
   }
-  const pod = await layPod(await objects({ values: values(changes) }), secrets)
+  const pod = await layOutPod(await objects({ values: values(changes) }), secrets)
   t.teardown(pod.remove)
-  launcher(t, pod)('deskgate')
+  createLauncher(t, pod)('deskgate')
   await until(async () => (await statusOf(pod.probe('deskgate', 'readiness'))) === 200, 60_000)
   for (const host of ['127.0.0.1', '::1']) {
     t.equal(await get({ host, port: probes, path: '/ready' }), 200, host)

@@ -2,36 +2,36 @@
 
 import t from 'tap'
 import { valuesWith } from '../parts/chart-values.js'
-import { type KubeObject, objects, one } from '../parts/helm.js'
-import { missing } from '../parts/required-parts.js'
+import { type KubeObject, objectOf, objects } from '../parts/helm.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm')
+const skip = missingParts('helm')
 const render = (changes: Record<string, unknown> = {}) => objects({ values: valuesWith(changes) })
 
 t.test('the Services and every policy select the pods, and not the test', { skip }, async t => {
   const policy = { enabled: true, ingressFrom: [{ podSelector: {} }] }
   const all = await render({ networkPolicy: policy })
-  const { labels } = one(all, 'Deployment').spec.template.metadata
+  const { labels } = objectOf(all, 'Deployment').spec.template.metadata
   const selects = (selector: Record<string, string>, of: Record<string, string> = {}) =>
     Object.entries(selector).every(([name, value]) => of[name] === value)
-  const { spec } = one(all, 'NetworkPolicy')
+  const { spec } = objectOf(all, 'NetworkPolicy')
   const services = all.filter(({ kind }) => kind === 'Service').map(service => service.spec.selector)
   for (const selector of [
     ...services,
     spec.podSelector.matchLabels,
-    one(all, 'Deployment').spec.selector.matchLabels,
+    objectOf(all, 'Deployment').spec.selector.matchLabels,
   ]) {
     t.ok(selects(selector, labels))
-    t.notOk(selects(selector, one(all, 'Pod').metadata.labels))
+    t.notOk(selects(selector, objectOf(all, 'Pod').metadata.labels))
   }
   const letIn = spec.ingress.at(-1).from[0].podSelector.matchLabels
-  t.ok(selects(letIn, one(all, 'Pod').metadata.labels), 'helm test gets through')
+  t.ok(selects(letIn, objectOf(all, 'Pod').metadata.labels), 'helm test gets through')
 })
 
 t.test('egress goes to DNS, Redis, Desk and identity providers, and nowhere else', { skip }, async t => {
   const policy = { enabled: true, ingressFrom: [{ podSelector: {} }] }
   const portsOf = (all: KubeObject[]) =>
-    one(all, 'NetworkPolicy').spec.egress.map(({ ports }: { ports: { port: number }[] }) =>
+    objectOf(all, 'NetworkPolicy').spec.egress.map(({ ports }: { ports: { port: number }[] }) =>
       ports.map(({ port }) => port),
     )
   const dns = [53, 53]
@@ -49,7 +49,7 @@ t.test('egress goes to DNS, Redis, Desk and identity providers, and nowhere else
 t.test('egress follows the addresses in config', { skip }, async t => {
   const networkPolicy = { enabled: true, ingressFrom: [{ podSelector: {} }] }
   const portsOf = async (changes: Record<string, unknown>) => {
-    const { spec } = one(await render({ networkPolicy, ...changes }), 'NetworkPolicy')
+    const { spec } = objectOf(await render({ networkPolicy, ...changes }), 'NetworkPolicy')
     return spec.egress.slice(1).map(({ ports }: { ports: { port: number }[] }) => ports.map(({ port }) => port))
   }
   const store = (url: string) => ({ 'config.sessions.store': url })
@@ -68,7 +68,7 @@ t.test('egress follows the addresses in config', { skip }, async t => {
 
 t.test("Desk's own policy lets in these pods alone", { skip }, async t => {
   const all = await render({ deskNetworkPolicy: { enabled: true, namespace: 'tickets', podLabels: { app: 'desk' } } })
-  const { metadata, spec } = one(all, 'NetworkPolicy', 'desk-deskgate-desk')
+  const { metadata, spec } = objectOf(all, 'NetworkPolicy', 'desk-deskgate-desk')
   t.equal(metadata.namespace, 'tickets')
   t.same(spec.podSelector.matchLabels, { app: 'desk' })
   t.equal(spec.ingress.length, 1)

@@ -3,9 +3,9 @@
 import t from 'tap'
 import { goodValues, valuesWith } from '../parts/chart-values.js'
 import { helms, template } from '../parts/helm.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm', 'helm3')
+const skip = missingParts('helm', 'helm3')
 const memory = { 'config.sessions': undefined }
 const provider = (more: object) => ({
   'config.providers': [{ id: 'corp', type: 'saml', name: 'Corp', metadata: 'https://idp.example.com/m', ...more }],

@@ -4,9 +4,9 @@ import { basename } from 'node:path'
 import t from 'tap'
 import { chart, exampleValues, helms, type KubeObject, parseObjects, runHelm, template } from '../parts/helm.js'
 import { schemaProblem, typeProblems } from '../parts/kubernetes.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm', 'helm3')
+const skip = missingParts('helm', 'helm3')
 const rendered: KubeObject[] = []
 
 for (const file of skip ? [] : await exampleValues()) {
@@ -35,7 +35,7 @@ t.test('no object has a property that its type does not have', { skip }, async t
   t.same(await typeProblems(rendered), [])
 })
 
-t.test('the judges do judge', { skip }, async t => {
+t.test('the validators find mistakes', { skip }, async t => {
   const service: KubeObject = {
     apiVersion: 'v1',
     kind: 'Service',

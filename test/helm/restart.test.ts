@@ -7,14 +7,14 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { restartKeys } from '../../src/config/restart.js'
 import { valuesWith } from '../parts/chart-values.js'
-import { chart, objects, one, parseObjects, runHelm } from '../parts/helm.js'
-import { missing } from '../parts/required-parts.js'
+import { chart, objectOf, objects, parseObjects, runHelm } from '../parts/helm.js'
+import { missingParts } from '../parts/required-parts.js'
 
-const skip = missing('helm')
+const skip = missingParts('helm')
 const memory = { 'config.sessions': undefined }
 
 async function mark(changes: Record<string, unknown>): Promise<string | undefined> {
-  const deployment = one(await objects({ values: valuesWith(changes), only: 'deployment.yaml' }), 'Deployment')
+  const deployment = objectOf(await objects({ values: valuesWith(changes), only: 'deployment.yaml' }), 'Deployment')
   return deployment.spec.template.metadata.annotations['deskgate/restart']
 }
 
@@ -63,11 +63,11 @@ t.test(
   'an upgrade of values or chart never touches the selector, and a newer chart rolls by its image alone',
   { skip },
   async t => {
-    const before = one(await objects({ values: valuesWith({}) }), 'Deployment').spec
+    const before = objectOf(await objects({ values: valuesWith({}) }), 'Deployment').spec
     const labels = { commonLabels: { team: 'a' }, podLabels: { tier: 'b' }, podAnnotations: { note: 'c' } }
     const scaled = { 'autoscaling.enabled': true, 'config.workers': 2, 'service.port': 8080, 'image.tag': '9' }
     for (const changes of [labels, scaled, { ...memory, replicas: 1 }]) {
-      const { selector, template } = one(await objects({ values: valuesWith(changes) }), 'Deployment').spec
+      const { selector, template } = objectOf(await objects({ values: valuesWith(changes) }), 'Deployment').spec
       t.same(selector, before.selector)
       t.match(template.metadata.labels, before.selector.matchLabels)
     }
@@ -78,7 +78,7 @@ t.test(
     await writeFile(join(newer, 'Chart.yaml'), JSON.stringify({ ...about, version: '9.0.0', appVersion: '9.0.0' }))
     await writeFile(join(newer, 'own.json'), JSON.stringify(valuesWith({})))
     const args = ['template', 'desk', newer, '--namespace', 'help', '--values', join(newer, 'own.json')]
-    const after = one(parseObjects((await runHelm('helm', args)).stdout), 'Deployment').spec
+    const after = objectOf(parseObjects((await runHelm('helm', args)).stdout), 'Deployment').spec
     const of = (spec: object) => JSON.parse(JSON.stringify(spec).replaceAll(/deskgate:[\d.]+/g, 'deskgate:x'))
     t.not(after.template.spec.containers[0].image, before.template.spec.containers[0].image)
     t.same(of(after), of(before))

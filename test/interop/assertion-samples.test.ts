@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { missing } from '../parts/required-parts.js'
-import { openVerifying } from '../parts/sample-checks.js'
+import { missingParts } from '../parts/required-parts.js'
+import { createVerifyingCheck } from '../parts/sample-checks.js'
 import type { Sample } from '../parts/sample-programs.js'
 
 const samples: Sample[] = [
@@ -25,8 +25,8 @@ t.test('every sample is here, and is in the guide', async t => {
 })
 
 t.test('each takes a real assertion and no other', async t => {
-  const check = await openVerifying(t)
+  const check = await createVerifyingCheck(t)
   for (const sample of samples) {
-    t.test(sample.file, { skip: sample.part ? missing(sample.part) : false }, t => check(t, sample))
+    t.test(sample.file, { skip: sample.part ? missingParts(sample.part) : false }, t => check(t, sample))
   }
 })

@@ -1,10 +1,10 @@
 // A sample that is compiled, apart from the others: with a cold cache that takes its time.
 
 import t from 'tap'
-import { missing } from '../parts/required-parts.js'
-import { openVerifying } from '../parts/sample-checks.js'
+import { missingParts } from '../parts/required-parts.js'
+import { createVerifyingCheck } from '../parts/sample-checks.js'
 
-t.test('assertion/Verify.cs', { skip: missing('dotnet') }, async t => {
-  const check = await openVerifying(t)
+t.test('assertion/Verify.cs', { skip: missingParts('dotnet') }, async t => {
+  const check = await createVerifyingCheck(t)
   await check(t, { file: 'assertion/Verify.cs', part: 'dotnet' })
 })

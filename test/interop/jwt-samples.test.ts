@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { missing } from '../parts/required-parts.js'
-import { openSigning } from '../parts/sample-checks.js'
+import { missingParts } from '../parts/required-parts.js'
+import { createSigningCheck } from '../parts/sample-checks.js'
 import type { Sample } from '../parts/sample-programs.js'
 
 const samples: Sample[] = [
@@ -30,8 +30,8 @@ t.test('every sample is here, and is in the guide', async t => {
 })
 
 t.test('a token of each logs in, once', async t => {
-  const check = await openSigning(t)
+  const check = await createSigningCheck(t)
   for (const sample of samples) {
-    t.test(sample.file, { skip: sample.part ? missing(sample.part) : false }, t => check(t, sample))
+    t.test(sample.file, { skip: sample.part ? missingParts(sample.part) : false }, t => check(t, sample))
   }
 })

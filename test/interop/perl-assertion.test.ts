@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import t from 'tap'
 import { startHttpServer } from '../parts/http-server.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 
 const run = promisify(execFile)
 const [issuer, audience] = ['https://desk.example.com', 'request-tracker']
@@ -21,7 +21,7 @@ const script = `
     print $claims ? $claims->{email} : '-', "\\n";
   }`
 
-t.test('the example in Perl believes Deskgate alone', { skip: missing('crypt-jwt') }, async t => {
+t.test('the example in Perl believes Deskgate alone', { skip: missingParts('crypt-jwt') }, async t => {
   const [mine, strange] = await Promise.all([generateKeyPair('ES256', { extractable: true }), generateKeyPair('ES256')])
   const asText = new TextEncoder().encode(await exportSPKI(mine.publicKey))
   const jwks = JSON.stringify({

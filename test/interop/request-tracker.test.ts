@@ -9,20 +9,20 @@ import type { APIRequestContext, Page } from 'playwright-core'
 import t from 'tap'
 import { people } from '../../src/demo/people.js'
 import { atExit } from '../parts/at-exit.js'
-import { openBrowser, screenshot } from '../parts/browser.js'
+import { screenshot, startChromium } from '../parts/browser.js'
 import { freePort } from '../parts/ports.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { exchange } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
-const skip = missing('chromium', 'request-tracker', 'crypt-jwt')
+const skip = missingParts('chromium', 'request-tracker', 'crypt-jwt')
 const [maya, joao, sam] = people.map(person => person.name) as [string, string, string]
 const agents = ['joao@aloha.example', 'maya@aloha.example']
 
 t.test('Request Tracker behind Deskgate', { skip, timeout: 300_000 }, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-rt-'))
   const example = await startExample(folder)
-  const browser = await openBrowser()
+  const browser = await startChromium()
   t.teardown(async () => {
     await browser.close()
     await example.stop()
@@ -57,7 +57,7 @@ t.test('Request Tracker behind Deskgate', { skip, timeout: 300_000 }, async t =>
     }
   })
 
-  const { page, context, complaints } = await browser.visit()
+  const { page, context, complaints } = await browser.newProfile()
   const rest = (path: string) => json(context.request, `${publicUrl}/REST/2.0${path}`)
 
   t.test('a ticket made in the browser is made by the agent, with what was attached', async t => {
@@ -114,7 +114,7 @@ t.test('Request Tracker behind Deskgate', { skip, timeout: 300_000 }, async t =>
   })
 
   t.test('whom the directory does not know has no user in RT', async t => {
-    const stranger = await browser.visit()
+    const stranger = await browser.newProfile()
     await stranger.page.goto(`${publicUrl}/auth/login/saml`)
     await stranger.page.getByText(sam).first().click()
     await stranger.page.getByText('agent.unknown').first().waitFor()

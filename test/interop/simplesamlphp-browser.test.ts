@@ -2,18 +2,18 @@
 // answer is really cross-site and the production cookies are used.
 
 import t from 'tap'
-import { openBrowser, screenshot } from '../parts/browser.js'
+import { screenshot, startChromium } from '../parts/browser.js'
 import { createAuthority } from '../parts/certificates.js'
 import { startDesk } from '../parts/desk.js'
-import { startGatewayHere } from '../parts/gateway.js'
+import { startInProcessGateway } from '../parts/gateway.js'
 import { freePort } from '../parts/ports.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { noSimpleSamlPhp, startSimpleSamlPhp, users } from '../parts/simplesamlphp.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
 const names = { gateway: 'desk.alpha.test', idp: 'login.beta.test' }
 
-t.test('a browser logs in by SimpleSAMLphp', { skip: missing('chromium') || noSimpleSamlPhp() }, async t => {
+t.test('a browser logs in by SimpleSAMLphp', { skip: missingParts('chromium') || noSimpleSamlPhp() }, async t => {
   const authority = await createAuthority()
   const [idp, desk, port] = await Promise.all([startSimpleSamlPhp({ host: names.idp }), startDesk(), freePort()])
   const publicUrl = `https://${names.gateway}:${port}`
@@ -21,7 +21,7 @@ t.test('a browser logs in by SimpleSAMLphp', { skip: missing('chromium') || noSi
   // Only the browser knows the names: the gateway has the metadata as a file.
   const metadata = await createUserAgent(idp.url, { port: idp.port }).fetch('/saml2/idp/metadata.php')
   const corp = { id: 'corp', type: 'saml', name: 'Aloha', metadata: 'idp.xml', attributes: { name: 'displayName' } }
-  const gateway = await startGatewayHere(
+  const gateway = await startInProcessGateway(
     {
       publicUrl,
       listen: `127.0.0.1:${port}`,
@@ -33,7 +33,7 @@ t.test('a browser logs in by SimpleSAMLphp', { skip: missing('chromium') || noSi
     { files: { 'idp.xml': metadata.body, 'tls.crt': tls.cert, 'tls.key': tls.key } },
   )
   const hosts = { [names.gateway]: '127.0.0.1', [names.idp]: '127.0.0.1' }
-  const browser = await openBrowser({ hosts, trust: [authority.spki] })
+  const browser = await startChromium({ hosts, trust: [authority.spki] })
   t.teardown(async () => {
     await browser.close()
     await gateway.close()
@@ -41,12 +41,12 @@ t.test('a browser logs in by SimpleSAMLphp', { skip: missing('chromium') || noSi
   })
   const sp = await createUserAgent(publicUrl, { port, ca: authority.cert }).fetch('/auth/saml/metadata')
   await idp.importSp(sp.body)
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     response.setHeader('content-type', 'text/html')
     response.end(`<title>Desk</title><h1>${request.headers['x-agent-email']}</h1>`)
   })
 
-  const { page, context } = await browser.visit()
+  const { page, context } = await browser.newProfile()
   await page.goto(`${publicUrl}/tickets/7?from=mail`)
   await page.getByLabel('Username').fill('jane')
   t.equal(new URL(page.url()).origin, idp.url, 'straight to the one provider')

@@ -5,12 +5,12 @@ import { explain } from '../../src/cli/commands/explain.js'
 import { rsaPair } from '../parts/configuration.js'
 import {
   acsPath,
-  type BehindGateway,
+  beginLogin,
   entityId,
-  outcome,
-  received,
-  sentTo,
-  startBehindGateway,
+  type InteropGateway,
+  loginOutcome,
+  requestAtDesk,
+  startInteropGateway,
 } from '../parts/interop-gateway.js'
 import { noSimpleSamlPhp, type SimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
@@ -25,17 +25,17 @@ const algorithm = (name: string, text: string) =>
   new RegExp(`<xenc:${name}[^>]*>.*?<xenc:EncryptionMethod Algorithm="[^"]*#([^"]+)"`, 's').exec(text)?.[1]
 
 /** A whole login as far as the form that goes to Deskgate. */
-async function answer(idp: SimpleSamlPhp, behind: BehindGateway, begins: 'here' | 'there' = 'here') {
+async function answer(idp: SimpleSamlPhp, behind: InteropGateway, begins: 'here' | 'there' = 'here') {
   const agent = behind.newAgent()
-  const from = begins === 'here' ? await sentTo(agent, '/tickets/7') : idp.initiated(entityId, '/tickets/7')
+  const from = begins === 'here' ? await beginLogin(agent, '/tickets/7') : idp.initiated(entityId, '/tickets/7')
   const { fields } = await answerOf(idp, visitorOf(idp), 'jane', from)
-  return { agent, text: xml(fields.SAMLResponse), send: () => agent.handOver(acsPath, fields) }
+  return { agent, text: xml(fields.SAMLResponse), send: () => agent.postCrossSite(acsPath, fields) }
 }
 
 t.test('encrypted by SimpleSAMLphp, with AES-GCM', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp({ cipher: 'AES256_GCM' })
   const how = { files, threads: 'own' } as const
-  const behind = await startBehindGateway({ metadata: idp.metadataUrl, ...own, idpInitiated: true }, how)
+  const behind = await startInteropGateway({ metadata: idp.metadataUrl, ...own, idpInitiated: true }, how)
   t.teardown(async () => {
     await behind.close()
     await idp.stop()
@@ -71,44 +71,44 @@ t.test('encrypted by SimpleSAMLphp, with AES-GCM', { skip: noSimpleSamlPhp() }, 
       t.equal(algorithm('EncryptedData', text), 'aes256-gcm')
       t.equal(algorithm('EncryptedKey', text), 'rsa-oaep-mgf1p')
       t.notMatch(text, 'jane@example.com</saml:NameID>')
-      t.equal(outcome(await send()), '303 /tickets/7')
-      t.strictSame(await received(behind, agent, '/tickets/7'), jane)
+      t.equal(loginOutcome(await send()), '303 /tickets/7')
+      t.strictSame(await requestAtDesk(behind, agent, '/tickets/7'), jane)
     })
   }
 
   t.test('begun at the provider', async t => {
     await idp.configure({ ...off, ...assertion })
     const { agent, send } = await answer(idp, behind, 'there')
-    t.equal(outcome(await send()), '303 /tickets/7')
-    t.strictSame(await received(behind, agent, '/tickets/7'), jane)
+    t.equal(loginOutcome(await send()), '303 /tickets/7')
+    t.strictSame(await requestAtDesk(behind, agent, '/tickets/7'), jane)
   })
 
   t.test('wantAssertionsEncrypted takes nothing else', async t => {
-    const strict = await startBehindGateway(
+    const strict = await startInteropGateway(
       { metadata: idp.metadataUrl, ...own, wantAssertionsEncrypted: true },
       { files },
     )
     t.teardown(strict.close)
-    t.equal(outcome(await (await answer(idp, strict)).send()), '303 /tickets/7')
+    t.equal(loginOutcome(await (await answer(idp, strict)).send()), '303 /tickets/7')
     await idp.configure(off)
-    t.equal(outcome(await (await answer(idp, strict)).send()), '400 saml.decryption_failed')
+    t.equal(loginOutcome(await (await answer(idp, strict)).send()), '400 saml.decryption_failed')
   })
 
   t.test('to a certificate of another key: it cannot be read', async t => {
     await idp.configure({ 'assertion.encryption': true })
     const other = rsaPair(Date.UTC(2035, 0, 1))
-    const swapped = await startBehindGateway(
+    const swapped = await startInteropGateway(
       { metadata: idp.metadataUrl, ...own },
       { files: { 'sp.key': other.key, 'sp.crt': other.certificate } },
     )
     t.teardown(swapped.close)
-    t.equal(outcome(await (await answer(idp, swapped)).send()), '400 saml.decryption_failed')
+    t.equal(loginOutcome(await (await answer(idp, swapped)).send()), '400 saml.decryption_failed')
   })
 })
 
 t.test('SimpleSAMLphp 1.19 as it comes encrypts with AES-CBC', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp()
-  const behind = await startBehindGateway({ metadata: idp.metadataUrl, ...own }, { files, adminToken })
+  const behind = await startInteropGateway({ metadata: idp.metadataUrl, ...own }, { files, adminToken })
   t.teardown(async () => {
     await behind.close()
     await idp.stop()
@@ -118,17 +118,17 @@ t.test('SimpleSAMLphp 1.19 as it comes encrypts with AES-CBC', { skip: noSimpleS
     await idp.configure({ ...off, [what]: true })
     const { send } = await answer(idp, behind)
     const page = await send()
-    t.equal(outcome(page), '400 saml.algorithm_not_allowed', what)
+    t.equal(loginOutcome(page), '400 saml.algorithm_not_allowed', what)
     const told = await explained(behind, page.reference ?? '')
     t.match(told, /EncryptionMethod: http:\/\/www\.w3\.org\/2001\/04\/xmlenc#aes128-cbc/)
     t.match(told, /AES-GCM with RSA-OAEP/)
   }
   await idp.configure(off)
-  t.equal(outcome(await (await answer(idp, behind)).send()), '303 /tickets/7')
+  t.equal(loginOutcome(await (await answer(idp, behind)).send()), '303 /tickets/7')
 })
 
 /** What `deskgate explain REFERENCE` prints. */
-async function explained({ gateway }: BehindGateway, reference: string): Promise<string> {
+async function explained({ gateway }: InteropGateway, reference: string): Promise<string> {
   const lines: string[] = []
   const io = { env: { DESKGATE_ADMIN_TOKEN: adminToken }, out: (line: string) => void lines.push(line), err: () => {} }
   await explain(reference, { ops: gateway.opsUrl }, io)

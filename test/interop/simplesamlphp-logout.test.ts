@@ -2,14 +2,14 @@
 // message signed and verified by the other side.
 
 import t, { type Test } from 'tap'
-import type { Leave } from '../../src/core/contracts.js'
+import type { Navigation } from '../../src/core/contracts.js'
 import { rsaPair } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { formIn } from '../parts/forms.js'
-import { type GatewayHere, startGatewayHere } from '../parts/gateway.js'
-import { acsPath, outcome, publicUrl } from '../parts/interop-gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
+import { acsPath, loginOutcome, publicUrl } from '../parts/interop-gateway.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { noSimpleSamlPhp, type SimpleSamlPhp, startSimpleSamlPhp, type User } from '../parts/simplesamlphp.js'
 import { answerOf, isAsked, leaving, pageFrom, visitorOf } from '../parts/simplesamlphp-login.js'
 import { createUserAgent, exchange, type UserAgent } from '../parts/user-agent.js'
@@ -38,7 +38,10 @@ async function start(t: Test, idp: SimpleSamlPhp, binding: Binding, provider: Re
     sessions: { store: { url: redis.url, keyPrefix: redis.keyPrefix } },
   }
   const files = { 'sp.key': ours.key, 'sp.crt': ours.certificate }
-  const both = await Promise.all([startGatewayHere(settings, { files }), startGatewayHere(settings, { files })])
+  const both = await Promise.all([
+    startInProcessGateway(settings, { files }),
+    startInProcessGateway(settings, { files }),
+  ])
   t.teardown(async () => {
     await Promise.all(both.map(gateway => gateway.close()))
     await Promise.all([redis.stop(), desk.close()])
@@ -55,12 +58,12 @@ async function start(t: Test, idp: SimpleSamlPhp, binding: Binding, provider: Re
 }
 
 /** One browser, logged in at both. */
-async function enter(idp: SimpleSamlPhp, at: GatewayHere, user: User = 'jane') {
+async function enter(idp: SimpleSamlPhp, at: InProcessGateway, user: User = 'jane') {
   const [agent, visitor] = [createUserAgent(publicUrl, at), visitorOf(idp)]
   const { location } = await agent.visit('/auth/login/corp?return_to=/')
   const { fields } = await answerOf(idp, visitor, user, location)
-  const entered = await agent.handOver(acsPath, fields)
-  if (outcome(entered) !== '303 /') throw new Error(outcome(entered))
+  const entered = await agent.postCrossSite(acsPath, fields)
+  if (loginOutcome(entered) !== '303 /') throw new Error(loginOutcome(entered))
   return { agent, visitor, cookie: agent.cookieHeader('/') }
 }
 
@@ -70,21 +73,21 @@ function initiatedAt({ url }: SimpleSamlPhp): string {
 }
 
 /** What a session is worth at each gateway. */
-async function statuses(both: GatewayHere[], cookie: string): Promise<number[]> {
+async function statuses(both: InProcessGateway[], cookie: string): Promise<number[]> {
   const headers = { host: 'desk.example.com', cookie }
   return Promise.all(both.map(async at => (await exchange(at, '/', { headers })).status))
 }
 
 /** The browser brings what SimpleSAMLphp sent it off with. */
-async function bring(agent: UserAgent, at: GatewayHere, leave: Leave) {
+async function bring(agent: UserAgent, at: InProcessGateway, leave: Navigation) {
   const address = 'redirect' in leave ? leave.redirect : leave.post
   if (!address.startsWith(`${publicUrl}${sloPath}`)) throw new Error(`it went to ${address}`)
   if ('redirect' in leave) return agent.visit(address.slice(publicUrl.length), { at })
-  return agent.handOver(sloPath, leave.fields, { at })
+  return agent.postCrossSite(sloPath, leave.fields, { at })
 }
 
 /** Where one of our pages sends the browser: by redirect, by a page that goes on by itself, or by its form. */
-function sentOff({ location, headers, body }: { location: string; headers: object; body: string }): Leave {
+function sentOff({ location, headers, body }: { location: string; headers: object; body: string }): Navigation {
   const refresh = (headers as { refresh?: string }).refresh?.slice('0;url='.length)
   if (location !== '' || refresh !== undefined) return { redirect: location || (refresh ?? '') }
   const { action, fields } = formIn(body)
@@ -92,7 +95,7 @@ function sentOff({ location, headers, body }: { location: string; headers: objec
 }
 
 /** The message as its receiver reads it, and whether it is signed in the way of its binding. */
-function opened(leave: Leave) {
+function opened(leave: Navigation) {
   if ('redirect' in leave) {
     const query = new URL(leave.redirect).searchParams
     return { kind: query.has('SAMLRequest') ? 'request' : 'response', signed: query.has('Signature') }
@@ -101,7 +104,7 @@ function opened(leave: Leave) {
   return { kind: 'SAMLRequest' in leave.fields ? 'request' : 'response', signed: xml.includes('SignatureValue>') }
 }
 
-t.test('single logout with SimpleSAMLphp', { skip: missing('redis') || noSimpleSamlPhp() }, async t => {
+t.test('single logout with SimpleSAMLphp', { skip: missingParts('redis') || noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp()
   t.teardown(idp.stop)
   await idp.configure(signedLogout)
@@ -153,7 +156,7 @@ t.test('single logout with SimpleSAMLphp', { skip: missing('redis') || noSimpleS
         const { agent, visitor, cookie } = await enter(idp, one)
         await idp.configure({ 'sign.logout': false })
         const request = await leaving(idp, visitor, initiated)
-        t.equal(outcome(await bring(agent, one, request)), '400 saml.signature_missing')
+        t.equal(loginOutcome(await bring(agent, one, request)), '400 saml.signature_missing')
         t.same(await statuses(both, cookie), [200, 200])
         await idp.configure(signedLogout)
       })

@@ -2,7 +2,13 @@
 
 import t from 'tap'
 import { rsaPair } from '../parts/configuration.js'
-import { acsPath, type BehindGateway, outcome, sentTo, startBehindGateway } from '../parts/interop-gateway.js'
+import {
+  acsPath,
+  beginLogin,
+  type InteropGateway,
+  loginOutcome,
+  startInteropGateway,
+} from '../parts/interop-gateway.js'
 import { noSimpleSamlPhp, type SimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 
@@ -11,21 +17,21 @@ const own = { key: 'sp.key', certificate: 'sp.crt' }
 const files = { 'sp.key': ours.key, 'sp.crt': ours.certificate }
 
 /** A whole login; how it ended. */
-async function logIn(idp: SimpleSamlPhp, behind: BehindGateway): Promise<string> {
+async function logIn(idp: SimpleSamlPhp, behind: InteropGateway): Promise<string> {
   const agent = behind.newAgent()
-  const { fields } = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent))
-  return outcome(await agent.handOver(acsPath, fields))
+  const { fields } = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(agent))
+  return loginOutcome(await agent.postCrossSite(acsPath, fields))
 }
 
 t.test('SimpleSAMLphp demands signed requests', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp()
   t.teardown(idp.stop)
   const open = async (provider: Record<string, unknown>) => {
-    const behind = await startBehindGateway({ metadata: idp.metadataUrl, ...provider }, { files })
+    const behind = await startInteropGateway({ metadata: idp.metadataUrl, ...provider }, { files })
     t.teardown(behind.close)
     return behind
   }
-  const asked = async (behind: BehindGateway) => new URL(await sentTo(behind.newAgent())).searchParams
+  const asked = async (behind: InteropGateway) => new URL(await beginLogin(behind.newAgent())).searchParams
 
   t.test('because our metadata says that we sign: signRequests', async t => {
     const behind = await open({ ...own, signRequests: true })

@@ -2,7 +2,7 @@
 // the old one goes. A running gateway picks each step up from the metadata URL.
 
 import t from 'tap'
-import { acsPath, outcome, sentTo, startBehindGateway } from '../parts/interop-gateway.js'
+import { acsPath, beginLogin, loginOutcome, startInteropGateway } from '../parts/interop-gateway.js'
 import { noSimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
 
@@ -10,7 +10,7 @@ t.test('a certificate rollover at SimpleSAMLphp', { skip: noSimpleSamlPhp() }, a
   const idp = await startSimpleSamlPhp()
   let ahead = 0
   const clock = { now: () => Date.now() + ahead }
-  const behind = await startBehindGateway({ metadata: idp.metadataUrl }, { clock })
+  const behind = await startInteropGateway({ metadata: idp.metadataUrl }, { clock })
   t.teardown(async () => {
     await behind.close()
     await idp.stop()
@@ -21,8 +21,8 @@ t.test('a certificate rollover at SimpleSAMLphp', { skip: noSimpleSamlPhp() }, a
   /** A whole login as far as the form; sends it. */
   const answer = async () => {
     const agent = behind.newAgent()
-    const { fields } = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent))
-    return async () => outcome(await agent.handOver(acsPath, fields))
+    const { fields } = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(agent))
+    return async () => loginOutcome(await agent.postCrossSite(acsPath, fields))
   }
   const signsWith = (key: string, certificate: string, other?: string) =>
     idp.configure({ privatekey: `${key}.key`, certificate: `${certificate}.crt`, new_certificate: other })

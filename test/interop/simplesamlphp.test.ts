@@ -3,16 +3,16 @@
 
 import t from 'tap'
 import { explain } from '../../src/cli/commands/explain.js'
-import { scanSaml } from '../../src/providers/saml/response/prescan.js'
+import { prescanResponse } from '../../src/providers/saml/response/prescan.js'
 import {
   acsPath,
-  type BehindGateway,
+  beginLogin,
   entityId,
-  outcome,
+  type InteropGateway,
+  loginOutcome,
   publicUrl,
-  received,
-  sentTo,
-  startBehindGateway,
+  requestAtDesk,
+  startInteropGateway,
 } from '../parts/interop-gateway.js'
 import { emailAsNameId, noSimpleSamlPhp, startSimpleSamlPhp } from '../parts/simplesamlphp.js'
 import { answerOf, visitorOf } from '../parts/simplesamlphp-login.js'
@@ -27,7 +27,7 @@ const ways = {
 
 t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
   const idp = await startSimpleSamlPhp()
-  const behind = await startBehindGateway({ metadata: idp.metadataUrl }, { threads: 'own' })
+  const behind = await startInteropGateway({ metadata: idp.metadataUrl }, { threads: 'own' })
   t.teardown(async () => {
     await behind.close()
     await idp.stop()
@@ -42,8 +42,8 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
   }
   /** A whole login as far as the form that goes to Deskgate. */
   const answer = async (agent = behind.newAgent(), returnTo = '/') => {
-    const form = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent, returnTo))
-    return { agent, form, send: () => agent.handOver(acsPath, form.fields) }
+    const form = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(agent, returnTo))
+    return { agent, form, send: () => agent.postCrossSite(acsPath, form.fields) }
   }
 
   for (const [way, signatures] of Object.entries(ways)) {
@@ -51,13 +51,13 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
       await signs(signatures)
       const { agent, form, send } = await answer(behind.newAgent(), '/tickets/7?from=mail')
       t.equal(form.action, `${publicUrl}${acsPath}`)
-      const scan = scanSaml(form.fields.SAMLResponse)
-      if (!('facts' in scan)) throw new Error(scan.malformed)
-      const { responseSignatures, assertionSignatures } = scan.facts
+      const scan = prescanResponse(form.fields.SAMLResponse)
+      if (!('summary' in scan)) throw new Error(scan.malformed)
+      const { responseSignatures, assertionSignatures } = scan.summary
       t.strictSame({ response: responseSignatures, assertion: assertionSignatures }, signatures)
 
-      t.equal(outcome(await send()), '303 /tickets/7?from=mail')
-      t.strictSame(await received(behind, agent, '/tickets/7?from=mail'), {
+      t.equal(loginOutcome(await send()), '303 /tickets/7?from=mail')
+      t.strictSame(await requestAtDesk(behind, agent, '/tickets/7?from=mail'), {
         url: '/tickets/7?from=mail',
         email: 'jane@example.com',
         name: 'Jan%C3%A9 D%C5%93',
@@ -70,40 +70,40 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
   t.test('logs in without a form whoever is logged in there already', async t => {
     const visitor = visitorOf(idp)
     for (const agent of [behind.newAgent(), behind.newAgent()]) {
-      const form = await answerOf(idp, visitor, 'ben', await sentTo(agent))
-      t.equal(outcome(await agent.handOver(acsPath, form.fields)), '303 /')
-      t.equal((await received(behind, agent, '/')).email, 'ben@example.com')
+      const form = await answerOf(idp, visitor, 'ben', await beginLogin(agent))
+      t.equal(loginOutcome(await agent.postCrossSite(acsPath, form.fields)), '303 /')
+      t.equal((await requestAtDesk(behind, agent, '/')).email, 'ben@example.com')
     }
   })
 
   t.test('Attack: its response is posted once more, or by another browser', async t => {
     const { form, send } = await answer()
     const thief = behind.newAgent()
-    t.equal(outcome(await thief.handOver(acsPath, form.fields)), '400 saml.in_response_to_unknown')
-    t.equal(outcome(await send()), '303 /')
+    t.equal(loginOutcome(await thief.postCrossSite(acsPath, form.fields)), '400 saml.in_response_to_unknown')
+    t.equal(loginOutcome(await send()), '303 /')
     const victim = await answer()
     await victim.send()
     victim.agent.cookies.splice(0)
-    t.equal(outcome(await victim.send()), '400 saml.in_response_to_unknown')
+    t.equal(loginOutcome(await victim.send()), '400 saml.in_response_to_unknown')
   })
 
   t.test('Attack: a login that nobody asked for is refused, unless the provider may begin one', async t => {
     const start = idp.initiated(entityId, '/tickets/9')
     const form = await answerOf(idp, visitorOf(idp), 'jane', start)
-    t.equal(outcome(await behind.newAgent().handOver(acsPath, form.fields)), '400 saml.unsolicited')
+    t.equal(loginOutcome(await behind.newAgent().postCrossSite(acsPath, form.fields)), '400 saml.unsolicited')
 
-    const open = await startBehindGateway({ metadata: idp.metadataUrl, idpInitiated: true })
+    const open = await startInteropGateway({ metadata: idp.metadataUrl, idpInitiated: true })
     t.teardown(open.close)
     const agent = open.newAgent()
-    t.equal(outcome(await agent.handOver(acsPath, form.fields)), '303 /tickets/9')
-    t.equal((await received(open, agent, '/tickets/9')).email, 'jane@example.com')
-    t.equal(outcome(await open.newAgent().handOver(acsPath, form.fields)), '400 saml.replayed')
+    t.equal(loginOutcome(await agent.postCrossSite(acsPath, form.fields)), '303 /tickets/9')
+    t.equal((await requestAtDesk(open, agent, '/tickets/9')).email, 'jane@example.com')
+    t.equal(loginOutcome(await open.newAgent().postCrossSite(acsPath, form.fields)), '400 saml.replayed')
   })
 
   t.test('a NameID that is no e-mail address is refused for what it is', async t => {
     await idp.configure({ authproc: undefined })
     const { send } = await answer()
-    t.equal(outcome(await send()), '400 saml.email_invalid')
+    t.equal(loginOutcome(await send()), '400 saml.email_invalid')
     await idp.configure(emailAsNameId)
   })
 
@@ -115,21 +115,21 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
       if ('response' in change) await signs(change)
       else await idp.configure(change)
       const { send } = await answer()
-      t.equal(outcome(await send()), `400 ${reason}`)
+      t.equal(loginOutcome(await send()), `400 ${reason}`)
       await signs(ways['both signed'])
       await idp.configure({ 'signature.algorithm': undefined })
-      t.equal(outcome(await (await answer()).send()), '303 /')
+      t.equal(loginOutcome(await (await answer()).send()), '303 /')
     })
   }
 
   t.test('the e-mail address may be an attribute', async t => {
     await idp.configure({ authproc: undefined })
-    const byMail = await startBehindGateway({ metadata: idp.metadataUrl, attributes: { email: 'mail' } })
+    const byMail = await startInteropGateway({ metadata: idp.metadataUrl, attributes: { email: 'mail' } })
     t.teardown(byMail.close)
     const agent = byMail.newAgent()
-    const form = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent))
-    t.equal(outcome(await agent.handOver(acsPath, form.fields)), '303 /')
-    t.equal((await received(byMail, agent, '/')).email, 'jane@example.com')
+    const form = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(agent))
+    t.equal(loginOutcome(await agent.postCrossSite(acsPath, form.fields)), '303 /')
+    t.equal((await requestAtDesk(byMail, agent, '/')).email, 'jane@example.com')
     await idp.configure(emailAsNameId)
   })
 
@@ -139,12 +139,12 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
   ] as const) {
     t.test(`a gateway whose clock is an hour ${name} says how far`, async t => {
       const clock = { now: () => Date.now() + hours * 3_600_000 }
-      const wrong = await startBehindGateway({ metadata: idp.metadataUrl }, { clock, adminToken })
+      const wrong = await startInteropGateway({ metadata: idp.metadataUrl }, { clock, adminToken })
       t.teardown(wrong.close)
       const agent = wrong.newAgent()
-      const form = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent))
-      const page = await agent.handOver(acsPath, form.fields)
-      t.equal(outcome(page), `400 ${reason}`)
+      const form = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(agent))
+      const page = await agent.postCrossSite(acsPath, form.fields)
+      t.equal(loginOutcome(page), `400 ${reason}`)
       const told = await explained(wrong, page.reference ?? '')
       t.match(told, new RegExp(`identity provider's clock +3[56]\\d\\d s ${hours > 0 ? 'behind' : 'ahead'}`))
     })
@@ -152,7 +152,7 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
 })
 
 /** What `deskgate explain REFERENCE` prints. */
-async function explained({ gateway }: BehindGateway, reference: string): Promise<string> {
+async function explained({ gateway }: InteropGateway, reference: string): Promise<string> {
   const lines: string[] = []
   const io = { env: { DESKGATE_ADMIN_TOKEN: adminToken }, out: (line: string) => void lines.push(line), err: () => {} }
   await explain(reference, { ops: gateway.opsUrl }, io)
@@ -164,18 +164,18 @@ t.test('without metadata: issuer, login URL and certificate typed by hand', { sk
   t.teardown(idp.stop)
   const loginUrl = `${idp.url}/saml2/idp/SSOService.php`
   const byHand = { issuer: idp.entityId, loginUrl, certificates: ['idp.crt'] }
-  const behind = await startBehindGateway(byHand, { files: { 'idp.crt': idp.certificate } })
+  const behind = await startInteropGateway(byHand, { files: { 'idp.crt': idp.certificate } })
   t.teardown(behind.close)
   await idp.importSp(await behind.spMetadata())
   const agent = behind.newAgent()
-  const form = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(agent))
-  t.equal(outcome(await agent.handOver(acsPath, form.fields)), '303 /')
+  const form = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(agent))
+  t.equal(loginOutcome(await agent.postCrossSite(acsPath, form.fields)), '303 /')
 
   t.test('the next certificate is refused until it is configured', async t => {
     await idp.newKey('next')
     await idp.configure({ privatekey: 'next.key', certificate: 'next.crt' })
     const other = behind.newAgent()
-    const signed = await answerOf(idp, visitorOf(idp), 'jane', await sentTo(other))
-    t.equal(outcome(await other.handOver(acsPath, signed.fields)), '400 saml.signature_invalid')
+    const signed = await answerOf(idp, visitorOf(idp), 'jane', await beginLogin(other))
+    t.equal(loginOutcome(await other.postCrossSite(acsPath, signed.fields)), '400 saml.signature_invalid')
   })
 })

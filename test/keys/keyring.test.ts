@@ -60,7 +60,7 @@ t.test('Attack: a tag cut to four bytes is no tag', async t => {
   t.equal(keyring.open('attempt', bytes.subarray(0, -12).toString('base64url'), 'one'), undefined)
 })
 
-t.test('a rotation loses nothing: the old key opens and verifies, the new one seals and signs', async t => {
+t.test('a rotation is seamless: the old key opens and verifies, the new one seals and signs', async t => {
   const before = createKeyring([old], { random })
   const sealed = before.seal('attempt', Buffer.from('plain'), 'one')
   const mac = before.mac('record', Buffer.from('data'))

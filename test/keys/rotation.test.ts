@@ -4,7 +4,7 @@ import t from 'tap'
 import { newSigningKey, signingKeysOf } from '../../src/keys/assertion-keys.js'
 import { createPublishedKeys } from '../../src/keys/jwks.js'
 import { createKeyring } from '../../src/keys/keyring.js'
-import { keyringInUse } from '../../src/keys/replaceable-keyring.js'
+import { createReplaceableKeyring } from '../../src/keys/replaceable-keyring.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createTestClock } from '../parts/clock.js'
 import { longSecret } from '../parts/configuration.js'
@@ -12,7 +12,7 @@ import { longSecret } from '../parts/configuration.js'
 const keys = () => signingKeysOf([{ path: 'identity.key', text: newSigningKey() }]).publish
 const idsOf = (published: { kid: string }[]) => published.map(({ kid }) => kid)
 
-t.test('a key that was dropped stays published until its assertions are dead, and a minute more', async t => {
+t.test('a key that was dropped stays published until its assertions have expired, and a minute more', async t => {
   const clock = createTestClock()
   const published = createPublishedKeys({ clock })
   const [old, now] = [keys(), keys()]
@@ -24,7 +24,7 @@ t.test('a key that was dropped stays published until its assertions are dead, an
   t.same(idsOf(published.with(now)), idsOf(now))
 })
 
-t.test('a key that came back is there once, and leaves only after its last use', async t => {
+t.test('a key that is used again is published once, and removed only after its last use', async t => {
   const clock = createTestClock()
   const published = createPublishedKeys({ clock })
   const [a, b] = [keys(), keys()]
@@ -36,10 +36,10 @@ t.test('a key that came back is there once, and leaves only after its last use',
   t.same(idsOf(published.with(b)), idsOf([...b, ...a]))
 })
 
-t.test('the ring in use seals with its new secret, and opens what the old one sealed while that is on it', async t => {
+t.test('a replaced ring seals with its new secret, and opens with the old one while that is in the ring', async t => {
   const [old, next] = [longSecret('old'), longSecret('new')]
   const make = (...secrets: string[]) => createKeyring(secrets, { random: systemRandom })
-  const ring = keyringInUse(make(old))
+  const ring = createReplaceableKeyring(make(old))
   const sealed = ring.seal('test', Buffer.from('plain'), 'bound')
   const mac = ring.mac('test', Buffer.from('data'))
   ring.replace(make(next, old))

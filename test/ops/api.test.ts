@@ -8,7 +8,7 @@ import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { createReadiness } from '../../src/ops/readiness.js'
-import { createDossiers } from '../../src/ops/refused-logins.js'
+import { createRefusedLogins } from '../../src/ops/refused-logins.js'
 import { createBreakglass } from '../../src/providers/breakglass.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
@@ -20,7 +20,7 @@ const log = createLog({ level: 'silent' })
 const nobody = {
   list: async () => ({ items: [], cursor: undefined }),
   endAndConfirm: async () => ({ count: 0, replication: 'single' as const }),
-  lastsUntil: () => 0,
+  expiresAt: () => 0,
 }
 
 /** `broken()` decides whether the store's probe and reads fail. */
@@ -41,14 +41,14 @@ function open(
     get: key => (broken() ? failing() : real.get(key)),
     set: (key, value, ttl) => (broken() ? failing() : real.set(key, value, ttl)),
   }
-  const dossiers = createDossiers({ store, clock, random: systemRandom, log })
+  const dossiers = createRefusedLogins({ store, clock, random: systemRandom, log })
   const readiness = createReadiness({ store, clock, log, metrics, retry: 5 })
   const keyring = createKeyring(['a secret for tests that is long enough'], { random: systemRandom })
   const events: AuditEvent[] = []
   const adminToken = settings.adminToken === undefined ? undefined : createSecret(settings.adminToken)
   const app = createOps({
     metrics,
-    dossiers,
+    refusedLogins: dossiers,
     readiness,
     sessions: nobody,
     adminToken: () => adminToken,
@@ -121,7 +121,7 @@ t.test('not ready until the store was reached; ready through a later outage, wit
 
 t.test('without an admin token there is no API', async t => {
   const { app, dossiers } = open(t, {})
-  const reference = dossiers.keep({
+  const reference = dossiers.record({
     provider: undefined,
     reason: 'jwt.malformed',
     checks: [],
@@ -133,7 +133,7 @@ t.test('without an admin token there is no API', async t => {
 
 t.test('with one it opens to that token alone', async t => {
   const { app, dossiers } = open(t, { adminToken: token })
-  const reference = dossiers.keep({ provider: 'corp', reason: 'jwt.expired', checks: [], address: '', browser: '' })
+  const reference = dossiers.record({ provider: 'corp', reason: 'jwt.expired', checks: [], address: '', browser: '' })
   const ask = (authorization: string | undefined, path = `/api/logins/${reference}`) =>
     app.inject({ url: path, headers: authorization === undefined ? {} : { authorization } })
   const refused = [undefined, '', 'Bearer', 'Bearer ', `Basic ${token}`, `Bearer ${token}x`, `Bearer ${token.slice(1)}`]

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createAccessFormat } from '../../src/ops/access-log.js'
-import { createLines } from '../../src/ops/buffered-output.js'
+import { createBufferedOutput } from '../../src/ops/buffered-output.js'
 import { createLog } from '../../src/ops/log.js'
 import { until } from '../parts/wait-until.js'
 
@@ -11,9 +11,9 @@ function sink() {
 
 t.test('lines of requests leave together, and soon', async t => {
   const { writes, write } = sink()
-  const lines = createLines({ write })
-  lines.later('one\n')
-  lines.later('two\n')
+  const lines = createBufferedOutput({ write })
+  lines.writeSoon('one\n')
+  lines.writeSoon('two\n')
   t.same(writes, [])
   await until(() => writes.length > 0)
   t.same(writes, ['one\ntwo\n'])
@@ -21,8 +21,8 @@ t.test('lines of requests leave together, and soon', async t => {
 
 t.test('a line of the log leaves at once, behind what waits', t => {
   const { writes, write } = sink()
-  const lines = createLines({ write })
-  lines.later('a request\n')
+  const lines = createBufferedOutput({ write })
+  lines.writeSoon('a request\n')
   lines.write('an error\n')
   t.same(writes, ['a request\n', 'an error\n'])
   t.end()
@@ -30,9 +30,9 @@ t.test('a line of the log leaves at once, behind what waits', t => {
 
 t.test('what waits is bounded', t => {
   const { writes, write } = sink()
-  const lines = createLines({ write })
+  const lines = createBufferedOutput({ write })
   const line = `${'x'.repeat(1023)}\n`
-  for (let count = 0; count < 40; count++) lines.later(line)
+  for (let count = 0; count < 40; count++) lines.writeSoon(line)
   t.equal(writes.length, 2)
   t.ok(writes.every(text => text.length === 16 * 1024))
   lines.flush()
@@ -42,14 +42,14 @@ t.test('what waits is bounded', t => {
 
 t.test('what waits leaves with the process; who has nothing waiting listens for no end', t => {
   const { writes, write } = sink()
-  const lines = createLines({ write })
+  const lines = createBufferedOutput({ write })
   const before = process.listenerCount('exit')
-  lines.later('one\n')
-  lines.later('two\n')
+  lines.writeSoon('one\n')
+  lines.writeSoon('two\n')
   t.equal(process.listenerCount('exit'), before + 1)
   lines.flush()
   t.equal(process.listenerCount('exit'), before)
-  lines.later('three\n')
+  lines.writeSoon('three\n')
   process.listeners('exit').at(-1)?.(0)
   t.same(writes, ['one\ntwo\n', 'three\n'])
   t.end()

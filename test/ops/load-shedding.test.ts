@@ -1,50 +1,50 @@
 // Too much work: told after two looks in a row, and only taken back when there is clearly less.
 
 import t from 'tap'
-import { createPressure, type Load, pressureLimits } from '../../src/ops/load-shedding.js'
+import { createLoadShedding, overloadLimits, type ProcessLoad } from '../../src/ops/load-shedding.js'
 import { createLog } from '../../src/ops/log.js'
 import { until } from '../parts/wait-until.js'
 
-function open(first: Load) {
+function open(first: ProcessLoad) {
   const lines: { msg?: string }[] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   let load = first
-  const pressure = createPressure({ log, measure: () => load })
+  const loadShedding = createLoadShedding({ log, measure: () => load })
   const look = (delay: number, heap = 0.1) => {
     load = { delay, heap }
-    pressure.look()
-    return pressure.shedding()
+    loadShedding.measureNow()
+    return loadShedding.shedding()
   }
-  return { pressure, look, lines }
+  return { loadShedding, look, lines }
 }
 
 t.test('one long pause is no overload, two looks in a row are', async t => {
-  const { pressure, look, lines } = open({ delay: 0, heap: 0 })
-  t.teardown(pressure.close)
-  const much = pressureLimits.delay + 1
+  const { loadShedding, look, lines } = open({ delay: 0, heap: 0 })
+  t.teardown(loadShedding.close)
+  const much = overloadLimits.delay + 1
   t.same([look(much), look(1), look(much), look(much)], [false, false, false, true])
-  t.equal(look(pressureLimits.delay * 0.9), true, 'a little less is not enough')
+  t.equal(look(overloadLimits.delay * 0.9), true, 'a little less is not enough')
   t.equal(look(1), false)
   t.match(lines, [{ msg: /turned away/ }, { msg: /not overloaded/ }])
 })
 
 t.test('a heap that is nearly full is overload too', async t => {
-  const { pressure, look } = open({ delay: 0, heap: 0 })
-  t.teardown(pressure.close)
+  const { loadShedding, look } = open({ delay: 0, heap: 0 })
+  t.teardown(loadShedding.close)
   t.same([look(1, 0.96), look(1, 0.96), look(1, 0.5)], [false, true, false])
 })
 
 t.test('this process is measured: a blocked event loop shows', async t => {
-  const pressure = createPressure({ log: createLog({ level: 'silent' }) })
-  t.teardown(pressure.close)
+  const loadShedding = createLoadShedding({ log: createLog({ level: 'silent' }) })
+  t.teardown(loadShedding.close)
   const block = () => {
     const end = performance.now() + 1500
     while (performance.now() < end);
   }
   await until(() => {
     block()
-    pressure.look()
-    return pressure.shedding()
+    loadShedding.measureNow()
+    return loadShedding.shedding()
   }, 30_000)
-  t.ok(pressure.shedding())
+  t.ok(loadShedding.shedding())
 })

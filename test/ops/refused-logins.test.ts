@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createLog } from '../../src/ops/log.js'
-import { createDossiers } from '../../src/ops/refused-logins.js'
+import { createRefusedLogins } from '../../src/ops/refused-logins.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createTestClock } from '../parts/clock.js'
@@ -16,47 +16,47 @@ const refused = {
 function open() {
   const clock = createTestClock()
   const store = createMemoryStore({ clock })
-  const dossiers = createDossiers({ store, clock, random: systemRandom, log: createLog({ level: 'silent' }) })
-  return { clock, store, dossiers }
+  const refusedLogins = createRefusedLogins({ store, clock, random: systemRandom, log: createLog({ level: 'silent' }) })
+  return { clock, store, refusedLogins }
 }
 
 t.test('a refused login is found by its reference for a day, in any case and with spaces around', async t => {
-  const { clock, dossiers } = open()
-  const reference = dossiers.keep(refused)
+  const { clock, refusedLogins } = open()
+  const reference = refusedLogins.record(refused)
   t.match(reference, /^[2-9A-HJKMNP-TV-Z]{5}-[2-9A-HJKMNP-TV-Z]{5}$/)
-  t.match(await dossiers.find(reference), { reference, ...refused })
-  t.match(await dossiers.find(` ${reference.toLowerCase()} `), { reference })
+  t.match(await refusedLogins.find(reference), { reference, ...refused })
+  t.match(await refusedLogins.find(` ${reference.toLowerCase()} `), { reference })
   clock.move(86_399_999)
-  t.ok(await dossiers.find(reference))
+  t.ok(await refusedLogins.find(reference))
   clock.move(1)
-  t.equal(await dossiers.find(reference), undefined)
+  t.equal(await refusedLogins.find(reference), undefined)
 })
 
 t.test('references do not repeat', async t => {
-  const { dossiers } = open()
-  t.equal(new Set(Array.from({ length: 500 }, () => dossiers.keep(refused))).size, 500)
+  const { refusedLogins } = open()
+  t.equal(new Set(Array.from({ length: 500 }, () => refusedLogins.record(refused))).size, 500)
 })
 
 t.test('Attack: a flood of refused logins writes no more than the limit of a minute', async t => {
-  const { clock, dossiers } = open()
-  const all = Array.from({ length: 1_000 }, () => dossiers.keep(refused))
-  const kept = async () => (await Promise.all(all.map(dossiers.find))).filter(Boolean).length
+  const { clock, refusedLogins } = open()
+  const all = Array.from({ length: 1_000 }, () => refusedLogins.record(refused))
+  const kept = async () => (await Promise.all(all.map(refusedLogins.find))).filter(Boolean).length
   t.equal(await kept(), 120)
   clock.move(60_000)
-  t.ok(await dossiers.find(dossiers.keep(refused)), 'the next minute has its own')
+  t.ok(await refusedLogins.find(refusedLogins.record(refused)), 'the next minute has its own')
 })
 
-t.test('what somebody else wrote under a reference is no dossier', async t => {
-  const { store, dossiers } = open()
+t.test('what somebody else wrote under a reference is no report', async t => {
+  const { store, refusedLogins } = open()
   for (const [index, text] of ['', '{', 'null', '[]', '7', '{"checks":1'].entries()) {
     await store.set(`d:AAAAA-AAAA${index + 2}`, Buffer.from(text || ' '), 1_000)
-    t.equal(await dossiers.find(`AAAAA-AAAA${index + 2}`), undefined, text)
+    t.equal(await refusedLogins.find(`AAAAA-AAAA${index + 2}`), undefined, text)
   }
 })
 
 t.test('a reference that is no key finds nothing', async t => {
-  const { dossiers } = open()
+  const { refusedLogins } = open()
   for (const text of ['', 'AAAAA', 'no such thing', '../s:x', `A`.repeat(9_999)]) {
-    t.equal(await dossiers.find(text), undefined, text.slice(0, 20))
+    t.equal(await refusedLogins.find(text), undefined, text.slice(0, 20))
   }
 })

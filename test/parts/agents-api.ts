@@ -1,4 +1,4 @@
-// A help desk's API that lists its agents as JSON, page by page, or answers for one address: and goes wrong as a test says.
+// A help desk's API that lists its agents as JSON, page by page, or answers for one address; tests can make it fail.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { startHttpServer } from './http-server.js'
@@ -12,13 +12,13 @@ export interface AgentsApi {
   lookUpUrl: string
   people: Person[]
   perPage: number
-  /** How the next page is told. */
+  /** Where the next page is named. */
   paging: 'body' | 'link'
   /** Answers with ETags, and with 304. */
   etags: boolean
-  /** Instead of the list: whatever it answers. */
+  /** Answers instead of the list. */
   wrong: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
-  /** Targets of the requests so far; `304 ` before those that were answered so. */
+  /** Targets of the requests so far, with `304 ` before those that were answered with 304. */
   seen: string[]
   headers: IncomingMessage['headers'][]
   close(): Promise<void>
@@ -71,7 +71,7 @@ function bodyOf(api: AgentsApi, people: Person[], page: number): string {
   return JSON.stringify({ _embedded: { entries }, _links: links })
 }
 
-/** As the example of the configuration reference. */
+/** As in the example of the configuration reference. */
 export const httpMap = { email: '/email', id: '/id', name: '/name', roles: '/level', active: '/available' }
 
 export function person(name: string, changes: Person = {}): Person {

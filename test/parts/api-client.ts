@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { type Desk, startDesk } from './desk.js'
-import { type GatewayHere, startGatewayHere } from './gateway.js'
+import { type InProcessGateway, startInProcessGateway } from './gateway.js'
 import { createIdentityProvider, type IdentityProvider, portalSecret } from './identity-provider.js'
 import { type Claims, forged, hmac } from './tokens.js'
 import { createUserAgent, exchange, type Page, type UserAgent } from './user-agent.js'
@@ -22,8 +22,8 @@ const agents = [
   },
 ]
 
-export interface ApiPlace {
-  gateway: GatewayHere
+export interface ApiSetup {
+  gateway: InProcessGateway
   desk: Desk
   clock: TestClock
   idp: IdentityProvider
@@ -38,10 +38,10 @@ export interface ApiPlace {
   bearer(token: string, headers?: Record<string, string>): Promise<Page>
 }
 
-export async function startApiPlace(
+export async function startApiSetup(
   t: Test,
   options: { portal?: Record<string, unknown>; settings?: Record<string, unknown> } = {},
-): Promise<ApiPlace> {
+): Promise<ApiSetup> {
   const clock = createTestClock()
   const idp = createIdentityProvider({ publicUrl, clock })
   const desk = await startDesk()
@@ -55,7 +55,7 @@ export async function startApiPlace(
     ...options.settings,
   }
   const files = { 'agents.yaml': JSON.stringify(agents), 'idp.crt': idp.certificate }
-  const gateway = await startGatewayHere(settings, { clock, files })
+  const gateway = await startInProcessGateway(settings, { clock, files })
   t.teardown(gateway.close)
   const claims = (changes: Claims = {}) => {
     const iat = clock.now() / 1000

@@ -1,17 +1,17 @@
-// A Desk of bare bytes behind a street of its own, for what no HTTP server would send.
+// A Desk that sends raw bytes, behind a proxy of its own, for responses that no HTTP server would send.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { startStreet, type TestStreet } from './proxy-server.js'
-import { type RawAnswer, rawRequest, sendRaw } from './raw-http.js'
+import { startProxy, type TestProxy } from './proxy-server.js'
+import { type RawResponse, rawRequest, sendRaw } from './raw-http.js'
 
 export interface BareDesk {
-  street: TestStreet
+  proxy: TestProxy
   /** Connections in the order in which they came. */
   sockets: Socket[]
   /** The Cookie header of a session. */
   cookie: string
   /** One request with the session, on a connection of its own. */
-  ask(line?: string, body?: string, headers?: string[]): Promise<RawAnswer>
+  ask(line?: string, body?: string, headers?: string[]): Promise<RawResponse>
   close(): Promise<void>
 }
 
@@ -28,16 +28,16 @@ export async function startBareDesk(
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const street = await startStreet({ deskUrl: `http://127.0.0.1:${port}`, settings })
-  const { cookie } = await street.enter()
+  const proxy = await startProxy({ deskUrl: `http://127.0.0.1:${port}`, settings })
+  const { cookie } = await proxy.logIn()
   return {
-    street,
+    proxy,
     sockets,
     cookie,
     ask: (line = 'GET /x HTTP/1.1', body = '', headers = []) =>
-      sendRaw(street.port, rawRequest(line, [`Cookie: ${cookie}`, ...headers], body)),
+      sendRaw(proxy.port, rawRequest(line, [`Cookie: ${cookie}`, ...headers], body)),
     async close() {
-      await street.close()
+      await proxy.close()
       for (const socket of sockets) socket.destroy()
       server.close()
     },

@@ -4,9 +4,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 
-export interface BrowserOptions {
+export interface ChromiumOptions {
   /** Host name → address; all other names are unknown to this browser. Without it names resolve as usual. */
   hosts?: Record<string, string>
   /** SHA-256 of public keys, base64: a chain that holds one of them is trusted. */
@@ -15,19 +15,19 @@ export interface BrowserOptions {
   more?: string[]
 }
 
-export interface VisitOptions {
+export interface ProfileOptions {
   width?: number
   height?: number
   scripts?: 'on' | 'off'
 }
 
-export interface TestBrowser {
+export interface Chromium {
   /** A fresh profile: no cookies, no cache. */
-  visit(options?: VisitOptions): Promise<Visit>
+  newProfile(options?: ProfileOptions): Promise<Profile>
   close(): Promise<void>
 }
 
-export interface Visit {
+export interface Profile {
   context: BrowserContext
   page: Page
   /** What the pages of this profile complained of: errors on the console (also of the CSP) and scripts that threw. */
@@ -38,15 +38,20 @@ export interface Visit {
 const screenshots = join(import.meta.dirname, '../screenshots')
 
 /** Starts Chromium; ask `missing('chromium')` first. Close it in a teardown. */
-export async function openBrowser({ hosts, trust, more = [] }: BrowserOptions = {}): Promise<TestBrowser> {
+export async function startChromium({ hosts, trust, more = [] }: ChromiumOptions = {}): Promise<Chromium> {
   const args = ['--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage', '--no-first-run']
   if (hosts) args.push(`--host-resolver-rules=${rulesOf(hosts)}`)
   if (trust?.length) args.push(`--ignore-certificate-errors-spki-list=${trust.join(',')}`)
   args.push(...more)
   // As root there is no sandbox to have.
   const chromiumSandbox = process.getuid?.() !== 0
-  const browser = await chromium.launch({ executablePath: program('chromium'), headless: true, chromiumSandbox, args })
-  return { visit: options => visit(browser, options), close: () => browser.close() }
+  const browser = await chromium.launch({
+    executablePath: programPath('chromium'),
+    headless: true,
+    chromiumSandbox,
+    args,
+  })
+  return { newProfile: options => visit(browser, options), close: () => browser.close() }
 }
 
 /** Saves what the page shows, whole, as test/screenshots/NAME.png. */
@@ -55,7 +60,7 @@ export async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true, animations: 'disabled' })
 }
 
-async function visit(browser: Browser, options: VisitOptions = {}): Promise<Visit> {
+async function visit(browser: Browser, options: ProfileOptions = {}): Promise<Profile> {
   const { width = 1200, height = 800, scripts = 'on' } = options
   const context = await browser.newContext({ viewport: { width, height }, javaScriptEnabled: scripts === 'on' })
   const complaints: string[] = []

@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 
 const run = promisify(execFile)
 
@@ -36,7 +36,7 @@ export interface Authority {
 export async function createAuthority(name = 'Deskgate test authority'): Promise<Authority> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-ca-'))
   const file = (part: string) => join(folder, part)
-  const openssl = (...args: string[]) => run(program('openssl'), args, { cwd: folder })
+  const openssl = (...args: string[]) => run(programPath('openssl'), args, { cwd: folder })
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
   const subject = ['-subj', `/CN=${name}`]

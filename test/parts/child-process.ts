@@ -4,20 +4,20 @@ import { type SpawnOptions, spawn } from 'node:child_process'
 import { atExit } from './at-exit.js'
 import { until } from './wait-until.js'
 
-export interface Started {
+export interface ChildProgram {
   pid: number
   /** What it has said so far, on stdout and stderr. */
-  said(): string
+  output(): string
   /** Resolves once it has said this. Rejects with all that it said when it ends before. */
-  says(text: string | RegExp): Promise<void>
+  waitForOutput(text: string | RegExp): Promise<void>
   kill(signal: NodeJS.Signals): void
   /** Its exit code, once it is gone; null after a signal. */
-  gone: Promise<number | null>
+  exitCode: Promise<number | null>
   /** SIGKILL, for a teardown. */
-  end(): Promise<void>
+  stop(): Promise<void>
 }
 
-export function start([program = '', ...args]: readonly string[], options: SpawnOptions): Started {
+export function startProgram([program = '', ...args]: readonly string[], options: SpawnOptions): ChildProgram {
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   /** A detached one leads a group: what it has started goes with it. */
   const signal = (name: NodeJS.Signals) => {
@@ -47,15 +47,15 @@ export function start([program = '', ...args]: readonly string[], options: Spawn
   })
   return {
     pid: child.pid ?? 0,
-    said: () => said,
-    async says(text) {
+    output: () => said,
+    async waitForOutput(text) {
       const there = () => (typeof text === 'string' ? said.includes(text) : text.test(said))
       await until(() => over || there(), 60_000)
       if (!there()) throw new Error(`it ended and never said ${text}:\n${said}`)
     },
     kill: signal,
-    gone,
-    async end() {
+    exitCode: gone,
+    async stop() {
       kill()
       await gone
     },

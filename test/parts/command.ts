@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
 
-export interface Ended {
+export interface CommandResult {
   code: number | null
   stdout: string
   stderr: string
@@ -18,7 +18,7 @@ export interface CommandOptions {
 }
 
 /** Starts `deskgate …` from the sources; end it by its own handle. Only the variables given are set. */
-export function launch(args: string[], { env = {}, folder = root }: CommandOptions = {}): ChildProcess {
+export function spawnDeskgate(args: string[], { env = {}, folder = root }: CommandOptions = {}): ChildProcess {
   const { PATH = '', HOME = '' } = process.env
   const tsx = import.meta.resolve('tsx')
   const command = ['--import', tsx, join(root, 'src/main.ts'), ...args]
@@ -30,8 +30,8 @@ export function launch(args: string[], { env = {}, folder = root }: CommandOptio
 }
 
 /** Runs a command that ends by itself. */
-export async function run(args: string[], options?: CommandOptions): Promise<Ended> {
-  const child = launch(args, options)
+export async function runDeskgate(args: string[], options?: CommandOptions): Promise<CommandResult> {
+  const child = spawnDeskgate(args, options)
   const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)]
   const code = await new Promise<number | null>(resolve => child.once('close', resolve))
   return { code, stdout: stdout(), stderr: stderr() }

@@ -4,11 +4,11 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { posix } from 'node:path'
 import { formatProblem, type Loaded, loadConfigText } from '../../src/config/load.js'
 import type { Config } from '../../src/config/schema/index.js'
-import { type Reader, Unreadable } from '../../src/config/schema/values.js'
+import { type ConfigReader, Unreadable } from '../../src/config/schema/values.js'
 import { createSecret } from '../../src/core/secret.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 
-export interface Outside {
+export interface Environment {
   files?: Record<string, string>
   env?: Record<string, string>
 }
@@ -17,7 +17,7 @@ export interface Outside {
 export const today = Date.UTC(2026, 10, 22)
 
 /** A reader whose folder is /etc/deskgate, with these files and variables and no others. */
-export function readerOf({ files = {}, env = {} }: Outside): Reader {
+export function readerOf({ files = {}, env = {} }: Environment): ConfigReader {
   const absolute = (path: string) => posix.resolve('/etc/deskgate', path)
   const known = new Map(Object.entries(files).map(([path, text]) => [absolute(path), text]))
   return {
@@ -37,31 +37,31 @@ export function readerOf({ files = {}, env = {} }: Outside): Reader {
 }
 
 /** Loads YAML text, or anything else as the JSON of it. */
-export function load(settings: unknown, outside: Outside = {}): Loaded {
+export function load(settings: unknown, outside: Environment = {}): Loaded {
   const text = typeof settings === 'string' ? settings : JSON.stringify(settings)
   return loadConfigText(text, { file: 'deskgate.yaml', reader: readerOf(outside), now: today })
 }
 
 /** The configuration; throws with every problem when there is none. */
-export function loaded(settings: unknown, outside: Outside = {}): Config {
+export function loadValid(settings: unknown, outside: Environment = {}): Config {
   const result = load(settings, outside)
   if ('config' in result) return result.config
   throw new Error(result.problems.map(formatProblem).join('\n'))
 }
 
 /** Every problem as `check` prints it. */
-export function problems(settings: unknown, outside: Outside = {}): string[] {
+export function problems(settings: unknown, outside: Environment = {}): string[] {
   const result = load(settings, outside)
   return 'config' in result ? [] : result.problems.map(formatProblem)
 }
 
 /** Every problem as `key: message`, without its place and hint. */
-export function said(settings: unknown, outside: Outside = {}): string[] {
+export function problemMessages(settings: unknown, outside: Environment = {}): string[] {
   const result = load(settings, outside)
   return 'config' in result ? [] : result.problems.map(({ key, message }) => `${key}: ${message}`)
 }
 
-export function warned(settings: unknown, outside: Outside = {}): string[] {
+export function warningMessages(settings: unknown, outside: Environment = {}): string[] {
   return load(settings, outside).warnings.map(({ key, message }) => `${key}: ${message}`)
 }
 

@@ -45,7 +45,7 @@ export interface SecurityContext {
 }
 
 /** For a test's `skip`. */
-export function cannotConfine(): string | false {
+export function whyNoContainers(): string | false {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux can lay a root file system'
   const tried = spawnSync('unshare', ['--mount', 'mount', '--bind', tmpdir(), tmpdir()], { stdio: 'ignore' })
   const tools = ['setpriv', 'chroot'].every(name => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0)
@@ -53,7 +53,7 @@ export function cannotConfine(): string | false {
 }
 
 /** What the Dockerfile's last stage holds, with the machine's own system and Node in the place of its base. */
-export async function layImage(): Promise<ImageTree> {
+export async function layOutImage(): Promise<ImageTree> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-root-'))
   await chmod(folder, 0o755)
   const stage = parseDockerfile(await readFile(join(project, 'Dockerfile'), 'utf8')).at(-1)
@@ -102,7 +102,7 @@ function baseOf({ folder }: ImageTree): Mount[] {
 }
 
 /** The words that start `argv` in there with no variables but the image's and `env`, as one process that signals reach. */
-export function confined(
+export function containerCommand(
   argv: readonly string[],
   { tree, mounts, context, env }: { tree: ImageTree } & Container,
 ): string[] {

@@ -64,7 +64,7 @@ export async function startDeskWithLogin(habits: DeskHabits = {}): Promise<DeskW
     response.end(JSON.stringify(email ? { email } : { error: 'nobody is logged in' }))
   }
 
-  desk.answer((request, response, seen) => {
+  desk.onRequest((request, response, seen) => {
     request.on('end', () => {
       const path = (request.url ?? '').split('?', 1)[0]
       if (path === deskLogin.whoami) return me(request, response)

@@ -32,7 +32,7 @@ export interface Desk {
   /** The last one. */
   last(): Recorded
   /** How it answers from now on. The default: 200, after the body is there, with `hello`. */
-  answer(handler: (request: IncomingMessage, response: ServerResponse, seen: Recorded) => void): void
+  onRequest(handler: (request: IncomingMessage, response: ServerResponse, seen: Recorded) => void): void
   /** How it takes upgrades from now on. The default: agrees and echoes bytes. */
   onUpgrade(handler: (request: IncomingMessage, socket: Duplex) => void): void
   /** Connections that were opened to it. */
@@ -46,7 +46,7 @@ const roomy = { maxHeaderSize: 64 * 1024 }
 export async function startDesk(tls?: TlsOptions): Promise<Desk> {
   const seen: Recorded[] = []
   let connections = 0
-  let handler: Parameters<Desk['answer']>[0] = (request, response) => {
+  let handler: Parameters<Desk['onRequest']>[0] = (request, response) => {
     request.on('end', () => response.end('hello'))
   }
   let upgrade: Parameters<Desk['onUpgrade']>[0] = (request, socket) => {
@@ -85,7 +85,7 @@ export async function startDesk(tls?: TlsOptions): Promise<Desk> {
       if (!last) throw new Error('nothing has reached Desk')
       return last
     },
-    answer: next => {
+    onRequest: next => {
       handler = next
     },
     onUpgrade: next => {

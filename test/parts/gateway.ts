@@ -8,25 +8,25 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { loadConfigText } from '../../src/config/load.js'
 import type { Clock } from '../../src/core/contracts.js'
-import type { Load } from '../../src/ops/load-shedding.js'
+import type { ProcessLoad } from '../../src/ops/load-shedding.js'
 import { createLog } from '../../src/ops/log.js'
 import { verifySaml } from '../../src/providers/saml/signature/verify.js'
 import { systemClock, systemRandom } from '../../src/runtime/clock.js'
 import type { ConfigSource, ReloadResult } from '../../src/server/reload.js'
-import { type Ending, startServer } from '../../src/server/server.js'
+import { type ShutdownTimes, startServer } from '../../src/server/server.js'
 import { atExit } from './at-exit.js'
-import { launch } from './command.js'
-import { loaded, readerOf, today } from './configuration.js'
+import { spawnDeskgate } from './command.js'
+import { loadValid, readerOf, today } from './configuration.js'
 import { until } from './wait-until.js'
 
 /** A line of the log or the audit log. */
-export interface Line {
+export interface LogLine {
   msg?: string
   level?: string
   [key: string]: unknown
 }
 
-export interface Outside {
+export interface Environment {
   env?: Record<string, string>
   /** By path in the configuration's folder. */
   files?: Record<string, string>
@@ -42,11 +42,11 @@ export interface RunningGateway {
   /** The variables it was started with. */
   env: Record<string, string>
   /** What it has said on stdout so far. */
-  lines: Line[]
+  lines: LogLine[]
   /** What it has said on stderr so far. */
   stderr(): string
   /** The first line that satisfies the test; waits for it. */
-  line(test: (line: Line) => boolean): Promise<Line>
+  line(test: (line: LogLine) => boolean): Promise<LogLine>
   /** SIGINT: it ends in an orderly way and at once; its exit code once it is gone. Again: the same code. */
   stop(): Promise<number | null>
   /** For other signals. */
@@ -54,12 +54,12 @@ export interface RunningGateway {
 }
 
 /** `settings` is YAML text, or anything else as the JSON of it (which is YAML). Rejects with what it said when it ends. */
-export async function startGateway(settings: unknown, outside: Outside = {}): Promise<RunningGateway> {
+export async function startGateway(settings: unknown, outside: Environment = {}): Promise<RunningGateway> {
   const { folder, file } = await writeConfiguration(settings, outside.files)
-  const child = launch(['serve', '--config', file], { env: outside.env ?? {}, folder })
+  const child = spawnDeskgate(['serve', '--config', file], { env: outside.env ?? {}, folder })
   const stay = atExit(() => void child.kill('SIGKILL'))
   const gone = new Promise<number | null>(resolve => child.once('close', resolve))
-  const lines: Line[] = []
+  const lines: LogLine[] = []
   let stderr = ''
   child.stderr?.on('data', chunk => {
     stderr += chunk
@@ -70,7 +70,7 @@ export async function startGateway(settings: unknown, outside: Outside = {}): Pr
   gone.then(() => {
     over = true
   })
-  const line = async (test: (line: Line) => boolean): Promise<Line> => {
+  const line = async (test: (line: LogLine) => boolean): Promise<LogLine> => {
     await until(() => over || lines.some(test), 30_000)
     const found = lines.find(test)
     if (!found) throw new Error(`the gateway has ended:\n${stderr}${lines.map(one => JSON.stringify(one)).join('\n')}`)
@@ -117,23 +117,23 @@ export async function writeConfiguration(settings: unknown, files: Record<string
   return { folder, file: join(folder, 'deskgate.yaml') }
 }
 
-export interface GatewayHere {
+export interface InProcessGateway {
   url: string
   port: number
   opsUrl: string
   /** The listener of ops.probes. */
   probesUrl: string | undefined
-  lines: Line[]
+  lines: LogLine[]
   /** The first line that satisfies the test; waits for it. */
-  line(test: (line: Line) => boolean): Promise<void>
+  line(test: (line: LogLine) => boolean): Promise<void>
   /** What the audit log says so far. */
-  audit(): Promise<Line[]>
+  audit(): Promise<LogLine[]>
   /** Takes other settings while it runs, as a changed file would. */
   reload(settings: Record<string, unknown>, files?: Record<string, string>): Promise<ReloadResult>
-  close(ending?: Ending): Promise<void>
+  close(ending?: ShutdownTimes): Promise<void>
 }
 
-export interface HereOptions {
+export interface InProcessOptions {
   clock?: Clock
   /**
    * Where SAML signatures are verified: in this process, or in threads of the gateway as `serve` does. Each of those
@@ -145,27 +145,34 @@ export interface HereOptions {
   /** Waits, in the place of the clock's time. */
   pause?: () => Promise<unknown>
   /** In the place of what the process measures of itself. */
-  measure?: () => Load
+  measure?: () => ProcessLoad
 }
 
 /** Logins that tests have refused come from one address, and by the hundreds. */
 const manyLogins = '100000/m'
 
 /** The same server in this process: for a clock that is moved by hand. The ports are free ones. */
-export async function startGatewayHere(
+export async function startInProcessGateway(
   settings: Record<string, unknown>,
-  { clock = systemClock, threads = 'none', storeTimeout, pause, measure, ...outside }: Outside & HereOptions = {},
-): Promise<GatewayHere> {
+  {
+    clock = systemClock,
+    threads = 'none',
+    storeTimeout,
+    pause,
+    measure,
+    ...outside
+  }: Environment & InProcessOptions = {},
+): Promise<InProcessGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-here-'))
   const auditFile = join(folder, 'audit.log')
   const listeners = { listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0', ...(settings.ops as object | undefined) } }
-  const whole = (changes: Record<string, unknown>) => {
+  const withDefaults = (changes: Record<string, unknown>) => {
     const limits = { logins: manyLogins, ...(changes.limits as object | undefined) }
     const ops = { ...listeners.ops, ...(changes.ops as object | undefined) }
     return { ...listeners, audit: { to: auditFile }, ...changes, limits, ops }
   }
-  const config = loaded(whole(settings), outside)
-  let next = { settings: whole(settings), files: outside.files ?? {} }
+  const config = loadValid(withDefaults(settings), outside)
+  let next = { settings: withDefaults(settings), files: outside.files ?? {} }
   const source: ConfigSource = {
     async load(running) {
       const reader = readerOf({ ...outside, files: next.files })
@@ -173,7 +180,7 @@ export async function startGatewayHere(
       return { ...loadConfigText(text, { file: 'deskgate.yaml', reader, now: today, running }), files: new Map() }
     },
   }
-  const lines: Line[] = []
+  const lines: LogLine[] = []
   const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
   const here = {
     ...(threads === 'none' ? { verifySaml } : {}),
@@ -189,7 +196,7 @@ export async function startGatewayHere(
     probesUrl: server.probesUrl,
     line: test => until(() => lines.some(test), 30_000),
     reload(changes, files = next.files) {
-      next = { settings: whole(changes), files }
+      next = { settings: withDefaults(changes), files }
       return server.reload('signal')
     },
     lines,
@@ -206,9 +213,9 @@ export async function startGatewayHere(
   }
 }
 
-function parsed(text: string): Line {
+function parsed(text: string): LogLine {
   try {
-    return JSON.parse(text) as Line
+    return JSON.parse(text) as LogLine
   } catch {
     return { text }
   }

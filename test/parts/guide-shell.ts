@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { Ended } from './command.js'
+import type { CommandResult } from './command.js'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -15,7 +15,7 @@ export interface Shell {
   /** With its path, for what goes on running. */
   env: Record<string, string>
   /** Every line of a block; ends at the first that fails. */
-  run(block: string): Promise<Ended>
+  run(block: string): Promise<CommandResult>
 }
 
 /** `files` by name in the folder. `tools`: scripts that come before the machine's programs. Removed with the test. */

@@ -6,7 +6,7 @@ import { type Block, blocksOf } from '../../scripts/guides.js'
 
 export interface Guide {
   /** The text of the one block of commands with these words. Throws when there is none, or more than one. */
-  block(words: string): string
+  commandBlock(words: string): string
   /** The texts of all blocks of a language that no mark excepts. */
   all(language: string): string[]
   /** Fails for each block of commands that was not asked for, and has no mark that says what it needs. */
@@ -21,7 +21,7 @@ export function openGuide(page: string): Guide {
   const commands = blocks.filter(({ language }) => shells.includes(language))
   const asked = new Set<Block>()
   return {
-    block(words) {
+    commandBlock(words) {
       const [found, ...more] = commands.filter(({ text }) => text.includes(words))
       if (!found || more.length > 0) throw new Error(`${page}: not one block of commands holds ${words}`)
       asked.add(found)

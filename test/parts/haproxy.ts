@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { atExit } from './at-exit.js'
 import { freePort } from './ports.js'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 import { until } from './wait-until.js'
 
 export interface Backend {
@@ -31,7 +31,7 @@ export async function startHaproxy(backends: readonly Backend[]): Promise<Haprox
   const [port, statistics] = [await freePort(), await freePort()]
   const file = join(folder, 'haproxy.cfg')
   await writeFile(file, `${settings(port, statistics, backends).join('\n')}\n`)
-  const child = spawn(program('haproxy'), ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(programPath('haproxy'), ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] })
   const stay = atExit(() => void child.kill('SIGKILL'))
   let said = ''
   child.stderr.on('data', chunk => {

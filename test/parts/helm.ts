@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 
 export const chart = join(import.meta.dirname, '../../helm/deskgate')
 
@@ -29,7 +29,7 @@ export interface KubeObject {
   [key: string]: unknown
 }
 
-export interface Said {
+export interface HelmResult {
   code: number
   stdout: string
   stderr: string
@@ -45,7 +45,7 @@ export async function exampleValues(): Promise<string[]> {
 }
 
 /** Runs Helm with homes of its own, no cluster, and a proxy that nobody listens on. */
-export async function runHelm(helm: Helm, args: string[]): Promise<Said> {
+export async function runHelm(helm: Helm, args: string[]): Promise<HelmResult> {
   const home = await mkdtemp(join(tmpdir(), 'deskgate-helm-'))
   const nowhere = 'http://127.0.0.1:9'
   const env = {
@@ -54,7 +54,7 @@ export async function runHelm(helm: Helm, args: string[]): Promise<Said> {
   }
   try {
     return await new Promise(resolve => {
-      execFile(program(helm), args, { env, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
+      execFile(programPath(helm), args, { env, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
         resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
       })
     })
@@ -72,7 +72,7 @@ export interface Rendering {
 }
 
 /** `helm template` of the release `desk` in the namespace `help`, as it says it. */
-export async function template({ helm = 'helm', files = [], values, only }: Rendering): Promise<Said> {
+export async function template({ helm = 'helm', files = [], values, only }: Rendering): Promise<HelmResult> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-values-'))
   try {
     const own = join(folder, 'values.yaml')
@@ -102,7 +102,7 @@ export function parseObjects(text: string): KubeObject[] {
 }
 
 /** The one of a kind and, where there are several, of a name. Throws when it is not there. */
-export function one(all: readonly KubeObject[], kind: string, name?: string): KubeObject {
+export function objectOf(all: readonly KubeObject[], kind: string, name?: string): KubeObject {
   const found = all.filter(object => object.kind === kind && (name === undefined || object.metadata.name === name))
   const [first, second] = found
   if (!first || second) throw new Error(`${found.length} objects are a ${kind} ${name ?? ''}`)

@@ -6,7 +6,7 @@ import { readAuthnRequest } from '../../src/demo/authn-request.js'
 import { signingKey } from './demo-idp.js'
 import { createSamlIdp, idpIssuer, type ResponseChange } from './saml-idp.js'
 import { type Claims, signed } from './tokens.js'
-import type { Asked, Page, UserAgent } from './user-agent.js'
+import type { Page, RequestOptions, UserAgent } from './user-agent.js'
 
 export const portalSecret = 'the secret of the portal, more than 32 bytes'
 
@@ -110,7 +110,7 @@ export async function begin(
     way: Way
     email: string
     returnTo?: string
-    asked?: Asked
+    asked?: RequestOptions
     /** Of the SAML response. */
     change?: ResponseChange
   },
@@ -125,8 +125,8 @@ export async function begin(
 export async function logIn(
   agent: UserAgent,
   idp: IdentityProvider,
-  how: { way: Way; email: string; returnTo?: string; asked?: Asked; finish?: Asked },
+  how: { way: Way; email: string; returnTo?: string; asked?: RequestOptions; finish?: RequestOptions },
 ): Promise<Page> {
   const { path, fields } = await begin(agent, idp, how)
-  return agent.handOver(path, fields, how.finish ?? how.asked)
+  return agent.postCrossSite(path, fields, how.finish ?? how.asked)
 }

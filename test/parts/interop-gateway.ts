@@ -2,7 +2,7 @@
 // ours, from the first request to what Desk receives.
 
 import { type Desk, startDesk } from './desk.js'
-import { type GatewayHere, type HereOptions, startGatewayHere } from './gateway.js'
+import { type InProcessGateway, type InProcessOptions, startInProcessGateway } from './gateway.js'
 import { createUserAgent, type Page, type UserAgent } from './user-agent.js'
 import { until } from './wait-until.js'
 
@@ -11,8 +11,8 @@ export const acsPath = '/auth/saml/acs'
 export const entityId = 'desk.example.com'
 const loginPath = '/auth/login/corp'
 
-export interface BehindGateway {
-  gateway: GatewayHere
+export interface InteropGateway {
+  gateway: InProcessGateway
   desk: Desk
   newAgent(): UserAgent
   /** What `deskgate metadata` prints, fetched as an identity provider does. */
@@ -20,17 +20,17 @@ export interface BehindGateway {
   close(): Promise<void>
 }
 
-export interface BehindOptions extends HereOptions {
+export interface InteropOptions extends InProcessOptions {
   files?: Record<string, string>
   /** Switches the ops API on. */
   adminToken?: string
 }
 
 /** `provider` has what is not the same for all of them; its id is corp. */
-export async function startBehindGateway(
+export async function startInteropGateway(
   provider: Record<string, unknown>,
-  options: BehindOptions = {},
-): Promise<BehindGateway> {
+  options: InteropOptions = {},
+): Promise<InteropGateway> {
   const desk = await startDesk()
   const attributes = { email: 'NameID', name: 'displayName', roles: 'groups' }
   const corp = { id: 'corp', type: 'saml', name: 'Aloha Adventures', attributes, ...provider }
@@ -42,7 +42,7 @@ export async function startBehindGateway(
     agents: [{ domains: ['example.com'] }],
     ...ops,
   }
-  const gateway = await startGatewayHere(settings, options)
+  const gateway = await startInProcessGateway(settings, options)
   const newAgent = () => createUserAgent(publicUrl, { port: gateway.port })
   // The gateway is up before it has read the metadata.
   await until(async () => (await newAgent().visit(loginPath)).status === 302)
@@ -59,14 +59,18 @@ export async function startBehindGateway(
 }
 
 /** Begins a login; the address that the browser is sent to. */
-export async function sentTo(agent: UserAgent, returnTo = '/'): Promise<string> {
+export async function beginLogin(agent: UserAgent, returnTo = '/'): Promise<string> {
   const page = await agent.visit(`${loginPath}?return_to=${encodeURIComponent(returnTo)}`)
   if (page.status !== 302) throw new Error(`the login did not begin: ${page.status} ${page.reason ?? page.body}`)
   return page.location
 }
 
 /** What Desk receives with the agent's next page. */
-export async function received(behind: BehindGateway, agent: UserAgent, path: string): Promise<Record<string, string>> {
+export async function requestAtDesk(
+  behind: InteropGateway,
+  agent: UserAgent,
+  path: string,
+): Promise<Record<string, string>> {
   const before = behind.desk.seen.length
   const page = await agent.visit(path)
   if (behind.desk.seen.length === before) return { nothing: `${page.status} ${page.location}` }
@@ -81,7 +85,7 @@ export async function received(behind: BehindGateway, agent: UserAgent, path: st
   }
 }
 
-/** How a hand-over ended, in short. */
-export function outcome({ status, location, reason }: Page): string {
+/** How a login ended, in short. */
+export function loginOutcome({ status, location, reason }: Page): string {
   return reason === undefined ? `${status} ${location}` : `${status} ${reason}`
 }

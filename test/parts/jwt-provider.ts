@@ -1,7 +1,7 @@
 // A JWT provider with a clock moved by hand, and what a browser that began a login would hand over.
 
 import type { JwtSettings } from '../../src/config/schema/providers.js'
-import type { Attempt, Handover, Provider, Verdict } from '../../src/core/contracts.js'
+import type { Attempt, CallbackRequest, Provider, Verdict } from '../../src/core/contracts.js'
 import { createSecret } from '../../src/core/secret.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
@@ -38,7 +38,7 @@ export interface Portal {
   metrics: Metrics
   /** Claims of a good token at the clock's time; each call has a new jti. */
   claims(changes?: Claims): Claims
-  accept(message: string, browser?: Partial<Handover>): Promise<Verdict>
+  accept(message: string, browser?: Partial<CallbackRequest>): Promise<Verdict>
 }
 
 export function createPortal(changes: Partial<JwtSettings> = {}, deps: { fetchText?: FetchText } = {}): Portal {
@@ -54,7 +54,7 @@ export function createPortal(changes: Partial<JwtSettings> = {}, deps: { fetchTe
     clock,
     metrics,
     claims: other => ({ email: 'ada@example.com', iat: clock.now() / 1000, jti: `jti-${count++}`, ...other }),
-    accept: (message, browser) => provider.accept({ message, attempt: () => undefined, ...browser }),
+    accept: (message, browser) => provider.handleCallback({ message, attempt: () => undefined, ...browser }),
   }
 }
 
@@ -63,6 +63,6 @@ export function attemptOf(id: string, changes: Partial<Attempt> = {}): Attempt {
 }
 
 /** A browser that holds these attempts. */
-export function holding(...attempts: Attempt[]): Pick<Handover, 'attempt'> {
+export function holding(...attempts: Attempt[]): Pick<CallbackRequest, 'attempt'> {
   return { attempt: id => attempts.find(attempt => attempt.id === id) }
 }

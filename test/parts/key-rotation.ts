@@ -1,10 +1,10 @@
-// All four kinds of keys of a gateway, an old and a new one of each, as files and as the settings that name them.
+// All four kinds of keys of a gateway, an old and a new one of each, as files and as settings.
 
 import { verify } from 'node:crypto'
 import { newSigningKey as newIdentityKey } from '../../src/keys/assertion-keys.js'
 import { newSigningKey } from './saml-idp.js'
 
-/** Which keys stand where, the first of each ring in use. */
+/** The order of the old and new keys; the first is in use. */
 export type Ring = ('old' | 'new')[]
 
 const [spOld, spNew] = [newSigningKey('sp old'), newSigningKey('sp new')]
@@ -45,7 +45,7 @@ export function keySettings(ring: Ring, providers: { corp: object; portal: objec
   }
 }
 
-/** Whose key has signed a request that goes by redirect (SAML Bindings 3.4.4.1). */
+/** The key that signed a request in a redirect (SAML Bindings 3.4.4.1). */
 export function signerOf(location: string): keyof typeof certificates | 'nobody' {
   const [signed = '', signature = ''] = (location.split('?')[1] ?? '').split('&Signature=')
   const bytes = Buffer.from(decodeURIComponent(signature), 'base64')

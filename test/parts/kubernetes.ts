@@ -1,4 +1,4 @@
-// Two judges of rendered objects: the schemas of Kubernetes at run time, and TypeScript's check for properties that a type
+// Two validators of rendered objects: the schemas of Kubernetes at run time, and TypeScript's check for properties that a type
 // does not have, which the schemas let pass.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'

@@ -28,17 +28,17 @@ export interface LoadPlan {
   headers: Record<string, string> | ((number: number) => Record<string, string>)
   perSecond: number
   /** What is wrong with an answer of 200. */
-  judge?: (number: number, body: string) => string | undefined
+  check?: (number: number, body: string) => string | undefined
 }
 
 /** With more than this many unanswered ones the next waits. */
 const mostOpen = 2000
 const tick = 10
 /** A machine that is busy beyond measure is waited for. */
-const patience = 120_000
+const timeout = 120_000
 
-export function startLoad({ origin, path, headers, perSecond, judge }: LoadPlan): Load {
-  const pool = new Pool(origin, { connections: 32, headersTimeout: patience, bodyTimeout: patience })
+export function startLoad({ origin, path, headers, perSecond, check: judge }: LoadPlan): Load {
+  const pool = new Pool(origin, { connections: 32, headersTimeout: timeout, bodyTimeout: timeout })
   const times: number[] = []
   const failures: string[] = []
   const open = new Set<Promise<void>>()
@@ -49,7 +49,7 @@ export function startLoad({ origin, path, headers, perSecond, judge }: LoadPlan)
     closed++
   })
 
-  const one = async (number: number) => {
+  const sendRequest = async (number: number) => {
     const due = began + (number / perSecond) * 1000
     try {
       const own = typeof headers === 'function' ? headers(number) : headers
@@ -65,7 +65,7 @@ export function startLoad({ origin, path, headers, perSecond, judge }: LoadPlan)
   const planned = () => Math.floor((((ended ?? performance.now()) - began) / 1000) * perSecond)
   const timer = setInterval(() => {
     for (const due = planned(); sent < due && open.size < mostOpen; sent++) {
-      const flight = one(sent).finally(() => open.delete(flight))
+      const flight = sendRequest(sent).finally(() => open.delete(flight))
       open.add(flight)
     }
   }, tick)
@@ -78,11 +78,11 @@ export function startLoad({ origin, path, headers, perSecond, judge }: LoadPlan)
     closed: () => closed,
     more(count) {
       const wanted = times.length + count
-      return until(() => times.length >= wanted || failures.length > 0, patience)
+      return until(() => times.length >= wanted || failures.length > 0, timeout)
     },
     async stop() {
       ended ??= performance.now()
-      await until(() => sent >= planned(), patience)
+      await until(() => sent >= planned(), timeout)
       clearInterval(timer)
       await Promise.all(open)
       if (!pool.closed) await pool.close()

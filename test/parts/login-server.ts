@@ -5,10 +5,10 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import { createReader } from '../../src/config/reader.js'
 import { type Config, configSchema } from '../../src/config/schema/index.js'
 import type {
+  AgentRecord,
   Attempt,
+  CallbackRequest,
   Directory,
-  Found,
-  Handover,
   Identity,
   Provider,
   Store,
@@ -20,37 +20,37 @@ import { createKeyring, type Keyring } from '../../src/keys/keyring.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
-import { createDossiers, type Dossiers } from '../../src/ops/refused-logins.js'
+import { createRefusedLogins, type RefusedLogins } from '../../src/ops/refused-logins.js'
 import { type Breakglass, createBreakglass } from '../../src/providers/breakglass.js'
 import { createJwtProvider } from '../../src/providers/jwt/provider.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createSessions, handleOf } from '../../src/sessions/sessions.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
-import { createLasting } from '../../src/web/access/live-connections.js'
-import type { Generation } from '../../src/web/context.js'
+import { createLiveConnections } from '../../src/web/access/live-connections.js'
+import type { ConfigSnapshot } from '../../src/web/context.js'
 import { createIdentityWriter } from '../../src/web/identity/headers.js'
-import { createStreet } from '../../src/web/proxy/pipeline.js'
+import { createPipeline } from '../../src/web/proxy/pipeline.js'
 import { mountDesk } from '../../src/web/proxy/plugin.js'
 import { createCookies } from '../../src/web/request/cookies.js'
 import { createPaths } from '../../src/web/request/paths.js'
-import { createEntrance } from '../../src/web/request-lifecycle.js'
-import { createAnswers } from '../../src/web/responses/errors.js'
-import { own } from '../../src/web/routes/plugin.js'
+import { createRequestLifecycle } from '../../src/web/request-lifecycle.js'
+import { createErrorResponses } from '../../src/web/responses/errors.js'
+import { gatewayRoutes } from '../../src/web/routes/plugin.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { jwtSettings } from './jwt-provider.js'
 import { type Claims, signed } from './tokens.js'
 
 export const publicUrl = 'https://desk.example.com'
 
-export interface WayIn {
+export interface LoginServer {
   app: FastifyInstance
   clock: TestClock
   store: Store
   keyring: Keyring
   sessions: ReturnType<typeof createSessions>
-  generation: Generation
+  snapshot: ConfigSnapshot
   metrics: Metrics
-  dossiers: Dossiers
+  refusedLogins: RefusedLogins
   breakglass: Breakglass
   lines: { [key: string]: unknown }[]
   events: AuditEvent[]
@@ -60,27 +60,27 @@ export interface WayIn {
   close(): Promise<void>
 }
 
-export interface WayInOptions {
+export interface LoginServerOptions {
   settings?: { [key: string]: unknown }
   /** Beside or instead of the portal. */
   providers?: Provider[]
-  people?: Record<string, Found | 'disabled'>
+  people?: Record<string, AgentRecord | 'disabled'>
   directory?: Directory
   /** Around the memory store. */
   store?: (store: Store) => Store
   bodyTimeout?: number
 }
 
-const people: Record<string, Found | 'disabled'> = {
+const people: Record<string, AgentRecord | 'disabled'> = {
   'ada@example.com': { email: 'ada@example.com', id: '7', name: 'Ada', roles: ['agent'] },
   'bob@example.com': { email: 'bob@example.com', id: '8', roles: [] },
   'off@example.com': 'disabled',
 }
 
-export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
+export async function startLoginServer(options: LoginServerOptions = {}): Promise<LoginServer> {
   const clock = createTestClock()
   const config = configure(options.settings)
-  const lines: WayIn['lines'] = []
+  const lines: LoginServer['lines'] = []
   const events: AuditEvent[] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const audit = (event: AuditEvent) => void events.push(event)
@@ -90,7 +90,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
   const store = options.store?.(memory) ?? memory
   const shared = { clock, random: systemRandom, log }
   const sessions = createSessions({ ...shared, store, keyring, settings: config.sessions, metrics, audit })
-  const dossiers = createDossiers({ ...shared, store })
+  const dossiers = createRefusedLogins({ ...shared, store })
   const breakglass = createBreakglass({ ...shared, store, keyring })
 
   const paths = createPaths(config.prefix)
@@ -98,8 +98,17 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
   const keys = deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
   const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
-  const { longAnswers } = createLasting({ sessions, clock, settings: config.sessions })
-  const street = createStreet({ ...shared, config, paths, cookies, identity, sessions, handleOf, longAnswers })
+  const { liveResponses: longAnswers } = createLiveConnections({ sessions, clock, settings: config.sessions })
+  const street = createPipeline({
+    ...shared,
+    config,
+    paths,
+    cookies,
+    identity,
+    sessions,
+    handleOf,
+    liveResponses: longAnswers,
+  })
   const known = options.people ?? people
   const directory = options.directory ?? { find: async email => known[email] ?? 'unknown' }
   const fetchText = () => Promise.reject(new Error('no call was expected'))
@@ -111,15 +120,24 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
     metrics,
   })
   const providers = options.providers ?? [portal]
-  const answers = createAnswers()
-  const generation: Generation = { config, paths, cookies, providers, directory, identity, answers, street }
+  const answers = createErrorResponses()
+  const generation: ConfigSnapshot = {
+    config,
+    paths,
+    cookies,
+    providers,
+    directory,
+    identity,
+    renderError: answers,
+    pipeline: street,
+  }
 
-  const entrance = createEntrance({ current: () => generation, clock, metrics, log })
+  const entrance = createRequestLifecycle({ current: () => generation, clock, metrics, log })
   const app = Fastify({ rewriteUrl: request => entrance.rewriteUrl(request) })
   entrance.mount(app)
   await app.register(async context => {
-    context.addHook('onRequest', entrance.ownOnly)
-    await own(context, {
+    context.addHook('onRequest', entrance.gatewayRoutesOnly)
+    await gatewayRoutes(context, {
       ...{
         paths,
         store,
@@ -127,7 +145,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
         keyring,
         clock,
         random: systemRandom,
-        dossiers,
+        refusedLogins: dossiers,
         breakglass,
         audit,
         metrics,
@@ -138,12 +156,24 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
       ...(options.bodyTimeout === undefined ? {} : { bodyTimeout: options.bodyTimeout }),
     })
   })
-  mountDesk(app, { entrance })
+  mountDesk(app, { requestLifecycle: entrance })
   await app.ready()
   let count = 0
 
   return {
-    ...{ app, clock, store, keyring, sessions, generation, metrics, dossiers, breakglass, lines, events },
+    ...{
+      app,
+      clock,
+      store,
+      keyring,
+      sessions,
+      snapshot: generation,
+      metrics,
+      refusedLogins: dossiers,
+      breakglass,
+      lines,
+      events,
+    },
     token: (email = 'ada@example.com', claims) =>
       signed({ email, iat: clock.now() / 1000, jti: `jti-${count++}`, ...claims }),
     browser: () => createBrowser(app, config.publicUrl),
@@ -154,7 +184,7 @@ export async function openWayIn(options: WayInOptions = {}): Promise<WayIn> {
   }
 }
 
-function configure(settings: WayInOptions['settings']): Config {
+function configure(settings: LoginServerOptions['settings']): Config {
   return configSchema(createReader({ folder: '.', env: {} })).parse({
     publicUrl,
     secrets: ['a secret for tests that is long enough'],
@@ -249,8 +279,8 @@ function createBrowser(app: FastifyInstance, origin: string): TestBrowser {
 }
 
 /** A provider that says what it is told: for the ways in that the portal does not have. */
-export function createStandIn(
-  changes: Partial<Provider> & { verdict?: (handover: Handover) => Partial<Verdict> } = {},
+export function createFakeProvider(
+  changes: Partial<Provider> & { verdict?: (handover: CallbackRequest) => Partial<Verdict> } = {},
 ): Provider {
   const id = changes.id ?? 'corp'
   const { verdict = () => ({}), ...rest } = changes
@@ -263,7 +293,7 @@ export function createStandIn(
       post: 'https://idp.example.com/sso',
       fields: { SAMLRequest: 'request', RelayState: attempt.id },
     }),
-    accept: async handover => {
+    handleCallback: async handover => {
       const attempt = handover.state === undefined ? undefined : handover.attempt(handover.state)
       const base = { provider: id, checks: [], unsolicited: attempt === undefined }
       return { ...base, ...(attempt ? { attempt } : {}), ...verdict(handover) }
@@ -278,7 +308,7 @@ export function createStandIn(
 let claims = 0
 /** What a stand-in vouches for. */
 export function identityOf(email: string, changes: Partial<Identity> = {}): Identity {
-  return { provider: 'corp', email, claim: { id: `claim-${claims++}`, until: Date.UTC(2026, 10, 23) }, ...changes }
+  return { provider: 'corp', email, replayKey: { id: `claim-${claims++}`, until: Date.UTC(2026, 10, 23) }, ...changes }
 }
 
 export function refusedWith(reason: Reason): Partial<Verdict> {

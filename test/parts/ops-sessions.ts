@@ -10,7 +10,7 @@ import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { createReadiness } from '../../src/ops/readiness.js'
-import { createDossiers } from '../../src/ops/refused-logins.js'
+import { createRefusedLogins } from '../../src/ops/refused-logins.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createTestClock, type TestClock } from './clock.js'
@@ -27,7 +27,7 @@ export interface OpsSessions {
   clock: TestClock
   sessions: Sessions
   audits: AuditEvent[]
-  enter(email: string, more?: { name?: string; browser?: string }): Promise<{ cookie: string; session: Session }>
+  logIn(email: string, more?: { name?: string; browser?: string }): Promise<{ cookie: string; session: Session }>
   /** Opens a port; its URL. */
   listen(): Promise<string>
 }
@@ -38,13 +38,13 @@ export function openOpsSessions(t: Test, change: (store: Store) => Partial<Store
   const memory = createMemoryStore({ clock })
   const store = { ...memory, ...change(memory) }
   const metrics = createMetrics()
-  const dossiers = createDossiers({ store, clock, random: systemRandom, log })
+  const dossiers = createRefusedLogins({ store, clock, random: systemRandom, log })
   const readiness = createReadiness({ store, clock, log, metrics })
   const own = createTestSessions({ store, clock, settings: { idle: 8 * hour, lifetime: 24 * hour } })
   const { sessions, audits } = own
   const app = createOps({
     metrics,
-    dossiers,
+    refusedLogins: dossiers,
     readiness,
     sessions,
     adminToken: () => createSecret(adminToken),
@@ -67,10 +67,10 @@ export function openOpsSessions(t: Test, change: (store: Store) => Partial<Store
     clock,
     sessions,
     audits,
-    enter(email, { name, browser = 'Firefox on Linux' } = {}) {
-      const claim = { id: `${count++}`, until: clock.now() + 60_000 }
+    logIn(email, { name, browser = 'Firefox on Linux' } = {}) {
+      const replayKey = { id: `${count++}`, until: clock.now() + 60_000 }
       const agent = { email, roles: [], ...(name === undefined ? {} : { name }) }
-      return sessions.create({ provider: 'corp', email, claim }, agent, { address: '192.0.2.7', browser })
+      return sessions.create({ provider: 'corp', email, replayKey }, agent, { address: '192.0.2.7', browser })
     },
     async listen() {
       await app.listen({ host: '127.0.0.1', port: 0 })

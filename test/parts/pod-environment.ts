@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
 import { type Values, valuesWith } from './chart-values.js'
-import { type Started, start } from './child-process.js'
+import { type ChildProgram, startProgram } from './child-process.js'
 import { longSecret } from './configuration.js'
-import { confined, type ImageTree } from './container.js'
+import { containerCommand, type ImageTree } from './container.js'
 import { type Desk, startDesk } from './desk.js'
 import { createIdentityProvider } from './identity-provider.js'
-import type { Container, LaidPod, Secrets } from './pod.js'
+import type { Container, PodLayout, Secrets } from './pod.js'
 import { freePort } from './ports.js'
 import { type RedisServer, startRedis } from './redis.js'
 
@@ -21,7 +21,7 @@ export const idp = createIdentityProvider({ publicUrl, clock: systemClock, secre
 /** In place of the image's, where there is none: the same program, from its sources. */
 export const fromSources = [process.execPath, '--import', import.meta.resolve('tsx'), join(root, 'src/main.ts')]
 
-export interface Ground {
+export interface PodEnvironment {
   redis: RedisServer
   desk: Desk
   port: number
@@ -30,7 +30,7 @@ export interface Ground {
 }
 
 /** Ask missing('redis-server') first. */
-export async function preparePod(t: Test): Promise<Ground> {
+export async function preparePod(t: Test): Promise<PodEnvironment> {
   const [redis, desk] = await Promise.all([startRedis(), startDesk()])
   t.teardown(async () => {
     await desk.close()
@@ -56,17 +56,17 @@ export async function preparePod(t: Test): Promise<Ground> {
 }
 
 /** Starts a container of the pod; without `argv` what it is there for, else what `kubectl exec` would. */
-export type Launch = (name: string, argv?: readonly string[]) => Started
+export type Launch = (name: string, argv?: readonly string[]) => ChildProgram
 
-export function launcher(t: Test, pod: LaidPod, tree?: ImageTree): Launch {
+export function createLauncher(t: Test, pod: PodLayout, tree?: ImageTree): Launch {
   const { PATH = '' } = process.env
   return (name, argv) => {
     const { mounts, context, env, ...container } = pod.container(name, tree?.entrypoint ?? fromSources)
     const words = argv ?? container.argv
     const started = tree
-      ? start(confined(words, { tree, mounts, context, env }), { env: process.env })
-      : start(words, { cwd: root, env: { PATH, ...env } })
-    t.teardown(started.end)
+      ? startProgram(containerCommand(words, { tree, mounts, context, env }), { env: process.env })
+      : startProgram(words, { cwd: root, env: { PATH, ...env } })
+    t.teardown(started.stop)
     return started
   }
 }
@@ -76,16 +76,16 @@ export function launcher(t: Test, pod: LaidPod, tree?: ImageTree): Launch {
  * up. `stopping` is called with SIGTERM. Resolves to the exit code, null when it was killed.
  */
 export async function endAsKubelet(
-  gateway: Started,
+  gateway: ChildProgram,
   { spec, grace }: Container,
   { launch, stopping }: { launch: Launch; stopping(): Promise<void> },
 ): Promise<number | null> {
   const late = setTimeout(() => gateway.kill('SIGKILL'), grace * 1000)
   const preStop = spec.lifecycle?.preStop.exec.command
-  if (preStop && (await launch(spec.name, preStop).gone) !== 0) throw new Error('preStop has failed')
+  if (preStop && (await launch(spec.name, preStop).exitCode) !== 0) throw new Error('preStop has failed')
   gateway.kill('SIGTERM')
   await stopping()
-  const code = await gateway.gone
+  const code = await gateway.exitCode
   clearTimeout(late)
   return code
 }

@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Mount, SecurityContext } from './container.js'
-import { type KubeObject, one } from './helm.js'
+import { type KubeObject, objectOf } from './helm.js'
 
 /** By the Secret's name, then by key. */
 export type Secrets = Record<string, Record<string, string>>
@@ -41,7 +41,7 @@ interface Probe {
   httpGet: { path: string; port: string }
 }
 
-export interface LaidPod {
+export interface PodLayout {
   folder: string
   /** A container, init containers included. `entrypoint`: the image's. */
   container(name: string, entrypoint: string[]): Container
@@ -52,14 +52,18 @@ export interface LaidPod {
   remove(): Promise<void>
 }
 
-let generation = 0
+let folderNumber = 0
 
 /** `pod`: they stay as they are, for a container of its own. `folder`: those of the mounts become those of this folder. */
-export type Paths = 'pod' | 'folder'
+export type MountPaths = 'pod' | 'folder'
 
-export async function layPod(objects: KubeObject[], secrets: Secrets, paths: Paths = 'folder'): Promise<LaidPod> {
+export async function layOutPod(
+  objects: KubeObject[],
+  secrets: Secrets,
+  paths: MountPaths = 'folder',
+): Promise<PodLayout> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-pod-'))
-  const pod = one(objects, 'Deployment').spec.template.spec
+  const pod = objectOf(objects, 'Deployment').spec.template.spec
   const containers: ContainerSpec[] = [...(pod.initContainers ?? []), ...pod.containers]
   const named = (name: string) => {
     const found = containers.find(container => container.name === name)
@@ -72,7 +76,7 @@ export async function layPod(objects: KubeObject[], secrets: Secrets, paths: Pat
   const here = (text: string) => (paths === 'pod' ? text : text.replaceAll('/etc/deskgate/', `${folder}/etc/deskgate/`))
 
   const swap = async (now: KubeObject[], values: Secrets) => {
-    for (const volume of one(now, 'Deployment').spec.template.spec.volumes) {
+    for (const volume of objectOf(now, 'Deployment').spec.template.spec.volumes) {
       const files = filesOf(volume, now, values).map(([name, text]) => [name, here(text)] as const)
       const { defaultMode = 0o644 } = volume.configMap ?? volume.projected ?? {}
       await lay(join(folder, mountPath(volume.name)), files, { mode: defaultMode, group: pod.securityContext?.fsGroup })
@@ -115,7 +119,7 @@ interface Volume {
 }
 
 function filesOf({ configMap, projected }: Volume, objects: KubeObject[], secrets: Secrets): [string, string][] {
-  if (configMap) return Object.entries(one(objects, 'ConfigMap', configMap.name).data ?? {})
+  if (configMap) return Object.entries(objectOf(objects, 'ConfigMap', configMap.name).data ?? {})
   return (projected?.sources ?? []).flatMap(({ secret }) => {
     const keys = secrets[secret.name]
     if (!keys) throw new Error(`there is no Secret ${secret.name}: the pod would not start`)
@@ -134,7 +138,7 @@ async function lay(
   files: readonly (readonly [string, string])[],
   { mode, group }: { mode: number; group: number | undefined },
 ): Promise<void> {
-  const dated = `..2026_11_22_00_00_${String(++generation).padStart(2, '0')}`
+  const dated = `..2026_11_22_00_00_${String(++folderNumber).padStart(2, '0')}`
   await mkdir(join(mount, dated), { recursive: true })
   for (const [name, text] of files) {
     const file = join(mount, dated, name)

@@ -6,9 +6,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { start } from './child-process.js'
+import { startProgram } from './child-process.js'
 import { freePort } from './ports.js'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 import { until } from './wait-until.js'
 
 /** Runs promtool with files of these names and contents in its folder, and with input on stdin. */
@@ -16,7 +16,7 @@ export async function promtool(args: string[], files: Record<string, object> = {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-promtool-'))
   try {
     for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), stringify(content))
-    const child = spawn(program('promtool'), args, { cwd: folder })
+    const child = spawn(programPath('promtool'), args, { cwd: folder })
     let said = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', chunk => {
@@ -55,8 +55,8 @@ export async function startPrometheus(targets: string[], labels: Record<string, 
     'web.listen-address': `127.0.0.1:${port}`,
   }
   const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
-  const running = start([program('prometheus'), ...args], { cwd: folder })
-  await running.says('Server is ready to receive web requests')
+  const running = startProgram([programPath('prometheus'), ...args], { cwd: folder })
+  await running.waitForOutput('Server is ready to receive web requests')
   const query = async (expr: string) => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/query`, {
       method: 'POST',
@@ -70,7 +70,7 @@ export async function startPrometheus(targets: string[], labels: Record<string, 
   return {
     query,
     async stop() {
-      await running.end()
+      await running.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }

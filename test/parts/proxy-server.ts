@@ -1,5 +1,5 @@
-// The whole way from a socket to Desk, put together for tests: door, guard, identity, forwarder, WebSocket, with real
-// sessions on the memory store and stand-ins for the gateway's own routes.
+// The whole proxy for tests, from the socket to Desk: lifecycle, guard, identity, forwarder, WebSocket, with real sessions on the
+// memory store and stand-ins for the gateway routes.
 
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -14,36 +14,36 @@ import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createSessions, handleOf } from '../../src/sessions/sessions.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
-import { createLasting, type Lasting } from '../../src/web/access/live-connections.js'
-import type { Bearer, Generation, IdentityWriter, Trouble } from '../../src/web/context.js'
+import { createLiveConnections, type LiveConnections } from '../../src/web/access/live-connections.js'
+import type { Bearer, ConfigSnapshot, GatewayErrorCode, IdentityWriter } from '../../src/web/context.js'
 import { createIdentityWriter } from '../../src/web/identity/headers.js'
-import { createStreet, type StreetDeps } from '../../src/web/proxy/pipeline.js'
+import { createPipeline, type PipelineDeps } from '../../src/web/proxy/pipeline.js'
 import { mountDesk } from '../../src/web/proxy/plugin.js'
 import { attachUpgrades, type Upgrades } from '../../src/web/proxy/websocket/plugin.js'
 import { createCookies } from '../../src/web/request/cookies.js'
 import { createPaths } from '../../src/web/request/paths.js'
-import { createEntrance } from '../../src/web/request-lifecycle.js'
+import { createRequestLifecycle } from '../../src/web/request-lifecycle.js'
 import { openListener } from '../../src/web/server/listener.js'
 import { createTestClock, type TestClock } from './clock.js'
 
-export interface TestStreet {
+export interface TestProxy {
   app: FastifyInstance
   port: number
   publicUrl: string
   sessions: Sessions
-  generation: Generation
+  snapshot: ConfigSnapshot
   clock: TestClock
   metrics: Metrics
   upgrades: Upgrades
-  lasting: Lasting
+  liveConnections: LiveConnections
   /** Lines of the log. */
   lines: { [key: string]: unknown }[]
   /** A session for an agent: the Cookie header, and the session. */
-  enter(agent?: Partial<Agent>): Promise<{ cookie: string; session: Session }>
+  logIn(agent?: Partial<Agent>): Promise<{ cookie: string; session: Session }>
   close(): Promise<void>
 }
 
-export interface StreetOptions {
+export interface ProxyOptions {
   deskUrl: string
   /** More settings, as in the file. */
   settings?: { [key: string]: unknown }
@@ -56,9 +56,9 @@ export interface StreetOptions {
   /** How long a client may take for a head, and how often that is looked at, in milliseconds. */
   times?: Parameters<typeof openListener>[2]
   /** How long the sides of an exchange are waited for. */
-  patience?: StreetDeps['patience']
+  timeouts?: PipelineDeps['timeouts']
   /** Bytes of a frame. */
-  largestFrame?: StreetDeps['largestFrame']
+  largestFrame?: PipelineDeps['largestFrame']
   signingKeys?: Parameters<typeof createIdentityWriter>[0]['keys']
 }
 
@@ -67,10 +67,10 @@ const never = 2 ** 31 - 1
 
 export const publicUrl = 'https://desk.example.com'
 
-export async function startStreet(options: StreetOptions): Promise<TestStreet> {
+export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const clock = createTestClock()
   const config = configure(options)
-  const lines: TestStreet['lines'] = []
+  const lines: TestProxy['lines'] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const metrics = createMetrics()
   const keyring = createKeyring(['a secret for tests that is long enough'], { random: systemRandom })
@@ -84,26 +84,35 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
   const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
   const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
   const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
-  const lasting = createLasting({ sessions, clock, settings, every: never })
-  const { longAnswers } = lasting
-  const { patience, largestFrame } = options
+  const liveConnections = createLiveConnections({ sessions, clock, settings, interval: never })
+  const { liveResponses } = liveConnections
+  const { timeouts, largestFrame } = options
   const bearer = options.bearer?.({ clock, writer: identity, metrics })
-  const own = { config, paths, cookies, identity, sessions, handleOf, bearer, longAnswers, patience, largestFrame }
-  const street = createStreet({ ...shared, ...own })
+  const own = { config, paths, cookies, identity, sessions, handleOf, bearer, liveResponses, timeouts, largestFrame }
+  const proxy = createPipeline({ ...shared, ...own })
   const directory = { find: async () => 'unknown' as const }
-  const generation: Generation = { config, paths, cookies, providers: [], directory, identity, answers, street }
+  const snapshot: ConfigSnapshot = {
+    config,
+    paths,
+    cookies,
+    providers: [],
+    directory,
+    identity,
+    renderError: answers,
+    pipeline: proxy,
+  }
 
-  const entrance = createEntrance({ current: () => generation, clock, metrics, log })
-  const app = openListener(config, request => entrance.rewriteUrl(request), options.times)
-  entrance.mount(app)
+  const requestLifecycle = createRequestLifecycle({ current: () => snapshot, clock, metrics, log })
+  const app = openListener(config, request => requestLifecycle.rewriteUrl(request), options.times)
+  requestLifecycle.mount(app)
   app.register(async own => {
-    own.addHook('onRequest', entrance.ownOnly)
+    own.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
     for (const path of [`${config.prefix}/login`, paths.acs, paths.jwt, `${paths.breakglass}/:token`]) {
       own.route({ url: path, method: ['GET', 'POST'], handler: async () => 'own' })
     }
   })
-  mountDesk(app, { entrance })
-  const upgrades = attachUpgrades(app.server as Server, { ...shared, entrance, lasting, metrics })
+  mountDesk(app, { requestLifecycle })
+  const upgrades = attachUpgrades(app.server as Server, { ...shared, requestLifecycle, liveConnections, metrics })
   await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
 
@@ -112,30 +121,34 @@ export async function startStreet(options: StreetOptions): Promise<TestStreet> {
     port,
     publicUrl: config.publicUrl,
     sessions,
-    generation,
+    snapshot,
     clock,
     metrics,
     upgrades,
-    lasting,
+    liveConnections,
     lines,
-    async enter(agent) {
+    async logIn(agent) {
       const who: Agent = { email: 'alice@example.com', id: '7', name: 'Alice', roles: ['agent'], ...agent }
       const claim = { id: systemRandom(8).toString('hex'), until: clock.now() + 60_000 }
       const from = { address: '127.0.0.1', browser: 'test' }
-      const { cookie, session } = await sessions.create({ provider: 'corp', email: who.email, claim }, who, from)
+      const { cookie, session } = await sessions.create(
+        { provider: 'corp', email: who.email, replayKey: claim },
+        who,
+        from,
+      )
       return { cookie: `${cookies.session}=${cookie}`, session }
     },
     async close() {
       upgrades.closeAll(0)
-      lasting.close()
+      liveConnections.close()
       app.server.closeAllConnections()
       await app.close()
-      await street.close()
+      await proxy.close()
     },
   }
 }
 
-const statuses: Record<Trouble, number> = {
+const statuses: Record<GatewayErrorCode, number> = {
   bad_request: 400,
   not_found: 404,
   challenge: 401,
@@ -150,13 +163,13 @@ const statuses: Record<Trouble, number> = {
   internal: 500,
 }
 
-const answers: Generation['answers'] = trouble => ({
-  status: statuses[trouble],
+const answers: ConfigSnapshot['renderError'] = code => ({
+  status: statuses[code],
   headers: ['Content-Type', 'text/plain', 'Cache-Control', 'no-store'],
-  body: trouble,
+  body: code,
 })
 
-function configure(options: StreetOptions): Config {
+function configure(options: ProxyOptions): Config {
   const { desk, ...settings } = (options.settings ?? {}) as { desk?: object }
   const file = {
     publicUrl,

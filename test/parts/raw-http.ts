@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from 'node:net'
 
-export interface RawAnswer {
+export interface RawResponse {
   status: number
   reason: string
   /** As sent: names and values in order. */
@@ -24,7 +24,7 @@ export interface RawConnection {
   /** Resolves when the connection has ended, in any way. */
   ended(): Promise<void>
   /** Reads one answer from the start of what has come and takes it away. */
-  answer(method?: string): Promise<RawAnswer>
+  response(method?: string): Promise<RawResponse>
   close(): void
 }
 
@@ -67,8 +67,8 @@ export function openRaw(port: number): RawConnection {
     seen: () => seen,
     until: (test, what = 'such bytes') => wait(() => (test(seen) ? seen : undefined), what),
     ended: () => wait(() => (over ? null : undefined), 'end').then(() => {}),
-    async answer(method = 'GET') {
-      const [answer, rest] = await wait(() => parseAnswer(seen, method, over), 'answer')
+    async response(method = 'GET') {
+      const [answer, rest] = await wait(() => parseResponse(seen, method, over), 'answer')
       seen = rest
       return answer
     },
@@ -77,11 +77,11 @@ export function openRaw(port: number): RawConnection {
 }
 
 /** One request on a connection of its own, and its answer. */
-export async function sendRaw(port: number, bytes: string | Buffer, method?: string): Promise<RawAnswer> {
+export async function sendRaw(port: number, bytes: string | Buffer, method?: string): Promise<RawResponse> {
   const connection = openRaw(port)
   connection.send(bytes)
   try {
-    return await connection.answer(method ?? /^\S+/.exec(bytes.toString('latin1'))?.[0])
+    return await connection.response(method ?? /^\S+/.exec(bytes.toString('latin1'))?.[0])
   } finally {
     connection.close()
   }
@@ -92,7 +92,7 @@ export function rawRequest(line: string, headers: string[] = [], body = ''): str
   return [line, 'Host: desk.test', ...headers, 'Connection: close', '', body].join('\r\n')
 }
 
-function parseAnswer(bytes: Buffer, method: string, over: boolean): [RawAnswer, Buffer] | undefined {
+function parseResponse(bytes: Buffer, method: string, over: boolean): [RawResponse, Buffer] | undefined {
   const text = bytes.toString('latin1')
   const end = text.indexOf('\r\n\r\n')
   if (end < 0) {
@@ -102,7 +102,7 @@ function parseAnswer(bytes: Buffer, method: string, over: boolean): [RawAnswer, 
   const [line = '', ...lines] = text.slice(0, end).split('\r\n')
   const [, code = '', reason = ''] = /^HTTP\/1\.[01] (\d{3}) ?(.*)$/.exec(line) ?? []
   const status = Number(code)
-  if (status >= 100 && status < 200 && status !== 101) return parseAnswer(bytes.subarray(end + 4), method, over)
+  if (status >= 100 && status < 200 && status !== 101) return parseResponse(bytes.subarray(end + 4), method, over)
   const headers = lines.map((header): [string, string] => {
     const colon = header.indexOf(':')
     return [header.slice(0, colon), header.slice(colon + 1).trim()]

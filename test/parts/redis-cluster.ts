@@ -11,8 +11,8 @@ export interface ClusterSetup {
   /** The masters at the start; the node at the same place of `replicas` follows it. */
   masters: RedisServer[]
   replicas: RedisServer[]
-  /** Resolves once every node sees a sound cluster in which all slots are served. */
-  sound(nodes?: RedisServer[]): Promise<void>
+  /** Resolves once every node sees a healthy cluster in which all slots are served. */
+  healthy(nodes?: RedisServer[]): Promise<void>
   stop(): Promise<void>
 }
 
@@ -28,8 +28,8 @@ export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = 
   const replicas = nodes.slice(3)
   await join(nodes, masters)
   const ids = await Promise.all(nodes.map(node => node.command('CLUSTER', 'MYID').then(String)))
-  const knowAll = async () => (await Promise.all(nodes.map(infoOf))).every(info => /known_nodes:6\r/.test(info))
-  await until(knowAll, 20_000)
+  const allKnown = async () => (await Promise.all(nodes.map(infoOf))).every(info => /known_nodes:6\r/.test(info))
+  await until(allKnown, 20_000)
   for (const [at, replica] of replicas.entries()) {
     await until(() =>
       replica.command('CLUSTER', 'REPLICATE', ids[at] ?? '').then(
@@ -38,10 +38,10 @@ export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = 
       ),
     )
   }
-  const sound = async (some = nodes) => {
-    await until(async () => (await Promise.all(some.map(infoOf))).every(isSound), 20_000)
+  const healthy = async (some = nodes) => {
+    await until(async () => (await Promise.all(some.map(infoOf))).every(isHealthy), 20_000)
   }
-  await sound()
+  await healthy()
   await until(async () => (await Promise.all(masters.map(replicasOf))).every(count => count === 1), 20_000)
   return {
     url: `redis+cluster://${nodes
@@ -51,7 +51,7 @@ export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = 
     nodes,
     masters,
     replicas,
-    sound,
+    healthy,
     stop: async () => void (await Promise.all(nodes.map(node => node.stop()))),
   }
 }
@@ -93,7 +93,7 @@ async function join(nodes: RedisServer[], masters: RedisServer[]): Promise<void>
 }
 
 const infoOf = (node: RedisServer) => node.command('CLUSTER', 'INFO').then(String, () => '')
-const isSound = (info: string) => /cluster_state:ok/.test(info) && /cluster_slots_ok:16384\r/.test(info)
+const isHealthy = (info: string) => /cluster_state:ok/.test(info) && /cluster_slots_ok:16384\r/.test(info)
 
 async function replicasOf(master: RedisServer): Promise<number> {
   const info = String(await master.command('INFO', 'replication'))

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { atExit } from './at-exit.js'
 import { freePort } from './ports.js'
 import { commandAt, type RedisOptions, type RedisServer, startRedis, tlsArguments } from './redis.js'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 import { until } from './wait-until.js'
 
 export interface SentinelSetup {
@@ -50,7 +50,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Sent
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-sentinel-'))
   const ports = [await freePort(), await freePort(), await freePort()]
   const children = await Promise.all(ports.map(port => launch(port, first.port, folder, options)))
-  const stay = atExit(() => void children.map(child => child.kill('SIGKILL')))
+  const removeExitHandler = atExit(() => void children.map(child => child.kill('SIGKILL')))
 
   const user = options.password === undefined ? undefined : { username: '', password: options.password }
   const ask = (command: string) => commandAt(ports[0] ?? 0, base, user, ['SENTINEL', command, name])
@@ -68,7 +68,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Sent
       return found
     },
     async stop() {
-      stay()
+      removeExitHandler()
       await Promise.all([...children.map(kill), ...servers.map(server => server.stop())])
       await rm(folder, { recursive: true, force: true })
     },
@@ -90,7 +90,9 @@ async function launch(port: number, primary: number, folder: string, options: Se
   const file = join(folder, `${port}.conf`)
   await writeFile(file, `${lines.join('\n')}\n`)
   const secure = tls ? tlsArguments(port, tls) : []
-  const child = spawn(program('redis-server'), [file, '--sentinel', ...secure], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(programPath('redis-server'), [file, '--sentinel', ...secure], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject)

@@ -1,5 +1,5 @@
-// A real redis-server for tests: its own process on a free loopback port, its data in a folder of its own, ended by its own
-// pid. Or the server of REDIS_URL, where a test needs nothing that only its own can do; then only its prefix is touched.
+// A real redis-server for tests: a process on a free loopback port with a data folder of its own, ended by its pid. Or
+// the server of REDIS_URL, where a test needs no process of its own; then only its prefix is touched.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { atExit } from './at-exit.js'
 import { freePort } from './ports.js'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 
 export interface RedisOptions {
   /** 'any' takes the server of REDIS_URL where that is set; pause, kill and start need one of their own. */
@@ -18,23 +18,23 @@ export interface RedisOptions {
   password?: string
   /** Lines of an ACL file; the test's own connection needs a user as well: see `admin`. */
   acl?: string[]
-  /** Who the test itself connects as. */
+  /** The user of the test itself. */
   admin?: { username: string; password: string }
-  /** Paths of PEM files. The server then speaks only TLS, and wants a client certificate. */
+  /** Paths of PEM files. The server then speaks only TLS, and requires a client certificate. */
   tls?: { ca: string; cert: string; key: string }
   /** More lines of configuration, as arguments: ['--maxmemory', '2mb']. */
   more?: string[]
 }
 
 export interface RedisServer {
-  /** redis://…, with what is needed to log in but for TLS. */
+  /** redis://… with the login, but without TLS. */
   url: string
   port: number
   /** For this test alone. */
   keyPrefix: string
   /** Sends a command as the test, on a connection of its own. */
   command(...args: (string | number | Buffer)[]): Promise<unknown>
-  /** Stops the process in its tracks (SIGSTOP); its sockets stay open. */
+  /** Pauses the process (SIGSTOP); its sockets stay open. */
   pause(): void
   resume(): void
   /** SIGKILL; start() brings it back on the same port. */
@@ -55,7 +55,7 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-redis-'))
   const port = await freePort()
   let child = await launch(port, folder, options)
-  const stay = atExit(() => void child.kill('SIGKILL'))
+  const removeExitHandler = atExit(() => void child.kill('SIGKILL'))
   const user =
     options.admin ?? (options.password === undefined ? undefined : { username: '', password: options.password })
   const login = user ? `${encodeURIComponent(user.username)}:${encodeURIComponent(user.password)}@` : ''
@@ -78,7 +78,7 @@ async function startOwn(options: RedisOptions, keyPrefix: string): Promise<Redis
       child = await launch(port, folder, options)
     },
     async stop() {
-      stay()
+      removeExitHandler()
       await kill()
       await rm(folder, { recursive: true, force: true })
     },
@@ -97,7 +97,7 @@ async function launch(port: number, folder: string, options: RedisOptions): Prom
   const args = [...listen, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
   if (options.password !== undefined) args.push('--requirepass', options.password)
   for (const line of options.acl ?? []) args.push('--user', ...line.split(' '))
-  const child = spawn(program('redis-server'), [...args, ...(options.more ?? [])], {
+  const child = spawn(programPath('redis-server'), [...args, ...(options.more ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

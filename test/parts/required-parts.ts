@@ -7,7 +7,7 @@ import { find, isOptional, isThere, type PartName } from '../../scripts/parts.mj
  * For a test's `skip` option: false when all parts are there, else why it is skipped. `redis` is any Redis, also the one
  * that REDIS_URL names; `redis-server` is a program to start. Throws when a part is missing that is not optional and CI=true.
  */
-export function missing(...names: (PartName | 'redis')[]): string | false {
+export function missingParts(...names: (PartName | 'redis')[]): string | false {
   const absent = names.filter(name => !isThere(name))
   if (absent.length === 0) return false
   const why = `not here: ${absent.join(', ')} (see CONTRIBUTING.md, "Tests")`
@@ -16,7 +16,7 @@ export function missing(...names: (PartName | 'redis')[]): string | false {
 }
 
 /** The path of a part's program. Throws when it is not there: ask `missing` first. */
-export function program(name: PartName): string {
+export function programPath(name: PartName): string {
   const path = find(name)
   if (path === undefined) throw new Error(`${name} is not here`)
   return path

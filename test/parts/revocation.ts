@@ -1,5 +1,5 @@
 // Replicas of a gateway on one Redis, and sessions of several agents with WebSockets and event streams on each of them: for
-// the test and the measurement of how soon an ending is everywhere.
+// the test and the benchmark of how soon a revocation takes effect everywhere.
 
 import type { Sessions } from '../../src/core/contracts.js'
 import { systemClock } from '../../src/runtime/clock.js'
@@ -18,7 +18,7 @@ const idpSecret = 'the secret of a provider that nobody logs in with'
 const prefix = 'revocation:'
 const hour = 3_600_000
 
-export interface Visitor {
+export interface AgentSession {
   email: string
   cookie: string
   handle: string
@@ -27,27 +27,31 @@ export interface Visitor {
   socket: TestWebSocket
 }
 
-export interface Fleet {
+export interface ReplicaFleet {
   desk: Desk
   redis: RedisServer
   replicas: RunningGateway[]
   /** The sessions of a replica in this process. */
   sessions: Sessions
   /** A session with an open WebSocket. */
-  enter(email: string, at: RunningGateway): Promise<Visitor>
+  logIn(email: string, at: RunningGateway): Promise<AgentSession>
   /** An event stream of which the first event has come. */
-  stream(visitor: Visitor): Promise<RawConnection>
-  /** The status of a request with the visitor's cookie. */
-  ask(visitor: Visitor, at: RunningGateway): Promise<number>
-  /** While it is cut, messages between replicas are lost; the store answers. */
+  stream(agent: AgentSession): Promise<RawConnection>
+  /** The status of a request with the agent's cookie. */
+  ask(agent: AgentSession, at: RunningGateway): Promise<number>
+  /** Until they are restored, messages between replicas are lost; the store answers. */
   cutSubscriptions(): Promise<void>
-  mendSubscriptions(): Promise<void>
+  restoreSubscriptions(): Promise<void>
   stop(): Promise<void>
 }
 
 /** `workers`: processes of each replica. */
-export async function startFleet(options: { replicas: number; workers: number; nearCache: string }): Promise<Fleet> {
-  const [desk, redis] = await Promise.all([startTalkingDesk(), startRedis({ acl: [gatewayAcl(prefix)] })])
+export async function startFleet(options: {
+  replicas: number
+  workers: number
+  nearCache: string
+}): Promise<ReplicaFleet> {
+  const [desk, redis] = await Promise.all([startLiveDesk(), startRedis({ acl: [gatewayAcl(prefix)] })])
   const url = redis.url.replace('//', `//gate:${encodeURIComponent('p@ss:w/rd%')}@`)
   const settings = {
     publicUrl: 'https://desk.example.com',
@@ -84,10 +88,10 @@ export async function startFleet(options: { replicas: number; workers: number; n
     redis,
     replicas,
     sessions,
-    async enter(email, at) {
-      const claim = { id: `${count++}`, until: Date.now() + hour }
+    async logIn(email, at) {
+      const replayKey = { id: `${count++}`, until: Date.now() + hour }
       const from = { address: '192.0.2.7', browser: 'test' }
-      const made = await sessions.create({ provider: 'corp', email, claim }, { email, roles: [] }, from)
+      const made = await sessions.create({ provider: 'corp', email, replayKey }, { email, roles: [] }, from)
       const cookie = `__Host-deskgate=${made.cookie}`
       const socket = await openWebSocket(at.port, cookie)
       return { email, cookie, handle: made.session.handle, at, socket }
@@ -107,7 +111,7 @@ export async function startFleet(options: { replicas: number; workers: number; n
       await redis.command('ACL', 'SETUSER', 'gate', '-subscribe')
       await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     },
-    async mendSubscriptions() {
+    async restoreSubscriptions() {
       await redis.command('ACL', 'SETUSER', 'gate', '+subscribe')
     },
     async stop() {
@@ -117,14 +121,14 @@ export async function startFleet(options: { replicas: number; workers: number; n
   }
 }
 
-/** Answers each message with one, and each stream with an event at once and never an end. */
-async function startTalkingDesk(): Promise<Desk> {
+/** Answers each WebSocket message, and each event stream with one event and no end. */
+async function startLiveDesk(): Promise<Desk> {
   const desk = await startDesk()
   desk.onUpgrade((request, socket) => {
     agree(request, socket)
     socket.on('data', () => socket.write(frame('echo', { opcode: 1 })))
   })
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     desk.seen.length = 0
     if (request.url !== '/events') return response.end('hello')
     response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: 1\n\n')

@@ -2,7 +2,7 @@
 // after the signing.
 
 import { generateKeyPairSync } from 'node:crypto'
-import type { Attempt, Clock, Handover } from '../../src/core/contracts.js'
+import type { Attempt, CallbackRequest, Clock } from '../../src/core/contracts.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 import {
   encodeSamlMessage,
@@ -88,7 +88,7 @@ export const attempt: Attempt = {
 }
 
 /** What the web floor hands over: the message, and this browser's attempts. */
-export function handover(message: string, attempts: Attempt[] = [attempt]): Handover {
+export function callbackOf(message: string, attempts: Attempt[] = [attempt]): CallbackRequest {
   return { message, attempt: id => attempts.find(one => one.id === id) }
 }
 

@@ -5,7 +5,7 @@ import { createPublicKey, createSign, createVerify } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { DOMParser } from '@xmldom/xmldom'
 import { SignedXml } from 'xml-crypto'
-import type { Clock, Leave } from '../../src/core/contracts.js'
+import type { Clock, Navigation } from '../../src/core/contracts.js'
 import { type SigningKey, signElement } from '../../src/demo/saml-response.js'
 import { idpIssuer, sloUrl } from './saml-idp.js'
 
@@ -141,7 +141,7 @@ export interface Received {
 }
 
 /** Reads a message of the gateway; a signature that does not verify with `certificate` is an error. */
-export function receive(leave: Leave | undefined, certificate: string): Received {
+export function receive(leave: Navigation | undefined, certificate: string): Received {
   if (!leave) throw new Error('it went nowhere')
   return 'redirect' in leave ? fromQuery(leave.redirect, certificate) : fromForm(leave.post, leave.fields, certificate)
 }
@@ -200,7 +200,7 @@ function received(base: Pick<Received, 'kind' | 'address' | 'relayState' | 'sign
 }
 
 /** The form of a page of ours that posts itself. */
-export function formOn(body: string): Leave {
+export function formOn(body: string): Navigation {
   const plain = (text: string) =>
     text.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code))).replaceAll('&amp;', '&')
   const post = /<form method="post" action="([^"]*)"/.exec(body)?.[1] ?? ''

@@ -14,9 +14,9 @@ import { isOptional } from '../../scripts/parts.mjs'
 import { systemClock } from '../../src/runtime/clock.js'
 import { curveKey } from './configuration.js'
 import { startDesk } from './desk.js'
-import { startGatewayHere } from './gateway.js'
+import { startInProcessGateway } from './gateway.js'
 import { createIdentityProvider, logIn } from './identity-provider.js'
-import { type Ran, runSample, type Sample } from './sample-programs.js'
+import { type ProgramResult, runSample, type Sample } from './sample-programs.js'
 import { ecdsa, encode, forged } from './tokens.js'
 import { createUserAgent } from './user-agent.js'
 
@@ -25,21 +25,26 @@ export type SampleCheck = (t: Test, sample: Sample) => Promise<void>
 const publicUrl = 'https://desk.example.com'
 const name = 'Ada "Zoë" \\ Łoś'
 
-async function place(t: Test, secret: string, more: Record<string, unknown>, files: Record<string, string>) {
+async function startSampleGateway(
+  t: Test,
+  secret: string,
+  more: Record<string, unknown>,
+  files: Record<string, string>,
+) {
   const desk = await startDesk()
   t.teardown(desk.close)
   const idp = createIdentityProvider({ publicUrl, clock: systemClock, secret })
   const agents = [{ domains: ['example.com'] }]
   const settings = { publicUrl, desk: { url: desk.url }, providers: [idp.settings.portal], agents, ...more }
-  const gateway = await startGatewayHere(settings, { files })
+  const gateway = await startInProcessGateway(settings, { files })
   t.teardown(gateway.close)
   return { desk, idp, gateway, newAgent: () => createUserAgent(publicUrl, { port: gateway.port }) }
 }
 
 /** A gateway for samples that sign. */
-export async function openSigning(t: Test): Promise<SampleCheck> {
+export async function createSigningCheck(t: Test): Promise<SampleCheck> {
   const secret = randomBytes(32).toString('base64')
-  const { desk, newAgent } = await place(t, secret, {}, {})
+  const { desk, newAgent } = await startSampleGateway(t, secret, {}, {})
   return async (t, sample) => {
     const ran = await runSample(sample, ['ada@example.com', name], { PORTAL_SECRET: secret })
     if (tooLate(t, sample, ran)) return
@@ -47,21 +52,21 @@ export async function openSigning(t: Test): Promise<SampleCheck> {
     const agent = newAgent()
     const begun = await agent.visit('/auth/login/portal?return_to=/tickets/7')
     const state = new URL(begun.location).searchParams.get('state') ?? ''
-    const page = await agent.handOver('/auth/jwt/callback', { jwt: ran.out, state })
+    const page = await agent.postCrossSite('/auth/jwt/callback', { jwt: ran.out, state })
     t.match(page, { status: 303, location: '/tickets/7', reason: undefined })
     await agent.visit('/tickets/7')
     t.same(desk.last().all('x-agent-email'), ['ada@example.com'])
     t.equal(decodeURIComponent(desk.last().all('x-agent-name')[0] ?? ''), name)
-    t.match(await newAgent().handOver('/auth/jwt', { jwt: ran.out }), { status: 400, reason: 'jwt.replayed' })
+    t.match(await newAgent().postCrossSite('/auth/jwt', { jwt: ran.out }), { status: 400, reason: 'jwt.replayed' })
   }
 }
 
 /** A gateway for samples that verify its assertion. */
-export async function openVerifying(t: Test): Promise<SampleCheck> {
+export async function createVerifyingCheck(t: Test): Promise<SampleCheck> {
   const key = curveKey('P-256')
   const identity = { assertion: { audience: 'the-desk', keys: ['assertion.key'] } }
   const secret = randomBytes(32).toString('base64')
-  const { desk, idp, gateway, newAgent } = await place(t, secret, { identity }, { 'assertion.key': key })
+  const { desk, idp, gateway, newAgent } = await startSampleGateway(t, secret, { identity }, { 'assertion.key': key })
   const agent = newAgent()
   await logIn(agent, idp, { way: 'portal', email: 'ada@example.com' })
   const JWKS_URL = `${gateway.url}/auth/jwks.json`
@@ -87,7 +92,7 @@ export async function openVerifying(t: Test): Promise<SampleCheck> {
 }
 
 /** A language that is not asked for must not hold anybody up. */
-function tooLate(t: Test, { part }: Sample, { late }: Ran): boolean {
+function tooLate(t: Test, { part }: Sample, { late }: ProgramResult): boolean {
   if (!late || part === undefined || !isOptional(part)) return false
   t.comment('given up: it took too long to compile')
   t.pass('given up')

@@ -5,7 +5,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PartName } from '../../scripts/parts.mjs'
-import { program } from './required-parts.js'
+import { programPath } from './required-parts.js'
 
 export interface Sample {
   /** Below examples/. */
@@ -14,7 +14,7 @@ export interface Sample {
   part?: PartName
 }
 
-export interface Ran {
+export interface ProgramResult {
   code: number
   out: string
   said: string
@@ -24,16 +24,16 @@ export interface Ran {
 
 const examples = join(import.meta.dirname, '../../examples')
 /** Milliseconds; less than what a test file has. */
-const patience = 90_000
+const timeLimit = 90_000
 
 /** Settles when it has ended. `env` is all that it sees, beside what its language needs to start. */
-export async function runSample(sample: Sample, args: string[], env: Record<string, string>): Promise<Ran> {
+export async function runSample(sample: Sample, args: string[], env: Record<string, string>): Promise<ProgramResult> {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-sample-'))
   const { PATH = '', HOME = folder } = process.env
   try {
-    let ran: Ran = { code: 255, out: '', said: '', late: false }
+    let ran: ProgramResult = { code: 255, out: '', said: '', late: false }
     for (const [command = '', ...rest] of await commandsOf(sample, args, folder)) {
-      ran = await started(command, rest, { PATH, HOME, LANG: 'C.UTF-8', ...env })
+      ran = await spawnProgram(command, rest, { PATH, HOME, LANG: 'C.UTF-8', ...env })
       if (ran.code !== 0) break
     }
     return ran
@@ -46,7 +46,7 @@ export async function runSample(sample: Sample, args: string[], env: Record<stri
 async function commandsOf({ file, part }: Sample, args: string[], folder: string): Promise<string[][]> {
   const path = join(examples, file)
   if (part === undefined) return [[process.execPath, path, ...args]]
-  const main = program(part)
+  const main = programPath(part)
   if (part === 'go') return [[main, 'run', path, ...args]]
   if (part === 'mono') {
     const made = join(folder, 'sample.exe')
@@ -63,9 +63,9 @@ async function commandsOf({ file, part }: Sample, args: string[], folder: string
   return [[main, 'run', '--project', folder, '--', ...args]]
 }
 
-function started(command: string, args: string[], env: Record<string, string>): Promise<Ran> {
+function spawnProgram(command: string, args: string[], env: Record<string, string>): Promise<ProgramResult> {
   return new Promise(resolve => {
-    execFile(command, args, { env, timeout: patience }, (error, out, said) => {
+    execFile(command, args, { env, timeout: timeLimit }, (error, out, said) => {
       const code = error ? (typeof error.code === 'number' ? error.code : 255) : 0
       resolve({ code, out: out.trim(), said: said.trim(), late: error?.killed === true })
     })

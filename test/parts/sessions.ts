@@ -1,4 +1,4 @@
-// Sessions for tests: as the gateway makes them, with everything that they tell kept for the test to look at.
+// Sessions for tests: made as in the gateway, with their audit events, metrics and log lines recorded.
 
 import type { Clock, Handle, Sessions, Store } from '../../src/core/contracts.js'
 import { createKeyring } from '../../src/keys/keyring.js'
@@ -10,12 +10,12 @@ import { createSessions, type SessionsDeps } from '../../src/sessions/sessions.j
 
 export interface TestSessions {
   sessions: Sessions
-  /** Handles and reasons that its listener was told. */
-  told: [Handle, string][]
-  toldOf(handle: Handle): string[]
+  /** Handles and reasons that its onEnd listener was called with. */
+  revocations: [Handle, string][]
+  revocationReasons(handle: Handle): string[]
   audits: AuditEvent[]
   lookups: string[]
-  /** What the gauge of the store was set to. */
+  /** The values of the gauge of the store. */
   up: boolean[]
   /** The log's lines, parsed. */
   lines: Record<string, unknown>[]
@@ -23,7 +23,7 @@ export interface TestSessions {
 
 export const testSecret = 'a secret for tests, at least 32 bytes'
 
-/** `cookie`: the cookie that it gives to every session. */
+/** `cookie`: the cookie of every session. */
 export function createTestSessions(deps: {
   store: Store
   clock: Clock
@@ -32,7 +32,7 @@ export function createTestSessions(deps: {
   cookie?: string
 }): TestSessions {
   const { store, clock, settings, secrets = [testSecret] } = deps
-  const told: [Handle, string][] = []
+  const revocations: [Handle, string][] = []
   const audits: AuditEvent[] = []
   const lookups: string[] = []
   const up: boolean[] = []
@@ -53,7 +53,7 @@ export function createTestSessions(deps: {
     audit: event => void audits.push(event),
     log: createLog({ level: 'trace' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
   })
-  sessions.onEnd((handle, why) => told.push([handle, why]))
-  const toldOf = (handle: Handle) => told.filter(([one]) => one === handle).map(([, why]) => why)
-  return { sessions, told, toldOf, audits, lookups, up, lines }
+  sessions.onEnd((handle, why) => revocations.push([handle, why]))
+  const revocationReasons = (handle: Handle) => revocations.filter(([one]) => one === handle).map(([, why]) => why)
+  return { sessions, revocations, revocationReasons, audits, lookups, up, lines }
 }

@@ -1,7 +1,7 @@
 // Walks through SimpleSAMLphp as an HTTP client with a cookie jar: logs in by its own login form, goes through its logout.
 // What it would send to the service by way of the browser is handed back, not sent.
 
-import type { Leave } from '../../src/core/contracts.js'
+import type { Navigation } from '../../src/core/contracts.js'
 import { formIn, type PageForm } from './forms.js'
 import { type SimpleSamlPhp, type User, users } from './simplesamlphp.js'
 import { createUserAgent, type Page, type UserAgent } from './user-agent.js'
@@ -16,7 +16,7 @@ export async function answerOf(
   idp: SimpleSamlPhp,
   visitor: UserAgent,
   user: User,
-  from: string | Leave,
+  from: string | Navigation,
 ): Promise<PageForm> {
   let page = await pageAt(idp, visitor, await arrive(idp, visitor, from))
   const login = formIn(page.body)
@@ -29,12 +29,12 @@ export async function answerOf(
 }
 
 /** Whether whoever comes from there is asked to log in. */
-export async function isAsked(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Leave): Promise<boolean> {
+export async function isAsked(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Navigation): Promise<boolean> {
   return asksToLogIn(await pageAt(idp, visitor, await arrive(idp, visitor, from)))
 }
 
 /** What the browser is sent off with in the end. */
-export async function leaving(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Leave): Promise<Leave> {
+export async function leaving(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Navigation): Promise<Navigation> {
   const last = await follow(idp, visitor, await arrive(idp, visitor, from))
   if (last.status !== 200) return { redirect: last.location }
   const { action, fields } = formIn(last.body)
@@ -42,11 +42,11 @@ export async function leaving(idp: SimpleSamlPhp, visitor: UserAgent, from: stri
 }
 
 /** The page at the end, which is one of SimpleSAMLphp's own. */
-export async function pageFrom(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Leave): Promise<Page> {
+export async function pageFrom(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Navigation): Promise<Page> {
   return pageAt(idp, visitor, await arrive(idp, visitor, from))
 }
 
-function arrive(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Leave): Promise<Page> {
+function arrive(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Navigation): Promise<Page> {
   const leave = typeof from === 'string' ? { redirect: from } : from
   if ('redirect' in leave) return visitor.visit(pathOf(idp, leave.redirect))
   // Without TLS its cookies cannot be SameSite=None, and a form of another site would come without them.

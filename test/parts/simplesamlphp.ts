@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { atExit } from './at-exit.js'
 import { freePort } from './ports.js'
-import { missing, program } from './required-parts.js'
+import { missingParts, programPath } from './required-parts.js'
 import { type SspCipher, writeCipher } from './simplesamlphp-ciphers.js'
 import { exchange } from './user-agent.js'
 import { until } from './wait-until.js'
@@ -57,7 +57,7 @@ export const emailAsNameId = {
 }
 
 /** For a test's `skip`: why it cannot run here, or false. */
-export const noSimpleSamlPhp = () => missing('php', 'simplesamlphp', 'openssl')
+export const noSimpleSamlPhp = () => missingParts('php', 'simplesamlphp', 'openssl')
 
 export interface SimpleSamlPhpOptions {
   /** The name that browsers know it by. */
@@ -89,7 +89,7 @@ export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Pr
   await write('authsources.json', { people: { 0: 'exampleauth:UserPass', ...credentials() } })
   await write('metadata/hosted.json', { [entityId]: hosted })
   await write('sp.xml', noSp)
-  const root = join(dirname(program('simplesamlphp')), '../../..')
+  const root = join(dirname(programPath('simplesamlphp')), '../../..')
   const prepend = cipher && (await writeCipher(folder, root, cipher))
   const child = await launch({ folder, port, root, prepend })
 
@@ -149,7 +149,7 @@ const noSp = `<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadat
 async function createKey(folder: string, name: string): Promise<string> {
   const file = (end: string) => join(folder, 'cert', `${name}.${end}`)
   const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', file('key'), '-out', file('crt'), '-days', '30']
-  await run(program('openssl'), ['req', '-x509', ...made, '-subj', `/CN=SimpleSAMLphp ${name}`])
+  await run(programPath('openssl'), ['req', '-x509', ...made, '-subj', `/CN=SimpleSAMLphp ${name}`])
   return readFile(file('crt'), 'utf8')
 }
 
@@ -163,7 +163,7 @@ async function launch(how: {
   const { folder, port, root, prepend } = how
   const { PATH = '' } = process.env
   const first = prepend === undefined ? [] : ['-d', `auto_prepend_file=${prepend}`]
-  const child = spawn(program('php'), [...first, '-S', `127.0.0.1:${port}`, '-t', join(root, 'www')], {
+  const child = spawn(programPath('php'), [...first, '-S', `127.0.0.1:${port}`, '-t', join(root, 'www')], {
     env: { PATH, SIMPLESAMLPHP_CONFIG_DIR: folder },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

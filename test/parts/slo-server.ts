@@ -5,7 +5,7 @@ import type { SamlSettings } from '../../src/config/schema/providers.js'
 import type { Session, Store } from '../../src/core/contracts.js'
 import { createTestClock } from './clock.js'
 import { rsaPair } from './configuration.js'
-import { openWayIn, type TestBrowser, type WayIn } from './login-server.js'
+import { type LoginServer, startLoginServer, type TestBrowser } from './login-server.js'
 import { idpIssuer, newSigningKey } from './saml-idp.js'
 import { createLogoutIdp, type LogoutIdp } from './saml-logout-idp.js'
 import { openSaml, samlSettings } from './saml-provider.js'
@@ -27,8 +27,8 @@ export function sloSettings(changes: Partial<SamlSettings> = {}): SamlSettings {
   })
 }
 
-export interface SloGate {
-  gate: WayIn
+export interface SloServer {
+  server: LoginServer
   idp: LogoutIdp
   /** A session of that name, and a browser that holds it. */
   enter(nameId: string, sessionIndex?: string, provider?: string): Promise<{ session: Session; browser: TestBrowser }>
@@ -40,9 +40,9 @@ export interface SloGate {
 }
 
 /** Two providers: corp, whose settings change, and other. */
-export async function openSloGate(
+export async function startSloServer(
   options: { settings?: Partial<SamlSettings>; store?: (store: Store) => Store } = {},
-): Promise<SloGate> {
+): Promise<SloServer> {
   const clock = createTestClock()
   const second = samlSettings([other.certificate], {
     id: 'other',
@@ -52,20 +52,20 @@ export async function openSloGate(
     sloUrl: 'https://other.example.com/slo',
   })
   const providers = [sloSettings(options.settings), second].map(settings => openSaml(settings, { clock }).provider)
-  const gate = await openWayIn({ providers, ...(options.store ? { store: options.store } : {}) })
+  const gate = await startLoginServer({ providers, ...(options.store ? { store: options.store } : {}) })
   const idp = createLogoutIdp({ signing, clock, plan: { issuer: idpIssuer } })
   let count = 0
   return {
-    gate,
+    server: gate,
     idp,
     async enter(nameId, sessionIndex, provider = 'corp') {
       const saml = { nameId, ...(sessionIndex === undefined ? {} : { sessionIndex }) }
       const email = nameId.toLowerCase()
       const claim = { id: `claim-${++count}`, until: clock.now() + 60_000 }
       const from = { address: '127.0.0.1', browser: 'Firefox' }
-      const made = await gate.sessions.create({ provider, email, claim, saml }, { email, roles: [] }, from)
+      const made = await gate.sessions.create({ provider, email, replayKey: claim, saml }, { email, roles: [] }, from)
       const browser = gate.browser()
-      const { cookies } = gate.generation
+      const { cookies } = gate.snapshot
       const seen = gate.keyring.seal('seen', Buffer.from(made.session.handle, 'base64url'), cookies.seen)
       browser.cookies.set(cookies.session, made.cookie)
       browser.cookies.set(cookies.seen, seen)

@@ -7,12 +7,12 @@ import type { Desk } from './desk.js'
 import { type Load, startLoad } from './load.js'
 import type { UserAgent } from './user-agent.js'
 
-export interface Worker {
+export interface SteadyAgent {
   email: string
   agent: UserAgent
 }
 
-export interface Work {
+export interface SteadyAgents {
   load: Load
   /** What was told as assertions, each once, in the order in which they came. */
   assertions(): string[]
@@ -23,8 +23,8 @@ export interface Work {
 }
 
 /** Makes Desk answer with what it is told, and keep nothing. */
-export function repeatsWhatItIsTold(desk: Desk): void {
-  desk.answer((_request, response, seen) => {
+export function echoIdentity(desk: Desk): void {
+  desk.onRequest((_request, response, seen) => {
     desk.seen.length = 0
     const told = { email: seen.folded('x-agent-email'), assertion: seen.folded('x-agent-assertion') }
     response.setHeader('content-type', 'application/json')
@@ -33,12 +33,12 @@ export function repeatsWhatItIsTold(desk: Desk): void {
 }
 
 /** The agents are logged in; Desk `repeatsWhatItIsTold`. Assertions are `issuer`'s. */
-export function startWork(to: {
+export function startSteadyAgents(to: {
   origin: string
   issuer: string
-  workers: readonly [Worker, ...Worker[]]
+  workers: readonly [SteadyAgent, ...SteadyAgent[]]
   perSecond: number
-}): Work {
+}): SteadyAgents {
   const { origin, issuer, workers, perSecond } = to
   const host = new URL(issuer).host
   const seen = new Set<string>()
@@ -54,7 +54,7 @@ export function startWork(to: {
     return undefined
   }
   const headers = (number: number) => ({ host, cookie: cookies[number % cookies.length] ?? '' })
-  const load = startLoad({ origin, path: '/tickets', headers, perSecond, judge })
+  const load = startLoad({ origin, path: '/tickets', headers, perSecond, check: judge })
 
   return {
     load,

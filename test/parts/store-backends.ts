@@ -1,4 +1,4 @@
-// The stores that a contract suite runs over, each opened the way the gateway opens it.
+// The stores for the contract suites, each opened as in the gateway.
 
 import type { StoreSettings } from '../../src/config/schema/sessions.js'
 import type { Clock, Store } from '../../src/core/contracts.js'
@@ -9,14 +9,14 @@ import { createAuthority } from './certificates.js'
 import { type RedisServer, startRedis } from './redis.js'
 import { startCluster } from './redis-cluster.js'
 import { startSentinel } from './redis-sentinel.js'
-import { missing } from './required-parts.js'
+import { missingParts } from './required-parts.js'
 
 export interface OpenedStores {
-  /** One more view on the same data, as another replica has it; on the memory store it is the same one. */
+  /** Another connection to the same data, as another replica has it; for the memory store the same object. */
   another(): Store
   /** The server, where there is one. */
   redis: Pick<RedisServer, 'command'> | undefined
-  /** Closes all views and the server. */
+  /** Closes all connections and the server. */
   end(): Promise<void>
 }
 
@@ -26,14 +26,14 @@ export interface StoreKind {
   start(clock: Clock): Promise<OpenedStores>
 }
 
-/** What the gateway's user may do at most: commands, keys and channels. */
+/** The ACL of the gateway's user: commands, keys and channels. */
 export const gatewayAcl = (keyPrefix: string) =>
   `gate on >p@ss:w/rd% ~${keyPrefix}* &${keyPrefix}* -@all +get +set +del +zadd +zrem +zrangebyscore +zremrangebyscore ` +
   '+incr +pexpire +publish +subscribe +ping +hello +auth +quit +client|setname +role +wait +info +cluster|slots'
 
 export const silent = createLog({ level: 'silent' })
 
-/** The settings of a URL, with whatever else the object form may hold. */
+/** The settings of a URL, with more settings of the object form. */
 export function storeSettings(url: string, more: Partial<Omit<StoreSettings, 'url'>> = {}): StoreSettings {
   const none = { username: undefined, password: undefined, sentinelPassword: undefined, tls: undefined }
   return { ...none, keyPrefix: 'deskgate:', ...more, url: createSecret(url) } as StoreSettings
@@ -50,15 +50,15 @@ export const storeKinds: StoreKind[] = [
   },
   {
     name: 'Redis',
-    skip: missing('redis'),
+    skip: missingParts('redis'),
     async start(clock) {
       const redis = await startRedis({ process: 'any' })
-      return viewsOn(redis, storeSettings(redis.url, { keyPrefix: redis.keyPrefix }), clock)
+      return connectTo(redis, storeSettings(redis.url, { keyPrefix: redis.keyPrefix }), clock)
     },
   },
   {
     name: 'Redis with TLS, a client certificate and an ACL user',
-    skip: missing('redis-server', 'openssl'),
+    skip: missingParts('redis-server', 'openssl'),
     async start(clock) {
       const authority = await createAuthority()
       const ca = { path: authority.certFile, text: authority.cert }
@@ -71,34 +71,34 @@ export const storeKinds: StoreKind[] = [
         { path: client.keyFile, text: client.key },
       ]
       const tls = { ca, cert, key, serverName: 'redis.test' }
-      const views = viewsOn(redis, storeSettings(url, { keyPrefix: 'tls:', tls }), clock)
-      return { ...views, end: () => views.end().then(authority.remove) }
+      const stores = connectTo(redis, storeSettings(url, { keyPrefix: 'tls:', tls }), clock)
+      return { ...stores, end: () => stores.end().then(authority.remove) }
     },
   },
   {
     name: 'Redis Sentinel with a password, and an ACL user',
-    skip: missing('redis-server'),
+    skip: missingParts('redis-server'),
     async start(clock) {
       const setup = await startSentinel({ password: 'watch', acl: [gatewayAcl('sentinel:')] })
       const login = { username: 'gate', password: createSecret('p@ss:w/rd%'), sentinelPassword: createSecret('watch') }
       const redis = { command: setup.servers[0]?.command as RedisServer['command'], stop: setup.stop }
-      return viewsOn(redis, storeSettings(setup.url, { keyPrefix: 'sentinel:', ...login }), clock)
+      return connectTo(redis, storeSettings(setup.url, { keyPrefix: 'sentinel:', ...login }), clock)
     },
   },
   {
     name: 'Redis Cluster with an ACL user',
-    skip: missing('redis-server'),
+    skip: missingParts('redis-server'),
     async start(clock) {
       const setup = await startCluster({ acl: [gatewayAcl('cluster:')] })
       const url = setup.url.replace('//', `//gate:${encodeURIComponent('p@ss:w/rd%')}@`)
       const command: RedisServer['command'] = async (...args) =>
         (await Promise.all(setup.masters.map(node => node.command(...args)))).flat()
-      return viewsOn({ command, stop: setup.stop }, storeSettings(url, { keyPrefix: 'cluster:' }), clock)
+      return connectTo({ command, stop: setup.stop }, storeSettings(url, { keyPrefix: 'cluster:' }), clock)
     },
   },
 ]
 
-function viewsOn(redis: Pick<RedisServer, 'command' | 'stop'>, settings: StoreSettings, clock: Clock): OpenedStores {
+function connectTo(redis: Pick<RedisServer, 'command' | 'stop'>, settings: StoreSettings, clock: Clock): OpenedStores {
   const open: Store[] = []
   return {
     redis,

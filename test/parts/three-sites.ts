@@ -6,27 +6,27 @@ import { createDemoDesk } from '../../src/demo/desk.js'
 import { demoIdpPaths } from '../../src/demo/idp.js'
 import { agentsFile, people } from '../../src/demo/people.js'
 import { systemClock } from '../../src/runtime/clock.js'
-import { openBrowser, type TestBrowser } from './browser.js'
+import { type Chromium, startChromium } from './browser.js'
 import { createAuthority } from './certificates.js'
 import { createTestIdp } from './demo-idp.js'
-import { type GatewayHere, startGatewayHere } from './gateway.js'
+import { type InProcessGateway, startInProcessGateway } from './gateway.js'
 import { freePort } from './ports.js'
 
 const names = { gateway: 'desk.acme.test', idp: 'idp.other.test', desk: 'helpdesk.inner.test' }
 const here = '127.0.0.1'
 
-export interface Sites {
+export interface ThreeSites {
   /** The gateway, as browsers know it. */
   url: string
   idpUrl: string
-  gateway: GatewayHere
+  gateway: InProcessGateway
   /** It knows the names, and trusts the authority. */
-  browser: TestBrowser
+  browser: Chromium
   close(): Promise<void>
 }
 
 /** Ask missing('chromium', 'openssl') first. */
-export async function startSites(): Promise<Sites> {
+export async function startThreeSites(): Promise<ThreeSites> {
   const authority = await createAuthority()
   const [port = 0, idpPort = 0, deskPort = 0] = [await freePort(), await freePort(), await freePort()]
   const url = `https://${names.gateway}:${port}`
@@ -71,14 +71,14 @@ export async function startSites(): Promise<Sites> {
     ],
     agents: [{ file: 'agents.yaml' }],
   }
-  const gateway = await startGatewayHere(settings, {
+  const gateway = await startInProcessGateway(settings, {
     files: {
       ...{ 'tls.crt': front.cert, 'tls.key': front.key, 'ca.pem': authority.cert },
       ...{ 'idp.crt': idp.signing.certificate, 'agents.yaml': agentsFile(people) },
     },
   })
   const hosts = { [names.gateway]: here, [names.idp]: here }
-  const browser = await openBrowser({ hosts, trust: [authority.spki] })
+  const browser = await startChromium({ hosts, trust: [authority.spki] })
   return {
     ...{ url, idpUrl, gateway, browser },
     async close() {

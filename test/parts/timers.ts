@@ -1,12 +1,12 @@
-// A timer that only a test moves: what is to run later waits until it is told to.
+// Timers that fire only when a test says so.
 
-import type { Later } from '../../src/runtime/scheduler.js'
+import type { Scheduler } from '../../src/runtime/scheduler.js'
 
 export interface TestTimers {
-  later: Later
-  /** The pauses that are waited for, in milliseconds. */
+  later: Scheduler
+  /** The delays of the pending timers, in milliseconds. */
   pauses(): number[]
-  /** Runs all that waits, whatever its time. What that begins may go on in the background. */
+  /** Fires all pending timers, whatever their delay. Work that they start may continue in the background. */
   fire(): void
 }
 
@@ -14,9 +14,9 @@ export function createTestTimers(): TestTimers {
   const waiting = new Set<{ run: () => void; ms: number }>()
   return {
     later(run, ms) {
-      const one = { run, ms }
-      waiting.add(one)
-      return { cancel: () => void waiting.delete(one) }
+      const timer = { run, ms }
+      waiting.add(timer)
+      return { cancel: () => void waiting.delete(timer) }
     },
     pauses: () => [...waiting].map(({ ms }) => ms),
     fire() {

@@ -34,7 +34,7 @@ export interface Endpoint {
   ca?: string | undefined
 }
 
-export interface Asked {
+export interface RequestOptions {
   at?: Endpoint
   method?: string
   headers?: Record<string, string>
@@ -47,13 +47,13 @@ export interface UserAgent {
   /** Set-Cookie values that a browser would not take. */
   refused: string[]
   /** Types an address or follows a link of an own page. */
-  visit(path: string, asked?: Asked): Promise<Page>
+  visit(path: string, asked?: RequestOptions): Promise<Page>
   /** Sends a form of an own page. */
-  send(path: string, fields?: Record<string, string>, asked?: Asked): Promise<Page>
+  send(path: string, fields?: Record<string, string>, asked?: RequestOptions): Promise<Page>
   /** A page of another site sends its form here. */
-  handOver(path: string, fields: Record<string, string>, asked?: Asked): Promise<Page>
+  postCrossSite(path: string, fields: Record<string, string>, asked?: RequestOptions): Promise<Page>
   /** A script of an own page asks. */
-  fetch(path: string, asked?: Asked): Promise<Page>
+  fetch(path: string, asked?: RequestOptions): Promise<Page>
   /** Takes a Set-Cookie value as if it had come with an answer. */
   take(line: string): void
   /** The Cookie header for a path. */
@@ -80,14 +80,18 @@ export function createUserAgent(publicUrl: string, home: Endpoint): UserAgent {
   const jar = createJar(secure)
   const host = new URL(publicUrl).host
 
-  const ask = async (path: string, site: 'same' | 'cross', asked: Asked): Promise<Page> => {
+  const ask = async (path: string, site: 'same' | 'cross', asked: RequestOptions): Promise<Page> => {
     const cookie = jar.header(path, site)
     const headers = { host, 'user-agent': name, ...(cookie === '' ? {} : { cookie }), ...asked.headers }
     const page = await exchange(asked.at ?? home, path, { ...asked, headers })
     for (const line of page.setCookies) jar.take(line)
     return page
   }
-  const post = (asked: Asked, fields: Record<string, string>, headers: Record<string, string>): Asked => ({
+  const post = (
+    asked: RequestOptions,
+    fields: Record<string, string>,
+    headers: Record<string, string>,
+  ): RequestOptions => ({
     method: 'POST',
     body: new URLSearchParams(fields).toString(),
     ...asked,
@@ -103,14 +107,14 @@ export function createUserAgent(publicUrl: string, home: Endpoint): UserAgent {
       ask(path, 'same', { ...asked, headers: { ...navigation, 'sec-fetch-site': 'none', ...asked.headers } }),
     send: (path, fields = {}, asked = {}) =>
       ask(path, 'same', post(asked, fields, { 'sec-fetch-site': 'same-origin', origin: publicUrl })),
-    handOver: (path, fields, asked = {}) =>
+    postCrossSite: (path, fields, asked = {}) =>
       ask(path, 'cross', post(asked, fields, { 'sec-fetch-site': 'cross-site', origin: 'https://idp.example.com' })),
     fetch: (path, asked = {}) => ask(path, 'same', { ...asked, headers: { ...script, ...asked.headers } }),
   }
 }
 
 /** One request on a connection of its own, and its whole answer. */
-export function exchange({ port, ca }: Endpoint, path: string, { method = 'GET', headers = {}, body }: Asked) {
+export function exchange({ port, ca }: Endpoint, path: string, { method = 'GET', headers = {}, body }: RequestOptions) {
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   const servername = (headers.host ?? '').replace(/:\d+$/, '')
   const options = { host: '127.0.0.1', port, path, method, headers: { ...headers, ...length }, agent: false }

@@ -62,7 +62,7 @@ export async function openWebSocket(port: number, cookie: string | undefined, pa
   const lines = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
   const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
   raw.send([`GET ${path} HTTP/1.1`, 'Host: x', ...own, ...lines, key, '', ''].join('\r\n'))
-  const { status } = await raw.answer()
+  const { status } = await raw.response()
   return {
     raw,
     status,

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { JwtSettings } from '../../src/config/schema/providers.js'
 import type { Provider } from '../../src/core/contracts.js'
 import { createSecret } from '../../src/core/secret.js'
-import { acceptJwt, chooseJwt, chooseSaml } from '../../src/providers/select.js'
+import { handleJwtCallback, selectJwtProviders, selectSamlProvider } from '../../src/providers/select.js'
 import { attemptOf, createPortal, holding } from '../parts/jwt-provider.js'
 import { signed } from '../parts/tokens.js'
 
@@ -32,27 +32,37 @@ const by = (id: string, changes: object = {}) =>
 
 t.test('the ID in the path decides alone', async t => {
   const token = await by('issued', { iss: 'https://issued' })
-  t.strictSame(idsOf(chooseJwt(token, { path: 'plain', attempt: 'other' }, all)), ['plain'])
-  t.strictSame(idsOf(chooseJwt(token, { path: 'none' }, all)), [])
-  t.strictSame(idsOf(chooseJwt(token, { path: 'corp' }, all)), [], 'not a SAML provider')
+  t.strictSame(idsOf(selectJwtProviders(token, { path: 'plain', attempt: 'other' }, all)), ['plain'])
+  t.strictSame(idsOf(selectJwtProviders(token, { path: 'none' }, all)), [])
+  t.strictSame(idsOf(selectJwtProviders(token, { path: 'corp' }, all)), [], 'not a SAML provider')
 })
 
 t.test('else the attempt, then iss, then kid, then those that set no issuer', async t => {
   const foreign = await by('plain', { iss: 'https://elsewhere' })
   const header = { alg: 'ES256', kid: 'k1' }
   const kid = await signed(claims(), { key: pair.privateKey, header })
-  t.strictSame(idsOf(chooseJwt(await by('issued', { iss: 'https://issued' }), { attempt: 'other' }, all)), ['other'])
-  t.strictSame(idsOf(chooseJwt(await by('issued', { iss: 'https://issued' }), {}, all)), ['issued'])
-  t.strictSame(idsOf(chooseJwt(kid, {}, all)), ['keyed'])
-  t.strictSame(idsOf(chooseJwt(foreign, {}, all)), ['plain', 'other'])
-  t.strictSame(idsOf(chooseJwt(foreign, { attempt: 'corp' }, all)), ['plain', 'other'], 'an attempt by SAML is none')
-  t.strictSame(idsOf(chooseJwt(foreign, {}, [issued, keyed])), ['issued', 'keyed'], 'for the sake of the reason')
-  t.strictSame(idsOf(chooseJwt('not a token', {}, all)), ['plain', 'other'])
-  t.strictSame(idsOf(chooseJwt('not a token', {}, [saml])), [])
+  t.strictSame(idsOf(selectJwtProviders(await by('issued', { iss: 'https://issued' }), { attempt: 'other' }, all)), [
+    'other',
+  ])
+  t.strictSame(idsOf(selectJwtProviders(await by('issued', { iss: 'https://issued' }), {}, all)), ['issued'])
+  t.strictSame(idsOf(selectJwtProviders(kid, {}, all)), ['keyed'])
+  t.strictSame(idsOf(selectJwtProviders(foreign, {}, all)), ['plain', 'other'])
+  t.strictSame(
+    idsOf(selectJwtProviders(foreign, { attempt: 'corp' }, all)),
+    ['plain', 'other'],
+    'an attempt by SAML is none',
+  )
+  t.strictSame(
+    idsOf(selectJwtProviders(foreign, {}, [issued, keyed])),
+    ['issued', 'keyed'],
+    'for the sake of the reason',
+  )
+  t.strictSame(idsOf(selectJwtProviders('not a token', {}, all)), ['plain', 'other'])
+  t.strictSame(idsOf(selectJwtProviders('not a token', {}, [saml])), [])
 })
 
 const accept = (message: string, providers = all, ids = {}, browser = {}) =>
-  acceptJwt({ message, attempt: () => undefined, ...browser }, ids, providers)
+  handleJwtCallback({ message, attempt: () => undefined, ...browser }, ids, providers)
 
 t.test('trying finds the one whose key verifies', async t => {
   t.match(await accept(await by('plain')), { provider: 'plain', reason: undefined })
@@ -104,7 +114,7 @@ function samlProvider(id: string, issuer: string | undefined): Provider {
 t.test('SAML: the issuer decides, and must be the attempt’s where there is one', async t => {
   const [a, b] = [samlProvider('a', 'https://a'), samlProvider('b', 'https://b')]
   const providers = [plain, a, b]
-  const idOf = (issuer: string | undefined, attempt?: string) => chooseSaml(issuer, attempt, providers)?.id
+  const idOf = (issuer: string | undefined, attempt?: string) => selectSamlProvider(issuer, attempt, providers)?.id
   t.equal(idOf('https://a'), 'a')
   t.equal(idOf('https://b', 'b'), 'b')
   t.equal(idOf('https://a', 'b'), undefined)
@@ -114,13 +124,17 @@ t.test('SAML: the issuer decides, and must be the attempt’s where there is one
   t.equal(idOf(undefined, 'a'), 'a', 'the assertion still has to name it')
   t.equal(idOf('https://a', 'gone'), undefined)
   t.equal(idOf('https://a', 'plain'), undefined, 'an attempt by JWT')
-  t.equal(chooseSaml('https://a', undefined, [a, samlProvider('a2', 'https://a')]), undefined, 'two could be meant')
+  t.equal(
+    selectSamlProvider('https://a', undefined, [a, samlProvider('a2', 'https://a')]),
+    undefined,
+    'two could be meant',
+  )
 })
 
 t.test('SAML: a provider whose metadata is not there yet answers for itself', async t => {
   const [a, cold] = [samlProvider('a', 'https://a'), samlProvider('cold', undefined)]
-  t.equal(chooseSaml('https://x', 'cold', [a, cold])?.id, 'cold')
-  t.equal(chooseSaml('https://x', undefined, [a, cold])?.id, 'cold')
-  t.equal(chooseSaml('https://a', undefined, [a, cold])?.id, 'a')
-  t.equal(chooseSaml('https://x', undefined, [cold, samlProvider('cold2', undefined)]), undefined)
+  t.equal(selectSamlProvider('https://x', 'cold', [a, cold])?.id, 'cold')
+  t.equal(selectSamlProvider('https://x', undefined, [a, cold])?.id, 'cold')
+  t.equal(selectSamlProvider('https://a', undefined, [a, cold])?.id, 'a')
+  t.equal(selectSamlProvider('https://x', undefined, [cold, samlProvider('cold2', undefined)]), undefined)
 })

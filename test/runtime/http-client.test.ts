@@ -9,14 +9,14 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
-import { createFetch } from '../../src/runtime/http-client.js'
+import { createHttpClient } from '../../src/runtime/http-client.js'
 import { startHttpServer } from '../parts/http-server.js'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '..', '..')
 
 function open(test: Test) {
-  const fetchText = createFetch()
+  const fetchText = createHttpClient()
   test.teardown(fetchText.close)
   return fetchText
 }
@@ -141,14 +141,14 @@ t.test('a server that hangs up is a failure', async t => {
   await t.rejects(open(t)(server.url), { name: 'FetchFailed', message: /no connection/ })
 })
 
-t.test('closing ends calls under way and refuses later ones', async t => {
+t.test('closing aborts calls in flight and refuses later ones', async t => {
   let arrive = () => {}
   const arrived = new Promise<void>(resolve => {
     arrive = resolve
   })
   const server = await startHttpServer(() => arrive())
   t.teardown(server.close)
-  const fetchText = createFetch()
+  const fetchText = createHttpClient()
   const pending = t.rejects(fetchText(server.url), { name: 'FetchFailed' })
   await arrived
   await fetchText.close()
@@ -159,9 +159,9 @@ t.test('closing ends calls under way and refuses later ones', async t => {
 /** Fetches in a process of its own, whose environment is the test's. */
 async function fetchElsewhere(url: string, env: Record<string, string>): Promise<string> {
   const script = `
-    import { createFetch } from './src/ops/fetch.ts'
+    import { createHttpClient } from './src/runtime/http-client.ts'
     const print = text => process.stdout.write(text)
-    try { print((await createFetch()(process.argv[1])).text) } catch (error) { print(error.message) }`
+    try { print((await createHttpClient()(process.argv[1])).text) } catch (error) { print(error.message) }`
   const args = ['--no-warnings', '--import=tsx', '--input-type=module', '--eval', script, url]
   const clean = { PATH: process.env.PATH ?? '', ...env }
   return (await run(process.execPath, args, { cwd: root, env: clean })).stdout

@@ -3,11 +3,11 @@
 import { EventEmitter, once } from 'node:events'
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import t from 'tap'
-import { createSpent, youngCollection } from '../../src/runtime/minor-gc.js'
+import { createMinorGcTrigger, openMinorGc } from '../../src/runtime/minor-gc.js'
 
 t.test('once for each portion of bytes', async t => {
   let collected = 0
-  const spent = createSpent(() => void collected++)
+  const spent = createMinorGcTrigger(() => void collected++)
   for (let chunk = 0; chunk < 1023; chunk++) spent(16 * 1024)
   t.equal(collected, 0)
   spent(16 * 1024)
@@ -25,7 +25,7 @@ t.test('this Node collects the young alone, and nobody else is given the functio
     seen.emit('seen')
   })
   observer.observe({ entryTypes: ['gc'] })
-  const collect = youngCollection()
+  const collect = openMinorGc()
   const told = once(seen, 'seen')
   for (let i = 0; i < 3; i++) collect()
   await told

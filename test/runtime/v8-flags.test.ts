@@ -12,14 +12,14 @@ async function node(text: string) {
 
 t.test('on this Node, V8 knows what it is asked for', async t => {
   // To a flag that it does not know, V8 says so on stderr, and goes on.
-  const text = `await import('${file}').then(({ stayWarm }) => stayWarm()); console.log('went on')`
+  const text = `await import('${file}').then(({ applyV8Flags }) => applyV8Flags()); console.log('went on')`
   t.strictSame(await node(text), { stdout: 'went on\n', stderr: '' })
 })
 
 t.test("an entry of Node's queue of ticks outlives all collections, for the shape of those to come", async t => {
   const { stdout } = await node(`
     import { createHook } from 'node:async_hooks'
-    import { stayWarm } from '${file}'
+    import { applyV8Flags } from '${file}'
     const kept = async act => {
       const entries = []
       const hook = createHook({ init: (id, type, by, it) => type === 'TickObject' && entries.push(new WeakRef(it)) })
@@ -31,6 +31,6 @@ t.test("an entry of Node's queue of ticks outlives all collections, for the shap
       gc()
       return entries.length + ' made, ' + entries.filter(entry => entry.deref()).length + ' kept'
     }
-    console.log([await kept(() => process.nextTick(() => {})), await kept(stayWarm)].join('; '))`)
+    console.log([await kept(() => process.nextTick(() => {})), await kept(applyV8Flags)].join('; '))`)
   t.equal(stdout, '1 made, 0 kept; 1 made, 1 kept\n')
 })

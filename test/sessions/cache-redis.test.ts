@@ -4,17 +4,17 @@ import t from 'tap'
 import { openStore } from '../../src/store/open.js'
 import { createTestClock } from '../parts/clock.js'
 import { startRedis } from '../parts/redis.js'
-import { missing } from '../parts/required-parts.js'
+import { missingParts } from '../parts/required-parts.js'
 import { createTestSessions } from '../parts/sessions.js'
 import { silent, storeSettings } from '../parts/store-backends.js'
 import { until } from '../parts/wait-until.js'
 
 const settings = { idle: 3_600_000, lifetime: 86_400_000, nearCache: 30_000, outageGrace: 0 }
 const from = { address: '192.0.2.1', browser: 'Firefox' }
-const identity = { provider: 'corp', email: 'a@example.com', claim: { id: 'x', until: 0 } }
+const identity = { provider: 'corp', email: 'a@example.com', replayKey: { id: 'x', until: 0 } }
 const agent = { email: 'a@example.com', roles: [] }
 
-t.test('two replicas with a near cache on one Redis', { skip: missing('redis-server') }, async t => {
+t.test('two replicas with a near cache on one Redis', { skip: missingParts('redis-server') }, async t => {
   const redis = await startRedis()
   t.teardown(redis.stop)
   const clock = createTestClock()
@@ -33,19 +33,19 @@ t.test('two replicas with a near cache on one Redis', { skip: missing('redis-ser
     return Number(/cmdstat_get:calls=(\d+)/.exec(stats)?.[1] ?? 0)
   }
 
-  await t.test('steady state: no command for a request; an ending is heard at once', async t => {
+  await t.test('steady state: no command for a request; a revocation takes effect at once', async t => {
     const handle = await create()
     await known(handle)
     const before = await calls()
     for (let i = 0; i < 1000; i++) t.ok(b.sessions.peek(handle) || t.fail('not remembered'))
     t.equal(await calls(), before)
     await a.sessions.end({ handle }, 'revoked')
-    await until(() => b.toldOf(handle).length === 1)
+    await until(() => b.revocationReasons(handle).length === 1)
     t.equal(b.sessions.peek(handle), undefined)
     t.equal(await b.sessions.read(handle), undefined)
   })
 
-  await t.test('Attack: the subscription is cut, and a session ends in the gap', async t => {
+  await t.test('Attack: the subscription is cut, and a session is revoked in the gap', async t => {
     const [ends, stays] = [await create(), await create()]
     await known(ends)
     await known(stays)
@@ -59,7 +59,7 @@ t.test('two replicas with a near cache on one Redis', { skip: missing('redis-ser
     t.equal(await b.sessions.read(ends), undefined)
   })
 
-  await t.test('Redis is flushed: what it has forgotten ends within nearCache', async t => {
+  await t.test('Redis is flushed: sessions that it lost end within nearCache', async t => {
     const handle = await create()
     await known(handle)
     await redis.command('FLUSHALL')
@@ -72,7 +72,7 @@ t.test('two replicas with a near cache on one Redis', { skip: missing('redis-ser
     await known(again)
   })
 
-  await t.test('Attack: a record that is replaced by a bad one ends at its next reading', async t => {
+  await t.test('Attack: a record that is replaced by a bad one ends at its next read', async t => {
     const handle = await create()
     await known(handle)
     await redis.command('SET', `deskgate:s:${handle}`, 'forged')
@@ -82,7 +82,7 @@ t.test('two replicas with a near cache on one Redis', { skip: missing('redis-ser
     t.match(b.audits, [{ event: 'record_tampered' }])
   })
 
-  await t.test('Redis dies: 503 at once; it comes back, and endings of meanwhile are written first', async t => {
+  await t.test('Redis dies: 503 at once; it comes back, and queued revocations are written first', async t => {
     const handle = await create()
     await known(handle)
     await redis.command('SAVE')

@@ -12,7 +12,7 @@ import { until } from '../parts/wait-until.js'
 const hour = 3_600_000
 const settings = { idle: hour, lifetime: 8 * hour, nearCache: 30_000, outageGrace: 0 }
 const from = { address: '192.0.2.1', browser: 'Firefox' }
-const identity = { provider: 'corp', email: 'a@example.com', claim: { id: 'x', until: 0 } }
+const identity = { provider: 'corp', email: 'a@example.com', replayKey: { id: 'x', until: 0 } }
 const agent = { email: 'a@example.com', roles: [] }
 const down = { name: 'StoreUnavailable' }
 const turn = () => new Promise(setImmediate)
@@ -72,7 +72,7 @@ async function start(more: Partial<typeof settings> = {}) {
   return { ...watched, ...here, clock, inner, other, handle: made.session.handle }
 }
 
-t.test('a session is read once in nearCache, in the background from half of it, by one flight', async t => {
+t.test('a session is read once in nearCache, in the background from half of it, by one shared read', async t => {
   const { sessions, state, clock, handle, lookups } = await start()
   for (let i = 0; i < 100; i++) t.ok(sessions.peek(handle))
   t.equal(state.gets, 0, 'the process that made it need not read it')
@@ -89,7 +89,7 @@ t.test('a session is read once in nearCache, in the background from half of it, 
   t.ok(lookups.every(source => source === 'near'))
 })
 
-t.test('nearCache is the bound: at its end the entry is not used, whatever was heard', async t => {
+t.test('nearCache is a hard limit: an older entry is not used', async t => {
   const { sessions, state, clock, handle, inner } = await start()
   clock.move(29_999)
   state.up = false
@@ -110,7 +110,7 @@ t.test('with nearCache 0 nothing is used without asking', async t => {
   t.equal(sessions.peek(handle), undefined)
 })
 
-t.test('a clock that is set back, or gives no time, unverifies', async t => {
+t.test('a clock that is set back, or gives no time, makes entries unverified', async t => {
   const { sessions, clock, handle } = await start()
   clock.move(-1)
   t.equal(sessions.peek(handle), undefined)
@@ -120,7 +120,7 @@ t.test('a clock that is set back, or gives no time, unverifies', async t => {
   t.equal(sessions.peek(handle), undefined)
 })
 
-t.test('an ending elsewhere is heard, and the session is neither used nor read', async t => {
+t.test('after a revocation on another replica the session is neither used nor read', async t => {
   const { sessions, other, handle, state } = await start()
   t.ok(sessions.peek(handle))
   await other.sessions.end({ email: 'a@example.com' }, 'revoked')
@@ -131,7 +131,7 @@ t.test('an ending elsewhere is heard, and the session is neither used nor read',
 })
 
 t.test(
-  'Attack: an ending in a gap of the subscription: every entry is read again before use, none is erased',
+  'Attack: a revocation in a gap of the subscription: every entry is read again before use, none is erased',
   async t => {
     const { sessions, other, handle, cut, mend, state } = await start()
     const stays = (await sessions.create(identity, agent, from)).session.handle
@@ -151,7 +151,7 @@ t.test(
   },
 )
 
-t.test('Attack: a reply that an ending, or a gap, has overtaken is not remembered', async t => {
+t.test('Attack: a reply that was overtaken by a revocation or a gap is not cached', async t => {
   const { sessions, other, handle, cut, mend, state, clock } = await start()
   const stays = (await other.sessions.create(identity, agent, from)).session.handle
   clock.move(30_000)
@@ -173,7 +173,7 @@ t.test('Attack: a reply that an ending, or a gap, has overtaken is not remembere
   t.equal(sessions.peek(stays), undefined, 'it was read before the gap')
 })
 
-t.test('the absolute end and the idle end are exact, by what this process knows', async t => {
+t.test('the absolute and the idle expiry are exact, by the knowledge of this process', async t => {
   const { sessions, clock, handle, state } = await start({ nearCache: hour * 24 })
   clock.move(hour - 1)
   state.up = false
@@ -191,7 +191,7 @@ t.test('the absolute end and the idle end are exact, by what this process knows'
   t.equal(next.sessions.peek(next.handle), undefined)
 })
 
-t.test('activity that is not written yet counts when the session is read, too', async t => {
+t.test('unwritten activity counts when the session is read, too', async t => {
   const { sessions, clock, handle } = await start()
   clock.move(1000)
   const known = sessions.peek(handle)
@@ -202,7 +202,7 @@ t.test('activity that is not written yet counts when the session is read, too', 
   t.equal(await sessions.read(handle), undefined)
 })
 
-t.test('activity elsewhere moves the idle end here too: the store is asked', async t => {
+t.test('activity on another replica moves the idle expiry here too: the store is read', async t => {
   const { sessions, other, clock, handle } = await start({ nearCache: hour * 24 })
   clock.move(hour - 1)
   const there = await other.sessions.read(handle)
@@ -214,22 +214,25 @@ t.test('activity elsewhere moves the idle end here too: the store is asked', asy
   t.ok(sessions.peek(handle))
 })
 
-t.test('the last activity of a minute reaches the others, so that they end it at the same moment', async t => {
-  // A quarter of idle stands for the minute: a real timer waits for it.
-  const { sessions, other, clock, handle } = await start({ idle: 1000 })
-  clock.move(100)
-  const known = sessions.peek(handle)
-  if (known) sessions.touch(known)
-  clock.move(200)
-  await until(async () => (await other.sessions.read(handle))?.seenAt === clock.now() - 200)
-  clock.move(799)
-  t.ok(await other.sessions.read(handle))
-  clock.move(1)
-  t.equal(await other.sessions.read(handle), undefined)
-  t.equal(await sessions.read(handle), undefined)
-})
+t.test(
+  'the last activity of a minute reaches the other replicas, so that they expire it at the same moment',
+  async t => {
+    // A quarter of idle stands for the minute: a real timer waits for it.
+    const { sessions, other, clock, handle } = await start({ idle: 1000 })
+    clock.move(100)
+    const known = sessions.peek(handle)
+    if (known) sessions.touch(known)
+    clock.move(200)
+    await until(async () => (await other.sessions.read(handle))?.seenAt === clock.now() - 200)
+    clock.move(799)
+    t.ok(await other.sessions.read(handle))
+    clock.move(1)
+    t.equal(await other.sessions.read(handle), undefined)
+    t.equal(await sessions.read(handle), undefined)
+  },
+)
 
-t.test('without a grace a store that is down is 503; fresh entries are used to their end', async t => {
+t.test('without outageGrace a store that is down is 503; fresh entries are used until they expire', async t => {
   const { sessions, state, clock, handle } = await start()
   state.up = false
   t.ok(sessions.peek(handle))
@@ -238,7 +241,7 @@ t.test('without a grace a store that is down is 503; fresh entries are used to t
   t.equal(sessions.peek(handle), undefined)
 })
 
-t.test('with a grace known sessions are served that long, and nobody comes in', async t => {
+t.test('with outageGrace cached sessions are served that long, and no login succeeds', async t => {
   const { sessions, other, state, clock, handle, cut, mend, lookups } = await start({ outageGrace: 300_000 })
   const stranger = (await other.sessions.create(identity, agent, from)).session.handle
   state.up = false
@@ -259,7 +262,7 @@ t.test('with a grace known sessions are served that long, and nobody comes in', 
   t.ok(sessions.peek(handle))
 })
 
-t.test('the grace counts from what was read: an entry that was old already is served less long', async t => {
+t.test('outageGrace counts from the read: an old entry is served less long', async t => {
   const { sessions, state, clock, handle } = await start({ outageGrace: 60_000 })
   clock.move(80_000)
   state.up = false
@@ -268,7 +271,7 @@ t.test('the grace counts from what was read: an entry that was old already is se
   await t.rejects(sessions.read(handle), down, 'nearCache and outageGrace after it was read')
 })
 
-t.test('sessions that are over are not served in the grace', async t => {
+t.test('expired sessions are not served in outageGrace', async t => {
   const { sessions, state, clock, handle } = await start({ outageGrace: 10 * hour })
   state.up = false
   clock.move(hour - 1)
@@ -277,32 +280,37 @@ t.test('sessions that are over are not served in the grace', async t => {
   await t.rejects(sessions.read(handle), down)
 })
 
-t.test('Attack: ended during the grace: it stays ended here, and the store hears it before it is believed', async t => {
-  const { sessions, other, state, clock, handle, inner, cut, mend, toldOf } = await start({ outageGrace: 300_000 })
-  const stays = (
-    await sessions.create({ ...identity, email: 'b@example.com' }, { ...agent, email: 'b@example.com' }, from)
-  ).session.handle
-  state.up = false
-  cut()
-  t.ok(await sessions.read(handle))
-  await t.rejects(sessions.end({ email: 'a@example.com' }, 'revoked'), down)
-  t.same(toldOf(handle), ['revoked'])
-  t.equal(sessions.peek(handle), undefined)
-  await t.rejects(sessions.read(handle), down)
-  t.ok(await sessions.read(stays), 'the others are served on')
-  clock.move(1000)
-  state.up = true
-  mend()
-  t.ok(await sessions.read(stays))
-  t.equal(await inner.get(`s:${handle}`), undefined, 'written by then')
-  t.equal(await other.sessions.read(handle), undefined)
-})
+t.test(
+  'Attack: revoked during outageGrace: it stays revoked here, and is written to the store before the store is believed',
+  async t => {
+    const { sessions, other, state, clock, handle, inner, cut, mend, revocationReasons } = await start({
+      outageGrace: 300_000,
+    })
+    const stays = (
+      await sessions.create({ ...identity, email: 'b@example.com' }, { ...agent, email: 'b@example.com' }, from)
+    ).session.handle
+    state.up = false
+    cut()
+    t.ok(await sessions.read(handle))
+    await t.rejects(sessions.end({ email: 'a@example.com' }, 'revoked'), down)
+    t.same(revocationReasons(handle), ['revoked'])
+    t.equal(sessions.peek(handle), undefined)
+    await t.rejects(sessions.read(handle), down)
+    t.ok(await sessions.read(stays), 'the others are served on')
+    clock.move(1000)
+    state.up = true
+    mend()
+    t.ok(await sessions.read(stays))
+    t.equal(await inner.get(`s:${handle}`), undefined, 'written by then')
+    t.equal(await other.sessions.read(handle), undefined)
+  },
+)
 
-t.test('a bound: the session that was used longest ago is forgotten, and read again', async t => {
-  const { createNearCache } = await import('../../src/sessions/cache.js')
+t.test('the cache is bounded: the least recently used session is dropped, and read again', async t => {
+  const { createSessionCache } = await import('../../src/sessions/cache.js')
   const clock = createTestClock()
-  const near = createNearCache({ clock, settings, seenHere: () => 0, refresh: () => {}, most: 2 })
-  near.whole()
+  const near = createSessionCache({ clock, settings, seenHere: () => 0, refresh: () => {}, maxEntries: 2 })
+  near.connected()
   const session = (handle: string) => ({
     handle,
     agent,
@@ -312,35 +320,38 @@ t.test('a bound: the session that was used longest ago is forgotten, and read ag
     endsAt: clock.now() + hour,
     from,
   })
-  for (const handle of ['a', 'b']) near.keep(session(handle), near.begin())
+  for (const handle of ['a', 'b']) near.put(session(handle), near.beginRead())
   near.peek('a')
-  near.keep(session('c'), near.begin())
+  near.put(session('c'), near.beginRead())
   t.same([near.peek('a'), near.peek('b'), near.peek('c')].map(Boolean), [true, false, true])
 })
 
-t.test('perAgent: exact under a race of two replicas, the oldest end first, others are left alone', async t => {
-  const clock = createTestClock()
-  const store = createMemoryStore({ clock })
-  const [one, two] = [0, 1].map(() => createTestSessions({ store, clock, settings: { ...settings, perAgent: 3 } }))
-  if (!one || !two) throw new Error('no replicas')
-  const other = await one.sessions.create(
-    { ...identity, email: 'b@example.com' },
-    { ...agent, email: 'b@example.com' },
-    from,
-  )
-  const first = await one.sessions.create(identity, agent, from)
-  clock.move(1000)
-  const racing = await Promise.all(
-    Array.from({ length: 20 }, (_, i) => (i % 2 ? one : two).sessions.create(identity, agent, from)),
-  )
-  const living = async () => (await two.sessions.list({ email: 'a@example.com' })).items.map(({ handle }) => handle)
-  t.equal((await living()).length, 3)
-  t.notOk((await living()).includes(first.session.handle), 'the oldest is gone')
-  clock.move(1000)
-  const last = await two.sessions.create(identity, agent, from)
-  t.equal((await living()).length, 3)
-  t.ok((await living()).includes(last.session.handle))
-  t.ok(await one.sessions.read(other.session.handle))
-  const ended = racing.filter(({ session }) => one.toldOf(session.handle).length > 0)
-  t.ok(ended.every(({ session }) => one.sessions.peek(session.handle) === undefined))
-})
+t.test(
+  'perAgent: exact under a race of two replicas, the oldest are revoked first, other agents are not affected',
+  async t => {
+    const clock = createTestClock()
+    const store = createMemoryStore({ clock })
+    const [one, two] = [0, 1].map(() => createTestSessions({ store, clock, settings: { ...settings, perAgent: 3 } }))
+    if (!one || !two) throw new Error('no replicas')
+    const other = await one.sessions.create(
+      { ...identity, email: 'b@example.com' },
+      { ...agent, email: 'b@example.com' },
+      from,
+    )
+    const first = await one.sessions.create(identity, agent, from)
+    clock.move(1000)
+    const racing = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? one : two).sessions.create(identity, agent, from)),
+    )
+    const living = async () => (await two.sessions.list({ email: 'a@example.com' })).items.map(({ handle }) => handle)
+    t.equal((await living()).length, 3)
+    t.notOk((await living()).includes(first.session.handle), 'the oldest is gone')
+    clock.move(1000)
+    const last = await two.sessions.create(identity, agent, from)
+    t.equal((await living()).length, 3)
+    t.ok((await living()).includes(last.session.handle))
+    t.ok(await one.sessions.read(other.session.handle))
+    const ended = racing.filter(({ session }) => one.revocationReasons(session.handle).length > 0)
+    t.ok(ended.every(({ session }) => one.sessions.peek(session.handle) === undefined))
+  },
+)

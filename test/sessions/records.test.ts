@@ -4,14 +4,14 @@ import { createHmac, hkdfSync } from 'node:crypto'
 import t from 'tap'
 import { createKeyring } from '../../src/keys/keyring.js'
 import { systemRandom } from '../../src/runtime/clock.js'
-import { createRecords, type Recorded } from '../../src/sessions/records.js'
+import { createRecords, type SessionRecord } from '../../src/sessions/records.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestSessions, testSecret } from '../parts/sessions.js'
 
 const settings = { idle: 3_600_000, lifetime: 86_400_000 }
 const from = { address: '192.0.2.1', browser: 'Firefox' }
-const identity = { provider: 'corp', email: 'a@example.com', claim: { id: 'x', until: 0 } }
+const identity = { provider: 'corp', email: 'a@example.com', replayKey: { id: 'x', until: 0 } }
 const agent = { email: 'a@example.com', roles: ['admin'] }
 
 async function start() {
@@ -35,7 +35,7 @@ function sealed(handle: string, json: string | Buffer, version = 1): Buffer {
 
 const whole = { agent, provider: 'corp', createdAt: 1, endsAt: Date.UTC(2030, 0, 1), from }
 
-t.test('the test makes records as the gateway does', async t => {
+t.test('the test packs records like the gateway', async t => {
   const { session, sessions, put, good } = await start()
   const { handle, seenAt: _, ...rest } = session
   t.same(sealed(handle, JSON.stringify(rest)), good)
@@ -119,7 +119,7 @@ t.test("Attack: a colleague's record copied to my session's key", async t => {
   t.equal(await sessions.read(session.handle), undefined)
 })
 
-t.test("Attack: another's session entered in my index is neither listed as mine nor ended with mine", async t => {
+t.test("Attack: another agent's session in my index is neither listed as mine nor revoked with mine", async t => {
   const { sessions, store, session } = await start()
   const mine = await sessions.create(
     { ...identity, email: 'me@example.com' },
@@ -134,7 +134,7 @@ t.test("Attack: another's session entered in my index is neither listed as mine 
   t.ok(await sessions.read(session.handle))
 })
 
-t.test('Attack: a mark that is gone, senseless or in the future extends nothing', async t => {
+t.test('Attack: an activity time that is missing, invalid or in the future extends nothing', async t => {
   const { session, sessions, store, clock } = await start()
   const mark = `a:${session.handle}`
   for (const odd of ['', 'x', '-1', '1e99', '9'.repeat(20), '١٢٣', ' 1', `${clock.now()} `, 'null']) {
@@ -149,8 +149,8 @@ t.test('Attack: a mark that is gone, senseless or in the future extends nothing'
   t.equal(await sessions.read(session.handle), undefined, 'the absolute end holds')
 })
 
-t.test('Attack: a forged message ends at most what it names, and nothing throws', async t => {
-  const { session, store, told } = await start()
+t.test('Attack: a forged message revokes at most the session that it names, and nothing throws', async t => {
+  const { session, store, revocations } = await start()
   for (const odd of [
     '',
     'null',
@@ -165,11 +165,15 @@ t.test('Attack: a forged message ends at most what it names, and nothing throws'
   }
   await store.publish('ended', JSON.stringify({ handle: session.handle, why: 'last' }))
   await new Promise(setImmediate)
-  t.same(told, [[session.handle, 'last']])
+  t.same(revocations, [[session.handle, 'last']])
 })
 
 t.test('a record that would be too large to be read again is not written', async t => {
   const records = createRecords({ keyring: createKeyring([testSecret], { random: systemRandom }) })
-  const record: Recorded = { ...whole, handle: 'h', agent: { email: 'a@example.com', roles: ['x'.repeat(70_000)] } }
+  const record: SessionRecord = {
+    ...whole,
+    handle: 'h',
+    agent: { email: 'a@example.com', roles: ['x'.repeat(70_000)] },
+  }
   t.throws(() => records.pack(record), /64 kB/)
 })

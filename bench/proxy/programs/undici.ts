@@ -128,22 +128,22 @@ function newId(): string {
   return random.toString('base64url', next - 16, next)
 }
 
-type Fate = 'pass' | 'drop' | 'cookie' | 'length'
+type HeaderRule = 'pass' | 'drop' | 'cookie' | 'length'
 const dropped =
   /^(?:connection|expect|host|http2-settings|keep-alive|te|trailers?|transfer-encoding|upgrade|x-request-id|x-agent-.*|proxy(?:-.*)?|(?:x-)?forwarded(?:-.*)?|x-original-.*|x-real-ip|true-client-ip|client-ip|x-client-ip|x-host|x-rewrite-url)$/
-const fates = new Map<string, Fate>()
+const rules = new Map<string, HeaderRule>()
 
 /** Judged by the folded name, and remembered. */
-function fateOf(name: string): Fate {
-  const known = fates.get(name)
+function ruleOf(name: string): HeaderRule {
+  const known = rules.get(name)
   if (known !== undefined) return known
   const exact = name.toLowerCase()
   const folded = exact.replace(/[^a-z0-9]/g, '-')
-  const fate =
+  const rule =
     exact === 'cookie' ? 'cookie' : exact === 'content-length' ? 'length' : dropped.test(folded) ? 'drop' : 'pass'
-  if (fates.size >= 2000) fates.clear()
-  fates.set(name, fate)
-  return fate
+  if (rules.size >= 2000) rules.clear()
+  rules.set(name, rule)
+  return rule
 }
 
 /** RFC 9110 7.6.1: what Connection names belongs to this hop. */
@@ -166,11 +166,11 @@ function requestHeaders(request: IncomingMessage, session: Session, now: number)
   const named = namedByConnection(raw)
   for (let i = 0; i < raw.length; i += 2) {
     const [name, value] = [raw[i] as string, raw[i + 1] as string]
-    const fate = fateOf(name)
-    if (fate === 'drop') continue
-    if (fate === 'length') flat.push(name, value)
+    const rule = ruleOf(name)
+    if (rule === 'drop') continue
+    if (rule === 'length') flat.push(name, value)
     else if (named?.has(name.toLowerCase())) continue
-    else if (fate === 'pass') flat.push(name, value)
+    else if (rule === 'pass') flat.push(name, value)
     else {
       const ours = (part: string) => part.trim().startsWith('__Host-deskgate')
       const left = value

@@ -1,5 +1,5 @@
-// `deskgate breakglass`: asks a running gateway for a one-time link and prints it: the link alone on stdout, what to know
-// about it on stderr. The link is as good as a password: nothing else of the command repeats it.
+// `deskgate breakglass`: asks a running gateway for a one-time link. It prints the link alone on stdout, and the facts about
+// it on stderr. The link is like a password: nothing else repeats it.
 
 import { hostname } from 'node:os'
 import { request } from 'undici'
@@ -30,7 +30,7 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
   const access = await opsAccess(options, io, 'the API that makes break-glass links is off')
   if (!access) return 1
   const { agent, reason } = options
-  const answer = await order(access, { agent, minutes, reason, operator: operatorOf(io) })
+  const answer = await requestLink(access, { agent, minutes, reason, operator: operatorOf(io) })
   if ('refused' in answer) {
     io.err(answer.refused)
     return 1
@@ -41,8 +41,11 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
   return 0
 }
 
-/** Throws OpsUnreachable when nothing answers, or not as the ops API does. */
-async function order({ base, token }: OpsAccess, wanted: object): Promise<BreakglassAnswer | { refused: string }> {
+/** Throws OpsUnreachable when nothing answers, or something other than the ops API. */
+async function requestLink(
+  { base, token }: OpsAccess,
+  wanted: object,
+): Promise<BreakglassAnswer | { refused: string }> {
   const url = new URL('/api/breakglass', base)
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const asked = { method: 'POST' as const, headers, body: JSON.stringify(wanted), headersTimeout: 15_000 }
@@ -60,7 +63,7 @@ async function order({ base, token }: OpsAccess, wanted: object): Promise<Breakg
   return { refused: `no link was made: ${words === '' ? `the gateway answers ${statusCode}` : words}` }
 }
 
-/** Who runs the command, as far as the machine says: it is told to the audit log, and proves nothing. */
+/** The user who runs the command, as the machine names them, for the audit log. It proves nothing. */
 function operatorOf({ env }: Io): string {
   const user = env.SUDO_USER ?? env.USER ?? env.LOGNAME ?? env.USERNAME
   return `${user ?? 'somebody'}@${hostname()}`.replace(/[^!-~]/gu, '?').slice(0, 100)

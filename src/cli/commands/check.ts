@@ -1,20 +1,20 @@
-// `deskgate check`: says every problem of a configuration, and with --online what cannot be reached from here.
+// `deskgate check`: prints every problem of a configuration, and with --online everything that cannot be reached.
 
 import { Agent, request } from 'undici'
 import { type Finding, formatProblem } from '../../config/load.js'
 import type { Config } from '../../config/schema/index.js'
 import { createLog } from '../../ops/log.js'
 import { certificatesIn } from '../../providers/certificates.js'
+import { metadataLimits } from '../../providers/saml/metadata/location.js'
 import { readMetadata } from '../../providers/saml/metadata/metadata.js'
-import { metadataLimits } from '../../providers/saml/metadata/origin.js'
 import { systemClock } from '../../runtime/clock.js'
-import { createFetch } from '../../runtime/http-client.js'
+import { createHttpClient } from '../../runtime/http-client.js'
 import { openStore } from '../../store/open.js'
 import type { ExitCode, Io } from '../io.js'
-import { placedConfiguration } from './configuration.js'
+import { readPlacedConfiguration } from './configuration.js'
 
 export async function check(options: { config?: string; online?: boolean }, io: Io): Promise<ExitCode> {
-  const loaded = await placedConfiguration(options.config, io)
+  const loaded = await readPlacedConfiguration(options.config, io)
   if (!loaded) return 1
   const findings = options.online ? await tryOnline(loaded.config) : []
   for (const finding of findings) io.err(formatProblem(loaded.place(finding)))
@@ -25,7 +25,7 @@ export async function check(options: { config?: string; online?: boolean }, io: 
   return 0
 }
 
-/** What does not answer; they are asked side by side. */
+/** Everything that does not answer; all are asked at once. */
 async function tryOnline(config: Config): Promise<Finding[]> {
   const found = await Promise.all([tryStore(config), tryDesk(config), ...config.providers.map(tryProvider)])
   return found.flat()
@@ -43,7 +43,7 @@ async function tryStore(config: Config): Promise<Finding[]> {
   }
 }
 
-/** Any answer will do: what Desk says to a stranger is its own affair. */
+/** Any response will do, whatever its status. */
 async function tryDesk({ desk }: Config): Promise<Finding[]> {
   const { ca, cert, key, serverName } = desk.tls ?? {}
   const agent = new Agent({
@@ -73,10 +73,10 @@ async function tryProvider(provider: Config['providers'][number], index: number)
   const [key, source] =
     provider.type === 'saml' ? (['metadata', provider.metadata] as const) : (['jwks', provider.jwks] as const)
   if (!source || !('url' in source)) return []
-  const fetchText = createFetch()
+  const fetchText = createHttpClient()
   try {
     const { text } = await fetchText(source.url, metadataLimits)
-    if (provider.type === 'saml') readMetadata(text, { ...wantedOf(provider), now: systemClock.now() })
+    if (provider.type === 'saml') readMetadata(text, { ...expectedMetadata(provider), now: systemClock.now() })
     return []
   } catch (error) {
     return [{ path: ['providers', index, key], message: (error as Error).message }]
@@ -85,6 +85,6 @@ async function tryProvider(provider: Config['providers'][number], index: number)
   }
 }
 
-function wantedOf({ issuer, metadataCertificate }: Extract<Config['providers'][number], { type: 'saml' }>) {
+function expectedMetadata({ issuer, metadataCertificate }: Extract<Config['providers'][number], { type: 'saml' }>) {
   return { issuer, signers: metadataCertificate ? certificatesIn(metadataCertificate.text) : [] }
 }

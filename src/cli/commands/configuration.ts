@@ -1,4 +1,4 @@
-// Loads the configuration for a command: says every problem on stderr, one line each.
+// Loads the configuration for a command, and prints every problem on stderr, one line each.
 
 import { formatProblem, type Loaded, type LoadedFile, loadConfig } from '../../config/load.js'
 import type { Config } from '../../config/schema/index.js'
@@ -6,17 +6,17 @@ import { metadataFindings } from '../../providers/saml/metadata/files.js'
 import { systemClock } from '../../runtime/clock.js'
 import type { Io } from '../io.js'
 
-/** The file a command reads: --config, then $DESKGATE_CONFIG, then deskgate.yaml in the working folder. */
+/** The configuration file: --config, then $DESKGATE_CONFIG, then deskgate.yaml in the working folder. */
 export function configFile(option: string | undefined, env: NodeJS.ProcessEnv): string {
-  // An empty variable is one that somebody has switched off.
+  // An empty variable counts as unset.
   return option ?? (env.DESKGATE_CONFIG || 'deskgate.yaml')
 }
 
 /**
- * The configuration with what only those who read SAML metadata can say of it. Never rejects on what an operator can get
- * wrong. `running`: what it is to take the place of, without a restart.
+ * Loads the configuration and checks the SAML metadata files that it names. Never rejects for a mistake in them.
+ * `running`: the configuration to be replaced without a restart.
  */
-export async function loadWhole(file: string, env: NodeJS.ProcessEnv, running?: Config): Promise<LoadedFile> {
+export async function loadWithMetadata(file: string, env: NodeJS.ProcessEnv, running?: Config): Promise<LoadedFile> {
   const loaded = await loadConfig(file, env, systemClock, running)
   if (!('config' in loaded)) return loaded
   const { config, place, files } = loaded
@@ -25,23 +25,23 @@ export async function loadWhole(file: string, env: NodeJS.ProcessEnv, running?: 
   return problems.length > 0 ? { problems: problems.map(place), warnings, files } : { config, place, warnings, files }
 }
 
-/** The configuration, or undefined after its problems have been said. Warnings are said as well, unless somebody has. */
-export async function configuration(
+/** The configuration, or undefined after its problems have been printed. `print`: whether to print warnings too. */
+export async function readConfiguration(
   option: string | undefined,
   io: Io,
-  say: 'all' | 'problems' = 'all',
+  print: 'all' | 'problems' = 'all',
 ): Promise<Config | undefined> {
-  return (await placedConfiguration(option, io, say))?.config
+  return (await readPlacedConfiguration(option, io, print))?.config
 }
 
-/** The same with what tells where each of its settings stands. */
-export async function placedConfiguration(
+/** The same, with a function that finds the place of a setting in the file. */
+export async function readPlacedConfiguration(
   option: string | undefined,
   io: Io,
-  say: 'all' | 'problems' = 'all',
+  print: 'all' | 'problems' = 'all',
 ): Promise<Extract<Loaded, { config: Config }> | undefined> {
-  const loaded = await loadWhole(configFile(option, io.env), io.env)
-  for (const warning of say === 'all' ? loaded.warnings : []) io.err(`warning: ${formatProblem(warning)}`)
+  const loaded = await loadWithMetadata(configFile(option, io.env), io.env)
+  for (const warning of print === 'all' ? loaded.warnings : []) io.err(`warning: ${formatProblem(warning)}`)
   if ('config' in loaded) return loaded
   for (const problem of loaded.problems) io.err(formatProblem(problem))
   return undefined

@@ -1,65 +1,65 @@
-// Runs a hand-over from a file through the same providers and the same directory as a real one, without a browser, a
-// store or a session. Nothing that it finds is kept.
+// Checks a SAML response or a token from a file with the providers and the directory of the configuration, but without a
+// browser, a store or a session. It keeps nothing.
 
+import { readFile } from 'node:fs/promises'
 import type { Config } from '../../config/schema/index.js'
-import { type Check, climb } from '../../core/checks.js'
-import type { Clock, Directory, Handover, Provider, Verdict } from '../../core/contracts.js'
+import { type Check, runChecks } from '../../core/checks.js'
+import type { CallbackRequest, Clock, Directory, Provider, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
-import { lookUp } from '../../directory/checks.js'
+import { checkAgentInDirectory } from '../../directory/checks.js'
 import { openDirectory } from '../../directory/create.js'
-import { agentOf } from '../../directory/merge-identity.js'
+import { mergeIdentity } from '../../directory/merge-identity.js'
 import { createLog } from '../../ops/log.js'
 import { createMetrics } from '../../ops/metrics.js'
 import { samlTime } from '../../providers/saml/datetime.js'
 import { verifySaml } from '../../providers/saml/signature/verify.js'
-import { acceptJwt, acceptSaml, type Unclaimed } from '../../providers/select.js'
+import { handleJwtCallback, handleSamlCallback, type NoProvider } from '../../providers/select.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
-import { createFetch } from '../../runtime/http-client.js'
+import { createHttpClient } from '../../runtime/http-client.js'
 import { gatewayProviders } from '../../server/snapshot.js'
 import { checkAllowed } from '../../web/access/authorize-agent.js'
-import { readMessageFile } from './message-file.js'
 
-export interface Rehearsed {
+export interface FileVerdict {
   provider: string | undefined
   /** Milliseconds since the epoch. */
   at: number
   /** The size of the file. */
   bytes: number
-  /** When a SAML response says that it was issued. Untrusted; milliseconds since the epoch. */
+  /** The IssueInstant of a SAML response, untrusted; milliseconds since the epoch. */
   issuedAt?: number
   checks: Check[]
   reason?: Reason
-  /** The e-mail address, when every check held. */
+  /** The e-mail address, when every check passed. */
   accepted?: string
 }
 
-export interface Rehearsal {
+export interface MessageFileInput {
   kind: 'saml' | 'jwt'
   file: string
   /** Milliseconds since the epoch; now when undefined. */
   at: number | undefined
-  /** Only this provider. */
+  /** Check against this provider only. */
   provider: string | undefined
 }
 
-/** Throws when the file cannot be read; a message that is no login is a refusal like any other. */
-export async function rehearse(config: Config, login: Rehearsal): Promise<Rehearsed> {
+/** Throws when the file cannot be read; a message that cannot be parsed is refused like any other. */
+export async function explainMessageFile(config: Config, login: MessageFileInput): Promise<FileVerdict> {
   const at = login.at ?? systemClock.now()
   const clock: Clock = { now: () => at }
   const { message, bytes, issued } = await readMessageFile(login.file, login.kind)
   const log = createLog({ level: 'silent' })
-  const fetchText = createFetch()
+  const fetchText = createHttpClient()
   const parts = { clock, random: systemRandom, fetchText, log, metrics: createMetrics() }
-  // One message, and nothing beside it that could be held up.
+  // In this thread: there is one message, and nothing else to delay.
   const all = gatewayProviders(config, { ...parts, verifySaml })
   const directory: Directory = openDirectory(config.agents, parts)
   const providers = all.filter(({ id }) => login.provider === undefined || id === login.provider)
   try {
     await Promise.all(providers.map(provider => provider.ready?.()))
-    const verdict = await judge(
+    const verdict = await acceptMessage(
       login.kind,
       message,
-      providers.map(provider => asIfBegun(provider, at)),
+      providers.map(provider => withFreshAttempt(provider, at)),
     )
     const issuedAt = samlTime(issued)
     const found = { at, bytes, provider: verdict.provider, ...(issuedAt === undefined ? {} : { issuedAt }) }
@@ -72,34 +72,66 @@ export async function rehearse(config: Config, login: Rehearsal): Promise<Rehear
   }
 }
 
-async function judge(kind: Rehearsal['kind'], message: string, providers: Provider[]): Promise<Verdict | Unclaimed> {
-  const handover: Handover = { message, attempt: () => undefined }
+async function acceptMessage(
+  kind: MessageFileInput['kind'],
+  message: string,
+  providers: Provider[],
+): Promise<Verdict | NoProvider> {
+  const callback: CallbackRequest = { message, attempt: () => undefined }
   const asked = providers.some(({ type }) => type === kind)
   const none = { name: 'provider', ok: false, expected: `a provider of type ${kind}`, setting: 'providers' }
   const reason = kind === 'saml' ? 'saml.issuer_unknown' : 'jwt.issuer_mismatch'
   if (!asked) return { provider: undefined, reason, checks: [none] }
-  if (kind === 'saml') return acceptSaml(handover, providers)
-  return (await acceptJwt(handover, {}, providers)) ?? { provider: undefined, reason, checks: [none] }
+  if (kind === 'saml') return handleSamlCallback(callback, providers)
+  return (await handleJwtCallback(callback, {}, providers)) ?? { provider: undefined, reason, checks: [none] }
 }
 
-/** There is no browser to hold a cookie: the login that the message names is taken as begun just now, with this provider. */
-function asIfBegun(provider: Provider, at: number): Provider {
+/** No browser holds a cookie here: the login attempt that the message names counts as begun now, with this provider. */
+function withFreshAttempt(provider: Provider, at: number): Provider {
   const attempt = (id: string) => ({ id, provider: provider.id, returnTo: '/', startedAt: at, used: false })
-  return { ...provider, accept: handover => provider.accept({ ...handover, attempt }) }
+  return { ...provider, handleCallback: callback => provider.handleCallback({ ...callback, attempt }) }
 }
 
 async function withDirectory(
   config: Config,
-  verdict: Verdict | Unclaimed,
+  verdict: Verdict | NoProvider,
   directory: Directory,
-): Promise<Pick<Rehearsed, 'checks' | 'reason' | 'accepted'>> {
+): Promise<Pick<FileVerdict, 'checks' | 'reason' | 'accepted'>> {
   const { checks, reason } = verdict
   const identity = verdict.provider === undefined ? undefined : verdict.identity
   if (!identity) return { checks, ...(reason ? { reason } : {}) }
-  const climbed = await climb(async step => {
-    const agent = agentOf(await lookUp(step, directory, identity.email), identity)
+  const climbed = await runChecks(async step => {
+    const agent = mergeIdentity(await checkAgentInDirectory(step, directory, identity.email), identity)
     checkAllowed(step, config, identity.provider, agent)
   })
   const all = [...checks, ...climbed.checks]
   return 'reason' in climbed ? { checks: all, reason: climbed.reason } : { checks: all, accepted: identity.email }
+}
+interface MessageFile {
+  /** As in the form field. */
+  message: string
+  bytes: number
+  /** The IssueInstant of a SAML response, untrusted. */
+  issued: string | undefined
+}
+
+/**
+ * Reads the message however it was saved: XML, base64, compact form, or the form body that the browser posted. Byte for
+ * byte, so that everything odd in it reaches the checks. Throws when the file cannot be read.
+ */
+async function readMessageFile(file: string, kind: 'saml' | 'jwt'): Promise<MessageFile> {
+  const bytes = await readFile(file)
+  const message = messageIn(bytes, kind)
+  const xml = kind === 'saml' ? Buffer.from(message, 'base64').toString('utf8') : ''
+  return { message, bytes: bytes.length, issued: /\bIssueInstant=["']([^"']{1,40})["']/.exec(xml)?.[1] }
+}
+
+function messageIn(bytes: Buffer, kind: 'saml' | 'jwt'): string {
+  const text = bytes.toString('utf8')
+  const trimmed = text.trim()
+  // A byte order mark is part of the message: trim() takes it for white space.
+  if (kind === 'saml' && trimmed.startsWith('<')) return bytes.toString('base64')
+  const form = new URLSearchParams(trimmed)
+  const field = kind === 'saml' ? form.get('SAMLResponse') : (form.get('jwt') ?? form.get('token'))
+  return field || trimmed
 }

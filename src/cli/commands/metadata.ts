@@ -1,12 +1,12 @@
-// `deskgate metadata`: the SP metadata that an identity provider imports.
+// `deskgate metadata`: prints the SP metadata, for an identity provider to import.
 
 import { systemClock } from '../../runtime/clock.js'
 import { spMetadataOf } from '../../server/snapshot.js'
 import type { ExitCode, Io } from '../io.js'
-import { configuration } from './configuration.js'
+import { readConfiguration } from './configuration.js'
 
 export async function printMetadata(options: { config?: string; provider?: string }, io: Io): Promise<ExitCode> {
-  const config = await configuration(options.config, io)
+  const config = await readConfiguration(options.config, io)
   if (!config) return 1
   const xml = spMetadataOf(config, options.provider, systemClock.now())
   if (xml === undefined) {

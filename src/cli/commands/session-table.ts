@@ -1,11 +1,10 @@
-// The list of sessions for a terminal, page by page. Addresses and browsers come from outside: what could move the cursor
-// of a terminal is shown escaped.
+// The table of sessions for a terminal, page by page. Addresses and browser names are untrusted, and are escaped.
 
 import type { SessionFacts } from '../../ops/api/sessions.js'
-import { plain } from './report.js'
+import { escapeControls } from './report.js'
 
 export interface SessionTable {
-  /** Lines for the next page; the first time with the heading. Columns keep the width that they once had. */
+  /** The lines of the next page; the first page has the heading. Columns never get narrower. */
   lines(sessions: readonly SessionFacts[]): string[]
 }
 
@@ -22,7 +21,7 @@ const columns: [heading: string, value: (session: SessionFacts) => string][] = [
 
 export function sessionTable(): SessionTable {
   const widths = columns.map(([heading]) => heading.length)
-  let begun = false
+  let hasHeading = false
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, at) => cell.padEnd(widths[at] ?? 0))
@@ -31,18 +30,18 @@ export function sessionTable(): SessionTable {
 
   return {
     lines(sessions) {
-      const rows = sessions.map(session => columns.map(([, value]) => plain(value(session))))
+      const rows = sessions.map(session => columns.map(([, value]) => escapeControls(value(session))))
       for (const row of rows)
         for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
       if (rows.length === 0) return []
-      const heading = begun ? [] : [columns.map(([name]) => name)]
-      begun = true
+      const heading = hasHeading ? [] : [columns.map(([name]) => name)]
+      hasHeading = true
       return [...heading, ...rows].map(line)
     },
   }
 }
 
-/** To the minute, in UTC, as the page for agents has it. */
+/** To the minute, in UTC. */
 function minute(iso: string): string {
   return `${iso.slice(0, 16).replace('T', ' ')}Z`
 }

@@ -1,22 +1,22 @@
-// `deskgate sessions`: lists the sessions of a running gateway and ends them, through its ops API. Never ends anything that
-// was not named in exactly one way.
+// `deskgate sessions`: lists and ends the sessions of a running gateway, through its ops API. It ends nothing unless
+// exactly one selection is given.
 
 import type { Ended, SessionsPage } from '../../ops/api/sessions.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 import { sessionTable } from './session-table.js'
 
-interface Where {
+interface OpsOptions {
   config?: string
   ops?: string
 }
 
-export interface ListOptions extends Where {
+export interface ListOptions extends OpsOptions {
   agent?: string
   json?: boolean
 }
 
-export interface RevokeOptions extends Where {
+export interface RevokeOptions extends OpsOptions {
   agent?: string
   id?: string
   all?: boolean
@@ -42,14 +42,14 @@ export async function listSessions(options: ListOptions, io: Io): Promise<ExitCo
 
 /** Exactly one of --agent, --id and --all; anything else is wrong usage. */
 export async function revokeSessions(options: RevokeOptions, io: Io): Promise<ExitCode> {
-  const path = chosen(options)
+  const path = revokePath(options)
   if (path === undefined) {
     io.err('error: give exactly one of --agent EMAIL, --id HANDLE and --all')
     return 2
   }
   const access = await opsAccess(options, io)
   if (!access) return 1
-  const { ended, replication } = answered(await askOps(access, path, 'DELETE')) as Ended
+  const { ended, replication } = bodyOf(await askOps(access, path, 'DELETE')) as Ended
   io.out(`ended ${ended} ${ended === 1 ? 'session' : 'sessions'}${ended === 0 ? ': none that is alive is meant' : ''}`)
   if (replication === 'not replicated') {
     io.err(
@@ -59,7 +59,7 @@ export async function revokeSessions(options: RevokeOptions, io: Io): Promise<Ex
   return 0
 }
 
-function chosen({ agent, id, all }: RevokeOptions): string | undefined {
+function revokePath({ agent, id, all }: RevokeOptions): string | undefined {
   const paths = [
     agent === undefined ? [] : [`/api/sessions?agent=${encodeURIComponent(agent)}`],
     id === undefined ? [] : [`/api/sessions/${encodeURIComponent(id)}`],
@@ -73,10 +73,10 @@ async function pageAt(access: OpsAccess, agent: string | undefined, cursor: stri
   const query = new URLSearchParams()
   if (agent !== undefined) query.set('agent', agent)
   if (cursor !== null) query.set('cursor', cursor)
-  return answered(await askOps(access, `/api/sessions?${query}`)) as SessionsPage
+  return bodyOf(await askOps(access, `/api/sessions?${query}`)) as SessionsPage
 }
 
-function answered(body: unknown): unknown {
+function bodyOf(body: unknown): unknown {
   if (body !== undefined) return body
   throw new OpsUnreachable('there is no sessions API at this address: set ops.adminToken, and look at --ops')
 }

@@ -1,7 +1,7 @@
 // The directory: its files are right, and each source can be reached.
 
 import { parseAgents } from '../agents.js'
-import type { Draft } from '../partial-config.js'
+import type { DeepPartial } from '../partial-config.js'
 import type { HttpAgents } from '../schema/agents.js'
 import type { Rules } from './rule.js'
 
@@ -23,7 +23,7 @@ export function agentRules(rules: Rules): void {
   }
 }
 
-function httpRules({ problem, warning }: Rules, index: number, { url, next, headers }: Draft<HttpAgents>): void {
+function httpRules({ problem, warning }: Rules, index: number, { url, next, headers }: DeepPartial<HttpAgents>): void {
   const path = ['agents', index, 'http']
   if (url?.includes('{email}') && next !== undefined) {
     warning([...path, 'next'], 'is not used: with {email} in the url only one page is read')

@@ -3,7 +3,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { dotted, type Path } from '../problems.js'
 import type { FileText } from '../schema/values.js'
-import { certificatesIn, type Found, fingerprintOf, idpCertificatesIn, privateKeyIn, publicKeysIn } from './pem.js'
+import { certificatesIn, fingerprintOf, idpCertificatesIn, type PemResult, privateKeyIn, publicKeysIn } from './pem.js'
 import type { Rules } from './rule.js'
 import { plainFingerprint } from './saml.js'
 
@@ -114,7 +114,7 @@ function ownKey(rules: Rules, path: Path, file: FileText): void {
   rules.problem(path, 'is no RSA key of at least 2048 bits', 'openssl req -x509 -newkey rsa:3072 -nodes')
 }
 
-function read<T>(rules: Rules, path: Path, found: Found<T>): T | undefined {
+function read<T>(rules: Rules, path: Path, found: PemResult<T>): T | undefined {
   if ('value' in found) return found.value
   rules.problem(path, found.problem, found.hint)
   return undefined

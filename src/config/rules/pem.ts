@@ -8,16 +8,16 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto'
-import { isMapping } from '../shape.js'
+import { isMapping } from '../zod-introspection.js'
 
-export type Found<T> = { value: T } | { problem: string; hint?: string }
+export type PemResult<T> = { value: T } | { problem: string; hint?: string }
 
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 const publicBlocks = /-----BEGIN (PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE)-----[^-]+-----END \1-----/g
 const privateBlock = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/
 
 /** Every certificate of a PEM file, at least one. */
-export function certificatesIn(text: string): Found<X509Certificate[]> {
+export function certificatesIn(text: string): PemResult<X509Certificate[]> {
   const blocks = text.match(certificateBlock)
   if (blocks) return certificatesOf(blocks)
   const hint = privateBlock.test(text) ? 'it holds a private key' : '-----BEGIN CERTIFICATE-----'
@@ -25,13 +25,13 @@ export function certificatesIn(text: string): Found<X509Certificate[]> {
 }
 
 /** The same, or the bare base64 that identity providers show on their pages and in their metadata. */
-export function idpCertificatesIn(text: string): Found<X509Certificate[]> {
+export function idpCertificatesIn(text: string): PemResult<X509Certificate[]> {
   const bare = text.replace(/\s+/g, '')
   if (!/^[A-Za-z0-9+/]+=*$/.test(bare)) return certificatesIn(text)
   return certificatesOf([`-----BEGIN CERTIFICATE-----\n${bare}\n-----END CERTIFICATE-----`])
 }
 
-function certificatesOf(blocks: string[]): Found<X509Certificate[]> {
+function certificatesOf(blocks: string[]): PemResult<X509Certificate[]> {
   try {
     return { value: blocks.map(block => new X509Certificate(block)) }
   } catch {
@@ -40,7 +40,7 @@ function certificatesOf(blocks: string[]): Found<X509Certificate[]> {
 }
 
 /** The private key of a PEM file. */
-export function privateKeyIn(text: string): Found<KeyObject> {
+export function privateKeyIn(text: string): PemResult<KeyObject> {
   if (/ENCRYPTED/.test(text)) return { problem: 'is protected by a passphrase', hint: 'openssl pkey -in FILE -out NEW' }
   try {
     return { value: createPrivateKey(text) }
@@ -51,7 +51,7 @@ export function privateKeyIn(text: string): Found<KeyObject> {
 }
 
 /** The usable keys of a JWKS (RFC 7517), or of PEM public keys and certificates; at least one. */
-export function publicKeysIn(text: string): Found<KeyObject[]> {
+export function publicKeysIn(text: string): PemResult<KeyObject[]> {
   if (privateBlock.test(text)) return { problem: 'holds a private key', hint: 'only the public one belongs here' }
   const pem = text.match(publicBlocks)
   const jwks = pem ? undefined : jwksIn(text)
@@ -62,7 +62,7 @@ export function publicKeysIn(text: string): Found<KeyObject[]> {
   return { problem: 'holds no usable key', hint: 'RSA of at least 2048 bits, P-256 or Ed25519' }
 }
 
-function jwksIn(text: string): Found<(() => KeyObject)[]> {
+function jwksIn(text: string): PemResult<(() => KeyObject)[]> {
   try {
     const parsed: unknown = JSON.parse(text)
     const keys = isMapping(parsed) ? parsed.keys : undefined

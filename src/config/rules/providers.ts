@@ -79,7 +79,7 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
 function otherSites({ config, warning }: Rules): void {
   const { publicUrl } = config
   if (!publicUrl?.startsWith('http:')) return
-  let said = 0
+  let warned = 0
   for (const [index, provider] of (config.providers ?? []).entries()) {
     if (provider === undefined) continue
     const urls = urlsOf(provider)
@@ -87,9 +87,9 @@ function otherSites({ config, warning }: Rules): void {
     const url = urls[key]
     if (url === undefined || isSameSite(publicUrl, url)) continue
     const hint = 'use https, or one host name for both'
-    said++
+    warned++
     warning(['providers', index, key], 'is on another site: over an http publicUrl nobody can log in there', hint)
   }
-  if (said > 0) return
+  if (warned > 0) return
   warning(['publicUrl'], 'is http: an identity provider on another site cannot log anybody in', 'use https for that')
 }

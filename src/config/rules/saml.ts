@@ -1,6 +1,6 @@
 // SAML providers: complete, told apart by their issuer, and with what their options need.
 
-import type { Draft } from '../partial-config.js'
+import type { DeepPartial } from '../partial-config.js'
 import type { Path } from '../problems.js'
 import type { SamlSettings } from '../schema/providers.js'
 import type { Rules } from './rule.js'
@@ -26,7 +26,11 @@ export function samlRules(rules: Rules): void {
 }
 
 /** One URL is one identity provider, unless each entry says which of several it means. */
-function sameMetadata({ config, problem }: Rules, index: number, { metadata, issuer }: Draft<SamlSettings>): void {
+function sameMetadata(
+  { config, problem }: Rules,
+  index: number,
+  { metadata, issuer }: DeepPartial<SamlSettings>,
+): void {
   const url = urlOf(metadata)
   if (url === undefined) return
   const before = (config.providers ?? []).slice(0, index).findIndex(other => {
@@ -38,7 +42,7 @@ function sameMetadata({ config, problem }: Rules, index: number, { metadata, iss
   problem(['providers', index, 'metadata'], `is the metadata of providers[${before}] too`, hint)
 }
 
-function urlOf(metadata: Draft<SamlSettings>['metadata']): string | undefined {
+function urlOf(metadata: DeepPartial<SamlSettings>['metadata']): string | undefined {
   return metadata && 'url' in metadata ? metadata.url : undefined
 }
 
@@ -69,7 +73,7 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   }
 }
 
-type Saml = Draft<SamlSettings>
+type Saml = DeepPartial<SamlSettings>
 
 function keyAndCertificate({ problem }: Rules, path: Path, provider: Saml): void {
   const { signRequests, wantAssertionsEncrypted, key, certificate } = provider

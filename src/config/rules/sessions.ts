@@ -1,6 +1,6 @@
 // Sessions: a store that all processes share, and times that make sense.
 
-import { hostListTrouble } from '../store-url.js'
+import { hostListProblem } from '../store-url.js'
 import type { Rules } from './rule.js'
 
 export function sessionRules(rules: Rules): void {
@@ -25,8 +25,8 @@ function redis({ config, problem, warning }: Rules, url: string): void {
     warning([...path, 'sentinelPassword'], 'has no effect: the URL names no Sentinels')
   }
   if (!/^rediss?:/.test(url)) {
-    const trouble = hostListTrouble(url)
-    if (trouble) problem(path, trouble.message, trouble.hint)
+    const found = hostListProblem(url)
+    if (found) problem(path, found.message, found.hint)
     return
   }
   if (!URL.canParse(url)) {

@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
-import { duration, file, type Reader, says, secret } from './values.js'
+import { type ConfigReader, duration, file, says, secret } from './values.js'
 
 const pointer = () => z.string().regex(pointerShape, says('is no JSON pointer', 'such as /email'))
 
@@ -21,7 +21,7 @@ const listUrl = () => {
   }, wrong)
 }
 
-const http = (read: Reader) =>
+const http = (read: ConfigReader) =>
   z.strictObject({
     url: listUrl().meta({
       description: 'A list of all agents; with {email} in its path or query: one look-up per login.',
@@ -60,7 +60,7 @@ export const domain = () => {
     .transform(value => value.toLowerCase())
 }
 
-const source = (read: Reader) =>
+const source = (read: ConfigReader) =>
   z.union(
     [
       z.strictObject({ file: file(read).meta({ description: 'A YAML list of agents.' }) }),
@@ -75,7 +75,7 @@ const source = (read: Reader) =>
     { error: says('is not one source', 'exactly one of file, http, domains or any') },
   )
 
-export const agents = (read: Reader) =>
+export const agents = (read: ConfigReader) =>
   z
     .array(source(read))
     .min(1, says('must name at least one source', 'who may enter is never a default'))

@@ -1,7 +1,7 @@
 // Desk, the help desk behind the gateway.
 
 import * as z from 'zod'
-import { clientTls, duration, origin, type Reader, says } from './values.js'
+import { type ConfigReader, clientTls, duration, origin, says } from './values.js'
 
 /** "[METHOD ]/path[*]": * only at the end, GET means HEAD too, the query is never matched. */
 export const pathRule = () => {
@@ -9,7 +9,7 @@ export const pathRule = () => {
   return z.string(wrong).regex(/^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?$/, wrong)
 }
 
-export const desk = (read: Reader) =>
+export const desk = (read: ConfigReader) =>
   z
     .strictObject({
       url: origin('http://desk.internal:3000').meta({

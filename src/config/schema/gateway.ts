@@ -1,7 +1,7 @@
 // The gateway itself: where it listens, what the outside calls it, and whom it believes.
 
 import * as z from 'zod'
-import { address, duration, file, keyFile, origin, type Reader, says, secret, size } from './values.js'
+import { address, type ConfigReader, duration, file, keyFile, origin, says, secret, size } from './values.js'
 
 export const publicUrl = () =>
   origin('https://desk.example.com').meta({
@@ -12,7 +12,7 @@ export const publicUrl = () =>
 export const listen = () =>
   address().default('0.0.0.0:8080').meta({ description: 'Where the gateway listens: host:port or unix:/path.' })
 
-export const tls = (read: Reader) =>
+export const tls = (read: ConfigReader) =>
   z
     .strictObject({
       cert: file(read).meta({ description: 'PEM file of the certificate and its chain.' }),
@@ -47,7 +47,7 @@ export const trustedProxies = () =>
       examples: [['10.0.0.0/8']],
     })
 
-export const secrets = (read: Reader) =>
+export const secrets = (read: ConfigReader) =>
   z
     .array(secret(read))
     .default([])

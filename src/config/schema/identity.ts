@@ -1,9 +1,9 @@
 // What Desk is told about the agent.
 
 import * as z from 'zod'
-import { duration, headerName, keyFile, type Reader } from './values.js'
+import { type ConfigReader, duration, headerName, keyFile } from './values.js'
 
-export const identity = (read: Reader) =>
+export const identity = (read: ConfigReader) =>
   z
     .strictObject({
       headers: z

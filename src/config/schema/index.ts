@@ -10,9 +10,9 @@ import { login, site } from './login.js'
 import { audit, log, ops } from './ops.js'
 import { providers } from './providers.js'
 import { sessions } from './sessions.js'
-import type { Reader } from './values.js'
+import type { ConfigReader } from './values.js'
 
-export const configSchema = (read: Reader) =>
+export const configSchema = (read: ConfigReader) =>
   z.strictObject({
     publicUrl: publicUrl(),
     listen: listen(),

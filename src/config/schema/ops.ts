@@ -1,9 +1,9 @@
 // What the operator sees: the ops listener, the log, the audit log.
 
 import * as z from 'zod'
-import { address, type Reader, says, secret } from './values.js'
+import { address, type ConfigReader, says, secret } from './values.js'
 
-export const ops = (read: Reader) =>
+export const ops = (read: ConfigReader) =>
   z
     .strictObject({
       listen: address()
@@ -32,13 +32,13 @@ export const log = () =>
     .prefault({})
     .meta({ description: 'The log, JSON lines on stdout.' })
 
-const place = (read: Reader) =>
+const place = (read: ConfigReader) =>
   z
     .string()
     .min(1)
     .transform(to => (to === 'stdout' ? to : read.path(to)))
 
-export const audit = (read: Reader) =>
+export const audit = (read: ConfigReader) =>
   z
     .strictObject({
       to: z

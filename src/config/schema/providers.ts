@@ -2,7 +2,7 @@
 
 import * as z from 'zod'
 import { domain } from './agents.js'
-import { duration, file, keyFile, type Reader, says, secret, url, urlOrFile } from './values.js'
+import { type ConfigReader, duration, file, keyFile, says, secret, url, urlOrFile } from './values.js'
 
 const id = () =>
   z
@@ -24,7 +24,7 @@ const allow = () =>
       examples: [{ roles: ['agent', 'admin'], domains: ['example.com'] }],
     })
 
-export const saml = (read: Reader) =>
+export const saml = (read: ConfigReader) =>
   z.strictObject({
     id: id(),
     type: z.literal('saml').meta({ description: 'A SAML 2.0 identity provider.' }),
@@ -128,7 +128,7 @@ export const saml = (read: Reader) =>
     allow: allow(),
   })
 
-export const jwt = (read: Reader) =>
+export const jwt = (read: ConfigReader) =>
   z.strictObject({
     id: id(),
     type: z.literal('jwt').meta({ description: 'A provider that posts a signed token.' }),
@@ -192,7 +192,7 @@ export const jwt = (read: Reader) =>
     allow: allow(),
   })
 
-export const providers = (read: Reader) =>
+export const providers = (read: ConfigReader) =>
   z
     .array(
       z.discriminatedUnion('type', [saml(read), jwt(read)], { error: says('is no type of provider', 'saml or jwt') }),

@@ -2,11 +2,11 @@
 
 import * as z from 'zod'
 import { pathRule } from './desk.js'
-import { clientTls, duration, type Reader, says, secret } from './values.js'
+import { type ConfigReader, clientTls, duration, says, secret } from './values.js'
 
 const scheme = /^(memory$|rediss?(\+sentinel|\+cluster)?:\/\/)/
 
-const store = (read: Reader) =>
+const store = (read: ConfigReader) =>
   z
     .union(
       [
@@ -47,7 +47,7 @@ const store = (read: Reader) =>
       says('is no store', 'memory, or a URL: redis://, rediss://, redis+sentinel://, redis+cluster://'),
     )
 
-export const sessions = (read: Reader) =>
+export const sessions = (read: ConfigReader) =>
   z
     .strictObject({
       store: store(read).meta({

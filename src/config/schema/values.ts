@@ -18,7 +18,7 @@ export class Unreadable extends Error {
 }
 
 /** How the loader resolves what is outside the YAML. */
-export interface Reader {
+export interface ConfigReader {
   /** The variable's value; throws Unreadable. */
   env(name: string): string
   /** The file's text, its path taken from the configuration's folder; throws Unreadable. */
@@ -73,7 +73,7 @@ export const size = (least: string, most: string) => {
 }
 
 /** `{ env: NAME }`, `{ file: PATH }` or a literal string: a Secret when loaded. */
-export const secret = (read: Reader) =>
+export const secret = (read: ConfigReader) =>
   z
     .union(
       [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string().min(1)],
@@ -98,7 +98,7 @@ function secretIn({ path, text }: FileText): string {
 }
 
 /** A path, taken from the configuration's folder: path and text when loaded. */
-export const file = (read: Reader) =>
+export const file = (read: ConfigReader) =>
   z
     .string()
     .min(1)
@@ -106,7 +106,7 @@ export const file = (read: Reader) =>
     .meta({ kind: 'file' })
 
 /** A file as above whose text must not be seen: it is there, but printing and serialising the settings leaves it out. */
-export const keyFile = (read: Reader) =>
+export const keyFile = (read: ConfigReader) =>
   z
     .string()
     .min(1)
@@ -136,7 +136,7 @@ function isOrigin(value: string): boolean {
 }
 
 /** A URL to fetch later, or a file that is read now. */
-export const urlOrFile = (read: Reader) =>
+export const urlOrFile = (read: ConfigReader) =>
   z
     .string()
     .min(1)
@@ -169,7 +169,7 @@ export const headerName = () => {
 }
 
 /** `{ ca, cert, key, serverName }`, for a connection that this process opens. */
-export const clientTls = (read: Reader) =>
+export const clientTls = (read: ConfigReader) =>
   z.strictObject({
     ca: file(read).optional().meta({ description: "PEM file of the authorities to trust instead of the system's." }),
     cert: file(read).optional().meta({ description: 'PEM file of our client certificate.' }),

@@ -1,20 +1,19 @@
-// Agents by address, as one reading of a file or an API gave them, and what a later reading changes. Knows nobody whom it
-// was not given.
+// The agents of a file or an API by e-mail address, and the differences between two lists.
 
 import type { AgentEntry } from '../../config/agents.js'
-import type { Found } from '../../core/contracts.js'
+import type { AgentRecord } from '../../core/contracts.js'
 
 export type AgentsList = ReadonlyMap<string, AgentEntry>
 
-/** What a source says of an address. */
-export function foundIn(agents: AgentsList, email: string): Found | 'unknown' | 'disabled' {
+/** The answer of a source that has this list. */
+export function findInList(agents: AgentsList, email: string): AgentRecord | 'unknown' | 'disabled' {
   const agent = agents.get(email)
   if (!agent) return 'unknown'
-  return agent.active ? stated(agent) : 'disabled'
+  return agent.active ? agentRecord(agent) : 'disabled'
 }
 
-/** Only what the entry states: an empty list of roles is stated, a missing one is not. */
-export function stated({ email, id, name, roles }: AgentEntry): Found {
+/** Only the fields that the entry has: an empty list of roles is one, a missing list is not. */
+export function agentRecord({ email, id, name, roles }: AgentEntry): AgentRecord {
   return {
     email,
     ...(id === undefined ? {} : { id }),
@@ -23,8 +22,8 @@ export function stated({ email, id, name, roles }: AgentEntry): Found {
   }
 }
 
-/** The addresses of which the two lists do not say the same. */
-export function changesOf(before: AgentsList, after: AgentsList): string[] {
+/** The addresses whose entries differ. */
+export function changedEmails(before: AgentsList, after: AgentsList): string[] {
   const changed: string[] = []
   for (const [email, agent] of after) {
     const known = before.get(email)
@@ -35,13 +34,13 @@ export function changesOf(before: AgentsList, after: AgentsList): string[] {
 }
 
 /** How many are active in the first list and not in the second. */
-export function losersOf(before: AgentsList, after: AgentsList): number {
-  let losers = 0
-  for (const [email, { active }] of before) if (active && after.get(email)?.active !== true) losers++
-  return losers
+export function countDeactivated(before: AgentsList, after: AgentsList): number {
+  let deactivated = 0
+  for (const [email, { active }] of before) if (active && after.get(email)?.active !== true) deactivated++
+  return deactivated
 }
 
-export function activeIn(agents: AgentsList): number {
+export function countActive(agents: AgentsList): number {
   let count = 0
   for (const { active } of agents.values()) if (active) count++
   return count

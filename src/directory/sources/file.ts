@@ -1,5 +1,5 @@
-// Agents from a file, read again when it changes. A file that is broken, or suddenly empty, changes nothing but the log.
-// Must never know an agent whom the file does not name.
+// Agents from a file, read again when it changes. While the file is invalid, or suddenly empty, the previous list stays
+// in use.
 
 import { type AgentEntry, parseAgents } from '../../config/agents.js'
 import { formatProblem } from '../../config/problems.js'
@@ -7,71 +7,71 @@ import type { FileText } from '../../config/schema/values.js'
 import type { Clock } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import { type Later, timer } from '../../runtime/scheduler.js'
+import { type Scheduler, systemScheduler } from '../../runtime/scheduler.js'
 import { readTextFile } from '../../runtime/watched-file.js'
 import type { DirectorySource } from '../directory.js'
-import { type AgentsList, changesOf, foundIn } from './agents-list.js'
-import { createTeller } from './source-status.js'
+import { type AgentsList, changedEmails, findInList } from './agents-list.js'
+import { createSourceStatus } from './source-status.js'
 
-export interface AgentsFileDeps {
+export interface FileSourceDeps {
   clock: Clock
   log: Log
   metrics: Pick<Metrics, 'directory'>
-  later?: Later
+  later?: Scheduler
 }
 
-/** Milliseconds between two looks at the file: mounted files are swapped without notice. */
-const pause = 1000
-/** As much as when the configuration is loaded. */
-const bytes = 4 * 1024 * 1024
+/** Milliseconds between two reads of the file: mounted files are swapped without notice. */
+const pollEvery = 1000
+/** The same limit as when the configuration is loaded. */
+const maxBytes = 4 * 1024 * 1024
 
-/** Throws when the text is no agents file; the message says the first problem and its place. */
-export function createAgentsFile({ path, text, madeUp }: FileText, deps: AgentsFileDeps): DirectorySource {
-  const { clock, later = timer } = deps
+/** Throws when the text is not a valid agents file; the message names the first problems and where they are. */
+export function createFileSource({ path, text, madeUp }: FileText, deps: FileSourceDeps): DirectorySource {
+  const { clock, later = systemScheduler } = deps
   const name = `file ${path}`
-  const teller = createTeller({ ...deps, name })
+  const status = createSourceStatus({ ...deps, name })
   const listeners: ((emails: readonly string[]) => void)[] = []
-  let current = { text, agents: read(text, path), at: clock.now() }
-  let mark: string | undefined
-  let waiting: string | undefined
+  let current = { text, agents: parse(text, path), at: clock.now() }
+  let fingerprint: string | undefined
+  let pendingFingerprint: string | undefined
   let closed = false
-  teller.again(current.agents.size)
+  status.unchanged(current.agents.size)
 
   const adopt = (changedText: string) => {
-    const agents = read(changedText, path)
+    const agents = parse(changedText, path)
     if (agents.size === 0 && current.agents.size > 0) throw new Error(`${path} names no agent any more: not believed`)
-    const changed = changesOf(current.agents, agents)
+    const changed = changedEmails(current.agents, agents)
     current = { text: changedText, agents, at: clock.now() }
-    teller.read({ agents: agents.size, changed: changed.length, troubles: [] })
+    status.loaded({ agents: agents.size, changed: changed.length, problems: [] })
     if (changed.length > 0) for (const listener of listeners) listener(changed)
   }
-  const look = async () => {
+  const poll = async () => {
     try {
-      const next = await readTextFile(path, { bytes, mark })
+      const next = await readTextFile(path, { bytes: maxBytes, fingerprint })
       if (!next) return
-      // An editor may still be writing: a file counts once two looks in a row have seen the same.
-      if (next.mark !== waiting && next.text !== current.text) {
-        waiting = next.mark
+      // An editor may still be writing: a change is used once two reads in a row have seen it.
+      if (next.fingerprint !== pendingFingerprint && next.text !== current.text) {
+        pendingFingerprint = next.fingerprint
         return
       }
-      mark = next.mark
-      if (next.text === current.text) teller.again(current.agents.size)
+      fingerprint = next.fingerprint
+      if (next.text === current.text) status.unchanged(current.agents.size)
       else if (!closed) adopt(next.text)
     } catch (error) {
-      teller.failed(error, current.at)
+      status.failed(error, current.at)
     }
   }
   let next: { cancel(): void } | undefined
-  const lookLater = () => {
+  const pollLater = () => {
     if (closed) return
-    next = later(() => void look().finally(lookLater), pause)
+    next = later(() => void poll().finally(pollLater), pollEvery)
   }
-  if (!madeUp) lookLater()
+  if (!madeUp) pollLater()
 
   return {
     name,
-    find: async email => foundIn(current.agents, email),
-    standing: email => ({ found: foundIn(current.agents, email), at: current.at }),
+    find: async email => findInList(current.agents, email),
+    knownState: email => ({ found: findInList(current.agents, email), at: current.at }),
     onChange: listener => void listeners.push(listener),
     close() {
       closed = true
@@ -80,9 +80,9 @@ export function createAgentsFile({ path, text, madeUp }: FileText, deps: AgentsF
   }
 }
 
-function read(text: string, path: string): AgentsList {
+function parse(text: string, path: string): AgentsList {
   const parsed = parseAgents(text, path)
   if ('problems' in parsed) throw new Error(parsed.problems.slice(0, 3).map(formatProblem).join('; '))
-  // A Map: an object would know an agent called __proto__. The parser lets no two entries have the same address.
+  // A Map: an object would have an agent called __proto__. The parser refuses two entries with the same address.
   return new Map(parsed.agents.map((agent: AgentEntry) => [agent.email, agent]))
 }

@@ -1,60 +1,60 @@
-// What the operator is told of a source that is read again and again: one line for each kind of trouble, however long it
-// lasts, one when it is over, and the gauges.
+// Reports the state of a source that is read repeatedly: one log line when a problem begins, however long it lasts, one
+// when it is over, and the gauges.
 
 import type { Clock } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 
-export interface Teller {
-  /** A reading that counts from now on. */
-  read(facts: { agents: number; changed: number; troubles: readonly string[] }): void
-  /** A reading that brought nothing new. */
-  again(agents: number): void
-  /** A reading that does not count. `at`: since when the last good one counts, in milliseconds since the epoch. */
+export interface SourceStatus {
+  /** A new list is used from now on. */
+  loaded(facts: { agents: number; changed: number; problems: readonly string[] }): void
+  /** The list was read and has not changed. */
+  unchanged(agents: number): void
+  /** The list could not be read. `at`: when the list in use was read, in milliseconds since the epoch. */
   failed(error: unknown, at: number | undefined): void
 }
 
-/** Entries that are named in a line. */
-const named = 10
+/** Entries that one log line names. */
+const maxEntries = 10
 
-export function createTeller(deps: {
+export function createSourceStatus(deps: {
   name: string
   clock: Clock
   log: Log
   metrics: Pick<Metrics, 'directory'>
-}): Teller {
+}): SourceStatus {
   const { name: source, clock, log, metrics } = deps
-  let problem: string | undefined
-  let troubled = ''
+  let failure: string | undefined
+  let reportedProblems = ''
   let begun = false
 
-  const again = (agents: number) => {
+  const unchanged = (agents: number) => {
     metrics.directory(source, { agents, at: clock.now() })
-    if (problem !== undefined) log.info({ source, agents }, 'the agents can be read again')
+    if (failure !== undefined) log.info({ source, agents }, 'the agents can be read again')
     else if (!begun) log.info({ source, agents }, 'the agents are read')
-    problem = undefined
+    failure = undefined
     begun = true
   }
 
   return {
-    again,
-    read({ agents, changed, troubles }) {
+    unchanged,
+    loaded({ agents, changed, problems }) {
       if (begun && changed > 0) log.info({ source, agents, changed }, 'the agents have changed')
-      again(agents)
-      const all = troubles.join('\n')
-      if (all !== troubled && troubles.length > 0) {
-        const entries = troubles.slice(0, named)
-        log.warn({ source, count: troubles.length, entries }, 'entries of the agents cannot be used as they are')
+      unchanged(agents)
+      const all = problems.join('\n')
+      if (all !== reportedProblems && problems.length > 0) {
+        const entries = problems.slice(0, maxEntries)
+        log.warn({ source, count: problems.length, entries }, 'entries of the agents cannot be used as they are')
       }
-      troubled = all
+      reportedProblems = all
     },
     failed(error, at) {
       const why = error instanceof Error ? error.message : 'unknown error'
-      if (why !== problem) {
+      if (why !== failure) {
         const kept = at === undefined ? 'nothing' : new Date(at).toISOString()
         log.warn({ source, error: why, kept }, 'the agents could not be read; what was read before counts')
       }
-      problem = why
+      failure = why
     },
   }
 }

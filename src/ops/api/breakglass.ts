@@ -1,4 +1,5 @@
-// POST /api/breakglass: makes a one-time link for an agent, and says so loudly. The only place that ever shows the link.
+// POST /api/breakglass: makes a one-time login link for an agent, and records it in log and audit log. Only this response
+// contains the link.
 
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
@@ -10,7 +11,7 @@ import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { problem } from '../problem.js'
 
-/** What makes links: providers/breakglass.ts. */
+/** Makes links; see providers/breakglass.ts. */
 export interface BreakglassIssuer {
   issue(order: { agent: string; minutes: number; reason: string; operator: string }): Promise<{
     token: string
@@ -20,7 +21,7 @@ export interface BreakglassIssuer {
 
 export interface BreakglassApiDeps {
   issuer: BreakglassIssuer
-  /** Where links lead, without the token. */
+  /** The address of links, without the token. */
   url(): string
   directory: Directory
   audit: Audit
@@ -28,21 +29,21 @@ export interface BreakglassApiDeps {
   log: Log
 }
 
-/** What the API answers. */
+/** The response of the API. */
 export interface BreakglassAnswer {
   url: string
   agent: string
   minutes: number
-  /** ISO 8601: until when the link itself is good. */
+  /** When the link expires, ISO 8601. */
   until: string
-  /** What the operator should know before handing the link over. */
+  /** What the operator should know before passing the link on. */
   warning?: string
 }
 
 export const leastMinutes = 1
 export const mostMinutes = 480
 
-/** One line that a person has written. */
+/** One line of free text. */
 const line = (most: number) =>
   z
     .string()
@@ -67,13 +68,13 @@ const orderSchema = z.strictObject({
 /** Registers the route on the API's own context, behind the admin token. */
 export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): void {
   app.post('/breakglass', async (request, reply) => {
-    const read = orderSchema.safeParse(request.body)
-    if (!read.success)
+    const parsed = orderSchema.safeParse(request.body)
+    if (!parsed.success)
       return problem(reply, 400, 'The order cannot be read', {
-        detail: read.error.issues.map(sayIssue).join('; '),
+        detail: parsed.error.issues.map(formatIssue).join('; '),
       })
-    const { agent = '', ...order } = read.data
-    const found = await look(deps.directory, agent)
+    const { agent = '', ...order } = parsed.data
+    const found = await findAgent(deps.directory, agent)
     if (found === 'unknown' || found === 'disabled') {
       const detail = found === 'unknown' ? `does not know ${agent}: see agents` : `says that ${agent} is inactive`
       return problem(reply, 422, 'Nobody can log in with this', { detail: `the directory ${detail}` })
@@ -94,8 +95,8 @@ export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): 
   })
 }
 
-/** A directory that is down is no reason to make no link: it may be back in a minute. */
-async function look(directory: Directory, agent: string) {
+/** Links can be made while the directory is down: it may be back when they are used. */
+async function findAgent(directory: Directory, agent: string) {
   try {
     return await directory.find(agent)
   } catch (error) {
@@ -104,6 +105,6 @@ async function look(directory: Directory, agent: string) {
   }
 }
 
-function sayIssue(issue: z.core.$ZodIssue): string {
+function formatIssue(issue: z.core.$ZodIssue): string {
   return issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`
 }

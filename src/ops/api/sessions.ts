@@ -1,13 +1,13 @@
-// Sessions for operators: a list in pages, and endings. Never shows a cookie, and never ends anything that was not named:
-// an ending without a choice, or with one that is misspelt, is refused.
+// The sessions API: lists sessions in pages, and ends them. It never shows a cookie. A request to end sessions without a
+// selection, or with an unknown parameter, is refused.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Session, Sessions, Which } from '../../core/contracts.js'
+import type { Session, SessionSelector, Sessions } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { problem } from '../problem.js'
 
-export type ListedSessions = Pick<Sessions, 'list' | 'endAndConfirm' | 'lastsUntil'>
+export type ListedSessions = Pick<Sessions, 'list' | 'endAndConfirm' | 'expiresAt'>
 
 /** One session of the list. Times are ISO 8601. */
 export interface SessionFacts {
@@ -16,9 +16,9 @@ export interface SessionFacts {
   name?: string
   provider: string
   created: string
-  /** The last activity that the store knows of: up to a minute late. */
+  /** The last activity in the store, up to a minute behind. */
   lastSeen: string
-  /** When it ends by itself if nothing more happens. */
+  /** When it expires if the agent does nothing more. */
   end: string
   address: string
   browser: string
@@ -36,34 +36,34 @@ export interface Ended {
   replication: 'replicated' | 'not replicated' | 'single'
 }
 
-/** What a query or a path may hold; anything else is told what to send. */
-type Read<T> = { value: T } | { detail: string }
+/** A parsed query or path, or what to send instead. */
+type Parsed<T> = { value: T } | { detail: string }
 
 const why = 'ended by an operator'
 const handleForm = /^[A-Za-z0-9_-]{43}$/
-/** As both kinds of store write them. */
+/** As both stores write them. */
 const cursorForm = /^\d{1,16}(?:\.[!-~]{1,270})?$/
 
 /** Under /api, behind the admin token. */
 export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): void {
   app.get('/sessions', async (request, reply) => {
-    const read = readList(request.query)
-    if ('detail' in read) return problem(reply, 400, 'Bad request', { detail: read.detail })
-    const { which, cursor } = read.value
+    const parsed = readList(request.query)
+    if ('detail' in parsed) return problem(reply, 400, 'Bad request', { detail: parsed.detail })
+    const { which, cursor } = parsed.value
     const page = await sessions.list(which, cursor)
     const body: SessionsPage = {
-      sessions: page.items.map(session => factsOf(session, sessions.lastsUntil(session))),
+      sessions: page.items.map(session => factsOf(session, sessions.expiresAt(session))),
       cursor: page.cursor ?? null,
     }
-    return fresh(reply).send(body)
+    return uncached(reply).send(body)
   })
 
-  const end = async (reply: FastifyReply, read: Read<Which>) => {
-    if ('detail' in read) return problem(reply, 400, 'Bad request', { detail: read.detail })
+  const end = async (reply: FastifyReply, parsed: Parsed<SessionSelector>) => {
+    if ('detail' in parsed) return problem(reply, 400, 'Bad request', { detail: parsed.detail })
     try {
-      const { count, replication } = await sessions.endAndConfirm(read.value, why, 'ops')
+      const { count, replication } = await sessions.endAndConfirm(parsed.value, why, 'ops')
       const body: Ended = { ended: count, replication }
-      return fresh(reply).send(body)
+      return uncached(reply).send(body)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const detail =
@@ -78,11 +78,11 @@ export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): v
   )
 }
 
-function readList(query: unknown): Read<{ which: Which; cursor: string | undefined }> {
+function readList(query: unknown): Parsed<{ which: SessionSelector; cursor: string | undefined }> {
   const { agent, cursor, ...rest } = query as Record<string, unknown>
-  const strange = unknownIn(rest, 'agent and cursor')
-  if (strange) return strange
-  // To read, an empty value is as good as none; to end something it is not.
+  const refusal = unknownIn(rest, 'agent and cursor')
+  if (refusal) return refusal
+  // An empty value counts as none here, but not when sessions are ended.
   if (isGiven(cursor) && !(typeof cursor === 'string' && cursorForm.test(cursor))) {
     return { detail: 'cursor is what the page before gave, URL-encoded; leave it out for the first page.' }
   }
@@ -94,10 +94,10 @@ function isGiven<T>(value: T): value is Exclude<T, undefined> {
   return value !== undefined && value !== ''
 }
 
-function readChoice(query: unknown): Read<Which> {
+function readChoice(query: unknown): Parsed<SessionSelector> {
   const { agent, all, ...rest } = query as Record<string, unknown>
-  const strange = unknownIn(rest, 'agent or all')
-  if (strange) return strange
+  const refusal = unknownIn(rest, 'agent or all')
+  if (refusal) return refusal
   // Attack: a script whose variable is empty must not end everybody's session.
   if ((agent === undefined) === (all === undefined)) {
     return { detail: 'Say which sessions: /api/sessions/HANDLE, or exactly one of ?agent=EMAIL and ?all=true.' }
@@ -106,15 +106,15 @@ function readChoice(query: unknown): Read<Which> {
   return all === 'true' ? { value: 'all' } : { detail: 'all is true, or is left out.' }
 }
 
-function readHandle(handle: string, query: unknown): Read<Which> {
-  const strange = unknownIn(query as Record<string, unknown>, 'nothing')
-  if (strange) return strange
+function readHandle(handle: string, query: unknown): Parsed<SessionSelector> {
+  const refusal = unknownIn(query as Record<string, unknown>, 'nothing')
+  if (refusal) return refusal
   if (!handleForm.test(handle))
     return { detail: 'A handle is the 43 characters that GET /api/sessions shows as handle.' }
   return { value: { handle } }
 }
 
-function readAgent(agent: unknown): Read<{ email: string }> {
+function readAgent(agent: unknown): Parsed<{ email: string }> {
   const email = canonicalEmail(agent)
   if (email === undefined)
     return { detail: 'agent is one e-mail address, URL-encoded, such as agent=ana%40example.com.' }
@@ -145,7 +145,7 @@ function iso(at: number): string {
   return new Date(at).toISOString()
 }
 
-/** It names people, and is true for a moment only. */
-function fresh(reply: FastifyReply): FastifyReply {
+/** The response has personal data, and is soon out of date. */
+function uncached(reply: FastifyReply): FastifyReply {
   return reply.header('cache-control', 'no-store')
 }

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { climb, type Step } from '../../core/checks.js'
+import { type RecordCheck, runChecks } from '../../core/checks.js'
 import type { BearerVerdict, Clock } from '../../core/contracts.js'
 import { audiencesOf, checkIssuer, checkRequired, checkSubject, checkWindow } from './claims.js'
 import { longestToken } from './header.js'
@@ -13,15 +13,15 @@ export interface BearerDeps extends Verifier {
   clock: Clock
   /** bearerAudience */
   audience: string
-  /** The most tokens that are remembered. */
-  remembered?: number
+  /** The most tokens in the cache. */
+  maxCached?: number
 }
 
-type Vouched = NonNullable<BearerVerdict['vouched']>
+type BearerIdentity = NonNullable<BearerVerdict['identity']>
 
 /** A token that was verified, by its hash. Times in milliseconds since the epoch. */
-interface Known {
-  vouched: Vouched
+interface CachedToken {
+  identity: BearerIdentity
   from: number
   exp: number
 }
@@ -29,40 +29,44 @@ interface Known {
 /** The longest life of a bearer token: exp - iat, in milliseconds. */
 const longestLife = 3_600_000
 
-/** Judges bearer tokens of one provider. What was verified is remembered until its exp, or until the keys change. */
+/** Verifies bearer tokens of one provider. A verified token is cached until its exp, or until the keys change. */
 export function createBearer(deps: BearerDeps): (token: string) => Promise<BearerVerdict> {
   const { clock, keys } = deps
   const { id: provider } = deps.settings
-  const known = new LRUCache<string, Known>({ max: deps.remembered ?? 10_000 })
-  let knownBy: number | undefined
+  const known = new LRUCache<string, CachedToken>({ max: deps.maxCached ?? 10_000 })
+  let cachedVersion: number | undefined
 
   return async token => {
-    // What is too long to be a token is not worth a hash: the ladder refuses it.
+    // What is too long to be a token is not worth a hash: the checks refuse it.
     const hash = token.length <= longestToken ? hashOf(token) : undefined
     const version = await keys.version()
-    if (version !== knownBy) known.clear()
-    knownBy = version
+    if (version !== cachedVersion) known.clear()
+    cachedVersion = version
     const now = clock.now()
     const found = hash === undefined ? undefined : known.get(hash)
-    // A clock that was set back asks the ladder again.
-    if (found && now >= found.from && now < found.exp) return { provider, checks: [], vouched: found.vouched }
-    const climbed = await climb(step => verify(token, deps, step))
-    const { checks } = climbed
-    if ('reason' in climbed) return { provider, checks, reason: climbed.reason }
-    const { vouched, exp } = climbed.value
+    // After a clock was set back the checks run again.
+    if (found && now >= found.from && now < found.exp) return { provider, checks: [], identity: found.identity }
+    const result = await runChecks(check => verify(token, deps, check))
+    const { checks } = result
+    if ('reason' in result) return { provider, checks, reason: result.reason }
+    const { identity, exp } = result.value
     // Only what the keys of this moment have verified: while it was awaited they may have changed.
-    if (hash !== undefined && version === knownBy) known.set(hash, { vouched, from: now, exp })
-    return { provider, checks, vouched }
+    if (hash !== undefined && version === cachedVersion) known.set(hash, { identity, from: now, exp })
+    return { provider, checks, identity }
   }
 }
 
-async function verify(token: string, deps: BearerDeps, step: Step): Promise<{ vouched: Vouched; exp: number }> {
+async function verify(
+  token: string,
+  deps: BearerDeps,
+  check: RecordCheck,
+): Promise<{ identity: BearerIdentity; exp: number }> {
   const { settings, audience, clock } = deps
-  const claims = await verifiedClaims(token, deps, step)
-  checkRequired(claims, ['email', 'iat', 'exp'], step)
-  checkIssuer(claims, settings.issuer, step)
-  const audiences = audiencesOf(claims, step)
-  step('aud', {
+  const claims = await verifiedClaims(token, deps, check)
+  checkRequired(claims, ['email', 'iat', 'exp'], check)
+  checkIssuer(claims, settings.issuer, check)
+  const audiences = audiencesOf(claims, check)
+  check('aud', {
     // RFC 8725 3.9. One audience and no other, so that no token is good here and for a login.
     ok: audiences.length === 1 && audiences[0] === audience,
     reason: 'jwt.audience_mismatch',
@@ -70,15 +74,15 @@ async function verify(token: string, deps: BearerDeps, step: Step): Promise<{ vo
     seen: audiences.join(' ') || '(none)',
     setting: 'bearerAudience',
   })
-  const { iat, exp = Number.NaN } = checkWindow(claims, { now: clock.now(), clockSkew: settings.clockSkew }, step)
-  step('life', {
+  const { iat, exp = Number.NaN } = checkWindow(claims, { now: clock.now(), clockSkew: settings.clockSkew }, check)
+  check('life', {
     // Attack: a bearer token is not used up by its use. One that leaked must soon be worth nothing.
     ok: exp - iat <= longestLife,
     reason: 'jwt.claim_invalid',
     expected: `exp at most ${longestLife / 1000} s after iat`,
     seen: `${(exp - iat) / 1000} s`,
   })
-  return { vouched: { provider: settings.id, ...checkSubject(claims, step), until: exp + settings.clockSkew }, exp }
+  return { identity: { provider: settings.id, ...checkSubject(claims, check), until: exp + settings.clockSkew }, exp }
 }
 
 /** base64url(SHA-256(token)): memory holds no token that could be used again. */

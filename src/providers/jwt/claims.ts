@@ -1,11 +1,11 @@
-// What a verified token says: each claim by its own rung, with its type, read as an own property (RFC 7519 4). Only for
+// What a verified token says: each claim in a check of its own, with its type, read as an own property (RFC 7519 4). Only for
 // bytes whose signature has been verified.
 
-import type { Step } from '../../core/checks.js'
+import type { RecordCheck } from '../../core/checks.js'
 import { canonicalEmail } from '../../core/email.js'
 import type { Reason } from '../../core/reasons.js'
 import { show } from './header.js'
-import { own } from './strict-json.js'
+import { getOwn } from './strict-json.js'
 
 /** Times in milliseconds. */
 export interface ClaimRules {
@@ -42,19 +42,19 @@ const textForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 const roleForm = /^[^\p{Cc}\p{Cs}]{1,128}$/u
 const mostRoles = 200
 
-/** Climbs every claim; the first that is missing, of the wrong type or out of its time ends the ladder. */
-export function checkClaims(claims: Claims, rules: ClaimRules, step: Step): TokenClaims {
-  checkRequired(claims, ['email', 'iat', 'jti'], step)
-  checkParties(claims, rules, step)
-  const issuedAt = checkTimes(claims, rules, step)
-  const jti = own(claims, 'jti')
-  invalidUnless(step, 'jti', isText(jti), 'a string of 1 to 256 characters', jti)
-  return { ...checkSubject(claims, step), jti: String(jti), issuedAt, ...checkOptional(claims, step) }
+/** Checks every claim; refuses at the first that is missing, of the wrong type or outside its time. */
+export function checkClaims(claims: Claims, rules: ClaimRules, check: RecordCheck): TokenClaims {
+  checkRequired(claims, ['email', 'iat', 'jti'], check)
+  checkParties(claims, rules, check)
+  const issuedAt = checkTimes(claims, rules, check)
+  const jti = getOwn(claims, 'jti')
+  invalidUnless(check, 'jti', isText(jti), 'a string of 1 to 256 characters', jti)
+  return { ...checkSubject(claims, check), jti: String(jti), issuedAt, ...checkOptional(claims, check) }
 }
 
-export function checkRequired(claims: Claims, names: readonly string[], step: Step): void {
+export function checkRequired(claims: Claims, names: readonly string[], check: RecordCheck): void {
   const missing = names.filter(name => !Object.hasOwn(claims, name))
-  step('required claims', {
+  check('required claims', {
     ok: missing.length === 0,
     reason: 'jwt.claim_missing',
     expected: `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`,
@@ -63,43 +63,49 @@ export function checkRequired(claims: Claims, names: readonly string[], step: St
 }
 
 /** RFC 7519 4.1.1 and 4.1.3; RFC 8725 3.8 and 3.9: a token for another application must not log in here. */
-function checkParties(claims: Claims, rules: ClaimRules, step: Step): void {
-  checkIssuer(claims, rules.issuer, step)
-  const audiences = audiencesOf(claims, step)
+function checkParties(claims: Claims, rules: ClaimRules, check: RecordCheck): void {
+  checkIssuer(claims, rules.issuer, check)
+  const audiences = audiencesOf(claims, check)
   const reason = 'jwt.audience_mismatch'
   const seen = audiences.join(' ') || '(none)'
   if (rules.audience !== null) {
-    step('aud', { ok: audiences.includes(rules.audience), reason, expected: rules.audience, seen, setting: 'audience' })
+    check('aud', {
+      ok: audiences.includes(rules.audience),
+      reason,
+      expected: rules.audience,
+      seen,
+      setting: 'audience',
+    })
   }
   if (rules.bearerAudiences.length > 0) {
     // Attack: a token that was made for one API call is posted as a login, and lives on as a session.
     const ok = !audiences.some(audience => rules.bearerAudiences.includes(audience))
-    step('aud is no API', { ok, reason, expected: 'no bearerAudience', seen, setting: 'bearerAudience' })
+    check('aud is no API', { ok, reason, expected: 'no bearerAudience', seen, setting: 'bearerAudience' })
   }
 }
 
 /** `issuer` null: any, and none. */
-export function checkIssuer(claims: Claims, issuer: string | null, step: Step): void {
-  const iss = own(claims, 'iss')
-  invalidUnless(step, 'iss type', iss === undefined || typeof iss === 'string', 'a string, or none', iss)
+export function checkIssuer(claims: Claims, issuer: string | null, check: RecordCheck): void {
+  const iss = getOwn(claims, 'iss')
+  invalidUnless(check, 'iss type', iss === undefined || typeof iss === 'string', 'a string, or none', iss)
   if (issuer === null) return
   const ok = iss === issuer
-  step('iss', { ok, reason: 'jwt.issuer_mismatch', expected: issuer, seen: show(iss), setting: 'issuer' })
+  check('iss', { ok, reason: 'jwt.issuer_mismatch', expected: issuer, seen: show(iss), setting: 'issuer' })
 }
 
 /** Everybody whom the token is for; none when it does not say. */
-export function audiencesOf(claims: Claims, step: Step): string[] {
-  const aud = own(claims, 'aud')
+export function audiencesOf(claims: Claims, check: RecordCheck): string[] {
+  const aud = getOwn(claims, 'aud')
   const audiences = aud === undefined ? [] : listOf(aud)
-  invalidUnless(step, 'aud type', audiences !== undefined, 'a string or an array of strings, or none', aud)
+  invalidUnless(check, 'aud type', audiences !== undefined, 'a string or an array of strings, or none', aud)
   return audiences ?? []
 }
 
 /** How old a login may be; iat in milliseconds. */
-function checkTimes(claims: Claims, rules: ClaimRules, step: Step): number {
+function checkTimes(claims: Claims, rules: ClaimRules, check: RecordCheck): number {
   const { now, maxAge, clockSkew } = rules
-  const { iat } = checkWindow(claims, rules, step)
-  step('iat age', {
+  const { iat } = checkWindow(claims, rules, check)
+  check('iat age', {
     ok: now - iat <= maxAge + clockSkew,
     reason: 'jwt.too_old',
     expected: `at least -${(maxAge + clockSkew) / 1000} s`,
@@ -116,54 +122,54 @@ function checkTimes(claims: Claims, rules: ClaimRules, step: Step): number {
 export function checkWindow(
   claims: Claims,
   { now, clockSkew }: { now: number; clockSkew: number },
-  step: Step,
+  check: RecordCheck,
 ): { iat: number; exp: number | undefined } {
-  const iat = numericDate(claims, 'iat', step) ?? Number.NaN
-  const exp = numericDate(claims, 'exp', step)
-  const nbf = numericDate(claims, 'nbf', step)
-  const rung = (name: string, ok: boolean, reason: Reason, expected: string, at: number) =>
-    step(name, { ok, reason, expected, seen: fromNow(at, now), setting: 'clockSkew' })
+  const iat = numericDate(claims, 'iat', check) ?? Number.NaN
+  const exp = numericDate(claims, 'exp', check)
+  const nbf = numericDate(claims, 'nbf', check)
+  const checkTime = (name: string, ok: boolean, reason: Reason, expected: string, at: number) =>
+    check(name, { ok, reason, expected, seen: fromNow(at, now), setting: 'clockSkew' })
 
   const skew = `${clockSkew / 1000} s`
-  if (exp !== undefined) rung('exp', exp + clockSkew > now, 'jwt.expired', `later than -${skew}`, exp)
-  if (nbf !== undefined) rung('nbf', nbf - clockSkew <= now, 'jwt.not_yet_valid', `at most ${skew}`, nbf)
-  rung('iat not ahead', iat - clockSkew <= now, 'jwt.from_the_future', `at most ${skew}`, iat)
+  if (exp !== undefined) checkTime('exp', exp + clockSkew > now, 'jwt.expired', `later than -${skew}`, exp)
+  if (nbf !== undefined) checkTime('nbf', nbf - clockSkew <= now, 'jwt.not_yet_valid', `at most ${skew}`, nbf)
+  checkTime('iat not ahead', iat - clockSkew <= now, 'jwt.from_the_future', `at most ${skew}`, iat)
   return { iat, exp }
 }
 
 /** A NumericDate (RFC 7519 2) in milliseconds: a number of seconds, fractions allowed. Undefined when it is not there. */
-function numericDate(claims: Claims, name: string, step: Step): number | undefined {
+function numericDate(claims: Claims, name: string, check: RecordCheck): number | undefined {
   if (!Object.hasOwn(claims, name)) return undefined
   const value = claims[name]
   // Attack: 1e400 is read as Infinity, an iat that is never too old. It is not below the limit either.
   const ok = typeof value === 'number' && Math.abs(value) < latest
-  invalidUnless(step, `${name} type`, ok, 'a number of seconds since 1970', value)
+  invalidUnless(check, `${name} type`, ok, 'a number of seconds since 1970', value)
   return Number(value) * 1000
 }
 
-function checkEmail(claims: Claims, step: Step): string {
-  const value = own(claims, 'email')
+function checkEmail(claims: Claims, check: RecordCheck): string {
+  const value = getOwn(claims, 'email')
   const email = canonicalEmail(value)
-  invalidUnless(step, 'email', email !== undefined, 'one e-mail address', value)
-  const verified = own(claims, 'email_verified')
+  invalidUnless(check, 'email', email !== undefined, 'one e-mail address', value)
+  const verified = getOwn(claims, 'email_verified')
   // Attack: at many providers anybody may enter another's address, and it counts only once it was verified.
   const ok = verified === undefined || verified === true || verified === 'true'
-  invalidUnless(step, 'email_verified', ok, 'true, or none', verified)
+  invalidUnless(check, 'email_verified', ok, 'true, or none', verified)
   return email ?? ''
 }
 
 /** null is read as "not there": many serialisers write it for a value that is not set. */
-function checkOptional(claims: Claims, step: Step): Pick<TokenClaims, 'externalId' | 'state' | 'returnTo'> {
-  const given = own(claims, 'external_id') ?? undefined
+function checkOptional(claims: Claims, check: RecordCheck): Pick<TokenClaims, 'externalId' | 'state' | 'returnTo'> {
+  const given = getOwn(claims, 'external_id') ?? undefined
   // Databases number their people, and many providers hand the number over as it is.
   const externalId = Number.isSafeInteger(given) ? String(given) : given
   const idOk = externalId === undefined || externalId === '' || isText(externalId)
-  invalidUnless(step, 'external_id', idOk, 'a string of at most 256 characters, a whole number, or none', given)
-  const state = own(claims, 'state') ?? undefined
-  invalidUnless(step, 'state type', state === undefined || typeof state === 'string', 'a string, or none', state)
-  const returnTo = own(claims, 'return_to') ?? undefined
+  invalidUnless(check, 'external_id', idOk, 'a string of at most 256 characters, a whole number, or none', given)
+  const state = getOwn(claims, 'state') ?? undefined
+  invalidUnless(check, 'state type', state === undefined || typeof state === 'string', 'a string, or none', state)
+  const returnTo = getOwn(claims, 'return_to') ?? undefined
   const returnToOk = returnTo === undefined || typeof returnTo === 'string'
-  invalidUnless(step, 'return_to type', returnToOk, 'a string, or none', returnTo)
+  invalidUnless(check, 'return_to type', returnToOk, 'a string, or none', returnTo)
   return {
     ...(typeof externalId === 'string' && externalId !== '' ? { externalId } : {}),
     ...(typeof state === 'string' && state !== '' ? { state } : {}),
@@ -172,15 +178,15 @@ function checkOptional(claims: Claims, step: Step): Pick<TokenClaims, 'externalI
 }
 
 /** The e-mail address, which has to be there, and what else the token says of the agent. */
-export function checkSubject(claims: Claims, step: Step): Subject {
-  const email = checkEmail(claims, step)
-  const name = own(claims, 'name') ?? undefined
+export function checkSubject(claims: Claims, check: RecordCheck): Subject {
+  const email = checkEmail(claims, check)
+  const name = getOwn(claims, 'name') ?? undefined
   const nameOk = name === undefined || name === '' || isText(name)
-  invalidUnless(step, 'name', nameOk, 'a string of at most 256 characters, or none', name)
-  const given = own(claims, 'roles') ?? undefined
+  invalidUnless(check, 'name', nameOk, 'a string of at most 256 characters, or none', name)
+  const given = getOwn(claims, 'roles') ?? undefined
   const roles = given === undefined || given === '' ? [] : listOf(given)
   const rolesOk = roles !== undefined && roles.length <= mostRoles && roles.every(role => roleForm.test(role))
-  invalidUnless(step, 'roles', rolesOk, 'an array of at most 200 strings of 1 to 128 characters, or one', given)
+  invalidUnless(check, 'roles', rolesOk, 'an array of at most 200 strings of 1 to 128 characters, or one', given)
   return {
     email,
     ...(typeof name === 'string' && name !== '' ? { name } : {}),
@@ -192,8 +198,8 @@ function isText(value: unknown): boolean {
   return typeof value === 'string' && textForm.test(value)
 }
 
-export function invalidUnless(step: Step, name: string, ok: boolean, expected: string, value: unknown): void {
-  step(name, { ok, reason: 'jwt.claim_invalid', expected, seen: show(value) })
+export function invalidUnless(check: RecordCheck, name: string, ok: boolean, expected: string, value: unknown): void {
+  check(name, { ok, reason: 'jwt.claim_invalid', expected, seen: show(value) })
 }
 
 /** One string stands for a list of one (RFC 7519 4.1.3). */

@@ -1,8 +1,8 @@
 // The outside of a token: size, compact form and header (RFC 7515 3.1, 4.1), read before any key is touched. Nothing
 // here is verified, and nothing in the header may lead to a key or an address of the sender's choice.
 
-import type { Step } from '../../core/checks.js'
-import { isObject, own, parseObject } from './strict-json.js'
+import type { RecordCheck } from '../../core/checks.js'
+import { getOwn, isObject, parseObject } from './strict-json.js'
 
 export interface TokenHeader {
   alg: string
@@ -17,51 +17,51 @@ const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
 const kidForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The header of a token that has the form of one; every other ends the ladder with jwt.malformed. */
-export function checkShape(token: string, step: Step): TokenHeader {
+/** The header of a token that has the form of one; every other is refused with jwt.malformed. */
+export function checkTokenHeader(token: string, check: RecordCheck): TokenHeader {
   const reason = 'jwt.malformed'
   // Attack: jwt=a&jwt=b makes an array, which turns into a string wherever one is needed.
   const size = typeof token === 'string' ? token.length : 0
   const sizeOk = size > 0 && size <= longestToken
-  step('token size', { ok: sizeOk, reason, expected: '1 to 16384 characters', seen: `${size}` })
-  step('token form', {
+  check('token size', { ok: sizeOk, reason, expected: '1 to 16384 characters', seen: `${size}` })
+  check('token form', {
     ok: compact.test(token),
     reason,
     expected: 'three parts of base64url, joined by dots',
     seen: describeForm(token),
   })
   const header = parseObject(decodePart(token, 0) ?? '')
-  step('token header', {
+  check('token header', {
     ok: header !== undefined,
     reason,
     expected: 'a JSON object in UTF-8 that names nothing twice',
   })
-  return checkHeader(header ?? {}, step)
+  return checkHeader(header ?? {}, check)
 }
 
-function checkHeader(header: Record<string, unknown>, step: Step): TokenHeader {
+function checkHeader(header: Record<string, unknown>, check: RecordCheck): TokenHeader {
   const reason = 'jwt.malformed'
-  const typ = own(header, 'typ')
+  const typ = getOwn(header, 'typ')
   // RFC 8725 3.11: logout tokens, access tokens and the like are signed with the same keys and must not log anybody in.
-  step('header typ', { ok: isJwtType(typ), reason, expected: 'JWT, or none', seen: show(typ) })
+  check('header typ', { ok: isJwtType(typ), reason, expected: 'JWT, or none', seen: show(typ) })
   // RFC 7515 4.1.11 and RFC 7797: an extension that we do not know must refuse the token. cty and zip say that the
   // payload is not the claims themselves.
-  const extensions = ['crit', 'b64', 'zip', 'cty'].filter(name => own(header, name) !== undefined)
-  step('header extensions', { ok: extensions.length === 0, reason, expected: 'none', seen: extensions.join(' ') })
-  const kid = own(header, 'kid')
+  const extensions = ['crit', 'b64', 'zip', 'cty'].filter(name => getOwn(header, name) !== undefined)
+  check('header extensions', { ok: extensions.length === 0, reason, expected: 'none', seen: extensions.join(' ') })
+  const kid = getOwn(header, 'kid')
   const kidOk = kid === undefined || (typeof kid === 'string' && kidForm.test(kid))
-  step('header kid', { ok: kidOk, reason, expected: 'a string of 1 to 256 characters, or none', seen: show(kid) })
-  const alg = own(header, 'alg')
+  check('header kid', { ok: kidOk, reason, expected: 'a string of 1 to 256 characters, or none', seen: show(kid) })
+  const alg = getOwn(header, 'alg')
   const algOk = typeof alg === 'string' && alg !== ''
-  step('header alg', { ok: algOk, reason, expected: 'the name of an algorithm', seen: show(alg) })
+  check('header alg', { ok: algOk, reason, expected: 'the name of an algorithm', seen: show(alg) })
   return { alg: String(alg), ...(typeof kid === 'string' ? { kid } : {}) }
 }
 
 /** What a token says of its origin, unverified: only for choosing who verifies it. Empty when it cannot be read. */
 export function readHints(token: string): { iss?: string; kid?: string } {
   if (typeof token !== 'string' || token.length > longestToken || !compact.test(token)) return {}
-  const kid = own(parseObject(decodePart(token, 0) ?? '') ?? {}, 'kid')
-  const iss = own(parseObject(decodePart(token, 1) ?? '') ?? {}, 'iss')
+  const kid = getOwn(parseObject(decodePart(token, 0) ?? '') ?? {}, 'kid')
+  const iss = getOwn(parseObject(decodePart(token, 1) ?? '') ?? {}, 'iss')
   return { ...(typeof iss === 'string' ? { iss } : {}), ...(typeof kid === 'string' ? { kid } : {}) }
 }
 

@@ -4,7 +4,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type CryptoKey, createLocalJWKSet, errors, type JWK } from 'jose'
 import type { TokenHeader } from './header.js'
-import { isObject, own } from './strict-json.js'
+import { getOwn, isObject } from './strict-json.js'
 
 export interface KeySet {
   readonly size: number
@@ -53,9 +53,9 @@ function readPem(text: string): KeySet {
   const jwks: JWK[] = []
   const ignored: string[] = []
   for (const [index, block] of blocks.entries()) {
-    const judged = judge(() => createPublicKey(block))
-    if ('jwk' in judged) jwks.push(judged.jwk)
-    else ignored.push(`PEM block ${index + 1}: ${judged.why}`)
+    const result = readPublicKey(() => createPublicKey(block))
+    if ('jwk' in result) jwks.push(result.jwk)
+    else ignored.push(`PEM block ${index + 1}: ${result.why}`)
   }
   const select = keysOf(jwks)
   // A PEM key has no ID: whatever kid a token names, it is tried.
@@ -66,9 +66,9 @@ function readJwks(text: string): KeySet {
   const jwks: JWK[] = []
   const ignored: string[] = []
   for (const [index, entry] of entriesOf(text).entries()) {
-    const judged = judgeEntry(entry)
-    if ('jwk' in judged) jwks.push(judged.jwk)
-    else ignored.push(`keys[${index}]: ${judged.why}`)
+    const result = readEntry(entry)
+    if ('jwk' in result) jwks.push(result.jwk)
+    else ignored.push(`keys[${index}]: ${result.why}`)
   }
   const kids = new Set(jwks.flatMap(({ kid }) => (kid === undefined ? [] : [kid])))
   return { size: jwks.length, kids, ignored, find: keysOf(jwks) }
@@ -81,7 +81,7 @@ function entriesOf(text: string): unknown[] {
   } catch {
     throw new KeySetInvalid('it is neither JSON nor PEM')
   }
-  const keys = isObject(parsed) ? own(parsed, 'keys') : undefined
+  const keys = isObject(parsed) ? getOwn(parsed, 'keys') : undefined
   if (!Array.isArray(keys)) throw new KeySetInvalid('it is no JWKS: an object with an array "keys"')
   if (keys.length > mostKeys) throw new KeySetInvalid(`it holds more than ${mostKeys} keys`)
   return keys
@@ -92,23 +92,23 @@ export function counted(count: number, noun: string): string {
   return count === 1 ? `1 ${noun}` : `${count} ${noun}s`
 }
 
-type Judged = { jwk: JWK } | { why: string }
+type KeyResult = { jwk: JWK } | { why: string }
 
-function judgeEntry(entry: unknown): Judged {
+function readEntry(entry: unknown): KeyResult {
   if (!isObject(entry)) return { why: 'no object' }
-  if (own(entry, 'kty') === 'oct') return { why: 'a symmetric key' }
+  if (getOwn(entry, 'kty') === 'oct') return { why: 'a symmetric key' }
   // A published private key is everybody's key.
   if (privateParts.some(part => Object.hasOwn(entry, part))) return { why: 'a private key' }
   const { kid, alg, use, key_ops } = entry
   if (kid !== undefined && typeof kid !== 'string') return { why: 'its kid is no string' }
-  const judged = judge(() => createPublicKey({ key: entry, format: 'jwk' }))
-  if (!('jwk' in judged)) return judged
-  // What the set says of the key's use is kept for jose to judge; x5u, x5c and the like are not.
+  const result = readPublicKey(() => createPublicKey({ key: entry, format: 'jwk' }))
+  if (!('jwk' in result)) return result
+  // What the set says of the key's use is passed on for jose to check; x5u, x5c and the like are not.
   const stated = Object.entries({ kid, alg, use, key_ops }).filter(([, value]) => value !== undefined)
-  return { jwk: { ...judged.jwk, ...Object.fromEntries(stated) } }
+  return { jwk: { ...result.jwk, ...Object.fromEntries(stated) } }
 }
 
-function judge(read: () => KeyObject): Judged {
+function readPublicKey(read: () => KeyObject): KeyResult {
   let key: KeyObject
   try {
     key = read()

@@ -1,9 +1,18 @@
-// An identity provider that posts a signed token (Desk's and Zendesk's "JWT single sign-on"). Every rung is ours, and the
-// signature is jose's; nothing is believed before it. Never shows, logs or keeps the token.
+// An identity provider that posts a signed token (Desk's and Zendesk's "JWT single sign-on"). jose verifies the
+// signature, every other check is ours; nothing is believed before the signature. Never shows, logs or keeps the token.
 
 import type { JwtSettings } from '../../config/schema/providers.js'
-import { climb, type Step } from '../../core/checks.js'
-import type { Attempt, Clock, Handover, Identity, Leave, Provider, Session, Verdict } from '../../core/contracts.js'
+import { type RecordCheck, runChecks } from '../../core/checks.js'
+import type {
+  Attempt,
+  CallbackRequest,
+  Clock,
+  Identity,
+  Navigation,
+  Provider,
+  Session,
+  Verdict,
+} from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { FetchText } from '../../runtime/http-client.js'
@@ -36,10 +45,10 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
     type: 'jwt',
     formTargets: () => originsOf([settings.loginUrl, settings.logoutUrl]),
     begin: async attempt => begin(settings.loginUrl, deps.publicUrl, attempt),
-    accept: handover => accept(handover, { ...verifier, clock, metrics, bearerAudiences }),
+    handleCallback: callback => handleCallback(callback, { ...verifier, clock, metrics, bearerAudiences }),
     logout: session => logout(settings.logoutUrl, session),
-    failed: message => settings.logoutUrl && withQuery(settings.logoutUrl, { kind: 'error', message }),
-    ...(takesBearer ? { bearer: { passThrough, accept: createBearer({ ...verifier, clock, audience }) } } : {}),
+    failureUrl: message => settings.logoutUrl && withQuery(settings.logoutUrl, { kind: 'error', message }),
+    ...(takesBearer ? { bearer: { passThrough, verify: createBearer({ ...verifier, clock, audience }) } } : {}),
     close: keys.close,
     issuer: () => settings.issuer ?? undefined,
     knowsKid: keys.knows,
@@ -47,44 +56,47 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
   }
 }
 
-function begin(loginUrl: string, publicUrl: string, attempt: Attempt): Leave {
+function begin(loginUrl: string, publicUrl: string, attempt: Attempt): Navigation {
   const returnTo = publicUrl + withState(attempt.returnTo, attempt.id)
   return { redirect: withQuery(loginUrl, { return_to: returnTo, state: attempt.id }) }
 }
 
-function logout(logoutUrl: string | undefined, session: Session): Leave | undefined {
+function logout(logoutUrl: string | undefined, session: Session): Navigation | undefined {
   if (logoutUrl === undefined) return undefined
   const { agent, externalId } = session
   const who = { email: agent.email, ...(externalId === undefined ? {} : { external_id: externalId }) }
   return { redirect: withQuery(logoutUrl, who) }
 }
 
-interface Judge extends Verifier {
+interface CallbackDeps extends Verifier {
   clock: Clock
   metrics: Pick<Metrics, 'idpClockSkew'>
   bearerAudiences: readonly string[]
 }
 
-async function accept(handover: Handover, judge: Judge): Promise<Verdict> {
-  const { id } = judge.settings
-  const outside = statesOf(handover, {})
-  const known: { claims?: TokenClaims } = {}
-  const climbed = await climb(step => verify(handover, judge, step, known))
-  if ('reason' in climbed) {
+async function handleCallback(callback: CallbackRequest, deps: CallbackDeps): Promise<Verdict> {
+  const { id } = deps.settings
+  const states = statesOf(callback, {})
+  const verified: { claims?: TokenClaims } = {}
+  const result = await runChecks(check => verify(callback, deps, check, verified))
+  if ('reason' in result) {
     // A refused or repeated answer still leads back to the page that its attempt was for.
-    const attempt = outside.length === 1 ? attemptOf(handover, outside[0], id) : undefined
-    const { checks, reason } = climbed
-    const bereft = known.claims && isBereft(handover, known.claims) ? claimOf(known.claims, judge.settings) : undefined
+    const attempt = states.length === 1 ? attemptOf(callback, states[0], id) : undefined
+    const { checks, reason } = result
+    const attemptMissing =
+      verified.claims && isAttemptMissing(callback, verified.claims)
+        ? replayKeyOf(verified.claims, deps.settings)
+        : undefined
     return {
-      ...{ provider: id, checks, reason, unsolicited: outside.length === 0 },
+      ...{ provider: id, checks, reason, unsolicited: states.length === 0 },
       ...(attempt ? { attempt } : {}),
-      ...(bereft ? { bereft } : {}),
+      ...(attemptMissing ? { attemptMissing } : {}),
     }
   }
-  const { claims, identity, attempt } = climbed.value
+  const { claims, identity, attempt } = result.value
   return {
     provider: id,
-    checks: climbed.checks,
+    checks: result.checks,
     identity,
     unsolicited: attempt === undefined,
     ...(attempt ? { attempt } : {}),
@@ -98,31 +110,31 @@ interface Verified {
   attempt: Attempt | undefined
 }
 
-/** `known` gets the claims as soon as all of them are good. */
+/** `verified` gets the claims as soon as all of them are good. */
 async function verify(
-  handover: Handover,
-  judge: Judge,
-  step: Step,
+  callback: CallbackRequest,
+  deps: CallbackDeps,
+  check: RecordCheck,
   known: { claims?: TokenClaims },
 ): Promise<Verified> {
-  const { settings, bearerAudiences } = judge
-  const object = await verifiedClaims(handover.message, judge, step)
-  const now = judge.clock.now()
-  // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
+  const { settings, bearerAudiences } = deps
+  const object = await verifiedClaims(callback.message, deps, check)
+  const now = deps.clock.now()
+  // Before the checks: the skew matters most for a login that fails because of the clocks.
   const { iat } = object
-  if (typeof iat === 'number') judge.metrics.idpClockSkew(settings.id, iat - now / 1000)
-  const claims = checkClaims(object, { ...settings, bearerAudiences, now }, step)
+  if (typeof iat === 'number') deps.metrics.idpClockSkew(settings.id, iat - now / 1000)
+  const claims = checkClaims(object, { ...settings, bearerAudiences, now }, check)
   known.claims = claims
   const { id: provider, requireState } = settings
-  const rules = { provider, requireState, attempt: (state: string) => handover.attempt(state) }
-  const attempt = checkState(statesOf(handover, claims), rules, step)
+  const rules = { provider, requireState, attempt: (state: string) => callback.attempt(state) }
+  const attempt = checkState(statesOf(callback, claims), rules, check)
   return { claims, identity: identityOf(claims, settings), attempt }
 }
 
-/** It names one login, and this browser does not hold it: not several, and not one of another provider. */
-function isBereft(handover: Handover, claims: TokenClaims): boolean {
-  const [state, ...others] = statesOf(handover, claims)
-  return state !== undefined && others.length === 0 && handover.attempt(state) === undefined
+/** It names exactly one login, and this browser has no attempt for it. */
+function isAttemptMissing(callback: CallbackRequest, claims: TokenClaims): boolean {
+  const [state, ...others] = statesOf(callback, claims)
+  return state !== undefined && others.length === 0 && callback.attempt(state) === undefined
 }
 
 function identityOf(claims: TokenClaims, settings: JwtSettings): Identity {
@@ -132,20 +144,20 @@ function identityOf(claims: TokenClaims, settings: JwtSettings): Identity {
     ...(claims.name === undefined ? {} : { name: claims.name }),
     ...(claims.roles === undefined ? {} : { roles: claims.roles }),
     ...(claims.externalId === undefined ? {} : { externalId: claims.externalId }),
-    claim: claimOf(claims, settings),
+    replayKey: replayKeyOf(claims, settings),
   }
 }
 
 /**
- * By provider and jti: the bytes of a token can be changed without harm to its signature (ECDSA, base64url). The claim
+ * By provider and jti: the bytes of a token can be changed without harm to its signature (ECDSA, base64url). The key
  * outlives iat + maxAge + clockSkew, the last moment of acceptance, on a replica whose clock is late as well.
  */
-function claimOf({ jti, issuedAt }: TokenClaims, { id, maxAge, clockSkew }: JwtSettings): Identity['claim'] {
+function replayKeyOf({ jti, issuedAt }: TokenClaims, { id, maxAge, clockSkew }: JwtSettings): Identity['replayKey'] {
   return { id: `jwt:${id}:${jti}`, until: Math.ceil(issuedAt + maxAge + 2 * clockSkew) }
 }
 
-function attemptOf(handover: Handover, state: string | undefined, provider: string): Attempt | undefined {
-  const attempt = state === undefined ? undefined : handover.attempt(state)
+function attemptOf(callback: CallbackRequest, state: string | undefined, provider: string): Attempt | undefined {
+  const attempt = state === undefined ? undefined : callback.attempt(state)
   return attempt?.provider === provider ? attempt : undefined
 }
 

@@ -24,7 +24,7 @@ export function createRemoteKeySet(
   let fetchedAt = 0
   let triedAt: number | undefined
   let failure: string | undefined
-  let flight: Promise<void> | undefined
+  let inFlight: Promise<void> | undefined
   let closed = false
 
   /** Milliseconds, whichever way the clock was moved in between. */
@@ -53,14 +53,14 @@ export function createRemoteKeySet(
 
   /** One flight for all who need it; none within the cool-down. */
   const refresh = (): Promise<void> => {
-    if (flight) return flight
+    if (inFlight) return inFlight
     const pause = current() ? coolDown : coolDownWithout
     if (closed || (triedAt !== undefined && since(triedAt) < pause)) return Promise.resolve()
     triedAt = deps.clock.now()
-    flight = fetchSet().finally(() => {
-      flight = undefined
+    inFlight = fetchSet().finally(() => {
+      inFlight = undefined
     })
-    return flight
+    return inFlight
   }
 
   const lacks = (kid: string | undefined) => {

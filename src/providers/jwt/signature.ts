@@ -1,11 +1,11 @@
-// The first rungs of every token: its form, its algorithm, and a key of this provider that made its signature. Nothing of
+// The first checks of every token: its form, its algorithm, and a key of this provider that made its signature. Nothing of
 // a token is believed before; what comes back are the very bytes that were signed, read once and strictly.
 
 import type { KeyObject } from 'node:crypto'
 import { type CryptoKey, compactVerify } from 'jose'
 import type { JwtSettings } from '../../config/schema/providers.js'
-import type { Step } from '../../core/checks.js'
-import { checkShape, decodeUtf8, show } from './header.js'
+import type { RecordCheck } from '../../core/checks.js'
+import { checkTokenHeader, decodeUtf8, show } from './header.js'
 import type { ProviderKeys } from './key-set.js'
 import { parseObject } from './strict-json.js'
 
@@ -21,17 +21,21 @@ export function algorithmsOf({ algorithms, jwks }: JwtSettings): readonly string
 }
 
 /** The claims set of a token, once a key has verified it (RFC 7519 7.2). */
-export async function verifiedClaims(token: string, verifier: Verifier, step: Step): Promise<Record<string, unknown>> {
-  const object = parseObject(decodeUtf8(await verifySignature(token, verifier, step)) ?? '')
+export async function verifiedClaims(
+  token: string,
+  verifier: Verifier,
+  check: RecordCheck,
+): Promise<Record<string, unknown>> {
+  const object = parseObject(decodeUtf8(await verifySignature(token, verifier, check)) ?? '')
   const expected = 'a JSON object in UTF-8 that names nothing twice'
-  step('claims set', { ok: object !== undefined, reason: 'jwt.malformed', expected })
+  check('claims set', { ok: object !== undefined, reason: 'jwt.malformed', expected })
   return object ?? {}
 }
 
-async function verifySignature(token: string, verifier: Verifier, step: Step): Promise<Uint8Array> {
+async function verifySignature(token: string, verifier: Verifier, check: RecordCheck): Promise<Uint8Array> {
   const { keys, algorithms, settings } = verifier
-  const header = checkShape(token, step)
-  step('algorithm', {
+  const header = checkTokenHeader(token, check)
+  check('algorithm', {
     // RFC 8725 3.1: the settings decide, not the token.
     ok: algorithms.includes(header.alg),
     reason: 'jwt.algorithm_not_allowed',
@@ -42,10 +46,10 @@ async function verifySignature(token: string, verifier: Verifier, step: Step): P
   const setting = settings.jwks ? 'jwks' : 'secrets'
   const found = await keys.find(header)
   const hasKeys = found !== undefined
-  step('keys', { ok: hasKeys, reason: 'jwt.keys_unavailable', expected: 'keys', seen: keys.describe(), setting })
+  check('keys', { ok: hasKeys, reason: 'jwt.keys_unavailable', expected: 'keys', seen: keys.describe(), setting })
   let payload: Uint8Array | undefined
   for (const key of found ?? []) payload ??= await payloadBy(token, key, algorithms)
-  step('signature', {
+  check('signature', {
     ok: payload !== undefined,
     reason: 'jwt.signature_invalid',
     expected: `made by a key of this provider (${keys.describe()})`,
@@ -61,7 +65,7 @@ async function payloadBy(
   algorithms: readonly string[],
 ): Promise<Uint8Array | undefined> {
   try {
-    // Not jwtVerify: it would judge the times before we can name the rung, and read the claims leniently.
+    // Not jwtVerify: it would check the times before we can name the check, and read the claims leniently.
     return (await compactVerify(token, key, { algorithms: [...algorithms] })).payload
   } catch {
     // jose throws its own errors, and TypeError, RangeError and DOMException too: whatever it is, this key verified nothing.

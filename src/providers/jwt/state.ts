@@ -1,8 +1,8 @@
 // What ties a token to the browser that asked for it: the attempt's ID, sent out as `state` and inside return_to, and
 // looked for in all that comes back. Must never take one of several that disagree.
 
-import type { Step } from '../../core/checks.js'
-import type { Attempt, Handover } from '../../core/contracts.js'
+import type { RecordCheck } from '../../core/checks.js'
+import type { Attempt, CallbackRequest } from '../../core/contracts.js'
 
 const parameter = 'deskgate_state'
 
@@ -17,22 +17,22 @@ export function withState(target: string, id: string): string {
   return `${path}?${[...kept, `${parameter}=${id}`].join('&')}${hash}`
 }
 
-/** Every state that an answer carries: the form's, the token's own, and those of both return_to. Empty ones are none. */
-export function statesOf(handover: Handover, token: { state?: string; returnTo?: string }): string[] {
-  const bare = [handover.state, token.state]
-  const inside = [handover.returnTo, token.returnTo].flatMap(target => (target ? statesIn(target) : []))
+/** Every state that a response carries: the form's, the token's own, and those of both return_to. Empty ones are none. */
+export function statesOf(callback: CallbackRequest, token: { state?: string; returnTo?: string }): string[] {
+  const bare = [callback.state, token.state]
+  const inside = [callback.returnTo, token.returnTo].flatMap(target => (target ? statesIn(target) : []))
   return [...new Set([...bare, ...inside])].filter((state): state is string => state !== undefined && state !== '')
 }
 
-/** The attempt that all states name; ends the ladder with jwt.state_mismatch when they do not, or when one is demanded. */
+/** The attempt that all states name; refuses with jwt.state_mismatch when they do not, or when one is demanded. */
 export function checkState(
   states: string[],
-  rules: { provider: string; requireState: boolean; attempt: Handover['attempt'] },
-  step: Step,
+  rules: { provider: string; requireState: boolean; attempt: CallbackRequest['attempt'] },
+  check: RecordCheck,
 ): Attempt | undefined {
   const reason = 'jwt.state_mismatch'
   if (rules.requireState) {
-    step('state present', {
+    check('state present', {
       ok: states.length > 0,
       reason,
       expected: 'the state of a login that this browser began',
@@ -40,13 +40,13 @@ export function checkState(
       setting: 'requireState',
     })
   }
-  step('states agree', { ok: states.length <= 1, reason, expected: 'at most one state', seen: `${states.length}` })
+  check('states agree', { ok: states.length <= 1, reason, expected: 'at most one state', seen: `${states.length}` })
   const [state] = states
   if (state === undefined) return undefined
   const attempt = rules.attempt(state)
   const seen = attempt ? `one for provider ${attempt.provider}` : 'one that this browser does not hold'
   const expected = `a state that this browser was given for provider ${rules.provider}`
-  step('state', { ok: attempt?.provider === rules.provider, reason, expected, seen })
+  check('state', { ok: attempt?.provider === rules.provider, reason, expected, seen })
   return attempt
 }
 

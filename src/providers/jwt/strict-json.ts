@@ -12,7 +12,7 @@ const deepest = 16
 
 /**
  * The object that the text holds, or undefined when it is no JSON object, nests deeper than 16, or names anything twice
- * within one object, at any depth. Read its members with `own`: a name such as __proto__ is an ordinary one here.
+ * within one object, at any depth. Read its members with `getOwn`: a name such as __proto__ is an ordinary one here.
  */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
@@ -25,7 +25,7 @@ export function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 /** A member that the object has itself; inherited ones (toString, __proto__) are none. */
-export function own(object: Record<string, unknown>, name: string): unknown {
+export function getOwn(object: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
 }
 

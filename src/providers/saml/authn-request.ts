@@ -1,9 +1,9 @@
 // The AuthnRequest that sends a browser to its identity provider (SAML Core 3.4.1). It goes by redirect where it can:
 // no page of ours is between then.
 
-import type { Leave } from '../../core/contracts.js'
+import type { Navigation } from '../../core/contracts.js'
 import { escapeXml } from '../xml/escape.js'
-import { postLeave, redirectUrl, type Signer } from './bindings.js'
+import { postForm, redirectUrl, type Signer } from './bindings.js'
 import { assertion, postBinding, protocol } from './namespaces.js'
 
 export interface AuthnRequestPlan {
@@ -27,13 +27,13 @@ export interface AuthnRequestPlan {
 const longestUrl = 2048
 
 /** How the browser leaves for the provider. `relayState` has at most 80 bytes (SAML Bindings 3.4.3). */
-export function authnRequest(plan: AuthnRequestPlan, relayState: string): Leave {
+export function authnRequest(plan: AuthnRequestPlan, relayState: string): Navigation {
   const { loginUrl, loginPostUrl, signer } = plan
   const message = (to: string) => ({ field: 'SAMLRequest' as const, to, xml: authnRequestXml(plan, to), relayState })
   const redirect = loginUrl === undefined ? undefined : redirectUrl(message(loginUrl), signer)
   if (redirect !== undefined && (redirect.length <= longestUrl || loginPostUrl === undefined)) return { redirect }
   if (loginPostUrl === undefined) throw new Error('neither loginUrl nor loginPostUrl')
-  return postLeave(message(loginPostUrl), signer)
+  return postForm(message(loginPostUrl), signer)
 }
 
 /**

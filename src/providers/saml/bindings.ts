@@ -4,7 +4,7 @@
 import { sign } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { SignedXml } from 'xml-crypto'
-import type { Leave } from '../../core/contracts.js'
+import type { Navigation } from '../../core/contracts.js'
 
 /** Our RSA key and its certificate, PEM. */
 export interface Signer {
@@ -49,10 +49,10 @@ export function redirectUrl({ field, to, xml, relayState }: OutgoingMessage, sig
 }
 
 /** A form that posts itself, its message signed inside (SAML Bindings 3.5.4, Core 5.4). */
-export function postLeave(
+export function postForm(
   { field, to, xml, relayState }: OutgoingMessage,
   signer?: Signer,
-): Extract<Leave, { post: string }> {
+): Extract<Navigation, { post: string }> {
   const message = Buffer.from(signer ? signMessage(xml, signer) : xml, 'utf8').toString('base64')
   return { post: to, fields: { [field]: message, ...(relayState === undefined ? {} : { RelayState: relayState }) } }
 }

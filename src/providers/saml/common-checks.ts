@@ -1,64 +1,63 @@
-// The rungs that the ladders of assertions and of logout messages have in common: who wrote it, and when. Every time is in
-// milliseconds.
+// Checks that assertions and logout messages have in common: who issued it, and when. Every time is in milliseconds.
 
-import type { Rung, Step } from '../../core/checks.js'
+import type { CheckOutcome, RecordCheck } from '../../core/checks.js'
 import { samlTime } from './datetime.js'
 
-/** What every SAML message and assertion says of itself. */
-interface SaidOfItself {
+/** The attributes and issuer that every SAML message and assertion has. */
+interface MessageHeader {
   version: string | undefined
   id: string
   issuers: readonly string[]
 }
 
-/** Version, ID and issuer; `named` makes the names of the rungs. Throws Refused by way of `step`. */
-export function checkSaidOfItself(
-  step: Step,
-  { version, id, issuers }: SaidOfItself,
+/** Version, ID and issuer; `named` makes the names of the checks. Throws Refused by way of `check`. */
+export function checkMessageHeader(
+  check: RecordCheck,
+  { version, id, issuers }: MessageHeader,
   issuer: string,
   named: (what: string) => string = what => what,
 ): void {
-  step(named('version'), same('2.0', version, 'saml.malformed'))
-  step(named('ID'), {
+  check(named('version'), same('2.0', version, 'saml.malformed'))
+  check(named('ID'), {
     ok: id.length > 0 && id.length <= 256,
     reason: 'saml.malformed',
     expected: '1 to 256 characters',
     seen: `${id.length} characters`,
   })
-  step(named('issuer'), {
+  check(named('issuer'), {
     ...same(issuer, issuers.join(', '), 'saml.issuer_unknown', 'providers[].issuer'),
     ok: issuers.length === 1 && issuers[0] === issuer,
   })
 }
 
-/** When it was issued: not in the future, and at most `oldest` ago. Throws Refused by way of `step`. */
+/** When it was issued: not in the future, and at most `oldest` ago. Throws Refused by way of `check`. */
 export function checkIssueInstant(
-  step: Step,
+  check: RecordCheck,
   written: string | undefined,
   { now, skew, oldest }: { now: number; skew: number; oldest: number },
 ): number {
-  const at = time(step, 'issue instant', written)
-  step('issued in the past', notAhead(at, now, skew))
-  step('issued lately', notOver(at + oldest, now, skew))
+  const at = time(check, 'issue instant', written)
+  check('issued in the past', hasBegun(at, now, skew))
+  check('issued lately', hasNotExpired(at + oldest, now, skew))
   return at
 }
 
-/** A time in UTC, else the step refuses. */
-export function time(step: Step, name: string, written: string | undefined): number {
+/** A time in UTC. Throws Refused by way of `check`. */
+export function time(check: RecordCheck, name: string, written: string | undefined): number {
   const at = samlTime(written)
   const seen = written ?? 'none'
-  step(name, { ok: at !== undefined, reason: 'saml.malformed', expected: 'a UTC time with Z', seen })
+  check(name, { ok: at !== undefined, reason: 'saml.malformed', expected: 'a UTC time with Z', seen })
   return at ?? 0
 }
 
 /** A time that must have come. */
-export function notAhead(from: number, now: number, skew: number): Rung {
+export function hasBegun(from: number, now: number, skew: number): CheckOutcome {
   const ok = from <= now + skew
   return { ok, reason: 'saml.not_yet_valid', expected: before(now + skew), seen: instant(from, now), setting }
 }
 
 /** A time that must not have come. */
-export function notOver(until: number, now: number, skew: number): Rung {
+export function hasNotExpired(until: number, now: number, skew: number): CheckOutcome {
   const ok = now - skew < until
   return { ok, reason: 'saml.expired', expected: after(now - skew), seen: instant(until, now), setting }
 }
@@ -66,7 +65,12 @@ export function notOver(until: number, now: number, skew: number): Rung {
 const setting = 'providers[].clockSkew'
 
 /** A text that must be exactly that. */
-export function same(expected: string, seen: string | undefined, reason: Rung['reason'], setting?: string): Rung {
+export function same(
+  expected: string,
+  seen: string | undefined,
+  reason: CheckOutcome['reason'],
+  setting?: string,
+): CheckOutcome {
   return { ok: seen === expected, reason, expected, seen: seen ?? 'none', setting }
 }
 

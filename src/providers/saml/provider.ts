@@ -1,22 +1,22 @@
-// A SAML 2.0 identity provider: sends a browser there, and judges what comes back. The ladder: the message, who sent
-// it, its signature, what the assertion says, which login it answers, and who it is. Nothing unsigned is ever granted on.
+// A SAML 2.0 identity provider: sends browsers there and verifies its responses. The checks in order: the message, its
+// sender, its signature, the assertion, the login that it answers, the agent. Access is never granted on unsigned data.
 
 import type { SamlSettings } from '../../config/schema/providers.js'
-import { climb, type Step } from '../../core/checks.js'
-import type { Attempt, Clock, Handover, Identity, Provider, Random, Verdict } from '../../core/contracts.js'
+import { type RecordCheck, runChecks } from '../../core/checks.js'
+import type { Attempt, CallbackRequest, Clock, Identity, Provider, Random, Verdict } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { certificatesIn } from '../certificates.js'
 import { checkEmail, checkNameId, personIn } from './assertion/attributes.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './assertion/checks.js'
-import { attemptOf, checkInResponseTo, isBereft } from './assertion/in-response-to.js'
+import { attemptOf, checkInResponseTo, isAttemptMissing } from './assertion/in-response-to.js'
 import type { AssertionFacts } from './assertion/read.js'
-import { clockOf, samlTime } from './datetime.js'
+import { describeClock, samlTime } from './datetime.js'
 import { createSamlLogout, type SamlLogout } from './logout/logout.js'
 import { type CertificateWatch, createCertificateWatch } from './metadata/certificate-watch.js'
 import type { IdpFacts, MetadataSource } from './metadata/metadata.js'
-import { checkSender, checkShape, checkStructure } from './response/checks.js'
-import { inResponseToIn, type SamlFacts, scanSaml } from './response/prescan.js'
+import { checkMessage, checkSender, checkStructure } from './response/checks.js'
+import { inResponseToIn, prescanResponse, type ResponseSummary } from './response/prescan.js'
 import { createServiceProvider, type ServiceProvider } from './service-provider.js'
 import { checkSignature } from './signature/check.js'
 import type { VerifySaml } from './signature/worker-pool.js'
@@ -64,7 +64,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
   const { id, name, logoutUrl } = settings
   const watch = createCertificateWatch({ ...deps, provider: id, certificates: () => idp()?.certificates ?? [] })
   const parts: Parts = { settings, deps, entityId, sp, idp, watch }
-  void deps.metadata?.ready.then(watch.look)
+  void deps.metadata?.ready.then(watch.checkNow)
   if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures are accepted: allowSha1 is set')
   const singleLogout = createSamlLogout({ ...deps, settings, entityId, idp, signer: sp.signer })
 
@@ -78,7 +78,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     ready: async () => deps.metadata?.ready,
     formTargets: () => origins([idp()?.loginUrl, idp()?.loginPostUrl, ...singleLogout.addresses(), logoutUrl]),
     begin: async attempt => sp.begin(attempt, idp(), deps.clock.now()),
-    accept: handover => accept(parts, handover),
+    handleCallback: callback => handleCallback(parts, callback),
     logout: session => singleLogout.begin(session) ?? (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
     close() {
       watch.close()
@@ -109,74 +109,79 @@ function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | und
   return () => ({ entityId: issuer, loginUrl, certificates })
 }
 
-async function accept(parts: Parts, handover: Handover): Promise<Verdict> {
+async function handleCallback(parts: Parts, callback: CallbackRequest): Promise<Verdict> {
   const { id } = parts.settings
-  const scan = scanSaml(handover.message)
-  // Named by what is untrusted, but one of this browser's own: good enough to go back to its page, and for no more.
-  const hint = 'facts' in scan ? attemptOf(handover, id, inResponseToIn(scan.facts)) : undefined
-  const named = 'facts' in scan && inResponseToIn(scan.facts) !== undefined
-  const known: { bereft?: Identity['claim'] } = {}
-  const climbed = await climb(async step => {
-    const message = checkShape(step, scan, parts.settings)
-    const idp = checkIdp(step, parts)
-    checkSender(step, message.facts, idp.entityId)
-    checkStructure(step, message.facts, parts.settings)
-    const assertion = await checkSignature(step, parts, message, idp)
-    return judge(step, parts, { assertion, response: message.facts, issuer: idp.entityId, known }, handover)
+  const prescan = prescanResponse(callback.message)
+  // Named by untrusted data, but an attempt of this browser: good enough to go back to its page, and for no more.
+  const hint = 'summary' in prescan ? attemptOf(callback, id, inResponseToIn(prescan.summary)) : undefined
+  const named = 'summary' in prescan && inResponseToIn(prescan.summary) !== undefined
+  const known: { attemptMissing?: Identity['replayKey'] } = {}
+  const result = await runChecks(async check => {
+    const message = checkMessage(check, prescan, parts.settings)
+    const idp = checkIdp(check, parts)
+    checkSender(check, message.summary, idp.entityId)
+    checkStructure(check, message.summary, parts.settings)
+    const assertion = await checkSignature(check, parts, message, idp)
+    return checkVerified(
+      check,
+      parts,
+      { assertion, response: message.summary, issuer: idp.entityId, outcome: known },
+      callback,
+    )
   })
-  if ('reason' in climbed) {
-    const { checks, reason } = climbed
+  if ('reason' in result) {
+    const { checks, reason } = result
     return { provider: id, checks, reason, unsolicited: !named, ...(hint ? { attempt: hint } : {}), ...known }
   }
-  const { checks, value } = climbed
+  const { checks, value } = result
   const { identity, attempt } = value
   return { provider: id, checks, identity, unsolicited: attempt === undefined, ...(attempt ? { attempt } : {}) }
 }
 
-function checkIdp(step: Step, { settings, idp }: Parts): IdpFacts {
+function checkIdp(check: RecordCheck, { settings, idp }: Parts): IdpFacts {
   const facts = idp()
   const setting = settings.metadata ? 'providers[].metadata' : 'providers[].issuer'
-  step('metadata', { ok: facts !== undefined, reason: 'saml.metadata_unavailable', setting })
+  check('metadata', { ok: facts !== undefined, reason: 'saml.metadata_unavailable', setting })
   return facts as IdpFacts
 }
 
-interface Judged {
+interface VerifiedResponse {
   assertion: AssertionFacts
-  response: SamlFacts
+  response: ResponseSummary
   issuer: string
-  /** Gets the claim of an answer whose login this browser does not hold. */
-  known: { bereft?: Identity['claim'] }
+  /** Gets the replay key of a response whose attempt this browser does not have. */
+  outcome: { attemptMissing?: Identity['replayKey'] }
 }
 
-function judge(
-  step: Step,
+function checkVerified(
+  check: RecordCheck,
   { settings, deps, entityId, watch }: Parts,
-  { assertion, response, issuer, known }: Judged,
-  handover: Handover,
+  { assertion, response, issuer, outcome: known }: VerifiedResponse,
+  callback: CallbackRequest,
 ): { identity: Identity; attempt: Attempt | undefined } {
   const now = deps.clock.now()
   const { id, attributes, clockSkew: skew } = settings
   const expected: SamlExpectations = { issuer, entityId, acsUrl: deps.acsUrl, now, skew }
-  watch.look()
-  // Before it is judged: a login that fails because of the clocks is the one whose skew is asked for.
+  watch.checkNow()
+  // Before the checks: the skew matters most for a login that fails because of the clocks.
   const issuedAt = samlTime(assertion.issueInstant)
   if (issuedAt !== undefined) deps.metrics.idpClockSkew(id, (issuedAt - now) / 1000)
-  // Told, not judged: the times that follow are.
-  step("identity provider's clock", { ok: true, reason: 'saml.expired', seen: clockOf(issuedAt, now) })
-  const until = checkAssertion(step, assertion, response, expected)
-  const notOnOrAfter = checkSessionEnd(step, assertion, { now })
+  // Only reported; the checks of the times follow.
+  check("identity provider's clock", { ok: true, reason: 'saml.expired', seen: describeClock(issuedAt, now) })
+  const until = checkAssertion(check, assertion, response, expected)
+  const notOnOrAfter = checkSessionEnd(check, assertion, { now })
   // SAML Profiles 4.1.4.5: the ID out of the signed bytes, however the message around it was written.
-  const claim = { id: `saml:${id}:${assertion.id}`, until }
-  if (isBereft({ assertion, response }, handover)) known.bereft = claim
-  const attempt = checkInResponseTo(step, { assertion, response }, handover, settings)
-  const nameId = checkNameId(step, assertion, attributes)
-  const email = checkEmail(step, assertion, attributes)
+  const replayKey = { id: `saml:${id}:${assertion.id}`, until }
+  if (isAttemptMissing({ assertion, response }, callback)) known.attemptMissing = replayKey
+  const attempt = checkInResponseTo(check, { assertion, response }, callback, settings)
+  const nameId = checkNameId(check, assertion, attributes)
+  const email = checkEmail(check, assertion, attributes)
   const sessionIndex = assertion.authnStatements.find(statement => statement.sessionIndex)?.sessionIndex
   const identity: Identity = {
     provider: id,
     email,
     ...personIn(assertion, attributes),
-    claim,
+    replayKey: replayKey,
     saml: {
       nameId,
       ...assertion.nameId,

@@ -1,9 +1,9 @@
-// Our own side of a SAML connection: the key that signs and decrypts, and how a login begins. It never sees an answer.
+// Our own side of a SAML connection: the key that signs and decrypts, and how a login begins. It never sees a response.
 
 import { createPrivateKey } from 'node:crypto'
 import type { SamlSettings } from '../../config/schema/providers.js'
 import { Refused } from '../../core/checks.js'
-import type { Attempt, Leave } from '../../core/contracts.js'
+import type { Attempt, Navigation } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { certificatesIn } from '../certificates.js'
 import { requestId } from './assertion/in-response-to.js'
@@ -17,7 +17,7 @@ export interface ServiceProvider {
   /** Signs what we send; undefined without a key or without a certificate. */
   readonly signer: Signer | undefined
   /** Throws Refused when nothing is known of the identity provider. */
-  begin(attempt: Attempt, idp: IdpFacts | undefined, now: number): Leave
+  begin(attempt: Attempt, idp: IdpFacts | undefined, now: number): Navigation
 }
 
 /** Throws when the key or the certificate cannot be used. */
@@ -29,7 +29,7 @@ export function createServiceProvider(
   const key = keyOf(settings)
   const signer = signerOf(settings, key)
   if (signRequests && !signer) throw new Error(`provider ${provider}: signRequests needs key and certificate`)
-  let told = false
+  let warned = false
 
   return {
     key,
@@ -37,9 +37,9 @@ export function createServiceProvider(
     begin(attempt, idp, now) {
       if (!idp) throw new Refused('saml.metadata_unavailable')
       const wanted = signRequests || idp.wantsSignedRequests === true
-      if (wanted && !signer && !told) {
+      if (wanted && !signer && !warned) {
         // Many say so in their metadata and take unsigned requests all the same.
-        told = true
+        warned = true
         log.warn({ provider }, 'the identity provider wants signed requests: set key and certificate')
       }
       const { loginUrl, loginPostUrl } = idp

@@ -1,7 +1,7 @@
 // Where the strict XML reader stands in a text, how much it has seen, and its smallest steps forward. No step goes back.
 
 import { decodeReference, isForbidden, isNameCharacter, isNameStart, isSpace } from './characters.js'
-import type { XmlLimits } from './shapes.js'
+import type { XmlLimits } from './types.js'
 
 /** Says why a document is refused; never holds anything that was read. */
 export class MalformedXml extends Error {

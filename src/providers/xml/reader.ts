@@ -3,14 +3,14 @@
 
 import { isSpace } from './characters.js'
 import { type Cursor, characters, checkCharacters, fail, find, readName, skipSpace } from './cursor.js'
-import { createNames, type Names } from './names.js'
-import type { XmlAttribute, XmlEvents, XmlLimits } from './shapes.js'
+import { createNamespaceScopes, type NamespaceScopes } from './namespaces.js'
+import type { XmlAttribute, XmlEvents, XmlLimits } from './types.js'
 
 export { MalformedXml } from './cursor.js'
 
 interface Reading extends Cursor {
   readonly events: XmlEvents
-  readonly names: Names
+  readonly names: NamespaceScopes
   open: string[]
   elements: number
   attributes: number
@@ -21,7 +21,7 @@ interface Reading extends Cursor {
 /** Tells `events` what is in the document. Throws MalformedXml. `steps` counts the characters looked at. */
 export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { elements: number; steps: number } {
   const start = { at: 0, steps: 0, open: [], elements: 0, attributes: 0, comments: 0, references: 0, sections: 0 }
-  const reading: Reading = { xml, limits, events, names: createNames(limits.kind, fail), ...start }
+  const reading: Reading = { xml, limits, events, names: createNamespaceScopes(limits.kind, fail), ...start }
   declaration(reading)
   while (reading.at < xml.length) {
     if (xml[reading.at] !== '<') text(reading)

@@ -1,93 +1,94 @@
-// Asks all workers the same question and makes one answer of it. A worker that does not answer in time keeps nobody
-// waiting: its last counters stand for it.
+// Asks all workers the same question and merges their answers into one. A worker that does not answer in time does not
+// delay it: its last known counters are used.
 
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { MetricPart } from '../../ops/metrics.js'
-import type { FromWorker, Parts, Topic, Wholes } from './ipc.js'
-import { bury, type CrewState, mergeMetrics, mergeReadiness } from './merge.js'
-import type { Berth } from './supervisor.js'
+import type { FromWorker, MergedAnswers, Topic, WorkerParts } from './ipc.js'
+import { type ClusterState, mergeMetrics, mergeReadiness, sumDeadWorkers } from './merge.js'
+import type { WorkerSlot } from './supervisor.js'
 
-export interface Survey {
-  /** A worker's question. */
-  ask(asker: Berth, question: Extract<FromWorker, { deskgate: 'ask' }>): Promise<void>
-  /** A worker's part of an answer. */
-  take(from: Berth, part: Extract<FromWorker, { deskgate: 'part' }>): void
-  /** A worker has died. */
-  died(berth: Berth): void
+export interface Aggregator {
+  /** Answers a worker that asks for everybody's facts. */
+  ask(asker: WorkerSlot, question: Extract<FromWorker, { deskgate: 'ask' }>): Promise<void>
+  /** Takes a worker's part of an answer. */
+  addPart(from: WorkerSlot, part: Extract<FromWorker, { deskgate: 'part' }>): void
+  /** A worker has died: its counters are kept. */
+  workerDied(slot: WorkerSlot): void
 }
 
-/** Milliseconds that a worker has for its part. */
-const patience = 1000
+/** How long a worker may take for its part, in milliseconds. */
+const answerTimeout = 1000
 
-interface Open {
+interface PendingQuestion {
   topic: Topic
-  parts: Map<number, Parts[Topic]>
-  /** Numbers of the workers that have not answered yet. */
+  parts: Map<number, WorkerParts[Topic]>
+  /** Numbers of the workers that have not answered. */
   missing: Set<number>
   done(): void
 }
 
-export function createSurvey(deps: { berths(): readonly Berth[]; state(): CrewState }): Survey {
-  const own = createOwn(deps.state)
-  const open = new Map<number, Open>()
+export function createAggregator(deps: { slots(): readonly WorkerSlot[]; state(): ClusterState }): Aggregator {
+  const primaryMetrics = createPrimaryMetrics(deps.state)
+  const pending = new Map<number, PendingQuestion>()
   const latest = new Map<number, MetricPart[]>()
-  let buried: Promise<MetricPart[]> = Promise.resolve([])
-  let count = 0
+  let deadWorkers: Promise<MetricPart[]> = Promise.resolve([])
+  let lastId = 0
 
-  const collect = (asker: Berth, topic: Topic, part: Parts[Topic]) =>
-    new Promise<Parts[Topic][]>(resolve => {
-      const id = ++count
-      const others = deps.berths().filter(({ number, listening }) => listening && number !== asker.number)
+  const collect = (asker: WorkerSlot, topic: Topic, part: WorkerParts[Topic]) =>
+    new Promise<WorkerParts[Topic][]>(resolve => {
+      const id = ++lastId
+      const others = deps.slots().filter(({ number, listening }) => listening && number !== asker.number)
       const parts = new Map([[asker.number, part]])
       const done = () => {
         clearTimeout(timer)
-        open.delete(id)
+        pending.delete(id)
         resolve([...parts.values()])
       }
-      const timer = setTimeout(done, patience)
+      const timer = setTimeout(done, answerTimeout)
       const missing = new Set(others.map(({ number }) => number))
-      open.set(id, { topic, parts, missing, done })
-      for (const { hand } of others) hand?.send({ deskgate: 'tell', id, topic })
+      pending.set(id, { topic, parts, missing, done })
+      for (const { handle } of others) handle?.send({ deskgate: 'tell', id, topic })
       if (missing.size === 0) done()
     })
-  const note = (topic: Topic, number: number, part: Parts[Topic]) => {
+  const remember = (topic: Topic, number: number, part: WorkerParts[Topic]) => {
     if (topic === 'metrics') latest.set(number, part as MetricPart[])
   }
-  const strike = (one: Open, number: number) => {
-    if (one.missing.delete(number) && one.missing.size === 0) one.done()
+  const settle = (question: PendingQuestion, number: number) => {
+    if (question.missing.delete(number) && question.missing.size === 0) question.done()
   }
-  const metrics = async (): Promise<Wholes['metrics']> => {
-    const all = [await own.parts(), await buried, ...latest.values()]
+  const metrics = async (): Promise<MergedAnswers['metrics']> => {
+    const all = [await primaryMetrics.parts(), await deadWorkers, ...latest.values()]
     const merged = mergeMetrics(all)
     return { type: merged.contentType, body: await merged.metrics() }
   }
 
   return {
     async ask(asker, { id, topic, part }) {
-      note(topic, asker.number, part)
+      remember(topic, asker.number, part)
       const parts = await collect(asker, topic, part)
-      const whole = topic === 'metrics' ? await metrics() : mergeReadiness(parts as Parts['readiness'][], deps.state())
-      asker.hand?.send({ deskgate: 'whole', id, whole })
+      const whole =
+        topic === 'metrics' ? await metrics() : mergeReadiness(parts as WorkerParts['readiness'][], deps.state())
+      asker.handle?.send({ deskgate: 'whole', id, whole })
     },
-    take(from, { id, part }) {
-      const one = open.get(id)
-      if (!one) return
-      note(one.topic, from.number, part)
-      one.parts.set(from.number, part)
-      strike(one, from.number)
+    addPart(from, { id, part }) {
+      const question = pending.get(id)
+      if (!question) return
+      remember(question.topic, from.number, part)
+      question.parts.set(from.number, part)
+      settle(question, from.number)
     },
-    died({ number }) {
-      own.restarted()
+    workerDied({ number }) {
+      primaryMetrics.restarted()
       const last = latest.get(number)
       latest.delete(number)
-      if (last) buried = buried.then(before => bury([before, last]))
-      for (const one of open.values()) strike(one, number)
+      if (last) deadWorkers = deadWorkers.then(before => sumDeadWorkers([before, last]))
+      for (const question of pending.values()) settle(question, number)
     },
   }
 }
 
-/** What only the first process knows. */
-function createOwn(state: () => CrewState) {
+/** The metrics that only the primary process knows. */
+function createPrimaryMetrics(state: () => ClusterState) {
   const registers = [new Registry()]
   new Gauge({
     name: 'deskgate_workers',

@@ -1,39 +1,40 @@
-// What the first process and its workers say to each other. Facts and counters only: never a session, a secret or a request.
+// The messages between the primary process and its workers: facts and counters, never a session, a secret or a request.
 
 import type { MetricPart } from '../../ops/metrics.js'
 import type { Readiness } from '../../ops/readiness.js'
 import type { ReloadCause } from '../reload.js'
 import type { Addresses } from '../server.js'
 
-/** What workers say together, by its name. */
-export interface Parts {
+/** What each worker reports, by topic. */
+export interface WorkerParts {
   metrics: MetricPart[]
   readiness: Readiness
 }
 
-export interface Wholes {
+/** The answers of all workers merged, by topic. */
+export interface MergedAnswers {
   metrics: { type: string; body: string }
   readiness: Readiness
 }
 
-export type Topic = keyof Parts
+export type Topic = keyof WorkerParts
 
 export type FromWorker =
   | { deskgate: 'listening'; addresses: Addresses }
-  /** Asks what all workers say together, and brings its own part along. */
-  | { deskgate: 'ask'; id: number; topic: Topic; part: Parts[Topic] }
-  | { deskgate: 'part'; id: number; part: Parts[Topic] }
-  /** Its API was asked to reload: the others are to do so too. */
+  /** Asks for the merged answer, with this worker's own part. */
+  | { deskgate: 'ask'; id: number; topic: Topic; part: WorkerParts[Topic] }
+  | { deskgate: 'part'; id: number; part: WorkerParts[Topic] }
+  /** Its API was asked to reload: the other workers have to reload too. */
   | { deskgate: 'reload others' }
 
-export type FromFirst =
+export type FromPrimary =
   | { deskgate: 'tell'; id: number; topic: Topic }
-  | { deskgate: 'whole'; id: number; whole: Wholes[Topic] }
-  /** `serveOn`: milliseconds to go on serving while not ready. */
+  | { deskgate: 'whole'; id: number; whole: MergedAnswers[Topic] }
+  /** `serveOn`: milliseconds to keep serving while not ready. */
   | { deskgate: 'drain'; serveOn: number }
   | { deskgate: 'reload'; cause: ReloadCause }
 
-/** Other messages pass on the same channel: Node's own, and those of libraries. */
+/** The same channel carries messages of Node and of libraries. */
 export function isOurs(message: unknown): message is { deskgate: string } {
   return typeof message === 'object' && message !== null && 'deskgate' in message
 }

@@ -1,45 +1,45 @@
-// Makes one answer of what several workers say of themselves. Counters never go back, also when a worker has died.
+// Merges the metrics and the readiness of several workers. Counters never decrease, even when a worker has died.
 
 import { AggregatorRegistry, type Registry } from 'prom-client'
 import type { MetricPart } from '../../ops/metrics.js'
 import type { Readiness } from '../../ops/readiness.js'
 
-/** How the crew as a whole is. */
-export interface CrewState {
+/** The state of all workers together. */
+export interface ClusterState {
   draining: boolean
-  /** All workers have accepted connections at some time. */
+  /** All workers have accepted connections at least once. */
   complete: boolean
   listening: number
   of: number
 }
 
-export type CrewReadiness = Readiness & { workers: { listening: number; of: number } }
+export type ClusterReadiness = Readiness & { workers: { listening: number; of: number } }
 
-/** Adds counters and histograms up; gauges as each says itself (ops/metrics.ts). */
+/** Adds up counters and histograms; each gauge names its own aggregator (ops/metrics.ts). */
 export function mergeMetrics(parts: readonly MetricPart[][]): Registry {
   return AggregatorRegistry.aggregate(parts.filter(part => part.length > 0))
 }
 
-/** What a worker that has died has counted: without it a counter would fall, and Prometheus would take that for a restart. */
-export async function bury(dead: readonly MetricPart[][]): Promise<MetricPart[]> {
+/** The counters of dead workers: without them a total would fall, and Prometheus would read that as a restart. */
+export async function sumDeadWorkers(dead: readonly MetricPart[][]): Promise<MetricPart[]> {
   const parts = (await mergeMetrics(dead).getMetricsAsJSON()) as MetricPart[]
   return parts.filter(({ type }) => (type as unknown) !== 'gauge')
 }
 
 /**
- * Ready once all have listened for the first time: a replica that a rolling restart has just brought back must not get its
- * whole load on one worker. Later deaths change nothing: the others take over, and a missing one is back in a moment.
+ * Ready once every worker has listened: a replica that comes back in a rolling restart must not get its whole load on one
+ * worker. Later deaths do not matter: the others take over, and the dead worker is restarted soon.
  */
-export function mergeReadiness(parts: readonly Readiness[], crew: CrewState): CrewReadiness {
+export function mergeReadiness(parts: readonly Readiness[], cluster: ClusterState): ClusterReadiness {
   const reached = parts.some(({ store }) => store !== 'never reached')
-  // One that sheds is enough: the system hands it connections like any other.
+  // One overloaded worker is enough: it gets connections like the others.
   const shedding = parts.some(one => one.shedding)
   const busy = shedding ? 'shedding' : 'serving'
-  const state = crew.draining ? 'draining' : crew.complete && reached ? busy : 'starting'
+  const state = cluster.draining ? 'draining' : cluster.complete && reached ? busy : 'starting'
   const store = parts.every(one => one.store === 'up') ? 'up' : reached ? 'down' : 'never reached'
   const error = parts.find(one => one.error !== undefined)?.error
   const problems = parts.find(({ config }) => config === 'rejected')?.problems
-  const { listening, of, draining } = crew
+  const { listening, of, draining } = cluster
   return {
     ready: state === 'serving',
     state,

@@ -1,5 +1,5 @@
-// Several workers behind one port: the first process forks them, hands them the connections in turn (node:cluster), puts
-// another in the place of one that dies, and ends them all. It serves nothing itself and holds no secret but its settings.
+// The primary process of a cluster: forks the workers, distributes connections among them in turn (node:cluster), replaces
+// a worker that dies, and shuts them down. It serves no requests itself.
 
 import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
@@ -7,100 +7,104 @@ import type { Config } from '../../config/schema/index.js'
 import type { Clock, Random } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { ReloadCause } from '../reload.js'
-import type { Addresses, Ending } from '../server.js'
-import { createSurvey } from './aggregate.js'
-import { type FromFirst, type FromWorker, isOurs } from './ipc.js'
-import type { CrewState } from './merge.js'
-import { type Berth, createBerths, type Hand } from './supervisor.js'
+import type { Addresses, ShutdownTimes } from '../server.js'
+import { createAggregator } from './aggregate.js'
+import { type FromPrimary, type FromWorker, isOurs } from './ipc.js'
+import type { ClusterState } from './merge.js'
+import { createSupervisor, type ProcessHandle, type WorkerSlot } from './supervisor.js'
 import { numberVariable } from './worker-link.js'
 
-export { joinCrew, type Link } from './worker-link.js'
+export { joinCluster, type WorkerLink } from './worker-link.js'
 
-export interface Crew {
-  /** Drains all workers; throws when one of them did not end in an orderly way. */
-  close(ending?: Ending): Promise<void>
-  /** All workers read their configuration again. */
+export interface Primary {
+  /** Drains all workers; rejects when one of them did not exit with 0. */
+  close(times?: ShutdownTimes): Promise<void>
+  /** Makes all workers reload their configuration. */
   reload(cause: ReloadCause): void
-  /** Ends them at once. */
+  /** Kills all workers at once. */
   kill(): void
 }
 
-export interface CrewDeps {
+export interface PrimaryDeps {
   count: number
   clock: Clock
   random: Random
   log: Log
-  /** The first worker could not start, and has said why on stderr. */
-  onHopeless(): void
+  /** The first worker could not start; it has printed the reason on stderr. */
+  onStartFailed(): void
 }
 
-/** How many processes `workers` asks for: `auto` is one for each core that this process may use. */
-export function workersOf({ workers }: Pick<Config, 'workers'>): number {
+/** The number of processes that `workers` asks for; `auto` is one for each available core. */
+export function workerCount({ workers }: Pick<Config, 'workers'>): number {
   return workers === 'auto' ? availableParallelism() : workers
 }
 
-/** Starts the workers with this process's own command line and variables: each reads the configuration itself. */
-export function startCrew(deps: CrewDeps): Crew {
+/** Starts the workers with this process's command line and environment: each reads the configuration itself. */
+export function startPrimary(deps: PrimaryDeps): Primary {
   const { count, log } = deps
-  const state: CrewState = { draining: false, complete: false, listening: 0, of: count }
-  const current = (): CrewState => ({ ...state, listening: berths.all.filter(({ listening }) => listening).length })
-  const survey = createSurvey({ berths: () => berths.all, state: current })
-  const reload = (cause: ReloadCause, except?: Berth) => {
-    for (const berth of berths.all) {
-      if (berth !== except) berth.hand?.send({ deskgate: 'reload', cause } satisfies FromFirst)
+  const state: ClusterState = { draining: false, complete: false, listening: 0, of: count }
+  const clusterState = (): ClusterState => ({
+    ...state,
+    listening: supervisor.slots.filter(({ listening }) => listening).length,
+  })
+  const aggregator = createAggregator({ slots: () => supervisor.slots, state: clusterState })
+  const reload = (cause: ReloadCause, except?: WorkerSlot) => {
+    for (const slot of supervisor.slots) {
+      if (slot !== except) slot.handle?.send({ deskgate: 'reload', cause } satisfies FromPrimary)
     }
   }
-  const hear = (berth: Berth, said: FromWorker) => {
-    if (said.deskgate === 'ask') survey.ask(berth, said).catch(error => log.error({ error: String(error) }, 'survey'))
-    if (said.deskgate === 'part') survey.take(berth, said)
-    if (said.deskgate === 'reload others') reload('api', berth)
-    if (said.deskgate !== 'listening') return
-    berths.listening(berth)
-    log.info({ worker: berth.number, pid: berth.hand?.pid }, 'a worker listens')
-    if (state.complete || current().listening < count) return
+  const onMessage = (slot: WorkerSlot, message: FromWorker) => {
+    if (message.deskgate === 'ask')
+      aggregator.ask(slot, message).catch(error => log.error({ error: String(error) }, 'survey'))
+    if (message.deskgate === 'part') aggregator.addPart(slot, message)
+    if (message.deskgate === 'reload others') reload('api', slot)
+    if (message.deskgate !== 'listening') return
+    supervisor.listening(slot)
+    log.info({ worker: slot.number, pid: slot.handle?.pid }, 'a worker listens')
+    if (state.complete || clusterState().listening < count) return
     state.complete = true
-    log.info({ ...said.addresses, workers: count } satisfies Addresses & { workers: number }, 'listening')
+    log.info({ ...message.addresses, workers: count } satisfies Addresses & { workers: number }, 'listening')
   }
-  // Not by the system's own choice: it favours a few workers, and the connections of one that dies are lost with it.
+  // The system's own distribution favours a few workers, and connections that wait at one that dies are lost.
   cluster.schedulingPolicy = cluster.SCHED_RR
-  const berths = createBerths({
+  const supervisor = createSupervisor({
     ...deps,
-    onHopeless: () => deps.onHopeless(),
-    onDeath: berth => survey.died(berth),
-    fork: (berth, onExit) => fork(berth, { hear, onExit }),
+    onStartFailed: () => deps.onStartFailed(),
+    onWorkerDied: slot => aggregator.workerDied(slot),
+    fork: (slot, onExit) => fork(slot, { onMessage, onExit }),
   })
-  berths.start()
+  supervisor.start()
 
   return {
     async close({ serveOn = 0 } = {}) {
       state.draining = true
-      log.info({ serveOn, workers: current().listening }, 'draining')
-      const exits = await berths.close({ deskgate: 'drain', serveOn } satisfies FromFirst)
+      log.info({ serveOn, workers: clusterState().listening }, 'draining')
+      const exits = await supervisor.close({ deskgate: 'drain', serveOn } satisfies FromPrimary)
       const bad = exits.filter(({ code }) => code !== 0).length
       if (bad === 0) return
       log.error({ workers: exits.length, bad }, 'workers did not end in an orderly way')
       throw new Error('workers did not end in an orderly way')
     },
     reload,
-    kill: () => berths.kill(),
+    kill: () => supervisor.kill(),
   }
 }
 
-interface Ears {
-  hear(berth: Berth, said: FromWorker): void
+interface WorkerListeners {
+  onMessage(slot: WorkerSlot, message: FromWorker): void
   onExit(exit: { code: number | null; signal: string | null }): void
 }
 
-function fork(berth: Berth, { hear, onExit }: Ears): Hand {
-  const worker = cluster.fork({ [numberVariable]: String(berth.number) })
+function fork(slot: WorkerSlot, { onMessage, onExit }: WorkerListeners): ProcessHandle {
+  const worker = cluster.fork({ [numberVariable]: String(slot.number) })
   worker.on('message', message => {
-    if (isOurs(message)) hear(berth, message as FromWorker)
+    if (isOurs(message)) onMessage(slot, message as FromWorker)
   })
   worker.once('exit', (code, signal) => onExit({ code, signal }))
   worker.on('error', () => {})
   return {
     pid: worker.process.pid,
-    // A worker that is just ending hears nothing any more; its exit says the rest.
+    // A worker that is exiting gets no more messages; its exit event follows.
     send: message => void (worker.isConnected() && worker.send(message, () => {})),
     kill: () => void worker.process.kill('SIGKILL'),
   }

@@ -1,119 +1,129 @@
-// The places of the workers: each is filled by one process, and filled again when it dies, at first at once and then ever
-// more slowly. Only a crew of which nobody has ever listened is given up: its configuration cannot start.
+// Keeps one process running in each worker slot: a worker that dies is restarted, with growing delays and without end. It
+// gives up only when no worker has ever listened: then the configuration cannot start.
 
 import type { Clock, Random } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
-import { restartAfter } from './backoff.js'
 
 /** One worker's process. */
-export interface Hand {
+export interface ProcessHandle {
   pid: number | undefined
   send(message: object): void
-  /** Ends it at once. */
+  /** Kills it at once. */
   kill(): void
 }
 
-export interface Exit {
+export interface ProcessExit {
   code: number | null
   signal: string | null
 }
 
-export interface Berth {
-  /** From 1, the same after a restart. */
+export interface WorkerSlot {
+  /** Starts at 1, stays the same after a restart. */
   number: number
-  hand: Hand | undefined
+  handle: ProcessHandle | undefined
   listening: boolean
 }
 
-export interface Berths {
-  all: readonly Berth[]
-  /** The first worker alone: the others follow when it listens, so that what is wrong with the start is said once. */
+export interface Supervisor {
+  slots: readonly WorkerSlot[]
+  /** Starts the first worker; the others follow when it listens, so that a failing start is reported once. */
   start(): void
-  /** A worker accepts connections. */
-  listening(berth: Berth): void
-  /** Starts none any more; resolves with how each ended once all are gone. */
-  close(message: object): Promise<Exit[]>
+  /** Has to be called when a worker accepts connections. */
+  listening(slot: WorkerSlot): void
+  /** Sends `message` to all workers, restarts none, and resolves with their exits once all have exited. */
+  close(message: object): Promise<ProcessExit[]>
   kill(): void
 }
 
-export interface BerthsDeps {
+export interface SupervisorDeps {
   count: number
   /** Starts a process; `onExit` is called once. */
-  fork(berth: Berth, onExit: (exit: Exit) => void): Hand
-  /** No worker has ever listened, and the one that tried is gone. */
-  onHopeless(exit: Exit): void
-  /** Each death but that of an orderly end. */
-  onDeath(berth: Berth): void
+  fork(slot: WorkerSlot, onExit: (exit: ProcessExit) => void): ProcessHandle
+  /** The first worker exited before it listened. */
+  onStartFailed(exit: ProcessExit): void
+  /** A worker exited while none was asked to. */
+  onWorkerDied(slot: WorkerSlot): void
   clock: Clock
   random: Random
   log: Log
 }
 
-/** A worker that has listened for so many milliseconds is no longer one that dies at its start. */
-const sound = 60_000
+/** A worker that has listened for this many milliseconds has started well: its count of deaths begins again. */
+const stableAfter = 60_000
 
-interface Place extends Berth {
+interface SupervisedSlot extends WorkerSlot {
+  /** In a row. */
   deaths: number
-  since: number
+  /** When it began to listen, in milliseconds since the epoch. */
+  listeningSince: number
   timer: NodeJS.Timeout | undefined
 }
 
-export function createBerths(deps: BerthsDeps): Berths {
+export function createSupervisor(deps: SupervisorDeps): Supervisor {
   const { clock, log, random } = deps
-  const all: Place[] = Array.from({ length: deps.count }, (_, at) => ({
-    ...{ number: at + 1, hand: undefined, listening: false },
-    ...{ deaths: 0, since: Number.POSITIVE_INFINITY, timer: undefined },
+  const slots: SupervisedSlot[] = Array.from({ length: deps.count }, (_, at) => ({
+    ...{ number: at + 1, handle: undefined, listening: false },
+    ...{ deaths: 0, listeningSince: Number.POSITIVE_INFINITY, timer: undefined },
   }))
-  const exits: Exit[] = []
-  let begun = false
+  const exits: ProcessExit[] = []
+  let everListened = false
   let closing: (() => void) | undefined
 
-  const fill = (place: Place) => {
-    place.hand = deps.fork(place, exit => left(place, exit))
+  const startIn = (slot: SupervisedSlot) => {
+    slot.handle = deps.fork(slot, exit => exited(slot, exit))
   }
-  const left = (place: Place, exit: Exit) => {
-    const pid = place.hand?.pid
-    const lived = clock.now() - place.since
-    Object.assign(place, { hand: undefined, listening: false, since: Number.POSITIVE_INFINITY })
+  const exited = (slot: SupervisedSlot, exit: ProcessExit) => {
+    const pid = slot.handle?.pid
+    const served = clock.now() - slot.listeningSince
+    Object.assign(slot, { handle: undefined, listening: false, listeningSince: Number.POSITIVE_INFINITY })
     if (closing) {
       exits.push(exit)
       return closing()
     }
-    if (!begun) return deps.onHopeless(exit)
-    deps.onDeath(place)
-    place.deaths = lived >= sound ? 1 : place.deaths + 1
-    const wait = restartAfter(place.deaths, random)
-    const facts = { worker: place.number, pid, ...exit, deaths: place.deaths, wait }
+    if (!everListened) return deps.onStartFailed(exit)
+    deps.onWorkerDied(slot)
+    slot.deaths = served >= stableAfter ? 1 : slot.deaths + 1
+    const wait = restartDelay(slot.deaths, random)
+    const facts = { worker: slot.number, pid, ...exit, deaths: slot.deaths, wait }
     log.error(facts, 'a worker has died; another one takes its place')
-    place.timer = setTimeout(() => fill(place), wait)
+    slot.timer = setTimeout(() => startIn(slot), wait)
   }
 
   return {
-    all,
+    slots,
     start() {
-      const [first] = all
-      if (first) fill(first)
+      const [first] = slots
+      if (first) startIn(first)
     },
-    listening(berth) {
-      const place = all.find(({ number }) => number === berth.number)
-      if (!place) return
-      Object.assign(place, { listening: true, since: clock.now() })
-      if (begun || closing) return
-      begun = true
-      for (const other of all) if (!other.hand) fill(other)
+    listening({ number }) {
+      const slot = slots[number - 1]
+      if (!slot) return
+      Object.assign(slot, { listening: true, listeningSince: clock.now() })
+      if (everListened || closing) return
+      everListened = true
+      for (const other of slots) if (!other.handle) startIn(other)
     },
     close(message) {
-      for (const { timer } of all) clearTimeout(timer)
+      for (const { timer } of slots) clearTimeout(timer)
       return new Promise(resolve => {
         closing = () => {
-          if (all.every(({ hand }) => hand === undefined)) resolve(exits)
+          if (slots.every(({ handle }) => handle === undefined)) resolve(exits)
         }
         closing()
-        for (const { hand } of all) hand?.send(message)
+        for (const { handle } of slots) handle?.send(message)
       })
     },
     kill() {
-      for (const { hand } of all) hand?.kill()
+      for (const { handle } of slots) handle?.kill()
     },
   }
+}
+
+/** Milliseconds. */
+const [firstDelay, longestDelay] = [100, 30_000]
+
+/** Milliseconds to wait after this many deaths in a row: doubles up to half a minute, minus a random part of up to half. */
+export function restartDelay(deaths: number, random: Random): number {
+  const wait = Math.min(longestDelay, firstDelay * 2 ** Math.min(deaths - 1, 20))
+  return Math.ceil(wait * (1 - random(2).readUInt16BE() / 131_072))
 }

@@ -1,74 +1,74 @@
-// A worker's link to the first process: tells it that the worker listens, asks it what all workers say together, and hears
-// when it is time to end. Signals are the first process's business alone.
+// A worker's link to the primary process: reports that the worker listens, asks for the merged facts of all workers, and
+// receives drain and reload. Only the primary process handles signals.
 
 import cluster from 'node:cluster'
 import type { ReloadCause } from '../reload.js'
-import type { Addresses, Told } from '../server.js'
-import { type FromFirst, type FromWorker, isOurs, type Parts, type Topic, type Wholes } from './ipc.js'
+import type { Addresses, OpsSources } from '../server.js'
+import { type FromPrimary, type FromWorker, isOurs, type MergedAnswers, type Topic, type WorkerParts } from './ipc.js'
 
-export interface Link {
-  /** From 1, the same after a restart. */
+export interface WorkerLink {
+  /** Starts at 1, stays the same after a restart. */
   number: number
   /** For startServer: this worker accepts connections. */
   announce(addresses: Addresses): void
-  /** For startServer: what the ops listener says in the place of this worker's own. */
-  together(own: Told): Pick<Told, 'readiness'> & { metrics: Pick<Told['metrics'], 'text'> }
-  /** Called once, with the milliseconds to go on serving. */
+  /** For startServer: the facts of all workers, in place of this worker's own. */
+  aggregated(own: OpsSources): Pick<OpsSources, 'readiness'> & { metrics: Pick<OpsSources['metrics'], 'text'> }
+  /** The listener is called once, with the milliseconds to keep serving. */
   onDrain(listener: (serveOn: number) => void): void
-  /** Called whenever this worker is to read its configuration again. */
+  /** The listener is called whenever this worker has to reload its configuration. */
   onReload(listener: (cause: ReloadCause) => void): void
-  /** For startServer: this worker reloads, and the others have to as well. */
+  /** For startServer: makes the other workers reload too. */
   reloadOthers(): void
 }
 
-/** Where messages go and come from: the process itself. */
-export interface Channel {
+/** The channel to the primary process: `process` itself. */
+export interface IpcChannel {
   send?(message: object, callback: (error: Error | null) => void): unknown
   on(event: 'message', listener: (message: unknown) => void): unknown
 }
 
-/** A signal from a terminal or a service manager reaches every process of the group; the first one passes it on in order. */
+/** A terminal or a service manager signals every process of the group; the primary passes it on in order. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
-/** The variable by which the first process tells a worker its number. */
+/** The environment variable with the worker's number. */
 export const numberVariable = 'DESKGATE_WORKER'
 
-/** Undefined in a process that is no worker. */
-export function joinCrew(env: NodeJS.ProcessEnv): Link | undefined {
+/** Undefined in a process that is not a worker. */
+export function joinCluster(env: NodeJS.ProcessEnv): WorkerLink | undefined {
   if (!cluster.isWorker) return undefined
   for (const signal of signals) process.on(signal, () => {})
-  return createLink(process, Number(env[numberVariable]))
+  return createWorkerLink(process, Number(env[numberVariable]))
 }
 
-/** Milliseconds that the first process has for an answer. */
-const patience = 3000
+/** How long the primary process may take for an answer, in milliseconds. */
+const answerTimeout = 3000
 
-export function createLink(channel: Channel, number: number): Link {
-  const waiting = new Map<number, (whole: Wholes[Topic]) => void>()
+export function createWorkerLink(channel: IpcChannel, number: number): WorkerLink {
+  const waiting = new Map<number, (whole: MergedAnswers[Topic]) => void>()
   const drains: ((serveOn: number) => void)[] = []
   const reloads: ((cause: ReloadCause) => void)[] = []
-  let own: Told | undefined
-  let count = 0
+  let own: OpsSources | undefined
+  let lastId = 0
   let draining: number | undefined
 
-  // The first process ends its workers by itself when the channel breaks: nobody waits here for an error.
+  // node:cluster ends the worker when the channel breaks: an error here needs no handling.
   const send = (message: FromWorker) => void channel.send?.(message, () => {})
-  const partOf = async (topic: Topic): Promise<Parts[Topic]> => {
+  const partOf = async (topic: Topic): Promise<WorkerParts[Topic]> => {
     if (!own) throw new Error('this worker is still starting')
     return topic === 'metrics' ? own.metrics.parts() : own.readiness.ask()
   }
-  const ask = async <T extends Topic>(topic: T): Promise<Wholes[T]> => {
-    const id = ++count
+  const ask = async <T extends Topic>(topic: T): Promise<MergedAnswers[T]> => {
+    const id = ++lastId
     const part = await partOf(topic)
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.delete(id)
         reject(new Error('the first process does not answer'))
-      }, patience)
+      }, answerTimeout)
       waiting.set(id, whole => {
         clearTimeout(timer)
         waiting.delete(id)
-        resolve(whole as Wholes[T])
+        resolve(whole as MergedAnswers[T])
       })
       send({ deskgate: 'ask', id, topic, part })
     })
@@ -76,18 +76,18 @@ export function createLink(channel: Channel, number: number): Link {
 
   channel.on('message', message => {
     if (!isOurs(message)) return
-    const said = message as FromFirst
-    if (said.deskgate === 'whole') waiting.get(said.id)?.(said.whole)
-    if (said.deskgate === 'tell') {
-      const { id, topic } = said
+    const command = message as FromPrimary
+    if (command.deskgate === 'whole') waiting.get(command.id)?.(command.whole)
+    if (command.deskgate === 'tell') {
+      const { id, topic } = command
       partOf(topic).then(
         part => send({ deskgate: 'part', id, part }),
         () => {},
       )
     }
-    if (said.deskgate === 'reload') for (const listener of reloads) listener(said.cause)
-    if (said.deskgate === 'drain' && draining === undefined) {
-      draining = said.serveOn
+    if (command.deskgate === 'reload') for (const listener of reloads) listener(command.cause)
+    if (command.deskgate === 'drain' && draining === undefined) {
+      draining = command.serveOn
       for (const listener of drains) listener(draining)
     }
   })
@@ -97,10 +97,10 @@ export function createLink(channel: Channel, number: number): Link {
     announce: addresses => send({ deskgate: 'listening', addresses }),
     reloadOthers: () => send({ deskgate: 'reload others' }),
     onReload: listener => void reloads.push(listener),
-    together(told) {
-      own = told
-      // A readiness of its own is better than none; counters of its own would be a fall of the whole.
-      const readiness = { ask: () => ask('readiness').catch(() => told.readiness.ask()) }
+    aggregated(sources) {
+      own = sources
+      // Its own readiness is better than none; its own counters would make the totals fall.
+      const readiness = { ask: () => ask('readiness').catch(() => sources.readiness.ask()) }
       return { readiness, metrics: { text: () => ask('metrics') } }
     },
     onDrain(listener) {

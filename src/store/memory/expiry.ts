@@ -1,19 +1,19 @@
-// What ends when, as a binary heap: the next to end is found without looking at the others. Entries that the owner has
-// replaced stay in it until their time comes or until they outnumber the live ones; they are told apart by `live`.
+// Entries by their time of expiry, in a binary heap: the next to expire is found without looking at the others. Entries
+// that the owner has replaced stay until they expire or outnumber the live ones; `isLive` tells them apart.
 
-export interface Ending {
+export interface Expiring {
   /** Milliseconds since the epoch. */
-  end: number
+  expiresAt: number
 }
 
-export interface Expiry<T extends Ending> {
+export interface Expiry<T extends Expiring> {
   add(entry: T): void
-  /** The entry that ends first, taken out, if it has ended by `now`. */
+  /** Removes and returns the entry that expires first, if it has expired by `now`. */
   takeDue(now: number): T | undefined
 }
 
-/** `live`: whether the owner still holds this very entry. */
-export function createExpiry<T extends Ending>(deps: { live: (entry: T) => boolean }): Expiry<T> {
+/** `isLive`: whether the owner still has this very entry. */
+export function createExpiry<T extends Expiring>(deps: { isLive: (entry: T) => boolean }): Expiry<T> {
   let heap: T[] = []
   let compactAt = 1024
 
@@ -22,12 +22,12 @@ export function createExpiry<T extends Ending>(deps: { live: (entry: T) => boole
       heap.push(entry)
       rise(heap, heap.length - 1)
       if (heap.length < compactAt) return
-      heap = heap.filter(deps.live).sort((a, b) => a.end - b.end)
+      heap = heap.filter(deps.isLive).sort((a, b) => a.expiresAt - b.expiresAt)
       compactAt = Math.max(1024, heap.length * 2)
     },
     takeDue(now) {
       const due = heap[0]
-      if (!due || due.end > now) return undefined
+      if (!due || due.expiresAt > now) return undefined
       const last = heap.pop()
       if (last && heap.length > 0) {
         heap[0] = last
@@ -38,7 +38,7 @@ export function createExpiry<T extends Ending>(deps: { live: (entry: T) => boole
   }
 }
 
-function rise<T extends Ending>(heap: T[], from: number): void {
+function rise<T extends Expiring>(heap: T[], from: number): void {
   let at = from
   while (at > 0) {
     const parent = (at - 1) >> 1
@@ -47,26 +47,26 @@ function rise<T extends Ending>(heap: T[], from: number): void {
   }
 }
 
-function sink<T extends Ending>(heap: T[]): void {
+function sink<T extends Expiring>(heap: T[]): void {
   let at = 0
   for (;;) {
     const left = 2 * at + 1
     const right = left + 1
-    const child = endOf(heap, right) < endOf(heap, left) ? right : left
+    const child = expiryOf(heap, right) < expiryOf(heap, left) ? right : left
     if (!swapped(heap, at, child)) return
     at = child
   }
 }
 
-/** Swaps the two when the lower one ends earlier. */
-function swapped<T extends Ending>(heap: T[], upper: number, lower: number): boolean {
+/** Swaps the two when the lower one expires earlier. */
+function swapped<T extends Expiring>(heap: T[], upper: number, lower: number): boolean {
   const [a, b] = [heap[upper], heap[lower]]
-  if (!a || !b || a.end <= b.end) return false
+  if (!a || !b || a.expiresAt <= b.expiresAt) return false
   heap[upper] = b
   heap[lower] = a
   return true
 }
 
-function endOf<T extends Ending>(heap: T[], at: number): number {
-  return heap[at]?.end ?? Number.POSITIVE_INFINITY
+function expiryOf<T extends Expiring>(heap: T[], at: number): number {
+  return heap[at]?.expiresAt ?? Number.POSITIVE_INFINITY
 }

@@ -1,49 +1,48 @@
-// The store in this process's memory: for one process, for the demo and for tests. Bounded: when it is full it takes no new
-// key, and never drops a claim that still holds, so that filling it cannot make a used token new again.
+// The store in this process's memory: for one process, for the demo and for tests. Bounded: when it is full it takes no
+// new key, and never drops a live claim, so that filling it cannot make a used token new again.
 
 import type { Clock, IndexPage, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { checkCount, checkName, checkTtl, checkValue } from '../validate.js'
-import { createCounters } from './counters.js'
+import { createCounters, createReportTable } from './bounded-tables.js'
 import { createExpiry } from './expiry.js'
-import { createDossierShelf } from './refused-logins.js'
 
 interface Entry {
   key: string
   /** Set for a member of the index at `key`. */
   member?: string
   value: Buffer
-  end: number
-  /** Its place in the index: members are paged in the order in which they came. */
+  expiresAt: number
+  /** Its position in the index: members are paged in the order in which they were added. */
   order: number
 }
 
-interface Held {
-  /** The entry that holds now; undefined when there is none or its time has come. */
+interface EntryTable {
+  /** The live entry; undefined when there is none or it has expired. */
   find(key: string, member?: string): Entry | undefined
-  /** Adds or replaces; throws StoreUnavailable when a new one finds no room. */
-  put(entry: Omit<Entry, 'end' | 'order'>, ttl: number): void
-  /** Whether there was one that still held. */
+  /** Adds or replaces; throws StoreUnavailable when there is no room for a new one. */
+  put(entry: Omit<Entry, 'expiresAt' | 'order'>, ttl: number): void
+  /** Whether there was one that still entries. */
   drop(key: string, member?: string): boolean
   membersOf(key: string): Iterable<Entry>
   clear(): void
 }
 
 const none = Buffer.alloc(0)
-/** Entries whose time has come and that one call takes out on its way, so that no call pays for all of them. */
-const perCall = 64
+/** Expired entries that one call removes at most, so that no call pays for all of them. */
+const maxExpiredPerCall = 64
 
 /** `most`: entries, counting each value and each index member. */
 export function createMemoryStore(deps: { clock: Clock; most?: number }): Store {
   const { clock, most = 100_000 } = deps
-  const held = createHeld(clock, most)
-  const dossiers = createDossierShelf({ clock, most: 1000 })
-  const counters = createCounters({ clock, most: 10_000 })
+  const entries = createEntryTable(clock, most)
+  const reports = createReportTable({ clock, max: 1000 })
+  const counters = createCounters({ clock, max: 10_000 })
   const listeners = new Map<string, ((message: string) => void)[]>()
   const breaks: (() => void)[] = []
   let closed = false
 
-  /** Runs at once, so that what one caller does is never cut in two by another. */
+  /** Runs synchronously, so that every call is atomic. */
   const run = async <T>(work: () => T): Promise<T> => {
     if (closed) throw new StoreUnavailable('the store is closed')
     return work()
@@ -53,7 +52,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
     get: key =>
       run(() => {
         checkName(key)
-        const value = dossiers.owns(key) ? dossiers.get(key) : (held.find(key)?.value ?? counters.get(key))
+        const value = reports.owns(key) ? reports.get(key) : (entries.find(key)?.value ?? counters.get(key))
         return value && Buffer.from(value)
       }),
     set: (key, value, ttl) =>
@@ -61,20 +60,20 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         checkName(key)
         checkValue(value)
         checkTtl(ttl)
-        if (dossiers.owns(key)) dossiers.set(key, copyOf(value), ttl)
-        else held.put({ key, value: copyOf(value) }, ttl)
+        if (reports.owns(key)) reports.set(key, copyOf(value), ttl)
+        else entries.put({ key, value: copyOf(value) }, ttl)
       }),
     delete: keys =>
       run(() => {
         keys.forEach(checkName)
-        return keys.filter(key => (dossiers.owns(key) ? dossiers.delete(key) : held.drop(key))).length
+        return keys.filter(key => (reports.owns(key) ? reports.delete(key) : entries.drop(key))).length
       }),
     claim: (key, ttl) =>
       run(() => {
         checkName(key)
         checkTtl(ttl)
-        if (held.find(key)) return false
-        held.put({ key, value: none }, ttl)
+        if (entries.find(key)) return false
+        entries.put({ key, value: none }, ttl)
         return true
       }),
     count: (key, ttl) =>
@@ -88,18 +87,18 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         checkName(key)
         checkName(member)
         checkTtl(ttl)
-        held.put({ key, member, value: none }, ttl)
+        entries.put({ key, member, value: none }, ttl)
       }),
     indexRemove: (key, members) =>
       run(() => {
         checkName(key)
-        for (const member of members) held.drop(key, member)
+        for (const member of members) entries.drop(key, member)
       }),
     indexPage: (key, cursor, count) =>
       run(() => {
         checkName(key)
         checkCount(count)
-        return page(held.membersOf(key), cursor, count, clock.now())
+        return page(entries.membersOf(key), cursor, count, clock.now())
       }),
     publish: (channel, message) =>
       run(() => {
@@ -114,7 +113,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
     probe: () => run(() => undefined),
     async close() {
       closed = true
-      held.clear()
+      entries.clear()
       counters.clear()
       listeners.clear()
       // What others remember of a store that is closed must not stand in for it.
@@ -135,8 +134,8 @@ function page(members: Iterable<Entry>, cursor: string | undefined, count: numbe
   const after = cursor === undefined ? -1 : Number(cursor)
   const found: string[] = []
   let last = after
-  for (const { member, order, end } of members) {
-    if (order <= after || end <= now || member === undefined) continue
+  for (const { member, order, expiresAt } of members) {
+    if (order <= after || expiresAt <= now || member === undefined) continue
     if (found.length === count) return { members: found, cursor: String(last) }
     found.push(member)
     last = order
@@ -144,12 +143,12 @@ function page(members: Iterable<Entry>, cursor: string | undefined, count: numbe
   return { members: found, cursor: undefined }
 }
 
-function createHeld(clock: Clock, most: number): Held {
+function createEntryTable(clock: Clock, most: number): EntryTable {
   const values = new Map<string, Entry>()
   const indexes = new Map<string, Map<string, Entry>>()
   const slot = (key: string, member?: string) =>
     member === undefined ? values.get(key) : indexes.get(key)?.get(member)
-  const expiry = createExpiry<Entry>({ live: entry => slot(entry.key, entry.member) === entry })
+  const expiry = createExpiry<Entry>({ isLive: entry => slot(entry.key, entry.member) === entry })
   let count = 0
   let order = 0
 
@@ -161,7 +160,7 @@ function createHeld(clock: Clock, most: number): Held {
     return index?.size === 0 && indexes.delete(entry.key)
   }
   const expire = (now: number) => {
-    for (let taken = 0; taken < perCall || count >= most; taken++) {
+    for (let taken = 0; taken < maxExpiredPerCall || count >= most; taken++) {
       const due = expiry.takeDue(now)
       if (!due) return
       if (slot(due.key, due.member) === due) remove(due)
@@ -171,14 +170,14 @@ function createHeld(clock: Clock, most: number): Held {
   return {
     find(key, member) {
       const entry = slot(key, member)
-      return entry && entry.end > clock.now() ? entry : undefined
+      return entry && entry.expiresAt > clock.now() ? entry : undefined
     },
     put(wanted, ttl) {
       const now = clock.now()
       expire(now)
       const before = slot(wanted.key, wanted.member)
       if (!before && count >= most) throw new StoreUnavailable(`the memory store is full (${most} entries): use Redis`)
-      const entry = { ...wanted, end: now + ttl, order: before?.order ?? order++ }
+      const entry = { ...wanted, expiresAt: now + ttl, order: before?.order ?? order++ }
       if (!before) count++
       if (entry.member === undefined) values.set(entry.key, entry)
       else indexes.set(entry.key, (indexes.get(entry.key) ?? new Map()).set(entry.member, entry))
@@ -188,7 +187,7 @@ function createHeld(clock: Clock, most: number): Held {
       const entry = slot(key, member)
       if (!entry) return false
       remove(entry)
-      return entry.end > clock.now()
+      return entry.expiresAt > clock.now()
     },
     membersOf: key => indexes.get(key)?.values() ?? [],
     clear() {

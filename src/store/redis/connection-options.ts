@@ -1,27 +1,27 @@
-// How every connection to Redis behaves, whatever the topology: it fails fast while it is down, never queues, never sends
-// a command twice, comes back by itself, and comes back spread out over time.
+// The options of every connection to Redis, whatever the topology: it fails fast while it is down, never queues, never
+// sends a command twice, and reconnects by itself, spread out over time.
 
 import type { Random } from '../../core/contracts.js'
 import type { RedisLogin, SentinelAddress } from './url.js'
 
-/** Connections have two purposes; messages arrive on one of their own. */
+/** Messages (publish and subscribe) arrive on a connection of their own. */
 export type Purpose = 'commands' | 'messages'
 
-/** What holds for each connection to a server. Times in milliseconds. */
+/** The options of each connection to a server. Times in milliseconds. */
 export function connectionOptions(login: RedisLogin, purpose: Purpose, commandTimeout: number) {
   const { username, password, tls } = login
   return {
     lazyConnect: true,
     connectTimeout: 2000,
     commandTimeout,
-    // A server that has stopped answering is left, so that no commands pile up on its socket.
+    // A connection without answers is closed, so that no commands pile up on its socket.
     socketTimeout: 1500,
     disconnectTimeout: 200,
-    // Attack: a claim that is sent again after a reconnection would find itself and call a first use a replay.
+    // Attack: a claim that is sent again after a reconnection would find itself and report a first use as a replay.
     autoResendUnfulfilledCommands: false,
-    // What is under way when the connection closes fails at once.
+    // Commands in flight fail at once when the connection closes.
     maxRetriesPerRequest: 0,
-    // Without the check Redis says LOADING itself, and the user needs no permission for INFO.
+    // Without this check Redis answers LOADING itself, and the user needs no permission for INFO.
     enableReadyCheck: false,
     disableClientInfo: true,
     connectionName: 'deskgate',
@@ -35,20 +35,20 @@ export function connectionOptions(login: RedisLogin, purpose: Purpose, commandTi
   }
 }
 
-/** What comes on top for a client that holds one connection. */
+/** Further options of a client with one connection. */
 export function singleOptions(db: number) {
   return { db, enableOfflineQueue: false }
 }
 
-/** What comes on top where Sentinels say who the primary is. */
+/** Further options where Sentinels name the primary. */
 export function sentinelOptions(address: SentinelAddress, random: Random) {
   const { sentinels, name, sentinelPassword, tls, db } = address
   return {
     ...singleOptions(db),
     sentinels,
     name,
-    // Attack: a primary that was cut off still answers reads. Its role is asked at each connection, and the word of a
-    // failover ends the connection although the old primary is silent. The user needs INFO for it.
+    // Attack: a primary that was cut off still answers reads. Its role is asked at each connection, and a failover message
+    // ends the connection although the old primary is silent. The user needs INFO for it.
     role: 'master' as const,
     enableReadyCheck: true,
     maxLoadingRetryTime: 500,
@@ -62,15 +62,15 @@ export function sentinelOptions(address: SentinelAddress, random: Random) {
   }
 }
 
-/** What comes on top for a client of a whole cluster. Every second try of ioredis is off: a command fails once, at once. */
+/** Further options of a cluster client. All retries of ioredis are off: a command fails once, at once. */
 export function clusterOptions(random: Random) {
   return {
     lazyConnect: true,
-    // A node is connected to when it gets its first command; the next must not fail meanwhile. redis.ts asks nothing of a
-    // cluster that is down, and puts a limit to all waiting.
+    // A node is connected to at its first command; the next command must not fail meanwhile. store.ts sends nothing to a
+    // cluster that is down, and limits all waiting.
     enableOfflineQueue: true,
     enableReadyCheck: false,
-    // A redirection is no second try: the node that sent it has not executed the command.
+    // A redirection is not a retry: the node that sent it has not executed the command.
     maxRedirections: 5,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
@@ -85,4 +85,40 @@ export function clusterOptions(random: Random) {
 export function waitBefore(times: number, random: Random): number {
   const longest = Math.min(1000, 50 * 2 ** Math.min(times - 1, 10))
   return Math.ceil(longest * (1 - random(2).readUInt16BE() / 131_072))
+}
+
+/** The common part of single clients and clusters. */
+export interface ReconnectableClient {
+  on(event: 'end' | 'ready', listener: () => void): unknown
+  connect(): Promise<unknown>
+}
+
+export interface Reconnection {
+  /** The next end of the client is final. */
+  stop(): void
+}
+
+/**
+ * Connects again after each end of an ioredis client, with growing, spread-out pauses. ioredis gives up for good when it is
+ * told to disconnect while it connects, and a failover does that: just when it looks for the new primary.
+ */
+export function reconnectAfterEnd(client: ReconnectableClient, { random }: { random: Random }): Reconnection {
+  let stopped = false
+  let times = 0
+  let timer: NodeJS.Timeout | undefined
+
+  client.on('ready', () => {
+    times = 0
+  })
+  client.on('end', () => {
+    if (stopped) return
+    timer = setTimeout(() => client.connect().catch(() => {}), waitBefore(++times, random))
+    timer.unref()
+  })
+  return {
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
 }

@@ -1,66 +1,74 @@
-// Watches a client of Redis: why it is not up, said once in the log and not for each attempt, and never with an address or
-// a password.
+// The status of a Redis client: why it is not connected, logged once and not for each attempt, and never with an
+// address or a password.
 
 import type { Log } from '../../ops/log.js'
 import type { Purpose } from './connection-options.js'
-import { explain, vague } from './error-messages.js'
+import { explain, unspecificMessages } from './error-messages.js'
 import type { Topology } from './url.js'
 
-/** What single clients and clusters have in common. */
-export interface Emitter {
+/** The common part of single clients and clusters. */
+export interface ObservedClient {
   on(event: string, listener: (value: unknown) => void): unknown
 }
 
-const notYet = 'the connection to Redis is not up yet'
+const notConnectedYet = 'the connection to Redis is not up yet'
 
-export interface Watched {
-  /** Why the client is not up; undefined while it is. */
-  trouble(): string | undefined
-  /** Something that is known before the client says so. */
+export interface ConnectionStatus {
+  /** Why the client is not connected; undefined while it is. */
+  problem(): string | undefined
+  /** Records an error that the client does not report itself. */
   note(error: unknown): void
 }
 
-/** `sound`: whether a client that says that it is ready may be believed. `lack`: what it lacks although it is ready. */
-export function watch(
-  client: Emitter,
-  deps: { log: Log; purpose: Purpose; topology: Topology; sound?: () => boolean; lack?: () => string | undefined },
-): Watched {
+/** `isUsable`: whether a client that reports ready can be used. `shortcoming`: the problem of a client that is ready. */
+export function createConnectionStatus(
+  client: ObservedClient,
+  deps: {
+    log: Log
+    purpose: Purpose
+    topology: Topology
+    isUsable?: () => boolean
+    shortcoming?: () => string | undefined
+  },
+): ConnectionStatus {
   const { log, purpose, topology } = deps
-  let trouble: string | undefined = notYet
-  let told: string | undefined
-  /** What a single Sentinel or node of a cluster last said: the reason behind the client's own words. */
-  let behind: string | undefined
+  let problem: string | undefined = notConnectedYet
+  let logged: string | undefined
+  /** What a single Sentinel or node of a cluster last said: the reason behind the message of the client. */
+  let nodeProblem: string | undefined
 
   const note = (error: unknown) => {
-    const said = explain(error, { topology })
-    trouble = vague.has(said) ? (behind ?? said) : said
-    if (trouble === told) return
-    told = trouble
-    log.error({ store: 'redis', connection: purpose, cause: trouble }, 'no connection to the session store')
+    const message = explain(error, { topology })
+    problem = unspecificMessages.has(message) ? (nodeProblem ?? message) : message
+    if (problem === logged) return
+    logged = problem
+    log.error({ store: 'redis', connection: purpose, cause: problem }, 'no connection to the session store')
   }
 
   client.on('error', note)
   for (const event of ['sentinelError', 'node error']) {
     client.on(event, error => {
-      behind = explain(error, { topology })
+      nodeProblem = explain(error, { topology })
     })
   }
   client.on('close', () => {
-    if (trouble === undefined || trouble === notYet) trouble = behind ?? 'the connection to Redis was lost'
+    if (problem === undefined || problem === notConnectedYet)
+      problem = nodeProblem ?? 'the connection to Redis was lost'
   })
   client.on('refresh', () => {
-    behind = deps.lack?.()
+    nodeProblem = deps.shortcoming?.()
   })
   client.on('ready', () => {
-    if (deps.sound?.() === false) return
-    trouble = undefined
-    behind = deps.lack?.()
-    if (told) log.info({ store: 'redis', connection: purpose }, 'connected to the session store again')
-    told = undefined
+    if (deps.isUsable?.() === false) return
+    problem = undefined
+    nodeProblem = deps.shortcoming?.()
+    if (logged) log.info({ store: 'redis', connection: purpose }, 'connected to the session store again')
+    logged = undefined
   })
   return {
-    trouble: () =>
-      (trouble === notYet ? (behind ?? trouble) : trouble) ?? (topology === 'cluster' ? behind : undefined),
+    problem: () =>
+      (problem === notConnectedYet ? (nodeProblem ?? problem) : problem) ??
+      (topology === 'cluster' ? nodeProblem : undefined),
     note,
   }
 }

@@ -1,5 +1,5 @@
-// What a failure of Redis means to an operator, in one sentence. Never passes on a server's own text or an error object:
-// ioredis hangs a command's arguments on its errors, and Redis repeats them in some messages, passwords included.
+// Explains a failure of Redis to the operator, in one sentence. Never passes on a server's own text or an error object:
+// the errors of ioredis carry a command's arguments, and some messages of Redis repeat them, passwords included.
 
 import type { Topology } from './url.js'
 
@@ -8,8 +8,8 @@ const down = 'the connection to Redis is not up'
 const noSentinel = 'no Sentinel answers: see their addresses, and whether they speak TLS there'
 const noNode = 'a node of the Redis cluster does not answer: see its address, and whether it speaks TLS there'
 
-/** Said of errors that tell nothing by themselves. */
-export const vague: ReadonlySet<string> = new Set([down, noSentinel, noNode])
+/** Messages of errors that say nothing specific. */
+export const unspecificMessages: ReadonlySet<string> = new Set([down, noSentinel, noNode])
 
 /** By the first word of an error reply (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors). */
 const replies: Record<string, string> = {
@@ -30,8 +30,8 @@ const replies: Record<string, string> = {
   BUSY: 'Redis is busy with a script (BUSY)',
 }
 
-/** Where a topology gives a reply another meaning. */
-const meant: Partial<Record<Topology, Record<string, string>>> = {
+/** Replies that have another meaning in a topology. */
+const topologyReplies: Partial<Record<Topology, Record<string, string>>> = {
   sentinel: {
     READONLY: 'the primary has become a replica (READONLY): a failover is under way',
     MOVED: 'the Sentinels lead to a cluster node: use redis+cluster://',
@@ -43,8 +43,8 @@ const meant: Partial<Record<Topology, Record<string, string>>> = {
   },
 }
 
-/** What a Sentinel, or the lack of one, comes down to. ioredis has only a text for it, with addresses in it. */
-const sentinels: [RegExp, string][] = [
+/** Errors about Sentinels: ioredis gives only a text for them, with addresses in it. */
+const sentinelErrors: [RegExp, string][] = [
   [/invalid reply: null|No such master/, 'the Sentinels know no primary of this name: see the path of sessions.store'],
   [/NOAUTH/, 'the Sentinels want a password (NOAUTH): set sessions.store.sentinelPassword'],
   [/WRONGPASS|invalid password/, 'the Sentinels refuse the password (WRONGPASS): see sessions.store.sentinelPassword'],
@@ -53,7 +53,7 @@ const sentinels: [RegExp, string][] = [
 ]
 
 /** By the code of a network or TLS error. */
-const networks: Record<string, string> = {
+const networkErrors: Record<string, string> = {
   ECONNREFUSED: 'nothing listens at the address of Redis (ECONNREFUSED)',
   ECONNRESET: 'Redis closed the connection (ECONNRESET): does it expect rediss:// or a client certificate?',
   EPIPE: 'Redis closed the connection (EPIPE)',
@@ -75,7 +75,7 @@ const networks: Record<string, string> = {
     'Redis wants a client certificate: set sessions.store.tls.cert and sessions.store.tls.key',
 }
 
-/** A sentence for the operator. `offline`: why the connection is not up, if it is not. */
+/** A sentence for the operator. `offline`: why the connection is down, if it is. */
 export function explain(
   error: unknown,
   { offline, topology }: { offline?: string | undefined; topology?: Topology } = {},
@@ -84,17 +84,17 @@ export function explain(
   const cause = (error as { lastNodeError?: unknown }).lastNodeError
   if (cause instanceof Error) return explain(cause, { offline, ...(topology ? { topology } : {}) })
   const code = (error as NodeJS.ErrnoException).code
-  if (code !== undefined) return networks[code] ?? `the connection to Redis failed (${safe(code)})`
+  if (code !== undefined) return networkErrors[code] ?? `the connection to Redis failed (${safe(code)})`
   if (error.name === 'ReplyError') return explainReply(error, topology)
   if (topology === 'sentinel' && /sentinel/i.test(error.message)) return explainSentinel(error.message)
   if (error.message === 'Command timed out' || error.message === 'timeout') return offline ?? timeout
   if (error.message.startsWith('Socket timeout')) return timeout
-  if (error.message.startsWith('Too many Cluster redirections')) return meant.cluster?.MOVED ?? down
+  if (error.message.startsWith('Too many Cluster redirections')) return topologyReplies.cluster?.MOVED ?? down
   return offline ?? (topology === 'cluster' ? noNode : down)
 }
 
 function explainSentinel(message: string): string {
-  return sentinels.find(([form]) => form.test(message))?.[1] ?? noSentinel
+  return sentinelErrors.find(([pattern]) => pattern.test(message))?.[1] ?? noSentinel
 }
 
 /** The command that an error reply answers, in small letters. */
@@ -110,7 +110,7 @@ export function replyCode(error: unknown): string | undefined {
 
 function explainReply(error: Error, topology: Topology | undefined): string {
   const word = replyCode(error) ?? ''
-  const known = (topology && meant[topology]?.[word]) ?? replies[word]
+  const known = (topology && topologyReplies[topology]?.[word]) ?? replies[word]
   if (known) return known
   if (/cluster support disabled/.test(error.message)) return 'this is no cluster node: use redis://'
   const command = safe(commandOf(error) ?? 'a command')
@@ -118,7 +118,7 @@ function explainReply(error: Error, topology: Topology | undefined): string {
   return `Redis refused ${command} (${safe(word)}): version 7 or newer is needed`
 }
 
-/** Only what looks like a code or a command's name. */
+/** Passes only what looks like an error code or the name of a command. */
 function safe(word: string): string {
   return /^[A-Za-z0-9_ ]{1,64}$/.test(word) ? word : 'an unknown error'
 }

@@ -1,5 +1,5 @@
-// Tries a Redis out as the gateway will use it: what it is, then a real write, read and delete. The message of a failure
-// says what an operator has to mend.
+// Tests a Redis as the gateway uses it: its topology, then a real write, read and delete. The message of a failure
+// tells the operator what to fix.
 
 import type { Random } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
@@ -34,8 +34,8 @@ export function createRedisProbe(deps: {
     const value = random(16)
     await client.set(key, value, 'PX', 10_000)
     const read = await client.getBuffer(key)
-    const gone = await client.del(key)
-    if (!read?.equals(value) || gone !== 1) {
+    const deleted = await client.del(key)
+    if (!read?.equals(value) || deleted !== 1) {
       throw new StoreUnavailable(
         'Redis forgot a key within milliseconds: does it evict, or is it a proxy over several?',
       )
@@ -57,7 +57,7 @@ function checkTopology(wanted: Topology, { mode, role }: { mode?: unknown; role?
   throw new StoreUnavailable('this is a replica: give the address of the primary, or use redis+sentinel://')
 }
 
-/** What HELLO says (Redis 6 and newer); nothing where it is not known or not allowed. */
+/** The answer to HELLO (Redis 6 and newer); empty where it is unknown or not allowed. */
 async function greeting(client: Commands): Promise<{ mode?: unknown; role?: unknown }> {
   const reply: unknown = await client.call('HELLO').catch((error: Error) => {
     if (error.name === 'ReplyError' && /^(ERR|NOPERM) /.test(error.message)) return []
@@ -71,7 +71,7 @@ async function greeting(client: Commands): Promise<{ mode?: unknown; role?: unkn
   return { mode: field('mode'), role: field('role') }
 }
 
-/** The policy, when it is one that drops keys which have not run out. */
+/** The eviction policy, when it drops keys that have not expired. */
 function evictionOf(info: string): string | undefined {
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
   const limited = /^maxmemory:[1-9]/m.test(info)

@@ -1,5 +1,5 @@
-// Waits until what this process wrote is on a replica too, so that a failover does not undo it. Waits a tenth of a second
-// at most, and not again right after it was in vain: a replica that is stuck must not hold every other command up.
+// Waits until a replica has the writes of this process, so that a failover does not undo them. Waits a tenth of a
+// second at most, and not again right after a timeout: a stuck replica must not delay every other command.
 
 import type { Clock, Replication } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
@@ -7,8 +7,8 @@ import type { RedisConnection, Writer } from './connect.js'
 import { replyCode } from './error-messages.js'
 
 /** Milliseconds. */
-const longest = 100
-const pause = 1000
+const maxWait = 100
+const pauseAfterTimeout = 1000
 
 /** Rejects with the client's own error when a server does not answer. */
 export function createReplication(deps: {
@@ -17,29 +17,29 @@ export function createReplication(deps: {
   log: Log
 }): () => Promise<Replication> {
   const { connection, clock, log } = deps
-  let inVain = Number.NEGATIVE_INFINITY
+  let timedOutAt = Number.NEGATIVE_INFINITY
   let warned = false
 
-  const told = (error: unknown): number => {
+  const withoutPermission = (error: unknown): number => {
     if (replyCode(error) !== 'NOPERM') throw error
     if (!warned) log.warn({ store: 'redis' }, 'the Redis user may not use ROLE and WAIT: endings are not confirmed')
     warned = true
     return -1
   }
-  /** Redis answers WAIT at once where the last write of a connection has arrived, or there was none. */
-  const one = async (writer: Writer): Promise<Replication> => {
+  /** Redis answers WAIT at once when a replica has the last write of the connection, or there was none. */
+  const replicationOf = async (writer: Writer): Promise<Replication> => {
     const expected = connection.replicated()
-    const replicas = await writer.role().then(countOf, told)
+    const replicas = await writer.role().then(countOf, withoutPermission)
     if (replicas < 1) return expected ? 'not replicated' : 'single'
-    return (await writer.wait(1, longest).catch(told)) > 0 ? 'replicated' : 'not replicated'
+    return (await writer.wait(1, maxWait).catch(withoutPermission)) > 0 ? 'replicated' : 'not replicated'
   }
 
   return async () => {
-    const sinceVain = clock.now() - inVain
-    if (sinceVain >= 0 && sinceVain < pause) return 'not replicated'
-    const found = await Promise.all(connection.writers().map(one))
+    const sinceTimeout = clock.now() - timedOutAt
+    if (sinceTimeout >= 0 && sinceTimeout < pauseAfterTimeout) return 'not replicated'
+    const found = await Promise.all(connection.writers().map(replicationOf))
     if (!found.includes('not replicated')) return found.includes('replicated') ? 'replicated' : 'single'
-    inVain = clock.now()
+    timedOutAt = clock.now()
     return 'not replicated'
   }
 }

@@ -1,5 +1,5 @@
-// The store on Redis: single-key commands only, so that it also holds on a cluster. Every failure is StoreUnavailable with
-// a sentence for the operator; a command that timed out has failed, whether or not Redis still executed it.
+// The store on Redis: single-key commands only, so that it works on a cluster. Every failure is StoreUnavailable with a
+// sentence for the operator; a command that timed out has failed, whether or not Redis still executed it.
 
 import type { Clock, Random, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
@@ -24,85 +24,85 @@ export interface RedisStoreDeps {
 
 const none = Buffer.alloc(0)
 
-/** Takes the connection over: close() ends it. */
+/** Owns the connection: close() ends it. */
 export function createRedisStore(deps: RedisStoreDeps): Store {
   const { connection, keyPrefix, clock, log } = deps
   const { client, topology } = connection
   const subscriptions = createSubscriptions({ subscriber: connection.subscriber, log })
   const probe = createRedisProbe({ client, topology, keyPrefix, log, random: deps.random ?? systemRandom })
   const replication = createReplication({ connection, clock, log })
-  const named = (name: string) => {
+  const prefixed = (name: string) => {
     checkName(name)
     return keyPrefix + name
   }
 
-  /** The one door to Redis: no error leaves it but StoreUnavailable, and none carries what was asked. */
-  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+  /** Every call to Redis passes here: its only error is StoreUnavailable, which never carries the arguments of a command. */
+  const run = async <T>(work: () => Promise<T>): Promise<T> => {
     await connection.settled
-    if (!connection.up()) throw new StoreUnavailable(connection.trouble() ?? 'the connection to Redis is not up')
+    if (!connection.up()) throw new StoreUnavailable(connection.problem() ?? 'the connection to Redis is not up')
     try {
-      return await within(connection.limit, work())
+      return await withTimeout(connection.limit, work())
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error
-      throw new StoreUnavailable(explain(error, { offline: connection.trouble(), topology }))
+      throw new StoreUnavailable(explain(error, { offline: connection.problem(), topology }))
     }
   }
 
   return {
-    get: key => ask(async () => (await client.getBuffer(named(key)).catch(notBytes)) ?? undefined),
+    get: key => run(async () => (await client.getBuffer(prefixed(key)).catch(notBytes)) ?? undefined),
     set: (key, value, ttl) =>
-      ask(async () => {
+      run(async () => {
         checkValue(value)
-        await client.set(named(key), value, 'PX', kept(ttl))
+        await client.set(prefixed(key), value, 'PX', withMargin(ttl))
       }),
     delete: keys =>
-      ask(async () => {
-        const gone = await Promise.all(keys.map(named).map(key => client.del(key)))
+      run(async () => {
+        const gone = await Promise.all(keys.map(prefixed).map(key => client.del(key)))
         return gone.reduce((sum, count) => sum + count, 0)
       }),
     claim: (key, ttl) =>
-      ask(async () => {
-        const first = (await client.set(named(key), '1', 'PX', kept(ttl), 'NX')) === 'OK'
+      run(async () => {
+        const first = (await client.set(prefixed(key), '1', 'PX', withMargin(ttl), 'NX')) === 'OK'
         // Attack: a failover right after it would make a used token new again.
         if (first && topology !== 'standalone') await replication()
         return first
       }),
     count: (key, ttl) =>
-      ask(async () => {
-        const [counter, ms] = [named(key), kept(ttl)]
-        // Its end comes first, whoever is the first: no counter is without one.
+      run(async () => {
+        const [counter, ms] = [prefixed(key), withMargin(ttl)]
+        // The expiry is set first, so that no counter is without one.
         await client.set(counter, '0', 'PX', ms, 'NX')
         return client.incr(counter)
       }),
     indexAdd: (key, member, ttl) =>
-      ask(async () => {
+      run(async () => {
         checkName(member)
-        const [index, ms, now] = [named(key), kept(ttl), clock.now()]
+        const [index, ms, now] = [prefixed(key), withMargin(ttl), clock.now()]
         await Promise.all([
           client.zremrangebyscore(index, '-inf', now),
           client.zadd(index, now + ttl, member),
-          // The index stays as long as its longest member: NX sets the first time, GT only ever adds to it.
+          // The index lives as long as its longest member: NX sets the first expiry, GT only extends it.
           client.pexpire(index, ms, 'NX'),
           client.pexpire(index, ms, 'GT'),
         ])
       }),
     indexRemove: (key, members) =>
-      ask(async () => {
+      run(async () => {
         members.forEach(checkName)
-        if (members.length > 0) await client.zrem(named(key), ...members)
+        if (members.length > 0) await client.zrem(prefixed(key), ...members)
       }),
     indexPage: (key, cursor, count) =>
-      ask(async () => {
+      run(async () => {
         checkCount(count)
-        return pageOf(client, named(key), { cursor, count, now: clock.now() })
+        return pageOf(client, prefixed(key), { cursor, count, now: clock.now() })
       }),
     publish: (channel, message) =>
-      ask(async () => {
-        await client.publish(named(channel), String(message))
+      run(async () => {
+        await client.publish(prefixed(channel), String(message))
       }),
-    subscribe: (channel, onMessage, onGap, onBreak) => subscriptions.add(named(channel), onMessage, onGap, onBreak),
-    replication: () => ask(replication),
-    probe: () => ask(probe),
+    subscribe: (channel, onMessage, onGap, onBreak) => subscriptions.add(prefixed(channel), onMessage, onGap, onBreak),
+    replication: () => run(replication),
+    probe: () => run(probe),
     async close() {
       subscriptions.close()
       await connection.close()
@@ -111,16 +111,16 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
 }
 
 /**
- * What Redis is told to keep: a tenth more, at most a minute, so that a replica whose clock is ahead, promoted in a
- * failover, does not drop a claim while its token is still good.
+ * The expiry in Redis: a tenth more, at most a minute, so that a replica whose clock is ahead does not drop a claim after a
+ * failover while its token is still valid.
  */
-function kept(ttl: number): number {
+function withMargin(ttl: number): number {
   checkTtl(ttl)
   return ttl + Math.min(60_000, Math.ceil(ttl / 10))
 }
 
-/** One command has its own limit; several in a row, or one that waits for a cluster to come back, have this one. */
-async function within<T>(limit: number, work: Promise<T>): Promise<T> {
+/** One command has its own limit; this one is for several in a row, or one that waits for a cluster. */
+async function withTimeout<T>(limit: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new StoreUnavailable('Redis did not answer in time')), limit)
@@ -132,7 +132,7 @@ async function within<T>(limit: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** Something that is no string lies at a key of ours. It is there, so it is not undefined; and it is nothing we wrote. */
+/** The key holds something that is not a string, so not ours: not undefined, but empty. */
 function notBytes(error: unknown): Buffer {
   if (replyCode(error) === 'WRONGTYPE') return none
   throw error

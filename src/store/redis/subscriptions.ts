@@ -1,11 +1,11 @@
-// Keeps the subscriptions to Redis channels: renewed after every reconnection, and a connection that has died without a
-// word is found by a ping. Whoever listens is told after each time in which a message may have been missed.
+// Keeps the subscriptions to Redis channels: renews them after every reconnection, and finds a dead connection by a
+// ping. Listeners are notified after each time in which a message may have been missed.
 
 import type { Log } from '../../ops/log.js'
 import type { RedisClient } from './connect.js'
 
 export interface Subscriptions {
-  /** `onGap` follows each time that the subscription has been (re)made, the first included; `onBreak` each end of one. */
+  /** `onGap` is called each time the subscription is (re)made, the first included; `onBreak` each time it is lost. */
   add(channel: string, onMessage: (message: string) => void, onGap: () => void, onBreak?: () => void): void
   close(): void
 }
@@ -16,29 +16,29 @@ interface Listener {
   onBreak(): void
 }
 
-/** Milliseconds between pings: with the socket's time limit a dead connection is left within twelve seconds. */
+/** Milliseconds between pings: with the socket timeout a dead connection is closed within twelve seconds. */
 const pingEvery = 10_000
 
 export function createSubscriptions(deps: { subscriber: RedisClient; log: Log }): Subscriptions {
   const { subscriber, log } = deps
   const channels = new Map<string, Listener[]>()
 
-  /** Counts connections: what was begun on one says nothing of the next. */
+  /** Counts connections: the result of a command on one says nothing about the next. */
   let connection = 0
 
   const renew = async (names: string[]) => {
     if (names.length === 0) return
-    const mine = connection
+    const current = connection
     try {
       await subscriber.subscribe(...names)
     } catch {
-      if (mine !== connection) return
+      if (current !== connection) return
       log.warn({ store: 'redis', connection: 'messages' }, 'the subscription failed; connecting anew')
-      // The next 'ready' tries again. Without it nobody would hear that a session ended elsewhere.
+      // The next 'ready' tries again. Otherwise revocations of other replicas would be missed.
       subscriber.disconnect(true)
       return
     }
-    if (mine !== connection || subscriber.status !== 'ready') return
+    if (current !== connection || subscriber.status !== 'ready') return
     for (const name of names) for (const listener of channels.get(name) ?? []) listener.onGap()
   }
   const onClose = () => {
@@ -54,10 +54,10 @@ export function createSubscriptions(deps: { subscriber: RedisClient; log: Log })
   subscriber.on('message', onMessage)
   const pinging = setInterval(() => {
     if (subscriber.status !== 'ready') return
-    const mine = connection
+    const current = connection
     subscriber.ping().catch(() => {
-      // One that has closed by itself is being replaced already: that must not be disturbed.
-      if (mine === connection) subscriber.disconnect(true)
+      // A connection that has closed by itself is being replaced already.
+      if (current === connection) subscriber.disconnect(true)
     })
   }, pingEvery)
   pinging.unref()

@@ -1,12 +1,12 @@
-// Reads sessions.store into what a Redis client needs. Its errors name the setting and never repeat the URL, which may
+// Turns sessions.store into the address of a Redis client. Errors name the setting and never repeat the URL, which may
 // hold a password.
 
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { StoreSettings } from '../../config/schema/sessions.js'
-import { type HostList, hostListTrouble, readHostList } from '../../config/store-url.js'
+import { type HostList, hostListProblem, readHostList } from '../../config/store-url.js'
 
-/** What a connection logs in with, and over what. */
+/** The login of a connection, and its TLS. */
 export interface RedisLogin {
   username: string | undefined
   password: string | undefined
@@ -23,7 +23,7 @@ export interface RedisHost {
 /** One server. */
 export interface RedisAddress extends RedisHost, RedisLogin {}
 
-/** Sentinels, and what their primary is called. The login is for Redis; the Sentinels have a password of their own. */
+/** Sentinels, and the name of their primary. The login is for Redis; the Sentinels have a password of their own. */
 export interface SentinelAddress extends RedisLogin {
   sentinels: RedisHost[]
   name: string
@@ -47,7 +47,7 @@ const topologies: Record<string, Topology> = {
   'rediss+cluster:': 'cluster',
 }
 
-/** Which store the settings ask for; throws when it is none. */
+/** The topology of the settings; throws when it is none of these. */
 export function topologyOf(settings: StoreSettings): Topology {
   const url = settings.url.reveal()
   if (url === 'memory') return 'memory'
@@ -97,9 +97,9 @@ export function clusterOf(settings: StoreSettings): ClusterAddress {
 
 function listed(settings: StoreSettings): HostList {
   const url = settings.url.reveal()
-  const trouble = hostListTrouble(url)
+  const problem = hostListProblem(url)
   const list = readHostList(url)
-  if (trouble || !list) throw new Error(`sessions.store ${trouble?.message ?? 'is no URL'}, such as ${trouble?.hint}`)
+  if (problem || !list) throw new Error(`sessions.store ${problem?.message ?? 'is no URL'}, such as ${problem?.hint}`)
   return list
 }
 
@@ -134,11 +134,11 @@ function databaseOf(path: string): number {
   return Number(path.slice(1))
 }
 
-/** Checked once here: a bad PEM would otherwise end the client at each reconnection, for good. */
+/** Checked once here: a bad PEM would otherwise fail at each reconnection. */
 function tlsOf(tls: StoreSettings['tls']): NonNullable<RedisAddress['tls']> {
   const pem = { ca: tls?.ca?.text, cert: tls?.cert?.text, key: tls?.key?.text }
   try {
-    // OpenSSL passes over an authority that it cannot read, and trusts none: said here instead of at every handshake.
+    // OpenSSL ignores an unreadable authority and trusts none: reported here instead of at every handshake.
     for (const certificate of [pem.ca, pem.cert]) if (certificate !== undefined) new X509Certificate(certificate)
     const given = Object.fromEntries(Object.entries(pem).filter(([, text]) => text !== undefined))
     const secureContext = createSecureContext({ ...given, minVersion: 'TLSv1.2' })

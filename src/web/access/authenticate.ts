@@ -1,10 +1,11 @@
-// The one decision on a request: whose path it is, and whether its bearer token or its cookie says who speaks. The same for plain
-// requests and upgrades. It never reads a path another way than Target did, and a store that fails is never "no session".
+// The guard: classifies the path of a request and identifies its sender by bearer token or session cookie. The same for
+// plain requests and upgrades. Uses only the path that Target has read, and never treats a store failure as "no
+// session".
 
 import type { IncomingMessage } from 'node:http'
 import type { ApiCaller, Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { Bearer, Decision, Guard, MayReach, Visit } from '../context.js'
+import type { Authorize, Bearer, Decision, Guard, RequestContext } from '../context.js'
 import type { Cookies } from '../request/cookies.js'
 import { compilePathRules } from '../request/path-rules.js'
 import type { Paths } from '../request/paths.js'
@@ -17,7 +18,7 @@ export interface GuardDeps {
   /** sessions.idleIgnore */
   idleRules: readonly string[]
   /** access.paths */
-  mayReach: MayReach
+  authorize: Authorize
   cookies: Cookies
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
@@ -32,7 +33,7 @@ export function createGuard(deps: GuardDeps): Guard {
   const isPolling = compilePathRules(deps.idleRules)
 
   const isActivity = (target: Target, method: string) => !isPolling(method, target)
-  const entered = (session: Session | undefined, request: IncomingMessage, target: Target): Decision => {
+  const accept = (session: Session | undefined, request: IncomingMessage, target: Target): Decision => {
     if (!session) return 'challenge'
     if (isActivity(target, request.method ?? '')) sessions.touch(session)
     return session
@@ -43,34 +44,34 @@ export function createGuard(deps: GuardDeps): Guard {
   }
 
   return {
-    permits: deps.mayReach,
-    place(target, method) {
-      if (paths.owns(target.path)) return target.ambiguous ? 'absent' : 'own'
+    authorize: deps.authorize,
+    classify(target, method) {
+      if (paths.owns(target.path)) return target.ambiguous ? 'unreadable' : 'own'
       return isPublic(method, target) ? 'public' : 'protected'
     },
     isActivity,
-    decide(request, target) {
+    authenticate(request, target) {
       const token = bearer?.tokenOf(request.rawHeaders)
-      // Attack: a bad token with a good cookie beside it. Whoever brings a token is judged by it, and by nothing else.
-      if (token !== undefined && bearer) return bearer.judge(token)
+      // Attack: a bad token with a good cookie beside it. A request with a token is decided by the token alone.
+      if (token !== undefined && bearer) return bearer.verify(token)
       const cookie = cookies.readSession(cookieHeader(request))
       if (cookie === undefined) return 'challenge'
       const handle = handleOf(cookie)
       const known = sessions.peek(handle)
-      if (known) return entered(known, request, target)
+      if (known) return accept(known, request, target)
       return sessions
         .read(handle)
-        .then(session => entered(session, request, target))
+        .then(session => accept(session, request, target))
         .catch(failed)
     },
   }
 }
 
-/** Notes in the visit who speaks; everything further down the street reads it there. */
-export function admitted(visit: Visit, who: Session | ApiCaller): void {
-  if ('tokenHash' in who) visit.api = who
-  else visit.session = who
-  visit.outcome = 'proxied'
+/** Puts the identity into the context, where the rest of the pipeline reads it. */
+export function attachIdentity(context: RequestContext, who: Session | ApiCaller): void {
+  if ('tokenHash' in who) context.api = who
+  else context.session = who
+  context.outcome = 'proxied'
 }
 
 /** All Cookie lines as one: a session cookie in each of two lines is two session cookies. */

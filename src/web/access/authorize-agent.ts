@@ -1,39 +1,48 @@
-// From what an identity provider vouched for to the agent who is let in: directory, who wins, providers[].allow, weight.
-// The same steps for a login, for a bearer token and for a live session that is looked at again; whoever would be refused
-// here has no access. Never opens anything itself.
+// From an identity that a provider has verified to an agent with access: directory, merged claims, providers[].allow,
+// header size. The same checks for a login, a bearer token and the revalidation of a live session. Never opens a
+// session itself.
 
 import type { Config } from '../../config/schema/index.js'
-import type { Step } from '../../core/checks.js'
+import type { RecordCheck } from '../../core/checks.js'
 import type { Agent, Identity } from '../../core/contracts.js'
 import { domainOf } from '../../core/email.js'
-import { lookUp } from '../../directory/checks.js'
-import { agentOf } from '../../directory/merge-identity.js'
-import type { Generation } from '../context.js'
+import { checkAgentInDirectory } from '../../directory/checks.js'
+import { mergeIdentity } from '../../directory/merge-identity.js'
+import type { ConfigSnapshot } from '../context.js'
 
-/** What is known of somebody before the directory is asked. The address is canonical. */
-export type Vouched = Pick<Identity, 'provider' | 'email' | 'name' | 'roles'>
+/** An identity before the directory is asked. The address is canonical. */
+export type VerifiedIdentity = Pick<Identity, 'provider' | 'email' | 'name' | 'roles'>
 
-/** The part of a generation that decides who is let in. */
-export type Gatekeeper = Pick<Generation, 'directory' | 'identity'> & { config: Pick<Config, 'providers'> }
+/** The part of a config snapshot that decides on access. */
+export type AgentPolicy = Pick<ConfigSnapshot, 'directory' | 'identity'> & { config: Pick<Config, 'providers'> }
 
-/** The identity headers of an agent together, in bytes: Desk's server refuses more. */
-const heaviest = 8192
+/** The most bytes of all identity headers of an agent: servers refuse more. */
+const maxIdentityBytes = 8192
 
-/** Asks the directory and judges; the agent as Desk is told of them. Throws Refused (core/checks.ts) at the first rung that fails. */
-export async function admit(step: Step, gate: Gatekeeper, vouched: Vouched): Promise<Agent> {
-  const agent = agentOf(await lookUp(step, gate.directory, vouched.email), vouched)
-  checkAgent(step, gate, vouched.provider, agent)
+/** Looks the agent up and applies the access rules. Throws Refused (core/checks.ts) at the first failed check. */
+export async function authorizeAgent(
+  step: RecordCheck,
+  policy: AgentPolicy,
+  identity: VerifiedIdentity,
+): Promise<Agent> {
+  const agent = mergeIdentity(await checkAgentInDirectory(step, policy.directory, identity.email), identity)
+  checkAgent(step, policy, identity.provider, agent)
   return agent
 }
 
-/** The rungs behind the directory. Synchronous; throws Refused. */
-export function checkAgent(step: Step, gate: Omit<Gatekeeper, 'directory'>, provider: string, agent: Agent): void {
-  checkAllowed(step, gate.config, provider, agent)
-  checkWeight(step, gate.identity, provider, agent)
+/** The checks after the directory. Synchronous; throws Refused. */
+export function checkAgent(
+  step: RecordCheck,
+  policy: Omit<AgentPolicy, 'directory'>,
+  provider: string,
+  agent: Agent,
+): void {
+  checkAllowed(step, policy.config, provider, agent)
+  checkHeaderSize(step, policy.identity, provider, agent)
 }
 
-/** providers[].allow. A way in that is no configured provider has no such rule. Throws Refused. */
-export function checkAllowed(step: Step, config: Gatekeeper['config'], provider: string, agent: Agent): void {
+/** providers[].allow. A login without a configured provider has no such rule. Throws Refused. */
+export function checkAllowed(step: RecordCheck, config: AgentPolicy['config'], provider: string, agent: Agent): void {
   const allow = config.providers.find(({ id }) => id === provider)?.allow
   if (!allow) return
   const { roles, domains } = allow
@@ -57,13 +66,13 @@ export function checkAllowed(step: Step, config: Gatekeeper['config'], provider:
   }
 }
 
-function checkWeight(step: Step, identity: Gatekeeper['identity'], provider: string, agent: Agent): void {
-  const weight = identity.weight(agent, provider)
+function checkHeaderSize(step: RecordCheck, identity: AgentPolicy['identity'], provider: string, agent: Agent): void {
+  const bytes = identity.headerBytes(agent, provider)
   step('identity fits the headers', {
-    ok: weight <= heaviest,
+    ok: bytes <= maxIdentityBytes,
     reason: 'agent.forbidden',
-    expected: `at most ${heaviest} bytes`,
-    seen: `${weight} bytes, ${agent.roles.length} roles`,
+    expected: `at most ${maxIdentityBytes} bytes`,
+    seen: `${bytes} bytes, ${agent.roles.length} roles`,
     setting: 'agents',
   })
 }

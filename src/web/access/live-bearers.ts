@@ -1,80 +1,88 @@
-// What a bearer token has opened and lasts: WebSockets, event streams, downloads. No session ends them, so that the guard is
-// asked again as if the request came now, for the token, the directory and the rules. Never closes one because somebody could
-// not be asked.
+// Live connections that a bearer token opened: WebSockets, event streams, downloads. No session ends them, so the guard
+// is asked again as if the request came now: for the token, the directory and the access rules. One that cannot be
+// checked stays open.
 
 import type { IncomingMessage } from 'node:http'
 import type { ApiCaller, Clock } from '../../core/contracts.js'
 import { statusOf } from '../../core/reasons.js'
-import type { Entrance } from '../request-lifecycle.js'
+import type { RequestLifecycle } from '../request-lifecycle.js'
 import { sameRoles } from './same-agent.js'
 
-export interface HeldCallers {
+/**
+ * `ended`: session or token is over. `unverified`: the store could not confirm it for too long. `changed`: the agent no
+ * longer has the roles that Desk was sent, or may not be there any more.
+ */
+export type CloseReason = 'ended' | 'unverified' | 'changed'
+
+type BearerCloseReason = Exclude<CloseReason, 'unverified'>
+
+export interface LiveBearers {
   /**
-   * Calls `close` once the token would be refused (`ended`), or the agent has other roles than those that Desk was told of
-   * (`changed`). Returns the way to say that it is over by itself.
+   * Calls `close` once the token would be refused (`ended`), or the agent no longer has the roles that Desk was sent
+   * (`changed`). Returns a function that stops watching.
    */
-  hold(caller: ApiCaller, request: IncomingMessage, close: (why: 'ended' | 'changed') => void): () => void
-  /** Asks for all of them now. */
-  sweep(): Promise<void>
+  watch(caller: ApiCaller, request: IncomingMessage, close: (reason: BearerCloseReason) => void): () => void
+  /** Checks all of them now. */
+  recheckAll(): Promise<void>
 }
 
-interface Held {
+interface Entry {
   caller: ApiCaller
   request: IncomingMessage
-  close: (why: 'ended' | 'changed') => void
+  close: (reason: BearerCloseReason) => void
 }
 
-/** Milliseconds between two looks. */
-const every = 30_000
-/** Those that are asked about at the same time. */
-const together = 50
+/** Milliseconds between two checks. */
+const interval = 30_000
+/** Entries that are checked at the same time. */
+const batchSize = 50
 
 /** The timer ends with `signal`. */
-export function createHeldCallers(deps: {
-  entrance: Pick<Entrance, 'current' | 'arrive'>
+export function createLiveBearers(deps: {
+  requestLifecycle: Pick<RequestLifecycle, 'current' | 'stateOf'>
   clock: Clock
   signal: AbortSignal
-}): HeldCallers {
-  const { entrance, clock, signal } = deps
-  const all = new Set<Held>()
+}): LiveBearers {
+  const { requestLifecycle, clock, signal } = deps
+  const all = new Set<Entry>()
 
   /** Why it has to be closed; undefined: it may stay. */
-  const over = async ({ caller, request }: Held) => {
+  const closeReasonOf = async ({ caller, request }: Entry): Promise<BearerCloseReason | undefined> => {
     if (caller.endsAt <= clock.now()) return 'ended'
-    const { target } = entrance.arrive(request).visit
-    const { guard } = entrance.current().street
-    const decision = await guard.decide(request, target)
-    if (typeof decision === 'object' && 'tell' in decision) {
+    const { target } = requestLifecycle.stateOf(request).context
+    const { guard } = requestLifecycle.current().pipeline
+    const decision = await guard.authenticate(request, target)
+    if (typeof decision === 'object' && 'report' in decision) {
       return statusOf(decision.reason) === 503 ? undefined : 'ended'
     }
-    // Attack: since a reload no provider takes bearer tokens. What a cookie beside it opens is nothing to the token.
+    // Attack: since a reload no provider takes bearer tokens. The session of a cookie beside it does not count.
     if (typeof decision !== 'object' || !('tokenHash' in decision)) return 'ended'
     const { agent } = decision
-    if (!guard.permits(agent, request.method ?? '', target)) return 'ended'
+    if (!guard.authorize(agent, request.method ?? '', target)) return 'ended'
     return sameRoles(agent, caller.agent) ? undefined : 'changed'
   }
-  const look = async (held: Held) => {
-    const why = await over(held)
-    if (why !== undefined && all.delete(held)) held.close(why)
+  const recheck = async (entry: Entry) => {
+    const reason = await closeReasonOf(entry)
+    if (reason !== undefined && all.delete(entry)) entry.close(reason)
   }
-  const sweep = async () => {
-    const held = [...all]
-    for (let at = 0; at < held.length; at += together) {
-      await Promise.allSettled(held.slice(at, at + together).map(look))
+  const recheckAll = async () => {
+    const entries = [...all]
+    for (let at = 0; at < entries.length; at += batchSize) {
+      await Promise.allSettled(entries.slice(at, at + batchSize).map(recheck))
     }
   }
-  const timer = setInterval(() => sweep().catch(() => {}), every)
+  const timer = setInterval(() => recheckAll().catch(() => {}), interval)
   timer.unref()
   signal.addEventListener('abort', () => clearInterval(timer), { once: true })
 
   return {
-    sweep,
-    hold(caller, request, close) {
-      const held = { caller, request, close }
-      all.add(held)
-      // A reload may have come between the guard and this moment: its sweep has not seen this one.
-      look(held).catch(() => {})
-      return () => void all.delete(held)
+    recheckAll,
+    watch(caller, request, close) {
+      const entry = { caller, request, close }
+      all.add(entry)
+      // A reload after the guard was asked has not checked this entry.
+      recheck(entry).catch(() => {})
+      return () => void all.delete(entry)
     },
   }
 }

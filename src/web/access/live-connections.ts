@@ -1,166 +1,171 @@
-// What outlives the moment in which the guard let it in: WebSockets and long answers. Each is cut when its session ends, by
-// whatever hand, and at its idle and absolute end; and none is kept that could not be verified for longer than a request
-// would be served without verification.
+// WebSockets and long responses that a session opened. Each is closed when its session ends, for whatever reason, and
+// at its idle and absolute expiry. One that cannot be verified stays open no longer than a request would be served
+// without verification.
 
 import type { Agent, Clock, Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import { createLongAnswers, type Judges, type LongAnswers } from './live-responses.js'
+import type { CloseReason } from './live-bearers.js'
+import { createLiveResponses, type LivePolicy, type LiveResponses } from './live-responses.js'
 import { sameRoles } from './same-agent.js'
 
-/**
- * `ended`: the session is over. `unverified`: the store could not say for too long whether it is. `changed`: the agent has
- * other roles than those that Desk was told of, or may not be there any more.
- */
-export type Cut = (why: 'ended' | 'unverified' | 'changed') => void
+export type OnClose = (reason: CloseReason) => void
 
-/** Whether access.paths, as it is now, still lets the agent be there. */
-export type May = (agent: Agent) => boolean
+/** Whether access.paths, as it is now, still admits the agent. */
+export type StillAllowed = (agent: Agent) => boolean
 
-export interface Lasting {
+export interface LiveConnections {
   /**
-   * From now on `cut` is called, once, when the session ends, or `may` says no. Returns the way to say that it is over by
-   * itself.
+   * From now on `onClose` is called, once, when the session ends or `stillAllowed` says no. Returns a function that
+   * stops watching.
    */
-  hold(session: Session, cut: Cut, may?: May): () => void
-  /** What is held of requests is judged by these; once, before the first. */
-  judgedBy(judges: Judges): void
-  /** The agent has just done something on what is held. */
+  watch(session: Session, onClose: OnClose, stillAllowed?: StillAllowed): () => void
+  /** Sets the policy for long responses; call it once, before the first. */
+  usePolicy(policy: LivePolicy): void
+  /** The agent has just done something on a watched connection. */
   touch(handle: Handle): void
-  /** Everything is read again now: whoever is an agent, or may do what, has changed. */
-  again(): void
-  longAnswers: LongAnswers
-  /** Cuts what has ended by now, and reads again what is due. For tests: the timer does it. */
+  /** Reads every session again now: agents or access rules have changed. */
+  recheckAll(): void
+  liveResponses: LiveResponses
+  /** Closes what has expired, and reads again what is due. The timer calls it; public for tests. */
   tick(): Promise<void>
   /** Ends the timer. */
   close(): void
 }
 
-export interface LastingDeps {
-  sessions: Pick<Sessions, 'verify' | 'touch' | 'onEnd' | 'onGap' | 'lastsUntil'>
+export interface LiveConnectionsDeps {
+  sessions: Pick<Sessions, 'verify' | 'touch' | 'onEnd' | 'onGap' | 'expiresAt'>
   clock: Clock
   /** Milliseconds. */
   settings: { nearCache: number; outageGrace: number }
-  /** Milliseconds between two looks at the clock. */
-  every?: number
+  /** Milliseconds between two ticks. */
+  interval?: number
 }
 
-/** All that is open of one session. Times in milliseconds since the epoch. */
-interface Held {
+/** All live connections of one session. Times in milliseconds since the epoch. */
+interface Entry {
   session: Session
-  cuts: Map<Cut, May>
-  /** Not before then need anybody ask when the session ends. */
+  watchers: Map<OnClose, StillAllowed>
+  /** The session cannot expire before then. */
   endsAt: number
-  /** When the store is asked again, and when it has last said that the session lives. */
-  lookAt: number
+  /** When the store is asked again, and when it last confirmed the session. */
+  recheckAt: number
   readAt: number
 }
 
-/** Milliseconds: what ends by itself ends that exactly. */
-const often = 400
-/** The least milliseconds between two reads of one session. */
-const leastPause = 1000
-/** Sessions that are read in one go. */
-const together = 50
+/** Milliseconds: expiry is enforced to this precision. */
+const defaultInterval = 400
+/** The fewest milliseconds between two reads of one session. */
+const minReadInterval = 1000
+/** Sessions that are read at the same time. */
+const batchSize = 50
 
-export function createLasting({ sessions, clock, settings, every = often }: LastingDeps): Lasting {
+export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnections {
+  const { sessions, clock, settings, interval = defaultInterval } = deps
   const { nearCache, outageGrace } = settings
-  const all = new Map<Handle, Held>()
+  const entries = new Map<Handle, Entry>()
   let gaps = 0
-  let looking = false
+  let rechecking = false
 
-  const cut = (held: Held, why: Parameters<Cut>[0]) => {
-    if (all.get(held.session.handle) === held) all.delete(held.session.handle)
-    for (const one of held.cuts.keys()) one(why)
-    held.cuts.clear()
+  const close = (entry: Entry, reason: CloseReason) => {
+    if (entries.get(entry.session.handle) === entry) entries.delete(entry.session.handle)
+    for (const onClose of entry.watchers.keys()) onClose(reason)
+    entry.watchers.clear()
   }
-  const failed = (held: Held) => {
+  const failed = (entry: Entry) => {
     const now = clock.now()
-    const bound = Math.min(sessions.lastsUntil(held.session), held.readAt + nearCache + outageGrace)
-    // Fail closed, as for a request: what cannot be read is used no longer than that.
-    if (!(now < bound)) return cut(held, 'unverified')
-    held.lookAt = now + leastPause
+    const bound = Math.min(sessions.expiresAt(entry.session), entry.readAt + nearCache + outageGrace)
+    // Fail closed, as for a request: a session that cannot be read is used no longer than that.
+    if (!(now < bound)) return close(entry, 'unverified')
+    entry.recheckAt = now + minReadInterval
   }
-  const look = async (held: Held) => {
+  const recheck = async (entry: Entry) => {
     const [began, gap] = [clock.now(), gaps]
-    const session = await sessions.verify(held.session.handle)
-    if (!session) return cut(held, 'ended')
-    for (const [one, may] of [...held.cuts]) {
-      if (may(session.agent)) continue
-      held.cuts.delete(one)
-      one('changed')
+    const session = await sessions.verify(entry.session.handle)
+    if (!session) return close(entry, 'ended')
+    for (const [onClose, stillAllowed] of [...entry.watchers]) {
+      if (stillAllowed(session.agent)) continue
+      entry.watchers.delete(onClose)
+      onClose('changed')
     }
-    held.session = session
-    held.readAt = began
-    held.endsAt = sessions.lastsUntil(session)
-    // Well before nearCache is over: the read must have come back by then. What was read before a gap says nothing of it.
-    held.lookAt = gap === gaps ? began + Math.max(leastPause, nearCache * 0.75) : began
+    entry.session = session
+    entry.readAt = began
+    entry.endsAt = sessions.expiresAt(session)
+    // Well before nearCache is over: the read must have come back by then. A read that began before a gap does not
+    // cover it.
+    entry.recheckAt = gap === gaps ? began + Math.max(minReadInterval, nearCache * 0.75) : began
   }
-  const lookAll = async (due: Held[]) => {
-    for (let at = 0; at < due.length; at += together) {
-      const results = await Promise.allSettled(due.slice(at, at + together).map(look))
+  const recheckDue = async (due: Entry[]) => {
+    for (let at = 0; at < due.length; at += batchSize) {
+      const results = await Promise.allSettled(due.slice(at, at + batchSize).map(recheck))
       const lost = results.findIndex(({ status }) => status === 'rejected')
       if (lost < 0) continue
       const { reason } = results[lost] as PromiseRejectedResult
-      // The store is down: asking for the others would bring nothing but more failures.
-      for (const [place, held] of due.slice(at).entries()) if (results[place]?.status !== 'fulfilled') failed(held)
+      // The store is down: further reads would fail as well.
+      for (const [index, entry] of due.slice(at).entries()) if (results[index]?.status !== 'fulfilled') failed(entry)
       if (!(reason instanceof StoreUnavailable)) throw reason
       return
     }
   }
   const tick = async () => {
-    longAnswers.tick()
+    liveResponses.tick()
     const now = clock.now()
-    const due: Held[] = []
-    for (const held of all.values()) {
-      if (!(now < held.endsAt)) held.endsAt = sessions.lastsUntil(held.session)
-      if (!(now < held.session.endsAt)) cut(held, 'ended')
-      else if (!(now < held.endsAt && now < held.lookAt && now >= held.readAt)) due.push(held)
+    const due: Entry[] = []
+    for (const entry of entries.values()) {
+      if (!(now < entry.endsAt)) entry.endsAt = sessions.expiresAt(entry.session)
+      if (!(now < entry.session.endsAt)) close(entry, 'ended')
+      else if (!(now < entry.endsAt && now < entry.recheckAt && now >= entry.readAt)) due.push(entry)
     }
-    if (looking || due.length === 0) return
-    looking = true
-    await lookAll(due).finally(() => {
-      looking = false
+    if (rechecking || due.length === 0) return
+    rechecking = true
+    await recheckDue(due).finally(() => {
+      rechecking = false
     })
   }
-  const hold: Lasting['hold'] = (session, cut, may = () => true) => {
+  const watch: LiveConnections['watch'] = (session, onClose, stillAllowed = () => true) => {
     const { handle } = session
     const now = clock.now()
-    const held: Held = all.get(handle) ?? { session, cuts: new Map(), endsAt: now, lookAt: now, readAt: now }
-    all.set(handle, held)
-    // Read at once: what the guard knew of it may be nearly as old as nearCache allows, or from before a reload.
-    held.lookAt = Math.min(held.lookAt, now)
-    // What Desk was told at the beginning would hold for good.
-    held.cuts.set(cut, agent => sameRoles(session.agent, agent) && may(agent))
+    const entry: Entry = entries.get(handle) ?? {
+      session,
+      watchers: new Map(),
+      endsAt: now,
+      recheckAt: now,
+      readAt: now,
+    }
+    entries.set(handle, entry)
+    // Read at once: the guard may have used a copy that is nearly as old as nearCache allows, or older than a reload.
+    entry.recheckAt = Math.min(entry.recheckAt, now)
+    // Desk goes on with the roles that it was sent at the beginning.
+    entry.watchers.set(onClose, agent => sameRoles(session.agent, agent) && stillAllowed(agent))
     return () => {
-      held.cuts.delete(cut)
-      if (held.cuts.size === 0 && all.get(handle) === held) all.delete(handle)
+      entry.watchers.delete(onClose)
+      if (entry.watchers.size === 0 && entries.get(handle) === entry) entries.delete(handle)
     }
   }
-  const longAnswers = createLongAnswers({ hold })
+  const liveResponses = createLiveResponses({ watch })
 
   sessions.onEnd(handle => {
-    const held = all.get(handle)
-    if (held) cut(held, 'ended')
+    const entry = entries.get(handle)
+    if (entry) close(entry, 'ended')
   })
-  const again = () => {
+  const recheckAll = () => {
     gaps++
-    for (const held of all.values()) held.lookAt = 0
+    for (const entry of entries.values()) entry.recheckAt = 0
     tick().catch(() => {})
   }
-  sessions.onGap(again)
-  const timer = setInterval(() => tick().catch(() => {}), every)
+  sessions.onGap(recheckAll)
+  const timer = setInterval(() => tick().catch(() => {}), interval)
   timer.unref()
 
   return {
-    hold,
+    watch,
     touch(handle) {
-      const held = all.get(handle)
-      // What has run out is not brought back by a word that came too late.
-      if (held && clock.now() < sessions.lastsUntil(held.session)) sessions.touch(held.session)
+      const entry = entries.get(handle)
+      // A message that comes too late does not revive an expired session.
+      if (entry && clock.now() < sessions.expiresAt(entry.session)) sessions.touch(entry.session)
     },
-    again,
-    judgedBy: longAnswers.judgedBy,
-    longAnswers,
+    recheckAll,
+    usePolicy: liveResponses.usePolicy,
+    liveResponses,
     tick,
     close: () => clearInterval(timer),
   }

@@ -1,71 +1,71 @@
-// Answers of Desk that last: event streams, long downloads, a Desk that thinks. Nearly all requests are over before anything
-// here looks at them: they cost a step into a list and one out of it. Those still open after about a second live no longer
-// than the session or the bearer token that let them in.
+// Responses of Desk that take long: event streams, large downloads, a slow Desk. Nearly all requests are over before
+// the first tick: they cost one step into a list and one out of it. A response that is still open after about a second
+// lives no longer than its session or bearer token.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Agent, Session } from '../../core/contracts.js'
-import { createUnderWay } from '../../runtime/in-flight.js'
-import type { Visit } from '../context.js'
-import { cutAnswer } from '../responses/send.js'
-import type { HeldCallers } from './live-bearers.js'
+import { createInFlight } from '../../runtime/in-flight.js'
+import type { RequestContext } from '../context.js'
+import { cutResponse } from '../responses/send.js'
+import type { LiveBearers } from './live-bearers.js'
 
-/** A request that a session or a bearer token let in, until its answer is over. */
-export interface Underway {
+/** A request with a session or a bearer token, until its response is over. */
+export interface LiveResponse {
   request: IncomingMessage
   response: ServerResponse
-  visit: Pick<Visit, 'session' | 'api'>
+  context: Pick<RequestContext, 'session' | 'api'>
 }
 
-interface Watched extends Underway {
+interface Entry extends LiveResponse {
   /** How often it was found open. */
   ticks?: number
-  /** No longer to be held. */
-  release?: (() => void) | undefined
+  /** Stops watching it. */
+  unwatch?: (() => void) | undefined
 }
 
-/** Who says of what is held whether it may stay. */
-export interface Judges {
-  holdCaller: HeldCallers['hold']
+/** Decides whether a watched response may stay open. */
+export interface LivePolicy {
+  watchBearer: LiveBearers['watch']
   /** Whether access.paths, as it is now, lets the agent send this request. */
-  permits(agent: Agent, request: IncomingMessage): boolean
+  authorize(agent: Agent, request: IncomingMessage): boolean
 }
 
-export interface LongAnswers {
-  begin(one: Underway): void
-  end(one: Underway): void
-  /** What was open at the last two calls is held from now on. */
+export interface LiveResponses {
+  begin(one: LiveResponse): void
+  end(one: LiveResponse): void
+  /** Watches each response that was open at two calls. */
   tick(): void
-  judgedBy(judges: Judges): void
+  usePolicy(policy: LivePolicy): void
 }
 
-/** `hold`: see lasting.ts. */
-export function createLongAnswers(deps: {
-  hold(session: Session, cut: () => void, may: (agent: Agent) => boolean): () => void
-}): LongAnswers {
-  const open = createUnderWay<Watched>()
-  let judges: Judges | undefined
+/** `watch`: see LiveConnections. */
+export function createLiveResponses(deps: {
+  watch(session: Session, onClose: () => void, stillAllowed: (agent: Agent) => boolean): () => void
+}): LiveResponses {
+  const open = createInFlight<Entry>()
+  let policy: LivePolicy | undefined
 
-  const hold = ({ request, response, visit }: Underway) => {
-    const cut = () => cutAnswer(request, response)
-    const { session, api } = visit
-    if (session) return deps.hold(session, cut, agent => judges?.permits(agent, request) ?? true)
-    return api && judges?.holdCaller(api, request, cut)
+  const watch = ({ request, response, context }: LiveResponse) => {
+    const close = () => cutResponse(request, response)
+    const { session, api } = context
+    if (session) return deps.watch(session, close, agent => policy?.authorize(agent, request) ?? true)
+    return api && policy?.watchBearer(api, request, close)
   }
 
   return {
     begin: open.add,
-    end(one: Watched) {
+    end(one: Entry) {
       open.remove(one)
-      one.release?.()
+      one.unwatch?.()
     },
     tick() {
       for (const one of open.all()) {
         one.ticks = (one.ticks ?? 0) + 1
-        if (one.ticks === 2) one.release = hold(one)
+        if (one.ticks === 2) one.unwatch = watch(one)
       }
     },
-    judgedBy(given) {
-      judges = given
+    usePolicy(given) {
+      policy = given
     },
   }
 }

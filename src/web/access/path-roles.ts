@@ -1,8 +1,8 @@
-// access.paths: which parts of Desk need a role. These rules close doors, so that in doubt they apply: every reading that
-// some server could have of a path is held against them, and a path that can be read in too many ways meets them all.
+// access.paths: which paths of Desk need a role. A rule restricts access, so in doubt it applies: every reading of a
+// path that some server could have is checked, and a path with too many readings meets every rule.
 
 import type { Config } from '../../config/schema/index.js'
-import type { MayReach } from '../context.js'
+import type { Authorize } from '../context.js'
 import type { Target } from '../request/target.js'
 
 interface Rule {
@@ -14,15 +14,15 @@ interface Rule {
   roles: ReadonlySet<string>
 }
 
-/** So often are escapes undone at most: who needs more of it is up to something. */
-const mostDecodings = 4
+/** The most rounds of decoding; a path that needs more is an attack. */
+const maxDecodings = 4
 const escaped = /%[0-9A-Fa-f]{2}/
-/** What deeper decodings must not bring up: then nothing is certain of the path. */
+/** What deeper decodings must not yield: then the path is uncertain. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const uncertain = /[\\\u0000-\u001f\u007f]|(?:^|\/)\.\.?(?:\/|$)/
 
-/** Each rule that matches wants one of its roles. */
-export function compileAccess(paths: Config['access']['paths']): MayReach {
+/** Each matching rule requires one of its roles. */
+export function compilePathRoles(paths: Config['access']['paths']): Authorize {
   const rules = paths.map(parse)
   if (rules.length === 0) return () => true
   return (agent, method, target) => {
@@ -47,12 +47,12 @@ function parse({ match, roles }: Config['access']['paths'][number]): Rule {
 function applies({ method, path, open }: Rule, asked: string, readings: readonly string[] | undefined): boolean {
   if (method !== undefined && method !== asked && !(method === 'GET' && asked === 'HEAD')) return false
   if (!readings) return true
-  // '/admin/*' means '/admin' too, and '/admin' means '/admin/': most servers make no difference.
+  // '/admin/*' covers '/admin', and '/admin' covers '/admin/': most servers treat them alike.
   const bare = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
   return readings.some(read => read === bare || read === `${bare}/` || (open && read.startsWith(path)))
 }
 
-/** Many servers fold case and take several slashes for one. */
+/** Many servers fold case and merge slashes. */
 function fold(path: string): string {
   return path
     .toUpperCase()
@@ -65,8 +65,8 @@ function ambiguousReadings({ raw, path }: Target): string[] | undefined {
   const found = new Set<string>([raw.split('?', 1)[0] ?? '', path])
   let deeper = path
   for (let depth = 1; escaped.test(deeper); depth++) {
-    deeper = undo(deeper)
-    if (depth >= mostDecodings) return undefined
+    deeper = decodeOnce(deeper)
+    if (depth >= maxDecodings) return undefined
     found.add(deeper)
   }
   for (const read of [...found]) {
@@ -77,8 +77,8 @@ function ambiguousReadings({ raw, path }: Target): string[] | undefined {
   return readings.some(read => uncertain.test(read)) ? undefined : readings
 }
 
-/** Byte by byte: what is no UTF-8 matters to no rule, and must not keep the rest from being read. */
-function undo(path: string): string {
+/** Byte by byte: invalid UTF-8 must not stop the decoding of the rest. */
+function decodeOnce(path: string): string {
   return path.replace(/(?:%[0-9A-Fa-f]{2})+/g, escapes => Buffer.from(escapes.replaceAll('%', ''), 'hex').toString())
 }
 

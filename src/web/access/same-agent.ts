@@ -1,9 +1,8 @@
-// Whether two readings of an agent say the same: what Desk was told at the beginning of something that lasts may not hold
-// any more.
+// Compares two states of an agent: a live connection goes on with what Desk was sent at its beginning.
 
 import type { Agent } from '../../core/contracts.js'
 
-/** Whether Desk would be told the same of both. */
+/** Whether Desk would get the same identity. */
 export function sameAgent(a: Agent, b: Agent): boolean {
   if (a === b) return true
   return a.email === b.email && a.id === b.id && a.name === b.name && sameRoles(a, b)

@@ -1,16 +1,16 @@
-// Which cookie of Desk may open the gateway: only one that Desk set in answer to what this browser posted to Desk's own
-// login less than a minute ago. Each mark is a sealed cookie, bound to the value of Desk's cookie. Never asks Desk.
+// Which session cookie of Desk is accepted as a login: only one that Desk set in response to a POST of this browser to
+// Desk's own login less than a minute ago. A marker is a sealed cookie, bound to the value of Desk's cookie. Never asks Desk.
 
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../core/contracts.js'
 import { cookieHeader } from '../access/authenticate.js'
-import type { DeskMarks } from '../context.js'
+import type { MarkerCookies } from '../context.js'
 import type { Sealer } from '../login/attempts.js'
 import type { Cookies } from '../request/cookies.js'
 import { isFromOurPages } from '../request/origin-check.js'
 import { compilePathRules } from '../request/path-rules.js'
 
-export interface DeskMarksDeps {
+export interface MarkerCookiesDeps {
   /** login.alsoAllowDeskAuthentication */
   settings: { paths: readonly string[]; cookie: string }
   publicUrl: string
@@ -19,49 +19,50 @@ export interface DeskMarksDeps {
   clock: Clock
 }
 
-/** How long what was posted to Desk's login may open the gateway, in milliseconds. */
-export const markLife = 60_000
+/** How long after the POST to Desk's login the gateway accepts it, in milliseconds. */
+export const markerLifetime = 60_000
 /** How long Desk's login page may stay open before it is sent, in milliseconds. */
-const formLife = 3_600_000
-/** What is newer than this is no time of ours but another replica's clock, in milliseconds. */
-const ahead = 60_000
+const formLifetime = 3_600_000
+/** Another replica's clock may be ahead by this much, in milliseconds. */
+const maxClockSkew = 60_000
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
-export function createDeskMarks(deps: DeskMarksDeps): DeskMarks {
+export function createMarkerCookies(deps: MarkerCookiesDeps): MarkerCookies {
   const { settings, publicUrl, cookies, keyring, clock } = deps
   const isLogin = compilePathRules(settings.paths)
   const secure = cookies.secure ? '; Secure; HttpOnly' : '; HttpOnly'
 
-  const issue = (name: string, value: string, at: number, life: number) => {
+  const issue = (name: string, value: string, at: number, lifetime: number) => {
     const plain = Buffer.alloc(6)
     plain.writeUIntBE(at, 0, 6)
-    const left = Math.max(1, Math.ceil((at + life - clock.now()) / 1000))
+    const left = Math.max(1, Math.ceil((at + lifetime - clock.now()) / 1000))
     return `${name}=${keyring.seal(name, plain, hashOf(value))}; Path=/; Max-Age=${left}${secure}; SameSite=Lax`
   }
-  /** When the one mark of that name was made for this value of Desk's cookie; undefined when none holds. */
-  const madeAt = (name: string, header: string | undefined, value: string, life: number) => {
+  /** When the only marker of that name was made for this value of Desk's cookie; undefined when none is valid. */
+  const madeAt = (name: string, header: string | undefined, value: string, lifetime: number) => {
     const sealed = onlyValue(header, name)
     const plain = sealed === undefined ? undefined : keyring.open(name, sealed, hashOf(value))
     if (sealed === undefined || plain?.length !== 6) return undefined
     const at = plain.readUIntBE(0, 6)
     const age = clock.now() - at
-    return age < life && age > -ahead ? { at, sealed } : undefined
+    return age < lifetime && age > -maxClockSkew ? { at, sealed } : undefined
   }
-  const posted = (header: string | undefined, value: string) => madeAt(cookies.deskMark, header, value, markLife)
+  const posted = (header: string | undefined, value: string) =>
+    madeAt(cookies.deskMarker, header, value, markerLifetime)
 
   return {
-    watch(request, { target }) {
+    inspect(request, { target }) {
       const method = request.method ?? ''
       if (!isLogin(method, target)) return undefined
       const header = cookieHeader(request)
       const [value, ...more] = cookies.deskValues(header)
       const login = value === undefined ? undefined : posted(header, value)
-      const form = value === undefined ? undefined : madeAt(cookies.deskForm, header, value, formLife)
-      // Attack: a cookie that was here before – left by a logout, or planted by a sibling host – may be logged in already,
-      // and Desk may set it anew with whatever is posted. Desk gets to see only what it gave to this login.
+      const form = value === undefined ? undefined : madeAt(cookies.deskFormMarker, header, value, formLifetime)
+      // Attack: an older Desk cookie – left by a logout, or planted by a sibling host – may be logged in already, and Desk
+      // may set it anew after any POST. Desk sees only a cookie that it set during this login.
       const known = more.length === 0 && (login ?? form) !== undefined
-      // Attack: another site's page posts its own password here, so that the agent works in somebody else's account.
+      // Attack: another site's page posts its own password here, so that the agent works in the attacker's account.
       const asked = safe.has(method) ? 'page' : isFromOurPages(request.headers, publicUrl) ? 'posted' : 'from elsewhere'
       return { cookie: known ? 'passed' : 'withheld', asked, ...(known && login ? { postedAt: login.at } : {}) }
     },
@@ -69,16 +70,16 @@ export function createDeskMarks(deps: DeskMarksDeps): DeskMarks {
       if (asked === 'from elsewhere') return []
       const value = lastSet(received, settings.cookie)
       if (value === undefined) return []
-      const form = issue(cookies.deskForm, value, clock.now(), formLife)
-      // A page on the way from the login to Desk may set the cookie again: that adds nothing to the minute.
+      const form = issue(cookies.deskFormMarker, value, clock.now(), formLifetime)
+      // A page between the login and Desk may set the cookie again: that does not extend the minute.
       const at = asked === 'posted' ? clock.now() : postedAt
-      return at === undefined ? [form] : [form, issue(cookies.deskMark, value, at, markLife)]
+      return at === undefined ? [form] : [form, issue(cookies.deskMarker, value, at, markerLifetime)]
     },
-    marked({ header }) {
+    readMarker({ header }) {
       const [value, ...more] = cookies.deskValues(header)
       if (value === undefined || more.length > 0) return undefined
       const login = posted(header, value)
-      return login && { cookie: value, mark: login.sealed, until: login.at + markLife }
+      return login && { cookie: value, mark: login.sealed, until: login.at + markerLifetime }
     },
   }
 }
@@ -87,7 +88,7 @@ function hashOf(value: string): string {
   return createHash('sha256').update(value, 'latin1').digest('base64url')
 }
 
-/** Exact bytes, as of the session cookie; of two, one may have been planted. */
+/** Exact bytes, as for the session cookie. Of two values, one may have been planted: neither counts. */
 function onlyValue(header: string | undefined, name: string): string | undefined {
   const pair = `${name}=`
   const found = (header ?? '').split(';').flatMap(part => {
@@ -97,7 +98,7 @@ function onlyValue(header: string | undefined, name: string): string | undefined
   return found.length === 1 ? found[0] : undefined
 }
 
-/** The value that the last Set-Cookie of that name leaves in a browser (RFC 6265bis 5.6); undefined when it takes it away. */
+/** The value that the last Set-Cookie of that name leaves in a browser (RFC 6265bis 5.6); undefined when it deletes it. */
 function lastSet(received: readonly string[], name: string): string | undefined {
   let last: string | undefined
   for (let i = 0; i < received.length; i += 2) {

@@ -1,5 +1,5 @@
-// The signed assertion: a short-lived JWS that lets Desk check who speaks, also when a header alone could be forged.
-// It names the session by its handle, never by the cookie; a bearer token has none to name.
+// The signed assertion: a short-lived JWS that lets Desk verify the agent, even if a header alone could be forged. It
+// names the session by its handle, never by the cookie; with a bearer token it names none.
 
 import { sign } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
@@ -15,8 +15,8 @@ export interface AssertionDeps {
   ttl: number
   keys: SigningKeys
   clock: Clock
-  /** The most sessions and tokens whose assertion is remembered. */
-  remembered?: number
+  /** The most cached assertions. */
+  cacheSize?: number
 }
 
 interface Signed {
@@ -27,12 +27,12 @@ interface Signed {
   token: string
 }
 
-/** The compact JWS (RFC 7515, ES256) for whoever speaks: at least half of ttl is left when it is sent. Synchronous. */
-export function createAssertion(deps: AssertionDeps): (who: Session | ApiCaller) => string {
+/** The compact JWS (RFC 7515, ES256) for an agent: at least half of ttl is left when it is sent. Synchronous. */
+export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiCaller) => string {
   const { issuer, audience, ttl, clock } = deps
   const { key, kid } = deps.keys.sign
   const header = encode({ alg: 'ES256', typ: 'JWT', kid })
-  const recent = new LRUCache<string, Signed>({ max: deps.remembered ?? 10_000 })
+  const recent = new LRUCache<string, Signed>({ max: deps.cacheSize ?? 10_000 })
 
   const write = (who: Session | ApiCaller, now: number): string => {
     const { agent, provider } = who

@@ -1,12 +1,12 @@
-// What Desk is told of an agent: exactly one of each identity header and a signed assertion. And the one judge of which
-// header names only the gateway may send, so that nobody else can tell Desk who somebody is.
+// The identity headers that Desk gets: exactly one of each, and a signed assertion. Also decides which header names
+// only the gateway may send, so that no client can set an identity.
 
 import type { IdentitySettings } from '../../config/schema/identity.js'
 import type { Agent, Clock } from '../../core/contracts.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import type { IdentityWriter } from '../context.js'
-import { fold } from '../request/header-names.js'
-import { createAssertion } from './assertion.js'
+import { foldHeaderName } from '../request/header-names.js'
+import { createAssertionSigner } from './assertion.js'
 
 export interface IdentityDeps {
   settings: IdentitySettings
@@ -28,8 +28,8 @@ const defaults = [
 
 export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
   const { headers: names, assertion } = deps.settings
-  const mine = new Set([...defaults, ...Object.values(names), assertion.header].map(fold))
-  const signed = createAssertion({
+  const reserved = new Set([...defaults, ...Object.values(names), assertion.header].map(foldHeaderName))
+  const assertionFor = createAssertionSigner({
     issuer: deps.publicUrl,
     audience: assertion.audience ?? deps.deskOrigin,
     ttl: assertion.ttl,
@@ -49,15 +49,15 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
     encodeValue(provider),
   ]
   return {
-    reserved(name) {
-      const folded = fold(name)
-      return folded.startsWith('x-agent-') || mine.has(folded)
+    isReserved(name) {
+      const folded = foldHeaderName(name)
+      return folded.startsWith('x-agent-') || reserved.has(folded)
     },
     append(flat, who) {
-      flat.push(...plain(who.agent, who.provider), assertion.header, signed(who))
+      flat.push(...plain(who.agent, who.provider), assertion.header, assertionFor(who))
     },
-    weight(agent, provider) {
-      // Four more for ': ' and the line break: what it takes in the head of a request.
+    headerBytes(agent, provider) {
+      // Two more for ': ' or the line break.
       const flat = plain(agent, provider)
       return flat.reduce((sum, text) => sum + text.length + 2, 0)
     },

@@ -1,51 +1,51 @@
-// Which session a browser holds: by its session cookie, and, where a cross-site POST does not carry that, by the sealed
-// mark beside it. The mark grants nothing: it only says what a new login would replace.
+// The sessions of a browser: by its session cookie and, as a cross-site POST does not carry that, by the sealed "seen"
+// cookie beside it. The seen cookie grants no access: it only names the session that a new login replaces.
 
 import type { Handle, Session, Sessions } from '../../core/contracts.js'
-import type { Cookies, Jar } from '../request/cookies.js'
+import type { CookieJar, Cookies } from '../request/cookies.js'
 import type { Sealer } from './attempts.js'
 
-export interface Holder {
+export interface BrowserSessions {
   /** The live session that the session cookie names. Throws StoreUnavailable. */
-  current(jar: Jar): Promise<Session | undefined>
-  /** Every live session that this browser shows a sign of, that of the session cookie first. Throws StoreUnavailable. */
-  held(jar: Jar): Promise<Session[]>
-  /** The value of the mark for a session. */
-  mark(cookies: Cookies, handle: Handle): string
+  current(jar: CookieJar): Promise<Session | undefined>
+  /** Every live session of this browser, that of the session cookie first. Throws StoreUnavailable. */
+  all(jar: CookieJar): Promise<Session[]>
+  /** The value of the seen cookie for a session. */
+  sealSeen(cookies: Cookies, handle: Handle): string
 }
 
-/** A browser holds one or two marks: one for each path. */
-const mostMarks = 4
+/** A browser has one or two: one for each path. */
+const maxSeenCookies = 4
 
-export function createHolder(deps: {
+export function createBrowserSessions(deps: {
   sessions: Pick<Sessions, 'peek' | 'read'>
   keyring: Sealer
   handleOf: (cookie: string) => Handle
-}): Holder {
+}): BrowserSessions {
   const { sessions, keyring, handleOf } = deps
   const read = async (handle: Handle) => sessions.peek(handle) ?? (await sessions.read(handle))
-  const own = ({ cookies, header }: Jar): Handle[] => {
+  const fromSessionCookie = ({ cookies, header }: CookieJar): Handle[] => {
     const cookie = cookies.readSession(header)
     return cookie === undefined ? [] : [handleOf(cookie)]
   }
-  // Attack: a sibling host can plant a mark of its own session beside ours, so that a hand-over overlooks who is logged
-  // in here. Every mark counts, not only the first.
-  const marked = ({ cookies, header }: Jar): Handle[] =>
+  // Attack: a sibling host can plant a seen cookie of its own session, so that a callback overlooks the agent who is logged
+  // in here. Every seen cookie counts, not only the first.
+  const fromSeenCookies = ({ cookies, header }: CookieJar): Handle[] =>
     valuesOf(header, cookies.seen)
-      .slice(0, mostMarks)
+      .slice(0, maxSeenCookies)
       .flatMap(sealed => keyring.open('seen', sealed, cookies.seen)?.toString('base64url') ?? [])
 
   return {
     async current(jar) {
-      const [handle] = own(jar)
+      const [handle] = fromSessionCookie(jar)
       return handle === undefined ? undefined : read(handle)
     },
-    async held(jar) {
-      const handles = [...new Set([...own(jar), ...marked(jar)])]
+    async all(jar) {
+      const handles = [...new Set([...fromSessionCookie(jar), ...fromSeenCookies(jar)])]
       const found = await Promise.all(handles.map(read))
       return found.filter(session => session !== undefined)
     },
-    mark: (cookies, handle) => keyring.seal('seen', Buffer.from(handle, 'base64url'), cookies.seen),
+    sealSeen: (cookies, handle) => keyring.seal('seen', Buffer.from(handle, 'base64url'), cookies.seen),
   }
 }
 

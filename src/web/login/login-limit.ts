@@ -1,45 +1,45 @@
-// Too many refused logins from one address: the next hand-over is refused before it is looked at. Counts what was refused
-// only, never a login that came in, and never a fault of ours or of a provider that is down.
+// After too many refused logins from one address the next callback is refused unread. Counts refused logins only: no
+// successful ones, and no failures of the gateway or of a provider.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import ipaddr from 'ipaddr.js'
 import { type Reason, statusOf } from '../../core/reasons.js'
 import type { Log } from '../../ops/log.js'
 import type { RateLimit } from '../../ops/rate-limit.js'
-import type { Visit } from '../context.js'
+import type { RequestContext } from '../context.js'
 
 export interface LoginLimit {
-  /** Seconds until this client may try again; undefined: it may now. Never rejects. */
-  wait(visit: Visit, headers: IncomingHttpHeaders): Promise<number | undefined>
+  /** Seconds until this client may try again; undefined: it may try now. Never rejects. */
+  wait(context: RequestContext, headers: IncomingHttpHeaders): Promise<number | undefined>
   /** A login of this client was refused. Returns at once, never throws. */
-  refused(visit: Visit, headers: IncomingHttpHeaders, reason: Reason): void
+  countRefused(context: RequestContext, headers: IncomingHttpHeaders, reason: Reason): void
 }
 
 export function createLoginLimit(deps: { limit: RateLimit; log: Log }): LoginLimit {
   const { limit, log } = deps
-  let told = false
+  let warned = false
 
-  /** The address to hold it to; undefined when many may stand behind the one that is seen. */
-  const addressOf = ({ address, generation }: Visit, headers: IncomingHttpHeaders) => {
-    const unnamed = generation.config.trustedProxies.length === 0 && headers['x-forwarded-for'] !== undefined
-    if (!unnamed || !isPrivate(address)) return address
-    if (!told) {
+  /** The client's address; undefined when many clients may share it. */
+  const addressOf = ({ address, snapshot }: RequestContext, headers: IncomingHttpHeaders) => {
+    const behindUnknownProxy = snapshot.config.trustedProxies.length === 0 && headers['x-forwarded-for'] !== undefined
+    if (!behindUnknownProxy || !isPrivate(address)) return address
+    if (!warned) {
       const advice =
         'a proxy that is not in trustedProxies: all clients have its address, so refused logins have no limit'
       log.warn({ address }, advice)
     }
-    told = true
+    warned = true
     return undefined
   }
 
   return {
-    async wait(visit, headers) {
-      const address = addressOf(visit, headers)
+    async wait(context, headers) {
+      const address = addressOf(context, headers)
       return address === undefined ? undefined : limit.wait(address)
     },
-    refused(visit, headers, reason) {
+    countRefused(context, headers, reason) {
       if (reason === 'login.rate_limited' || statusOf(reason) === 503) return
-      const address = addressOf(visit, headers)
+      const address = addressOf(context, headers)
       if (address !== undefined) limit.count(address)
     },
   }

@@ -1,5 +1,5 @@
-// A refused login, told once to everybody who has to know: a dossier under a reference, one log line, one audit event,
-// one metric, one page. Never tells anybody what was checked, only which check failed.
+// A refused login: one report under a reference, one log line, one audit event, one metric, one page. Never shows what
+// was checked, only which check failed.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Check } from '../../core/checks.js'
@@ -7,13 +7,13 @@ import { hintOf, type Reason, statusOf } from '../../core/reasons.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import type { Dossiers } from '../../ops/refused-logins.js'
-import type { Answer, Visit } from '../context.js'
-import { contentPolicy, pageAnswer, problemAnswer } from '../pages/layout.js'
+import type { RefusedLogins } from '../../ops/refused-logins.js'
+import type { RequestContext, ResponseData } from '../context.js'
+import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, refusedPage } from '../pages/pages.js'
-import { askerOf } from '../request/fetch-metadata.js'
+import { clientKindOf } from '../request/fetch-metadata.js'
 import { browserName } from '../request/user-agent.js'
-import { formTargetsOf, loginHref, placeOf, retryAfter } from '../responses/errors.js'
+import { formTargetsOf, loginHref, pageContextOf, retryAfter } from '../responses/errors.js'
 import type { LoginLimit } from './login-limit.js'
 
 export interface RefusedLogin {
@@ -21,85 +21,89 @@ export interface RefusedLogin {
   /** The ID of a configured provider; undefined when none was found. */
   provider: string | undefined
   checks: Check[]
-  /** Whom the provider vouched for; undefined when it did for nobody. */
+  /** The agent that the provider vouched for, if any. */
   agent?: string | undefined
-  /** Where the login was going to, judged: where starting again goes to. */
+  /** A checked return_to: a new login goes there. */
   returnTo: string
-  /** Seconds after which it is worth trying again, where that is known. */
+  /** Seconds until another try is worth it, if known. */
   wait?: number
 }
 
-export interface Refusals {
-  /** Records the refusal and says it to whoever asks with these headers. */
-  refuse(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLogin): Answer
-}
+/** Records the refusal; the response for the client that sent these headers. */
+export type RefuseLogin = (context: RequestContext, headers: IncomingHttpHeaders, refused: RefusedLogin) => ResponseData
 
-export function createRefusals(deps: {
-  dossiers: Dossiers
+export function createRefuseLogin(deps: {
+  refusedLogins: RefusedLogins
   audit: Audit
   metrics: Metrics
   log: Log
-  /** Counts what is refused. */
-  limit?: Pick<LoginLimit, 'refused'> | undefined
-}): Refusals {
-  return {
-    refuse(visit, headers, refused) {
-      const { reason, provider, checks, agent } = refused
-      const origin = { address: visit.address, browser: browserName(headers['user-agent']) }
-      const reference = deps.dossiers.keep({ provider, reason, checks, ...origin })
-      const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: visit.address }
-      deps.log.info({ ...facts, request: visit.id, hint: hintOf(reason) }, 'login refused')
-      const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
-      deps.audit({ event: 'login_refused', ...who, request: visit.id })
-      deps.metrics.login(provider ?? '', 'refused', reason)
-      deps.limit?.refused(visit, headers, reason)
-      return answerOf(visit, headers, refused, reference)
-    },
+  limit?: Pick<LoginLimit, 'countRefused'> | undefined
+}): RefuseLogin {
+  return (context, headers, refused) => {
+    const { reason, provider, checks, agent } = refused
+    const origin = { address: context.address, browser: browserName(headers['user-agent']) }
+    const reference = deps.refusedLogins.record({ provider, reason, checks, ...origin })
+    const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
+    deps.log.info({ ...facts, request: context.id, hint: hintOf(reason) }, 'login refused')
+    const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
+    deps.audit({ event: 'login_refused', ...who, request: context.id })
+    deps.metrics.login(provider ?? '', 'refused', reason)
+    deps.limit?.countRefused(context, headers, reason)
+    return refusedResponse(context, headers, refused, reference)
   }
 }
 
-function answerOf(visit: Visit, headers: IncomingHttpHeaders, refused: RefusedLogin, reference: string): Answer {
+function refusedResponse(
+  context: RequestContext,
+  headers: IncomingHttpHeaders,
+  refused: RefusedLogin,
+  reference: string,
+): ResponseData {
   const { reason } = refused
   const status = statusOf(reason)
-  const place = placeOf(visit.generation)
-  const { title, text } = place.texts.refusals[reason]
-  const answer =
-    askerOf(headers) === 'program'
-      ? problemAnswer(status, { title, detail: text, reason, reference })
-      : pageAnswer(
+  const page = pageContextOf(context.snapshot)
+  const { title, text } = page.texts.refusals[reason]
+  const response =
+    clientKindOf(headers) === 'program'
+      ? problemResponse(status, { title, detail: text, reason, reference })
+      : pageResponse(
           status,
-          refusedPage(place, {
+          refusedPage(page, {
             reason,
             reference,
-            button: buttonOf(visit, refused),
-            more: toldOf(visit, refused, reference),
+            button: nextButton(context, refused),
+            more: providerErrorButtons(context, refused, reference),
           }),
-          contentPolicy(formTargetsOf(visit.generation)),
+          contentPolicy(formTargetsOf(context.snapshot)),
         )
   const wait = refused.wait ?? (status === 503 ? retryAfter : undefined)
-  if (wait !== undefined) answer.headers.push('Retry-After', String(wait))
-  return answer
+  if (wait !== undefined) response.headers.push('Retry-After', String(wait))
+  return response
 }
 
-function buttonOf(visit: Visit, { reason, provider, returnTo }: RefusedLogin): Button {
-  const { paths, providers, deskLogin } = visit.generation
-  const { refusals, buttons } = placeOf(visit.generation).texts
+function nextButton(context: RequestContext, { reason, provider, returnTo }: RefusedLogin): Button {
+  const { paths, providers, deskLogin } = context.snapshot
+  const { refusals, buttons } = pageContextOf(context.snapshot).texts
   const { next } = refusals[reason]
   if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
   // A one-time link is no provider to start again with.
-  const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.way.id
+  const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.provider.id
   const login = next === 'other' || provider === undefined || !again ? paths.login : `${paths.login}/${provider}`
   return { label: buttons[next], to: { get: loginHref(login, returnTo) } }
 }
 
 /**
- * Back to the provider, which is told by `kind=error` and `message`, as Desk and Zendesk do. By a button: a page that went
- * there by itself would hide the reference, and with a provider that answers with a login it would go round in a circle.
+ * Back to the provider with `kind=error` and `message`, as Desk and Zendesk do. By a button: an automatic redirect would
+ * hide the reference, and loop with a provider that answers with a login.
  */
-function toldOf({ generation }: Visit, { provider, reason }: RefusedLogin, reference: string): Button[] {
-  const { texts } = placeOf(generation)
-  const known = generation.providers.find(({ id }) => id === provider)
+function providerErrorButtons(
+  { snapshot }: RequestContext,
+  { provider, reason }: RefusedLogin,
+  reference: string,
+): Button[] {
+  const { texts } = pageContextOf(snapshot)
+  const known = snapshot.providers.find(({ id }) => id === provider)
   const { title, text } = texts.refusals[reason]
-  const href = known?.failed?.(`${title}. ${text} ${texts.reference} ${reference}`)
+  const href = known?.failureUrl?.(`${title}. ${text} ${texts.reference} ${reference}`)
   return known && href ? [{ label: texts.buttons.tell(known.name), to: { get: href }, look: 'quiet' }] : []
 }

@@ -1,50 +1,57 @@
-// An answer of an identity provider counts once, on every replica: an atomic claim in the store. Never lets a second use
-// open anything; a browser that is logged in may go on to where it is.
+// A response of an identity provider is accepted once, on every replica: an atomic claim in the store. A second use never
+// opens a session; a browser that is logged in already stays logged in.
 
 import { createHash } from 'node:crypto'
-import type { Step } from '../../core/checks.js'
-import type { Clock, Identity, Session, Store, Verdict, WayIn } from '../../core/contracts.js'
+import type { RecordCheck } from '../../core/checks.js'
+import type { Clock, Identity, LoginMethod, Session, Store, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 
-export interface Used {
-  provider: { type: WayIn }
+interface PresentedLogin {
+  provider: { type: LoginMethod }
   verdict: Verdict
   identity: Identity
   /** The live sessions of this browser. */
-  held: Session[]
+  browserSessions: Session[]
 }
 
-const again: Record<WayIn, Reason> = {
+const replayReasons: Record<LoginMethod, Reason> = {
   saml: 'saml.replayed',
   jwt: 'jwt.replayed',
   desk: 'login.attempt_unknown',
   breakglass: 'login.link_used',
 }
-/** A claim outlives what it guards by this much: the clocks of two replicas may differ. Milliseconds. */
+/** A claim is kept this much longer than what it guards: the clocks of two replicas may differ. Milliseconds. */
 const margin = 60_000
 
+interface ReplayGuardDeps {
+  store: Pick<Store, 'claim'>
+  clock: Clock
+}
+
+/** Claims the key until `until` (milliseconds since the epoch). False: it was claimed before. Throws StoreUnavailable. */
+export function consumeOnce({ store, clock }: ReplayGuardDeps, key: string, until: number): Promise<boolean> {
+  return store.claim(key, Math.ceil(Math.max(0, until - clock.now()) + margin))
+}
+
 /**
- * Takes the claim. For an answer that was used before: the session that the browser holds, else the ladder ends.
+ * Consumes the response. One that was used before gives the session of this browser; without a session the check fails.
  * Throws StoreUnavailable.
  */
-export async function claimOnce(
-  deps: { store: Pick<Store, 'claim'>; clock: Clock },
-  { provider, verdict, identity, held }: Used,
-  step: Step,
+export async function checkNotReplayed(
+  deps: ReplayGuardDeps,
+  { provider, verdict, identity, browserSessions }: PresentedLogin,
+  check: RecordCheck,
 ): Promise<Session | undefined> {
-  const left = Math.max(0, identity.claim.until - deps.clock.now())
-  const first = await deps.store.claim(
-    keyOf(provider.type, identity.provider, identity.claim.id),
-    Math.ceil(left + margin),
-  )
-  // A fresh answer to an attempt that was answered before (Back, and logged in again) is nobody else's way in either.
-  const here = first ? held.find(session => session.agent.email === identity.email) : held[0]
+  const { id, until } = identity.replayKey
+  const first = await consumeOnce(deps, keyOf(provider.type, identity.provider, id), until)
+  // A fresh response to an attempt that was finished before (Back, and logged in again) must be for the same agent.
+  const current = first ? browserSessions.find(session => session.agent.email === identity.email) : browserSessions[0]
   const repeated = !first || verdict.attempt?.used === true
-  // A one-time link is no answer that a browser sends twice by itself: its second use is refused whoever is here.
-  if (repeated && here && provider.type !== 'breakglass') return here
-  step('not used before', {
+  // Browsers do not send a one-time link twice by themselves: its second use is refused even with a session.
+  if (repeated && current && provider.type !== 'breakglass') return current
+  check('not used before', {
     ok: !repeated,
-    reason: again[provider.type],
+    reason: replayReasons[provider.type],
     expected: 'an answer, and an attempt, that was not used before',
     seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
   })
@@ -52,19 +59,22 @@ export async function claimOnce(
 }
 
 /**
- * Whether an answer whose login this browser holds no more was used before. It uses nothing up: where it was not, it is
- * refused, and whoever it belongs to may still bring it. Throws StoreUnavailable.
+ * Whether a response whose attempt is missing in this browser was used before. Consumes nothing: an unused response is
+ * refused, and the browser that it belongs to can still bring it. Throws StoreUnavailable.
  */
-export async function wasClaimed(
+export async function wasConsumed(
   { store }: { store: Pick<Store, 'get'> },
-  { provider, verdict }: { provider: { id: string; type: WayIn }; verdict: Verdict },
+  { provider, verdict }: { provider: { id: string; type: LoginMethod }; verdict: Verdict },
 ): Promise<boolean> {
-  const { bereft } = verdict
-  return bereft !== undefined && (await store.get(keyOf(provider.type, provider.id, bereft.id))) !== undefined
+  const { attemptMissing } = verdict
+  return (
+    attemptMissing !== undefined &&
+    (await store.get(keyOf(provider.type, provider.id, attemptMissing.id))) !== undefined
+  )
 }
 
-/** Named by what the provider signed, never by its bytes: those can be changed without harm to a signature. */
-function keyOf(type: WayIn, provider: string, claim: string): string {
+/** The key is the ID that the provider signed, not the message: its bytes can change and the signature still verifies. */
+function keyOf(type: LoginMethod, provider: string, claim: string): string {
   const named = JSON.stringify([provider, claim])
   return `c:${type}:${createHash('sha256').update(named).digest('base64url')}`
 }

@@ -1,34 +1,33 @@
-// A login that keeps the session (ten tabs make one) has a SessionIndex of its own all the same, and the provider may name
-// just that one when it logs the agent out. Which sessions such an index belongs to is kept beside them. Never grants
-// anything, and ends nothing whose record does not agree.
+// A login that keeps the session (ten tabs make one) has its own SessionIndex, and the provider may name only that one in a
+// logout request. This maps such an index to the session. Never grants access, and ends only sessions whose record agrees.
 
 import { createHash } from 'node:crypto'
 import type { Clock, Session, Sessions, Store } from '../../core/contracts.js'
 
-/** What a provider calls a session by. */
+/** How a provider names a session. */
 export interface SamlName {
   provider: string
   nameId: string
   sessionIndex: string
 }
 
-export interface SessionIndexes {
+export interface SessionIndexAliases {
   /** From now on the index also means this session. Throws StoreUnavailable. */
   add(session: Session, name: SamlName): Promise<void>
-  /** Ends the sessions that the index means beside their own. Throws StoreUnavailable. */
+  /** Ends the sessions that have this index as an alias. Throws StoreUnavailable. */
   end(name: SamlName, why: string): Promise<void>
 }
 
-/** The most sessions that one index means: a provider makes a new one for each login. */
-const most = 20
-/** Milliseconds that the store keeps it longer than it means anything. */
+/** The most sessions of one index: a provider makes a new index for each login. */
+const maxSessions = 20
+/** The store keeps an alias this much longer than its session, in milliseconds. */
 const margin = 60_000
 
-export function createSessionIndexes(deps: {
+export function createSessionIndexAliases(deps: {
   store: Pick<Store, 'indexAdd' | 'indexPage'>
   sessions: Pick<Sessions, 'read' | 'end'>
   clock: Clock
-}): SessionIndexes {
+}): SessionIndexAliases {
   const { store, sessions, clock } = deps
   return {
     async add(session, name) {
@@ -37,10 +36,10 @@ export function createSessionIndexes(deps: {
       await store.indexAdd(keyOf(name), session.handle, ttl)
     },
     async end(name, why) {
-      const { members } = await store.indexPage(keyOf(name), undefined, most)
+      const { members } = await store.indexPage(keyOf(name), undefined, maxSessions)
       for (const handle of members) {
         const session = await sessions.read(handle)
-        // Attack: whoever can write to the store cannot choose whose session ends: the record has the last word.
+        // Attack: anyone who can write to the store could choose whose session ends: the record has to agree.
         if (session && belongs(session, name)) await sessions.end({ handle }, why, 'provider')
       }
     },

@@ -1,30 +1,30 @@
-// Desk's own "Log out": once Desk has answered such a request of its own pages, the gateway's session ends too, and the
-// browser goes on as from our own logout. What another site, a picture or a browser that loads ahead asks for ends nothing.
+// Desk's own "Log out": after Desk's response to such a request from its own pages the gateway's session ends too, and the
+// browser goes on as after our own logout. Requests of another site, of an image or of a prefetch end nothing.
 
 import type { IncomingMessage } from 'node:http'
 import { StoreUnavailable } from '../../core/errors.js'
 import { cookieHeader } from '../access/authenticate.js'
-import type { Answer, Visit } from '../context.js'
-import { askerOf } from '../request/fetch-metadata.js'
-import { isAskedByAgent } from '../request/origin-check.js'
+import type { RequestContext, ResponseData } from '../context.js'
+import { clientKindOf } from '../request/fetch-metadata.js'
+import { isUserInitiated } from '../request/origin-check.js'
 import { compilePathRules } from '../request/path-rules.js'
 import type { SignOut } from './sign-out.js'
 
 export interface DeskLogout {
-  /** Whether Desk's answer to this request ends the session. Pure. */
-  applies(request: IncomingMessage, visit: Visit): boolean
+  /** Whether Desk's response to this request ends the session. Pure. */
+  applies(request: IncomingMessage, context: RequestContext): boolean
   /**
-   * Ends the session. `received`: the head of Desk's answer as the browser would get it, names and values. What the browser
-   * gets: that head and more, before Desk's body, or another answer instead. Rejects only for a bug.
+   * Ends the session. `received`: the headers of Desk's response for the browser, names and values alternate. Returns the
+   * headers to send before Desk's body, or another response instead. Rejects only for a bug.
    */
   finish(
     request: IncomingMessage,
-    visit: Visit,
+    context: RequestContext,
     received: readonly string[],
-  ): Promise<{ headers: string[] } | { instead: Answer }>
+  ): Promise<{ headers: string[] } | { instead: ResponseData }>
 }
 
-/** What Desk does to the browser's storage reaches it in any case: a logout is incomplete without. */
+/** These headers of Desk always reach the browser: without them a logout is incomplete. */
 const alwaysPassed = new Set(['set-cookie', 'clear-site-data'])
 
 /** Undefined when desk.logout is empty. */
@@ -38,29 +38,29 @@ export function createDeskLogout(deps: {
   const matches = compilePathRules(rules)
   return {
     applies(request, { session, target }) {
-      // Nobody logs out by HEAD: a link checker does not.
+      // A HEAD comes from a link checker, not from an agent.
       if (session === undefined || request.method === 'HEAD') return false
-      return matches(request.method ?? '', target) && isAskedByAgent(request, publicUrl)
+      return matches(request.method ?? '', target) && isUserInitiated(request, publicUrl)
     },
-    async finish(request, visit, received) {
-      const { session, generation } = visit
+    async finish(request, context, received) {
+      const { session, snapshot } = context
       const passed = received.filter((_, index) => alwaysPassed.has(String(received[index & ~1]).toLowerCase()))
       if (!session) return { headers: [...received] }
       try {
-        await signOut.end(visit, session, 'logout in Desk')
+        await signOut.end(context, session, 'logout in Desk')
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
-        visit.outcome = 'store_unavailable'
-        return { instead: joined(generation.answers('store_unavailable', request, visit), passed) }
+        context.outcome = 'store_unavailable'
+        return { instead: withHeaders(snapshot.renderError('store_unavailable', request, context), passed) }
       }
-      const ours = signOut.forget({ cookies: generation.cookies, header: cookieHeader(request) })
+      const ours = signOut.clearCookies({ cookies: snapshot.cookies, header: cookieHeader(request) })
       const setCookies = ours.flatMap(line => ['Set-Cookie', line])
-      if (askerOf(request.headers) !== 'document') return { headers: [...received, ...setCookies] }
-      return { instead: joined(signOut.onward(visit, session, 'navigation'), [...passed, ...setCookies]) }
+      if (clientKindOf(request.headers) !== 'document') return { headers: [...received, ...setCookies] }
+      return { instead: withHeaders(signOut.afterLogout(context, session, 'navigation'), [...passed, ...setCookies]) }
     },
   }
 }
 
-function joined(answer: Answer, headers: readonly string[]): Answer {
-  return { ...answer, headers: [...answer.headers, ...headers] }
+function withHeaders(response: ResponseData, headers: readonly string[]): ResponseData {
+  return { ...response, headers: [...response.headers, ...headers] }
 }

@@ -1,18 +1,18 @@
-// What is told of single logout messages: a refused one has a dossier under a reference, one log line, one audit event and
-// a page; an accepted one an audit event. Never tells what was checked, only which check failed.
+// Records of single logout messages. A refused one: a report under a reference, one log line, one audit event and a page.
+// An accepted one: an audit event. Never shows what was checked, only which check failed.
 
 import type { FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
 import { hintOf, type Reason, statusOf } from '../../core/reasons.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
-import type { Dossiers } from '../../ops/refused-logins.js'
-import type { Answer } from '../context.js'
-import { contentPolicy, pageAnswer, problemAnswer } from '../pages/layout.js'
+import type { RefusedLogins } from '../../ops/refused-logins.js'
+import type { ResponseData } from '../context.js'
+import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
 import { refusedPage } from '../pages/pages.js'
-import { askerOf } from '../request/fetch-metadata.js'
+import { clientKindOf } from '../request/fetch-metadata.js'
 import { browserName } from '../request/user-agent.js'
-import { formTargetsOf, placeOf, retryAfter } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf, retryAfter } from '../responses/errors.js'
 
 export interface RefusedLogout {
   reason: Reason
@@ -22,15 +22,15 @@ export interface RefusedLogout {
 }
 
 export interface SloRecords {
-  /** A request that is not believed or could not be carried out; what the browser is shown. */
-  refuse(request: FastifyRequest, refused: RefusedLogout): Answer
+  /** A request that is invalid or could not be carried out; the response for the browser. */
+  refuse(request: FastifyRequest, refused: RefusedLogout): ResponseData
   /** A request that was carried out. */
   accepted(request: FastifyRequest, provider: string): void
-  /** A provider's answer to a logout of ours; `refused` when it is not believed, or says that it did not work. */
-  answered(request: FastifyRequest, refused: RefusedLogout | undefined): void
+  /** A provider's response to our logout request; `refused` when it is invalid or reports a failure. */
+  responseReceived(request: FastifyRequest, refused: RefusedLogout | undefined): void
 }
 
-/** Where the hint of a refused login would lead astray. */
+/** For reasons whose hint is wrong for a logout. */
 const hints: { readonly [reason in Reason]?: string } = {
   'saml.destination_mismatch':
     "The Destination is not this gateway's single logout URL. Set it at the identity provider, or publicUrl.",
@@ -43,44 +43,44 @@ const hints: { readonly [reason in Reason]?: string } = {
     'The NameID of the logout request is encrypted, and providers[].key does not open it. Have it encrypted to our certificate, or not at all.',
 }
 
-export function createSloRecords(deps: { dossiers: Dossiers; audit: Audit; log: Log }): SloRecords {
-  const { dossiers, audit, log } = deps
+export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Audit; log: Log }): SloRecords {
+  const { refusedLogins, audit, log } = deps
   return {
     refuse(request, { reason, provider, checks }) {
-      const { visit, headers } = request
-      const origin = { address: visit.address, browser: browserName(headers['user-agent']) }
+      const { context, headers } = request
+      const origin = { address: context.address, browser: browserName(headers['user-agent']) }
       const hint = hints[reason] ?? hintOf(reason)
-      const reference = dossiers.keep({ provider, reason, checks, ...origin, of: 'logout', hint })
-      const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: visit.address }
-      log.info({ ...facts, request: visit.id, hint }, 'logout refused')
-      audit({ event: 'logout_refused', ...facts, browser: origin.browser, request: visit.id })
-      return answerOf(request, reason, reference)
+      const reference = refusedLogins.record({ provider, reason, checks, ...origin, of: 'logout', hint })
+      const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
+      log.info({ ...facts, request: context.id, hint }, 'logout refused')
+      audit({ event: 'logout_refused', ...facts, browser: origin.browser, request: context.id })
+      return refusedResponse(request, reason, reference)
     },
-    accepted({ visit }, provider) {
+    accepted({ context }, provider) {
       const why = 'asked by the identity provider'
-      audit({ event: 'logout', provider, why, address: visit.address, request: visit.id })
+      audit({ event: 'logout', provider, why, address: context.address, request: context.id })
     },
-    answered({ visit }, refused) {
+    responseReceived({ context }, refused) {
       const failed = refused?.checks.find(({ ok }) => !ok)?.name
       const facts = refused && { reason: refused.reason, provider: refused.provider, check: failed }
-      log.info({ ...facts, request: visit.id }, 'an identity provider has answered a logout')
+      log.info({ ...facts, request: context.id }, 'an identity provider has answered a logout')
     },
   }
 }
 
-function answerOf({ visit, headers }: FastifyRequest, reason: Reason, reference: string): Answer {
+function refusedResponse({ context, headers }: FastifyRequest, reason: Reason, reference: string): ResponseData {
   const status = statusOf(reason)
-  const place = placeOf(visit.generation)
-  const words = place.texts.logoutRefused
-  const button = { label: place.texts.buttons.logout, to: { get: visit.generation.paths.logout } }
-  const answer =
-    askerOf(headers) === 'program'
-      ? problemAnswer(status, { title: words.title, detail: words.text, reason, reference })
-      : pageAnswer(
+  const page = pageContextOf(context.snapshot)
+  const words = page.texts.logoutRefused
+  const button = { label: page.texts.buttons.logout, to: { get: context.snapshot.paths.logout } }
+  const response =
+    clientKindOf(headers) === 'program'
+      ? problemResponse(status, { title: words.title, detail: words.text, reason, reference })
+      : pageResponse(
           status,
-          refusedPage(place, { reason, reference, button, words }),
-          contentPolicy(formTargetsOf(visit.generation)),
+          refusedPage(page, { reason, reference, button, words }),
+          contentPolicy(formTargetsOf(context.snapshot)),
         )
-  if (status === 503) answer.headers.push('Retry-After', String(retryAfter))
-  return answer
+  if (status === 503) response.headers.push('Retry-After', String(retryAfter))
+  return response
 }

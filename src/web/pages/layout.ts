@@ -1,14 +1,14 @@
-// The frame around every page of ours, and the headers that go with it. Never fetches anything from anywhere, never lets
-// a value into markup unescaped: `!` before a placeholder is for what this folder has built itself, not for data.
+// The frame of every page of the gateway, and its headers. Pages load nothing from elsewhere. Values are always escaped: `!`
+// before a placeholder is only for markup that this folder has built itself.
 
 import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
-import type { Answer } from '../context.js'
+import type { ResponseData } from '../context.js'
 import type { Texts } from './i18n/en.js'
 import { script, style } from './style.js'
 
-/** What a page needs to know of the place it is shown at. */
-export interface Place {
+/** What every page needs. */
+export interface PageContext {
   texts: Texts
   /** The host that browsers see. */
   site: string
@@ -16,7 +16,7 @@ export interface Place {
 
 export interface PageParts {
   title: string
-  /** Markup that a template of ours has built. */
+  /** Markup, built by a template. */
   main: string
   width?: 'wide'
   /** The page sends its first form by itself. */
@@ -31,22 +31,22 @@ const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%233452d9'/%3E%3Cpath d='M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5' stroke='white' fill='none' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
 
 /** A whole page. */
-export function layout(place: Place, page: PageParts): string {
+export function layout(context: PageContext, page: PageParts): string {
   const sending = page.sends === undefined ? '' : `<script>${script}</script>`
   return html`<!doctype html>
-<html lang="${place.texts.lang}">
+<html lang="${context.texts.lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<title>${page.title} · ${place.site}</title>
+<title>${page.title} · ${context.site}</title>
 <link rel="icon" href="!${icon}">
 <style>!${style}</style>
 </head>
 <body>
 <main class="${page.width ?? 'plain'}">
-<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect class="tile" width="32" height="32" rx="8"/><path class="mark" d="M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5"/></svg><span>${place.site}</span></p>
+<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect class="tile" width="32" height="32" rx="8"/><path class="mark" d="M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5"/></svg><span>${context.site}</span></p>
 !${page.main}
 </main>
 <footer>Deskgate</footer>
@@ -57,8 +57,8 @@ export function layout(place: Place, page: PageParts): string {
 }
 
 /**
- * The Content-Security-Policy of everything we answer ourselves.
- * @param formTargets origins that our forms may end at: browsers hold the redirects after a form to it too
+ * The Content-Security-Policy of every response of the gateway itself.
+ * @param formTargets origins that forms may be sent to; browsers apply this to the redirects after a form too
  * @param ancestors who may show it in a frame: 'none', 'self' or an origin
  */
 export function contentPolicy(formTargets: readonly string[], ancestors = "'none'"): string {
@@ -73,8 +73,8 @@ export function contentPolicy(formTargets: readonly string[], ancestors = "'none
   ].join('; ')
 }
 
-/** Headers of every answer of ours, name, value, name, value…; a route may replace the first. */
-export function ownHeaders(policy: string): string[] {
+/** Headers of every response of the gateway itself: names and values alternate. A route may replace the first. */
+export function securityHeaders(policy: string): string[] {
   return [
     'Cache-Control',
     'no-store',
@@ -87,13 +87,12 @@ export function ownHeaders(policy: string): string[] {
   ]
 }
 
-/** A page as data. */
-export function pageAnswer(status: number, body: string, policy: string): Answer {
-  return { status, headers: [...ownHeaders(policy), 'Content-Type', 'text/html; charset=utf-8'], body }
+export function pageResponse(status: number, body: string, policy: string): ResponseData {
+  return { status, headers: [...securityHeaders(policy), 'Content-Type', 'text/html; charset=utf-8'], body }
 }
 
-/** An answer for a program (RFC 9457). `type` stays about:blank: the members beside it say what it is. */
-export function problemAnswer(status: number, members: Record<string, unknown>): Answer {
+/** A response for a program (RFC 9457). `type` stays about:blank: the other members say what happened. */
+export function problemResponse(status: number, members: Record<string, unknown>): ResponseData {
   const body = JSON.stringify({ type: 'about:blank', status, ...members })
-  return { status, headers: [...ownHeaders(contentPolicy([])), 'Content-Type', 'application/problem+json'], body }
+  return { status, headers: [...securityHeaders(contentPolicy([])), 'Content-Type', 'application/problem+json'], body }
 }

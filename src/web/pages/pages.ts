@@ -1,11 +1,11 @@
-// Our own pages as templates. Every value is escaped by `html`; `!` stands only before markup that a template here has
-// built. Never decides anything: who may see what is settled before.
+// The gateway's pages as templates. Every value is escaped by `html`; `!` stands only before markup that a template here
+// has built. Decides nothing: access was checked before.
 
 import { html } from 'ghtml'
-import type { Leave } from '../../core/contracts.js'
+import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
-import type { TroubleText } from './i18n/en.js'
-import { layout, type Place } from './layout.js'
+import type { NoticeText } from './i18n/en.js'
+import { layout, type PageContext } from './layout.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
 export interface Button {
@@ -16,69 +16,69 @@ export interface Button {
 }
 
 export function chooserPage(
-  place: Place,
+  context: PageContext,
   options: {
-    ways: { name: string; href: string }[]
-    /** The start of Desk's own login, where that is a way in. */
+    methods: { name: string; href: string }[]
+    /** The start of Desk's own login, where that is allowed. */
     desk?: string | undefined
     already?: { email: string; href: string } | undefined
   },
 ): string {
-  const { chooser } = place.texts
-  const { ways, desk, already } = options
-  const lead = leadOf(chooser, ways.length, desk)
-  const items = ways.map(
+  const { chooser } = context.texts
+  const { methods, desk, already } = options
+  const lead = leadOf(chooser, methods.length, desk)
+  const items = methods.map(
     ({ name, href }) => html`<li>!${button({ label: chooser.with(name), to: { get: href } })}</li>`,
   )
-  const own =
+  const deskItem =
     desk === undefined ? '' : html`<li>!${button({ label: chooser.desk, to: { get: desk }, look: 'quiet' })}</li>`
   const stay = already
     ? html`<div class="note"><p>${chooser.already(already.email)}</p>!${button({ label: chooser.stay, to: { get: already.href }, look: 'quiet' })}</div>`
     : ''
-  const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${own}</ul>!${stay}`
-  return layout(place, { title: chooser.title, main })
+  const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${deskItem}</ul>!${stay}`
+  return layout(context, { title: chooser.title, main })
 }
 
-function leadOf(chooser: Place['texts']['chooser'], providers: number, desk: string | undefined): string {
+function leadOf(chooser: PageContext['texts']['chooser'], providers: number, desk: string | undefined): string {
   if (desk !== undefined) return providers === 0 ? chooser.onlyDesk : chooser.text
   if (providers === 0) return chooser.none
   return providers === 1 ? chooser.single : chooser.text
 }
 
 /** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */
-export function leavingPage(place: Place, text: string, leave: Extract<Leave, { post: string }>): string {
-  const { leaving } = place.texts
-  const send = button({ label: leaving.button, to: leave })
+export function leavingPage(context: PageContext, text: string, target: Extract<Navigation, { post: string }>): string {
+  const { leaving } = context.texts
+  const send = button({ label: leaving.button, to: target })
   const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${send}</div>`
-  return layout(place, { title: leaving.title, main, sends: 'at once' })
+  return layout(context, { title: leaving.title, main, sends: 'at once' })
 }
 
-/** The same without a form: the Refresh header that goes with it leads on, or the button. */
-export function onwardPage(place: Place, text: string, href: string): string {
-  const { leaving } = place.texts
+/** The same without a form: the Refresh header of the response goes on, or the button. */
+export function refreshPage(context: PageContext, text: string, href: string): string {
+  const { leaving } = context.texts
   const go = button({ label: leaving.button, to: { get: href } })
   const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${go}</div>`
-  return layout(place, { title: leaving.title, main })
+  return layout(context, { title: leaving.title, main })
 }
 
-/** `words`: what is said instead of what the reason says of a login. */
+/** `words` replaces the login text of the reason. */
 export function refusedPage(
-  place: Place,
-  refused: { reason: Reason; reference: string; button: Button; more?: Button[]; words?: TroubleText },
+  context: PageContext,
+  refused: { reason: Reason; reference: string; button: Button; more?: Button[]; words?: NoticeText },
 ): string {
-  const { texts } = place
+  const { texts } = context
   const { title, text } = refused.words ?? texts.refusals[refused.reason]
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
 !${actions([refused.button, ...(refused.more ?? [])])}
 <p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
-  return layout(place, { title, main })
+  return layout(context, { title, main })
 }
 
-/** A short word and where to go from it; `reason` for whoever is asked about it. */
-export function noticePage(place: Place, notice: TroubleText & { buttons: Button[]; reason?: Reason }): string {
+/** A short text and its buttons; `reason` is shown for support. */
+export function noticePage(context: PageContext, notice: NoticeText & { buttons: Button[]; reason?: Reason }): string {
   const code = notice.reason === undefined ? '' : html`<p class="reference"><small>${notice.reason}</small></p>`
   const main = html`<h1>${notice.title}</h1><p>${notice.text}</p>!${actions(notice.buttons)}!${code}`
-  return layout(place, { title: notice.title, main })
+  return layout(context, { title: notice.title, main })
 }
 
 export interface SessionRow {
@@ -94,10 +94,10 @@ export interface SessionRow {
 }
 
 export function sessionsPage(
-  place: Place,
+  context: PageContext,
   view: { email: string; rows: SessionRow[]; cut: boolean; end: string; logout: string },
 ): string {
-  const { sessions, buttons } = place.texts
+  const { sessions, buttons } = context.texts
   const rows = view.rows.map(row => {
     const here = row.here ? html`<em>${sessions.here}</em>` : ''
     const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
@@ -117,7 +117,7 @@ export function sessionsPage(
     ...(view.rows.length > 1 ? [others] : []),
     { label: buttons.logout, to: { post: view.logout }, look: 'quiet' },
   ])}`
-  return layout(place, { title: sessions.title, main, width: 'wide' })
+  return layout(context, { title: sessions.title, main, width: 'wide' })
 }
 
 function actions(buttons: Button[]): string {

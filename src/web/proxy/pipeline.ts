@@ -1,86 +1,85 @@
-// The street of one generation, put together: who asks → guard → headers → Desk. Only wiring.
+// The pipeline of one config snapshot: client address, guard, headers, forwarder. Only wiring.
 
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { createGuard } from '../access/authenticate.js'
-import { compileAccess } from '../access/path-roles.js'
-import type { Bearer, DeskMarks, IdentityWriter, Street, Visit } from '../context.js'
+import { compilePathRoles } from '../access/path-roles.js'
+import type { Bearer, IdentityWriter, MarkerCookies, Pipeline, RequestContext } from '../context.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
-import { createCallers } from '../request/client-address.js'
+import { createClientReader } from '../request/client-address.js'
 import type { Cookies } from '../request/cookies.js'
 import type { Paths } from '../request/paths.js'
 import { createForwarder, type ForwarderDeps } from './http/forward.js'
-import { createAsk } from './request-desk.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
-import { type Patience, usualPatience } from './timeouts-defaults.js'
-import { openDesk } from './upstream.js'
+import { defaultTimeouts, type Timeouts } from './timeouts.js'
+import { createRequestDesk, openDesk } from './upstream.js'
 import { createUpgrader } from './websocket/handshake.js'
 import { largestFrame } from './websocket/tunnel.js'
 
-export interface StreetDeps {
+export interface PipelineDeps {
   config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
   handleOf: (cookie: string) => Handle
-  /** Where Desk's own login is a way in. */
-  marks?: DeskMarks | undefined
+  /** Only where login.alsoAllowDeskAuthentication is set. */
+  markerCookies?: MarkerCookies | undefined
   bearer?: Bearer | undefined
   deskLogout?: DeskLogout | undefined
-  longAnswers: ForwarderDeps['longAnswers']
+  liveResponses: ForwarderDeps['liveResponses']
   random: Random
   log: Log
-  /** How long the sides of an exchange are waited for, where it is not the usual. */
-  patience?: Partial<Patience> | undefined
-  /** The most bytes of one frame of a WebSocket, where it is not the usual. */
+  /** Replace single default timeouts. */
+  timeouts?: Partial<Timeouts> | undefined
+  /** The most bytes of one frame of a WebSocket; default 64 MiB. */
   largestFrame?: number | undefined
 }
 
-export function createStreet(deps: StreetDeps): Street {
-  const { config, paths, cookies, identity, sessions, handleOf, longAnswers, random, log, marks } = deps
-  const patience = { ...usualPatience, ...deps.patience }
+export function createPipeline(deps: PipelineDeps): Pipeline {
+  const { config, paths, cookies, identity, sessions, handleOf, liveResponses, random, log, markerCookies } = deps
+  const timeouts = { ...defaultTimeouts, ...deps.timeouts }
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
   const requestHeaders = createRequestHeaders({ identity, cookies, publicUrl, host })
   const plainHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
-  const responseHeaders = marking(plainHeaders, marks)
+  const responseHeaders = withMarkerCookies(plainHeaders, markerCookies)
   const connection = openDesk(desk)
-  const callers = createCallers({ trustedProxies, random })
+  const readClient = createClientReader({ trustedProxies, random })
   const { deskLogout } = deps
   const { timeout } = desk
   const to = { desk: connection, requestHeaders, responseHeaders }
-  const forwarder = createForwarder({ ...to, timeout, patience, longAnswers, deskLogout, log })
-  const tunnel = createUpgrader({ ...to, desk, log, largest: deps.largestFrame ?? largestFrame, patience })
-  const watch = (request: IncomingMessage, visit: Visit) => {
-    const seen = visit.session ? undefined : marks?.watch(request, visit)
-    if (seen) visit.deskLogin = seen
+  const forwarder = createForwarder({ ...to, timeout, timeouts, liveResponses, deskLogout, log })
+  const tunnel = createUpgrader({ ...to, desk, log, largest: deps.largestFrame ?? largestFrame, timeouts })
+  const inspectDeskLogin = (request: IncomingMessage, context: RequestContext) => {
+    const seen = context.session ? undefined : markerCookies?.inspect(request, context)
+    if (seen) context.deskLogin = seen
   }
   return {
     guard: createGuard({
       paths,
       publicRules: deskLogin ? [...desk.public, ...deskLogin.paths] : desk.public,
       idleRules: config.sessions.idleIgnore,
-      mayReach: compileAccess(config.access.paths),
+      authorize: compilePathRoles(config.access.paths),
       cookies,
       sessions,
       handleOf,
       bearer: deps.bearer,
     }),
-    caller: (request: IncomingMessage) => callers(request),
-    send(request, response, visit) {
-      watch(request, visit)
-      forwarder.send(request, response, visit)
+    clientOf: (request: IncomingMessage) => readClient(request),
+    send(request, response, context) {
+      inspectDeskLogin(request, context)
+      forwarder.send(request, response, context)
     },
-    upgrade(request, socket, head, visit, answered) {
-      watch(request, visit)
-      tunnel(request, socket, head, visit, answered)
+    upgrade(request, socket, head, context, onResponse) {
+      inspectDeskLogin(request, context)
+      tunnel(request, socket, head, context, onResponse)
     },
-    ask: createAsk({ desk: connection, requestHeaders }),
+    requestDesk: createRequestDesk({ desk: connection, requestHeaders }),
     async close() {
       await connection.close()
       forwarder.close()
@@ -88,12 +87,13 @@ export function createStreet(deps: StreetDeps): Street {
   }
 }
 
-/** Desk's answer on its own login takes the marks with it. */
-function marking(plain: ResponseHeaders, marks: DeskMarks | undefined): ResponseHeaders {
-  if (!marks) return plain
-  return (received, visit) => {
-    const flat = plain(received, visit)
-    for (const line of visit.deskLogin ? marks.setCookies(received, visit.deskLogin) : []) flat.push('Set-Cookie', line)
+/** Adds the marker cookies to Desk's responses on its own login. */
+function withMarkerCookies(plain: ResponseHeaders, markerCookies: MarkerCookies | undefined): ResponseHeaders {
+  if (!markerCookies) return plain
+  return (received, context) => {
+    const flat = plain(received, context)
+    for (const line of context.deskLogin ? markerCookies.setCookies(received, context.deskLogin) : [])
+      flat.push('Set-Cookie', line)
     return flat
   }
 }

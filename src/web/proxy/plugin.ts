@@ -1,19 +1,19 @@
-// Everything that is not the gateway's own: mounts Desk behind the guard. @fastify/http-proxy holds the routes; a request
-// leaves from the guard's hook, before anything reads its body or reads its target another way.
+// Mounts Desk behind the guard, for everything that is not a gateway route. @fastify/http-proxy declares the routes; a
+// request is forwarded from the guard's hook, before anything parses its body or reads its target another way.
 
 import { METHODS } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
-import { admitted } from '../access/authenticate.js'
+import { attachIdentity } from '../access/authenticate.js'
 import type { Decision } from '../context.js'
-import type { Entrance } from '../request-lifecycle.js'
+import type { RequestLifecycle } from '../request-lifecycle.js'
 import { refuse, refuseBearer } from '../responses/refuse.js'
 
 export interface ProxyDeps {
-  entrance: Pick<Entrance, 'arrive'>
+  requestLifecycle: Pick<RequestLifecycle, 'stateOf'>
 }
 
-/** A name that resolves nowhere (RFC 6761 6.4): what the mount itself would send leads nowhere. */
+/** A name that never resolves (RFC 6761 6.4): the plugin itself can reach nothing. */
 const nowhere = 'http://desk.invalid'
 
 export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
@@ -23,38 +23,38 @@ export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
   }
 
   const guard: onRequestHookHandler = (request, reply) => {
-    // From here on the answer is written by the street: `done` is never called, so nothing of the mount runs.
+    // From here on the pipeline writes the response: `done` is never called, so no handler of the plugin runs.
     reply.hijack()
     const [raw, response] = [request.raw, reply.raw]
-    const { visit, place } = deps.entrance.arrive(raw)
-    const { street } = visit.generation
+    const { context, routeClass } = deps.requestLifecycle.stateOf(raw)
+    const { pipeline } = context.snapshot
 
     const settle = (decision: Decision) => {
       if (response.destroyed) return
-      if (decision === 'challenge') return refuse('challenge', raw, response, visit)
-      if (decision === 'unavailable') return refuse('store_unavailable', raw, response, visit)
-      if ('tell' in decision) return refuseBearer(decision, raw, response, visit)
-      admitted(visit, decision)
-      if (!street.guard.permits(decision.agent, raw.method ?? '', visit.target)) {
-        return refuse('forbidden', raw, response, visit)
+      if (decision === 'challenge') return refuse('challenge', raw, response, context)
+      if (decision === 'unavailable') return refuse('store_unavailable', raw, response, context)
+      if ('report' in decision) return refuseBearer(decision, raw, response, context)
+      attachIdentity(context, decision)
+      if (!pipeline.guard.authorize(decision.agent, raw.method ?? '', context.target)) {
+        return refuse('forbidden', raw, response, context)
       }
-      street.send(raw, response, visit)
+      pipeline.send(raw, response, context)
     }
     const decide = () => {
-      if (place === 'public') {
-        visit.outcome = 'public'
-        return street.send(raw, response, visit)
+      if (routeClass === 'public') {
+        context.outcome = 'public'
+        return pipeline.send(raw, response, context)
       }
-      if (place !== 'protected') return refuse('not_found', raw, response, visit)
-      const decision = street.guard.decide(raw, visit.target)
+      if (routeClass !== 'protected') return refuse('not_found', raw, response, context)
+      const decision = pipeline.guard.authenticate(raw, context.target)
       if (!(decision instanceof Promise)) return settle(decision)
-      decision.then(settle).catch(() => refuse('internal', raw, response, visit))
+      decision.then(settle).catch(() => refuse('internal', raw, response, context))
     }
 
     try {
       decide()
     } catch {
-      refuse('internal', raw, response, visit)
+      refuse('internal', raw, response, context)
     }
   }
 
@@ -65,10 +65,10 @@ export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
       upstream: nowhere,
       httpMethods: methods,
       proxyPayloads: false,
-      // Attack: a request that got past the guard. There is no way; if there were one, it must not lead to Desk.
+      // Attack: a request that bypasses the guard. No way is known, and none may lead to Desk.
       handler: (request, reply) => {
         reply.hijack()
-        refuse('internal', request.raw, reply.raw, request.visit)
+        refuse('internal', request.raw, reply.raw, request.context)
       },
     })
   })

@@ -1,10 +1,9 @@
-// The head of Desk's answer on its way to the browser: it passes as it is, less what belongs to the connection behind
-// us and any attempt to set a cookie of the gateway; Desk's own address, or what it takes for that, does not get out in
-// Location.
+// The head of Desk's response on its way to the browser. It passes as it is, without connection headers and without any
+// cookie of the gateway; Location never shows Desk's own address.
 
-import type { Visit } from '../context.js'
+import type { RequestContext } from '../context.js'
 import type { Cookies } from '../request/cookies.js'
-import { remembering } from '../request/header-names.js'
+import { memoizeByName } from '../request/header-names.js'
 
 export interface ResponseHeadersDeps {
   cookies: Cookies
@@ -16,13 +15,13 @@ export interface ResponseHeadersDeps {
 }
 
 /** Names and values alternate (latin1). */
-export type ResponseHeaders = (received: readonly string[], visit: Visit) => string[]
+export type ResponseHeaders = (received: readonly string[], context: RequestContext) => string[]
 
-/** What becomes of a header of Desk, judged by its name alone: nearly all pass, the others are looked at. */
-type Fate = 'pass' | 'drop' | 'connection' | 'set-cookie' | 'cache-control' | 'content-type' | 'location'
+/** The rule for a header of Desk, by its name alone; nearly all pass. */
+type ResponseHeaderRule = 'pass' | 'drop' | 'connection' | 'set-cookie' | 'cache-control' | 'content-type' | 'location'
 
 /** RFC 9110 7.6.1; proxy-authenticate is between Desk and us. */
-const fates = new Map<string, Fate>([
+const rules = new Map<string, ResponseHeaderRule>([
   ['cache-control', 'cache-control'],
   ['connection', 'connection'],
   ['content-type', 'content-type'],
@@ -38,55 +37,59 @@ const fates = new Map<string, Fate>([
   ['upgrade', 'drop'],
 ])
 
-/** It names no other header: so it is nearly always. */
+/** The usual value, which names no other header. */
 const plainConnection = /^(?:keep-alive|close)$/i
 const markup = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i
-/** Also without a scheme: then it is Desk's own that is meant (RFC 3986 4.2). */
+/** Also without a scheme, which then is Desk's own (RFC 3986 4.2). */
 const origin = /^(?:https?:)?\/\/[^/?#\\]+/i
 
 export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeaders {
   const { cookies, publicUrl } = deps
-  const own = ownOriginsOf(deps)
-  const fateOf = remembering<Fate>(name => fates.get(name.toLowerCase()) ?? 'pass')
+  const deskOrigins = deskOriginsOf(deps)
+  const ruleOf = memoizeByName<ResponseHeaderRule>(name => rules.get(name.toLowerCase()) ?? 'pass')
   const { protocol } = new URL(deps.deskOrigin)
 
   const publicLocation = (location: string) => {
     const head = origin.exec(location)?.[0]
     if (head === undefined) return location
-    const whole = head.startsWith('/') ? protocol + head : head
-    if (!URL.canParse(whole) || !own.has(new URL(whole).origin)) return location
+    const absolute = head.startsWith('/') ? protocol + head : head
+    if (!URL.canParse(absolute) || !deskOrigins.has(new URL(absolute).origin)) return location
     return publicUrl + location.slice(head.length)
   }
 
-  const pass = (received: readonly string[], visit: Visit, named: ReadonlySet<string> | undefined): string[] => {
+  const pass = (
+    received: readonly string[],
+    context: RequestContext,
+    named: ReadonlySet<string> | undefined,
+  ): string[] => {
     const flat: string[] = []
     let html = false
-    let cached = false
+    let hasCacheControl = false
     for (let i = 0; i < received.length; i += 2) {
       const name = received[i] as string
       const value = received[i + 1] as string
-      const fate = fateOf(name)
-      if (fate === 'drop' || named?.has(name.toLowerCase())) continue
-      if (fate === 'connection') {
+      const rule = ruleOf(name)
+      if (rule === 'drop' || named?.has(name.toLowerCase())) continue
+      if (rule === 'connection') {
         if (named || plainConnection.test(value)) continue
-        return pass(received, visit, namedByConnection(received))
+        return pass(received, context, namedByConnection(received))
       }
-      if (fate === 'set-cookie' && cookies.setsOurs(value)) continue
-      if (fate === 'cache-control') cached = true
-      else if (fate === 'content-type') html = markup.test(value)
-      flat.push(name, fate === 'location' ? publicLocation(value) : value)
+      if (rule === 'set-cookie' && cookies.setsGatewayCookie(value)) continue
+      if (rule === 'cache-control') hasCacheControl = true
+      else if (rule === 'content-type') html = markup.test(value)
+      flat.push(name, rule === 'location' ? publicLocation(value) : value)
     }
-    if (html && !cached && (visit.session || visit.api)) flat.push('Cache-Control', 'private')
+    if (html && !hasCacheControl && (context.session || context.api)) flat.push('Cache-Control', 'private')
     return flat
   }
-  return (received, visit) => pass(received, visit, undefined)
+  return (received, context) => pass(received, context, undefined)
 }
 
 /**
  * What Desk may take for its own origin: its address; and what it makes of the Host that it gets, which has publicUrl's
  * name but neither its scheme nor always its port, as Desk knows only those that it listens with itself.
  */
-function ownOriginsOf({ deskOrigin, host }: ResponseHeadersDeps): ReadonlySet<string> {
+function deskOriginsOf({ deskOrigin, host }: ResponseHeadersDeps): ReadonlySet<string> {
   const { protocol, port } = new URL(deskOrigin)
   const named = new URL(`${protocol}//${host}`)
   const ported = new URL(named)

@@ -1,25 +1,31 @@
-// How this process reaches Desk: one pool of kept-alive connections. Over TLS its certificate is always verified, for the
-// name in desk.url (or desk.tls.serverName) and never for the Host that a request carries.
+// How this process reaches Desk: one pool of kept-alive connections. Over TLS its certificate is always verified, for
+// the name in desk.url (or desk.tls.serverName) and never for the Host that a request carries.
 
 import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Config } from '../../config/schema/index.js'
+import type { Pipeline } from '../context.js'
+import type { RequestHeaders } from './request-headers.js'
 
-/** Milliseconds until a connection stands. */
+/** Milliseconds to connect. */
 const connectTimeout = 10_000
-/** The most bytes of the head of an answer. */
+/** The most bytes of a response head. */
 const maxHeaderSize = 64 * 1024
+/** The most bytes of the response to a request of our own. */
+const maxOwnResponse = 64 * 1024
 
 export interface DeskConnection {
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
   /** On a connection of its own: the others of the pool may have been closed by Desk at the same moment. */
   dispatchFresh(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
-  /** A request of our own, whose answer is read here. Follows no redirect. Rejects with undici's errors. */
+  /**
+   * A request of the gateway itself, whose response is read here. Follows no redirect. Rejects with undici's errors.
+   */
   request(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>
   /** True while the very first request of a new connection is being written. */
   isFresh(): boolean
-  /** Lets what is under way finish. */
+  /** Waits for the requests in flight. */
   close(): Promise<void>
 }
 
@@ -44,7 +50,7 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
   let fresh = false
   const options: Client.Options = {
     pipelining: 1,
-    // The forwarder has its own bounds (deadlines.ts).
+    // The forwarder has its own timeouts (deadlines.ts).
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize,
@@ -71,5 +77,44 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
     request: request => pool.request({ headersTimeout: desk.timeout, bodyTimeout: desk.timeout, ...request }),
     isFresh: () => fresh,
     close: () => pool.close(),
+  }
+}
+
+export interface RequestDeskDeps {
+  desk: Pick<DeskConnection, 'request'>
+  requestHeaders: RequestHeaders
+  /** Milliseconds for the whole response. */
+  timeout?: number
+}
+
+/**
+ * Sends Desk a request of the gateway itself, with no identity: the response must be about Desk's own cookie alone.
+ * Limited in time and size; follows no redirect.
+ */
+export function createRequestDesk({ desk, requestHeaders, timeout = 5000 }: RequestDeskDeps): Pipeline['requestDesk'] {
+  return async (path, headers, context) => {
+    const { deskLogin: _, ...rest } = context
+    const bare = { ...rest, session: undefined }
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), timeout)
+    try {
+      const asked = { path, method: 'GET' as const, headers: requestHeaders(headers, bare), signal: late.signal }
+      const { statusCode, body } = await desk.request(asked)
+      const chunks: Buffer[] = []
+      let bytes = 0
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        bytes += chunk.length
+        // Leaving the loop ends the connection.
+        if (bytes > maxOwnResponse) return { failure: `an answer of more than ${maxOwnResponse} bytes` }
+        chunks.push(chunk)
+      }
+      return { status: statusCode, body: Buffer.concat(chunks) }
+    } catch (error) {
+      if (late.signal.aborted) return { failure: `no whole answer within ${timeout} ms` }
+      const { code, name } = error as Error & { code?: string }
+      return { failure: `no answer (${code ?? name})` }
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }

@@ -1,5 +1,5 @@
-// Who asks: the client's address, read from the socket and, only where its peer is a trusted proxy, from X-Forwarded-For;
-// and the request's ID. Nothing that an untrusted peer says about addresses is believed or passed on.
+// Client address and request ID: from the socket and, only where its peer is a trusted proxy, from X-Forwarded-For and
+// X-Request-Id. An untrusted peer's claims are neither believed nor passed on.
 
 import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'
@@ -8,18 +8,18 @@ import type { Random } from '../../core/contracts.js'
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Network = [Address, number]
 
-/** The most peers whose trust is remembered. */
-const remembered = 5000
-const saneId = /^[\x21-\x7e]{1,128}$/
+/** The most peers in the cache. */
+const maxRememberedPeers = 5000
+const validRequestId = /^[\x21-\x7e]{1,128}$/
 
 /**
- * `trustedProxies`: CIDRs. A peer on a unix socket has no address; it is on this machine and trusted where 127.0.0.1 is.
- * Throws for what is no CIDR.
+ * `trustedProxies`: CIDRs. A peer on a unix socket has no address; it is on this machine and trusted where 127.0.0.1
+ * is. Throws for an invalid CIDR.
  */
-export function createCallers(deps: {
+export function createClientReader(deps: {
   trustedProxies: readonly string[]
   random: Random
-}): (request: IncomingMessage) => Caller {
+}): (request: IncomingMessage) => RequestSource {
   const networks = deps.trustedProxies.map(networkOf)
   const newId = createIds(deps.random)
   const trusts = (address: Address | undefined) => address !== undefined && networks.some(net => contains(net, address))
@@ -29,7 +29,7 @@ export function createCallers(deps: {
     const key = remote ?? ''
     const known = peers.get(key)
     if (known) return known
-    if (peers.size >= remembered) peers = new Map()
+    if (peers.size >= maxRememberedPeers) peers = new Map()
     const address = parse(remote ?? '127.0.0.1')
     const peer = { text: remote === undefined ? 'unknown' : (address?.toString() ?? remote), trusted: trusts(address) }
     peers.set(key, peer)
@@ -44,14 +44,14 @@ export function createCallers(deps: {
     return {
       address: lastUntrusted(chain, trusts) ?? peer.text,
       forwardedFor: chain === undefined ? peer.text : `${chain}, ${peer.text}`,
-      id: sent !== undefined && saneId.test(sent) ? sent : newId(),
+      id: sent !== undefined && validRequestId.test(sent) ? sent : newId(),
     }
   }
 }
 
 /**
- * Reads a chain from its end: the first hop that is not trusted is the client. What is no address is text: it ends the
- * chain, and the hop that vouched for it counts. Undefined: nothing in the chain says more than the peer.
+ * Reads a chain from its end: the first hop that is not trusted is the client. An entry that is not an address ends the
+ * chain, and the hop that added it counts. Undefined: the chain adds nothing to the peer.
  */
 function lastUntrusted(chain: string | undefined, trusts: (address: Address) => boolean): string | undefined {
   if (chain === undefined) return undefined
@@ -72,7 +72,7 @@ function withoutPort(hop: string): string {
 
 /** An address, an IPv4-mapped one (RFC 4291 2.5.5.2) as IPv4; undefined for anything else. */
 function parse(text: string): Address | undefined {
-  // ipaddr.js also takes 010.1, 0x7f.1 and 1: only what has four parts or colons is an address here.
+  // ipaddr.js also takes 010.1, 0x7f.1 and 1: here an address has four parts or colons.
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !(text.includes(':') && ipaddr.IPv6.isValid(text))) return undefined
   return ipaddr.process(text)
 }
@@ -95,7 +95,7 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
   return lines?.join(', ')
 }
 
-/** 128 random bits in base64url; randomness is fetched for many at once. */
+/** 128 random bits in base64url; random bytes are fetched for many at once. */
 function createIds(random: Random): () => string {
   const [size, batch] = [16, 256]
   let bytes: Buffer = Buffer.alloc(0)
@@ -107,10 +107,10 @@ function createIds(random: Random): () => string {
     return id
   }
 }
-/** Who asks, and what Desk is told about it. */
 
-export interface Caller {
-  /** The last address that no trusted proxy vouches for. */
+/** The client of a request, as Desk is told. */
+export interface RequestSource {
+  /** The last hop that is not a trusted proxy. */
   address: string
   /** The X-Forwarded-For that Desk gets. */
   forwardedFor: string

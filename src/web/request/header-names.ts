@@ -1,15 +1,15 @@
-// What becomes of a request header on its way to Desk, judged by its name alone. Names are folded first: servers behind
-// Desk read X_Agent_Email, X.Agent.Email and X-Agent-Email as one.
+// The rule for a request header on its way to Desk, by its name alone. Names are folded first: servers behind Desk read
+// X_Agent_Email, X.Agent.Email and X-Agent-Email as the same.
 
 /** The name with case folded and every character that is no letter or digit read as '-'. */
-export function fold(name: string): string {
+export function foldHeaderName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
 }
 
-/** pass: as it is · drop: never · the others are looked at by the header pass. */
-export type Fate = 'pass' | 'drop' | 'cookie' | 'length' | 'connection' | 'authorization'
+/** pass: forwarded as it is · drop: never forwarded · the others are handled in request-headers.ts. */
+export type RequestHeaderRule = 'pass' | 'drop' | 'cookie' | 'length' | 'connection' | 'authorization'
 
-/** Hop by hop (RFC 9110 7.6.1, RFC 9113 8.2.2), or made anew by us, or a promise that we do not keep for Desk. */
+/** Hop by hop (RFC 9110 7.6.1, RFC 9113 8.2.2), or set by the gateway itself, or not supported towards Desk. */
 const hopByHop = new Set([
   'connection',
   'content-length',
@@ -25,7 +25,7 @@ const hopByHop = new Set([
   'x-request-id',
 ])
 
-/** Names by which somebody says where a request came from, or what it asked for: believed here at most, never passed on. */
+/** Names that claim where a request came from or what it asked for: never forwarded. */
 const forwarded = new Set([
   'cf-connecting-ip',
   'client-ip',
@@ -47,34 +47,34 @@ const forwarded = new Set([
 /** `proxy` alone becomes HTTP_PROXY in CGI-like servers. */
 const families = /^(?:proxy(?:-|$)|(?:x-)?forwarded(?:-|$)|x-original-)/
 
-/** The most names whose fate is remembered: names come from clients, so the memory starts anew when it is full. */
-const remembered = 2000
+/** The most names in the cache. Names come from clients, so the cache is emptied when it is full. */
+const maxRememberedNames = 2000
 
-/** `reserved` says which names only the gateway may send. */
-export function createFates(reserved: (name: string) => boolean): (name: string) => Fate {
-  return remembering(name => judge(name, reserved))
+/** `isReserved` says which names only the gateway may send. */
+export function createHeaderRules(isReserved: (name: string) => boolean): (name: string) => RequestHeaderRule {
+  return memoizeByName(name => ruleFor(name, isReserved))
 }
 
-/** The same function, asked once for each name, in the spelling in which it came. */
-export function remembering<Judgement>(judge: (name: string) => Judgement): (name: string) => Judgement {
-  let known = new Map<string, Judgement>()
+/** Caches the results of a function by its argument, in the spelling as sent. */
+export function memoizeByName<Result>(ruleFor: (name: string) => Result): (name: string) => Result {
+  let known = new Map<string, Result>()
   return name => {
     const found = known.get(name)
     if (found !== undefined) return found
-    if (known.size >= remembered) known = new Map()
-    const judgement = judge(name)
-    known.set(name, judgement)
-    return judgement
+    if (known.size >= maxRememberedNames) known = new Map()
+    const result = ruleFor(name)
+    known.set(name, result)
+    return result
   }
 }
 
-function judge(name: string, reserved: (name: string) => boolean): Fate {
+function ruleFor(name: string, isReserved: (name: string) => boolean): RequestHeaderRule {
   const exact = name.toLowerCase()
   if (exact === 'cookie') return 'cookie'
   if (exact === 'content-length') return 'length'
   if (exact === 'connection') return 'connection'
   if (exact === 'authorization') return 'authorization'
-  const folded = fold(name)
+  const folded = foldHeaderName(name)
   if (hopByHop.has(folded) || forwarded.has(folded) || families.test(folded)) return 'drop'
-  return reserved(name) ? 'drop' : 'pass'
+  return isReserved(name) ? 'drop' : 'pass'
 }

@@ -1,8 +1,8 @@
-// Whether a request that changes something under the prefix comes from our own pages. Hand-overs and single logout come
-// from elsewhere by their nature and are judged otherwise.
+// Whether a state-changing request under the prefix comes from our own pages. Callbacks and single logout come from
+// other sites by design and are checked elsewhere.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { askerOf, isSpeculative } from './fetch-metadata.js'
+import { clientKindOf, isSpeculative } from './fetch-metadata.js'
 
 /**
  * By what only the browser can write (Fetch Standard 3.2, Fetch Metadata 2): Origin must be ours, and Sec-Fetch-Site,
@@ -17,15 +17,16 @@ export function isFromOurPages(headers: IncomingHttpHeaders, publicUrl: string):
 }
 
 /**
- * Whether the agent asked for a request to Desk: by a link, form or script of a page at publicUrl, or by typing the address.
- * Attack: another site's link or form, and a picture in the text of a ticket, which is of our own origin: none of them is
- * a wish to log out (the twin of login CSRF). `none` is only ever said of what a person did in the browser itself.
+ * Whether the agent asked for a request to Desk: by a link, form or script of a page at publicUrl, or by typing the
+ * address.
+ * Attack: another site's link or form, and a picture in the text of a ticket, which is of our own origin: none of them
+ * is a wish to log out (the twin of login CSRF). `none` is only ever said of what a person did in the browser itself.
  */
-export function isAskedByAgent({ headers }: { headers: IncomingHttpHeaders }, publicUrl: string): boolean {
+export function isUserInitiated({ headers }: { headers: IncomingHttpHeaders }, publicUrl: string): boolean {
   const { origin, 'sec-fetch-site': site, 'sec-fetch-dest': destination } = headers
   if (isSpeculative(headers)) return false
   if (origin !== undefined && origin !== publicUrl && origin !== 'null') return false
-  const page = askerOf(headers) === 'document'
+  const page = clientKindOf(headers) === 'document'
   if (site === undefined) return origin === publicUrl || (page && originOf(headers.referer) === publicUrl)
   if (site === 'none') return page
   return site === 'same-origin' && (page || destination === 'empty')

@@ -1,5 +1,5 @@
-// The gateway's own paths, built from the prefix in one place. Which path is the gateway's at all is decided here and
-// nowhere else: what is owned never reaches Desk.
+// The gateway's own paths, built from the prefix in one place. Only this file decides whether a path is a gateway path;
+// such a path never reaches Desk.
 
 export interface Paths {
   prefix: string
@@ -16,7 +16,7 @@ export interface Paths {
   jwt: string
   acs: string
   /**
-   * Whether a decoded path is the gateway's to answer, in any spelling: at or below the prefix or one of the hand-over
+   * Whether a decoded path is the gateway's to answer, in any spelling: at or below the prefix or one of the callback
    * paths, with case folded.
    */
   owns(path: string): boolean
@@ -24,8 +24,8 @@ export interface Paths {
 
 const jwt = '/auth/jwt'
 const acs = '/auth/saml/acs'
-/** In any spelling: a misspelt hand-over must not show a token to Desk. */
-const handOver = /^\/auth\/(?:jwt|saml\/acs)(?:[/;]|$)/i
+/** In any spelling: a misspelt callback must not show a token to Desk. */
+const callbackPath = /^\/auth\/(?:jwt|saml\/acs)(?:[/;]|$)/i
 
 export function createPaths(prefix: string): Paths {
   const folded = prefix.toLowerCase()
@@ -47,7 +47,7 @@ export function createPaths(prefix: string): Paths {
       const next = path[prefix.length]
       const bounded = path.length >= prefix.length && (next === undefined || next === '/' || next === ';')
       if (bounded && path.slice(0, prefix.length).toLowerCase() === folded) return true
-      return handOver.test(path)
+      return callbackPath.test(path)
     },
   }
 }

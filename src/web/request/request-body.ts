@@ -1,5 +1,5 @@
 // The body of a request as a stream for Desk. Desk's side may end or destroy it without touching the browser's
-// connection, on which the answer still has to go out.
+// connection, which still has to carry the response.
 
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
@@ -32,7 +32,7 @@ export function bodyStream(request: IncomingMessage): Readable {
       done(error)
     },
   })
-  // Whoever reads it hears of the failure; nobody being there any more must not end the process.
+  // The reader gets the error; without a reader it must not end the process.
   body.on('error', () => {})
   request.on('error', () => {})
   request.pause()

@@ -1,10 +1,10 @@
-// The one judge of return_to: where a browser may go after a login. What it hands out is an absolute path of publicUrl,
-// in ASCII, and nothing that a browser, a proxy or Desk could read as another site, even after decoding it again.
-// It never refuses a login: whatever it does not like becomes '/'.
+// Validates return_to: where a browser may go after a login. The result is an absolute path at publicUrl, in ASCII,
+// that no browser, proxy or Desk can read as another site, even after decoding it again. An unsafe value becomes '/',
+// never an error.
 
 import type { Paths } from './paths.js'
 
-/** The most characters of a judged return_to; a longer one loses its query, then becomes '/'. */
+/** The most characters of a safe return_to; a longer one loses its query, then becomes '/'. */
 const longest = 2048
 /** How often a path may be decoded until nothing is left to decode. */
 const deepest = 5
@@ -19,12 +19,12 @@ const decodedUnclean = /[\u0000-\u001f\u007f-\u009f\\]/
 const absolute = /^(https?):\/\/([^/?#]+)(.*)$/i
 
 /**
- * Judges where to go after a login.
+ * Validates where to go after a login.
  * @param value what a client or an identity provider handed over: anything
  * @param publicUrl the origin that browsers use
  * @returns path, query and fragment at publicUrl; '/' for everything else
  */
-export function judgeReturnTo(value: unknown, publicUrl: string, paths: Paths): string {
+export function safeReturnTo(value: unknown, publicUrl: string, paths: Paths): string {
   if (typeof value !== 'string' || unclean.test(value)) return '/'
   const local = value.startsWith('/') ? value : localPart(value, publicUrl)
   if (local === undefined) return '/'
@@ -32,10 +32,10 @@ export function judgeReturnTo(value: unknown, publicUrl: string, paths: Paths): 
   if (!isSafePath(path, paths)) return '/'
   const url = parse(local, publicUrl)
   if (url === undefined || url.origin !== publicUrl || url.pathname.startsWith('//')) return '/'
-  return shorten(url.pathname + url.search + url.hash, judged => judged.length <= longest)
+  return shorten(url.pathname + url.search + url.hash, candidate => candidate.length <= longest)
 }
 
-/** A judged return_to that fits: whole, else without query and fragment, else '/'. */
+/** A safe return_to that fits: whole, else without query and fragment, else '/'. */
 export function shorten(returnTo: string, fits: (candidate: string) => boolean): string {
   if (fits(returnTo)) return returnTo
   const path = returnTo.split(/[?#]/, 1)[0] ?? '/'
@@ -43,7 +43,7 @@ export function shorten(returnTo: string, fits: (candidate: string) => boolean):
 }
 
 /**
- * Takes the state out of an echoed return_to; the other bytes stay as they were. It does not judge.
+ * Takes the state out of an echoed return_to; the other bytes stay as they were. It does not validate.
  * `states` holds every value that was there: more than one is for the caller to refuse.
  */
 export function takeState(value: string): { returnTo: string; states: string[] } {

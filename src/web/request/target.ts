@@ -1,5 +1,5 @@
-// The one reading of a request target: the path to decide on and the bytes to forward. What two servers could read in
-// two ways is refused here and never repaired; nothing further down the street decodes a path again.
+// Reads a request target once: the path to decide on and the bytes to forward. A target that two servers could read in
+// two ways is refused and never repaired; no later stage decodes a path again.
 
 const [hash, percent, dot, slash, semicolon, question, backslash] = [0x23, 0x25, 0x2e, 0x2f, 0x3b, 0x3f, 0x5c]
 

@@ -1,4 +1,5 @@
-// A browser's name for people, from its User-Agent: what an agent sees in the list of sessions. Never a ground for a decision.
+// A browser's name for people, from its User-Agent: what an agent sees in the list of sessions. Never a ground for a
+// decision.
 
 const browsers: [RegExp, string][] = [
   [/\bEdgA?\//, 'Edge'],

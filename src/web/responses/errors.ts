@@ -1,20 +1,20 @@
-// What the gateway says when it answers instead of Desk: a page for a person, problem+json for a program. The words come
-// from the texts. Never says why something failed inside, and never sends a program to a login page.
+// Error responses of the gateway: a page for a person, problem+json for a program. Never shows internal details, and never
+// redirects a program to a login page.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Leave } from '../../core/contracts.js'
+import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
-import type { Answer, Answers, Generation, Trouble, Visit } from '../context.js'
-import { en, type TroubleText } from '../pages/i18n/en.js'
-import { contentPolicy, type Place, pageAnswer, problemAnswer } from '../pages/layout.js'
+import type { ConfigSnapshot, GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
+import { en, type NoticeText } from '../pages/i18n/en.js'
+import { contentPolicy, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
-import { type Asker, askerOf } from '../request/fetch-metadata.js'
-import { judgeReturnTo } from '../request/return-to.js'
+import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
+import { safeReturnTo } from '../request/return-to.js'
 
-/** What only the gateway's own paths can run into. */
-export type OwnTrouble = Trouble | 'method_not_allowed' | 'unsupported_media' | 'too_large' | 'prefetch'
+/** Also the errors that only the gateway's own routes have. */
+export type RouteErrorCode = GatewayErrorCode | 'method_not_allowed' | 'unsupported_media' | 'too_large' | 'prefetch'
 
-const statuses: Record<OwnTrouble, number> = {
+const statuses: Record<RouteErrorCode, number> = {
   bad_request: 400,
   not_found: 404,
   challenge: 401,
@@ -33,118 +33,120 @@ const statuses: Record<OwnTrouble, number> = {
   prefetch: 503,
 }
 
-/** The codes of core/reasons.ts for troubles that have one: a program branches on them. */
-const reasons: Partial<Record<OwnTrouble, Reason>> = { forbidden: 'agent.forbidden' }
+/** The reason of an error, if it has one: programs branch on it. */
+const reasons: Partial<Record<RouteErrorCode, Reason>> = { forbidden: 'agent.forbidden' }
 
-/** Seconds after which a store that was down is worth asking again. */
+/** Seconds until a retry is worth it after a store, keys or a directory were unavailable. */
 export const retryAfter = 5
 
-/** Where a page of this generation stands, and in which language it speaks. */
-export function placeOf(generation: Generation): Place {
-  return { texts: en, site: new URL(generation.config.publicUrl).host }
+export function pageContextOf(snapshot: ConfigSnapshot): PageContext {
+  return { texts: en, site: new URL(snapshot.config.publicUrl).host }
 }
 
-/** Where our forms may end: at ourselves and at every identity provider. */
-export function formTargetsOf(generation: Generation): string[] {
-  return generation.providers.flatMap(provider => provider.formTargets())
+/** Origins that forms may be sent to: every identity provider. */
+export function formTargetsOf(snapshot: ConfigSnapshot): string[] {
+  return snapshot.providers.flatMap(provider => provider.formTargets())
 }
 
 /**
- * A page that sends a form of ours on to an identity provider. Browsers hold every redirect after a form to form-action
- * (CSP 3, 6.4.1), and where a provider goes on to from its endpoint is not known here: any https host may follow.
- * `ancestors`: who may show it in a frame, by default nobody.
+ * A page that sends a form to an identity provider. Browsers apply form-action to every redirect after a form
+ * (CSP 3, 6.4.1), and where the provider redirects to is not known here: any https host may follow.
+ * @param ancestors who may show it in a frame, by default nobody
  */
-export function leavingAnswer(
-  generation: Generation,
+export function leavingResponse(
+  snapshot: ConfigSnapshot,
   text: string,
-  leave: Extract<Leave, { post: string }>,
+  target: Extract<Navigation, { post: string }>,
   ancestors?: string,
-): Answer {
-  const policy = contentPolicy([...formTargetsOf(generation), new URL(leave.post).origin, 'https:'], ancestors)
-  return pageAnswer(200, leavingPage(placeOf(generation), text, leave), policy)
+): ResponseData {
+  const policy = contentPolicy([...formTargetsOf(snapshot), new URL(target.post).origin, 'https:'], ancestors)
+  return pageResponse(200, leavingPage(pageContextOf(snapshot), text, target), policy)
 }
 
-/** The answers that hooks and the forwarder need. */
-export function createAnswers(): Answers {
-  return (trouble, request, visit) => {
-    const answer = trouble === 'challenge' ? challenge(request, visit) : troubleAnswer(trouble, request.headers, visit)
-    if (trouble === 'store_unavailable' || trouble === 'shed') answer.headers.push('Retry-After', String(retryAfter))
-    return answer
+export function createErrorResponses(): RenderError {
+  return (code, request, context) => {
+    const data = code === 'challenge' ? challenge(request, context) : errorResponse(code, request.headers, context)
+    if (code === 'store_unavailable' || code === 'shed') data.headers.push('Retry-After', String(retryAfter))
+    return data
   }
 }
 
-/** A page or problem+json for a trouble that needs nothing more. */
-export function troubleAnswer(trouble: OwnTrouble, headers: IncomingHttpHeaders, visit: Visit): Answer {
-  const asker = askerOf(headers)
-  const place = placeOf(visit.generation)
-  const words = place.texts.troubles[trouble]
-  const status = statuses[trouble]
-  const reason = reasons[trouble] === undefined ? {} : { reason: reasons[trouble] }
-  if (asker === 'program') return problemAnswer(status, { title: words.title, detail: words.text, ...reason })
-  const { home, logout } = place.texts.buttons
+/** A page or problem+json for an error that needs nothing more. */
+export function errorResponse(
+  code: RouteErrorCode,
+  headers: IncomingHttpHeaders,
+  context: RequestContext,
+): ResponseData {
+  const client = clientKindOf(headers)
+  const page = pageContextOf(context.snapshot)
+  const words = page.texts.errors[code]
+  const status = statuses[code]
+  const reason = reasons[code] === undefined ? {} : { reason: reasons[code] }
+  if (client === 'program') return problemResponse(status, { title: words.title, detail: words.text, ...reason })
+  const { home, logout } = page.texts.buttons
   const buttons: Button[] = [{ label: home, to: { get: '/' } }]
-  // Whoever is here with the wrong account has to get out of it.
-  if (trouble === 'forbidden') {
-    buttons.push({ label: logout, to: { post: visit.generation.paths.logout }, look: 'quiet' })
+  // An agent with the wrong account has to be able to log out.
+  if (code === 'forbidden') {
+    buttons.push({ label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' })
   }
-  return notice(visit, asker, status, { ...words, ...reason }, buttons)
+  return noticeResponse(context, client, status, { ...words, ...reason }, buttons)
 }
 
-/** Without a session: only a page that can be fetched again is sent to the login. */
-function challenge(request: IncomingMessage, visit: Visit): Answer {
-  const asker = askerOf(request.headers)
-  if (asker === 'program') return loginNeeded(visit)
-  if (asker === 'frame') return loginInTop(request, visit)
-  if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(visit)
-  const { config, paths } = visit.generation
-  const returnTo = judgeReturnTo(visit.target.raw, config.publicUrl, paths)
+/** Without a session: only a page that can be fetched again is redirected to the login. */
+function challenge(request: IncomingMessage, context: RequestContext): ResponseData {
+  const client = clientKindOf(request.headers)
+  if (client === 'program') return loginNeeded(context)
+  if (client === 'frame') return loginInTop(request, context)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(context)
+  const { config, paths } = context.snapshot
+  const returnTo = safeReturnTo(context.target.raw, config.publicUrl, paths)
   const location = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
-  const { headers } = problemAnswer(302, {})
+  const { headers } = problemResponse(302, {})
   return { status: 302, headers: [...headers.slice(0, -2), 'Location', location], body: '' }
 }
 
-/** RFC 9110 15.5.2: a 401 names a way to authenticate. */
-function unauthorized(answer: Answer): Answer {
-  return { ...answer, headers: [...answer.headers, 'WWW-Authenticate', 'Deskgate'] }
+/** RFC 9110 15.5.2: a 401 names a challenge. */
+function unauthorized(data: ResponseData): ResponseData {
+  return { ...data, headers: [...data.headers, 'WWW-Authenticate', 'Deskgate'] }
 }
 
-function loginNeeded(visit: Visit): Answer {
-  const { config, paths } = visit.generation
-  const { title, text } = placeOf(visit.generation).texts.troubles.challenge
-  return unauthorized(problemAnswer(401, { title, detail: text, loginUrl: config.publicUrl + paths.login }))
+function loginNeeded(context: RequestContext): ResponseData {
+  const { config, paths } = context.snapshot
+  const { title, text } = pageContextOf(context.snapshot).texts.errors.challenge
+  return unauthorized(problemResponse(401, { title, detail: text, loginUrl: config.publicUrl + paths.login }))
 }
 
-/** The frame's own address is of no use at the top: the page that holds it is where the agent wants to be. */
-function loginInTop(request: IncomingMessage, visit: Visit): Answer {
-  const { frame } = placeOf(visit.generation).texts
-  const button: Button = { label: frame.button, to: { get: loginPath(visit, request.headers.referer) }, opens: 'top' }
-  return unauthorized(notice(visit, 'frame', 401, frame, [button]))
+/** The login returns to the page that holds the frame, not to the frame's own address. */
+function loginInTop(request: IncomingMessage, context: RequestContext): ResponseData {
+  const { frame } = pageContextOf(context.snapshot).texts
+  const button: Button = { label: frame.button, to: { get: loginPath(context, request.headers.referer) }, opens: 'top' }
+  return unauthorized(noticeResponse(context, 'frame', 401, frame, [button]))
 }
 
-function notSent(visit: Visit): Answer {
-  const words = placeOf(visit.generation).texts.notSent
-  const button: Button = { label: words.button, to: { get: loginPath(visit, '/') }, opens: 'new tab' }
-  return unauthorized(notice(visit, 'document', 401, words, [button]))
+function notSent(context: RequestContext): ResponseData {
+  const words = pageContextOf(context.snapshot).texts.notSent
+  const button: Button = { label: words.button, to: { get: loginPath(context, '/') }, opens: 'new tab' }
+  return unauthorized(noticeResponse(context, 'document', 401, words, [button]))
 }
 
-function notice(
-  visit: Visit,
-  asker: Asker,
+function noticeResponse(
+  context: RequestContext,
+  client: ClientKind,
   status: number,
-  words: TroubleText & { reason?: Reason },
+  words: NoticeText & { reason?: Reason },
   buttons: Button[],
-): Answer {
-  // What is answered into a frame of Desk has to show there, and nowhere else.
-  const policy = contentPolicy(formTargetsOf(visit.generation), asker === 'frame' ? "'self'" : "'none'")
-  return pageAnswer(status, noticePage(placeOf(visit.generation), { ...words, buttons }), policy)
+): ResponseData {
+  // A response for a frame of Desk may be shown in Desk, and nowhere else.
+  const policy = contentPolicy(formTargetsOf(context.snapshot), client === 'frame' ? "'self'" : "'none'")
+  return pageResponse(status, noticePage(pageContextOf(context.snapshot), { ...words, buttons }), policy)
 }
 
-function loginPath(visit: Visit, wanted: unknown): string {
-  const { config, paths } = visit.generation
-  return loginHref(paths.login, judgeReturnTo(wanted, config.publicUrl, paths))
+function loginPath(context: RequestContext, wanted: unknown): string {
+  const { config, paths } = context.snapshot
+  return loginHref(paths.login, safeReturnTo(wanted, config.publicUrl, paths))
 }
 
-/** A login path with a judged return_to. */
+/** A login path with a checked return_to. */
 export function loginHref(login: string, returnTo: string): string {
   return returnTo === '/' ? login : `${login}?return_to=${encodeURIComponent(returnTo)}`
 }

@@ -1,14 +1,17 @@
-// The gateway's own answer in place of Desk's: asks the generation for it, notes the outcome, sends it. Whatever goes
-// wrong on the way becomes a bare 500 without a word about the inside.
+// Sends an error response of the gateway instead of Desk's response, and notes the outcome. When that fails, it sends a
+// bare 500 without any details.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Outcome } from '../../ops/metrics.js'
-import type { Answer, BearerRefused, Trouble, Visit } from '../context.js'
-import { bearerAnswer } from './bearer-answer.js'
-import { sendAnswer, sendAnswerOnSocket } from './send.js'
+import { statusOf } from '../../core/reasons.js'
+import type { RequestOutcome } from '../../ops/metrics.js'
+import type { BearerRefused, GatewayErrorCode, RequestContext, ResponseData } from '../context.js'
+import { en } from '../pages/i18n/en.js'
+import { problemResponse } from '../pages/layout.js'
+import { retryAfter } from './errors.js'
+import { sendResponse, sendResponseOnSocket } from './send.js'
 
-const outcomes: Record<Trouble, Outcome> = {
+const outcomes: Record<GatewayErrorCode, RequestOutcome> = {
   bad_request: 'bad_request',
   not_found: 'own',
   challenge: 'unauthorized',
@@ -23,63 +26,90 @@ const outcomes: Record<Trouble, Outcome> = {
   internal: 'upstream_error',
 }
 
-const bare: Answer = { status: 500, headers: ['Content-Type', 'text/plain', 'Cache-Control', 'no-store'], body: '' }
+const bare: ResponseData = {
+  status: 500,
+  headers: ['Content-Type', 'text/plain', 'Cache-Control', 'no-store'],
+  body: '',
+}
 
-/** Answers a request; when Desk's answer has begun already, the connection is cut. */
-export function refuse(trouble: Trouble, request: IncomingMessage, response: ServerResponse, visit: Visit): void {
-  const answer = answerTo(trouble, request, visit)
-  // What could not be read for sure may have left bytes of another request behind it.
-  if (outcomes[trouble] === 'bad_request') response.shouldKeepAlive = false
+/** Responds to a request; when a response has begun already, the connection is cut. */
+export function refuse(
+  code: GatewayErrorCode,
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: RequestContext,
+): void {
+  const data = responseFor(code, request, context)
+  // A malformed request may be followed by bytes of another one.
+  if (outcomes[code] === 'bad_request') response.shouldKeepAlive = false
   try {
-    sendAnswer(request, response, answer)
+    sendResponse(request, response, data)
   } catch {
-    sendAnswer(request, response, bare)
+    sendResponse(request, response, bare)
   }
 }
 
-/** The same for a bearer token that opens nothing. */
+/** The same for a refused bearer token. */
 export function refuseBearer(
   refused: BearerRefused,
   request: IncomingMessage,
   response: ServerResponse,
-  visit: Visit,
+  context: RequestContext,
 ): void {
-  sendAnswer(request, response, toBearer(refused, visit))
+  sendResponse(request, response, bearerResponse(refused, context))
 }
 
-/** Answers a handshake and closes its socket. The status that was sent. */
-export function refuseSocket(trouble: Trouble, request: IncomingMessage, socket: Duplex, visit: Visit): number {
-  return sendOnSocket(socket, answerTo(trouble, request, visit))
+/** Responds to a handshake and closes its socket. Returns the status that was sent. */
+export function refuseSocket(
+  code: GatewayErrorCode,
+  request: IncomingMessage,
+  socket: Duplex,
+  context: RequestContext,
+): number {
+  return sendOnSocket(socket, responseFor(code, request, context))
 }
 
-/** The same for a bearer token that opens nothing. */
-export function refuseBearerSocket(refused: BearerRefused, socket: Duplex, visit: Visit): number {
-  return sendOnSocket(socket, toBearer(refused, visit))
+/** The same for a refused bearer token. */
+export function refuseBearerSocket(refused: BearerRefused, socket: Duplex, context: RequestContext): number {
+  return sendOnSocket(socket, bearerResponse(refused, context))
 }
 
-function toBearer(refused: BearerRefused, visit: Visit): Answer {
-  const answer = bearerAnswer(refused.reason)
-  visit.outcome = answer.status === 403 ? 'forbidden' : 'unauthorized'
-  refused.tell(visit)
-  return answer
+/**
+ * RFC 6750 3: 401 for a bad token, 403 for a good one whose agent has no access, 503 when neither is known. Always
+ * problem+json: never a page, a redirect or a cookie.
+ */
+function bearerResponse(refused: BearerRefused, context: RequestContext): ResponseData {
+  const { reason } = refused
+  const known = statusOf(reason)
+  const status = known === 503 || known === 403 ? known : 401
+  const { title, text } = en.bearer[status]
+  const data = problemResponse(status, { title, detail: text, reason })
+  if (status === 503) data.headers.push('Retry-After', String(retryAfter))
+  else {
+    const error = status === 401 ? 'invalid_token' : 'insufficient_scope'
+    data.headers.push('WWW-Authenticate', `Bearer error="${error}", error_description="${reason}"`)
+  }
+  context.outcome = status === 403 ? 'forbidden' : 'unauthorized'
+  refused.report(context)
+  return data
 }
 
-function sendOnSocket(socket: Duplex, answer: Answer): number {
+function sendOnSocket(socket: Duplex, data: ResponseData): number {
   try {
-    sendAnswerOnSocket(socket, answer)
-    return answer.status
+    sendResponseOnSocket(socket, data)
+    return data.status
   } catch {
-    sendAnswerOnSocket(socket, bare)
+    sendResponseOnSocket(socket, bare)
     return bare.status
   }
 }
 
-function answerTo(trouble: Trouble, request: IncomingMessage, visit: Visit): Answer {
-  visit.outcome = outcomes[trouble]
+function responseFor(code: GatewayErrorCode, request: IncomingMessage, context: RequestContext): ResponseData {
+  context.outcome = outcomes[code]
   try {
-    const answer = visit.generation.answers(trouble, request, visit)
-    if (trouble === 'challenge' && answer.status >= 300 && answer.status < 400) visit.outcome = 'redirected'
-    return answer
+    const data = context.snapshot.renderError(code, request, context)
+    if (code === 'challenge' && data.status >= 300 && data.status < 400) context.outcome = 'redirected'
+    return data
   } catch {
     return bare
   }

@@ -1,37 +1,37 @@
-// The login page, and the start of an attempt. Sets a cookie only for a person's own visit to a page: not for a frame, a
-// program, or a browser that loads ahead. Who is logged in already goes straight on, except where the page is wanted
-// (chooser: always) or a provider is named.
+// The login page, and the start of an attempt. Sets a cookie only for a page that a person navigates to: not for a frame, a
+// program or a prefetch. An agent who is logged in already is redirected, except with `chooser: always` or a provider in
+// the path.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
-import type { Attempt, Clock, Leave } from '../../core/contracts.js'
-import type { Answer, Generation, Visit } from '../context.js'
-import type { DeskEntry, DeskOutcome } from '../desk-login/login.js'
+import type { Attempt, Clock, Navigation } from '../../core/contracts.js'
+import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
+import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
-import type { Holder } from '../login/browser-sessions.js'
-import type { Refusals } from '../login/refuse.js'
-import { contentPolicy, pageAnswer } from '../pages/layout.js'
+import type { BrowserSessions } from '../login/browser-sessions.js'
+import type { RefuseLogin } from '../login/refuse.js'
+import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
-import { askerOf, isSpeculative, isVisit } from '../request/fetch-metadata.js'
+import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
-import { judgeReturnTo } from '../request/return-to.js'
-import { formTargetsOf, leavingAnswer, loginHref, placeOf, troubleAnswer } from '../responses/errors.js'
+import { safeReturnTo } from '../request/return-to.js'
+import { errorResponse, formTargetsOf, leavingResponse, loginHref, pageContextOf } from '../responses/errors.js'
 import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
 
 export interface LoginDeps {
   paths: Paths
   attempts: Attempts
-  holder: Holder
-  refusals: Refusals
-  deskEntry: DeskEntry
+  browserSessions: BrowserSessions
+  refuseLogin: RefuseLogin
+  deskSignIn: DeskSignIn
   clock: Clock
 }
 
 /** What an agent can choose on the login page: an identity provider, or Desk's own login. */
-interface Way {
+interface LoginChoice {
   id: string
   name: string
-  begin(attempt: Attempt): Promise<Leave> | Leave
+  begin(attempt: Attempt): Promise<Navigation> | Navigation
 }
 
 /** This many finished logins within a minute, and still no session cookie: the browser does not keep it. */
@@ -40,101 +40,102 @@ const loopWithin = 60_000
 
 export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
   app.get(deps.paths.login, async (request, reply) => {
-    const aside = notForPeople(request)
-    if (aside) return replyWith(reply, aside)
-    const { config } = request.visit.generation
-    const here = await deps.holder.current(jarOf(request))
+    const refusal = refuseNonNavigation(request)
+    if (refusal) return replyWith(reply, refusal)
+    const { config } = request.context.snapshot
+    const session = await deps.browserSessions.current(jarOf(request))
     const returnTo = returnToOf(request)
-    if (here && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
-    const fromDesk = here ? undefined : await deps.deskEntry.enter(request)
-    if (fromDesk && fromDesk.how !== 'nobody') return fromDeskItself(deps, request, reply, fromDesk)
-    if (fromDesk) for (const line of request.visit.generation.cookies.forgetMarks()) reply.header('set-cookie', line)
-    const [only, ...others] = waysOf(request.visit.generation)
-    const straightOn = config.login.chooser === 'auto' && others.length === 0 && isVisit(request.raw)
-    if (only && straightOn) return start(deps, request, reply, only)
-    return replyWith(reply, chooser(request.visit, returnTo, here?.agent.email))
+    if (session && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
+    const deskResult = session ? undefined : await deps.deskSignIn(request)
+    if (deskResult && deskResult.kind !== 'nobody') return finishDeskLogin(deps, request, reply, deskResult)
+    if (deskResult) for (const line of request.context.snapshot.cookies.clearMarkers()) reply.header('set-cookie', line)
+    const [only, ...others] = loginChoices(request.context.snapshot)
+    const skipChooser = config.login.chooser === 'auto' && others.length === 0 && isPageNavigation(request.raw)
+    if (only && skipChooser) return startLogin(deps, request, reply, only)
+    return replyWith(reply, chooserResponse(request.context, returnTo, session?.agent.email))
   })
 
   app.get<{ Params: { id: string } }>(`${deps.paths.login}/:id`, async (request, reply) => {
-    const provider = waysOf(request.visit.generation).find(({ id }) => id === request.params.id)
-    if (!provider) return replyWith(reply, troubleAnswer('not_found', request.headers, request.visit))
-    const aside = notForPeople(request)
-    if (aside) return replyWith(reply, aside)
-    if (!isVisit(request.raw)) return replyWith(reply, chooser(request.visit, returnToOf(request)))
-    return start(deps, request, reply, provider)
+    const provider = loginChoices(request.context.snapshot).find(({ id }) => id === request.params.id)
+    if (!provider) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
+    const refusal = refuseNonNavigation(request)
+    if (refusal) return replyWith(reply, refusal)
+    if (!isPageNavigation(request.raw)) return replyWith(reply, chooserResponse(request.context, returnToOf(request)))
+    return startLogin(deps, request, reply, provider)
   })
 }
 
-/** The answer to whoever is no person in a tab of their own. */
-function notForPeople(request: FastifyRequest): Answer | undefined {
-  const { visit, headers, raw } = request
-  if (askerOf(headers) !== 'document') return visit.generation.answers('challenge', raw, visit)
+/** The response to anything but a page that a person opens in a tab; else undefined. */
+function refuseNonNavigation(request: FastifyRequest): ResponseData | undefined {
+  const { context, headers, raw } = request
+  if (clientKindOf(headers) !== 'document') return context.snapshot.renderError('challenge', raw, context)
   // Attack: a prerendered page may begin logins, and set cookies, that nobody asked for.
-  return isSpeculative(headers) ? troubleAnswer('prefetch', headers, visit) : undefined
+  return isSpeculative(headers) ? errorResponse('prefetch', headers, context) : undefined
 }
 
 function returnToOf(request: FastifyRequest): string {
-  const { config, paths } = request.visit.generation
-  return judgeReturnTo((request.query as { return_to?: unknown }).return_to, config.publicUrl, paths)
+  const { config, paths } = request.context.snapshot
+  return safeReturnTo((request.query as { return_to?: unknown }).return_to, config.publicUrl, paths)
 }
 
-function waysOf({ providers, deskLogin }: Generation): Way[] {
-  return deskLogin ? [...providers, { ...deskLogin.way, name: deskLogin.way.id }] : [...providers]
+function loginChoices({ providers, deskLogin }: ConfigSnapshot): LoginChoice[] {
+  return deskLogin ? [...providers, { ...deskLogin.provider, name: deskLogin.provider.id }] : [...providers]
 }
 
-/** A login at Desk itself, as it ended: on to the page that was wanted, or a refusal after which Desk's cookie is gone. */
-function fromDeskItself(
+/** After a login at Desk itself: on to the wanted page, or a refusal that also clears Desk's cookie. */
+function finishDeskLogin(
   deps: LoginDeps,
   request: FastifyRequest,
   reply: FastifyReply,
-  outcome: Exclude<DeskOutcome, { how: 'nobody' }>,
+  result: Exclude<DeskSignInResult, { kind: 'nobody' }>,
 ) {
-  const { visit, headers } = request
+  const { context, headers } = request
   const jar = jarOf(request)
   const wanted = returnToOf(request)
-  if (outcome.how === 'refused') {
-    const { reason, checks, agent } = outcome
-    const refused = { reason, checks, agent, provider: visit.generation.deskLogin?.way.id, returnTo: wanted }
-    return replyWith(reply, deps.refusals.refuse(visit, headers, refused), jar.cookies.forgetDesk())
+  if (result.kind === 'refused') {
+    const { reason, checks, agent } = result
+    const refused = { reason, checks, agent, provider: context.snapshot.deskLogin?.provider.id, returnTo: wanted }
+    return replyWith(reply, deps.refuseLogin(context, headers, refused), jar.cookies.clearDesk())
   }
-  const { entered, attempt } = outcome
-  // Desk often sends everybody to the same page: then the one that the login began with is meant.
+  const { signedIn, attempt } = result
+  // Desk often sends every login to the same page: then the page that this login began with is meant.
   const returnTo = wanted === '/' ? (attempt?.returnTo ?? wanted) : wanted
   const used = attempt ? [deps.attempts.markUsed(jar, attempt)] : []
-  return goTo(reply, returnTo, [...entered.setCookies, ...used])
+  return goTo(reply, returnTo, [...signedIn.setCookies, ...used])
 }
 
-function chooser(visit: Visit, returnTo: string, email?: string): Answer {
-  const { paths, providers, deskLogin } = visit.generation
+function chooserResponse(context: RequestContext, returnTo: string, email?: string): ResponseData {
+  const { paths, providers, deskLogin } = context.snapshot
   const hrefOf = (id: string) => loginHref(`${paths.login}/${id}`, returnTo)
-  const ways = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
-  const desk = deskLogin && hrefOf(deskLogin.way.id)
+  const methods = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
+  const desk = deskLogin && hrefOf(deskLogin.provider.id)
   const already = email === undefined ? undefined : { email, href: returnTo }
-  const body = chooserPage(placeOf(visit.generation), { ways, desk, already })
-  return pageAnswer(200, body, contentPolicy(formTargetsOf(visit.generation)))
+  const body = chooserPage(pageContextOf(context.snapshot), { methods, desk, already })
+  return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }
 
-async function start(deps: LoginDeps, request: FastifyRequest, reply: FastifyReply, provider: Way) {
-  const { visit, headers } = request
+async function startLogin(deps: LoginDeps, request: FastifyRequest, reply: FastifyReply, provider: LoginChoice) {
+  const { context, headers } = request
   const jar = jarOf(request)
   const returnTo = returnToOf(request)
   const refuse = (reason: Refused['reason'], checks: Check[]) =>
-    replyWith(reply, deps.refusals.refuse(visit, headers, { reason, provider: provider.id, checks, returnTo }))
+    replyWith(reply, deps.refuseLogin(context, headers, { reason, provider: provider.id, checks, returnTo }))
 
-  const finished = loops(deps, request)
+  const finished = countFinished(deps, request)
   if (finished >= loopAfter) return refuse('login.loop', [loopCheck(finished)])
   const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo)
-  const leave = await begin(provider, attempt)
-  if (leave instanceof Refused) return refuse(leave.reason, [{ name: 'provider can begin a login', ok: false }])
-  // A login at Desk begins afresh: what Desk gave to this browser before is not shown to it again.
-  const cookies = [...setCookies, ...jar.cookies.forgetMarks()]
-  if ('redirect' in leave) return replyWith(reply, redirect(leave.redirect), cookies)
-  const { texts } = placeOf(visit.generation)
-  return replyWith(reply, leavingAnswer(visit.generation, texts.leaving.text(provider.name), leave), cookies)
+  const navigation = await beginAtProvider(provider, attempt)
+  if (navigation instanceof Refused)
+    return refuse(navigation.reason, [{ name: 'provider can begin a login', ok: false }])
+  // A login at Desk begins afresh: Desk does not see the cookie that it set before.
+  const cookies = [...setCookies, ...jar.cookies.clearMarkers()]
+  if ('redirect' in navigation) return replyWith(reply, redirect(navigation.redirect), cookies)
+  const { texts } = pageContextOf(context.snapshot)
+  return replyWith(reply, leavingResponse(context.snapshot, texts.leaving.text(provider.name), navigation), cookies)
 }
 
-/** How many logins this browser finished in the last minute without bringing a session cookie now. */
-function loops(deps: LoginDeps, request: FastifyRequest): number {
+/** How many logins this browser finished in the last minute; 0 when it sends a session cookie. */
+function countFinished(deps: LoginDeps, request: FastifyRequest): number {
   const jar = jarOf(request)
   if (jar.cookies.readSession(jar.header) !== undefined) return 0
   const since = deps.clock.now() - loopWithin
@@ -146,7 +147,7 @@ function loopCheck(finished: number): Check {
   return { name: 'the browser keeps its session cookie', ok: false, expected: `fewer than ${loopAfter}`, seen }
 }
 
-async function begin(provider: Way, attempt: Attempt): Promise<Leave | Refused> {
+async function beginAtProvider(provider: LoginChoice, attempt: Attempt): Promise<Navigation | Refused> {
   try {
     return await provider.begin(attempt)
   } catch (error) {
@@ -155,6 +156,6 @@ async function begin(provider: Way, attempt: Attempt): Promise<Leave | Refused> 
   }
 }
 
-function redirect(location: string): Answer {
+function redirect(location: string): ResponseData {
   return { status: 302, headers: ['Location', location], body: '' }
 }

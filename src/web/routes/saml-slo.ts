@@ -1,45 +1,44 @@
-// Where identity providers send logout messages (SAML Profiles 4.4), and browsers bring them. A request that is believed
-// ends sessions by the name in it, never by the cookie; never says that it succeeded when it did not.
+// The path for SAML logout messages (SAML Profiles 4.4), which browsers bring. A valid request ends sessions by its NameID,
+// never by the cookie. Never reports success when a session could not be ended.
 
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
-import type { Clock, Leave, Sessions, Store } from '../../core/contracts.js'
+import type { Clock, Navigation, Sessions, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Reason } from '../../core/reasons.js'
-import type { LoggedOut } from '../../providers/saml/logout/logout.js'
-import { type LogoutMessage, readPostedLogout, readRedirectLogout } from '../../providers/saml/logout/reading.js'
+import type { LogoutRequest } from '../../providers/saml/logout/logout.js'
+import { type LogoutMessage, readPostedLogout, readRedirectLogout } from '../../providers/saml/logout/read-message.js'
 import { isSaml, type SamlProvider } from '../../providers/saml/provider.js'
-import { chooseSaml } from '../../providers/select.js'
+import { selectSamlProvider } from '../../providers/select.js'
 import type { Attempts } from '../login/attempts.js'
-import type { Holder } from '../login/browser-sessions.js'
-import type { SessionIndexes } from '../login/session-index-aliases.js'
+import type { BrowserSessions } from '../login/browser-sessions.js'
+import { consumeOnce } from '../login/replay-guard.js'
+import type { SessionIndexAliases } from '../login/session-index-aliases.js'
 import type { RefusedLogout, SloRecords } from '../logout/slo-records.js'
 import { isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
-import { leavingAnswer, placeOf, troubleAnswer } from '../responses/errors.js'
+import { errorResponse, leavingResponse, pageContextOf } from '../responses/errors.js'
 import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
 
 export interface SloDeps {
   paths: Paths
   store: Pick<Store, 'claim'>
   sessions: Pick<Sessions, 'end'>
-  holder: Holder
+  browserSessions: BrowserSessions
   attempts: Attempts
-  sessionIndexes: SessionIndexes
+  sessionIndexAliases: SessionIndexAliases
   clock: Clock
   records: SloRecords
 }
 
-/** Read, though a message of more than 64 kB is refused, up to here: a browser that is cut off shows no page at all. */
-const readAtMost = 1024 * 1024
-/** A claim outlives what it guards by this much: the clocks of two replicas may differ. Milliseconds. */
-const claimMargin = 60_000
+/** Messages over 64 kB are refused but still read, up to here: a browser that is cut off while it sends shows no page. */
+const readLimit = 1024 * 1024
 const why = 'logout at the identity provider'
 
-/** One message on its way: believed or not, it was this provider's to judge. */
-interface Case {
+/** A message, and the provider that has to verify it. */
+interface SloExchange {
   request: FastifyRequest
   reply: FastifyReply
   message: LogoutMessage
@@ -48,62 +47,71 @@ interface Case {
 
 export function sloRoutes(app: FastifyInstance, deps: SloDeps): void {
   const { slo } = deps.paths
-  // A HEAD would use the message up, and the browser's own request after it would find it used.
-  app.get(slo, { exposeHeadRoute: false }, (request, reply) => take(deps, request, reply))
-  app.post(slo, { bodyLimit: readAtMost }, (request, reply) => take(deps, request, reply))
+  // A HEAD would use the message up, and the browser's GET after it would be refused as a replay.
+  app.get(slo, { exposeHeadRoute: false }, (request, reply) => handleSlo(deps, request, reply))
+  app.post(slo, { bodyLimit: readLimit }, (request, reply) => handleSlo(deps, request, reply))
   const method = app.supportedMethods.filter(name => name !== 'GET' && name !== 'POST')
   app.route({
     method,
     url: slo,
     handler: async (request, reply) => {
       reply.header('allow', 'GET, POST')
-      return replyWith(reply, troubleAnswer('method_not_allowed', request.headers, request.visit))
+      return replyWith(reply, errorResponse('method_not_allowed', request.headers, request.context))
     },
   })
 }
 
-async function take(deps: SloDeps, request: FastifyRequest, reply: FastifyReply) {
-  const { visit, headers, method } = request
-  if (isSpeculative(headers)) return replyWith(reply, troubleAnswer('prefetch', headers, visit))
-  const reading = method === 'GET' ? readRedirectLogout(visit.target.query) : readPostedLogout(formOf(request))
+async function handleSlo(deps: SloDeps, request: FastifyRequest, reply: FastifyReply) {
+  const { context, headers, method } = request
+  if (isSpeculative(headers)) return replyWith(reply, errorResponse('prefetch', headers, context))
+  const reading = method === 'GET' ? readRedirectLogout(context.target.query) : readPostedLogout(formOf(request))
   if ('malformed' in reading) {
     const check = { name: 'message', ok: false, expected: 'a SAML logout message', seen: reading.malformed }
     const refused = { reason: 'saml.malformed' as const, provider: undefined, checks: [check] }
-    return reading.kind === 'response' ? home(deps, request, reply, refused) : refuse(deps, request, reply, refused)
+    return reading.kind === 'response'
+      ? finishOwnLogout(deps, request, reply, refused)
+      : refuse(deps, request, reply, refused)
   }
-  const provider = chooseSaml(reading.facts.issuers[0], undefined, visit.generation.providers)
+  const provider = selectSamlProvider(reading.summary.issuers[0], undefined, context.snapshot.providers)
   if (!provider || !isSaml(provider)) {
-    const seen = reading.facts.issuers[0] ?? 'none'
+    const seen = reading.summary.issuers[0] ?? 'none'
     const check = { name: 'issuer', ok: false, expected: 'the issuer of a provider', seen, setting: 'issuer' }
     const refused = { reason: 'saml.issuer_unknown' as const, provider: undefined, checks: [check] }
-    return reading.kind === 'response' ? home(deps, request, reply, refused) : refuse(deps, request, reply, refused)
+    return reading.kind === 'response'
+      ? finishOwnLogout(deps, request, reply, refused)
+      : refuse(deps, request, reply, refused)
   }
-  return judge(deps, { request, reply, message: reading, provider })
+  return handleMessage(deps, { request, reply, message: reading, provider })
 }
 
-async function judge(deps: SloDeps, one: Case) {
-  const { request, reply, provider, message } = one
-  const verdict = await provider.singleLogout.judge(message)
+async function handleMessage(deps: SloDeps, exchange: SloExchange) {
+  const { request, reply, provider, message } = exchange
+  const verdict = await provider.singleLogout.verify(message)
   const { checks } = verdict
   const refused = 'reason' in verdict ? { reason: verdict.reason, provider: provider.id, checks } : undefined
-  if (message.kind === 'response') return home(deps, request, reply, refused)
+  if (message.kind === 'response') return finishOwnLogout(deps, request, reply, refused)
   if (refused) return refuse(deps, request, reply, refused)
-  const { loggedOut } = verdict as { loggedOut: LoggedOut }
+  const { loggedOut } = verdict as { loggedOut: LogoutRequest }
   try {
     if (!(await claim(deps, provider, loggedOut))) return refuse(deps, request, reply, replayed(provider, checks))
-    await end(deps, provider, loggedOut)
-    return leave(one, 'Success', await cookiesToForget(deps, request), () => {
+    await endSessions(deps, provider, loggedOut)
+    return answerProvider(exchange, 'Success', await cookiesToClear(deps, request), () => {
       deps.records.accepted(request, provider.id)
     })
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    return failed(deps, one, checks)
+    return storeUnavailable(deps, exchange, checks)
   }
 }
 
-/** The answer to a logout of ours. The agent has been logged out here before: whatever it says changes nothing. */
-function home(deps: SloDeps, request: FastifyRequest, reply: FastifyReply, refused: RefusedLogout | undefined) {
-  deps.records.answered(request, refused)
+/** The response to a logout that began here: the agent is logged out already, whatever it says. */
+function finishOwnLogout(
+  deps: SloDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refused: RefusedLogout | undefined,
+) {
+  deps.records.responseReceived(request, refused)
   return goTo(reply, deps.paths.loggedOut)
 }
 
@@ -116,57 +124,62 @@ function replayed(provider: SamlProvider, checks: Check[]): RefusedLogout {
   return { reason: 'saml.replayed', provider: provider.id, checks: [...checks, check] }
 }
 
-/** Once on all replicas. Rejects with StoreUnavailable: what cannot be claimed is not done. */
-function claim(deps: SloDeps, { id }: SamlProvider, { claim: { id: message, until } }: LoggedOut): Promise<boolean> {
+/** Rejects with StoreUnavailable: a request that cannot be claimed is not carried out. */
+function claim(
+  deps: SloDeps,
+  { id }: SamlProvider,
+  { replayKey: { id: message, until } }: LogoutRequest,
+): Promise<boolean> {
   const hash = createHash('sha256')
     .update(JSON.stringify([id, message]))
     .digest('base64url')
-  const left = Math.max(0, until - deps.clock.now())
-  return deps.store.claim(`c:slo:${hash}`, Math.ceil(left + claimMargin))
+  return consumeOnce(deps, `c:slo:${hash}`, until)
 }
 
-async function end(
-  { sessions, sessionIndexes: also }: SloDeps,
+async function endSessions(
+  { sessions, sessionIndexAliases }: SloDeps,
   { id }: SamlProvider,
-  { nameId, sessionIndexes }: LoggedOut,
+  { nameId, sessionIndexes }: LogoutRequest,
 ): Promise<void> {
   const all = { provider: id, nameId }
   if (sessionIndexes.length === 0) await sessions.end(all, why, 'provider')
   for (const sessionIndex of sessionIndexes) {
     await sessions.end({ ...all, sessionIndex }, why, 'provider')
-    await also.end({ ...all, sessionIndex }, why)
+    await sessionIndexAliases.end({ ...all, sessionIndex }, why)
   }
 }
 
 /**
- * Attack: somebody makes a browser bring a logout of their own, which would clear the cookie of another agent. What this
- * browser holds and is still alive stays.
+ * Attack: an attacker makes a browser bring a logout for the attacker's own name, to clear the cookie of another agent.
+ * Cookies of a session that is still alive stay.
  */
-async function cookiesToForget({ holder, attempts }: SloDeps, request: FastifyRequest): Promise<string[]> {
+async function cookiesToClear({ browserSessions, attempts }: SloDeps, request: FastifyRequest): Promise<string[]> {
   const jar = jarOf(request)
-  if ((await holder.held(jar)).length > 0) return []
-  return [...jar.cookies.forget(), ...attempts.uncount(jar)]
+  if ((await browserSessions.all(jar)).length > 0) return []
+  return [...jar.cookies.clearSession(), ...attempts.resetLoopCount(jar)]
 }
 
-/** The store is down: the provider hears that it did not work, and the cookies stay for another try. */
-function failed(deps: SloDeps, one: Case, checks: Check[]) {
-  const { request, reply, provider } = one
-  request.visit.outcome = 'store_unavailable'
+/** The store is down: the provider gets a failure, and the cookies stay for another try. */
+function storeUnavailable(deps: SloDeps, exchange: SloExchange, checks: Check[]) {
+  const { request, reply, provider } = exchange
+  request.context.outcome = 'store_unavailable'
   const reason: Reason = 'session.store_unavailable'
   const check = { name: 'session store answers', ok: false, setting: 'sessions.store' }
   const page = deps.records.refuse(request, { reason, provider: provider.id, checks: [...checks, check] })
-  return provider.singleLogout.answer(one.message, 'Responder') ? leave(one, 'Responder', []) : replyWith(reply, page)
+  return provider.singleLogout.respond(exchange.message, 'Responder')
+    ? answerProvider(exchange, 'Responder', [])
+    : replyWith(reply, page)
 }
 
-/** Back to the provider with our answer; where it takes none, to our own page. */
-function leave(one: Case, status: 'Success' | 'Responder', setCookies: string[], done = () => {}) {
-  const { request, reply, message, provider } = one
-  const to: Leave | undefined = provider.singleLogout.answer(message, status)
+/** Back to the provider with a LogoutResponse, or to our own page when it takes none. */
+function answerProvider(exchange: SloExchange, status: 'Success' | 'Responder', setCookies: string[], done = () => {}) {
+  const { request, reply, message, provider } = exchange
+  const to: Navigation | undefined = provider.singleLogout.respond(message, status)
   done()
-  const { generation } = request.visit
-  if (!to) return goTo(reply, generation.paths.loggedOut, setCookies)
+  const { snapshot } = request.context
+  if (!to) return goTo(reply, snapshot.paths.loggedOut, setCookies)
   if ('redirect' in to) return goTo(reply, to.redirect, setCookies)
-  const text = placeOf(generation).texts.leaving.logout(provider.name)
+  const text = pageContextOf(snapshot).texts.leaving.logout(provider.name)
   // Providers log out of several services at once, each in a frame of their page.
-  return replyWith(reply, leavingAnswer(generation, text, to, new URL(to.post).origin), setCookies)
+  return replyWith(reply, leavingResponse(snapshot, text, to, new URL(to.post).origin), setCookies)
 }

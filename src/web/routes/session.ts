@@ -1,48 +1,48 @@
-// What an agent can see and end of their own sessions: as JSON for programs, as a page for people. Never shows or ends
-// another agent's, and asking does not count as activity.
+// An agent's own sessions, to see and to end: JSON for programs, a page for people. Never shows or ends another agent's
+// sessions. A request here does not count as activity.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Session, Sessions } from '../../core/contracts.js'
 import { breakglassId } from '../../providers/breakglass.js'
-import type { Answer, Visit } from '../context.js'
-import type { Holder } from '../login/browser-sessions.js'
-import { contentPolicy, pageAnswer } from '../pages/layout.js'
+import type { RequestContext, ResponseData } from '../context.js'
+import type { BrowserSessions } from '../login/browser-sessions.js'
+import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { sessionsPage } from '../pages/pages.js'
-import { askerOf } from '../request/fetch-metadata.js'
+import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
-import { formTargetsOf, placeOf } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf } from '../responses/errors.js'
 import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
 
-export interface SessionPageDeps {
+export interface SessionRouteDeps {
   paths: Paths
   sessions: Pick<Sessions, 'list' | 'end' | 'read'>
-  holder: Holder
+  browserSessions: BrowserSessions
 }
 
 /** The most sessions that the page shows. */
-const shown = 100
+const maxShown = 100
 
-export function sessionRoutes(app: FastifyInstance, deps: SessionPageDeps): void {
-  const { paths, sessions, holder } = deps
+export function sessionRoutes(app: FastifyInstance, deps: SessionRouteDeps): void {
+  const { paths, sessions, browserSessions } = deps
 
   app.get(paths.session, async (request, reply) => {
-    const { visit } = request
-    const session = await holder.current(jarOf(request))
-    if (!session) return replyWith(reply, visit.generation.answers('challenge', request.raw, visit))
-    if (askerOf(request.headers) === 'program') return reply.send(factsOf(session, visit))
-    return replyWith(reply, page(deps, visit, session, await ownSessions(deps, session)))
+    const { context } = request
+    const session = await browserSessions.current(jarOf(request))
+    if (!session) return replyWith(reply, context.snapshot.renderError('challenge', request.raw, context))
+    if (clientKindOf(request.headers) === 'program') return reply.send(sessionFacts(session, context))
+    return replyWith(reply, sessionsResponse(deps, context, session, await sessionsOfAgent(deps, session)))
   })
 
   app.post(paths.sessionEnd, async (request, reply) => {
-    const { visit } = request
-    const session = await holder.current(jarOf(request))
-    if (!session) return replyWith(reply, visit.generation.answers('challenge', request.raw, visit))
-    const handles = await chosen(deps, request, session)
+    const { context } = request
+    const session = await browserSessions.current(jarOf(request))
+    if (!session) return replyWith(reply, context.snapshot.renderError('challenge', request.raw, context))
+    const handles = await selectedHandles(deps, request, session)
     let ended = 0
     for (const handle of handles) ended += await sessions.end({ handle }, 'ended by the agent', 'agent')
-    const cookies = handles.includes(session.handle) ? visit.generation.cookies.forget() : []
-    if (askerOf(request.headers) === 'program') {
+    const cookies = handles.includes(session.handle) ? context.snapshot.cookies.clearSession() : []
+    if (clientKindOf(request.headers) === 'program') {
       for (const line of cookies) reply.header('set-cookie', line)
       return reply.send({ ended })
     }
@@ -50,20 +50,24 @@ export function sessionRoutes(app: FastifyInstance, deps: SessionPageDeps): void
   })
 }
 
-/** Which sessions the form means: only the agent's own count. */
-async function chosen(deps: SessionPageDeps, request: FastifyRequest, session: Session): Promise<string[]> {
+/** The sessions that the form selects, of this agent only. */
+async function selectedHandles(deps: SessionRouteDeps, request: FastifyRequest, session: Session): Promise<string[]> {
   const form = formOf(request)
   if (form.one('others') !== undefined) {
-    const own = await ownSessions(deps, session, Number.POSITIVE_INFINITY)
+    const own = await sessionsOfAgent(deps, session, Number.POSITIVE_INFINITY)
     return own.map(({ handle }) => handle).filter(handle => handle !== session.handle)
   }
   const handle = form.one('handle')
   const named = handle === undefined ? undefined : await deps.sessions.read(handle)
-  // Attack: a handle is no secret; another agent's is as good as none.
+  // Attack: a handle is not secret; another agent's is ignored.
   return named?.agent.email === session.agent.email ? [named.handle] : []
 }
 
-async function ownSessions({ sessions }: SessionPageDeps, { agent }: Session, most = shown + 1): Promise<Session[]> {
+async function sessionsOfAgent(
+  { sessions }: SessionRouteDeps,
+  { agent }: Session,
+  most = maxShown + 1,
+): Promise<Session[]> {
   const found: Session[] = []
   let cursor: string | undefined
   do {
@@ -74,9 +78,9 @@ async function ownSessions({ sessions }: SessionPageDeps, { agent }: Session, mo
   return found.sort((a, b) => b.seenAt - a.seenAt)
 }
 
-function factsOf(session: Session, { generation }: Visit) {
+function sessionFacts(session: Session, { snapshot }: RequestContext) {
   const { agent, provider, createdAt, endsAt } = session
-  const idleEndsAt = Math.min(session.seenAt + generation.config.sessions.idle, endsAt)
+  const idleEndsAt = Math.min(session.seenAt + snapshot.config.sessions.idle, endsAt)
   return { agent, provider, created: iso(createdAt), idleEnd: iso(idleEndsAt), absoluteEnd: iso(endsAt) }
 }
 
@@ -84,17 +88,22 @@ function iso(at: number): string {
   return new Date(at).toISOString()
 }
 
-function page({ paths }: SessionPageDeps, { generation }: Visit, session: Session, own: Session[]): Answer {
-  const rows = own.slice(0, shown).map(({ handle, from, createdAt, seenAt, provider }) => {
+function sessionsResponse(
+  { paths }: SessionRouteDeps,
+  { snapshot }: RequestContext,
+  session: Session,
+  own: Session[],
+): ResponseData {
+  const rows = own.slice(0, maxShown).map(({ handle, from, createdAt, seenAt, provider }) => {
     const oneTime = provider === breakglassId ? { oneTime: true as const } : {}
     return { handle, ...from, createdAt, seenAt, here: handle === session.handle, ...oneTime }
   })
   const view = {
     email: session.agent.email,
     rows,
-    cut: own.length > shown,
+    cut: own.length > maxShown,
     end: paths.sessionEnd,
     logout: paths.logout,
   }
-  return pageAnswer(200, sessionsPage(placeOf(generation), view), contentPolicy(formTargetsOf(generation)))
+  return pageResponse(200, sessionsPage(pageContextOf(snapshot), view), contentPolicy(formTargetsOf(snapshot)))
 }

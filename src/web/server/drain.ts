@@ -1,28 +1,31 @@
-// How the connections of a server come to their end without one request being lost: each answer becomes the last on its
-// connection, and only what has not ended in time is cut.
+// Closes the connections of a server without losing a request: each response becomes the last on its connection, and
+// only a connection that is still busy after the limit is cut.
 
 import type { Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 
-export interface WindDown {
-  /** From now on answers say `Connection: close` (RFC 9112 9.6), also those whose head has not gone out yet. */
+export interface Drain {
+  /** From now on responses say `Connection: close` (RFC 9112 9.6), also those whose head has not been sent yet. */
   begin(): void
-  /** The server accepts no more: closes what is idle, and cuts after `limit` milliseconds what is not. How many were cut. */
+  /**
+   * The server accepts no more: closes idle connections, cuts the others after `limit` milliseconds. Returns how many
+   * were cut.
+   */
   end(closed: Promise<unknown>, limit: number | undefined): Promise<number>
 }
 
-/** Milliseconds that a connection without a request may still have one on its way. */
-const patience = 500
+/** Milliseconds in which the first request of a new connection may still arrive. */
+const unusedConnectionGrace = 500
 
-/** `answers`: those under way. */
-export function createWindDown(server: Server, answers: () => readonly ServerResponse[]): WindDown {
+/** `openResponses`: the responses in flight. */
+export function createDrain(server: Server, openResponses: () => readonly ServerResponse[]): Drain {
   const sockets = new Set<Socket>()
-  /** Node takes a connection that never had a request for a busy one. */
+  /** Connections without any request yet: Node counts them as busy. */
   const fresh = new Set<Socket>()
-  let winding = false
+  let draining = false
 
-  const last = (response: ServerResponse) => {
+  const makeLast = (response: ServerResponse) => {
     if (!response.headersSent) response.shouldKeepAlive = false
   }
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
@@ -36,18 +39,18 @@ export function createWindDown(server: Server, answers: () => readonly ServerRes
   server.on('upgrade', ({ socket }) => fresh.delete(socket))
   server.prependListener('request', (request, response) => {
     fresh.delete(request.socket)
-    if (winding) last(response)
+    if (draining) makeLast(response)
   })
 
   return {
     begin() {
-      winding = true
-      for (const response of answers()) last(response)
+      draining = true
+      for (const response of openResponses()) makeLast(response)
     },
     async end(closed, limit) {
       let cut = 0
-      // The head of these may have gone out before: then their connections are idle ones once they are over.
-      for (const response of answers()) {
+      // Their heads may have been sent before: then their connections are idle once they are over.
+      for (const response of openResponses()) {
         response.once('close', () => setImmediate(() => server.closeIdleConnections()))
       }
       const cutAll = () => {
@@ -56,7 +59,7 @@ export function createWindDown(server: Server, answers: () => readonly ServerRes
       }
       const early = setTimeout(() => {
         for (const socket of fresh) socket.destroy()
-      }, patience)
+      }, unusedConnectionGrace)
       const late = limit === undefined ? undefined : setTimeout(cutAll, limit)
       await closed
       clearTimeout(early)

@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SamlSettings } from '../../../src/config/schema/providers.js'
-import type { Attempt, Handover } from '../../../src/core/contracts.js'
+import type { Attempt, CallbackRequest } from '../../../src/core/contracts.js'
 import type { Reason } from '../../../src/core/reasons.js'
 import type { SigningKey } from '../../../src/demo/saml-response.js'
 import { createTestClock } from '../../parts/clock.js'
-import { attempt, createSamlIdp, handover, type ResponseChange, type SamlIdp } from '../../parts/saml-idp.js'
+import { attempt, callbackOf, createSamlIdp, type ResponseChange, type SamlIdp } from '../../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../../parts/saml-provider.js'
 
 let responses = 0
@@ -56,6 +56,6 @@ export async function judge({
   certificates,
 }: Omit<Attack, 'name' | 'reason' | 'check'>) {
   const { provider } = openSaml(samlSettings(certificates ?? [signing.certificate], settings), { clock })
-  const sent: Handover = handover(message ? message() : idp.message(change), attempts ?? [attempt])
-  return provider.accept({ ...sent, state: attempt.id })
+  const sent: CallbackRequest = callbackOf(message ? message() : idp.message(change), attempts ?? [attempt])
+  return provider.handleCallback({ ...sent, state: attempt.id })
 }

@@ -14,7 +14,7 @@ import {
   encryptedResponse,
   withEncryptedId,
 } from '../../parts/encryption.js'
-import { createSamlIdp, encode, handover, newSigningKey, part, swap } from '../../parts/saml-idp.js'
+import { callbackOf, createSamlIdp, encode, newSigningKey, part, swap } from '../../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../../parts/saml-provider.js'
 
 const signing = newSigningKey()
@@ -47,7 +47,7 @@ interface Attack {
 async function judge({ change, xml, settings }: Partial<Attack>) {
   const { provider } = openSaml(samlSettings([signing.certificate], { ...ownKey, ...settings }), { clock })
   const sent = xml ? await xml() : await encryptedResponse(idp, { signing, encrypt: to(sp.certificate), ...change })
-  return provider.accept(handover(encode(sent)))
+  return provider.handleCallback(callbackOf(encode(sent)))
 }
 
 const forged = (inside: (assertion: string) => string): Partial<EncryptedChange> => ({ sign: 'assertion', inside })

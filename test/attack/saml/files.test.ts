@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { type ExplainOptions, explain } from '../../../src/cli/commands/explain.js'
 import { statusOf } from '../../../src/core/reasons.js'
-import { type GatewayHere, startGatewayHere } from '../../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../../parts/gateway.js'
 import { acsPath, publicUrl } from '../../parts/interop-gateway.js'
 import { attempt } from '../../parts/saml-idp.js'
 import { attemptCookie } from '../../parts/sealed-attempt.js'
@@ -34,17 +34,17 @@ async function messageIn(file: string): Promise<string> {
   return file.endsWith('.xml') ? bytes.toString('base64') : bytes.toString('utf8').trim()
 }
 
-async function openGateway(t: Test, config: string): Promise<GatewayHere> {
+async function openGateway(t: Test, config: string): Promise<InProcessGateway> {
   const settings = parse(await readFile(join(folder, config), 'utf8'))
   const certificate = await readFile(join(folder, 'idp.crt'), 'utf8')
   const own = { ...settings, ops: { adminToken } }
-  const gateway = await startGatewayHere(own, { clock, files: { 'idp.crt': certificate } })
+  const gateway = await startInProcessGateway(own, { clock, files: { 'idp.crt': certificate } })
   t.teardown(gateway.close)
   return gateway
 }
 
 /** A browser with the one login under way that the responses answer. */
-async function begun(gateway: GatewayHere, config: string): Promise<UserAgent> {
+async function begun(gateway: InProcessGateway, config: string): Promise<UserAgent> {
   const { secrets } = parse(await readFile(join(folder, config), 'utf8'))
   const agent = createUserAgent(publicUrl, { port: gateway.port })
   agent.take(attemptCookie({ id: attempt.id, provider: 'corp', returnTo: '/tickets/7' }, { publicUrl, secrets, clock }))
@@ -95,7 +95,7 @@ for (const part of parts) {
     const gateway = await openGateway(t, config)
     const agent = await begun(gateway, config)
     for (const { file, reason, check } of part) {
-      const page = await agent.handOver(acsPath, { SAMLResponse: await messageIn(file), RelayState: attempt.id })
+      const page = await agent.postCrossSite(acsPath, { SAMLResponse: await messageIn(file), RelayState: attempt.id })
       t.match(page, { status: statusOf(reason), reason, setCookies: [] }, file)
       const told = await explained(page.reference ?? '', { ops: gateway.opsUrl }, { DESKGATE_ADMIN_TOKEN: adminToken })
       t.match(told, { code: 0, failed: [check], verdict: `refused: ${reason}` }, file)
@@ -104,12 +104,12 @@ for (const part of parts) {
     if (config === 'email-attribute.yaml') return
     const answer = { SAMLResponse: await messageIn(good), RelayState: attempt.id }
     t.match(
-      await agent.handOver(acsPath, answer),
+      await agent.postCrossSite(acsPath, answer),
       { status: 303, location: '/tickets/7' },
       'the real answer is still good',
     )
     const thief = await begun(gateway, config)
-    const page = await thief.handOver(acsPath, answer)
+    const page = await thief.postCrossSite(acsPath, answer)
     t.match(page, { status: 400, reason: 'saml.replayed' }, 'and is good once')
     const told = await explained(page.reference ?? '', { ops: gateway.opsUrl }, { DESKGATE_ADMIN_TOKEN: adminToken })
     t.strictSame(told.failed, ['not used before'])
@@ -119,7 +119,7 @@ for (const part of parts) {
 t.test('Attack: the real answer in a browser that holds no cookie of the login', async t => {
   const gateway = await openGateway(t, 'deskgate.yaml')
   const fields = { SAMLResponse: await messageIn(good), RelayState: attempt.id }
-  const page = await createUserAgent(publicUrl, { port: gateway.port }).handOver(acsPath, fields)
+  const page = await createUserAgent(publicUrl, { port: gateway.port }).postCrossSite(acsPath, fields)
   t.match(page, { status: 400, reason: 'saml.in_response_to_unknown' })
   const told = await explained(page.reference ?? '', { ops: gateway.opsUrl }, { DESKGATE_ADMIN_TOKEN: adminToken })
   t.match(told, { failed: ['InResponseTo'], text: /seen +_\S+: no cookie of any login came/ })
@@ -130,7 +130,7 @@ t.test('Attack: a response of 5 MB is refused unread, in a moment', async t => {
   const agent = await begun(gateway, 'deskgate.yaml')
   const began = performance.now()
   const refused = await agent
-    .handOver(acsPath, { SAMLResponse: 'QUFB'.repeat(1_250_000), RelayState: attempt.id })
+    .postCrossSite(acsPath, { SAMLResponse: 'QUFB'.repeat(1_250_000), RelayState: attempt.id })
     .then(
       ({ status, reason }) => `${status} ${reason}`,
       // The gateway may hang up while the browser still sends.
@@ -139,5 +139,5 @@ t.test('Attack: a response of 5 MB is refused unread, in a moment', async t => {
   t.match(refused, /^(400 saml\.malformed|EPIPE|ECONNRESET)$/)
   t.ok(performance.now() - began < 10_000)
   const answer = { SAMLResponse: await messageIn(good), RelayState: attempt.id }
-  t.match(await agent.handOver(acsPath, answer), { status: 303, location: '/tickets/7' })
+  t.match(await agent.postCrossSite(acsPath, answer), { status: 303, location: '/tickets/7' })
 })

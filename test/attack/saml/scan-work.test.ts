@@ -1,7 +1,7 @@
 // The work of the scan: linear in the message, whatever it is made of, and with room for what real providers send.
 
 import t from 'tap'
-import { responseLimits, scanSaml } from '../../../src/providers/saml/response/prescan.js'
+import { prescanResponse, responseLimits } from '../../../src/providers/saml/response/prescan.js'
 import { encode, swap } from '../../parts/saml-idp.js'
 import { idp } from './attack.js'
 
@@ -12,8 +12,8 @@ const many = (count: number, make: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => make(index)).join('')
 
 t.test('a message of exactly 256 kB is read', async t => {
-  const scan = scanSaml(encode(idp.xml().padEnd(256 * 1024)))
-  t.ok('facts' in scan)
+  const scan = prescanResponse(encode(idp.xml().padEnd(256 * 1024)))
+  t.ok('summary' in scan)
 })
 
 const shapes: Array<[string, (size: number) => string]> = [
@@ -30,9 +30,9 @@ const shapes: Array<[string, (size: number) => string]> = [
 for (const [name, make] of shapes) {
   t.test(`the work of the scan grows as the message does: ${name}`, async t => {
     const work = [500, 1000, 2000].map(size => {
-      const scan = scanSaml(encode(idp.xml(beside(make(size)))))
-      if (!('facts' in scan)) throw new Error(scan.malformed)
-      return { steps: scan.facts.steps, bytes: scan.facts.bytes }
+      const scan = prescanResponse(encode(idp.xml(beside(make(size)))))
+      if (!('summary' in scan)) throw new Error(scan.malformed)
+      return { steps: scan.summary.steps, bytes: scan.summary.bytes }
     })
     // No character is looked at more than a few times, whatever the size.
     for (const { steps, bytes } of work) t.ok(steps > bytes / 3 && steps <= bytes * 2, `${steps} for ${bytes}`)

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { type ExplainOptions, explain } from '../../../src/cli/commands/explain.js'
 import { report } from '../../../src/cli/commands/report.js'
 import { folder, idp, stranger } from '../../attack/saml/attack.js'
-import { acsPath, startBehindGateway } from '../../parts/interop-gateway.js'
+import { acsPath, startInteropGateway } from '../../parts/interop-gateway.js'
 import type { ResponseChange } from '../../parts/saml-idp.js'
 
 const at = '2026-11-22T00:00:00Z'
@@ -149,9 +149,9 @@ t.test('by reference: whose login, from where, and how many cookies of logins ca
     loginUrl: 'https://b.example.com/',
     certificates: ['idp.crt'],
   }
-  const behind = await startBehindGateway(provider, { ...certificate, adminToken: token })
+  const behind = await startInteropGateway(provider, { ...certificate, adminToken: token })
   t.teardown(behind.close)
-  const { reference = '' } = await behind.newAgent().handOver(acsPath, { SAMLResponse: idp.message() })
+  const { reference = '' } = await behind.newAgent().postCrossSite(acsPath, { SAMLResponse: idp.message() })
   const lines: string[] = []
   const io = { env: { DESKGATE_ADMIN_TOKEN: token }, out: (line: string) => void lines.push(line), err: () => {} }
   t.equal(await explain(reference, { ops: behind.gateway.opsUrl }, io), 0)

@@ -9,7 +9,7 @@ import {
 } from '../../../src/cli/commands/sessions.js'
 import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
-import { run } from '../../parts/command.js'
+import { runDeskgate } from '../../parts/command.js'
 import { adminToken, openOpsSessions } from '../../parts/ops-sessions.js'
 import { freePort } from '../../parts/ports.js'
 
@@ -31,10 +31,10 @@ async function open(t: Test, change?: (store: Store) => Partial<Store>) {
 }
 
 t.test('list is a table of all pages, and shows what came from outside escaped', async t => {
-  const { list, enter } = await open(t)
+  const { list, logIn } = await open(t)
   t.same(await list(), { code: 0, out: ['no live session'], err: [] })
-  const { session } = await enter('ada@example.com', { browser: 'evil\u001b[2J\u202e' })
-  for (let i = 0; i < 120; i++) await enter('bob@example.com')
+  const { session } = await logIn('ada@example.com', { browser: 'evil\u001b[2J\u202e' })
+  for (let i = 0; i < 120; i++) await logIn('bob@example.com')
   const { code, out, err } = await list()
   t.same({ code, err }, { code: 0, err: [] })
   t.equal(out.length, 1 + 121 + 1)
@@ -50,8 +50,8 @@ t.test('list is a table of all pages, and shows what came from outside escaped',
 })
 
 t.test('list --json is one line of JSON for each session, and nothing else', async t => {
-  const { list, enter } = await open(t)
-  for (let i = 0; i < 101; i++) await enter('ada@example.com')
+  const { list, logIn } = await open(t)
+  for (let i = 0; i < 101; i++) await logIn('ada@example.com')
   const { out } = await list({ json: true })
   t.equal(out.length, 101)
   for (const line of out) t.match(JSON.parse(line), { handle: /^.{43}$/, agent: 'ada@example.com', end: /^2026-/ })
@@ -59,10 +59,10 @@ t.test('list --json is one line of JSON for each session, and nothing else', asy
 })
 
 t.test('revoke ends one, those of an agent, or all, and says how many', async t => {
-  const { revoke, enter, sessions } = await open(t)
-  const { session } = await enter('ada@example.com')
-  for (let i = 0; i < 2; i++) await enter('ada@example.com')
-  await enter('bob@example.com')
+  const { revoke, logIn, sessions } = await open(t)
+  const { session } = await logIn('ada@example.com')
+  for (let i = 0; i < 2; i++) await logIn('ada@example.com')
+  await logIn('bob@example.com')
   t.same(await revoke({ id: session.handle }), { code: 0, out: ['ended 1 session'], err: [] })
   t.same(await revoke({ id: session.handle }), {
     code: 0,
@@ -75,8 +75,8 @@ t.test('revoke ends one, those of an agent, or all, and says how many', async t 
 })
 
 t.test('revoke without exactly one choice is wrong usage, and ends nothing', async t => {
-  const { revoke, enter, sessions } = await open(t)
-  const { session } = await enter('ada@example.com')
+  const { revoke, logIn, sessions } = await open(t)
+  const { session } = await logIn('ada@example.com')
   const { handle } = session
   const cases: RevokeOptions[] = [
     {},
@@ -121,9 +121,9 @@ t.test('as a process: exit codes and help', async t => {
   const nobody = `http://127.0.0.1:${await freePort()}`
   const env = { DESKGATE_ADMIN_TOKEN: adminToken }
   const [usage, unreachable, bare] = await Promise.all([
-    run(['sessions', 'revoke', '--ops', nobody], { env }),
-    run(['sessions', 'list', '--ops', nobody], { env }),
-    run(['sessions']),
+    runDeskgate(['sessions', 'revoke', '--ops', nobody], { env }),
+    runDeskgate(['sessions', 'list', '--ops', nobody], { env }),
+    runDeskgate(['sessions']),
   ])
   t.match(usage, { code: 2, stdout: '', stderr: /exactly one/ })
   t.match(unreachable, { code: 1, stdout: '', stderr: /^deskgate: no gateway answers/ })

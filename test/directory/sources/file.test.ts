@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { createAgentsFile } from '../../../src/directory/sources/file.js'
+import { createFileSource } from '../../../src/directory/sources/file.js'
 import { createLog } from '../../../src/ops/log.js'
 import { createMetrics } from '../../../src/ops/metrics.js'
 import { createTestClock } from '../../parts/clock.js'
@@ -22,7 +22,7 @@ async function open(t: Test, path?: (folder: string) => Promise<string>) {
   const timers = createTestTimers()
   const clock = createTestClock()
   const deps = { clock, log, metrics: createMetrics(), later: timers.later }
-  const source = createAgentsFile({ path: file, text: first }, deps)
+  const source = createFileSource({ path: file, text: first }, deps)
   t.teardown(async () => {
     source.close?.()
     await rm(folder, { recursive: true })
@@ -37,7 +37,7 @@ async function open(t: Test, path?: (folder: string) => Promise<string>) {
   return { folder, file, source, lines, changed, look, warnings: () => lines.filter(({ level }) => level === 'warn') }
 }
 
-t.test('a changed file counts once it has been seen twice', async t => {
+t.test('a changed file is used once it has been read twice', async t => {
   const { file, source, changed, look, lines } = await open(t)
   await look()
   await writeFile(file, '- { email: ada@example.com, roles: [agent] }\n- { email: cyd@example.com }\n')
@@ -50,7 +50,7 @@ t.test('a changed file counts once it has been seen twice', async t => {
   t.match(lines.at(-1), { agents: 2 })
 })
 
-t.test('a broken file keeps the old, and says what and where', async t => {
+t.test('an invalid file keeps the previous list, and is logged with its problem and place', async t => {
   const { file, source, changed, look, warnings, lines } = await open(t)
   await writeFile(file, '- { email: ada@example.com }\n- { email: bob@example.com, rolls: [agent] }\n')
   for (let i = 0; i < 4; i++) await look()
@@ -64,7 +64,7 @@ t.test('a broken file keeps the old, and says what and where', async t => {
   t.match(lines.at(-1), { msg: 'the agents can be read again' })
 })
 
-t.test('Attack, or an accident: an emptied file, and one that is gone, log nobody out', async t => {
+t.test('Attack, or an accident: an emptied or missing file logs nobody out', async t => {
   const { file, source, changed, look, warnings } = await open(t)
   for (const text of ['', '# nobody\n', '[]']) {
     await writeFile(file, text)

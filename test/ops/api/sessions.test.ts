@@ -18,8 +18,8 @@ function open(t: Test, change?: (store: Store) => Partial<Store>) {
 }
 
 t.test('who has no token sees and ends nothing', async t => {
-  const { app, sessions, enter } = open(t)
-  const { session } = await enter('ada@example.com')
+  const { app, sessions, logIn } = open(t)
+  const { session } = await logIn('ada@example.com')
   for (const [method, url] of [
     ['GET', '/api/sessions'],
     ['DELETE', '/api/sessions?all=true'],
@@ -31,8 +31,8 @@ t.test('who has no token sees and ends nothing', async t => {
 })
 
 t.test('the list says what an operator has to know, and no cookie', async t => {
-  const { ask, enter, clock, sessions } = open(t)
-  const { cookie, session } = await enter('ada@example.com', { name: 'Ada' })
+  const { ask, logIn, clock, sessions } = open(t)
+  const { cookie, session } = await logIn('ada@example.com', { name: 'Ada' })
   const at = clock.now()
   clock.move(hour)
   sessions.touch(session)
@@ -55,9 +55,9 @@ t.test('the list says what an operator has to know, and no cookie', async t => {
 })
 
 t.test('all of them page by page, or those of one agent', async t => {
-  const { ask, enter } = open(t)
+  const { ask, logIn } = open(t)
   const handles = new Set<string>()
-  for (let i = 0; i < 230; i++) handles.add((await enter(`agent${i % 23}@example.com`)).session.handle)
+  for (let i = 0; i < 230; i++) handles.add((await logIn(`agent${i % 23}@example.com`)).session.handle)
   const seen: string[] = []
   let [pages, cursor]: [number, string | null] = [0, null]
   do {
@@ -79,10 +79,10 @@ t.test('all of them page by page, or those of one agent', async t => {
 })
 
 t.test('an ending is of one, of an agent, or of all; the audit log says who asked', async t => {
-  const { ask, enter, sessions, audits } = open(t)
-  const { session } = await enter('ada@example.com')
-  for (let i = 0; i < 3; i++) await enter('ada@example.com')
-  for (let i = 0; i < 2; i++) await enter('bob@example.com')
+  const { ask, logIn, sessions, audits } = open(t)
+  const { session } = await logIn('ada@example.com')
+  for (let i = 0; i < 3; i++) await logIn('ada@example.com')
+  for (let i = 0; i < 2; i++) await logIn('bob@example.com')
   const end = async (which: string) => {
     const { status, ended, replication } = await ask(`/api/sessions${which}`, 'DELETE')
     return { status, ended, replication, left: (await sessions.list('all')).items.length }
@@ -96,8 +96,8 @@ t.test('an ending is of one, of an agent, or of all; the audit log says who aske
 })
 
 t.test('an ending without a clear choice ends nothing, and says what to send', async t => {
-  const { ask, enter, sessions } = open(t)
-  const { session } = await enter('ada@example.com')
+  const { ask, logIn, sessions } = open(t)
+  const { session } = await logIn('ada@example.com')
   const { handle } = session
   const cases: [string, RegExp][] = [
     ['', /HANDLE.*agent=EMAIL.*all=true/],
@@ -138,12 +138,12 @@ t.test('while the store is down it acts here at once, says so, and is written af
         ? Promise.reject(new StoreUnavailable('down'))
         : (store[name] as (...args: never[]) => Promise<unknown>)(...args),
   })
-  const { ask, enter, sessions, audits } = open(t, store => ({
+  const { ask, logIn, sessions, audits } = open(t, store => ({
     ...failing(store, 'get'),
     ...failing(store, 'delete'),
     ...failing(store, 'indexPage'),
   }))
-  const { session } = await enter('ada@example.com')
+  const { session } = await logIn('ada@example.com')
   down = true
   const answer = await ask('/api/sessions?agent=ada%40example.com', 'DELETE')
   t.match(answer, { status: 503, type: /problem\+json/, retry: '5', detail: /acts in this process already.*written/ })
@@ -156,7 +156,7 @@ t.test('while the store is down it acts here at once, says so, and is written af
 })
 
 t.test('it says when a failover could bring the session back', async t => {
-  const { ask, enter } = open(t, () => ({ replication: async () => 'not replicated' as const }))
-  await enter('ada@example.com')
+  const { ask, logIn } = open(t, () => ({ replication: async () => 'not replicated' as const }))
+  await logIn('ada@example.com')
   t.match(await ask('/api/sessions?all=true', 'DELETE'), { status: 200, ended: 1, replication: 'not replicated' })
 })

@@ -36,7 +36,7 @@ function judge(options: { remembered?: number; published?: () => Promise<string>
   const algorithms = published ? ['ES256'] : ['HS256']
   const accept = createBearer({
     ...{ settings, keys: counting, algorithms, clock, audience: 'api' },
-    ...(remembered === undefined ? {} : { remembered }),
+    ...(remembered === undefined ? {} : { maxCached: remembered }),
   })
   const claims = (changes: Claims = {}) => {
     const iat = clock.now() / 1000
@@ -48,13 +48,13 @@ function judge(options: { remembered?: number; published?: () => Promise<string>
 t.test('a token is verified once, and remembered until its exp and no longer', async t => {
   const { accept, clock, claims, looked } = judge()
   const token = forged({ alg: 'HS256' }, claims())
-  for (let i = 0; i < 5; i++) t.equal((await accept(token)).vouched?.email, 'ada@example.com')
+  for (let i = 0; i < 5; i++) t.equal((await accept(token)).identity?.email, 'ada@example.com')
   t.equal(looked(), 1)
   clock.move(599_999)
-  t.ok((await accept(token)).vouched)
+  t.ok((await accept(token)).identity)
   t.equal(looked(), 1)
   clock.move(1)
-  t.ok((await accept(token)).vouched, 'the clock skew')
+  t.ok((await accept(token)).identity, 'the clock skew')
   t.equal(looked(), 2, 'after exp nothing is taken from memory')
   clock.move(60_000)
   t.equal((await accept(token)).reason, 'jwt.expired')
@@ -77,7 +77,7 @@ t.test('memory is bounded, and a refused token is not kept', async t => {
 t.test('one character more is another token', async t => {
   const { accept, claims } = judge()
   const token = forged({ alg: 'HS256' }, claims())
-  t.ok((await accept(token)).vouched)
+  t.ok((await accept(token)).identity)
   t.equal((await accept(`${token}A`)).reason, 'jwt.signature_invalid')
 })
 
@@ -97,17 +97,17 @@ t.test('when the keys change, what the old ones verified is forgotten', async t 
   const tokenOf = (pair: typeof one) =>
     forged({ alg: 'ES256' }, claims({ exp: clock.now() / 1000 + 3600 }), ecdsa(pair.privateKey))
   const token = tokenOf(one)
-  t.ok((await accept(token)).vouched)
+  t.ok((await accept(token)).identity)
   published = await setOf(one, two)
   clock.move(600_000)
-  t.ok((await accept(token)).vouched, 'both are published: a rotation')
-  t.ok((await accept(tokenOf(two))).vouched)
+  t.ok((await accept(token)).identity, 'both are published: a rotation')
+  t.ok((await accept(tokenOf(two))).identity)
   published = await setOf(two)
   clock.move(600_000)
   t.equal((await accept(token)).reason, 'jwt.signature_invalid', 'ten minutes after its key was taken back')
   away = true
   clock.move(600_000)
-  t.ok((await accept(tokenOf(two))).vouched, 'the endpoint is down: the last copy')
+  t.ok((await accept(tokenOf(two))).identity, 'the endpoint is down: the last copy')
   clock.move(86_400_000)
   t.equal((await accept(tokenOf(two))).reason, 'jwt.keys_unavailable', 'but for a day only')
 })

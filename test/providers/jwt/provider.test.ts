@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK } from 'jose'
 import t from 'tap'
-import type { Handover, Verdict } from '../../../src/core/contracts.js'
+import type { CallbackRequest, Verdict } from '../../../src/core/contracts.js'
 import { createSecret } from '../../../src/core/secret.js'
 import { attemptOf, createPortal, holding, type Portal, publicUrl } from '../../parts/jwt-provider.js'
 import { type Claims, forged, hmac, secret, signed } from '../../parts/tokens.js'
@@ -15,7 +15,7 @@ async function redirectOf(portal: Portal, returnTo: string): Promise<URL> {
 }
 
 /** Why a well-signed token with these claims is refused. */
-async function reasonOf(portal: Portal, claims: Claims, browser: Partial<Handover> = {}) {
+async function reasonOf(portal: Portal, claims: Claims, browser: Partial<CallbackRequest> = {}) {
   return (await portal.accept(await signed(portal.claims(claims)), browser)).reason
 }
 
@@ -78,7 +78,7 @@ t.test('a good token is accepted, and says who it is', async t => {
     email: 'ada@example.com',
     name: 'Ada',
     roles: ['admin'],
-    claim: { id: 'jwt:portal:jti-0', until: portal.clock.now() + 180_000 + 120_000 },
+    replayKey: { id: 'jwt:portal:jti-0', until: portal.clock.now() + 180_000 + 120_000 },
   })
   t.match(verdict, { provider: 'portal', unsolicited: true, reason: undefined })
   t.ok(verdict.checks.length > 10 && verdict.checks.every(({ ok }) => ok))
@@ -98,7 +98,7 @@ t.test('only what a provider states is in the identity', async t => {
   const portal = createPortal()
   const nothing = { name: null, roles: null, return_to: null, state: null }
   const bare = await portal.accept(await signed(portal.claims(nothing)))
-  t.strictSame(Object.keys(bare.identity ?? {}).sort(), ['claim', 'email', 'provider'])
+  t.strictSame(Object.keys(bare.identity ?? {}).sort(), ['email', 'provider', 'replayKey'])
   t.notOk('returnTo' in bare)
   const empty = await portal.accept(await signed(portal.claims({ name: '', roles: [], return_to: '' })))
   t.strictSame(empty.identity?.roles, [])
@@ -129,13 +129,13 @@ t.test('times hold to the millisecond, with maxAge and clockSkew', async t => {
   }
 })
 
-t.test('the claim outlives every moment at which the token is accepted, on a late replica too', async t => {
+t.test('the replay key outlives every moment at which the token is accepted, on a late replica too', async t => {
   const portal = createPortal()
   const issued = portal.clock.now() + 59_500
   const verdict = await portal.accept(await signed(portal.claims({ iat: issued / 1000, exp: issued / 1000 + 1e6 })))
   const lastAccepted = issued + 180_000 + 60_000
-  t.ok((verdict.identity?.claim.until ?? 0) >= lastAccepted + 60_000)
-  t.ok(Number.isInteger(verdict.identity?.claim.until))
+  t.ok((verdict.identity?.replayKey.until ?? 0) >= lastAccepted + 60_000)
+  t.ok(Number.isInteger(verdict.identity?.replayKey.until))
 })
 
 t.test('fractions of a second are fine', async t => {

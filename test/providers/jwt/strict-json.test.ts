@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import { own, parseObject } from '../../../src/providers/jwt/strict-json.js'
+import { getOwn, parseObject } from '../../../src/providers/jwt/strict-json.js'
 
 /** JSON text of a value, with odd spacing and some characters of its strings escaped that need not be. */
 const spelled = (value: unknown, seed: number): string =>
@@ -83,7 +83,7 @@ t.test('an open string of thousands of quotes costs no time', async t => {
 
 t.test('inherited members are none', async t => {
   const read = parseObject('{"__proto__":{"email":"x"},"own":1}') ?? {}
-  t.equal(own(read, 'email'), undefined)
-  t.equal(own(read, 'toString'), undefined)
-  t.equal(own(read, 'own'), 1)
+  t.equal(getOwn(read, 'email'), undefined)
+  t.equal(getOwn(read, 'toString'), undefined)
+  t.equal(getOwn(read, 'own'), 1)
 })

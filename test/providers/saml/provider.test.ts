@@ -2,15 +2,15 @@
 
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
-import { issuerOf } from '../../../src/providers/saml/response/prescan.js'
-import { chooseSaml } from '../../../src/providers/select.js'
+import { issuerIn, prescanResponse } from '../../../src/providers/saml/response/prescan.js'
+import { selectSamlProvider } from '../../../src/providers/select.js'
 import { createTestClock } from '../../parts/clock.js'
 import {
   acsUrl,
   attempt,
+  callbackOf,
   createSamlIdp,
   entityId,
-  handover,
   idpIssuer,
   newSigningKey,
   swap,
@@ -27,15 +27,15 @@ const groups = Array.from({ length: 2000 }, (_, index) => `group-${index}`)
 for (const sign of ['response', 'assertion', 'both'] as const) {
   t.test(`a login with a signed ${sign} is accepted`, async t => {
     const { provider } = openSaml(settings(), { clock })
-    const verdict = await provider.accept(
-      handover(idp.message({ sign, plan: { assertionId: '_once', sessionIndex: '_s' } })),
+    const verdict = await provider.handleCallback(
+      callbackOf(idp.message({ sign, plan: { assertionId: '_once', sessionIndex: '_s' } })),
     )
     t.match(verdict, { provider: 'corp', unsolicited: false, attempt })
     t.equal(verdict.reason, undefined)
     t.strictSame(verdict.identity, {
       provider: 'corp',
       email: 'jane@example.com',
-      claim: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
+      replayKey: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
       saml: {
         nameId: 'Jane@Example.com',
         nameIdFormat: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
@@ -59,14 +59,14 @@ t.test('name and roles come from the mapped attributes, by Name or FriendlyName'
       ],
     },
   })
-  const { identity } = await provider.accept(handover(message))
+  const { identity } = await provider.handleCallback(callbackOf(message))
   t.match(identity, { email: 'joe@example.com', name: 'Joe Ünal', saml: { nameId: 'opaque-7' } })
   t.strictSame(identity?.roles, ['admin', 'agents'])
 })
 
 t.test('an attribute that is not there leaves name and roles open', async t => {
   const { provider } = openSaml(settings({ attributes: { email: 'NameID', name: 'n', roles: 'g' } }), { clock })
-  const { identity } = await provider.accept(handover(idp.message()))
+  const { identity } = await provider.handleCallback(callbackOf(idp.message()))
   t.notOk(identity && ('name' in identity || 'roles' in identity))
 })
 
@@ -74,7 +74,7 @@ t.test('two thousand groups log in, comments and references with them', async t 
   const { provider } = openSaml(settings({ attributes: { email: 'NameID', roles: 'groups' } }), { clock })
   const one = groups.map(name => ({ name: 'groups', values: [name] }))
   for (const attributes of [[{ name: 'groups', values: groups }], one]) {
-    const { identity, reason } = await provider.accept(handover(idp.message({ plan: { attributes } })))
+    const { identity, reason } = await provider.handleCallback(callbackOf(idp.message({ plan: { attributes } })))
     t.equal(reason, undefined)
     t.equal(identity?.roles?.length, 2000)
   }
@@ -99,7 +99,7 @@ const spellings: Array<[string, (xml: string) => string]> = [
 for (const [name, before] of spellings) {
   t.test(`a response with ${name} logs in`, async t => {
     const { provider } = openSaml(settings(), { clock })
-    const { identity, reason, checks } = await provider.accept(handover(idp.message({ before })))
+    const { identity, reason, checks } = await provider.handleCallback(callbackOf(idp.message({ before })))
     t.equal(reason, undefined, JSON.stringify(checks.at(-1)))
     t.equal(identity?.email, 'jane@example.com')
   })
@@ -110,7 +110,7 @@ for (const when of ['before', 'after'] as const) {
     const { provider } = openSaml(settings(), { clock })
     const plan = { nameId: 'admin@example.com.evil.com' }
     const message = idp.message({ plan, [when]: swap('admin@example.com', 'admin@example.com<!---->') })
-    const { identity } = await provider.accept(handover(message))
+    const { identity } = await provider.handleCallback(callbackOf(message))
     t.equal(identity?.email, 'admin@example.com.evil.com')
   })
 }
@@ -119,7 +119,9 @@ t.test('canonicalisation with comments logs in with the whole text', async t => 
   const { provider } = openSaml(settings(), { clock })
   const canonicalization = 'http://www.w3.org/2001/10/xml-exc-c14n#WithComments'
   const before = swap('>Jane@Example.com<', '>Jane@Example.com<!-- x -->.evil.com<')
-  const { identity, checks } = await provider.accept(handover(idp.message({ before, signing: { canonicalization } })))
+  const { identity, checks } = await provider.handleCallback(
+    callbackOf(idp.message({ before, signing: { canonicalization } })),
+  )
   t.equal(identity?.email, 'jane@example.com.evil.com', JSON.stringify(checks.at(-1)))
 })
 
@@ -129,14 +131,14 @@ t.test(
     const both = openSaml(samlSettings([signing.certificate, next.certificate]), { clock }).provider
     const bundle = openSaml(samlSettings([signing.certificate + next.certificate]), { clock }).provider
     const after = openSaml(samlSettings([next.certificate]), { clock }).provider
-    const old = handover(idp.message())
-    const rolled = handover(createSamlIdp({ signing: next, clock }).message())
+    const old = callbackOf(idp.message())
+    const rolled = callbackOf(createSamlIdp({ signing: next, clock }).message())
     for (const provider of [both, bundle]) {
-      t.ok((await provider.accept(old)).identity)
-      t.ok((await provider.accept(rolled)).identity)
+      t.ok((await provider.handleCallback(old)).identity)
+      t.ok((await provider.handleCallback(rolled)).identity)
     }
-    t.ok((await after.accept(rolled)).identity)
-    t.equal((await after.accept(old)).reason, 'saml.signature_invalid')
+    t.ok((await after.handleCallback(rolled)).identity)
+    t.equal((await after.handleCallback(old)).reason, 'saml.signature_invalid')
   },
 )
 
@@ -144,11 +146,11 @@ t.test('a configured fingerprint trusts the embedded certificate that has it, an
   const { fingerprint, fingerprint256 } = new X509Certificate(signing.certificate)
   for (const value of [fingerprint, fingerprint256, fingerprint256.replaceAll(':', '').toLowerCase()]) {
     const { provider } = openSaml(samlSettings([], { certificateFingerprints: [value] }), { clock })
-    t.ok((await provider.accept(handover(idp.message()))).identity)
+    t.ok((await provider.handleCallback(callbackOf(idp.message()))).identity)
     const other = createSamlIdp({ signing: next, clock }).message()
-    t.equal((await provider.accept(handover(other))).reason, 'saml.signature_invalid')
+    t.equal((await provider.handleCallback(callbackOf(other))).reason, 'saml.signature_invalid')
     const disguised = createSamlIdp({ signing: { ...next, certificate: signing.certificate }, clock }).message()
-    t.equal((await provider.accept(handover(disguised))).reason, 'saml.signature_invalid')
+    t.equal((await provider.handleCallback(callbackOf(disguised))).reason, 'saml.signature_invalid')
   }
 })
 
@@ -158,7 +160,7 @@ t.test('SHA-1 is accepted where it is allowed by name', async t => {
     digestAlgorithm: 'http://www.w3.org/2000/09/xmldsig#sha1',
   }
   const { provider } = openSaml(settings({ allowSha1: true }), { clock })
-  t.ok((await provider.accept(handover(idp.message({ signing: sha1 })))).identity)
+  t.ok((await provider.handleCallback(callbackOf(idp.message({ signing: sha1 })))).identity)
 })
 
 t.test('SHA-512 is accepted', async t => {
@@ -166,29 +168,32 @@ t.test('SHA-512 is accepted', async t => {
     signatureAlgorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512',
     digestAlgorithm: 'http://www.w3.org/2001/04/xmlenc#sha512',
   }
-  t.ok((await openSaml(settings(), { clock }).provider.accept(handover(idp.message({ signing: sha512 })))).identity)
+  t.ok(
+    (await openSaml(settings(), { clock }).provider.handleCallback(callbackOf(idp.message({ signing: sha512 }))))
+      .identity,
+  )
 })
 
 t.test('SessionNotOnOrAfter and an earlier end of the assertion are passed on', async t => {
   const sessionNotOnOrAfter = clock.now() + 3_600_000
   const { provider } = openSaml(settings(), { clock })
-  const { identity } = await provider.accept(
-    handover(idp.message({ plan: { sessionNotOnOrAfter, lifetime: 120_000 } })),
+  const { identity } = await provider.handleCallback(
+    callbackOf(idp.message({ plan: { sessionNotOnOrAfter, lifetime: 120_000 } })),
   )
   t.equal(identity?.saml?.notOnOrAfter, sessionNotOnOrAfter)
-  t.equal(identity?.claim.until, clock.now() + 180_000)
+  t.equal(identity?.replayKey.until, clock.now() + 180_000)
 })
 
-t.test('the claim on an assertion that says to hold for years ends when nobody accepts it any more', async t => {
+t.test('the replay key of an assertion that says to hold for years ends when nobody accepts it any more', async t => {
   const { provider } = openSaml(settings(), { clock: createTestClock() })
-  const { identity } = await provider.accept(handover(idp.message({ plan: { lifetime: 10 ** 11 } })))
-  t.equal(identity?.claim.until, clock.now() + 660_000)
+  const { identity } = await provider.handleCallback(callbackOf(idp.message({ plan: { lifetime: 10 ** 11 } })))
+  t.equal(identity?.replayKey.until, clock.now() + 660_000)
 })
 
 t.test('a login that began at the IdP is accepted where it is allowed, and says so', async t => {
   const { provider } = openSaml(settings({ idpInitiated: true }), { clock })
   const message = idp.message({ before: xml => xml.replaceAll(/ InResponseTo="[^"]*"/g, '') })
-  const verdict = await provider.accept({ ...handover(message), state: attempt.id })
+  const verdict = await provider.handleCallback({ ...callbackOf(message), state: attempt.id })
   t.ok(verdict.identity)
   t.equal(verdict.unsolicited, true)
   t.equal(verdict.attempt, undefined, 'RelayState decides nothing')
@@ -197,31 +202,32 @@ t.test('a login that began at the IdP is accepted where it is allowed, and says 
 t.test('InResponseTo on the signed response alone ties it to the login', async t => {
   const { provider } = openSaml(settings(), { clock })
   const before = swap(/(Recipient="[^"]*") InResponseTo="[^"]*"/, '$1')
-  const verdict = await provider.accept(handover(idp.message({ before })))
+  const verdict = await provider.handleCallback(callbackOf(idp.message({ before })))
   t.match(verdict, { identity: { email: 'jane@example.com' }, unsolicited: false, attempt })
 })
 
 t.test('a repeated answer still names its attempt, which says that it was used', async t => {
   const { provider } = openSaml(settings(), { clock })
-  const verdict = await provider.accept(handover(idp.message(), [{ ...attempt, used: true }]))
+  const verdict = await provider.handleCallback(callbackOf(idp.message(), [{ ...attempt, used: true }]))
   t.ok(verdict.identity)
   t.equal(verdict.attempt?.used, true)
 })
 
-t.test('the same assertion in other bytes has the same claim', async t => {
+t.test('the same assertion in other bytes has the same replay key', async t => {
   const { provider } = openSaml(settings(), { clock })
   const xml = idp.xml()
   const messages = [xml, `${xml}\n`, `<!-- x -->${xml}`].map(text => Buffer.from(text).toString('base64'))
   const folded = (messages[0] ?? '').replace(/(.{76})/g, '$1\r\n')
   const claims = new Set<string | undefined>()
-  for (const message of [...messages, folded]) claims.add((await provider.accept(handover(message))).identity?.claim.id)
+  for (const message of [...messages, folded])
+    claims.add((await provider.handleCallback(callbackOf(message))).identity?.replayKey.id)
   t.equal(claims.size, 1)
   t.ok([...claims][0])
 })
 
 t.test('the clock of the IdP and the end of its certificate are measured', async t => {
   const { provider, metrics } = openSaml(settings(), { clock })
-  await provider.accept(handover(idp.message({ plan: { now: clock.now() + 45_000 } })))
+  await provider.handleCallback(callbackOf(idp.message({ plan: { now: clock.now() + 45_000 } })))
   const { body } = await metrics.text()
   t.match(body, 'deskgate_idp_clock_skew_seconds{provider="corp"} 45')
   t.match(
@@ -232,7 +238,7 @@ t.test('the clock of the IdP and the end of its certificate are measured', async
 
 t.test('the clock of an IdP that is an hour off is measured, though its logins are refused', async t => {
   const { provider, metrics } = openSaml(settings(), { clock })
-  const verdict = await provider.accept(handover(idp.message({ plan: { now: clock.now() + 3_600_000 } })))
+  const verdict = await provider.handleCallback(callbackOf(idp.message({ plan: { now: clock.now() + 3_600_000 } })))
   t.equal(verdict.reason, 'saml.not_yet_valid')
   t.match(verdict.checks.at(-1), { seen: /3570 s ahead/, setting: 'providers[].clockSkew' })
   t.match((await metrics.text()).body, 'deskgate_idp_clock_skew_seconds{provider="corp"} 3600')
@@ -255,31 +261,33 @@ t.test('Attack: an assertion of one identity provider is never taken for another
   const sister = openSaml(samlSettings([next.certificate], { id: 'sister', issuer: other }), { clock }).provider
   const theirs = createSamlIdp({ signing: next, clock, plan: { issuer: other } })
   const [ours, foreign] = [idp.message({ sign: 'assertion' }), theirs.message({ sign: 'assertion' })]
-  const sent = (message: string) => handover(message)
-  t.ok((await corp.accept(sent(ours))).identity)
-  t.equal(chooseSaml(issuerOf(foreign), undefined, [corp, sister]), sister)
-  t.equal(chooseSaml(issuerOf(foreign), 'corp', [corp, sister]), undefined)
-  t.equal((await sister.accept(handover(foreign, [{ ...attempt, provider: 'sister' }]))).reason, undefined)
+  const sent = (message: string) => callbackOf(message)
+  const scan = prescanResponse(foreign)
+  const issuer = 'summary' in scan ? issuerIn(scan.summary) : undefined
+  t.ok((await corp.handleCallback(sent(ours))).identity)
+  t.equal(selectSamlProvider(issuer, undefined, [corp, sister]), sister)
+  t.equal(selectSamlProvider(issuer, 'corp', [corp, sister]), undefined)
+  t.equal((await sister.handleCallback(callbackOf(foreign, [{ ...attempt, provider: 'sister' }]))).reason, undefined)
   // Whose issuer stands outside, and whose key signed inside.
-  t.equal((await corp.accept(sent(foreign))).reason, 'saml.issuer_unknown')
+  t.equal((await corp.handleCallback(sent(foreign))).reason, 'saml.issuer_unknown')
   const outside = swap(/<saml:Issuer>[^<]*/, `<saml:Issuer>${idpIssuer}`)
   const disguised = theirs.message({ sign: 'assertion', after: outside })
-  t.equal((await corp.accept(sent(disguised))).reason, 'saml.signature_invalid')
+  t.equal((await corp.handleCallback(sent(disguised))).reason, 'saml.signature_invalid')
   const claimed = theirs.message({ sign: 'assertion', plan: { issuer: idpIssuer } })
-  t.equal((await sister.accept(sent(claimed))).reason, 'saml.issuer_unknown')
+  t.equal((await sister.handleCallback(sent(claimed))).reason, 'saml.issuer_unknown')
   const inside = createSamlIdp({ signing, clock }).message({
     sign: 'assertion',
     before: swap(/(<saml:Assertion [^>]*><saml:Issuer>)[^<]*/, `$1${other}`),
   })
-  t.equal((await corp.accept(sent(inside))).reason, 'saml.issuer_unknown')
-  t.match((await corp.accept(sent(inside))).checks.at(-1), { name: 'assertion issuer' })
+  t.equal((await corp.handleCallback(sent(inside))).reason, 'saml.issuer_unknown')
+  t.match((await corp.handleCallback(sent(inside))).checks.at(-1), { name: 'assertion issuer' })
 })
 
 t.test('a refused algorithm says what would be taken, and names the setting only where there is one', async t => {
   const { provider } = openSaml(settings(), { clock })
   const last = async (signatureAlgorithm: string) => {
     const after = swap('http://www.w3.org/2001/04/xmldsig-more#rsa-sha256', signatureAlgorithm)
-    const { reason, checks } = await provider.accept(handover(idp.message({ sign: 'assertion', after })))
+    const { reason, checks } = await provider.handleCallback(callbackOf(idp.message({ sign: 'assertion', after })))
     t.equal(reason, 'saml.algorithm_not_allowed')
     return checks.at(-1)
   }
@@ -291,5 +299,5 @@ t.test('a refused algorithm says what would be taken, and names the setting only
 
 t.test('without any certificate every login is refused', async t => {
   const { provider } = openSaml(samlSettings([]), { clock })
-  t.equal((await provider.accept(handover(idp.message()))).reason, 'saml.signature_invalid')
+  t.equal((await provider.handleCallback(callbackOf(idp.message()))).reason, 'saml.signature_invalid')
 })

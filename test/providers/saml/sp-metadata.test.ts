@@ -7,7 +7,7 @@ import { responseLimits } from '../../../src/providers/saml/response/prescan.js'
 import { spMetadataFor } from '../../../src/providers/saml/sp-metadata.js'
 import { readXml } from '../../../src/providers/xml/reader.js'
 import { spMetadataOf } from '../../../src/server/snapshot.js'
-import { loaded, rsaPair, samlProvider, settings, today } from '../../parts/configuration.js'
+import { loadValid, rsaPair, samlProvider, settings, today } from '../../parts/configuration.js'
 import { acsUrl, newSigningKey } from '../../parts/saml-idp.js'
 import { samlSettings } from '../../parts/saml-provider.js'
 
@@ -93,7 +93,7 @@ t.test('a key without a certificate, or the other way round, is not published', 
 
 t.test('each provider has its own, and the first stands for all', async t => {
   const { key, certificate } = rsaPair()
-  const config = loaded(
+  const config = loadValid(
     settings({
       providers: [
         { ...samlProvider, key: 'sp.key', certificate: 'sp.crt' },
@@ -109,6 +109,6 @@ t.test('each provider has its own, and the first stands for all', async t => {
   t.match(second, 'entityID="urn:us"')
   t.notMatch(second, 'KeyDescriptor')
   t.equal(spMetadataOf(config, 'none', today), undefined)
-  const local = loaded(settings({ publicUrl: 'http://localhost:8080', providers: [samlProvider] }))
+  const local = loadValid(settings({ publicUrl: 'http://localhost:8080', providers: [samlProvider] }))
   t.match(spMetadataOf(local, undefined, today), 'entityID="localhost:8080"', 'as the provider itself expects it')
 })

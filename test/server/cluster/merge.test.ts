@@ -3,13 +3,13 @@
 import t from 'tap'
 import { createMetrics } from '../../../src/ops/metrics.js'
 import type { Readiness } from '../../../src/ops/readiness.js'
-import { bury, type CrewState, mergeMetrics, mergeReadiness } from '../../../src/server/cluster/merge.js'
+import { type ClusterState, mergeMetrics, mergeReadiness, sumDeadWorkers } from '../../../src/server/cluster/merge.js'
 
 const well = { config: 'current', draining: false, shedding: false } as const
 const up: Readiness = { ready: true, state: 'serving', store: 'up', ...well }
 const down: Readiness = { ready: true, state: 'serving', store: 'down', error: 'no answer', ...well }
 const never: Readiness = { ready: false, state: 'starting', store: 'never reached', error: 'no answer', ...well }
-const crew: CrewState = { draining: false, complete: true, listening: 2, of: 2 }
+const cluster: ClusterState = { draining: false, complete: true, listening: 2, of: 2 }
 
 t.test('counters and histograms add up, each gauge in its own way', async t => {
   const [one, two] = [createMetrics(), createMetrics()]
@@ -46,8 +46,8 @@ t.test('a dead worker leaves its counters behind, and no gauge', async t => {
     metrics.request('public', 1)
     metrics.websocketOpened()
   }
-  const first = await bury([await one.parts()])
-  const both = await bury([first, await two.parts()])
+  const first = await sumDeadWorkers([await one.parts()])
+  const both = await sumDeadWorkers([first, await two.parts()])
   const text = await mergeMetrics([both, await three.parts()]).metrics()
   t.match(text, 'deskgate_requests_total{outcome="public"} 3')
   t.match(text, 'deskgate_request_duration_seconds_sum 3')
@@ -56,7 +56,7 @@ t.test('a dead worker leaves its counters behind, and no gauge', async t => {
 })
 
 t.test('ready when all have listened once and one has reached the store', async t => {
-  const cases: [string, Readiness[], Partial<CrewState>, object][] = [
+  const cases: [string, Readiness[], Partial<ClusterState>, object][] = [
     ['all is well', [up, up], {}, { ready: true, state: 'serving', store: 'up', error: undefined }],
     ['one has not listened yet', [up], { complete: false, listening: 1 }, { ready: false, state: 'starting' }],
     ['one has died since', [up], { listening: 1 }, { ready: true, workers: { listening: 1, of: 2 } }],
@@ -66,5 +66,6 @@ t.test('ready when all have listened once and one has reached the store', async 
     ['one was replaced while the store is away', [down, never], {}, { ready: true, state: 'serving', store: 'down' }],
     ['the end has begun', [up, up], { draining: true }, { ready: false, state: 'draining' }],
   ]
-  for (const [name, parts, change, said] of cases) t.match(mergeReadiness(parts, { ...crew, ...change }), said, name)
+  for (const [name, parts, change, expected] of cases)
+    t.match(mergeReadiness(parts, { ...cluster, ...change }), expected, name)
 })

@@ -1,92 +1,96 @@
-// Who takes the place of a worker that has died, when, and when nobody does.
+// A worker that dies is restarted: when, and when not.
 
 import t from 'tap'
 import { createLog } from '../../../src/ops/log.js'
-import { restartAfter } from '../../../src/server/cluster/backoff.js'
-import { type Berth, createBerths, type Exit } from '../../../src/server/cluster/supervisor.js'
+import {
+  createSupervisor,
+  type ProcessExit,
+  restartDelay,
+  type WorkerSlot,
+} from '../../../src/server/cluster/supervisor.js'
 import { createTestClock } from '../../parts/clock.js'
 import { until } from '../../parts/wait-until.js'
 
-const killed: Exit = { code: null, signal: 'SIGKILL' }
+const killed: ProcessExit = { code: null, signal: 'SIGKILL' }
 const half = (bytes: number) => Buffer.alloc(bytes, 0xff)
 
-function crew(count: number) {
+function startSupervisor(count: number) {
   const clock = createTestClock()
   const lines: Record<string, unknown>[] = []
-  const started: { berth: Berth; exit(how: Exit): void }[] = []
+  const started: { slot: WorkerSlot; exit(how: ProcessExit): void }[] = []
   const sent: object[] = []
-  const hopeless: Exit[] = []
+  const startFailures: ProcessExit[] = []
   let deaths = 0
-  const berths = createBerths({
+  const supervisor = createSupervisor({
     ...{ count, clock, random: half },
     log: createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) }),
-    onHopeless: exit => void hopeless.push(exit),
-    onDeath: () => {
+    onStartFailed: exit => void startFailures.push(exit),
+    onWorkerDied: () => {
       deaths++
     },
-    fork(berth, onExit) {
-      started.push({ berth, exit: onExit })
+    fork(slot, onExit) {
+      started.push({ slot, exit: onExit })
       const kill = () => onExit(killed)
       return { pid: started.length, send: message => void sent.push(message), kill }
     },
   })
   const last = () => started.at(-1) as (typeof started)[number]
-  return { berths, clock, lines, started, sent, hopeless, last, deaths: () => deaths }
+  return { supervisor, clock, lines, started, sent, startFailures, last, deaths: () => deaths }
 }
 
-t.test('the first one starts alone; the others when it listens', async t => {
-  const { berths, started } = crew(3)
-  berths.start()
+t.test('the first worker starts alone; the others start when it listens', async t => {
+  const { supervisor, started } = startSupervisor(3)
+  supervisor.start()
   t.same(
-    started.map(({ berth }) => berth.number),
+    started.map(({ slot }) => slot.number),
     [1],
   )
-  berths.listening(started[0]?.berth as Berth)
+  supervisor.listening(started[0]?.slot as WorkerSlot)
   t.same(
-    started.map(({ berth }) => berth.number),
+    started.map(({ slot }) => slot.number),
     [1, 2, 3],
   )
 })
 
-t.test('a crew of which nobody has ever listened is given up at once', async t => {
-  const { berths, started, hopeless, last } = crew(3)
-  berths.start()
+t.test('when the first worker exits before it listens, none is restarted', async t => {
+  const { supervisor, started, startFailures, last } = startSupervisor(3)
+  supervisor.start()
   last().exit({ code: 1, signal: null })
-  t.same(hopeless, [{ code: 1, signal: null }])
+  t.same(startFailures, [{ code: 1, signal: null }])
   t.equal(started.length, 1)
 })
 
-t.test('one that dies is replaced, for ever, and each time it is said', async t => {
-  const { berths, started, lines, last, clock, deaths } = crew(1)
-  berths.start()
-  berths.listening(last().berth)
+t.test('a worker that dies is restarted without end, and each death is logged', async t => {
+  const { supervisor, started, lines, last, clock, deaths } = startSupervisor(1)
+  supervisor.start()
+  supervisor.listening(last().slot)
   for (let death = 1; death <= 4; death++) {
     last().exit(killed)
     t.match(lines.at(-1), { level: 'error', worker: 1, pid: death, signal: 'SIGKILL', deaths: death })
-    t.equal(lines.at(-1)?.wait, restartAfter(death, half))
+    t.equal(lines.at(-1)?.wait, restartDelay(death, half))
     await until(() => started.length === death + 1)
   }
-  berths.listening(last().berth)
+  supervisor.listening(last().slot)
   clock.move(60_000)
   last().exit(killed)
   t.match(lines.at(-1), { deaths: 1 }, 'one that has worked for a minute begins anew')
   t.equal(deaths(), 5)
-  await berths.close({})
+  await supervisor.close({})
 })
 
-t.test('the waits double up to half a minute, spread over half of them', async t => {
-  const longest = (deaths: number) => restartAfter(deaths, bytes => Buffer.alloc(bytes))
+t.test('delays double up to half a minute, minus a random part of up to half', async t => {
+  const longest = (deaths: number) => restartDelay(deaths, bytes => Buffer.alloc(bytes))
   t.same([1, 2, 3, 9, 10, 1000].map(longest), [100, 200, 400, 25_600, 30_000, 30_000])
-  t.equal(restartAfter(1000, half), 15_001)
+  t.equal(restartDelay(1000, half), 15_001)
 })
 
-t.test('the end: all are told, none is replaced, and how each went is known', async t => {
-  const { berths, started, sent, last } = crew(2)
-  berths.start()
-  berths.listening(last().berth)
-  berths.listening(last().berth)
+t.test('on close all workers get the message, none is restarted, and all exits are reported', async t => {
+  const { supervisor, started, sent, last } = startSupervisor(2)
+  supervisor.start()
+  supervisor.listening(last().slot)
+  supervisor.listening(last().slot)
   started[0]?.exit(killed)
-  const closed = berths.close({ deskgate: 'drain', serveOn: 5 })
+  const closed = supervisor.close({ deskgate: 'drain', serveOn: 5 })
   t.same(sent, [{ deskgate: 'drain', serveOn: 5 }], 'who is gone is told nothing')
   started[1]?.exit({ code: 0, signal: null })
   t.same(await closed, [{ code: 0, signal: null }])

@@ -1,4 +1,4 @@
-// The memory store's bounds: full is said, a claim is never dropped, and no call pays for all entries.
+// The memory store's bounds: a full store fails, a claim is never dropped, and no call pays for all entries.
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -26,7 +26,7 @@ t.test('Attack: filling the store does not make a claimed token new again', asyn
   t.equal(await store.claim('c:jwt:stolen', 60_000), false)
 })
 
-t.test('when it is full, what is there can be renewed, and what has ended makes room', async t => {
+t.test('a full store can renew its entries, and expired entries make room', async t => {
   const clock = createTestClock()
   const store = createMemoryStore({ clock, most: 3 })
   await store.set('a:1', bytes, 1000)
@@ -46,7 +46,7 @@ t.test('when it is full, what is there can be renewed, and what has ended makes 
   await t.rejects(store.set('a:5', bytes, 1000), full)
 })
 
-t.test('Attack: refused logins drop the oldest dossiers and nothing else', async t => {
+t.test('Attack: refused logins drop the oldest reports and nothing else', async t => {
   const clock = createTestClock()
   const store = createMemoryStore({ clock, most: 10 })
   for (let i = 0; i < 10; i++) await store.claim(`c:${i}`, 60_000)

@@ -11,11 +11,11 @@ import { systemClock } from '../../../src/runtime/clock.js'
 import { openStore } from '../../../src/store/open.js'
 import { createAuthority } from '../../parts/certificates.js'
 import { type RedisOptions, type RedisServer, startRedis } from '../../parts/redis.js'
-import { missing } from '../../parts/required-parts.js'
+import { missingParts } from '../../parts/required-parts.js'
 import { gatewayAcl, storeSettings } from '../../parts/store-backends.js'
 import { until } from '../../parts/wait-until.js'
 
-const skip = missing('redis-server')
+const skip = missingParts('redis-server')
 const bytes = Buffer.from('value')
 const unavailable = (message: RegExp) => ({ name: 'StoreUnavailable', message })
 
@@ -46,7 +46,7 @@ async function timed(work: Promise<unknown>): Promise<{ error: Error | undefined
 }
 
 t.test(
-  'a Redis that is down at the start is said, crashes nothing, and is found once it is there',
+  'a Redis that is down at the start is logged, crashes nothing, and is found once it is up',
   { skip },
   async t => {
     const redis = await start(t)
@@ -142,7 +142,7 @@ t.test(
   },
 )
 
-t.test('what is under way when the connection breaks fails at once, and is not sent again', { skip }, async t => {
+t.test('commands in flight fail at once when the connection breaks, and are not sent again', { skip }, async t => {
   const redis = await start(t)
   const { store } = open(t, storeSettings(redis.url))
   await store.probe()
@@ -200,7 +200,7 @@ t.test('Redis is full: writes fail and say why, reads go on, nothing is lost', {
   t.equal(await store.delete(['s:1']), 1, 'a session can still be ended')
 })
 
-t.test('a Redis that evicts is warned of', { skip }, async t => {
+t.test('a warning for a Redis that evicts keys', { skip }, async t => {
   const redis = await start(t, { more: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'] })
   const { store, log } = open(t, storeSettings(redis.url))
   await store.probe()
@@ -208,7 +208,7 @@ t.test('a Redis that evicts is warned of', { skip }, async t => {
   t.equal(log().match(/noeviction/g)?.length, 1)
 })
 
-t.test('a key of ours that holds something else is bytes that nobody wrote, not "not there"', { skip }, async t => {
+t.test('a key that holds something else reads as empty bytes, not as missing', { skip }, async t => {
   const redis = await start(t)
   const { store } = open(t, storeSettings(redis.url))
   await redis.command('HSET', 'deskgate:s:1', 'a', 'b')
@@ -223,7 +223,7 @@ t.test('a key of ours that holds something else is bytes that nobody wrote, not 
 })
 
 t.test(
-  'the probe names what an operator has to mend, and neither it nor the log shows the password',
+  'the probe names what an operator has to fix, and neither it nor the log shows the password',
   { skip },
   async t => {
     const secret = 'pa55-word'
@@ -275,7 +275,7 @@ t.test('Attack: a database that may not be selected is not replaced by database 
 
 t.test(
   'the server is verified: another name, another authority, no client certificate',
-  { skip: skip || missing('openssl') },
+  { skip: skip || missingParts('openssl') },
   async t => {
     const [ours, theirs] = [await createAuthority(), await createAuthority('Another authority')]
     t.teardown(() => Promise.all([ours.remove(), theirs.remove()]))

@@ -7,11 +7,11 @@ import { systemRandom } from '../../../src/runtime/clock.js'
 import { connect, type RedisConnection } from '../../../src/store/redis/connect.js'
 import { startRedis } from '../../parts/redis.js'
 import { startSentinel } from '../../parts/redis-sentinel.js'
-import { missing } from '../../parts/required-parts.js'
+import { missingParts } from '../../parts/required-parts.js'
 import { silent, storeSettings } from '../../parts/store-backends.js'
 import { until } from '../../parts/wait-until.js'
 
-const skip = missing('redis-server')
+const skip = missingParts('redis-server')
 const patience = 30_000
 
 /** As the listener for `+switch-master` does it, when the word comes in the middle of an attempt. */
@@ -41,7 +41,7 @@ async function comesBack(t: Test, connection: RedisConnection): Promise<void> {
   t.same([commands.status, subscriber.status], ['end', 'end'], 'and an end that was asked for is an end')
 }
 
-t.test('a Sentinel names another primary while the client looks for it', { skip }, async t => {
+t.test('a Sentinel names another primary while the client connects', { skip }, async t => {
   const sentinel = await startSentinel()
   t.teardown(sentinel.stop)
   await comesBack(t, connect(storeSettings(sentinel.url), { log: silent, random: systemRandom }))
@@ -53,7 +53,7 @@ t.test('one server: a connection that is cut while it is made', { skip }, async 
   await comesBack(t, connect(storeSettings(redis.url), { log: silent, random: systemRandom }))
 })
 
-t.test('ioredis still gives itself up: without that this file is not needed', { skip }, async t => {
+t.test('ioredis still gives up for good: without that reconnectAfterEnd is not needed', { skip }, async t => {
   const redis = await startRedis()
   t.teardown(redis.stop)
   const client = new Redis({ port: redis.port, host: '127.0.0.1', retryStrategy: () => 1 })

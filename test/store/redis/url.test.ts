@@ -30,7 +30,7 @@ t.test('the object form wins over the URL', async t => {
   })
 })
 
-t.test('what cannot be used is refused with the name of the setting, and without the password', async t => {
+t.test('an unusable URL is refused with the name of the setting, and without the password', async t => {
   const pem = { path: 'ca.pem', text: '-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----\n' }
   const cases: [ReturnType<typeof storeSettings>, RegExp][] = [
     [storeSettings('redis://:hun/ter2@h'), /no URL|names no host|percent-encode/],
@@ -64,9 +64,9 @@ t.test('what cannot be used is refused with the name of the setting, and without
       await openStore(settings, { clock: systemClock, log: silent }).close()
       t.fail(`accepted: ${message}`)
     } catch (error) {
-      const { message: said, stack, cause } = error as Error
-      t.match(said, message)
-      t.match(said, /sessions\.store/)
+      const { message: actual, stack, cause } = error as Error
+      t.match(actual, message)
+      t.match(actual, /sessions\.store/)
       t.notMatch(`${stack} ${String(cause)} ${JSON.stringify(error)}`, /hunter2|ter2@/)
     }
   }

@@ -12,7 +12,7 @@ const session = { handle: 'h' } as Session
 
 t.test('sessions.idleIgnore: polling is let in and is no activity; what cannot be read in one way is', async t => {
   const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
-  const [name] = cookies.begin('x'.repeat(43), 'mark')[0]?.split('=') ?? []
+  const [name] = cookies.setSession('x'.repeat(43), 'mark')[0]?.split('=') ?? []
   const idleRules = ['/api/poll', 'GET /feed/*']
   const cases: [string, string, boolean][] = [
     ['GET', '/api/poll', false],
@@ -38,7 +38,7 @@ t.test('sessions.idleIgnore: polling is let in and is no activity; what cannot b
       const guard = createGuard({
         paths: createPaths('/auth'),
         publicRules: [],
-        mayReach: () => true,
+        authorize: () => true,
         idleRules,
         cookies,
         sessions,
@@ -47,7 +47,7 @@ t.test('sessions.idleIgnore: polling is let in and is no activity; what cannot b
       const request = { method, url, rawHeaders: ['Cookie', `${name}=${'x'.repeat(43)}`] } as IncomingMessage
       const target = readTarget(url)
       if (!target) throw new Error('no target')
-      t.equal(await guard.decide(request, target), session)
+      t.equal(await guard.authenticate(request, target), session)
       t.equal(touched, active ? 1 : 0, `${method} ${url}`)
     }
   }

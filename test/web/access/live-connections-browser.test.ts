@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
-import { openBrowser } from '../../parts/browser.js'
+import { startChromium } from '../../parts/browser.js'
 import { startDesk } from '../../parts/desk.js'
 import { freePort } from '../../parts/ports.js'
-import { startStreet } from '../../parts/proxy-server.js'
-import { missing } from '../../parts/required-parts.js'
+import { startProxy } from '../../parts/proxy-server.js'
+import { missingParts } from '../../parts/required-parts.js'
 import { until } from '../../parts/wait-until.js'
 import { frame } from '../../parts/websocket.js'
 
@@ -16,15 +16,15 @@ import { frame } from '../../parts/websocket.js'
 const acceptOf = (key: string | undefined) =>
   createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
 
-t.test('in Chromium', { skip: missing('chromium') }, async t => {
-  const [desk, browser, port] = [await startDesk(), await openBrowser(), await freePort()]
+t.test('in Chromium', { skip: missingParts('chromium') }, async t => {
+  const [desk, browser, port] = [await startDesk(), await startChromium(), await freePort()]
   // Of a machine that is busy with other tests.
-  const patience = { frame: 60_000, goodbye: 60_000 }
+  const timeouts = { frame: 60_000, closing: 60_000 }
   const publicUrl = `http://localhost:${port}`
-  const street = await startStreet({ deskUrl: desk.url, port, settings: { publicUrl }, patience })
+  const proxy = await startProxy({ deskUrl: desk.url, port, settings: { publicUrl }, timeouts })
   t.teardown(async () => {
     await browser.close()
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
   let side: Duplex | undefined
@@ -37,18 +37,18 @@ t.test('in Chromium', { skip: missing('chromium') }, async t => {
       side = socket
     })
   })
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     if (request.url !== '/events') return response.end('<title>Desk</title>')
     response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: 1\n\n')
     stream = response
   })
-  const { cookie, session } = await street.enter()
+  const { cookie, session } = await proxy.logIn()
   const [name = '', value = ''] = cookie.split('=')
-  const visit = await browser.visit()
-  t.teardown(visit.close)
-  await visit.context.addCookies([{ name, value, url: publicUrl }])
-  await visit.page.goto(`${publicUrl}/open`)
-  const told = visit.page.evaluate(
+  const context = await browser.newProfile()
+  t.teardown(context.close)
+  await context.context.addCookies([{ name, value, url: publicUrl }])
+  await context.page.goto(`${publicUrl}/open`)
+  const told = context.page.evaluate(
     () =>
       new Promise(resolve => {
         const events = new EventSource('/events')
@@ -70,8 +70,8 @@ t.test('in Chromium', { skip: missing('chromium') }, async t => {
       }),
   )
   await until(() => side !== undefined && stream !== undefined)
-  await street.lasting.tick()
-  await street.lasting.tick()
-  await street.sessions.end({ handle: session.handle }, 'test')
+  await proxy.liveConnections.tick()
+  await proxy.liveConnections.tick()
+  await proxy.sessions.end({ handle: session.handle }, 'test')
   t.same(await told, { code: 4401, reason: 'session ended', wasClean: true, broken: true, messages: ['welcome'] })
 })

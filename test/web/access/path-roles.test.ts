@@ -1,10 +1,10 @@
 // access.paths: who may reach what. These rules close doors: whatever some server could take a path for is held against them.
 
 import t from 'tap'
-import { compileAccess } from '../../../src/web/access/path-roles.js'
+import { compilePathRoles } from '../../../src/web/access/path-roles.js'
 import { readTarget } from '../../../src/web/request/target.js'
 
-const rules = compileAccess([
+const rules = compilePathRoles([
   { match: '/admin/*', roles: ['admin', 'root'] },
   { match: '/admin/billing/*', roles: ['billing'] },
   { match: 'DELETE /tickets/*', roles: ['lead'] },
@@ -39,7 +39,7 @@ t.test('a rule with a method holds for that method', async t => {
   t.equal(may([], '/tickets/7', 'DELETE'), false)
   t.equal(may(['lead'], '/tickets/7', 'DELETE'), true)
   t.equal(may([], '/tickets/7', 'POST'), true)
-  const read = compileAccess([{ match: 'GET /secret', roles: ['x'] }])
+  const read = compilePathRoles([{ match: 'GET /secret', roles: ['x'] }])
   const target = readTarget('/secret')
   if (target) t.equal(read({ roles: [] }, 'HEAD', target), false, 'GET means HEAD too')
 })
@@ -90,13 +90,13 @@ t.test('ambiguous paths that no rule could mean pass', async t => {
   }
 })
 
-t.test('who has all roles passes, however a path is spelt', async t => {
+t.test('an agent with all roles passes, however a path is spelt', async t => {
   const all = ['admin', 'billing', 'lead']
   for (const path of ['/admin%2Fusers', '/admin;x/users', '/a%252525252fb']) t.equal(may(all, path), true, path)
 })
 
 t.test('without rules everybody may reach everything', async t => {
-  const none = compileAccess([])
+  const none = compilePathRoles([])
   const target = readTarget('/admin%2Fusers')
   if (target) t.equal(none({ roles: [] }, 'GET', target), true)
 })

@@ -1,11 +1,11 @@
 // Sessions against the directory: whose word is newer, what a session becomes, and which one has to end.
 
 import t, { type Test } from 'tap'
-import type { Directory, Found, Session, Standing } from '../../../src/core/contracts.js'
+import type { AgentRecord, Directory, KnownState, Session } from '../../../src/core/contracts.js'
 import { createMemoryStore } from '../../../src/store/memory/store.js'
-import { createReview } from '../../../src/web/access/revalidate-agents.js'
+import { createRevalidate } from '../../../src/web/access/revalidate-agents.js'
 import { createTestClock } from '../../parts/clock.js'
-import { openWayIn } from '../../parts/login-server.js'
+import { startLoginServer } from '../../parts/login-server.js'
 import { createTestSessions } from '../../parts/sessions.js'
 
 const at = 1_000_000
@@ -16,76 +16,76 @@ const session: Session = {
   createdAt: at,
   endsAt: at + 1_000_000,
   seenAt: at,
-  said: { name: 'From the IdP', roles: ['staff'] },
+  idpClaims: { name: 'From the IdP', roles: ['staff'] },
   from: { address: '', browser: '' },
 }
 
-function reviewing(standing: Standing | undefined, allow = { roles: [] as string[], domains: [] as string[] }) {
-  const identity = { weight: (agent: { roles: string[] }) => agent.roles.join().length } as never
+function revalidated(known: KnownState | undefined, allow = { roles: [] as string[], domains: [] as string[] }) {
+  const identity = { headerBytes: (agent: { roles: string[] }) => agent.roles.join().length } as never
   const config = { providers: [{ id: 'portal', allow }] } as never
-  const directory = { find: () => Promise.reject(new Error('not asked')), standing: () => standing }
-  return createReview(() => ({ directory, identity, config }))(session)
+  const directory = { find: () => Promise.reject(new Error('not asked')), knownState: () => known }
+  return createRevalidate(() => ({ directory, identity, config }))(session)
 }
 
-t.test('a word that is newer than the login counts, an older one does not', async t => {
-  const found: Found = { email: 'ada@example.com', id: '8', roles: ['admin'] }
-  t.match(reviewing({ found, at: at + 1 }), {
+t.test('an answer of the directory counts only when it is newer than the login', async t => {
+  const found: AgentRecord = { email: 'ada@example.com', id: '8', roles: ['admin'] }
+  t.match(revalidated({ found, at: at + 1 }), {
     agent: { id: '8', roles: ['admin'], name: 'From the IdP' },
     handle: session.handle,
   })
-  t.equal(reviewing({ found, at }), session)
-  t.equal(reviewing({ found: 'unknown', at: at - 1 }), session, 'another replica knew of a new agent first')
-  t.match(reviewing({ found: 'unknown', at: at + 1 }), { over: /does not know/ })
-  t.match(reviewing({ found: 'disabled', at: at + 1 }), { over: /inactive/ })
-  t.equal(reviewing(undefined), session, 'a directory that cannot answer ends nothing')
+  t.equal(revalidated({ found, at }), session)
+  t.equal(revalidated({ found: 'unknown', at: at - 1 }), session, 'another replica knew of a new agent first')
+  t.match(revalidated({ found: 'unknown', at: at + 1 }), { over: /does not know/ })
+  t.match(revalidated({ found: 'disabled', at: at + 1 }), { over: /inactive/ })
+  t.equal(revalidated(undefined), session, 'a directory that cannot answer ends nothing')
 })
 
 t.test('what has not changed is the very same session', async t => {
-  t.equal(reviewing({ found: { ...session.agent }, at: at + 1 }), session)
+  t.equal(revalidated({ found: { ...session.agent }, at: at + 1 }), session)
 })
 
-t.test('Attack: what the directory no longer states does not stay; the IdP’s word comes back', async t => {
-  const reviewed = reviewing({ found: { email: 'ada@example.com' }, at: at + 1 }) as Session
+t.test('Attack: a value that the directory no longer states is dropped; the IdP claim applies again', async t => {
+  const reviewed = revalidated({ found: { email: 'ada@example.com' }, at: at + 1 }) as Session
   t.same(reviewed.agent, { email: 'ada@example.com', name: 'From the IdP', roles: ['staff'] })
 })
 
-t.test('providers[].allow and the weight of the headers hold on, also while the directory is away', async t => {
-  t.match(reviewing(undefined, { roles: ['admin'], domains: [] }), { over: /providers\[\]\.allow\.roles/ })
-  t.match(reviewing(undefined, { roles: [], domains: ['example.org'] }), { over: /providers\[\]\.allow\.domains/ })
-  t.equal(reviewing(undefined, { roles: ['agent'], domains: ['example.com'] }), session)
+t.test('providers[].allow and the size of the headers stay in force, also while the directory is away', async t => {
+  t.match(revalidated(undefined, { roles: ['admin'], domains: [] }), { over: /providers\[\]\.allow\.roles/ })
+  t.match(revalidated(undefined, { roles: [], domains: ['example.org'] }), { over: /providers\[\]\.allow\.domains/ })
+  t.equal(revalidated(undefined, { roles: ['agent'], domains: ['example.com'] }), session)
   const heavy = { email: 'ada@example.com', roles: ['x'.repeat(9000)] }
-  t.match(reviewing({ found: heavy, at: at + 1 }), { over: /fits the headers/ })
+  t.match(revalidated({ found: heavy, at: at + 1 }), { over: /fits the headers/ })
 })
 
-t.test('a session that is read is reviewed before it is used, and one that is over ends for everybody', async t => {
+t.test('a session that is read is checked before it is used, and one that is over ends for everybody', async t => {
   const clock = createTestClock()
   const store = createMemoryStore({ clock })
   const settings = { idle: 3_600_000, lifetime: 3_600_000 }
   const [here, there] = [createTestSessions({ store, clock, settings }), createTestSessions({ store, clock, settings })]
-  const identity = { provider: 'portal', email: 'ada@example.com', claim: { id: '1', until: 0 }, roles: ['staff'] }
+  const identity = { provider: 'portal', email: 'ada@example.com', replayKey: { id: '1', until: 0 }, roles: ['staff'] }
   const from = { address: '', browser: '' }
   const { session } = await here.sessions.create(identity, { email: 'ada@example.com', roles: ['agent'] }, from)
-  there.sessions.reviewBy(one => ({ ...one, agent: { ...one.agent, roles: ['admin'] } }))
-  t.match(await there.sessions.read(session.handle), { agent: { roles: ['admin'] }, said: { roles: ['staff'] } })
+  there.sessions.setRevalidate(one => ({ ...one, agent: { ...one.agent, roles: ['admin'] } }))
+  t.match(await there.sessions.read(session.handle), { agent: { roles: ['admin'] }, idpClaims: { roles: ['staff'] } })
   t.match(there.sessions.peek(session.handle), { agent: { roles: ['admin'] } })
   t.match(await here.sessions.read(session.handle), { agent: { roles: ['agent'] } }, 'the record is as it was')
-  there.sessions.reviewBy(async one => ({ ...one, agent: { ...one.agent, roles: ['lead'] } }))
-  await there.sessions.reviewAll()
+  there.sessions.setRevalidate(async one => ({ ...one, agent: { ...one.agent, roles: ['lead'] } }))
+  await there.sessions.revalidateAll()
   t.match(there.sessions.peek(session.handle), { agent: { roles: ['lead'] } })
   clock.move(40_000)
-  there.sessions.reviewBy(() => ({ over: 'gone' }))
+  there.sessions.setRevalidate(() => ({ over: 'gone' }))
   t.equal(await there.sessions.read(session.handle), undefined)
   t.equal(here.sessions.peek(session.handle), undefined)
-  t.same(here.toldOf(session.handle), ['gone'])
+  t.same(here.revocationReasons(session.handle), ['gone'])
   t.match(there.audits.at(-1), { event: 'session_ended', agent: 'ada@example.com', why: 'gone' })
 })
 
 async function overtaken(t: Test, found: 'unknown' | 'disabled') {
   const directory: Directory = {
     find: async email => ({ email, roles: [] }),
-    standing: () => ({ found, at: 0 }),
+    knownState: () => ({ found, at: 0 }),
   }
-  const gate = await openWayIn({ directory })
+  const gate = await startLoginServer({ directory })
   t.teardown(gate.close)
   const browser = gate.browser()
   const answer = await browser.post('/auth/jwt', { jwt: await gate.token() })

@@ -9,7 +9,7 @@ import { deriveSigningKeys, newSigningKey, signingKeysOf } from '../../../src/ke
 import { createIdentityWriter } from '../../../src/web/identity/headers.js'
 import { createTestClock } from '../../parts/clock.js'
 
-const reader = createReader({ folder: '..', env: {} })
+const reader = createReader({ folder: '.', env: {} })
 const seeds = [Buffer.alloc(48, 1), Buffer.alloc(48, 2)]
 
 function writer(settings: object = {}, keys = deriveSigningKeys(seeds)) {
@@ -104,13 +104,13 @@ t.test('names that only the gateway may send are known in every spelling', async
     'DESK_PROOF',
     'X-Agent-Assertion',
   ]) {
-    t.equal(write.reserved(name), true, name)
+    t.equal(write.isReserved(name), true, name)
   }
   for (const name of ['X-Agent', 'X-Agents', 'User-Agent', 'X-AgentEmail', 'Remote-Users', 'X-My-Agent-Email'])
-    t.equal(write.reserved(name), false, name)
+    t.equal(write.isReserved(name), false, name)
 })
 
-t.test('the assertion verifies against the published keys and says who, for whom and until when', async t => {
+t.test('the assertion verifies against the published keys and has subject, audience and expiry', async t => {
   const write = writer()
   const { 'X-Agent-Assertion': token = '' } = written(write)
   const keys = createLocalJWKSet(write.jwks() as JSONWebKeySet)
@@ -150,7 +150,7 @@ t.test('an assertion is kept while half of its time is left, and made anew for c
   write.clock.move(2_000)
   const second = token()
   t.not(second, first)
-  const { exp } = JSON.parse(Buffer.from(second?.split('..')[1] ?? '', 'base64url').toString())
+  const { exp } = JSON.parse(Buffer.from(second?.split('.')[1] ?? '', 'base64url').toString())
   t.ok(exp * 1000 <= write.clock.now() + 60_000 && exp * 1000 >= write.clock.now() + 30_000)
   t.not(written(write, { roles: ['agent'] })['X-Agent-Assertion'], second)
   const third = token()
@@ -210,5 +210,5 @@ t.test('the weight is what the headers take on the wire', async t => {
   const write = writer()
   const { 'X-Agent-Assertion': _, ...plain } = written(write)
   const bytes = Object.entries(plain).reduce((sum, [name, value]) => sum + `${name}: ${value}\r\n`.length, 0)
-  t.equal(write.weight(session.agent, 'corp'), bytes)
+  t.equal(write.headerBytes(session.agent, 'corp'), bytes)
 })

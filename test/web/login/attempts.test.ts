@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createKeyring } from '../../../src/keys/keyring.js'
-import { attemptLife, createAttempts, largestCookie, mostAttempts } from '../../../src/web/login/attempts.js'
-import { createCookies, type Jar } from '../../../src/web/request/cookies.js'
+import { attemptLifetime, createAttempts, maxAttempts, maxCookieBytes } from '../../../src/web/login/attempts.js'
+import { type CookieJar, createCookies } from '../../../src/web/request/cookies.js'
 import { createTestClock } from '../../parts/clock.js'
 
 const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
@@ -28,7 +28,7 @@ function createBrowser(of = cookies) {
         else held.set(name, value)
       }
     },
-    jar: (): Jar => ({
+    jar: (): CookieJar => ({
       cookies: of,
       header: [...held].map(([name, value]) => `${name}=${value}`).join('; ') || undefined,
     }),
@@ -70,11 +70,11 @@ t.test('it ends after ten minutes by our clock, whatever the browser keeps', t =
   const browser = createBrowser()
   const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', '/')
   browser.take(setCookies)
-  clock.move(attemptLife - 1)
+  clock.move(attemptLifetime - 1)
   t.ok(attempts.open(browser.jar(), attempt.id))
   clock.move(1)
   t.equal(attempts.open(browser.jar(), attempt.id), undefined)
-  clock.move(-attemptLife - 60_000)
+  clock.move(-attemptLifetime - 60_000)
   t.equal(attempts.open(browser.jar(), attempt.id), undefined, 'nor before it began')
   t.end()
 })
@@ -88,7 +88,7 @@ t.test('twelve at most: the oldest goes first', t => {
     const begun = attempts.begin(browser.jar(), 'corp', `/tab/${tab}`)
     browser.take(begun.setCookies)
     ids.push(begun.attempt.id)
-    t.ok(browser.held.size <= mostAttempts)
+    t.ok(browser.held.size <= maxAttempts)
   }
   t.same(
     attempts.list(browser.jar()).map(attempt => attempt.id),
@@ -104,7 +104,7 @@ t.test(
     const browser = createBrowser()
     const begin = (provider: string, returnTo: string) => {
       const begun = attempts.begin(browser.jar(), provider, returnTo)
-      for (const line of begun.setCookies) t.ok(line.length <= largestCookie, `${line.length} bytes`)
+      for (const line of begun.setCookies) t.ok(line.length <= maxCookieBytes, `${line.length} bytes`)
       browser.take(begun.setCookies)
       t.equal(attempts.open(browser.jar(), begun.attempt.id)?.returnTo, begun.attempt.returnTo)
       return begun.attempt.returnTo
@@ -129,7 +129,7 @@ t.test('a used attempt stays, marked used, to its end', t => {
   t.match(line, /Max-Age=540;/)
   browser.take([line])
   t.same(attempts.open(browser.jar(), attempt.id), { ...attempt, used: true, usedAt: clock.now() })
-  browser.take(attempts.uncount(browser.jar()))
+  browser.take(attempts.resetLoopCount(browser.jar()))
   t.same(attempts.open(browser.jar(), attempt.id), { ...attempt, used: true })
   clock.move(540_000)
   t.equal(attempts.open(browser.jar(), attempt.id), undefined)

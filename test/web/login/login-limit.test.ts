@@ -3,7 +3,7 @@
 import t from 'tap'
 import { type Reason, reasons, statusOf } from '../../../src/core/reasons.js'
 import { createLog } from '../../../src/ops/log.js'
-import type { Visit } from '../../../src/web/context.js'
+import type { RequestContext } from '../../../src/web/context.js'
 import { createLoginLimit } from '../../../src/web/login/login-limit.js'
 
 function open(trustedProxies: string[] = []) {
@@ -12,13 +12,14 @@ function open(trustedProxies: string[] = []) {
   const log = createLog({ level: 'info' }, { write: line => void lines.push(line) })
   const limit = { wait: async (address: string) => (address === '192.0.2.9' ? 7 : undefined) }
   const login = createLoginLimit({ limit: { ...limit, count: address => void counted.push(address) }, log })
-  const visit = (address: string) => ({ address, generation: { config: { trustedProxies } } }) as unknown as Visit
+  const visit = (address: string) =>
+    ({ address, snapshot: { config: { trustedProxies } } }) as unknown as RequestContext
   return { counted, lines, login, visit }
 }
 
 t.test('a fault of ours, or of a provider that is away, is not the client’s', async t => {
   const { counted, login, visit } = open()
-  for (const reason of reasons) login.refused(visit(reason), {}, reason)
+  for (const reason of reasons) login.countRefused(visit(reason), {}, reason)
   const free = (reason: Reason) => statusOf(reason) === 503 || reason === 'login.rate_limited'
   t.same(
     counted,
@@ -35,15 +36,15 @@ t.test('who is held to it, and who is not', async t => {
   const unnamed = open()
   for (const address of ['10.1.2.3', '192.168.0.1', '127.0.0.1', 'fd00::1', '::1', '100.64.0.1', 'fe80::1']) {
     t.equal(await unnamed.login.wait(unnamed.visit(address), sent), undefined)
-    unnamed.login.refused(unnamed.visit(address), sent, 'jwt.malformed')
+    unnamed.login.countRefused(unnamed.visit(address), sent, 'jwt.malformed')
   }
   t.same([unnamed.counted, unnamed.lines.length], [[], 1], 'a private peer that forwards: nobody, said once')
-  unnamed.login.refused(unnamed.visit('10.1.2.3'), {}, 'jwt.malformed')
+  unnamed.login.countRefused(unnamed.visit('10.1.2.3'), {}, 'jwt.malformed')
   // Attack: a public client that adds the header itself gets no freedom by it.
-  unnamed.login.refused(unnamed.visit('192.0.2.9'), sent, 'jwt.malformed')
+  unnamed.login.countRefused(unnamed.visit('192.0.2.9'), sent, 'jwt.malformed')
   t.same(unnamed.counted, ['10.1.2.3', '192.0.2.9'])
   t.equal(await unnamed.login.wait(unnamed.visit('192.0.2.9'), sent), 7)
   const named = open(['10.0.0.0/8'])
-  named.login.refused(named.visit('10.1.2.3'), sent, 'jwt.malformed')
+  named.login.countRefused(named.visit('10.1.2.3'), sent, 'jwt.malformed')
   t.same(named.counted, ['10.1.2.3'], 'with proxies that are named the address is the client’s')
 })

@@ -2,18 +2,18 @@ import t, { type Test } from 'tap'
 import type { Store, Verdict } from '../../../src/core/contracts.js'
 import { DirectoryUnavailable, StoreUnavailable } from '../../../src/core/errors.js'
 import {
-  createStandIn,
+  createFakeProvider,
   identityOf,
-  openWayIn,
+  type LoginServer,
   samlMessage,
+  startLoginServer,
   type TestBrowser,
-  type WayIn,
 } from '../../parts/login-server.js'
 
 const session = '__Host-deskgate'
 
-const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
-  const gate = await openWayIn(options)
+const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {}): Promise<LoginServer> => {
+  const gate = await startLoginServer(options)
   t.teardown(gate.close)
   return gate
 }
@@ -26,12 +26,12 @@ const start = async (browser: TestBrowser, returnTo = '/'): Promise<string> => {
   return name.split('login.')[1] ?? ''
 }
 
-const logIn = async (gate: WayIn, browser: TestBrowser, email?: string, returnTo = '/') => {
+const logIn = async (gate: LoginServer, browser: TestBrowser, email?: string, returnTo = '/') => {
   const state = await start(browser, returnTo)
   return browser.post('/auth/jwt', { jwt: await gate.token(email), state })
 }
 
-const sessionsOf = async (gate: WayIn, email: string) => (await gate.sessions.list({ email })).items
+const sessionsOf = async (gate: LoginServer, email: string) => (await gate.sessions.list({ email })).items
 
 t.test('a new login ends the session that this browser had, also across sites', async t => {
   const gate = await open(t)
@@ -212,7 +212,7 @@ t.test('Attack: sharing between browsers, agents, or over a logout', async t => 
   t.equal((await two.fetch('/auth/session')).statusCode, 200)
 })
 
-t.test('who is unknown, inactive or too heavy is refused, after the claim is taken', async t => {
+t.test('an unknown, inactive or too heavy agent is refused, after the response was consumed', async t => {
   const roles = Array.from({ length: 2000 }, (_, i) => `role-${i}`)
   const gate = await open(t, {
     people: { 'off@example.com': 'disabled', 'big@example.com': { email: 'big@example.com', roles } },
@@ -240,7 +240,7 @@ t.test('what the directory states wins over the token', async t => {
   t.same(bob?.agent, { email: 'bob@example.com', id: '8', name: 'Mallory', roles: [] })
 })
 
-t.test('a directory that cannot answer is 503, never a way in', async t => {
+t.test('a directory that cannot answer is 503, never a login', async t => {
   const find = async () => {
     throw new DirectoryUnavailable('down')
   }
@@ -277,7 +277,7 @@ t.test('a store that fails at any step is 503 session.store_unavailable, and no 
   }
 })
 
-t.test('a claim is kept a little longer than what it guards, and per provider', async t => {
+t.test('a consumed response is remembered a little longer than it is valid, and per provider', async t => {
   const claims: [string, number][] = []
   const store = (real: Store): Store => ({
     ...real,
@@ -287,14 +287,14 @@ t.test('a claim is kept a little longer than what it guards, and per provider', 
     },
   })
   let verdict: Partial<Verdict> = {}
-  const stand = (id: string) => createStandIn({ id, issuer: () => id, verdict: () => verdict })
+  const stand = (id: string) => createFakeProvider({ id, issuer: () => id, verdict: () => verdict })
   const gate = await open(t, { store, providers: [stand('a'), stand('b')] })
   const until = gate.clock.now() + 1000.5
   for (const provider of ['a', 'b']) {
-    verdict = { identity: identityOf('ada@example.com', { provider, claim: { id: 'same', until } }) }
+    verdict = { identity: identityOf('ada@example.com', { provider, replayKey: { id: 'same', until } }) }
     t.equal((await gate.browser().post('/auth/saml/acs', { SAMLResponse: samlMessage(provider) })).statusCode, 303)
   }
-  verdict = { identity: identityOf('ada@example.com', { provider: 'a', claim: { id: 'same', until: 0 } }) }
+  verdict = { identity: identityOf('ada@example.com', { provider: 'a', replayKey: { id: 'same', until: 0 } }) }
   t.equal((await gate.browser().post('/auth/saml/acs', { SAMLResponse: samlMessage('a') })).statusCode, 400)
   t.match(claims, [
     [/^c:saml:[A-Za-z0-9_-]{43}$/, 61_001],

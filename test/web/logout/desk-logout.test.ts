@@ -5,11 +5,11 @@ import type { IncomingMessage } from 'node:http'
 import t, { type Test } from 'tap'
 import { StoreUnavailable } from '../../../src/core/errors.js'
 import { systemClock } from '../../../src/runtime/clock.js'
-import type { Visit } from '../../../src/web/context.js'
+import type { RequestContext } from '../../../src/web/context.js'
 import { createDeskLogout } from '../../../src/web/logout/desk-logout.js'
 import { createSignOut } from '../../../src/web/logout/sign-out.js'
 import { type Desk, startDesk } from '../../parts/desk.js'
-import { type GatewayHere, startGatewayHere } from '../../parts/gateway.js'
+import { type InProcessGateway, startInProcessGateway } from '../../parts/gateway.js'
 import { createIdentityProvider, logIn, type Way } from '../../parts/identity-provider.js'
 import { createUserAgent, exchange, type UserAgent } from '../../parts/user-agent.js'
 
@@ -19,14 +19,14 @@ const fromDesk = { 'sec-fetch-site': 'same-origin' }
 
 interface Place {
   desk: Desk
-  gateway: GatewayHere
+  gateway: InProcessGateway
   enter(way?: Way): Promise<UserAgent>
 }
 
 async function open(t: Test, logout = ['GET /logout', 'POST /session/end']): Promise<Place> {
   const desk = await startDesk()
   t.teardown(desk.close)
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     request.resume()
     request.on('end', () => {
       response.writeHead(request.url?.startsWith('/logout') ? 302 : 200, {
@@ -45,7 +45,7 @@ async function open(t: Test, logout = ['GET /logout', 'POST /session/end']): Pro
     providers: [portal, { ...corp, logoutUrl: undefined }],
     agents: [{ domains: ['example.com'] }],
   }
-  const gateway = await startGatewayHere(settings, { files: { 'idp.crt': idp.certificate } })
+  const gateway = await startInProcessGateway(settings, { files: { 'idp.crt': idp.certificate } })
   t.teardown(gateway.close)
   return {
     desk,
@@ -168,7 +168,7 @@ t.test('who types the address logs out; other paths and methods do not', async t
 
 t.test('Desk that does not answer ends nothing; one that answers badly, or without end, does', async t => {
   const place = await open(t)
-  place.desk.answer((request, response) => {
+  place.desk.onRequest((request, response) => {
     if (request.url === '/logout?1') return void response.socket?.destroy()
     response.writeHead(500, { 'Set-Cookie': '_desk=; Max-Age=0' })
     response.write('never the end')
@@ -191,13 +191,15 @@ t.test('without the setting nothing of this happens', async t => {
 
 t.test('a store that is down: it is said, the session cookie stays, and what Desk did reaches the browser', async t => {
   const end = () => Promise.reject(new StoreUnavailable('away'))
-  const signOut = { ...createSignOut({ sessions: { end }, attempts: { uncount: () => [] }, audit: () => {} }) }
+  const signOut = {
+    ...createSignOut({ sessions: { end }, attempts: { resetLoopCount: () => [] }, audit: () => {} }),
+  }
   const logout = createDeskLogout({ rules: ['GET /logout'], publicUrl, signOut })
-  const answers = () => ({ status: 503, headers: ['Retry-After', '5'], body: 'later' })
-  const visit = { session: {}, generation: { answers } } as unknown as Visit
+  const renderError = () => ({ status: 503, headers: ['Retry-After', '5'], body: 'later' })
+  const context = { session: {}, snapshot: { renderError } } as unknown as RequestContext
   const request = { headers: {}, rawHeaders: [] } as unknown as IncomingMessage
   const received = ['X-Desk', 'yes', 'Set-Cookie', '_desk=; Max-Age=0']
-  t.strictSame(await logout?.finish(request, visit, received), {
+  t.strictSame(await logout?.finish(request, context, received), {
     instead: { status: 503, headers: ['Retry-After', '5', 'Set-Cookie', '_desk=; Max-Age=0'], body: 'later' },
   })
 })

@@ -4,14 +4,14 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Provider } from '../../../src/core/contracts.js'
-import { choosePorts } from '../../../src/demo/ports.js'
-import { openBrowser } from '../../parts/browser.js'
-import { createStandIn, identityOf, openWayIn, samlMessage } from '../../parts/login-server.js'
-import { missing } from '../../parts/required-parts.js'
+import { choosePorts } from '../../../src/demo/demo.js'
+import { startChromium } from '../../parts/browser.js'
+import { createFakeProvider, identityOf, samlMessage, startLoginServer } from '../../parts/login-server.js'
+import { missingParts } from '../../parts/required-parts.js'
 import { newSigningKey } from '../../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../../parts/saml-provider.js'
 
-const gone = missing('chromium')
+const gone = missingParts('chromium')
 
 async function serve(t: Test, listener: RequestListener): Promise<string> {
   const server = createServer(listener)
@@ -25,9 +25,9 @@ async function openGate(t: Test, provider: Partial<Provider>, login = 'auto') {
   const [port = 0] = await choosePorts(0, '127.0.0.1')
   const publicUrl = `http://localhost:${port}`
   const verdict = () => ({ identity: identityOf('ada@example.com') })
-  const gate = await openWayIn({
+  const gate = await startLoginServer({
     settings: { publicUrl, login: { chooser: login } },
-    providers: [createStandIn({ verdict, formTargets: () => [], ...provider })],
+    providers: [createFakeProvider({ verdict, formTargets: () => [], ...provider })],
   })
   t.teardown(gate.close)
   t.teardown(() => gate.app.server.closeAllConnections())
@@ -36,7 +36,7 @@ async function openGate(t: Test, provider: Partial<Provider>, login = 'auto') {
 }
 
 t.test('pages in Chromium', { skip: gone }, async t => {
-  const browser = await openBrowser()
+  const browser = await startChromium()
   t.teardown(() => browser.close())
 
   for (const scripts of ['on', 'off'] as const) {
@@ -51,7 +51,7 @@ t.test('pages in Chromium', { skip: gone }, async t => {
       })
       const begin = async () => ({ post: `${idp}/sso`, fields: { RelayState: value, submit: 'a field of that name' } })
       const { publicUrl } = await openGate(t, { begin })
-      const visit = await browser.visit({ scripts })
+      const visit = await browser.newProfile({ scripts })
       t.teardown(visit.close)
       await visit.page.goto(`${publicUrl}/auth/login/corp`)
       if (scripts === 'off') await visit.page.getByRole('button', { name: 'Continue' }).click()
@@ -66,7 +66,7 @@ t.test('pages in Chromium', { skip: gone }, async t => {
     const end = await serve(t, (_, response) => response.end('logged out there too'))
     const idp = await serve(t, (_, response) => response.writeHead(302, { location: `${end}/bye` }).end())
     const { gate, publicUrl } = await openGate(t, { logout: () => ({ redirect: `${idp}/logout?a=1&b="2"` }) })
-    const visit = await browser.visit()
+    const visit = await browser.newProfile()
     t.teardown(visit.close)
     const message = samlMessage()
     await visit.context.route(`${publicUrl}/start`, route =>
@@ -116,7 +116,7 @@ t.test('pages in Chromium', { skip: gone }, async t => {
     const settings = samlSettings([], { metadata: { url: 'https://idp.example.com' }, key, certificate })
     const { begin, formTargets } = openSaml(settings, { metadata }).provider
     const { publicUrl } = await openGate(t, { begin, formTargets, name: 'Aloha' }, 'always')
-    const visit = await browser.visit()
+    const visit = await browser.newProfile()
     t.teardown(visit.close)
     await visit.page.goto(`${publicUrl}/auth/login`)
     await visit.page.getByText('Aloha').click()
@@ -130,7 +130,7 @@ t.test('pages in Chromium', { skip: gone }, async t => {
       { name: 'Aloha Adventures International Holdings of the Pacific' },
       'always',
     )
-    const visit = await browser.visit({ width: 320, height: 640 })
+    const visit = await browser.newProfile({ width: 320, height: 640 })
     t.teardown(visit.close)
     const { page } = visit
     for (const colorScheme of ['light', 'dark'] as const) {

@@ -28,7 +28,7 @@ t.test('Attack: markup in any value that a page shows', async t => {
   const pages = [
     chooserPage(
       { ...place, site: evil },
-      { ways: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil } },
+      { methods: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil } },
     ),
     leavingPage(place, evil, { post: evil, fields: { [evil]: evil } }),
     noticePage(place, { title: evil, text: evil, buttons: [{ label: evil, to: { get: evil } }] }),
@@ -78,7 +78,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'page.main',
     'sending',
     'items',
-    'own',
+    'deskItem',
     'stay',
     'send',
     'rows',
@@ -91,7 +91,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'code',
   ]
   for (const file of ['pages', 'layout']) {
-    const source = readFileSync(new URL(`../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
+    const source = readFileSync(new URL(`../../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
     for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
       const builds = /^(button|actions)\(|^view\.cut \? html|^buttons\.map\(button\)$/.test(expression)
       t.ok(builds || allowed.includes(expression), `${file}: !\${${expression}}`)

@@ -123,16 +123,18 @@ t.test('the session cookie is read by its exact name, once, in its exact form', 
 
 t.test("Desk never sees the gateway's cookies, and can set none of them", async t => {
   const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
-  t.equal(cookies.withoutOurs('a=b; c=d'), 'a=b; c=d')
-  t.equal(cookies.withoutOurs('a=b;  c="d;e"'), 'a=b;  c="d;e"', 'bytes stay as they were')
+  t.equal(cookies.withoutGatewayCookies('a=b; c=d'), 'a=b; c=d')
+  t.equal(cookies.withoutGatewayCookies('a=b;  c="d;e"'), 'a=b;  c="d;e"', 'bytes stay as they were')
   t.equal(
-    cookies.withoutOurs('__Host-deskgate=x; a=b; __Host-deskgate-login.abc=y; c=deskgate; __Secure-deskgate-seen=z'),
+    cookies.withoutGatewayCookies(
+      '__Host-deskgate=x; a=b; __Host-deskgate-login.abc=y; c=deskgate; __Secure-deskgate-seen=z',
+    ),
     'a=b; c=deskgate',
   )
-  t.equal(cookies.withoutOurs('__Host-deskgate=x'), undefined)
-  t.equal(cookies.withoutOurs(' __Host-deskgate =x; a=1'), 'a=1')
-  t.equal(cookies.withoutOurs('a=1; __Host-deskgate=x; __Host-deskgate=y'), 'a=1')
-  t.equal(cookies.withoutOurs('my-deskgate=1'), 'my-deskgate=1')
+  t.equal(cookies.withoutGatewayCookies('__Host-deskgate=x'), undefined)
+  t.equal(cookies.withoutGatewayCookies(' __Host-deskgate =x; a=1'), 'a=1')
+  t.equal(cookies.withoutGatewayCookies('a=1; __Host-deskgate=x; __Host-deskgate=y'), 'a=1')
+  t.equal(cookies.withoutGatewayCookies('my-deskgate=1'), 'my-deskgate=1')
   for (const mine of [
     '__Host-deskgate=x; Path=/',
     ' __Host-deskgate = x',
@@ -145,8 +147,8 @@ t.test("Desk never sees the gateway's cookies, and can set none of them", async 
     '__Host-deskgate=x; Domain=example.com',
     '__Host-deskgate-desk=x',
   ]) {
-    t.equal(cookies.setsOurs(mine), true, mine)
+    t.equal(cookies.setsGatewayCookie(mine), true, mine)
   }
   for (const theirs of ['a=__Host-deskgate=x', 'session=1; Path=/', 'deskgatex=1', ''])
-    t.equal(cookies.setsOurs(theirs), false, theirs)
+    t.equal(cookies.setsGatewayCookie(theirs), false, theirs)
 })

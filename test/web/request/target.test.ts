@@ -90,8 +90,8 @@ t.test('what cannot be read in one way is refused', async t => {
       'https://desk.example.com/a',
       'ftp://x/',
       'HTTP://x',
+      '.',
       '..',
-      '../..',
     ],
     'a raw #': ['/#', '/a#b', '/a?b#c'],
   }
@@ -103,8 +103,8 @@ t.test('what cannot be read in one way is refused', async t => {
 t.test('whatever is read stays below what it names, however often it is decoded', async t => {
   const piece = fc.constantFrom(
     '/',
+    '.',
     '..',
-    '../..',
     '%2e',
     '%252e',
     '%2f',
@@ -127,7 +127,7 @@ t.test('whatever is read stays below what it names, however often it is decoded'
       if (!target) return
       for (const path of [target.path, loose(target.path)]) {
         const segments = path.split(/[/\\]/).map(segment => segment.split(';')[0])
-        if (segments.includes('..') || segments.includes('../..')) throw new Error(`${raw} → ${path}`)
+        if (segments.includes('.') || segments.includes('..')) throw new Error(`${raw} → ${path}`)
       }
     }),
     { numRuns: 5000 },

@@ -1,33 +1,33 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import t from 'tap'
-import type { Answer, Trouble, Visit } from '../../../src/web/context.js'
-import { askerOf, isSpeculative, isVisit } from '../../../src/web/request/fetch-metadata.js'
-import { createAnswers } from '../../../src/web/responses/errors.js'
-import { openWayIn } from '../../parts/login-server.js'
+import type { GatewayErrorCode, RequestContext, ResponseData } from '../../../src/web/context.js'
+import { clientKindOf, isPageNavigation, isSpeculative } from '../../../src/web/request/fetch-metadata.js'
+import { createErrorResponses } from '../../../src/web/responses/errors.js'
+import { startLoginServer } from '../../parts/login-server.js'
 
-const answers = createAnswers()
-const gate = await openWayIn()
+const answers = createErrorResponses()
+const gate = await startLoginServer()
 t.teardown(gate.close)
 
 const page = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 const frame = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }
 const program = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: 'text/html' }
 
-function ask(trouble: Trouble, headers: IncomingHttpHeaders, raw = '/tickets/7?a=b', method = 'GET') {
+function ask(trouble: GatewayErrorCode, headers: IncomingHttpHeaders, raw = '/tickets/7?a=b', method = 'GET') {
   const target = { raw, path: raw.split('?')[0] ?? '', query: '', ambiguous: false }
   const visit = {
     id: '1',
     address: '127.0.0.1',
     target,
-    generation: gate.generation,
+    snapshot: gate.snapshot,
     session: undefined,
     outcome: 'own',
   }
-  const answer = answers(trouble, { headers, method } as IncomingMessage, visit as Visit)
+  const answer = answers(trouble, { headers, method } as IncomingMessage, visit as RequestContext)
   return { ...answer, header: headerOf(answer) }
 }
 
-function headerOf(answer: Answer) {
+function headerOf(answer: ResponseData) {
   return (name: string) => {
     const found: string[] = []
     for (let i = 0; i < answer.headers.length; i += 2) {
@@ -57,21 +57,21 @@ t.test('who asks: Fetch Metadata first, else Accept', async t => {
     [{}, 'program'],
     [{ ...page, upgrade: 'websocket' }, 'program'],
   ]
-  for (const [headers, asker] of cases) t.equal(askerOf(headers), asker, JSON.stringify(headers))
+  for (const [headers, asker] of cases) t.equal(clientKindOf(headers), asker, JSON.stringify(headers))
 })
 
 t.test('a visit is a GET of a page that nobody loads ahead of time', async t => {
-  t.ok(isVisit({ method: 'GET', headers: page }))
-  t.notOk(isVisit({ method: 'HEAD', headers: page }))
-  t.notOk(isVisit({ method: 'POST', headers: page }))
-  t.notOk(isVisit({ method: 'GET', headers: frame }))
+  t.ok(isPageNavigation({ method: 'GET', headers: page }))
+  t.notOk(isPageNavigation({ method: 'HEAD', headers: page }))
+  t.notOk(isPageNavigation({ method: 'POST', headers: page }))
+  t.notOk(isPageNavigation({ method: 'GET', headers: frame }))
   for (const early of [
     { 'sec-purpose': 'prefetch;anonymous-client-ip' },
     { purpose: 'prefetch' },
     { 'x-moz': 'prefetch' },
   ]) {
     t.ok(isSpeculative(early))
-    t.notOk(isVisit({ method: 'GET', headers: { ...page, ...early } }))
+    t.notOk(isPageNavigation({ method: 'GET', headers: { ...page, ...early } }))
   }
 })
 
@@ -122,8 +122,8 @@ t.test('without a session: a program gets 401 problem+json and is never redirect
   }
 })
 
-t.test('every other trouble has its status, as a page and as problem+json', async t => {
-  const statuses: [Trouble, number][] = [
+t.test('every other error has its status, as a page and as problem+json', async t => {
+  const statuses: [GatewayErrorCode, number][] = [
     ['bad_request', 400],
     ['not_found', 404],
     ['wrong_origin', 403],

@@ -1,14 +1,17 @@
 // What uses a break-glass link up and what does not, and what whoever reads or writes the store can make of one.
 
 import t, { type Test } from 'tap'
-import type { Directory, Found, Store } from '../../../src/core/contracts.js'
+import type { AgentRecord, Directory, Store } from '../../../src/core/contracts.js'
 import { DirectoryUnavailable, StoreUnavailable } from '../../../src/core/errors.js'
-import { openWayIn } from '../../parts/login-server.js'
+import { startLoginServer } from '../../parts/login-server.js'
 
 const order = { agent: 'ada@example.com', minutes: 30, reason: 'the IdP is down', operator: 'root@host' }
 
 async function open(t: Test) {
-  const state: { found: Found | 'unknown' | 'disabled' | 'down'; broken: string } = { found: 'unknown', broken: '' }
+  const state: { found: AgentRecord | 'unknown' | 'disabled' | 'down'; broken: string } = {
+    found: 'unknown',
+    broken: '',
+  }
   const directory: Directory = {
     async find() {
       if (state.found === 'down') throw new DirectoryUnavailable('down')
@@ -35,7 +38,7 @@ async function open(t: Test) {
       return real.set(key, value, ttl)
     },
   })
-  const gate = await openWayIn({ directory, store })
+  const gate = await startLoginServer({ directory, store })
   t.teardown(gate.close)
   const link = async () => {
     const { token } = await gate.breakglass.issue(order)

@@ -2,13 +2,13 @@ import t, { type Test } from 'tap'
 import type { Verdict } from '../../../src/core/contracts.js'
 import {
   agentString,
-  createStandIn,
+  createFakeProvider,
   identityOf,
-  openWayIn,
+  type LoginServer,
   refusedWith,
   samlMessage,
+  startLoginServer,
   type TestBrowser,
-  type WayIn,
 } from '../../parts/login-server.js'
 
 const start = async (browser: TestBrowser, path = '/auth/login'): Promise<string> => {
@@ -18,8 +18,8 @@ const start = async (browser: TestBrowser, path = '/auth/login'): Promise<string
   return name.split('login.')[1] ?? ''
 }
 
-const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
-  const gate = await openWayIn(options)
+const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {}): Promise<LoginServer> => {
+  const gate = await startLoginServer(options)
   t.teardown(gate.close)
   return gate
 }
@@ -109,7 +109,7 @@ t.test('a provider that only echoes return_to is bound by the state in it', asyn
 
 t.test('a login by SAML: the attempt is the RelayState, the answer a POST from another site', async t => {
   const verdict = () => ({ identity: identityOf('ada@example.com') })
-  const gate = await open(t, { providers: [createStandIn({ verdict })] })
+  const gate = await open(t, { providers: [createFakeProvider({ verdict })] })
   const browser = gate.browser()
   const state = await start(browser, '/auth/login/corp?return_to=/a')
   const response = await browser.post('/auth/saml/acs', { SAMLResponse: samlMessage(), RelayState: state })
@@ -127,8 +127,8 @@ t.test('a login by SAML: the attempt is the RelayState, the answer a POST from a
 
 t.test('SAML from an issuer that no provider has, or for another provider’s attempt, is refused', async t => {
   const verdict = () => ({ identity: identityOf('ada@example.com') })
-  const second = createStandIn({ id: 'second', issuer: () => 'https://second.example', verdict })
-  const gate = await open(t, { providers: [createStandIn({ verdict }), second] })
+  const second = createFakeProvider({ id: 'second', issuer: () => 'https://second.example', verdict })
+  const gate = await open(t, { providers: [createFakeProvider({ verdict }), second] })
   const unknown = await gate.browser().post('/auth/saml/acs', { SAMLResponse: samlMessage('https://evil.example') })
   t.equal(unknown.statusCode, 400)
   t.match(unknown.body, 'saml.issuer_unknown')
@@ -139,8 +139,8 @@ t.test('SAML from an issuer that no provider has, or for another provider’s at
   t.match(crossed.body, 'saml.issuer_unknown')
 })
 
-t.test('what is no hand-over at all is malformed: status, reason, reference, no cookie', async t => {
-  const gate = await open(t, { providers: [...(await openWayIn()).generation.providers, createStandIn()] })
+t.test('a form that is no callback is malformed: status, reason, reference, no cookie', async t => {
+  const gate = await open(t, { providers: [...(await startLoginServer()).snapshot.providers, createFakeProvider()] })
   const token = await gate.token()
   const big = 'x'.repeat(260 * 1024)
   const cases: [string, Record<string, string> | string, string][] = [
@@ -188,7 +188,7 @@ t.test('only a plain form is read', async t => {
   t.equal((await browser.post('/auth/jwt', { jwt: await gate.token() }, charset)).statusCode, 303)
 })
 
-t.test('a visit to a hand-over path is 405 and says to start elsewhere', async t => {
+t.test('a GET of a callback path is 405 and says to start elsewhere', async t => {
   const gate = await open(t)
   for (const path of ['/auth/jwt', '/auth/jwt/callback', '/auth/jwt/portal', '/auth/saml/acs']) {
     for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const) {
@@ -200,7 +200,7 @@ t.test('a visit to a hand-over path is 405 and says to start elsewhere', async t
   }
 })
 
-t.test('a refused login: one dossier, one log line, one audit event, one metric, one page', async t => {
+t.test('a refused login: one report, one log line, one audit event, one metric, one page', async t => {
   const gate = await open(t)
   const response = await gate
     .browser()
@@ -219,7 +219,7 @@ t.test('a refused login: one dossier, one log line, one audit event, one metric,
     (await gate.metrics.text()).body,
     'deskgate_logins_total{provider="portal",outcome="refused",reason="agent.unknown"} 1',
   )
-  const dossier = await gate.dossiers.find(reference)
+  const dossier = await gate.refusedLogins.find(reference)
   t.match(dossier, { reason: 'agent.unknown', provider: 'portal' })
   const names = dossier?.checks.map(check => check.name) ?? []
   t.ok(names.indexOf('signature') >= 0 && names.indexOf('signature') < names.indexOf('not used before'), 'one ladder')
@@ -249,7 +249,7 @@ t.test('a program gets problem+json, a page gets a page', async t => {
 
 t.test('reasons of a provider have their status', async t => {
   let next: Partial<Verdict> = {}
-  const gate = await open(t, { providers: [createStandIn({ verdict: () => next })] })
+  const gate = await open(t, { providers: [createFakeProvider({ verdict: () => next })] })
   const cases = [
     ['saml.expired', 400],
     ['saml.metadata_unavailable', 503],
@@ -273,7 +273,7 @@ t.test('an exception inside says nothing of itself', async t => {
   const accept = async () => {
     throw new Error('connect ECONNREFUSED 10.0.0.1:6379')
   }
-  const gate = await open(t, { providers: [createStandIn({ accept })] })
+  const gate = await open(t, { providers: [createFakeProvider({ handleCallback: accept })] })
   const response = await gate.browser().post('/auth/saml/acs', { SAMLResponse: samlMessage() })
   t.equal(response.statusCode, 500)
   t.notMatch(response.body, 'ECONNREFUSED')

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { Refused } from '../../../src/core/checks.js'
-import { createStandIn, identityOf, openWayIn, samlMessage } from '../../parts/login-server.js'
+import { createFakeProvider, identityOf, samlMessage, startLoginServer } from '../../parts/login-server.js'
 
-t.test('one way in: a page visit goes straight to the provider, with a sealed attempt', async t => {
-  const gate = await openWayIn()
+t.test('one login method: a page visit goes straight to the provider, with a sealed attempt', async t => {
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()
   const response = await browser.visit('/auth/login?return_to=%2Ftickets%2F7%3Fa%3Db')
@@ -18,10 +18,10 @@ t.test('one way in: a page visit goes straight to the provider, with a sealed at
   t.equal(response.headers['referrer-policy'], 'same-origin')
 })
 
-t.test('several ways in: a page with "Login with NAME" for each, in order, and no cookie', async t => {
-  const portal = (await openWayIn()).generation.providers[0]
+t.test('several login methods: a page with "Login with NAME" for each, in order, and no cookie', async t => {
+  const portal = (await startLoginServer()).snapshot.providers[0]
   if (!portal) return t.fail()
-  const gate = await openWayIn({ providers: [createStandIn({ name: 'A & "B" <c>' }), portal] })
+  const gate = await startLoginServer({ providers: [createFakeProvider({ name: 'A & "B" <c>' }), portal] })
   t.teardown(gate.close)
   const response = await gate.browser().visit('/auth/login?return_to=/tickets/7')
   t.equal(response.statusCode, 200)
@@ -35,8 +35,8 @@ t.test('several ways in: a page with "Login with NAME" for each, in order, and n
   )
 })
 
-t.test('chooser: always shows the page for one way too', async t => {
-  const gate = await openWayIn({ settings: { login: { chooser: 'always' } } })
+t.test('chooser: always shows the page for one login method too', async t => {
+  const gate = await startLoginServer({ settings: { login: { chooser: 'always' } } })
   t.teardown(gate.close)
   const response = await gate.browser().visit('/auth/login')
   t.equal(response.statusCode, 200)
@@ -44,7 +44,7 @@ t.test('chooser: always shows the page for one way too', async t => {
 })
 
 t.test('without a provider the page says so', async t => {
-  const gate = await openWayIn({ providers: [] })
+  const gate = await startLoginServer({ providers: [] })
   t.teardown(gate.close)
   const response = await gate.browser().visit('/auth/login')
   t.equal(response.statusCode, 200)
@@ -52,12 +52,12 @@ t.test('without a provider the page says so', async t => {
 })
 
 t.test('a provider of its own path is started, one that is not configured is 404', async t => {
-  const gate = await openWayIn({ providers: [createStandIn()] })
+  const gate = await startLoginServer({ providers: [createFakeProvider()] })
   t.teardown(gate.close)
   const browser = gate.browser()
   t.equal((await browser.visit('/auth/login/corp')).statusCode, 200)
   t.equal(browser.cookies.size, 1)
-  for (const id of ['other', 'CORP', 'corp%20', '../..', '__proto__', 'constructor', 'corp/', 'x'.repeat(200)]) {
+  for (const id of ['other', 'CORP', 'corp%20', '..', '__proto__', 'constructor', 'corp/', 'x'.repeat(200)]) {
     const response = await browser.visit(`/auth/login/${id}`)
     t.ok([400, 404].includes(response.statusCode), id)
     t.equal(response.headers['set-cookie'], undefined)
@@ -70,8 +70,8 @@ t.test('a provider with the POST binding gets a form that sends itself, and has 
     RelayState: '"><img src=x onerror=alert(1)>',
     'a"b': 'c',
   }
-  const gate = await openWayIn({
-    providers: [createStandIn({ begin: async () => ({ post: 'https://sso.example.net/in?x=1&y="2"', fields }) })],
+  const gate = await startLoginServer({
+    providers: [createFakeProvider({ begin: async () => ({ post: 'https://sso.example.net/in?x=1&y="2"', fields }) })],
   })
   t.teardown(gate.close)
   const response = await gate.browser().visit('/auth/login/corp')
@@ -91,7 +91,7 @@ t.test('a provider that cannot begin: 503, a reference, and no attempt', async t
   const begin = async () => {
     throw new Refused('saml.metadata_unavailable')
   }
-  const gate = await openWayIn({ providers: [createStandIn({ begin })] })
+  const gate = await startLoginServer({ providers: [createFakeProvider({ begin })] })
   t.teardown(gate.close)
   const response = await gate.browser().visit('/auth/login/corp?return_to=/a')
   t.equal(response.statusCode, 503)
@@ -102,7 +102,7 @@ t.test('a provider that cannot begin: 503, a reference, and no attempt', async t
 })
 
 t.test('only a page that a person visits begins a login', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()
   for (const path of ['/auth/login', '/auth/login/portal']) {
@@ -138,7 +138,7 @@ t.test(
   'who is logged in goes straight on; chooser: always shows the page and a way on; a named provider starts',
   async t => {
     for (const chooser of ['auto', 'always']) {
-      const gate = await openWayIn({ settings: { login: { chooser } } })
+      const gate = await startLoginServer({ settings: { login: { chooser } } })
       t.teardown(gate.close)
       const browser = gate.browser()
       await browser.post('/auth/jwt', { jwt: await gate.token() })
@@ -152,7 +152,7 @@ t.test(
 )
 
 t.test('a session cookie while the store is down: 503, not a login loop', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()
   await browser.post('/auth/jwt', { jwt: await gate.token() })
@@ -165,7 +165,7 @@ t.test('a session cookie while the store is down: 503, not a login loop', async 
 t.test(
   'a browser that finishes logins but never keeps its session cookie gets login.loop, not another redirect',
   async t => {
-    const gate = await openWayIn()
+    const gate = await startLoginServer()
     t.teardown(gate.close)
     const browser = gate.browser()
     const round = async () => {
@@ -188,7 +188,7 @@ t.test(
 )
 
 t.test('five logins and logouts within a minute are no loop', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()
   for (let i = 0; i < 7; i++) {
@@ -201,7 +201,7 @@ t.test('five logins and logouts within a minute are no loop', async t => {
 })
 
 t.test('twelve tabs with 2 kB addresses all log in, each to its own page', async t => {
-  const gate = await openWayIn()
+  const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()
   const tabs: { path: string; state: string }[] = []
@@ -223,10 +223,10 @@ t.test('twelve tabs with 2 kB addresses all log in, each to its own page', async
   t.equal(items.length, 1, 'and make one session')
 })
 
-t.test('under another prefix the login is there, and the hand-overs stay where they are', async t => {
-  const gate = await openWayIn({
+t.test('under another prefix the login is there, and the callbacks stay where they are', async t => {
+  const gate = await startLoginServer({
     settings: { prefix: '/sso' },
-    providers: [createStandIn({ verdict: () => ({ identity: identityOf('ada@example.com') }) })],
+    providers: [createFakeProvider({ verdict: () => ({ identity: identityOf('ada@example.com') }) })],
   })
   t.teardown(gate.close)
   const browser = gate.browser()

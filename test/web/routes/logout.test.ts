@@ -1,15 +1,21 @@
 import t, { type Test } from 'tap'
 import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
-import { createStandIn, identityOf, openWayIn, samlMessage, type WayIn } from '../../parts/login-server.js'
+import {
+  createFakeProvider,
+  identityOf,
+  type LoginServer,
+  samlMessage,
+  startLoginServer,
+} from '../../parts/login-server.js'
 
-const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
-  const gate = await openWayIn(options)
+const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {}): Promise<LoginServer> => {
+  const gate = await startLoginServer(options)
   t.teardown(gate.close)
   return gate
 }
 
-const enter = async (gate: WayIn, email?: string) => {
+const enter = async (gate: LoginServer, email?: string) => {
   const browser = gate.browser()
   await browser.post('/auth/jwt', { jwt: await gate.token(email) })
   return browser
@@ -49,13 +55,13 @@ t.test('a client that names no navigation is redirected to the provider', async 
 
 t.test('a provider without a logout page ends at our own; one with the POST binding gets a form', async t => {
   const verdict = () => ({ identity: identityOf('ada@example.com') })
-  const plain = await open(t, { providers: [createStandIn({ verdict })] })
+  const plain = await open(t, { providers: [createFakeProvider({ verdict })] })
   const browser = plain.browser()
   await browser.post('/auth/saml/acs', { SAMLResponse: samlMessage() })
   t.equal((await browser.send('/auth/logout')).headers.location, '/auth/logged-out')
 
   const logout = () => ({ post: 'https://slo.example.net/out', fields: { SAMLRequest: '<x>"' } })
-  const posting = await open(t, { providers: [createStandIn({ verdict, logout })] })
+  const posting = await open(t, { providers: [createFakeProvider({ verdict, logout })] })
   const other = posting.browser()
   await other.post('/auth/saml/acs', { SAMLResponse: samlMessage() })
   const response = await other.send('/auth/logout')

@@ -7,17 +7,17 @@ import { StoreUnavailable } from '../../../src/core/errors.js'
 import { encryptedByHand, withEncryptedId } from '../../parts/encryption.js'
 import { formOn, receive } from '../../parts/saml-logout-idp.js'
 import { openSaml } from '../../parts/saml-provider.js'
-import { idpSlo, openSloGate, ours, signing, sloSettings } from '../../parts/slo-server.js'
+import { idpSlo, ours, signing, sloSettings, startSloServer } from '../../parts/slo-server.js'
 
-const open = async (t: Test, options: Parameters<typeof openSloGate>[0] = {}) => {
-  const slo = await openSloGate(options)
-  t.teardown(slo.gate.close)
+const open = async (t: Test, options: Parameters<typeof startSloServer>[0] = {}) => {
+  const slo = await startSloServer(options)
+  t.teardown(slo.server.close)
   return slo
 }
 
 for (const binding of ['redirect', 'post'] as const) {
   t.test(`${binding}: a request ends every session of the name, and the answer goes back signed`, async t => {
-    const { gate, idp, enter, alive, bring, post } = await open(t)
+    const { server: gate, idp, enter, alive, bring, post } = await open(t)
     const [one, two, bob] = [
       await enter('Jane@Example.com', '_s1'),
       await enter('Jane@Example.com'),
@@ -115,7 +115,7 @@ t.test("Attack: a logout of somebody else's name leaves this browser its session
 })
 
 t.test('our logout ends here first, then asks the provider, whose answer ends on our page', async t => {
-  const { gate, idp, enter, alive } = await open(t)
+  const { server: gate, idp, enter, alive } = await open(t)
   const { browser, session } = await enter('Jane@Example.com', '_s1')
   const out = await browser.send('/auth/logout')
   t.equal(out.statusCode, 200)
@@ -143,7 +143,7 @@ t.test('our logout ends here first, then asks the provider, whose answer ends on
 })
 
 t.test('an answer that is unsigned, wrong or garbage ends on the same page and changes nothing', async t => {
-  const { gate, idp, enter, alive, bring, post } = await open(t)
+  const { server: gate, idp, enter, alive, bring, post } = await open(t)
   const { session, browser } = await enter('Jane@Example.com')
   const kind = 'response' as const
   const answers = [
@@ -200,7 +200,7 @@ for (const down of ['claim', 'indexPage', 'delete'] as const) {
       ...real,
       [down]: (...args: never[]) => (broken ? fails() : (real[down] as (...args: never[]) => unknown)(...args)),
     })
-    const { gate, idp, enter, alive, bring } = await open(t, { store })
+    const { server: gate, idp, enter, alive, bring } = await open(t, { store })
     const { session, browser } = await enter('Jane@Example.com')
     broken = true
     const response = await browser.visit(`/auth/saml/slo?${idp.query()}`)
@@ -226,7 +226,7 @@ t.test('a store that is down, and a provider that takes no answer: 503', async t
 })
 
 t.test('looking ahead, HEAD and other methods use nothing up', async t => {
-  const { gate, idp, enter, alive, bring } = await open(t)
+  const { server: gate, idp, enter, alive, bring } = await open(t)
   const { session } = await enter('Jane@Example.com')
   const query = idp.query()
   t.equal((await bring(query, { 'sec-purpose': 'prefetch' })).statusCode, 503)
@@ -240,7 +240,7 @@ t.test('looking ahead, HEAD and other methods use nothing up', async t => {
 })
 
 t.test('a frame of the provider can log out: what it gets back may show there', async t => {
-  const { idp, enter, alive, gate } = await open(t)
+  const { idp, enter, alive, server: gate } = await open(t)
   const { session } = await enter('Jane@Example.com')
   const headers = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' }
   const response = await gate.app.inject({ method: 'GET', url: `/auth/saml/slo?${idp.query()}`, headers })
@@ -249,7 +249,7 @@ t.test('a frame of the provider can log out: what it gets back may show there', 
 })
 
 t.test('a provider that only takes posted messages gets forms, both ways', async t => {
-  const { gate, idp, enter, post, alive } = await open(t)
+  const { server: gate, idp, enter, post, alive } = await open(t)
   const facts = {
     entityId: 'https://idp.example.com/metadata',
     loginUrl: 'https://idp.example.com/sso',
@@ -264,7 +264,7 @@ t.test('a provider that only takes posted messages gets forms, both ways', async
     close: () => {},
   }
   const settings = sloSettings({ metadata: { url: 'https://idp.example.com/metadata' } })
-  ;(gate.generation.providers as unknown[])[0] = openSaml({ ...settings, sloUrl: undefined } as never, {
+  ;(gate.snapshot.providers as unknown[])[0] = openSaml({ ...settings, sloUrl: undefined } as never, {
     metadata,
   }).provider
   const { browser } = await enter('Jane@Example.com', '_s9')
@@ -284,7 +284,7 @@ t.test('a provider that only takes posted messages gets forms, both ways', async
 })
 
 t.test('Attack: an index in the store that names the session of somebody else ends nothing', async t => {
-  const { gate, idp, enter, alive, bring } = await open(t)
+  const { server: gate, idp, enter, alive, bring } = await open(t)
   const [jane, bob] = [await enter('Jane@Example.com', '_s1'), await enter('Bob', '_s2')]
   const named = JSON.stringify(['corp', 'Jane@Example.com', '_x'])
   const key = `n:also:${createHash('sha256').update(named).digest('base64url')}`

@@ -1,19 +1,20 @@
 import t, { type Test } from 'tap'
-import { openWayIn, type WayIn } from '../../parts/login-server.js'
+import { type LoginServer, startLoginServer } from '../../parts/login-server.js'
 
-const open = async (t: Test, options: Parameters<typeof openWayIn>[0] = {}): Promise<WayIn> => {
-  const gate = await openWayIn(options)
+const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {}): Promise<LoginServer> => {
+  const gate = await startLoginServer(options)
   t.teardown(gate.close)
   return gate
 }
 
-const enter = async (gate: WayIn, email?: string, headers?: Record<string, string>) => {
+const enter = async (gate: LoginServer, email?: string, headers?: Record<string, string>) => {
   const browser = gate.browser()
   await browser.post('/auth/jwt', { jwt: await gate.token(email) }, headers)
   return browser
 }
 
-const handleOf = async (gate: WayIn, email: string) => (await gate.sessions.list({ email })).items[0]?.handle ?? ''
+const handleOf = async (gate: LoginServer, email: string) =>
+  (await gate.sessions.list({ email })).items[0]?.handle ?? ''
 
 t.test('as JSON: agent, provider, created, idle and absolute end', async t => {
   const gate = await open(t)
@@ -111,7 +112,7 @@ t.test('more sessions than a page shows are said, and still all ended', async t 
   const browser = await enter(gate)
   const agent = { email: 'ada@example.com', roles: [] }
   for (let i = 0; i < 130; i++) {
-    const identity = { provider: 'portal', email: agent.email, claim: { id: `${i}`, until: 0 } }
+    const identity = { provider: 'portal', email: agent.email, replayKey: { id: `${i}`, until: 0 } }
     await gate.sessions.create(identity, agent, { address: '127.0.0.1', browser: '' })
   }
   const page = await browser.visit('/auth/session')

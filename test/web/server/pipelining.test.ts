@@ -5,25 +5,25 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import type { ApiCaller } from '../../../src/core/contracts.js'
 import { startDesk } from '../../parts/desk.js'
-import { startStreet } from '../../parts/proxy-server.js'
+import { startProxy } from '../../parts/proxy-server.js'
 import { openRaw } from '../../parts/raw-http.js'
 import { until } from '../../parts/wait-until.js'
 
-t.test('Attack: who goes away before its turn leaves nothing behind', async t => {
+t.test('Attack: a client that goes away before its turn leaves nothing behind', async t => {
   const desk = await startDesk()
-  const street = await startStreet({ deskUrl: desk.url, settings: { desk: { public: ['/open/*'] } } })
+  const proxy = await startProxy({ deskUrl: desk.url, settings: { desk: { public: ['/open/*'] } } })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const { cookie } = await street.enter()
+  const { cookie } = await proxy.logIn()
   const left: string[] = []
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     response.on('close', () => void left.push(request.url ?? ''))
     // More than fits into what waits for its turn.
     response.write(Buffer.alloc(200_000))
   })
-  const raw = openRaw(street.port)
+  const raw = openRaw(proxy.port)
   await once(raw.socket, 'connect')
   const paths = ['/open/1', '/open/2', '/3', '/auth/none', '/5']
   raw.socket.pause()
@@ -32,7 +32,7 @@ t.test('Attack: who goes away before its turn leaves nothing behind', async t =>
   raw.socket.destroy()
   await until(() => left.length === 4)
   t.same(left.sort(), ['/3', '/5', '/open/1', '/open/2'], 'Desk is not kept waiting')
-  const lines = () => street.lines.filter(({ path }) => paths.includes(String(path)))
+  const lines = () => proxy.lines.filter(({ path }) => paths.includes(String(path)))
   await until(() => lines().length === paths.length)
   t.same(
     lines()
@@ -43,33 +43,33 @@ t.test('Attack: who goes away before its turn leaves nothing behind', async t =>
   )
 })
 
-t.test('a handshake whose sender goes away while it is judged is over too', async t => {
+t.test('a handshake whose client goes away during authentication is over too', async t => {
   const desk = await startDesk()
-  let judged = (_: ApiCaller) => {}
+  let finishVerify = (_: ApiCaller) => {}
   let asked = false
-  const judge = () =>
+  const verify = () =>
     new Promise<ApiCaller>(resolve => {
       asked = true
-      judged = resolve
+      finishVerify = resolve
     })
-  const bearer = () => ({ tokenOf: () => 'token', judge })
-  const street = await startStreet({ deskUrl: desk.url, bearer })
+  const bearer = () => ({ tokenOf: () => 'token', verify })
+  const proxy = await startProxy({ deskUrl: desk.url, bearer })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const raw = openRaw(street.port)
+  const raw = openRaw(proxy.port)
   const lines = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
   const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
-  const sockets = new Promise<Socket>(resolve => street.app.server.once('connection', resolve))
+  const sockets = new Promise<Socket>(resolve => proxy.app.server.once('connection', resolve))
   raw.send(['GET /ws HTTP/1.1', 'Host: x', ...lines, key, '', ''].join('\r\n'))
   await until(() => asked)
   raw.socket.resetAndDestroy()
   const socket = await sockets
   await until(() => socket.destroyed)
   const agent = { email: 'api@example.com', roles: [] }
-  judged({ agent, provider: 'portal', tokenHash: '', endsAt: street.clock.now() + 1000, passThrough: false })
-  await until(() => street.lines.some(({ path }) => path === '/ws'))
-  t.match(street.lines, [{ path: '/ws', status: 499 }])
+  finishVerify({ agent, provider: 'portal', tokenHash: '', endsAt: proxy.clock.now() + 1000, passThrough: false })
+  await until(() => proxy.lines.some(({ path }) => path === '/ws'))
+  t.match(proxy.lines, [{ path: '/ws', status: 499 }])
   t.equal(desk.seen.length, 0)
 })

@@ -1,39 +1,39 @@
-// One entry of a JSON list of agents, read by the operator's pointers. What cannot be read for sure takes access away and
-// never gives it: an entry without a usable address is nobody, one whose state or roles are unusable is inactive.
+// One entry of a JSON list of agents, read by the operator's JSON pointers. Unclear values take access away and never
+// give it: an entry without a usable address is left out, one whose state or roles are unusable is inactive.
 
 import type { AgentEntry } from '../../../config/agents.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
 import { canonicalEmail } from '../../../core/email.js'
 import { pointAt } from '../../../core/json-pointer.js'
 
-/** `trouble`: what the operator has to know. Without an agent the entry is left out. */
+/** `problem`: for the operator. Without an agent the entry is left out. */
 export interface MappedEntry {
   agent?: AgentEntry
-  trouble?: string
+  problem?: string
 }
 
 export type MapEntry = (entry: unknown) => MappedEntry
 
-/** Longer values are no ID, name or role. Characters. */
-const longest = 1000
-const mostRoles = 1000
+/** Characters of an ID, name or role. */
+const maxLength = 1000
+const maxRoles = 1000
 
 export function createMapping(map: HttpAgents['map']): MapEntry {
   const at = (entry: unknown, pointer: string | undefined) =>
     pointer === undefined ? undefined : pointAt(entry, pointer)
   return entry => {
     const written = at(entry, map.email)
-    if (written === undefined || written === null || written === '') return { trouble: `has no e-mail (${map.email})` }
+    if (written === undefined || written === null || written === '') return { problem: `has no e-mail (${map.email})` }
     const email = canonicalEmail(written)
-    if (email === undefined) return { trouble: 'has an e-mail that is no address' }
+    if (email === undefined) return { problem: 'has an e-mail that is no address' }
 
-    const troubles: string[] = []
-    const id = textOf(at(entry, map.id), () => troubles.push('has an id that is no text or number'))
-    const name = textOf(at(entry, map.name), () => troubles.push('has a name that is no text'))
+    const problems: string[] = []
+    const id = textOf(at(entry, map.id), () => problems.push('has an id that is no text or number'))
+    const name = textOf(at(entry, map.name), () => problems.push('has a name that is no text'))
     const roles = map.roles === undefined ? undefined : rolesOf(at(entry, map.roles))
     const active = map.active === undefined ? true : activeOf(at(entry, map.active))
-    if (roles === 'unusable') troubles.push(`has roles that are neither a text nor a list of texts: refused`)
-    if (active === undefined) troubles.push('has a state that is neither true nor false: refused')
+    if (roles === 'unusable') problems.push(`has roles that are neither a text nor a list of texts: refused`)
+    if (active === undefined) problems.push('has a state that is neither true nor false: refused')
     const agent = {
       email,
       ...(id === undefined ? {} : { id }),
@@ -41,27 +41,27 @@ export function createMapping(map: HttpAgents['map']): MapEntry {
       ...(roles === undefined ? {} : { roles: roles === 'unusable' ? [] : roles }),
       active: active === true && roles !== 'unusable',
     }
-    return troubles.length === 0 ? { agent } : { agent, trouble: troubles.join(', ') }
+    return problems.length === 0 ? { agent } : { agent, problem: problems.join(', ') }
   }
 }
 
 function textOf(value: unknown, wrong: () => void): string | undefined {
   if (value === undefined || value === null || value === '') return undefined
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
-  if (typeof text === 'string' && text.length <= longest) return text
+  if (typeof text === 'string' && text.length <= maxLength) return text
   wrong()
   return undefined
 }
 
-/** A text or a whole number is one role, a list is several; nothing at all is stated too: no roles. */
+/** A text or a whole number is one role, a list is several; no value means no roles. */
 function rolesOf(value: unknown): string[] | 'unusable' {
   if (value === undefined || value === null) return []
   const listed: unknown[] = Array.isArray(value) ? value : [value]
-  if (listed.length > mostRoles) return 'unusable'
+  if (listed.length > maxRoles) return 'unusable'
   const roles: string[] = []
   for (const item of listed) {
     const role = typeof item === 'number' && Number.isSafeInteger(item) ? String(item) : item
-    if (typeof role !== 'string' || role.length > longest) return 'unusable'
+    if (typeof role !== 'string' || role.length > maxLength) return 'unusable'
     if (role !== '' && !roles.includes(role)) roles.push(role)
   }
   return roles

@@ -1,6 +1,6 @@
-// One reading of a list of agents over HTTP, page after page, bounded in pages, agents, bytes and time. A page that has not
-// changed is neither sent nor parsed again. It must never leave the origin that the operator named, and never take half
-// a list for a whole one.
+// Reads a list of agents over HTTP, page by page, bounded in pages, agents, bytes and time. An unchanged page is
+// neither sent nor parsed again. It must never leave the origin of the operator's URL, and never take a part of the
+// list for the whole.
 
 import { hash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
@@ -8,12 +8,11 @@ import type { AgentEntry } from '../../../config/agents.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
 import type { Clock } from '../../../core/contracts.js'
 import { pointAt } from '../../../core/json-pointer.js'
-import type { Fetched, FetchText } from '../../../runtime/http-client.js'
+import type { FetchedText, FetchText } from '../../../runtime/http-client.js'
 import { sameEntry } from '../agents-list.js'
-import { nextLink } from './link-header.js'
 import type { MapEntry } from './mapping.js'
 
-/** A reading that brings no list. The message is for the operator and says which page. */
+/** The list cannot be used. The message is for the operator and names the page. */
 export class ListUnusable extends Error {
   override name = 'ListUnusable'
 }
@@ -23,12 +22,12 @@ export interface ListPage {
   /** Of the text: many APIs send no ETag. */
   digest: string
   agents: AgentEntry[]
-  /** What is wrong with single entries: `page 2, entry 7: has no e-mail (/email)`. */
-  troubles: string[]
+  /** Problems of single entries: `page 2, entry 7: has no e-mail (/email)`. */
+  problems: string[]
   next: string | undefined
 }
 
-/** The pages of a reading by their URL, in order. */
+/** The pages of a list by their URL, in order. */
 export type ListPages = ReadonlyMap<string, ListPage>
 
 export interface PagesDeps {
@@ -42,45 +41,49 @@ export interface PagesDeps {
 
 /** A page may be a whole list. Milliseconds and bytes. */
 export const pageLimits = { ms: 30_000, bytes: 64 * 1024 * 1024 }
-export const mostPages = 10_000
-export const mostAgents = 250_000
+export const maxPages = 10_000
+export const maxAgents = 250_000
 /** Milliseconds for all pages together. */
-const longestReading = 300_000
-/** Entries that are read before others get their turn. */
-const together = 1000
+const maxReadTime = 300_000
+/** Entries that are read before other work gets its turn. */
+const batchSize = 1000
 
-/** Reads every page; `known` are those of the reading before. Throws ListUnusable and FetchFailed. */
+/** One link: its target, then its parameters with values as tokens or quoted strings (RFC 8288 3). */
+const linkPattern = /<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s";,]+))?)*)/g
+const relPattern = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s";,]+))/i
+
+/** Reads every page; `known` are the pages of the previous read. Throws ListUnusable and FetchFailed. */
 export async function readPages(deps: PagesDeps, known: ListPages): Promise<ListPages> {
   const { settings, clock } = deps
   const origin = new URL(settings.url).origin
-  const begun = clock.now()
+  const startedAt = clock.now()
   const pages = new Map<string, ListPage>()
   let agents = 0
   let url: string | undefined = settings.url
   while (url !== undefined) {
     const number = pages.size + 1
-    if (number > mostPages) throw new ListUnusable(`has more than ${mostPages} pages`)
-    if (Math.abs(clock.now() - begun) > longestReading)
+    if (number > maxPages) throw new ListUnusable(`has more than ${maxPages} pages`)
+    if (Math.abs(clock.now() - startedAt) > maxReadTime)
       throw new ListUnusable(`page ${number}: the list takes too long`)
     const page = await readPage(deps, { url, number }, known.get(url))
     pages.set(url, page)
     agents += page.agents.length
-    if (agents > mostAgents) throw new ListUnusable(`page ${number}: there are more than ${mostAgents} agents`)
+    if (agents > maxAgents) throw new ListUnusable(`page ${number}: there are more than ${maxAgents} agents`)
     url = page.next
     if (url === undefined) break
-    // Attack: the headers hold the operator's token, and are for this one server.
+    // Attack: the headers hold the operator's token, which is for this one server only.
     if (new URL(url).origin !== origin) throw new ListUnusable(`page ${number}: the next page is at another origin`)
     if (pages.has(url)) throw new ListUnusable(`page ${number}: the next page is one that was read already`)
   }
   return pages
 }
 
-interface Which {
+interface PageRef {
   url: string
   number: number
 }
 
-async function readPage(deps: PagesDeps, { url, number }: Which, known: ListPage | undefined): Promise<ListPage> {
+async function readPage(deps: PagesDeps, { url, number }: PageRef, known: ListPage | undefined): Promise<ListPage> {
   const { fetchText, headers } = deps
   const fetched = await fetchText(url, { ...pageLimits, headers, etag: known?.etag })
   if (fetched.unchanged && known) return known
@@ -111,21 +114,21 @@ export function parse(text: string, place: string): unknown {
 
 async function mapAll(entries: unknown[], mapEntry: MapEntry, place: string) {
   const agents: AgentEntry[] = []
-  const troubles: string[] = []
+  const problems: string[] = []
   for (let index = 0; index < entries.length; index++) {
-    if (index % together === together - 1) await breathe()
-    const { agent, trouble } = mapEntry(entries[index])
+    if (index % batchSize === batchSize - 1) await breathe()
+    const { agent, problem } = mapEntry(entries[index])
     if (agent) agents.push(agent)
-    if (trouble !== undefined) troubles.push(`${place}, entry ${index + 1}: ${trouble}`)
+    if (problem !== undefined) problems.push(`${place}, entry ${index + 1}: ${problem}`)
   }
-  return { agents, troubles }
+  return { agents, problems }
 }
 
-/** Where the list goes on: an absolute URL, or one to be taken from this page's; nothing: it is the last. */
+/** The URL of the next page, resolved against this page; undefined after the last page. */
 function nextOf(
   { settings }: PagesDeps,
-  { url, number }: Which,
-  { body, fetched }: { body: unknown; fetched: Fetched },
+  { url, number }: PageRef,
+  { body, fetched }: { body: unknown; fetched: FetchedText },
 ) {
   const written = settings.next === undefined ? nextLink(fetched.link) : pointAt(body, settings.next)
   if (written === undefined || written === null || written === '' || written === false) return undefined
@@ -137,31 +140,42 @@ function nextOf(
   return next.href
 }
 
-/** Whether two readings brought the very same entries: then nothing has to be compared. */
+/** Whether two reads brought the very same entries: then nothing has to be compared. */
 export function samePages(a: ListPages, b: ListPages): boolean {
   if (a.size !== b.size) return false
   for (const [url, { agents }] of a) if (b.get(url)?.agents !== agents) return false
   return true
 }
 
-/** The list that the pages make. Who stands in it twice in different ways is inactive: nobody knows which one counts. */
-export async function listOf(pages: ListPages): Promise<{ agents: Map<string, AgentEntry>; troubles: string[] }> {
+/** The list of all pages. An agent with two different entries is inactive, because either may be wrong. */
+export async function listOf(pages: ListPages): Promise<{ agents: Map<string, AgentEntry>; problems: string[] }> {
   const agents = new Map<string, AgentEntry>()
-  const troubles: string[] = []
-  const told = new Set<string>()
+  const problems: string[] = []
+  const reported = new Set<string>()
   let count = 0
   for (const page of pages.values()) {
-    for (const trouble of page.troubles) troubles.push(trouble)
+    for (const problem of page.problems) problems.push(problem)
     for (const agent of page.agents) {
-      if (++count % (together * 10) === 0) await breathe()
+      if (++count % (batchSize * 10) === 0) await breathe()
       const before = agents.get(agent.email)
       if (before === undefined) agents.set(agent.email, agent)
       else if (!sameEntry(before, agent)) {
         agents.set(agent.email, { email: agent.email, roles: [], active: false })
-        if (!told.has(agent.email)) troubles.push(`${agent.email} is listed twice in different ways: refused`)
-        told.add(agent.email)
+        if (!reported.has(agent.email)) problems.push(`${agent.email} is listed twice in different ways: refused`)
+        reported.add(agent.email)
       }
     }
   }
-  return { agents, troubles }
+  return { agents, problems }
+}
+
+/** The target of the first link of a Link header (RFC 8288) whose relations hold `next`; undefined when there is none. */
+function nextLink(header: string | undefined): string | undefined {
+  for (const [, target, parameters = ''] of (header ?? '').slice(0, 8192).matchAll(linkPattern)) {
+    // RFC 8288 3.3: only the first rel of a link counts, and it may name several relations.
+    const [, quoted, token] = relPattern.exec(parameters) ?? []
+    const names = (quoted ?? token ?? '').toLowerCase().split(/\s+/)
+    if (names.includes('next')) return target
+  }
+  return undefined
 }

@@ -1,7 +1,7 @@
 // From a verified assertion to a person: e-mail, name, roles. Exactly one text is an e-mail; whatever could be read two
 // ways is none.
 
-import type { Step } from '../../../core/checks.js'
+import type { RecordCheck } from '../../../core/checks.js'
 import { canonicalEmail } from '../../../core/email.js'
 import type { AssertionFacts } from './read.js'
 
@@ -12,23 +12,23 @@ export interface AttributeMapping {
   roles?: string | undefined
 }
 
-/** The one NameID. Throws Refused by way of `step`. */
-export function checkNameId(step: Step, { nameIds }: AssertionFacts, { email }: AttributeMapping): string {
+/** The one NameID. Throws Refused by way of `check`. */
+export function checkNameId(check: RecordCheck, { nameIds }: AssertionFacts, { email }: AttributeMapping): string {
   const [nameId = ''] = nameIds
   // Attack: with two, one reader takes the first and another the last.
   const reason = nameIds.length <= 1 && email === 'NameID' ? 'saml.email_missing' : 'saml.malformed'
   const seen = nameId === '' && nameIds.length === 1 ? 'empty' : String(nameIds.length)
-  step('NameID', { ok: nameIds.length === 1 && nameId !== '', reason, expected: '1', seen })
+  check('NameID', { ok: nameIds.length === 1 && nameId !== '', reason, expected: '1', seen })
   return nameId
 }
 
-/** The canonical address. Throws Refused by way of `step`. */
-export function checkEmail(step: Step, facts: AssertionFacts, { email: from }: AttributeMapping): string {
+/** The canonical address. Throws Refused by way of `check`. */
+export function checkEmail(check: RecordCheck, facts: AssertionFacts, { email: from }: AttributeMapping): string {
   const values = from === 'NameID' ? facts.nameIds : (valuesOf(facts, from) ?? [])
   const setting = 'providers[].attributes.email'
   const stated = values.some(value => value !== '')
   const names = facts.attributes.map(({ name }) => name)
-  step('e-mail stated', {
+  check('e-mail stated', {
     ok: stated,
     reason: 'saml.email_missing',
     expected: from,
@@ -37,7 +37,7 @@ export function checkEmail(step: Step, facts: AssertionFacts, { email: from }: A
   })
   const email = values.length === 1 ? canonicalEmail(values[0]) : undefined
   const seen = values.length === 1 ? JSON.stringify(values[0] ?? 'elements') : `${values.length} values`
-  step('e-mail', {
+  check('e-mail', {
     ok: email !== undefined,
     reason: 'saml.email_invalid',
     expected: 'one e-mail address',

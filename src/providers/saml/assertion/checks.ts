@@ -1,23 +1,23 @@
 // The checks of a verified assertion: from whom, for whom, when, and how it came (SAML Profiles 4.1.4, Core 2.5). The
 // library checks none of this.
 
-import type { Rung, Step } from '../../../core/checks.js'
+import type { CheckOutcome, RecordCheck } from '../../../core/checks.js'
 import {
   after,
   checkIssueInstant,
-  checkSaidOfItself,
+  checkMessageHeader,
+  hasBegun,
+  hasNotExpired,
   instant,
-  notAhead,
-  notOver,
   same,
   time,
 } from '../common-checks.js'
 import { samlTime } from '../datetime.js'
 import { bearer } from '../namespaces.js'
-import type { SamlFacts } from '../response/prescan.js'
+import type { ResponseSummary } from '../response/prescan.js'
 import type { AssertionFacts, ConditionsFacts, ConfirmationFacts } from './read.js'
 
-/** What an assertion is held against. Times in milliseconds. */
+/** The values that an assertion must match. Times in milliseconds. */
 export interface SamlExpectations {
   issuer: string
   entityId: string
@@ -29,20 +29,20 @@ export interface SamlExpectations {
 /** An assertion is taken this long after it was issued at most, whatever it says itself. */
 const oldest = 600_000
 
-/** From when on nobody would accept the assertion any more, in milliseconds. Throws Refused by way of `step`. */
+/** From when on nobody would accept the assertion any more, in milliseconds. Throws Refused by way of `check`. */
 export function checkAssertion(
-  step: Step,
+  check: RecordCheck,
   facts: AssertionFacts,
-  response: SamlFacts,
+  response: ResponseSummary,
   expected: SamlExpectations,
 ): number {
-  checkOrigin(step, facts, response, expected)
-  checkSubject(step, facts)
-  const confirmedUntil = checkConfirmation(step, facts.confirmations, expected)
-  const conditionsUntil = checkConditions(step, facts.conditions, expected)
-  // Attack: an assertion that says to hold until the year 9999 could be used long after the claim on it is forgotten.
-  const issuedAt = checkIssueInstant(step, facts.issueInstant, { ...expected, oldest })
-  step('authentication statement', {
+  checkOrigin(check, facts, response, expected)
+  checkSubject(check, facts)
+  const confirmedUntil = checkConfirmation(check, facts.confirmations, expected)
+  const conditionsUntil = checkConditions(check, facts.conditions, expected)
+  // Attack: an assertion that says to hold until the year 9999 could be used long after its replay key is forgotten.
+  const issuedAt = checkIssueInstant(check, facts.issueInstant, { ...expected, oldest })
+  check('authentication statement', {
     ok: facts.authnStatements.length > 0,
     reason: 'saml.malformed',
     expected: 'an AuthnStatement',
@@ -52,31 +52,35 @@ export function checkAssertion(
 }
 
 /** SessionNotOnOrAfter, the earliest, in milliseconds; undefined when the provider sets none. */
-export function checkSessionEnd(step: Step, facts: AssertionFacts, { now }: { now: number }): number | undefined {
+export function checkSessionEnd(
+  check: RecordCheck,
+  facts: AssertionFacts,
+  { now }: { now: number },
+): number | undefined {
   const written = facts.authnStatements.flatMap(({ sessionNotOnOrAfter }) => sessionNotOnOrAfter ?? [])
   if (written.length === 0) return undefined
-  const ends = written.map((text, index) => time(step, `session end ${index + 1}`, text))
+  const ends = written.map((text, index) => time(check, `session end ${index + 1}`, text))
   const end = Math.min(...ends)
   // No skew here: a session that has ended before it begins would only send the agent round once more.
-  step('session end', { ok: end > now, reason: 'saml.expired', expected: after(now), seen: instant(end, now) })
+  check('session end', { ok: end > now, reason: 'saml.expired', expected: after(now), seen: instant(end, now) })
   return end
 }
 
-function checkOrigin(step: Step, facts: AssertionFacts, response: SamlFacts, expected: SamlExpectations) {
+function checkOrigin(check: RecordCheck, facts: AssertionFacts, response: ResponseSummary, expected: SamlExpectations) {
   const { issuer, acsUrl } = expected
-  checkSaidOfItself(step, facts, issuer, what => `assertion ${what}`)
+  checkMessageHeader(check, facts, issuer, what => `assertion ${what}`)
   const signed = response.responseSignatures > 0
   // SAML Bindings 3.5.5.2: a signed message must say where it was sent. An unsigned one may leave it out.
   const mayBeOpen = !signed && response.destination === undefined
   const destination = same(acsUrl, response.destination ?? 'none', 'saml.destination_mismatch', 'publicUrl')
-  step('destination', { ...destination, ok: destination.ok || mayBeOpen })
+  check('destination', { ...destination, ok: destination.ok || mayBeOpen })
   // SAML Profiles 4.1.4.2: so must its issuer be named.
-  if (signed) step('issuer of the signed response', same(issuer, response.responseIssuers[0], 'saml.issuer_unknown'))
+  if (signed) check('issuer of the signed response', same(issuer, response.responseIssuers[0], 'saml.issuer_unknown'))
 }
 
-function checkSubject(step: Step, { subjects, unreadable }: AssertionFacts) {
-  step('subject', same('1', String(subjects), 'saml.malformed'))
-  step('subject in clear', {
+function checkSubject(check: RecordCheck, { subjects, unreadable }: AssertionFacts) {
+  check('subject', same('1', String(subjects), 'saml.malformed'))
+  check('subject in clear', {
     ok: unreadable.length === 0,
     reason: 'saml.decryption_failed',
     seen: unreadable.join(', ') || undefined,
@@ -85,20 +89,23 @@ function checkSubject(step: Step, { subjects, unreadable }: AssertionFacts) {
 }
 
 /** One bearer confirmation that holds in every respect is enough (SAML Profiles 4.1.4.3); until when it does. */
-function checkConfirmation(step: Step, all: ConfirmationFacts[], expected: SamlExpectations): number {
+function checkConfirmation(check: RecordCheck, all: ConfirmationFacts[], expected: SamlExpectations): number {
   const bearers = all.filter(({ method }) => method === bearer)
-  step('bearer confirmation', {
+  check('bearer confirmation', {
     ok: bearers.length > 0,
     reason: 'saml.confirmation_invalid',
     expected: bearer,
     seen: all.map(({ method }) => method).join(', ') || 'none',
   })
-  const good = bearers.find(one => confirmationRungs(one, expected).every(([, { ok }]) => ok)) ?? bearers[0]
-  for (const [name, rung] of good ? confirmationRungs(good, expected) : []) step(name, rung)
+  const good = bearers.find(one => confirmationChecks(one, expected).every(([, { ok }]) => ok)) ?? bearers[0]
+  for (const [name, outcome] of good ? confirmationChecks(good, expected) : []) check(name, outcome)
   return samlTime(good?.notOnOrAfter) ?? 0
 }
 
-function confirmationRungs(one: ConfirmationFacts, { acsUrl, now, skew }: SamlExpectations): Array<[string, Rung]> {
+function confirmationChecks(
+  one: ConfirmationFacts,
+  { acsUrl, now, skew }: SamlExpectations,
+): Array<[string, CheckOutcome]> {
   const until = samlTime(one.notOnOrAfter)
   return [
     ['confirmation data', same('1', String(one.data), 'saml.confirmation_invalid')],
@@ -109,31 +116,31 @@ function confirmationRungs(one: ConfirmationFacts, { acsUrl, now, skew }: SamlEx
       'confirmation NotOnOrAfter',
       { ok: until !== undefined, reason: 'saml.confirmation_invalid', expected: 'a UTC time', seen: one.notOnOrAfter },
     ],
-    ['confirmation not expired', notOver(until ?? 0, now, skew)],
+    ['confirmation not expired', hasNotExpired(until ?? 0, now, skew)],
   ]
 }
 
-function checkConditions(step: Step, all: ConditionsFacts[], expected: SamlExpectations): number {
+function checkConditions(check: RecordCheck, all: ConditionsFacts[], expected: SamlExpectations): number {
   const { now, skew, entityId } = expected
-  step('conditions', same('1', String(all.length), 'saml.malformed'))
+  check('conditions', same('1', String(all.length), 'saml.malformed'))
   const { audiences, unknown, notBefore, notOnOrAfter }: ConditionsFacts = all[0] ?? { audiences: [], unknown: [] }
-  step('conditions understood', {
+  check('conditions understood', {
     ok: unknown.length === 0,
     reason: 'saml.malformed',
     seen: unknown.join(', ') || undefined,
   })
-  step('audience', {
+  check('audience', {
     ok: audiences.length > 0 && audiences.every(list => list.includes(entityId)),
     reason: 'saml.audience_mismatch',
     expected: entityId,
     seen: audiences.map(list => list.join(', ')).join(' and ') || 'none',
     setting: 'providers[].entityId',
   })
-  const until = time(step, 'conditions NotOnOrAfter', notOnOrAfter)
+  const until = time(check, 'conditions NotOnOrAfter', notOnOrAfter)
   if (notBefore !== undefined) {
-    const from = time(step, 'conditions NotBefore', notBefore)
-    step('conditions begun', notAhead(from, now, skew))
+    const from = time(check, 'conditions NotBefore', notBefore)
+    check('conditions begun', hasBegun(from, now, skew))
   }
-  step('conditions not expired', notOver(until, now, skew))
+  check('conditions not expired', hasNotExpired(until, now, skew))
   return until
 }

@@ -1,5 +1,5 @@
 // Reads a verified assertion into plain data. It is given the bytes whose signature was verified and nothing else, so
-// that no claim comes from elsewhere; it judges nothing.
+// that no claim comes from elsewhere; it checks nothing.
 
 import { DOMParser } from '@xmldom/xmldom'
 import { assertion as namespace } from '../namespaces.js'

@@ -3,7 +3,7 @@
 
 import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto'
 import { encryption, encryption11, signature } from '../namespaces.js'
-import type { Cipher } from './encrypted-data.js'
+import type { EncryptedData } from './encrypted-data.js'
 
 const ciphers: Readonly<Record<string, { name: 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm'; bytes: number }>> = {
   [`${encryption11}aes128-gcm`]: { name: 'aes-128-gcm', bytes: 16 },
@@ -28,13 +28,13 @@ const tagBytes = 16
  * The algorithm that cannot be taken, undefined when all can. OAEP has a digest and a mask of its own (XML Encryption
  * 5.5.2), and OpenSSL is only ever told of one hash for both.
  */
-export function refusedCipher({ algorithm, key }: Cipher): string | undefined {
+export function refusedEncryption({ algorithm, key }: EncryptedData): string | undefined {
   if (!ciphers[algorithm]) return `EncryptionMethod: ${algorithm}`
   return oaepHash(key) === undefined ? `EncryptionMethod: ${key.algorithm} with two different hashes` : undefined
 }
 
 /** The text inside; undefined when the key does not fit, the data was altered, or it is no UTF-8. Never says which. */
-export function decrypt(cipher: Cipher, privateKey: KeyObject): string | undefined {
+export function decrypt(cipher: EncryptedData, privateKey: KeyObject): string | undefined {
   const method = ciphers[cipher.algorithm]
   const oaep = oaepHash(cipher.key)
   const [wrapped, data] = [bytesOf(cipher.key.value), bytesOf(cipher.value)]
@@ -54,7 +54,7 @@ export function decrypt(cipher: Cipher, privateKey: KeyObject): string | undefin
   }
 }
 
-function oaepHash({ algorithm, digest, mask }: Cipher['key']): string | undefined {
+function oaepHash({ algorithm, digest, mask }: EncryptedData['key']): string | undefined {
   const hash = digests[digest ?? `${signature}sha1`]
   // rsa-oaep-mgf1p is MGF1 with SHA-1 by its name (XML Encryption 5.5.2).
   if (algorithm === `${encryption}rsa-oaep-mgf1p`) return mask === undefined && hash === 'sha1' ? hash : undefined

@@ -2,12 +2,12 @@
 // data, one key, both in place. Anything that could be read in two ways is not there; nothing is ever fetched.
 
 import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement } from '../../xml/shapes.js'
+import type { XmlElement } from '../../xml/types.js'
 import { assertion, encryption, encryption11, protocol, signature } from '../namespaces.js'
 import { responseLimits } from '../response/prescan.js'
 
 /** One encrypted piece, as written; values in base64 without white space. */
-export interface Cipher {
+export interface EncryptedData {
   /** Where the element that holds it begins and ends in the text. */
   from: number
   to: number
@@ -24,13 +24,13 @@ export interface Cipher {
 }
 
 /** Where an encrypted NameID stands: in an assertion that is a document of its own, or in a logout request. */
-export type NamePlace = 'a:Assertion/a:Subject/a:EncryptedID' | 'p:LogoutRequest/a:EncryptedID'
-export type CipherPlace = 'p:Response/a:EncryptedAssertion' | NamePlace
+export type NameIdPlace = 'a:Assertion/a:Subject/a:EncryptedID' | 'p:LogoutRequest/a:EncryptedID'
+export type EncryptedPlace = 'p:Response/a:EncryptedAssertion' | NameIdPlace
 
 /** The one encrypted piece at that place; undefined when there is none, another, or something else than one of each part. */
-export function readCipher(xml: string, place: CipherPlace): Cipher | undefined {
+export function readEncryptedData(xml: string, place: EncryptedPlace): EncryptedData | undefined {
   try {
-    return cipherOf(collect(xml, place))
+    return encryptedDataIn(collect(xml, place))
   } catch (error) {
     if (error instanceof MalformedXml) return undefined
     throw error
@@ -44,7 +44,7 @@ interface Parts {
   to: number
 }
 
-function collect(xml: string, place: CipherPlace): Parts {
+function collect(xml: string, place: EncryptedPlace): Parts {
   const parts: Parts = { values: new Map(), from: 0, to: 0 }
   const path: string[] = []
   let text = ''
@@ -87,7 +87,7 @@ function noted({ local, attributes }: XmlElement): Array<[string, string]> {
   return algorithm ? [['Algorithm', algorithm.value]] : []
 }
 
-function cipherOf({ values: parts, from, to }: Parts): Cipher | undefined {
+function encryptedDataIn({ values: parts, from, to }: Parts): EncryptedData | undefined {
   const one = (at: string) => (parts.get(at)?.length === 1 ? parts.get(at)?.[0] : undefined)
   const single = ['', 'e:EncryptedData@', 'e:EncryptedKey@'].every(at => parts.get(at)?.length === 1)
   const method = 'e:EncryptedKey/e:EncryptionMethod'

@@ -1,10 +1,10 @@
 // The checks of a single logout message that has reached us (SAML Core 3.7, Bindings 3.4.5.2 and 3.5.5.2). None of them
 // is the library's: it would take an unsigned or repeated one.
 
-import type { Step } from '../../../core/checks.js'
-import { checkIssueInstant, checkSaidOfItself, notOver, same, time } from '../common-checks.js'
+import type { RecordCheck } from '../../../core/checks.js'
+import { checkIssueInstant, checkMessageHeader, hasNotExpired, same, time } from '../common-checks.js'
 import { success } from '../namespaces.js'
-import type { LogoutFacts } from './summary.js'
+import type { LogoutSummary } from './summary.js'
 
 export interface LogoutExpectations {
   issuer: string
@@ -17,22 +17,22 @@ export interface LogoutExpectations {
 /** A message is taken this long after it was issued, in milliseconds. */
 const oldest = 300_000
 
-/** Who sent it, where to, and when; until when it could be used. Throws Refused by way of `step`. */
-export function checkLogoutMessage(step: Step, facts: LogoutFacts, expected: LogoutExpectations): number {
+/** Who sent it, where to, and when; until when it could be used. Throws Refused by way of `check`. */
+export function checkLogoutMessage(check: RecordCheck, summary: LogoutSummary, expected: LogoutExpectations): number {
   const { now, skew } = expected
-  checkSaidOfItself(step, facts, expected.issuer)
+  checkMessageHeader(check, summary, expected.issuer)
   // Attack: what was signed for another service of the same provider.
-  step('destination', same(expected.sloUrl, facts.destination, 'saml.destination_mismatch', 'publicUrl'))
-  const issuedAt = checkIssueInstant(step, facts.issueInstant, { now, skew, oldest })
-  if (facts.notOnOrAfter === undefined) return issuedAt + oldest + skew
-  const until = time(step, 'NotOnOrAfter', facts.notOnOrAfter)
-  step('not expired', notOver(until, now, skew))
+  check('destination', same(expected.sloUrl, summary.destination, 'saml.destination_mismatch', 'publicUrl'))
+  const issuedAt = checkIssueInstant(check, summary.issueInstant, { now, skew, oldest })
+  if (summary.notOnOrAfter === undefined) return issuedAt + oldest + skew
+  const until = time(check, 'NotOnOrAfter', summary.notOnOrAfter)
+  check('not expired', hasNotExpired(until, now, skew))
   return Math.min(issuedAt + oldest, until) + skew
 }
 
-/** The one name whose sessions end. Throws Refused by way of `step`. */
-export function checkLoggedOut(step: Step, { nameIds, unreadable }: LogoutFacts): string {
-  step('NameID in clear', {
+/** The one name whose sessions end. Throws Refused by way of `check`. */
+export function checkLoggedOut(check: RecordCheck, { nameIds, unreadable }: LogoutSummary): string {
+  check('NameID in clear', {
     ok: unreadable.length === 0,
     reason: 'saml.decryption_failed',
     seen: unreadable.join(', ') || undefined,
@@ -41,13 +41,13 @@ export function checkLoggedOut(step: Step, { nameIds, unreadable }: LogoutFacts)
   const [nameId = ''] = nameIds
   // Attack: with two, one reader takes the first and another the last.
   const seen = nameId === '' && nameIds.length === 1 ? 'empty' : String(nameIds.length)
-  step('NameID', { ok: nameIds.length === 1 && nameId !== '', reason: 'saml.malformed', expected: '1', seen })
+  check('NameID', { ok: nameIds.length === 1 && nameId !== '', reason: 'saml.malformed', expected: '1', seen })
   return nameId
 }
 
-/** Whether the provider says that the agent is logged out there too. Throws Refused by way of `step`. */
-export function checkLogoutStatus(step: Step, { statusCodes }: LogoutFacts): void {
-  step('status', {
+/** Whether the provider says that the agent is logged out there too. Throws Refused by way of `check`. */
+export function checkLogoutStatus(check: RecordCheck, { statusCodes }: LogoutSummary): void {
+  check('status', {
     ok: statusCodes.length === 1 && statusCodes[0] === success,
     reason: 'saml.status_not_success',
     expected: success,

@@ -1,21 +1,21 @@
-// Single logout with one identity provider (SAML Profiles 4.4): our request to it, its request to us and our answer. Judges
-// messages and writes them; ending sessions is the caller's.
+// Single logout with one identity provider (SAML Profiles 4.4): our request to it, its request to us and our response.
+// Verifies messages and writes them; the caller ends the sessions.
 
 import type { SamlSettings } from '../../../config/schema/providers.js'
-import { type Check, climb, type Step } from '../../../core/checks.js'
-import type { Clock, Leave, Random, Session } from '../../../core/contracts.js'
+import { type Check, type RecordCheck, runChecks } from '../../../core/checks.js'
+import type { Clock, Navigation, Random, Session } from '../../../core/contracts.js'
 import type { Reason } from '../../../core/reasons.js'
 import { fingerprintOf, matchFingerprints } from '../../certificates.js'
 import type { Signer } from '../bindings.js'
+import { type DecryptionKeys, decryptNameId } from '../encryption/decrypt-assertion.js'
 import type { IdpFacts, LogoutService } from '../metadata/metadata.js'
 import { refusedAlgorithm } from '../signature/algorithms.js'
 import { verifyMessage } from '../signature/verify.js'
 import { checkLoggedOut, checkLogoutMessage, checkLogoutStatus } from './checks.js'
-import { type LogoutStatus, leaveWith, logoutRequestXml, logoutResponseXml } from './messages.js'
-import { withNameInClear } from './name.js'
-import type { LogoutMessage } from './reading.js'
-import { redirectDigest, verifiesRedirect } from './redirect-signature.js'
-import { scanLogout } from './summary.js'
+import { type LogoutStatus, logoutRequestXml, logoutResponseXml, sendByBinding } from './messages.js'
+import type { LogoutMessage } from './read-message.js'
+import { redirectDigest, verifiesRedirect } from './redirect-binding.js'
+import { type LogoutSummary, prescanLogout } from './summary.js'
 
 export interface SamlLogoutDeps {
   settings: SamlSettings
@@ -29,24 +29,24 @@ export interface SamlLogoutDeps {
   random: Random
 }
 
-/** Whom the provider has logged out, once its request has been believed. */
-export interface LoggedOut {
-  /** The request's ID: to be claimed once, until the time (ms since the epoch) when it is void anyway. */
-  claim: { id: string; until: number }
+/** A verified request of the provider to log an agent out. */
+export interface LogoutRequest {
+  /** The request's ID: accepted once only, until the time (ms since the epoch) when it is void anyway. */
+  replayKey: { id: string; until: number }
   nameId: string
   /** None: all sessions of that name. */
   sessionIndexes: string[]
 }
 
-export type LogoutVerdict = { checks: Check[]; reason: Reason } | { checks: Check[]; loggedOut?: LoggedOut }
+export type LogoutVerdict = { checks: Check[]; reason: Reason } | { checks: Check[]; loggedOut?: LogoutRequest }
 
 export interface SamlLogout {
   /** Sends a browser, whose session has ended here, off to the provider. Undefined: there is nowhere to send it. */
-  begin(session: Session): Leave | undefined
-  /** Judges a message; `loggedOut` is there when it is a request. Never throws on bad input. */
-  judge(message: LogoutMessage): Promise<LogoutVerdict>
-  /** Our answer to a request that was believed. Undefined: there is nowhere to send it. */
-  answer(message: LogoutMessage, status: LogoutStatus): Leave | undefined
+  begin(session: Session): Navigation | undefined
+  /** Verifies a message; `loggedOut` is there when it is a request. Never throws on bad input. */
+  verify(message: LogoutMessage): Promise<LogoutVerdict>
+  /** Our response to a verified request. Undefined: there is nowhere to send it. */
+  respond(message: LogoutMessage, status: LogoutStatus): Navigation | undefined
   /** Every address that `begin` and `answer` may send a browser to. */
   addresses(): string[]
 }
@@ -64,15 +64,15 @@ export function createSamlLogout(deps: SamlLogoutDeps): SamlLogout {
       if (!service || !session.saml) return undefined
       const { binding, location: address } = service
       const xml = logoutRequestXml({ ...plan(address), subject: session.saml })
-      return leaveWith({ kind: 'request', xml }, { binding, address }, signer)
+      return sendByBinding({ kind: 'request', xml }, { binding, address }, signer)
     },
-    judge: message => judge(deps, message),
-    answer({ binding: asked, facts, relayState }, status) {
+    verify: message => verify(deps, message),
+    respond({ binding: asked, summary, relayState }, status) {
       const service = pick(services(), asked)
       if (!service) return undefined
       const { binding, location, responseLocation: address = location } = service
-      const xml = logoutResponseXml({ ...plan(address), inResponseTo: facts.id, status })
-      return leaveWith({ kind: 'response', xml, relayState }, { binding, address }, signer)
+      const xml = logoutResponseXml({ ...plan(address), inResponseTo: summary.id, status })
+      return sendByBinding({ kind: 'response', xml, relayState }, { binding, address }, signer)
     },
     addresses: () => services().flatMap(({ location, responseLocation }) => [location, responseLocation ?? location]),
   }
@@ -90,56 +90,66 @@ function pick(services: LogoutService[], wanted: LogoutService['binding']): Logo
   return services.find(({ binding }) => binding === wanted) ?? services[0]
 }
 
-async function judge(deps: SamlLogoutDeps, message: LogoutMessage): Promise<LogoutVerdict> {
-  const climbed = await climb(async step => {
+async function verify(deps: SamlLogoutDeps, message: LogoutMessage): Promise<LogoutVerdict> {
+  const result = await runChecks(async check => {
     const idp = deps.idp()
-    step('metadata', { ok: idp !== undefined, reason: 'saml.metadata_unavailable', setting: 'providers[].metadata' })
-    const signed = await verified(step, deps, message, idp as IdpFacts)
-    const { facts } = signed
+    check('metadata', { ok: idp !== undefined, reason: 'saml.metadata_unavailable', setting: 'providers[].metadata' })
+    const signed = await verified(check, deps, message, idp as IdpFacts)
+    const { summary } = signed
     const { settings, sloUrl, clock } = deps
     const issuer = (idp as IdpFacts).entityId
-    const until = checkLogoutMessage(step, facts, { issuer, sloUrl, now: clock.now(), skew: settings.clockSkew })
-    if (facts.kind === 'response') return checkLogoutStatus(step, facts)
+    const until = checkLogoutMessage(check, summary, { issuer, sloUrl, now: clock.now(), skew: settings.clockSkew })
+    if (summary.kind === 'response') return checkLogoutStatus(check, summary)
     const keys = { key: settings.key?.text, otherKeys: settings.otherKeys.map(other => other.key.text) }
-    const nameId = checkLoggedOut(step, withNameInClear(step, signed, keys))
-    return { claim: { id: facts.id, until }, nameId, sessionIndexes: [...new Set(facts.sessionIndexes)] }
+    const nameId = checkLoggedOut(check, withDecryptedNameId(check, signed, keys))
+    return { replayKey: { id: summary.id, until }, nameId, sessionIndexes: [...new Set(summary.sessionIndexes)] }
   })
-  if ('reason' in climbed) return climbed
-  const { checks, value } = climbed
+  if ('reason' in result) return result
+  const { checks, value } = result
   return { checks, ...(value ? { loggedOut: value } : {}) }
 }
 
 /** Exactly what a key of the provider has signed. */
-type Signed = Pick<LogoutMessage, 'xml' | 'facts'>
+type Signed = Pick<LogoutMessage, 'xml' | 'summary'>
 
-/** Throws Refused by way of `step`. */
-async function verified(step: Step, deps: SamlLogoutDeps, message: LogoutMessage, idp: IdpFacts): Promise<Signed> {
-  const { strays } = message.facts
+/** Throws Refused by way of `check`. */
+async function verified(
+  check: RecordCheck,
+  deps: SamlLogoutDeps,
+  message: LogoutMessage,
+  idp: IdpFacts,
+): Promise<Signed> {
+  const { strays } = message.summary
   // Attack: signature wrapping needs a second message, a signature out of place, or an ID that two elements share.
-  step('nothing out of place', {
+  check('nothing out of place', {
     ok: strays.length === 0,
     reason: strays.some(one => wrapping.has(one)) ? 'saml.signature_invalid' : 'saml.malformed',
     seen: strays.slice(0, 5).join(', ') || undefined,
   })
   return message.binding === 'redirect'
-    ? verifiedQuery(step, deps, message, idp)
-    : verifiedEnvelope(step, deps, message, idp)
+    ? verifiedQuery(check, deps, message, idp)
+    : verifiedEnvelope(check, deps, message, idp)
 }
 
 const wrapping = new Set(['Signature', 'Object', 'LogoutRequest', 'LogoutResponse', 'duplicate ID'])
 
-function verifiedQuery(step: Step, { settings }: SamlLogoutDeps, message: LogoutMessage, idp: IdpFacts): Signed {
-  const { signature, facts } = message
-  // Attack: with an enveloped signature it looks signed to who looks for one. Only the query's counts here.
-  step('signature present', {
+function verifiedQuery(
+  check: RecordCheck,
+  { settings }: SamlLogoutDeps,
+  message: LogoutMessage,
+  idp: IdpFacts,
+): Signed {
+  const { signature, summary } = message
+  // Attack: an enveloped signature makes it look signed. Only the signature of the query counts here.
+  check('signature present', {
     ok: signature !== undefined,
     reason: 'saml.signature_missing',
     expected: 'SigAlg and Signature in the query',
-    seen: facts.signatures.length > 0 ? 'only an enveloped signature' : 'none',
+    seen: summary.signatures.length > 0 ? 'only an enveloped signature' : 'none',
   })
   const { algorithm = '' } = signature ?? {}
   const digest = redirectDigest(algorithm, settings)
-  step('signature algorithm', {
+  check('signature algorithm', {
     ok: digest !== undefined,
     reason: 'saml.algorithm_not_allowed',
     expected: 'RSA with SHA-256, SHA-384 or SHA-512',
@@ -147,7 +157,7 @@ function verifiedQuery(step: Step, { settings }: SamlLogoutDeps, message: Logout
     setting: 'providers[].allowSha1',
   })
   const ok = signature !== undefined && digest !== undefined && verifiesRedirect(signature, digest, idp.certificates)
-  step('signature', {
+  check('signature', {
     ok,
     reason: 'saml.signature_invalid',
     expected: `by SHA-256 ${idp.certificates.map(fingerprintOf).join(', ') || 'none configured: a fingerprint is no key'}`,
@@ -157,33 +167,51 @@ function verifiedQuery(step: Step, { settings }: SamlLogoutDeps, message: Logout
 }
 
 async function verifiedEnvelope(
-  step: Step,
+  check: RecordCheck,
   { settings }: SamlLogoutDeps,
-  { xml, facts }: LogoutMessage,
+  { xml, summary }: LogoutMessage,
   idp: IdpFacts,
 ): Promise<Signed> {
-  const refused = refusedAlgorithm(facts.algorithms, settings)
+  const refused = refusedAlgorithm(summary.algorithms, settings)
   const setting = 'providers[].allowSha1'
-  step('algorithms', { ok: refused === undefined, reason: 'saml.algorithm_not_allowed', seen: refused, setting })
-  const count = String(facts.signatures.length)
-  step('signature present', { ok: facts.signatures.length > 0, reason: 'saml.signature_missing', seen: count })
-  step('one signature', { ok: facts.signatures.length === 1, reason: 'saml.signature_invalid', seen: count })
+  check('algorithms', { ok: refused === undefined, reason: 'saml.algorithm_not_allowed', seen: refused, setting })
+  const count = String(summary.signatures.length)
+  check('signature present', { ok: summary.signatures.length > 0, reason: 'saml.signature_missing', seen: count })
+  check('one signature', { ok: summary.signatures.length === 1, reason: 'saml.signature_invalid', seen: count })
   // Where there is metadata, it alone says who may sign.
   const fingerprints = settings.metadata ? [] : settings.certificateFingerprints
-  const trusted = [...idp.certificates, ...matchFingerprints(facts.certificates, fingerprints)]
+  const trusted = [...idp.certificates, ...matchFingerprints(summary.certificates, fingerprints)]
   const certificates = trusted.map(one => one.toString())
-  const signed = await verifyMessage({ xml, signatures: facts.signatures, certificates })
-  step('signature', {
+  const signed = await verifyMessage({ xml, signatures: summary.signatures, certificates })
+  check('signature', {
     ok: signed !== undefined,
     reason: 'saml.signature_invalid',
     expected: `by SHA-256 ${trusted.map(fingerprintOf).join(', ') || 'none configured'}`,
     setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
   })
-  const scan = scanLogout(signed ?? '')
-  step('signed message', {
-    ok: 'facts' in scan && scan.facts.kind === facts.kind,
+  const prescan = prescanLogout(signed ?? '')
+  check('signed message', {
+    ok: 'summary' in prescan && prescan.summary.kind === summary.kind,
     reason: 'saml.malformed',
     expected: 'all of the message',
   })
-  return scan as Signed
+  return prescan as Signed
+}
+
+/** The summary with the NameID decrypted (SAML Core 3.7.1); unchanged without a key. `xml` is the signed XML. Throws Refused by way of `check`. */
+function withDecryptedNameId(
+  check: RecordCheck,
+  { xml, summary }: { xml: string; summary: LogoutSummary },
+  keys: DecryptionKeys,
+): LogoutSummary {
+  if (keys.key === undefined) return summary
+  const clear = decryptNameId(
+    check,
+    { xml, unreadable: summary.unreadable, place: 'p:LogoutRequest/a:EncryptedID' },
+    keys,
+  )
+  if (clear === xml) return summary
+  const prescan = prescanLogout(clear)
+  check('request with its NameID', { ok: 'summary' in prescan, reason: 'saml.malformed', expected: 'a LogoutRequest' })
+  return (prescan as { summary: LogoutSummary }).summary
 }

@@ -1,11 +1,11 @@
 // Writes LogoutRequest and LogoutResponse (SAML Core 3.7) and puts them into the binding that the provider takes: signed
 // wherever there is a key (SAML Profiles 4.4.4 wants it). Reads nothing.
 
-import type { Leave, SamlSubject } from '../../../core/contracts.js'
+import type { Navigation, SamlSubject } from '../../../core/contracts.js'
 import { escapeXml } from '../../xml/escape.js'
-import { postLeave, redirectUrl, type Signer } from '../bindings.js'
+import { postForm, redirectUrl, type Signer } from '../bindings.js'
 import { assertion, protocol } from '../namespaces.js'
-import type { MessageKind } from './redirect-query.js'
+import type { MessageKind } from './redirect-binding.js'
 
 interface MessagePlan {
   id: string
@@ -49,14 +49,14 @@ export function logoutResponseXml(plan: MessagePlan & { inResponseTo: string; st
 }
 
 /** Sends a message of ours by the binding that the provider takes; `relayState` goes along as it is. */
-export function leaveWith(
+export function sendByBinding(
   message: { kind: MessageKind; xml: string; relayState?: string | undefined },
   { binding, address: to }: { binding: 'redirect' | 'post'; address: string },
   signer: Signer | undefined,
-): Leave {
+): Navigation {
   const { kind, xml, relayState } = message
   const outgoing = { field: kind === 'request' ? 'SAMLRequest' : 'SAMLResponse', to, xml, relayState } as const
-  return binding === 'redirect' ? { redirect: redirectUrl(outgoing, signer) } : postLeave(outgoing, signer)
+  return binding === 'redirect' ? { redirect: redirectUrl(outgoing, signer) } : postForm(outgoing, signer)
 }
 
 function head({ id, now, destination }: MessagePlan): string {

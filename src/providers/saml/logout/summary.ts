@@ -1,13 +1,13 @@
-// Reads a LogoutRequest or LogoutResponse (SAML Core 3.7) with the strict reader and into plain data. What it finds is
-// untrusted until a signature has been verified over exactly what was read; it judges nothing.
+// Reads a LogoutRequest or LogoutResponse (SAML Core 3.7) with the strict reader and into plain data. The summary is
+// untrusted until a signature has been verified over exactly these bytes.
 
 import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement, XmlLimits } from '../../xml/shapes.js'
+import type { XmlElement, XmlLimits } from '../../xml/types.js'
 import { attributeOf, createMessageReader, nameOf } from '../response/sax-reader.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
-import type { MessageKind } from './redirect-query.js'
+import type { MessageKind } from './redirect-binding.js'
 
-export interface LogoutFacts {
+export interface LogoutSummary {
   kind: MessageKind
   id: string
   version: string | undefined
@@ -31,7 +31,7 @@ export interface LogoutFacts {
   certificates: string[]
 }
 
-export type LogoutScan = { xml: string; facts: LogoutFacts } | { malformed: string }
+export type LogoutPrescan = { xml: string; summary: LogoutSummary } | { malformed: string }
 
 /**
  * A logout message is small. Attack: a comment in the NameID makes two texts of it, of which some readers take the first:
@@ -51,15 +51,15 @@ const outOfPlace = new Set(['Signature', 'Object', 'Assertion', 'Response', 'Log
 const subject = new Set(['NameID', 'BaseID', 'EncryptedID', 'SessionIndex', 'Issuer'])
 
 /** Linear in its length; never throws. */
-export function scanLogout(xml: string): LogoutScan {
+export function prescanLogout(xml: string): LogoutPrescan {
   try {
     const reader = createMessageReader(xml, {
-      begin: factsOf,
-      note: (element, place, facts) => note(element, place.slice(place.indexOf('/') + 1), facts),
-      noteInText: ({ local }, { strays }: LogoutFacts) => strays.push(`${local} in a text`),
+      begin: emptySummary,
+      note: (element, place, summary) => note(element, place.slice(place.indexOf('/') + 1), summary),
+      noteInText: ({ local }, { strays }: LogoutSummary) => strays.push(`${local} in a text`),
     })
     readXml(xml, limits, reader.events)
-    return { xml, facts: reader.facts() }
+    return { xml, summary: reader.summary() }
   } catch (error) {
     if (error instanceof MalformedXml) return { malformed: error.message }
     throw error
@@ -73,7 +73,7 @@ function kindOf(root: XmlElement): MessageKind {
   throw new MalformedXml('the root is no SAML 2.0 LogoutRequest or LogoutResponse')
 }
 
-function factsOf(root: XmlElement): LogoutFacts {
+function emptySummary(root: XmlElement): LogoutSummary {
   const of = (name: string) => attributeOf(root, name)
   return {
     kind: kindOf(root),
@@ -96,14 +96,14 @@ function factsOf(root: XmlElement): LogoutFacts {
 }
 
 /** The list that the element's text belongs to. `place`: from the root's child on. */
-function note(element: XmlElement, place: string, facts: LogoutFacts): string[] | undefined {
-  if (place === 'a:Issuer') return facts.issuers
-  if (place === 'a:NameID') return facts.nameIds
-  if (place === 'p:SessionIndex') return facts.sessionIndexes
-  if (place === 'd:Signature/d:KeyInfo/d:X509Data/d:X509Certificate') return facts.certificates
-  if (place === 'a:EncryptedID' || place === 'a:BaseID') facts.unreadable.push(element.local)
-  else if (/^p:Status(?:\/p:StatusCode)+$/.test(place)) facts.statusCodes.push(attributeOf(element, 'Value') ?? '')
-  else if (place !== 'd:Signature' && outOfPlace.has(element.local)) facts.strays.push(element.local)
-  else if (subject.has(element.local)) facts.strays.push(element.local)
+function note(element: XmlElement, place: string, summary: LogoutSummary): string[] | undefined {
+  if (place === 'a:Issuer') return summary.issuers
+  if (place === 'a:NameID') return summary.nameIds
+  if (place === 'p:SessionIndex') return summary.sessionIndexes
+  if (place === 'd:Signature/d:KeyInfo/d:X509Data/d:X509Certificate') return summary.certificates
+  if (place === 'a:EncryptedID' || place === 'a:BaseID') summary.unreadable.push(element.local)
+  else if (/^p:Status(?:\/p:StatusCode)+$/.test(place)) summary.statusCodes.push(attributeOf(element, 'Value') ?? '')
+  else if (place !== 'd:Signature' && outOfPlace.has(element.local)) summary.strays.push(element.local)
+  else if (subject.has(element.local)) summary.strays.push(element.local)
   return undefined
 }

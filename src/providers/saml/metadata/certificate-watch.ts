@@ -1,22 +1,22 @@
-// Tells before the signing certificates of an IdP end: as a gauge, and in the log 30, 7 and 1 days before. It only tells:
+// Warns before the signing certificates of an IdP expire: as a gauge, and in the log 30, 7 and 1 days before. It only warns:
 // a certificate carries a key that the operator trusts, and its dates refuse no login.
 
 import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../../../core/contracts.js'
 import type { Log } from '../../../ops/log.js'
 import type { Metrics } from '../../../ops/metrics.js'
+import { type Scheduler, systemScheduler } from '../../../runtime/scheduler.js'
 import { secondsLeft } from '../../certificates.js'
-import { type Later, timer } from '../../timer.js'
 
 export interface CertificateWatch {
-  /** Looks at the certificates now; it does so by itself every ten minutes. */
-  look(): void
+  /** Checks the certificates now; it does so by itself every ten minutes. */
+  checkNow(): void
   close(): void
 }
 
 const day = 86_400
-/** Days before the end, each told once; 0 is the end itself. */
-const marks = [30, 7, 1, 0]
+/** Days before expiry, each reported once; 0 is the expiry itself. */
+const warnAtDays = [30, 7, 1, 0]
 const pause = 600_000
 
 export function createCertificateWatch(deps: {
@@ -26,35 +26,35 @@ export function createCertificateWatch(deps: {
   clock: Clock
   log: Log
   metrics: Metrics
-  later?: Later
+  schedule?: Scheduler
 }): CertificateWatch {
-  const { provider, later = timer } = deps
-  /** The mark that was told last, and for which end (milliseconds since the epoch). */
-  let told = { mark: Number.POSITIVE_INFINITY, end: 0 }
+  const { provider, schedule = systemScheduler } = deps
+  /** The threshold that was reported last, and for which expiry (milliseconds since the epoch). */
+  let lastWarning = { threshold: Number.POSITIVE_INFINITY, end: 0 }
   let next: { cancel(): void } | undefined
 
-  const look = () => {
+  const checkNow = () => {
     const now = deps.clock.now()
     const left = secondsLeft(deps.certificates(), now)
     if (left === undefined) return
     deps.metrics.idpCertificateExpiry(provider, left)
     const end = now + left * 1000
-    const mark = Math.min(...marks.filter(mark => left <= mark * day), Number.POSITIVE_INFINITY)
-    if (Math.abs(end - told.end) < 1000 && mark >= told.mark) return
-    told = { mark, end }
-    if (mark === Number.POSITIVE_INFINITY) return
+    const threshold = Math.min(...warnAtDays.filter(threshold => left <= threshold * day), Number.POSITIVE_INFINITY)
+    if (Math.abs(end - lastWarning.end) < 1000 && threshold >= lastWarning.threshold) return
+    lastWarning = { threshold, end }
+    if (threshold === Number.POSITIVE_INFINITY) return
     const until = new Date(end).toISOString()
     deps.log.warn(
       { provider, until, days: Math.floor(left / day) },
-      mark === 0
+      threshold === 0
         ? 'the signing certificate of an identity provider has run out'
         : 'the signing certificate of an identity provider runs out soon',
     )
   }
   const repeat = () => {
-    look()
-    next = later(repeat, pause)
+    checkNow()
+    next = schedule(repeat, pause)
   }
   repeat()
-  return { look, close: () => next?.cancel() }
+  return { checkNow, close: () => next?.cancel() }
 }

@@ -2,7 +2,7 @@
 
 import { DOMParser } from '@xmldom/xmldom'
 import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlLimits } from '../../xml/shapes.js'
+import type { XmlLimits } from '../../xml/types.js'
 import { metadata as namespace } from '../namespaces.js'
 
 /** Why metadata cannot be used; the message is for the operator. */

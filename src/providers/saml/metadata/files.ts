@@ -15,8 +15,8 @@ export interface MetadataFindings {
   warnings: Finding[]
 }
 
-/** What a provider is told apart by. */
-interface Told {
+/** What tells one provider from another. */
+interface ProviderIdentifiers {
   index: number
   path: Path
   issuer: string | undefined
@@ -26,12 +26,12 @@ interface Told {
 /** What is wrong with the metadata in files, and what of it another provider has too. `now` in milliseconds. */
 export function metadataFindings(providers: readonly ProviderSettings[], now: number): MetadataFindings {
   const found: MetadataFindings = { problems: [], warnings: [] }
-  const before: Told[] = []
+  const before: ProviderIdentifiers[] = []
   for (const [index, provider] of providers.entries()) {
     if (provider.type !== 'saml') continue
     const { metadata } = provider
     if (metadata === undefined) {
-      before.push(byHand(provider, index))
+      before.push(fromSettings(provider, index))
     } else if ('text' in metadata) {
       const path = ['providers', index, 'metadata']
       const facts = read(provider, metadata.text, { now, path, found })
@@ -42,9 +42,12 @@ export function metadataFindings(providers: readonly ProviderSettings[], now: nu
   return found
 }
 
-function byHand({ issuer, certificates, certificateFingerprints }: SamlSettings, index: number): Told {
-  const held = certificates.flatMap(({ text }) => certificatesIn(text).flatMap(namesOf))
-  return { index, path: ['providers', index], issuer, keys: [...held, ...certificateFingerprints.map(digits)] }
+function fromSettings(
+  { issuer, certificates, certificateFingerprints }: SamlSettings,
+  index: number,
+): ProviderIdentifiers {
+  const keys = certificates.flatMap(({ text }) => certificatesIn(text).flatMap(namesOf))
+  return { index, path: ['providers', index], issuer, keys: [...keys, ...certificateFingerprints.map(digits)] }
 }
 
 /** By what a trusted certificate may be named: its key, and its fingerprints. */
@@ -79,7 +82,11 @@ function read(
 }
 
 // Attack: whoever holds a key that two providers trust can speak for the people of both.
-function compare(one: Told, others: readonly Told[], { problems }: MetadataFindings): void {
+function compare(
+  one: ProviderIdentifiers,
+  others: readonly ProviderIdentifiers[],
+  { problems }: MetadataFindings,
+): void {
   const { path } = one
   const issuer = others.find(other => other.issuer === one.issuer)
   if (issuer) {

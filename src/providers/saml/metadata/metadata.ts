@@ -1,25 +1,24 @@
-// The metadata of an identity provider, from a file or a URL, read again while the gateway runs, and kept. While it could
+// The metadata of an identity provider, from a file or a URL, read again while the gateway runs. While it could
 // not be read there are no facts, and no login by it: the gateway starts and serves without. It must never use metadata
-// that has run out, or whose signature was asked for and is missing.
+// that has expired, or that lacks a required signature.
 
 import type { X509Certificate } from 'node:crypto'
 import type { Clock, Random } from '../../../core/contracts.js'
 import type { Log } from '../../../ops/log.js'
 import type { FetchText } from '../../../runtime/http-client.js'
-import { type Later, timer } from '../../timer.js'
+import { type Scheduler, systemScheduler } from '../../../runtime/scheduler.js'
 import { MetadataError } from './document.js'
-import { type MetadataPlace, type MetadataText, readMetadataText } from './origin.js'
-import { createMetadataMemory } from './persisted.js'
+import { type MetadataLocation, type MetadataText, readMetadataText } from './location.js'
+import { createPersistedMetadata } from './persisted.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
-import { nextLook, nextReading, retryAfter } from './schedule.js'
 import { signedMetadata } from './signature.js'
-import type { KeptMetadata } from './store-copy.js'
+import type { MetadataStoreCopy } from './store-copy.js'
 
 export type { LogoutService } from './endpoints.js'
 export type { IdpFacts } from './reader.js'
 
 export interface MetadataSource {
-  /** What is known of the IdP now; undefined while nothing could be read, or when it has run out. */
+  /** What is known of the IdP now; undefined while nothing could be read, or when it has expired. */
   current(): IdpFacts | undefined
   /** Why the last reading failed, for the operator; undefined when it did not. */
   problem(): string | undefined
@@ -38,15 +37,15 @@ export interface MetadataWanted {
 
 export interface MetadataDeps extends MetadataWanted {
   provider: string
-  source: MetadataPlace
+  source: MetadataLocation
   fetchText: FetchText
-  /** Where the last good copy lies; only for a URL. */
-  kept?: KeptMetadata
+  /** The last good copy in the store; only for a URL. */
+  storeCopy?: MetadataStoreCopy
   clock: Clock
   random: Random
   log: Log
   /** Runs something once, later; default: a timer that keeps no process alive. */
-  later?: Later
+  schedule?: Scheduler
 }
 
 /** Milliseconds. Messages that anybody may send cause at most one reading in it. */
@@ -59,31 +58,31 @@ export function readMetadata(text: string, { issuer, signers = [], now }: Metada
 
 /** Reads at once, and again and again in the background; a copy that was read stays until the next or its end. */
 export function createMetadataSource(deps: MetadataDeps): MetadataSource {
-  const { source, log, provider, clock, later = timer } = deps
+  const { source, log, provider, clock, schedule = systemScheduler } = deps
   let facts: IdpFacts | undefined
-  let mark: string | undefined
+  let version: string | undefined
   let problem: string | undefined
   let next: { cancel(): void } | undefined
-  let flight: Promise<void> | undefined
+  let inFlight: Promise<void> | undefined
   let askedAt: number | undefined
   let failures = 0
   let closed = false
-  const memory = createMetadataMemory({ ...deps, later })
+  const persisted = createPersistedMetadata({ ...deps, schedule })
 
-  const current = () => (facts && isOver(facts, clock) ? undefined : facts)
-  const take = (read: MetadataText | undefined) => {
+  const current = () => (facts && isExpired(facts, clock) ? undefined : facts)
+  const adopt = (read: MetadataText | undefined) => {
     if (read) facts = readMetadata(read.text, { ...deps, now: clock.now() })
     if (!current()) throw new MetadataError('the metadata has run out')
-    mark = read ? read.mark : mark
+    version = read ? read.version : version
     if (problem !== undefined) log.info({ provider }, 'the metadata of an identity provider can be read again')
     problem = undefined
     failures = 0
-    if (facts?.own !== undefined) memory.keep(facts.own)
+    if (facts?.own !== undefined) persisted.save(facts.own)
   }
   const fail = (error: unknown) => {
     failures++
     const why = error instanceof Error ? error.message : 'unknown'
-    // One line for each kind of trouble, however long it lasts.
+    // One line for each kind of error, however long it lasts.
     if (!closed && why !== problem) {
       log.warn(
         { provider, error: why, kept: current() !== undefined },
@@ -92,42 +91,43 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     }
     problem = why
   }
-  const plan = () => {
+  const scheduleNext = () => {
     next?.cancel()
     if (closed) return
-    const pause = failures === 0 ? nextReading(facts, { now: clock.now(), random: deps.random }) : retryAfter(failures)
-    next = later(read, 'url' in source ? pause : nextLook(failures))
+    const pause =
+      failures === 0 ? untilNextFetch(facts, { now: clock.now(), random: deps.random }) : retryAfter(failures)
+    next = schedule(read, 'url' in source ? pause : untilNextFileCheck(failures))
   }
-  const reading = async () => {
+  const fetchOnce = async () => {
     try {
       // Without a copy that can be used there is nothing that could be unchanged.
-      take(await readMetadataText(source, deps, current() ? mark : undefined))
+      adopt(await readMetadataText(source, deps, current() ? version : undefined))
     } catch (error) {
       fail(error)
     }
   }
   const read = () => {
-    flight ??= reading().finally(() => {
-      flight = undefined
-      plan()
+    inFlight ??= fetchOnce().finally(() => {
+      inFlight = undefined
+      scheduleNext()
     })
-    return flight
+    return inFlight
   }
-  const recall = () =>
-    memory.recall(text => {
+  const loadStoreCopy = () =>
+    persisted.load(text => {
       if (facts) return
       facts = readIdpMetadata(text, { issuer: deps.issuer, now: clock.now() })
       log.info({ provider }, 'the metadata of an identity provider is the kept copy until it can be read')
     })
 
   const start = (): Promise<void> => {
-    if ('url' in source) return Promise.all([read(), recall()]).then(() => undefined)
+    if ('url' in source) return Promise.all([read(), loadStoreCopy()]).then(() => undefined)
     try {
-      take({ text: source.text })
+      adopt({ text: source.text })
     } catch (error) {
       fail(error)
     }
-    plan()
+    scheduleNext()
     return Promise.resolve()
   }
 
@@ -136,7 +136,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     problem: () => problem,
     current,
     refresh() {
-      if (flight) return flight
+      if (inFlight) return inFlight
       const now = clock.now()
       if (closed || (askedAt !== undefined && Math.abs(now - askedAt) < coolDown)) return Promise.resolve()
       askedAt = now
@@ -145,11 +145,40 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     close() {
       closed = true
       next?.cancel()
-      memory.close()
+      persisted.close()
     },
   }
 }
 
-function isOver({ validUntil }: IdpFacts, clock: Clock): boolean {
+function isExpired({ validUntil }: IdpFacts, clock: Clock): boolean {
   return validUntil !== undefined && validUntil <= clock.now()
+}
+
+const hour = 3_600_000
+const shortest = 60_000
+const longest = 24 * hour
+const filePause = 5000
+const fileRetry = 15_000
+const firstRetry = 1000
+const longestRetry = 60_000
+
+/**
+ * Milliseconds until a URL is asked again: cacheDuration, else an hour; well before validUntil; never within a minute,
+ * never later than a day. Up to a tenth more or less.
+ */
+export function untilNextFetch(facts: IdpFacts | undefined, { now, random }: { now: number; random: Random }): number {
+  const asked = facts?.cacheDuration ?? hour
+  const left = facts?.validUntil === undefined ? longest : (facts.validUntil - now) / 2
+  const pause = Math.max(shortest, Math.min(asked, left, longest))
+  return Math.round(pause * (0.9 + (0.2 * random(2).readUInt16BE()) / 65_536))
+}
+
+/** After so many failures in a row. */
+function retryAfter(failures: number): number {
+  return Math.min(longestRetry, firstRetry * 2 ** Math.min(failures - 1, 10))
+}
+
+/** Until a file is looked at again. */
+function untilNextFileCheck(failures: number): number {
+  return failures === 0 ? filePause : Math.min(fileRetry, retryAfter(failures))
 }

@@ -1,69 +1,70 @@
-// Keeps a provider's metadata in the store and calls it back, however often the store has to be asked: at the start of a
-// gateway its connection is not up yet. Never holds up who calls it.
+// Saves a provider's metadata to the store and loads it at the start, with retries: when a gateway starts, its connection
+// to the store is not up yet. Never makes the caller wait.
 
 import { StoreUnavailable } from '../../../core/errors.js'
 import type { Log } from '../../../ops/log.js'
-import type { Later } from '../../timer.js'
-import type { KeptMetadata } from './store-copy.js'
+import type { Scheduler } from '../../../runtime/scheduler.js'
+import type { MetadataStoreCopy } from './store-copy.js'
 
-export interface MetadataMemory {
-  /** Keeps the text; when the store is down, later. */
-  keep(text: string): void
-  /** Hands the kept text over, should there be one, unless one was kept in the meantime. Settles after the first try. */
-  recall(take: (text: string) => void): Promise<void>
+export interface PersistedMetadata {
+  /** Saves the text; later when the store is down. */
+  save(text: string): void
+  /** Gives `take` the saved text if there is one, unless a newer one was saved. Settles after the first try. */
+  load(take: (text: string) => void): Promise<void>
   close(): void
 }
 
-const recallPause = 300
-const keepPause = 5000
+const loadRetryDelay = 300
+const saveRetryDelay = 5000
 
-export function createMetadataMemory(deps: {
+export function createPersistedMetadata(deps: {
   provider: string
-  kept?: KeptMetadata
+  storeCopy?: MetadataStoreCopy
   log: Log
-  later: Later
-}): MetadataMemory {
-  const { provider, kept, log, later } = deps
-  let waiting: string | undefined
+  schedule: Scheduler
+}): PersistedMetadata {
+  const { provider, storeCopy, log, schedule } = deps
+  let unsaved: string | undefined
   let closed = false
-  let hasNew = false
+  let superseded = false
   const timers = new Set<{ cancel(): void }>()
-  const soon = (run: () => void, ms: number) => {
+  const retryLater = (run: () => void, ms: number) => {
     if (closed) return
-    const one = later(() => {
+    const one = schedule(() => {
       timers.delete(one)
       run()
     }, ms)
     timers.add(one)
   }
 
-  const store = async (to: KeptMetadata, text: string) => {
+  const save = async (to: MetadataStoreCopy, text: string) => {
     try {
-      await to.keep(text)
-      if (waiting === text) waiting = undefined
+      await to.save(text)
+      if (unsaved === text) unsaved = undefined
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
-      soon(() => waiting === text && void store(to, text), keepPause)
+      retryLater(() => unsaved === text && void save(to, text), saveRetryDelay)
     }
   }
-  const recall = async (from: KeptMetadata, take: (text: string) => void): Promise<void> => {
+  const load = async (from: MetadataStoreCopy, take: (text: string) => void): Promise<void> => {
     try {
       const text = await from.find()
-      if (text !== undefined && !hasNew && !closed) take(text)
+      if (text !== undefined && !superseded && !closed) take(text)
     } catch (error) {
-      if (error instanceof StoreUnavailable) return soon(() => !hasNew && void recall(from, take), recallPause)
+      if (error instanceof StoreUnavailable)
+        return retryLater(() => !superseded && void load(from, take), loadRetryDelay)
       log.warn({ provider, error: (error as Error).message }, 'the kept metadata of an identity provider is no use')
     }
   }
 
   return {
-    keep(text) {
-      hasNew = true
-      if (!kept) return
-      waiting = text
-      void store(kept, text)
+    save(text) {
+      superseded = true
+      if (!storeCopy) return
+      unsaved = text
+      void save(storeCopy, text)
     },
-    recall: take => (kept ? recall(kept, take) : Promise.resolve()),
+    load: take => (storeCopy ? load(storeCopy, take) : Promise.resolve()),
     close() {
       closed = true
       for (const one of timers) one.cancel()

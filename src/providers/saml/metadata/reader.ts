@@ -27,7 +27,7 @@ export interface IdpFacts {
   validUntil?: number
   /** Milliseconds: how long a copy may go unread again, by the IdP's word. */
   cacheDuration?: number
-  /** The IdP's own part of the metadata with its end, to be kept: it reads as the whole did. */
+  /** The IdP's own part of the metadata with its end, to be saved: it reads as the whole did. */
   own?: string
 }
 
@@ -36,7 +36,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
   const root = parseMetadata(text)
   const found = entities(root).filter(entity => children(entity, 'IDPSSODescriptor').length > 0)
   const entity = pick(found, expected.issuer)
-  const validUntil = ends(root, entity)
+  const validUntil = expiryOf(root, entity)
   if (validUntil !== undefined && validUntil <= expected.now) throw new MetadataError('the metadata has run out')
   const descriptor = children(entity, 'IDPSSODescriptor').filter(speaksSaml2)[0]
   if (!descriptor) throw new MetadataError('the identity provider does not speak SAML 2.0')
@@ -60,7 +60,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
     ...(services.length === 0 ? {} : { logoutServices: services }),
     ...(validUntil === undefined ? {} : { validUntil }),
     ...(cacheDuration === undefined ? {} : { cacheDuration }),
-    own: alone(entity, validUntil),
+    own: standalone(entity, validUntil),
   }
 }
 
@@ -83,7 +83,7 @@ function pick(found: Element[], issuer: string | undefined): Element {
 }
 
 /** The earliest validUntil of the entity and of all that is around it. */
-function ends(root: Element, entity: Element): number | undefined {
+function expiryOf(root: Element, entity: Element): number | undefined {
   const times = around(root, entity, 'validUntil').map(text => {
     const at = samlTime(text)
     if (at === undefined) throw new MetadataError('validUntil is no UTC time')
@@ -107,7 +107,7 @@ function around(root: Element, entity: Element, name: string): string[] {
   return found
 }
 
-function alone(entity: Element, validUntil: number | undefined): string {
+function standalone(entity: Element, validUntil: number | undefined): string {
   if (validUntil !== undefined) entity.setAttribute('validUntil', new Date(validUntil).toISOString())
   return new XMLSerializer().serializeToString(entity)
 }

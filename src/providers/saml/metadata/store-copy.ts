@@ -1,5 +1,5 @@
-// The last good metadata of each IdP, kept in the store, so that a gateway starts while the IdP is down. Attack: whoever
-// can write to the store plants a certificate and is everybody: what the key ring has not made is not read.
+// The last good metadata of each IdP, saved in the store, so that a gateway can start while the IdP is down. Attack: a
+// certificate planted in the store would forge any login: only copies with a MAC of the key ring are read.
 
 import { hash } from 'node:crypto'
 import type { Clock, Store } from '../../../core/contracts.js'
@@ -10,12 +10,12 @@ export interface MetadataKeys {
   verifies(purpose: string, data: Buffer, mac: Buffer): boolean
 }
 
-/** The kept copy of one provider's metadata. */
-export interface KeptMetadata {
+/** The saved copy of one provider's metadata. */
+export interface MetadataStoreCopy {
   /** Undefined: there is none that is ours and not too old. Throws StoreUnavailable. */
   find(): Promise<string | undefined>
-  /** Throws StoreUnavailable. A text of over a megabyte is not kept. */
-  keep(text: string): Promise<void>
+  /** Throws StoreUnavailable. A text of over a megabyte is not saved. */
+  save(text: string): Promise<void>
 }
 
 /** Everything that decides which metadata is meant and who vouches for it: another setting never finds this copy. */
@@ -35,10 +35,10 @@ const mostBytes = 1024 * 1024
 /** Milliseconds: longer than an IdP is down, and short enough that a copy from long ago brings no old certificate back. */
 const oldest = 14 * 86_400_000
 
-export function createKeptMetadata(
+export function createMetadataStoreCopy(
   identity: MetadataIdentity,
   deps: { store: Store; keyring: MetadataKeys; clock: Clock },
-): KeptMetadata {
+): MetadataStoreCopy {
   const { store, keyring, clock } = deps
   const { provider, url, issuer = '', signers } = identity
   const key = `m:${hash('sha256', JSON.stringify([provider, url, issuer, ...signers]), 'base64url')}`
@@ -52,7 +52,7 @@ export function createKeptMetadata(
       const { at, text } = JSON.parse(json.toString()) as { at: number; text: string }
       return Math.abs(clock.now() - at) < oldest ? text : undefined
     },
-    async keep(text) {
+    async save(text) {
       const json = Buffer.from(JSON.stringify({ at: clock.now(), text }))
       if (headBytes + json.length > mostBytes) return
       await store.set(key, Buffer.concat([Buffer.of(version), keyring.mac(purpose, bound(json)), json]), oldest)

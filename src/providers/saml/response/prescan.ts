@@ -1,15 +1,15 @@
-// Looks at a posted SAMLResponse before any XML library does: bytes, size, shape, and where assertions and signatures
-// stand. What it finds is untrusted: it may refuse a login and find its provider, it never grants anything.
+// Reads a posted SAMLResponse before any XML library does: bytes, size, structure, and where assertions and signatures
+// stand. The result is untrusted: it may refuse a login and select its provider, it never grants access.
 
 import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlLimits } from '../../xml/shapes.js'
+import type { XmlLimits } from '../../xml/types.js'
 import { protocol } from '../namespaces.js'
-import { createFactReader, type SamlFacts } from './summary.js'
+import { createSummaryReader, type ResponseSummary } from './summary.js'
 
-export type { SamlFacts } from './summary.js'
+export type { ResponseSummary } from './summary.js'
 
-/** A message that may be handed on, or why not (a sentence of ours, without anything from the message). */
-export type Scan = { xml: string; facts: SamlFacts } | { malformed: string }
+/** A message that may be processed, or why not (a sentence of ours, without anything from the message). */
+export type Prescan = { xml: string; summary: ResponseSummary } | { malformed: string }
 
 /** Decoded, in bytes. */
 const largest = 256 * 1024
@@ -30,54 +30,42 @@ export const responseLimits: XmlLimits = {
 }
 
 /** Reads the base64 form field. Linear in its length; never throws. */
-export function scanSaml(message: unknown): Scan {
+export function prescanResponse(message: unknown): Prescan {
   const bytes = decodeBase64(message)
   if (!bytes) return { malformed: 'not base64, empty, or over 256 kB' }
   const xml = decodeUtf8(bytes)
   if (xml === undefined) return { malformed: 'not UTF-8' }
-  return scanXml(xml, bytes.length)
+  return prescanXml(xml, bytes.length)
 }
 
 /**
- * Looks at what was in an EncryptedAssertion, with the same limits. The XML that it hands on is a Response of ours
+ * Reads a decrypted assertion, with the same limits. The XML that it returns is a Response of ours
  * around it, whose prefix no identity provider uses: namespaces of the message around it do not reach into it.
  */
-export function scanDecrypted(assertion: string): Scan {
+export function prescanDecrypted(assertion: string): Prescan {
   const xml = `<deskgate:Response xmlns:deskgate="${protocol}">${assertion}</deskgate:Response>`
-  return scanXml(xml, Buffer.byteLength(assertion))
+  return prescanXml(xml, Buffer.byteLength(assertion))
 }
 
-function scanXml(xml: string, bytes: number): Scan {
+function prescanXml(xml: string, bytes: number): Prescan {
   try {
-    const reader = createFactReader(xml)
+    const reader = createSummaryReader(xml)
     const { steps } = readXml(xml, responseLimits, reader.events)
-    return { xml, facts: { ...reader.facts(), bytes, steps } }
+    return { xml, summary: { ...reader.summary(), bytes, steps } }
   } catch (error) {
     if (error instanceof MalformedXml) return { malformed: error.message }
     throw error
   }
 }
 
-/** The issuer that the message names, to find its provider by; undefined when it is malformed or names none. */
-export function issuerOf(message: unknown): string | undefined {
-  const scan = scanSaml(message)
-  return 'facts' in scan ? issuerIn(scan.facts) : undefined
-}
-
-/** The ID of the request that the message says to answer, to find the attempt by; untrusted. */
-export function inResponseToOf(message: unknown): string | undefined {
-  const scan = scanSaml(message)
-  return 'facts' in scan ? inResponseToIn(scan.facts) : undefined
-}
-
 /** The Response's InResponseTo, else its assertion's. Untrusted. */
-export function inResponseToIn(facts: SamlFacts): string | undefined {
-  return facts.inResponseTo ?? facts.confirmationInResponseTo[0]
+export function inResponseToIn(summary: ResponseSummary): string | undefined {
+  return summary.inResponseTo ?? summary.confirmationInResponseTo[0]
 }
 
 /** The Response's Issuer, else its assertion's. Untrusted. */
-export function issuerIn(facts: SamlFacts): string | undefined {
-  return facts.responseIssuers[0] ?? facts.assertionIssuers[0]
+export function issuerIn(summary: ResponseSummary): string | undefined {
+  return summary.responseIssuers[0] ?? summary.assertionIssuers[0]
 }
 
 /**

@@ -1,14 +1,13 @@
-// Goes through a SAML message with the strict reader and notes what is the same in every kind of it: IDs, algorithms,
-// signatures, and the texts that are asked for. What it notes is untrusted; it judges nothing.
+// Reads a SAML message with the strict reader and collects what every kind of message has: IDs, algorithms, signatures, and
+// the texts that the handler asks for. The result is untrusted.
 
 import { MalformedXml } from '../../xml/reader.js'
-import type { XmlAttribute, XmlElement, XmlEvents } from '../../xml/shapes.js'
+import type { XmlAttribute, XmlElement, XmlEvents } from '../../xml/types.js'
 import { assertion, protocol, signature } from '../namespaces.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
-import { createSignatureCutter } from '../signature/extract.js'
 
-/** What is noted of every message. */
-export interface MessageFacts {
+/** The summary of any message. */
+export interface MessageSummary {
   /** Each signature that counts, as XML of its own. */
   signatures: string[]
   /** What stands where it does not belong. */
@@ -16,63 +15,63 @@ export interface MessageFacts {
   algorithms: NamedAlgorithm[]
 }
 
-/** What one kind of message has of its own. */
-export interface MessageKindOf<F extends MessageFacts> {
+/** The part of one kind of message. */
+export interface MessageHandler<F extends MessageSummary> {
   /** Of the root alone. Throws MalformedXml when it is no message of that kind. */
   begin(root: XmlElement): F
   /** An element below the root; `place` is its path with the root. The list that its text belongs to, if any. */
-  note(element: XmlElement, place: string, facts: F): string[] | undefined
-  /** An element in a text that is kept. */
-  noteInText?(element: XmlElement, facts: F): void
+  note(element: XmlElement, place: string, summary: F): string[] | undefined
+  /** An element inside a text that is collected. */
+  noteInText?(element: XmlElement, summary: F): void
 }
 
 const idNames = new Set(['ID', 'Id', 'id'])
-/** What a single text that is kept may hold, in characters: a certificate is the longest. */
+/** The longest text that is collected, in characters: a certificate is the longest. */
 const longestText = 8192
 
-/** `facts` is there once the root has been read. Throws MalformedXml from its events. */
-export function createMessageReader<F extends MessageFacts>(
+/** `summary` is there once the root has been read. Throws MalformedXml from its events. */
+export function createMessageReader<F extends MessageSummary>(
   xml: string,
-  kind: MessageKindOf<F>,
-): { events: XmlEvents; facts(): F } {
+  kind: MessageHandler<F>,
+): { events: XmlEvents; summary(): F } {
   const ids = new Set<string>()
   const path: string[] = []
-  let begun: { facts: F; signatures: ReturnType<typeof createSignatureCutter> } | undefined
-  let kept: { list: string[]; depth: number; text: string } | undefined
+  let message: { summary: F; signatures: ReturnType<typeof createSignatureExtractor> } | undefined
+  let collecting: { list: string[]; depth: number; text: string } | undefined
   const begin = (root: XmlElement) => {
-    const facts = kind.begin(root)
-    return { facts, signatures: createSignatureCutter(xml, facts.signatures, nameOf(root)) }
+    const summary = kind.begin(root)
+    return { summary, signatures: createSignatureExtractor(xml, summary.signatures, nameOf(root)) }
   }
-  const facts = () => {
-    if (!begun) throw new MalformedXml('no element')
-    return begun.facts
+  const summary = () => {
+    if (!message) throw new MalformedXml('no element')
+    return message.summary
   }
 
   return {
-    facts,
+    summary,
     events: {
       open(element, from, to) {
         const parent = path.at(-1) ?? ''
         path.push(nameOf(element))
-        begun ??= begin(element)
-        noteId(element, ids, begun.facts)
-        noteAlgorithm(element, parent, begun.facts)
+        message ??= begin(element)
+        noteId(element, ids, message.summary)
+        noteAlgorithm(element, parent, message.summary)
         const place = path.join('/')
-        begun.signatures.open(place, from, to)
-        if (kept) kind.noteInText?.(element, begun.facts)
-        const list = path.length === 1 ? undefined : kind.note(element, place, begun.facts)
-        if (list) kept = { list, depth: path.length, text: '' }
+        message.signatures.open(place, from, to)
+        if (collecting) kind.noteInText?.(element, message.summary)
+        const list = path.length === 1 ? undefined : kind.note(element, place, message.summary)
+        if (list) collecting = { list, depth: path.length, text: '' }
       },
       text(value) {
-        if (!kept || path.length !== kept.depth) return
-        if (kept.text.length + value.length > longestText) throw new MalformedXml('a text that is too long')
-        kept.text += value
+        if (!collecting || path.length !== collecting.depth) return
+        if (collecting.text.length + value.length > longestText) throw new MalformedXml('a text that is too long')
+        collecting.text += value
       },
       close(to) {
-        begun?.signatures.close(path.length, to)
-        if (kept && path.length === kept.depth) {
-          kept.list.push(kept.text)
-          kept = undefined
+        message?.signatures.close(path.length, to)
+        if (collecting && path.length === collecting.depth) {
+          collecting.list.push(collecting.text)
+          collecting = undefined
         }
         path.pop()
       },
@@ -92,7 +91,7 @@ export function nameOf({ namespace, local }: XmlElement): string {
  * Attack: a verifier that finds the signed element by another attribute than the reader does. An ID has no prefix,
  * stands alone in its element and is unique.
  */
-function noteId(element: XmlElement, ids: Set<string>, { strays }: Pick<MessageFacts, 'strays'>) {
+function noteId(element: XmlElement, ids: Set<string>, { strays }: Pick<MessageSummary, 'strays'>) {
   const found = element.attributes.filter(({ local }) => idNames.has(local))
   if (found.length === 0) return
   if (found.length > 1 || found[0]?.prefix !== '') throw new MalformedXml('an element with an ambiguous ID')
@@ -102,7 +101,7 @@ function noteId(element: XmlElement, ids: Set<string>, { strays }: Pick<MessageF
 }
 
 /** Whatever looks like an Algorithm counts, in any case and under any prefix; a disguised value is never in the list. */
-function noteAlgorithm(element: XmlElement, parent: string, { algorithms }: Pick<MessageFacts, 'algorithms'>) {
+function noteAlgorithm(element: XmlElement, parent: string, { algorithms }: Pick<MessageSummary, 'algorithms'>) {
   for (const attribute of element.attributes) {
     if (attribute.local.toLowerCase() !== 'algorithm') continue
     const plain = attribute.local === 'Algorithm' && attribute.prefix === '' && !attribute.escaped
@@ -114,4 +113,32 @@ function noteAlgorithm(element: XmlElement, parent: string, { algorithms }: Pick
 /** Of an attribute without a prefix. */
 export function attributeOf(element: XmlElement, name: string): string | undefined {
   return element.attributes.find(({ local, prefix }: XmlAttribute) => local === name && prefix === '')?.value
+}
+
+/** Elements in a signature: about fifteen, and a few more for a chain of certificates. */
+const largestSignature = 48
+
+/** Cuts out the signatures that count, each with the tags around it, whose namespaces it needs. `root`: the message. */
+function createSignatureExtractor(xml: string, cut: string[], root = 'p:Response') {
+  const around: string[] = []
+  let message: { from: number; depth: number } | undefined
+  let within = 0
+  return {
+    open(place: string, from: number, to: number) {
+      if (message && ++within > largestSignature) throw new MalformedXml('a signature with too many elements')
+      if (place === root) around[0] = xml.slice(from, to)
+      if (place === 'p:Response/a:Assertion') around[1] = xml.slice(from, to)
+      const depth = place === `${root}/d:Signature` ? 2 : 3
+      if (depth === 3 && place !== 'p:Response/a:Assertion/d:Signature') return
+      message = { from, depth }
+      within = 0
+    },
+    close(depth: number, to: number) {
+      if (message?.depth !== depth) return
+      const tags = around.slice(0, depth - 1)
+      const ends = tags.map(tag => `</${tag.slice(1).split(/[\s>]/, 1)[0]}>`).reverse()
+      cut.push(`${tags.join('')}${xml.slice(message.from, to)}${ends.join('')}`)
+      message = undefined
+    },
+  }
 }

@@ -1,14 +1,14 @@
-// What the scan notes of a SAML response while it is read: who says to have sent it, and where assertions, signatures
-// and IDs stand. All of it is untrusted; none of it becomes a claim.
+// The summary of a SAML response that the prescan makes: who claims to have sent it, and where assertions, signatures and
+// IDs stand. All of it is untrusted; none of it becomes a claim.
 
 import { MalformedXml } from '../../xml/reader.js'
-import type { XmlElement, XmlEvents } from '../../xml/shapes.js'
+import type { XmlElement, XmlEvents } from '../../xml/types.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
 import { attributeOf, createMessageReader, nameOf } from './sax-reader.js'
 
-export interface SamlFacts {
+export interface ResponseSummary {
   bytes: number
-  /** Characters that the scan looked at: its work. */
+  /** Characters that the prescan read: its work. */
   steps: number
   elements: number
   /** Attributes of the Response; undefined where it has none. */
@@ -40,23 +40,22 @@ export interface SamlFacts {
   certificates: string[]
 }
 
-/** What the reading of the document itself adds is not known here. */
-type Noted = Omit<SamlFacts, 'bytes' | 'steps'>
+type ReadSummary = Omit<ResponseSummary, 'bytes' | 'steps'>
 
 /** Notes what `xml` holds while it is read. Throws MalformedXml from its events when it is no SAML response. */
-export function createFactReader(xml: string): { events: XmlEvents; facts(): Noted } {
+export function createSummaryReader(xml: string): { events: XmlEvents; summary(): ReadSummary } {
   return createMessageReader(xml, {
-    begin: factsOf,
-    note(element, place, facts) {
-      facts.elements++
-      noteSecurity(element, place, facts)
-      noteStatus(element, place, facts)
-      return textList(place, element, facts)
+    begin: emptySummary,
+    note(element, place, summary) {
+      summary.elements++
+      noteSecurity(element, place, summary)
+      noteStatus(element, place, summary)
+      return textList(place, element, summary)
     },
   })
 }
 
-function factsOf(root: XmlElement): Noted {
+function emptySummary(root: XmlElement): ReadSummary {
   if (nameOf(root) !== 'p:Response') throw new MalformedXml('the root is no SAML 2.0 Response')
   return {
     elements: 1,
@@ -80,30 +79,30 @@ function factsOf(root: XmlElement): Noted {
   }
 }
 
-function noteSecurity(element: XmlElement, place: string, facts: Noted) {
-  if (place === 'p:Response/a:Assertion') facts.assertions++
-  else if (place === 'p:Response/a:EncryptedAssertion') facts.encryptedAssertions++
-  else if (place === 'p:Response/d:Signature') facts.responseSignatures++
-  else if (place === 'p:Response/a:Assertion/d:Signature') facts.assertionSignatures++
+function noteSecurity(element: XmlElement, place: string, summary: ReadSummary) {
+  if (place === 'p:Response/a:Assertion') summary.assertions++
+  else if (place === 'p:Response/a:EncryptedAssertion') summary.encryptedAssertions++
+  else if (place === 'p:Response/d:Signature') summary.responseSignatures++
+  else if (place === 'p:Response/a:Assertion/d:Signature') summary.assertionSignatures++
   else if (['Assertion', 'EncryptedAssertion', 'Signature', 'Response'].includes(element.local)) {
-    facts.strays.push(element.local)
-  } else if (place.endsWith('d:Signature/d:Object')) facts.strays.push('Object')
-  else if (element.local === 'EncryptedID' || element.local === 'EncryptedAttribute') facts.encryptedParts++
+    summary.strays.push(element.local)
+  } else if (place.endsWith('d:Signature/d:Object')) summary.strays.push('Object')
+  else if (element.local === 'EncryptedID' || element.local === 'EncryptedAttribute') summary.encryptedParts++
 }
 
-function noteStatus(element: XmlElement, place: string, facts: Noted) {
+function noteStatus(element: XmlElement, place: string, summary: ReadSummary) {
   const code = attributeOf(element, 'Value') ?? ''
-  if (place === 'p:Response/p:Status/p:StatusCode') facts.statusCodes.push(code)
-  else if (place === 'p:Response/p:Status/p:StatusCode/p:StatusCode') facts.statusDetails.push(code)
+  if (place === 'p:Response/p:Status/p:StatusCode') summary.statusCodes.push(code)
+  else if (place === 'p:Response/p:Status/p:StatusCode/p:StatusCode') summary.statusDetails.push(code)
 }
 
-function textList(place: string, element: XmlElement, facts: Noted): string[] | undefined {
-  if (place === 'p:Response/a:Issuer') return facts.responseIssuers
-  if (place === 'p:Response/a:Assertion/a:Issuer') return facts.assertionIssuers
-  if (place.endsWith('d:Signature/d:KeyInfo/d:X509Data/d:X509Certificate')) return facts.certificates
+function textList(place: string, element: XmlElement, summary: ReadSummary): string[] | undefined {
+  if (place === 'p:Response/a:Issuer') return summary.responseIssuers
+  if (place === 'p:Response/a:Assertion/a:Issuer') return summary.assertionIssuers
+  if (place.endsWith('d:Signature/d:KeyInfo/d:X509Data/d:X509Certificate')) return summary.certificates
   if (place.endsWith('a:Assertion/a:Subject/a:SubjectConfirmation/a:SubjectConfirmationData')) {
     const id = attributeOf(element, 'InResponseTo')
-    if (id !== undefined) facts.confirmationInResponseTo.push(id)
+    if (id !== undefined) summary.confirmationInResponseTo.push(id)
   }
   return undefined
 }

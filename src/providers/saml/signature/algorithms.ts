@@ -1,7 +1,7 @@
 // Which algorithms a SAML message may name. Everything that is not listed for the place where it stands is refused,
 // before any library sees the message: the library itself would take SHA-1 and 3DES.
 
-/** One Algorithm attribute and where it stands, as read by the scan. */
+/** One Algorithm attribute and where it stands, as read by the prescan. */
 export interface NamedAlgorithm {
   element: string
   parent: string

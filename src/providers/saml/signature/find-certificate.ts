@@ -16,7 +16,7 @@ const algorithms: Readonly<Record<string, { digest: string; pss?: true }>> = {
 const withComments = 'http://www.w3.org/2001/10/xml-exc-c14n#WithComments'
 
 /** The PEM among `certificates` whose key signed the SignedInfo; undefined when none did, or it cannot be read. */
-export function signerOf(signature: string, certificates: readonly string[]): string | undefined {
+export function findCertificate(signature: string, certificates: readonly string[]): string | undefined {
   try {
     const { signedInfo, value, method } = readSignature(signature)
     const algorithm = algorithms[method]

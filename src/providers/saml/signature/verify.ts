@@ -1,22 +1,22 @@
-// Verifies the signatures of a SAML response and opens what is encrypted in it: XML, certificates and a key in, the facts
+// Verifies the signatures of a SAML response and decrypts what is encrypted in it: XML, certificates and a key in, the facts
 // of the signed assertion out. Pure and plain data both ways, so that it can run in a worker thread. The only importer of
 // node-saml, which is asked about signatures and structure alone: every check of what an assertion says is ours.
 
 import type { X509Certificate } from 'node:crypto'
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
-import { type Climbed, climb, type Step } from '../../../core/checks.js'
+import { type ChecksResult, type RecordCheck, runChecks } from '../../../core/checks.js'
 import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints } from '../../certificates.js'
 import { type AssertionFacts, readAssertion } from '../assertion/read.js'
-import { type Opening, openAssertion, openNameId } from '../encryption/decrypt-assertion.js'
-import { signerOf } from './find-certificate.js'
+import { type DecryptionOptions, decryptAssertion, decryptNameId } from '../encryption/decrypt-assertion.js'
+import { findCertificate } from './find-certificate.js'
 
-export interface SamlVerifyInput extends Opening {
-  /** The message as the scan let it through. */
+export interface VerifyInput extends DecryptionOptions {
+  /** The message that passed the prescan. */
   xml: string
-  /** Which elements carry a signature, by the scan: each of them must verify, and one there must be. */
+  /** Which elements carry a signature, by the prescan: each of them must verify, and one there must be. */
   signed: { response: boolean; assertion: boolean }
-  /** The signatures as the scan cut them out. */
+  /** The signatures that the prescan extracted. */
   signatures: string[]
   /** The certificates that the message embeds, base64: only what `fingerprints` names of them is trusted. */
   embedded: string[]
@@ -30,49 +30,51 @@ export interface SamlVerifyInput extends Opening {
   setting: string
 }
 
-/** The ladder that was climbed, with the facts at its end. */
-export type SamlVerified = Climbed<AssertionFacts>
+/** The checks, with the facts of the assertion or the reason of the refusal. */
+export type VerifyResult = ChecksResult<AssertionFacts>
 
 /** One signed document: the message, or what was encrypted in it. */
-type Signed = Pick<SamlVerifyInput, 'xml' | 'signed' | 'signatures' | 'embedded'>
+type Signed = Pick<VerifyInput, 'xml' | 'signed' | 'signatures' | 'embedded'>
 
 /** Never throws on bad input: whatever the library says no to, in whatever words, is a signature that does not verify. */
-export function verifySaml(input: SamlVerifyInput): Promise<SamlVerified> {
-  return climb(async step => {
-    const xml = input.encrypted ? await opened(step, input) : await checkSigned(step, input, input, signedAssertion)
-    const facts = checkRead(step, 'signed assertion', xml)
+export function verifySaml(input: VerifyInput): Promise<VerifyResult> {
+  return runChecks(async check => {
+    const xml = input.encrypted
+      ? await decryptedAssertion(check, input)
+      : await checkSigned(check, input, input, signedAssertion)
+    const facts = checkRead(check, 'signed assertion', xml)
     const { unreadable } = facts
-    const clear = openNameId(step, { xml, unreadable, place: 'a:Assertion/a:Subject/a:EncryptedID' }, input)
-    return clear === xml ? facts : checkRead(step, 'assertion with its NameID', clear)
+    const clear = decryptNameId(check, { xml, unreadable, place: 'a:Assertion/a:Subject/a:EncryptedID' }, input)
+    return clear === xml ? facts : checkRead(check, 'assertion with its NameID', clear)
   })
 }
 
 /** The decrypted assertion that a signature covers: its own, or the one of the response around it. */
-async function opened(step: Step, input: SamlVerifyInput): Promise<string> {
+async function decryptedAssertion(check: RecordCheck, input: VerifyInput): Promise<string> {
   const { response } = input.signed
   // What is decrypted then comes out of the bytes that the signature was verified over.
-  const source = response ? await checkSigned(step, input, input, signedResponse) : input.xml
-  const { assertion, xml, facts } = openAssertion(step, source, { ...input, responseSigned: response })
-  if (facts.assertionSignatures === 0) return assertion
-  const inner = { xml, signed: { response: false, assertion: true }, signatures: facts.signatures }
-  return checkSigned(step, { ...inner, embedded: facts.certificates }, input, signedAssertion)
+  const source = response ? await checkSigned(check, input, input, signedResponse) : input.xml
+  const { assertion, xml, summary } = decryptAssertion(check, source, { ...input, responseSigned: response })
+  if (summary.assertionSignatures === 0) return assertion
+  const inner = { xml, signed: { response: false, assertion: true }, signatures: summary.signatures }
+  return checkSigned(check, { ...inner, embedded: summary.certificates }, input, signedAssertion)
 }
 
 type Verify = (signed: Signed, certificates: string[]) => Promise<string | undefined>
 
-/** What `verify` says was signed. Throws Refused by way of `step`. */
-async function checkSigned(step: Step, signed: Signed, input: SamlVerifyInput, verify: Verify): Promise<string> {
+/** What `verify` says was signed. Throws Refused by way of `check`. */
+async function checkSigned(check: RecordCheck, signed: Signed, input: VerifyInput, verify: Verify): Promise<string> {
   const trusted = [
     ...input.certificates.flatMap(certificatesIn),
     ...matchFingerprints(signed.embedded, input.fingerprints),
   ]
   const certificates = trusted.map(one => one.toString())
   // Attack: the library's work grows with the square of the elements. Only what an IdP's key has signed gets to it.
-  const signers = signed.signatures.map(signature => signerOf(signature, certificates))
+  const signers = signed.signatures.map(signature => findCertificate(signature, certificates))
   const found = [...new Set(signers)].filter(signer => signer !== undefined)
   const all = signers.length > 0 && !signers.includes(undefined)
   const verified = all ? await verify(signed, found).catch(() => undefined) : undefined
-  step('signature', {
+  check('signature', {
     ok: verified !== undefined,
     reason: 'saml.signature_invalid',
     expected: `by ${trustedBy(trusted, input.fingerprints)}`,
@@ -92,12 +94,12 @@ function trustedBy(certificates: X509Certificate[], fingerprints: string[]): str
  * does not verify. The same steps of the library as for a response. Never throws on bad input.
  */
 export async function verifyMessage(
-  input: Pick<SamlVerifyInput, 'xml' | 'signatures' | 'certificates'>,
+  input: Pick<VerifyInput, 'xml' | 'signatures' | 'certificates'>,
 ): Promise<string | undefined> {
   const [signature] = input.signatures
   if (signature === undefined || input.signatures.length !== 1) return undefined
   // As above: only what a key of the provider has signed gets to the library.
-  const signer = signerOf(signature, input.certificates)
+  const signer = findCertificate(signature, input.certificates)
   if (signer === undefined) return undefined
   try {
     const document = await parseDomFromString(input.xml)
@@ -140,10 +142,10 @@ async function signedResponse({ xml }: Signed, certificates: string[]): Promise<
   return getVerifiedXml(xml, documentElement, certificates) ?? undefined
 }
 
-/** Throws Refused by way of `step`. */
-function checkRead(step: Step, name: string, xml: string): AssertionFacts {
+/** Throws Refused by way of `check`. */
+function checkRead(check: RecordCheck, name: string, xml: string): AssertionFacts {
   const facts = read(xml)
-  step(name, { ok: facts !== undefined, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
+  check(name, { ok: facts !== undefined, reason: 'saml.malformed', expected: 'a SAML 2.0 Assertion' })
   return facts as AssertionFacts
 }
 

@@ -6,18 +6,18 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import type { Log } from '../../../ops/log.js'
-import type { SamlVerified, SamlVerifyInput } from './verify.js'
-import type { Begun, SamlTask } from './worker.js'
+import type { VerifyInput, VerifyResult } from './verify.js'
+import type { SamlTask, TaskStarted } from './worker.js'
 
-/** Not judged: no thread was free in time, or the message itself took longer than any honest one. */
-export type SamlUnjudged = { failed: 'busy' | 'costly' }
+/** Not verified: no thread was free in time, or the message itself took longer than any honest one. */
+export type NotVerified = { failed: 'busy' | 'costly' }
 
 /** Never rejects on bad input. */
-export type VerifySaml = (input: SamlVerifyInput) => Promise<SamlVerified | SamlUnjudged>
+export type VerifySaml = (input: VerifyInput) => Promise<VerifyResult | NotVerified>
 
 export interface SamlPool {
   verify: VerifySaml
-  /** Ends the threads; what is under way is `busy`. */
+  /** Ends the threads; verifications in progress give `busy`. */
   close(): Promise<void>
 }
 
@@ -27,13 +27,13 @@ export interface SamlPoolLimits {
   messages: number
   /** The most milliseconds that one verification may run; an honest one takes tens of them. */
   run: number
-  /** The most milliseconds from the hand-over to the answer, waiting and the start of a thread included. */
+  /** The most milliseconds from the call to the result, waiting and the start of a thread included. */
   total: number
   /** Milliseconds after the last message until the threads end. */
   idle: number
 }
 
-const usual: SamlPoolLimits = {
+const defaultLimits: SamlPoolLimits = {
   // One core is left to the requests where there are several.
   threads: Math.max(1, Math.min(2, availableParallelism() - 1)),
   messages: 64,
@@ -48,20 +48,20 @@ const entry = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 interface Task {
   end: AbortController
   run: NodeJS.Timeout | undefined
-  verdict: SamlUnjudged['failed']
+  failed: NotVerified['failed']
 }
 
 /** No thread is started before the first message. `entry`: another file in the place of the worker, for tests. */
 export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits>; entry?: URL }): SamlPool {
-  const limits = { ...usual, ...deps.limits }
+  const limits = { ...defaultLimits, ...deps.limits }
   const tasks = new Map<number, Task>()
-  let threads: Piscina<SamlTask, SamlVerified> | undefined
+  let threads: Piscina<SamlTask, VerifyResult> | undefined
   let idle: NodeJS.Timeout | undefined
   let count = 0
   let closed = false
 
-  const begin = ({ begun }: Begun) => {
-    const task = tasks.get(begun)
+  const begin = ({ started }: TaskStarted) => {
+    const task = tasks.get(started)
     if (task) task.run = unrefed(() => stop(task, 'costly'), limits.run)
   }
   const open = () => {
@@ -77,11 +77,11 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
     threads = undefined
     await ending?.destroy()
   }
-  const run = async (id: number, task: Task, input: SamlVerifyInput): Promise<SamlVerified | SamlUnjudged> => {
+  const run = async (id: number, task: Task, input: VerifyInput): Promise<VerifyResult | NotVerified> => {
     try {
       return await open().run({ id, input }, { name: 'verify', signal: task.end.signal })
     } catch (error) {
-      if (task.end.signal.aborted || closed) return { failed: task.verdict }
+      if (task.end.signal.aborted || closed) return { failed: task.failed }
       // The thread ran out of its memory, or crashed: the message is refused, the gateway lives on.
       deps.log.error({ error: (error as Error).message }, 'a SAML message could not be verified')
       return { failed: outOfMemory(error) ? 'costly' : 'busy' }
@@ -93,7 +93,7 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
       if (closed || tasks.size >= limits.messages) return { failed: 'busy' }
       clearTimeout(idle)
       const id = ++count
-      const task: Task = { end: new AbortController(), run: undefined, verdict: 'busy' }
+      const task: Task = { end: new AbortController(), run: undefined, failed: 'busy' }
       tasks.set(id, task)
       const total = unrefed(() => stop(task, 'busy'), limits.total)
       try {
@@ -114,8 +114,8 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
   }
 }
 
-function openThreads(filename: string, limits: SamlPoolLimits): Piscina<SamlTask, SamlVerified> {
-  return new Piscina<SamlTask, SamlVerified>({
+function openThreads(filename: string, limits: SamlPoolLimits): Piscina<SamlTask, VerifyResult> {
+  return new Piscina<SamlTask, VerifyResult>({
     filename,
     name: 'verify',
     // One at least: a pool that may go down to none leaves waiting tasks behind when a task's end takes its last thread.
@@ -130,8 +130,8 @@ function openThreads(filename: string, limits: SamlPoolLimits): Piscina<SamlTask
   })
 }
 
-function stop(task: Task, verdict: SamlUnjudged['failed']): void {
-  task.verdict = verdict
+function stop(task: Task, verdict: NotVerified['failed']): void {
+  task.failed = verdict
   task.end.abort()
 }
 

@@ -1,23 +1,22 @@
-// What runs in a worker thread: one verification at a time, and a word to the pool when it begins, from which on its time
-// counts. It holds nothing between two messages.
+// What runs in a worker thread: one verification at a time, and a message to the pool when it starts, from which on its
+// time counts. It keeps nothing between two messages.
 
 import { parentPort } from 'node:worker_threads'
-import { type SamlVerified, type SamlVerifyInput, verifySaml } from './verify.js'
+import { type VerifyInput, type VerifyResult, verifySaml } from './verify.js'
 
-/** What the pool hands over. */
 export interface SamlTask {
-  /** Names the task in the word back. */
+  /** Names the task in TaskStarted. */
   id: number
-  input: SamlVerifyInput
+  input: VerifyInput
 }
 
-/** The word back. */
-export interface Begun {
-  begun: number
+/** The message to the pool. */
+export interface TaskStarted {
+  started: number
 }
 
-export async function verify({ id, input }: SamlTask): Promise<SamlVerified> {
-  const begun: Begun = { begun: id }
-  parentPort?.postMessage(begun)
+export async function verify({ id, input }: SamlTask): Promise<VerifyResult> {
+  const message: TaskStarted = { started: id }
+  parentPort?.postMessage(message)
   return verifySaml(input)
 }

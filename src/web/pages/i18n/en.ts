@@ -3,15 +3,15 @@
 
 import type { Reason } from '../../../core/reasons.js'
 
-/** What a refused login says. `next`: the button that helps. */
+/** The text for a refused login. `next`: the button that helps. */
 export interface RefusalText {
   title: string
   text: string
   next: 'again' | 'other' | 'logout'
 }
 
-/** What any other answer of the gateway says. */
-export interface TroubleText {
+/** The text of any other page of the gateway. */
+export interface NoticeText {
   title: string
   text: string
 }
@@ -153,7 +153,7 @@ const refusals: Record<Reason, RefusalText> = {
   'session.store_unavailable': serviceAway,
 }
 
-const troubles = {
+const errors = {
   bad_request: {
     title: 'This address does not work',
     text: 'The address of the page holds something that we cannot read.',
@@ -203,13 +203,13 @@ const troubles = {
   },
   too_large: { title: 'This is too large', text: 'What was sent is larger than what is accepted here.' },
   prefetch: { title: 'Not now', text: 'This page is not loaded ahead of time.' },
-} satisfies Record<string, TroubleText>
+} satisfies Record<string, NoticeText>
 
 export const en = {
   lang: 'en',
   product: 'Help desk',
   refusals,
-  troubles: troubles as Record<keyof typeof troubles, TroubleText>,
+  errors: errors as Record<keyof typeof errors, NoticeText>,
   notSent: {
     title: 'You were logged out',
     text: 'What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',

@@ -1,38 +1,37 @@
-// One request on its way to Desk and the answer to it, as far as it has come; when it may be sent again, and how long it
-// may stand still.
+// One request to Desk and the state of its response; when it may be sent again, and how long it may be idle.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { errors } from 'undici'
-import type { Later } from '../../../runtime/scheduler.js'
-import type { Visit } from '../../context.js'
+import type { Scheduler } from '../../../runtime/scheduler.js'
+import type { RequestContext } from '../../context.js'
 import { bodyStream, hasBody } from '../../request/request-body.js'
-import type { Patience } from '../timeouts-defaults.js'
-import { createDeadlines, type Deadlines, type Timed } from './timeouts.js'
+import type { Timeouts } from '../timeouts.js'
+import { createDeadlines, type Deadlines, type IdleTimed } from './deadlines.js'
 
-export interface Exchange extends Timed {
+export interface Exchange extends IdleTimed {
   request: IncomingMessage
   response: ServerResponse
-  visit: Visit
+  context: RequestContext
   body: Readable | undefined
-  /** Ends Desk's work on it; undefined while it is not sent. */
+  /** Aborts the request to Desk; undefined while it is not sent. */
   abort: ((why?: Error) => void) | undefined
-  /** A first byte of an answer has come. */
-  begun: boolean
-  /** The head of the answer has come. */
-  headed: boolean
-  /** The first bytes of its body, while they wait for the next. */
-  first: Buffer | undefined
+  /** The first byte of a response has come. */
+  responseStarted: boolean
+  /** The head of the response has come. */
+  headReceived: boolean
+  /** The first chunk of the response body, until the next one comes. */
+  firstChunk: Buffer | undefined
   /** Head or bytes have gone out to the client. */
   flushed: boolean
-  /** Lets Desk's bytes come again. */
+  /** Resumes reading from Desk. */
   resume: () => void
-  /** Desk waits for us, for a time that has a bound of its own. */
-  held: boolean
-  /** What has come lies before a client that has not read it yet. */
+  /** The gateway works on the response head, within a time limit of its own. */
+  paused: boolean
+  /** The client has not yet read what has come. */
   unread: boolean
-  /** The client has gone away, or has its answer. */
-  over: boolean
+  /** The client has gone away, or has its response. */
+  finished: boolean
   /** The connection had served another request before. */
   reused: boolean
   retried: boolean
@@ -40,36 +39,36 @@ export interface Exchange extends Timed {
 
 const nothing = () => {}
 
-/** `spent`: told of the bytes of its body. */
+/** `countBytes`: called with the size of each chunk of the request body. */
 export function beginExchange(
   request: IncomingMessage,
   response: ServerResponse,
-  visit: Visit,
-  spent: (bytes: number) => void,
+  context: RequestContext,
+  countBytes: (bytes: number) => void,
 ): Exchange {
   const body = hasBody(request) ? bodyStream(request) : undefined
   const exchange: Exchange = {
     request,
     response,
-    visit,
+    context,
     body,
     abort: undefined,
-    begun: false,
-    headed: false,
-    first: undefined,
+    responseStarted: false,
+    headReceived: false,
+    firstChunk: undefined,
     flushed: false,
     resume: nothing,
-    held: false,
+    paused: false,
     unread: false,
-    over: false,
+    finished: false,
     reused: false,
     retried: false,
-    still: 0,
+    idle: 0,
   }
   if (body) {
     request.on('data', (chunk: Buffer) => {
-      exchange.still = 0
-      spent(chunk.length)
+      exchange.idle = 0
+      countBytes(chunk.length)
     })
   }
   return exchange
@@ -81,7 +80,7 @@ const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /** Only for a connection that Desk had closed before it began to answer, and where asking twice changes nothing. */
 export function mayRetry(exchange: Exchange, error: Error): boolean {
-  if (exchange.retried || exchange.begun || !exchange.reused || exchange.body) return false
+  if (exchange.retried || exchange.responseStarted || !exchange.reused || exchange.body) return false
   return idempotent.has(exchange.request.method ?? '') && lostConnection.has(codeOf(error))
 }
 
@@ -89,36 +88,36 @@ export function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
 }
 
-/** The `code` of the error that a client makes which sends no more of its body. */
+/** The `code` of the error for a client that stops sending its body. */
 export const tooSlow = 'CLIENT_TOO_SLOW'
 
 /**
- * Milliseconds. `timeout`: from the last byte that Desk took to the head of its answer. `patience`: `body` between two pieces
- * of the request's, `unread` for a client to read on, and between two pieces of Desk's answer. A client that does not read
- * is cut off; who else is late comes as an error of the exchange.
+ * Milliseconds. `timeout`: from the last byte that Desk took to the head of its response. `timeouts`: `body` between
+ * two chunks of the request body; `unread` for a client to go on reading, and between two chunks of Desk's response. A
+ * client that does not read is disconnected; the other timeouts are errors of the exchange.
  */
 export function boundExchanges(deps: {
   timeout: number
-  patience: Pick<Patience, 'body' | 'unread'>
-  later?: Later
+  timeouts: Pick<Timeouts, 'body' | 'unread'>
+  schedule?: Scheduler
 }): Deadlines<Exchange> {
-  const { timeout, patience, ...timers } = deps
+  const { timeout, timeouts, ...timers } = deps
   const clientSends = ({ body, request }: Exchange) => body !== undefined && !request.complete && !request.isPaused()
 
   return createDeadlines<Exchange>({
     limitOf(exchange) {
-      if (!exchange.abort || exchange.held) return undefined
-      if (exchange.headed) return patience.unread
-      return clientSends(exchange) ? patience.body : timeout
+      if (!exchange.abort || exchange.paused) return undefined
+      if (exchange.headReceived) return timeouts.unread
+      return clientSends(exchange) ? timeouts.body : timeout
     },
     late(exchange) {
       if (exchange.unread) exchange.response.destroy()
-      else if (exchange.headed) exchange.abort?.(new errors.BodyTimeoutError())
+      else if (exchange.headReceived) exchange.abort?.(new errors.BodyTimeoutError())
       // Attack: a body that never ends holds a connection to Desk for good.
       else if (clientSends(exchange)) exchange.abort?.(Object.assign(new Error(tooSlow), { code: tooSlow }))
       else exchange.abort?.(new errors.HeadersTimeoutError())
     },
-    every: Math.max(10, Math.min(500, timeout / 4, patience.body / 4, patience.unread / 4)),
+    every: Math.max(10, Math.min(500, timeout / 4, timeouts.body / 4, timeouts.unread / 4)),
     ...timers,
   })
 }

@@ -1,57 +1,57 @@
-// Sends a request on to Desk and its answer back, on undici's dispatch: bytes stream through both ways, never faster
-// than the slower side takes them, and who goes away on one side is cut off on the other. A request is sent twice only
-// when Desk had closed a kept-alive connection before it saw it. Never shows where Desk is.
+// Forwards a request to Desk and its response back, on undici's dispatch. Bytes are streamed both ways, never faster
+// than the slower side reads, and a side that goes away takes the other with it. A request is sent twice only when Desk
+// had closed the kept-alive connection before it saw the request. Never shows where Desk is.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../../../ops/log.js'
-import { createSpent } from '../../../runtime/minor-gc.js'
-import type { LongAnswers } from '../../access/live-responses.js'
-import type { Visit } from '../../context.js'
+import { createMinorGcTrigger } from '../../../runtime/minor-gc.js'
+import type { LiveResponses } from '../../access/live-responses.js'
+import type { RequestContext } from '../../context.js'
 import type { DeskLogout } from '../../logout/desk-logout.js'
 import { refuse } from '../../responses/refuse.js'
-import { cutAnswer, dropRest, sendAnswer } from '../../responses/send.js'
+import { cutResponse, dropRest, sendResponse } from '../../responses/send.js'
 import type { RequestHeaders } from '../request-headers.js'
 import type { ResponseHeaders } from '../response-headers.js'
-import type { Patience } from '../timeouts-defaults.js'
+import type { Timeouts } from '../timeouts.js'
 import type { DeskConnection } from '../upstream.js'
 import { beginExchange, boundExchanges, codeOf, type Exchange, mayRetry, tooSlow } from './exchange.js'
 import { latin1Lines, passHints } from './hints-and-trailers.js'
-import { createPassing } from './send-response.js'
+import { createResponseSender } from './send-response.js'
 
 export interface ForwarderDeps {
   desk: DeskConnection
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
-  /** Told of requests that a session or a bearer token lets in. */
-  longAnswers: Pick<LongAnswers, 'begin' | 'end'>
+  /** Gets the requests with a session or a bearer token. */
+  liveResponses: Pick<LiveResponses, 'begin' | 'end'>
   log: Log
   deskLogout?: DeskLogout | undefined
   /** desk.timeout, in milliseconds. */
   timeout: number
-  patience: Pick<Patience, 'body' | 'unread'>
+  timeouts: Pick<Timeouts, 'body' | 'unread'>
 }
 
 export interface Forwarder {
-  send(request: IncomingMessage, response: ServerResponse, visit: Visit): void
-  /** Once nothing is under way any more. */
+  send(request: IncomingMessage, response: ServerResponse, context: RequestContext): void
+  /** Call it once no request is in flight. */
   close(): void
 }
 
-const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
+const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { desk, requestHeaders, responseHeaders, longAnswers, log, deskLogout, timeout, patience } = deps
-  const deadlines = boundExchanges({ timeout, patience })
-  const passing = createPassing()
-  const spent = createSpent()
+  const { desk, requestHeaders, responseHeaders, liveResponses, log, deskLogout, timeout, timeouts } = deps
+  const deadlines = boundExchanges({ timeout, timeouts })
+  const sender = createResponseSender()
+  const countBytes = createMinorGcTrigger()
 
   const start = (exchange: Exchange) => {
-    const { request, visit, body } = exchange
+    const { request, context, body } = exchange
     const options: Dispatcher.DispatchOptions = {
-      path: visit.target.raw,
+      path: context.target.raw,
       method: request.method ?? 'GET',
-      headers: requestHeaders(request.rawHeaders, visit),
+      headers: requestHeaders(request.rawHeaders, context),
       body: body ?? null,
     }
     if (exchange.retried) desk.dispatchFresh(options, handlerOf(exchange))
@@ -59,49 +59,49 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   }
 
   const handlerOf = (exchange: Exchange): Dispatcher.DispatchHandler => {
-    const { request, response, visit } = exchange
+    const { request, response, context } = exchange
     return {
       onConnect(abort) {
-        if (exchange.over) return abort()
+        if (exchange.finished) return abort()
         exchange.abort = abort
-        exchange.still = 0
+        exchange.idle = 0
         exchange.reused = !desk.isFresh()
       },
       onResponseStarted() {
-        exchange.begun = true
+        exchange.responseStarted = true
       },
       onHeaders(status, received, resume, reason) {
-        exchange.still = 0
+        exchange.idle = 0
         if (status < 200) return passHints(request, response, status, received)
-        exchange.headed = true
+        exchange.headReceived = true
         exchange.resume = resume
-        const headers = responseHeaders(latin1Lines(received), visit)
+        const headers = responseHeaders(latin1Lines(received), context)
         const begin = (headers: string[]) => {
-          if (!exchange.over) passing.head(exchange, status, reason, headers)
+          if (!exchange.finished) sender.head(exchange, status, reason, headers)
         }
-        if (!deskLogout?.applies(request, visit)) {
+        if (!deskLogout?.applies(request, context)) {
           begin(headers)
           return true
         }
-        exchange.held = true
+        exchange.paused = true
         logOut(exchange, headers, begin).finally(() => {
-          exchange.held = false
+          exchange.paused = false
           resume()
         })
         return false
       },
       onData(chunk) {
-        exchange.still = 0
-        spent(chunk.length)
-        return passing.data(exchange, chunk)
+        exchange.idle = 0
+        countBytes(chunk.length)
+        return sender.data(exchange, chunk)
       },
       onComplete(trailers) {
         complete(exchange, trailers)
       },
       onError(error) {
-        if (exchange.over) return
+        if (exchange.finished) return
         // RFC 9110 8.6: a 304 may say how long the page would have been. undici waits for those bytes.
-        if (exchange.headed && response.statusCode === 304) return complete(exchange, null)
+        if (exchange.headReceived && response.statusCode === 304) return complete(exchange, null)
         if (!mayRetry(exchange, error)) return fail(exchange, error)
         exchange.retried = true
         exchange.abort = undefined
@@ -112,24 +112,24 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
 
   const complete = (exchange: Exchange, trailers: unknown) => {
     const { request, body } = exchange
-    exchange.over = true
+    exchange.finished = true
     if (body && !request.complete) {
       body.destroy()
       dropRest(request)
     }
-    passing.end(exchange, trailers)
+    sender.end(exchange, trailers)
   }
 
-  /** The session ends before the browser sees anything of Desk's answer. */
+  /** Ends the session before the browser sees anything of Desk's response. */
   const logOut = async (exchange: Exchange, headers: string[], begin: (headers: string[]) => void) => {
-    const { request, response, visit } = exchange
+    const { request, response, context } = exchange
     try {
-      const result = await deskLogout?.finish(request, visit, headers)
+      const result = await deskLogout?.finish(request, context, headers)
       if (!result || 'headers' in result) return begin(result?.headers ?? headers)
-      if (exchange.over) return
-      exchange.over = true
+      if (exchange.finished) return
+      exchange.finished = true
       if (!request.complete) exchange.body?.destroy()
-      sendAnswer(request, response, result.instead)
+      sendResponse(request, response, result.instead)
       exchange.abort?.()
     } catch (error) {
       fail(exchange, error as Error)
@@ -137,29 +137,30 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   }
 
   const fail = (exchange: Exchange, error: Error) => {
-    const { request, response, visit } = exchange
+    const { request, response, context } = exchange
     const code = codeOf(error)
-    exchange.over = true
+    exchange.finished = true
     exchange.body?.destroy()
-    const slow = code === tooSlow
-    if (!slow) log.warn({ request: visit.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
-    visit.outcome = slow ? 'bad_request' : 'upstream_error'
-    if (response.headersSent) cutAnswer(request, response)
-    else if (slow) refuse('too_slow', request, response, visit)
-    else refuse(timeouts.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, visit)
+    const isSlow = code === tooSlow
+    if (!isSlow)
+      log.warn({ request: context.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
+    context.outcome = isSlow ? 'bad_request' : 'upstream_error'
+    if (response.headersSent) cutResponse(request, response)
+    else if (isSlow) refuse('too_slow', request, response, context)
+    else refuse(timeoutCodes.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, context)
   }
 
   return {
-    send(request, response, visit) {
-      const exchange = beginExchange(request, response, visit, spent)
-      const lasts = visit.session !== undefined || visit.api !== undefined
-      if (lasts) longAnswers.begin(exchange)
+    send(request, response, context) {
+      const exchange = beginExchange(request, response, context, countBytes)
+      const identified = context.session !== undefined || context.api !== undefined
+      if (identified) liveResponses.begin(exchange)
       deadlines.begin(exchange)
       response.on('close', () => {
         deadlines.end(exchange)
-        if (lasts) longAnswers.end(exchange)
-        if (exchange.over) return
-        exchange.over = true
+        if (identified) liveResponses.end(exchange)
+        if (exchange.finished) return
+        exchange.finished = true
         exchange.abort?.()
         exchange.body?.destroy()
       })

@@ -1,8 +1,8 @@
-// What comes before and after an answer of Desk: interim answers and trailers. Neither may carry what a head decides by.
+// Interim responses and trailers of Desk. Neither may carry a field that belongs into the head.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** Early Hints (RFC 8297) go on to a client that knows interim answers; the others end here. */
+/** Passes Early Hints (RFC 8297) to a client that knows interim responses; drops the others. */
 export function passHints(
   request: IncomingMessage,
   response: ServerResponse,
@@ -17,12 +17,12 @@ export function passHints(
   try {
     if (links.length > 0) response.writeEarlyHints({ link: links })
   } catch {
-    // Node takes only links that it understands; a hint may be left out.
+    // Node rejects links that it cannot parse; a hint may be left out.
   }
   return true
 }
 
-/** Fields that must not come as trailers (RFC 9110 6.5.1), among them all that a head decides by. */
+/** Fields that must not come as trailers (RFC 9110 6.5.1). */
 const neverTrailer =
   /^(?:content-.*|transfer-encoding|trailer|te|host|connection|keep-alive|upgrade|set-cookie|location|cache-control|expires|vary|age|date|www-authenticate|proxy-.*)$/i
 
@@ -41,7 +41,9 @@ export function latin1(bytes: Buffer): string {
   return bytes.toString('latin1')
 }
 
-/** Each by itself: lines of one head may lie in several buffers, of which one is shared with others (Buffer.poolSize). */
+/**
+ * Each by itself: lines of one head may lie in several buffers, of which one is shared with others (Buffer.poolSize).
+ */
 export function latin1Lines(lines: readonly Buffer[]): string[] {
   const texts: string[] = []
   for (const line of lines) texts.push(line.toString('latin1'))

@@ -1,43 +1,42 @@
-// How Desk's answer goes out to the client: in one piece where it came whole, piece by piece where it lasts, and never
-// faster than the client reads.
+// Sends Desk's response to the client: in one piece when it arrives at once, else chunk by chunk, and never faster than
+// the client reads.
 
 import type { Exchange } from './exchange.js'
 import { passTrailers } from './hints-and-trailers.js'
-import { createSoon } from './soon.js'
 
-export interface Passing {
+export interface ResponseSender {
   /** Names and values alternate. */
   head(exchange: Exchange, status: number, reason: string, headers: string[]): void
-  /** False: no more before the exchange is resumed. */
+  /** False: stop reading until the exchange is resumed. */
   data(exchange: Exchange, chunk: Buffer): boolean
   end(exchange: Exchange, trailers: unknown): void
 }
 
-/** Bytes of a body that leave in one string with their head. */
-const small = 12 * 1024
+/** The most bytes of a body that is sent in one string with its head. */
+const maxInlineBody = 12 * 1024
 
-export function createPassing(): Passing {
+export function createResponseSender(): ResponseSender {
   const flush = (exchange: Exchange) => {
-    const { response, first, flushed, over } = exchange
-    if (flushed || over) return
+    const { response, firstChunk, flushed, finished } = exchange
+    if (flushed || finished) return
     exchange.flushed = true
-    if (first) response.write(first)
+    if (firstChunk) response.write(firstChunk)
     // Not flushHeaders(): with it Node writes the head as UTF-8.
     else response.write('', 'latin1')
   }
-  // Head and first bytes wait a moment for the end: nearly all answers leave whole then. An event stream may stay silent
-  // for long after either: they go out by themselves.
-  const soon = createSoon(flush)
+  // Head and first chunk wait until the next immediate: nearly all responses are complete by then and go out in one
+  // write. Those of an event stream must not wait any longer.
+  const flushSoon = batchImmediate(flush)
 
   return {
     head(exchange, status, reason, headers) {
       const { response } = exchange
       response.writeHead(status, reasonPhrase(reason), headers)
-      soon(exchange)
+      flushSoon(exchange)
     },
     data(exchange, chunk) {
-      if (!exchange.flushed && !exchange.first) {
-        exchange.first = chunk
+      if (!exchange.flushed && !exchange.firstChunk) {
+        exchange.firstChunk = chunk
         return true
       }
       flush(exchange)
@@ -46,32 +45,47 @@ export function createPassing(): Passing {
       return false
     },
     end(exchange, trailers) {
-      const { response, first, flushed } = exchange
+      const { response, firstChunk, flushed } = exchange
       passTrailers(response, trailers)
-      if (flushed || !first) response.end()
-      else if (first.length > small) response.end(first)
-      // Node writes a head and a body that are both text in one go: for less than two pieces cost.
-      else response.end(first.toString('latin1'), 'latin1')
-      // Nothing more comes, and still the client has to read the last of it in time.
+      if (flushed || !firstChunk) response.end()
+      else if (firstChunk.length > maxInlineBody) response.end(firstChunk)
+      // Node sends a head and a body that are both strings in one write, which is cheaper than two.
+      else response.end(firstChunk.toString('latin1'), 'latin1')
+      // The client still has to read the rest in time.
       exchange.unread = true
-      exchange.still = 0
+      exchange.idle = 0
     },
   }
 }
 
-/** Goes on when the client has read what lies before it. */
+/** Resumes when the client has read. */
 function waitForReader(exchange: Exchange): void {
   exchange.unread = true
   exchange.response.once('drain', () => {
     exchange.unread = false
-    exchange.still = 0
+    exchange.idle = 0
     exchange.resume()
   })
 }
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/
 
-/** undici reads the phrase as UTF-8; what cannot be sent again as latin1 is replaced by the standard one. */
+/** undici decodes the phrase as UTF-8; one that cannot be sent as latin1 is replaced by the standard phrase. */
 function reasonPhrase(reason: string): string | undefined {
   return reason === '' || unsafe.test(reason) ? undefined : reason
+}
+/**
+ * Collects items and gives each to `work` in one setImmediate for all, in their order: one timer for each would cost
+ * more than the work. `work` must not throw.
+ */
+export function batchImmediate<Item>(work: (item: Item) => void): (item: Item) => void {
+  let batch: Item[] = []
+  const run = () => {
+    const items = batch
+    batch = []
+    for (const item of items) work(item)
+  }
+  return item => {
+    if (batch.push(item) === 1) setImmediate(run)
+  }
 }

@@ -1,7 +1,7 @@
-// Follows the frames of a WebSocket (RFC 6455 5.2) in bytes that only pass by: where one ends and what kind it is, and whether
-// its head is one that may pass; nothing of what is in it. Copies nothing, and never throws on bytes that are no frames.
+// Parses the frame heads of a WebSocket (RFC 6455 5.2) in bytes that pass by: where a frame ends, what kind it is, and
+// whether its head is valid; never the payload. Copies nothing, and never throws on invalid bytes.
 
-/** What the heads of one side are held to. */
+/** The rules for the frame heads of one side. */
 export interface FrameRules {
   /** Whether each frame must be masked, as a browser's must (RFC 6455 5.1); undefined: either way. */
   masked?: boolean
@@ -12,20 +12,19 @@ export interface FrameRules {
 }
 
 /** Why a frame does not pass. */
-export type Fault = 'broken' | 'too large'
+export type FrameFault = 'broken' | 'too large'
 
-export interface Frames {
+export interface FrameParser {
   /**
-   * Reads on from `from` to the end of the frame that is under way, or to the end of the bytes, or to the end of a head that
-   * must not pass. Where it stopped.
+   * Reads from `from` to the end of the current frame, of the bytes, or of an invalid head. Returns the position.
    */
   advance(bytes: Buffer, from: number): number
-  /** Reads all of it. How many of the bytes may pass: fewer than all only where `fault` says why. */
+  /** Reads all bytes. Returns how many may pass: fewer than all only when `fault` says why. */
   follow(bytes: Buffer): number
-  /** Set once a frame must not pass: from there on nothing is followed. */
-  fault(): Fault | undefined
-  /** Whether what may pass so far ends with a whole frame: only here may another frame be put in. */
-  between(): boolean
+  /** Set once a frame must not pass: nothing is parsed after it. */
+  fault(): FrameFault | undefined
+  /** Whether the bytes that passed end with a complete frame: only there may another frame be inserted. */
+  atBoundary(): boolean
   /** Whether a close frame has begun: nothing may follow it. */
   closing(): boolean
 }
@@ -34,13 +33,13 @@ export interface Frames {
 const close = 8
 
 /** `onData`: called at each frame that carries data. Without rules every head passes. */
-export function followFrames(onData: () => void = () => {}, rules?: FrameRules): Frames {
+export function createFrameParser(onData: () => void = () => {}, rules?: FrameRules): FrameParser {
   const head = Buffer.alloc(14)
   let filled = 0
   let size = 2
   let left = 0
   let closing = false
-  let fault: Fault | undefined
+  let fault: FrameFault | undefined
 
   const begun = () => {
     left = lengthIn(head)
@@ -82,12 +81,12 @@ export function followFrames(onData: () => void = () => {}, rules?: FrameRules):
       return bytes.length
     },
     fault: () => fault,
-    between: () => filled === 0,
+    atBoundary: () => filled === 0,
     closing: () => closing,
   }
 }
 
-function faultIn(head: Buffer, length: number, { masked, extended, largest }: FrameRules): Fault | undefined {
+function faultIn(head: Buffer, length: number, { masked, extended, largest }: FrameRules): FrameFault | undefined {
   const [first, second] = [head[0] as number, head[1] as number]
   const opcode = first & 0x0f
   if (masked !== undefined && ((second & 0x80) !== 0) !== masked) return 'broken'

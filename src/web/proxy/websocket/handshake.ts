@@ -1,19 +1,19 @@
-// A WebSocket handshake on its way to Desk, with the same headers and identity as any request; once Desk has agreed, the
-// two sockets are joined (tunnel.ts). A refusal of Desk goes back as it came.
+// Forwards a WebSocket handshake to Desk, with the same headers and identity as any request; once Desk agrees, the two
+// sockets are joined (tunnel.ts). Desk's refusal goes back as it is.
 
 import { type IncomingMessage, request as overHttp } from 'node:http'
 import { request as overHttps } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Config } from '../../../config/schema/index.js'
 import type { Log } from '../../../ops/log.js'
-import type { Street, Visit } from '../../context.js'
+import type { Pipeline, RequestContext } from '../../context.js'
 import { refuseSocket } from '../../responses/refuse.js'
 import { closeWhenRead, head as headOf } from '../../responses/send.js'
 import type { RequestHeaders } from '../request-headers.js'
 import type { ResponseHeaders } from '../response-headers.js'
-import type { Patience } from '../timeouts-defaults.js'
+import type { Timeouts } from '../timeouts.js'
 import { deskTls } from '../upstream.js'
-import { type Early, joinSockets } from './tunnel.js'
+import { type EarlyBytes, joinSockets } from './tunnel.js'
 
 export interface UpgraderDeps {
   desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>
@@ -22,47 +22,47 @@ export interface UpgraderDeps {
   log: Log
   /** The most bytes of one frame. */
   largest: number
-  patience: Patience
+  timeouts: Timeouts
 }
 
 const agreed = ['Connection', 'Upgrade', 'Upgrade', 'websocket']
 
-/** Throws when the handshake cannot be made: nothing has been sent then. */
-export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
-  const { desk, log, largest, patience } = deps
+/** Throws when the handshake cannot be built: nothing has been sent then. */
+export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
+  const { desk, log, largest, timeouts } = deps
   const url = new URL(desk.url)
   const secure = url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const where = { host, port: url.port || (secure ? 443 : 80), ...(secure ? deskTls(desk) : {}) }
   const open = secure ? overHttps : overHttp
 
-  const join = (client: Duplex, side: Duplex, early: Early, answer: IncomingMessage, { id }: Visit) =>
+  const join = (client: Duplex, side: Duplex, early: EarlyBytes, answer: IncomingMessage, { id }: RequestContext) =>
     joinSockets(client, side, early, {
       largest,
       extended: answer.headers['sec-websocket-extensions'] !== undefined,
-      patience,
-      cut: (from, why) => log.warn({ request: id, from }, `a WebSocket was closed: ${why}`),
+      timeouts,
+      onViolation: (from, why) => log.warn({ request: id, from }, `a WebSocket was closed: ${why}`),
     })
 
-  return (request, socket, head, visit, answered) => {
-    const headers = [...deps.requestHeaders(request.rawHeaders, visit), ...agreed]
-    const options = { method: 'GET', path: visit.target.raw, headers, setHost: false, agent: false }
+  return (request, socket, head, context, onResponse) => {
+    const headers = [...deps.requestHeaders(request.rawHeaders, context), ...agreed]
+    const options = { method: 'GET', path: context.target.raw, headers, setHost: false, agent: false }
     const toDesk = open({ ...where, ...options, timeout: desk.timeout })
     let [late, over] = [false, false]
     const giveUp = () => {
       toDesk.destroy()
     }
-    // Attack: a Desk that answers twice. The second answer would lie inside the first, or join what was refused.
-    const first = () => {
-      const is = !over
+    // Attack: a Desk that responds twice. The second response would lie inside the first, or join what was refused.
+    const isFirst = () => {
+      const first = !over
       over = true
-      return is
+      return first
     }
-    const fail = (trouble: 'desk_timeout' | 'desk_unreachable', code: string) => {
-      if (!first() || socket.destroyed || socket.writableEnded) return
+    const fail = (error: 'desk_timeout' | 'desk_unreachable', code: string) => {
+      if (!isFirst() || socket.destroyed || socket.writableEnded) return
       socket.off('close', giveUp)
-      log.warn({ request: visit.id, code }, 'Desk did not answer a WebSocket handshake as it should')
-      answered(refuseSocket(trouble, request, socket, visit))
+      log.warn({ request: context.id, code }, 'Desk did not answer a WebSocket handshake as it should')
+      onResponse(refuseSocket(error, request, socket, context))
     }
     socket.on('close', giveUp)
     toDesk.on('timeout', () => {
@@ -78,9 +78,9 @@ export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
         fail('desk_unreachable', `status ${status}`)
         return toDesk.destroy()
       }
-      if (!first()) return
-      passRefusal(answer, socket, deps.responseHeaders(answer.rawHeaders, visit), visit)
-      answered(status)
+      if (!isFirst()) return
+      passRefusal(answer, socket, deps.responseHeaders(answer.rawHeaders, context), context)
+      onResponse(status)
     })
     toDesk.on('upgrade', (answer, side, deskHead) => {
       side.on('error', () => side.destroy())
@@ -91,15 +91,15 @@ export function createUpgrader(deps: UpgraderDeps): Street['upgrade'] {
       }
       over = true
       socket.off('close', giveUp)
-      const passed = withoutLength(deps.responseHeaders(answer.rawHeaders, visit))
+      const passed = withoutLength(deps.responseHeaders(answer.rawHeaders, context))
       socket.write(headOf(101, 'Switching Protocols', [...passed, ...agreed]), 'latin1')
-      answered(101, join(socket, side, { client: head, desk: deskHead }, answer, visit))
+      onResponse(101, join(socket, side, { client: head, desk: deskHead }, answer, context))
     })
     toDesk.end()
   }
 }
 
-/** RFC 9110 8.6: an answer 101 has no length; what follows is no body. */
+/** RFC 9110 8.6: a 101 has no length, because no body follows. */
 function withoutLength(headers: string[]): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
@@ -109,10 +109,10 @@ function withoutLength(headers: string[]): string[] {
   return kept
 }
 
-/** Desk does not want this WebSocket: its answer as it is, then the end of the connection. */
-function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[], visit: Visit): void {
+/** Desk refuses this WebSocket: passes its response as it is, then ends the connection. */
+function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[], context: RequestContext): void {
   const reason = /^[\t\x20-\x7e]*$/.test(answer.statusMessage ?? '') ? (answer.statusMessage ?? '') : ''
-  visit.outcome = visit.session || visit.api ? 'proxied' : 'public'
+  context.outcome = context.session || context.api ? 'proxied' : 'public'
   socket.write(headOf(answer.statusCode ?? 502, reason, [...headers, 'Connection', 'close']), 'latin1')
   answer.on('error', () => socket.destroy())
   answer.pipe(socket)

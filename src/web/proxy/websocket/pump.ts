@@ -1,18 +1,18 @@
-// One direction of a WebSocket: bytes as they come, no faster than they are taken, up to the first frame that must not pass.
-// Who does not take them is given up in the end: two sockets and what lies in them would be held for good.
+// One direction of a WebSocket: passes bytes no faster than they are read, up to the first frame that must not pass. A
+// side that does not read is given up in the end, so that sockets and buffers are not held for good.
 
 import type { Duplex } from 'node:stream'
-import type { Fault, Frames } from './frame-parser.js'
+import type { FrameFault, FrameParser } from './frame-parser.js'
 
-/** Why it ends before its time. */
-export type Cut = Fault | 'unread'
+/** Why it ends early. */
+export type PumpFault = FrameFault | 'unread'
 
 export interface PumpOptions {
-  frames: Pick<Frames, 'follow' | 'fault'>
-  /** Milliseconds that what waits for `to` may stay unread. */
+  frames: Pick<FrameParser, 'follow' | 'fault'>
+  /** Milliseconds until `to` has to read the waiting bytes. */
   unread: number
-  /** Called once; nothing passes from there on. */
-  cut: (why: Cut) => void
+  /** Called once; nothing passes after that. */
+  onFault: (fault: PumpFault) => void
 }
 
 export interface Pump {
@@ -22,33 +22,33 @@ export interface Pump {
   stop(): void
 }
 
-export function pump(from: Duplex, to: Duplex, { frames, unread, cut }: PumpOptions): Pump {
+export function pump(from: Duplex, to: Duplex, { frames, unread, onFault }: PumpOptions): Pump {
   let timer: NodeJS.Timeout | undefined
-  const goOn = () => {
+  const resume = () => {
     clearTimeout(timer)
     from.resume()
   }
   const take = (bytes: Buffer) => {
-    // What comes behind the other side's end is for nobody.
+    // The other side has ended: nobody reads it.
     if (bytes.length === 0 || !to.writable) return
     const good = frames.follow(bytes)
     const fault = good < bytes.length ? frames.fault() : undefined
     if (good > 0 && !to.write(fault ? bytes.subarray(0, good) : bytes) && !fault) {
       from.pause()
-      timer = setTimeout(() => cut('unread'), unread)
+      timer = setTimeout(() => onFault('unread'), unread)
       timer.unref()
     }
-    if (fault) cut(fault)
+    if (fault) onFault(fault)
   }
   const stop = () => {
     clearTimeout(timer)
     from.off('data', take).off('end', end)
-    to.off('drain', goOn)
+    to.off('drain', resume)
   }
   const end = () => {
     to.end()
   }
   from.on('data', take).on('end', end).on('close', stop)
-  to.on('drain', goOn).on('close', stop)
+  to.on('drain', resume).on('close', stop)
   return { take, stop }
 }

@@ -8,7 +8,7 @@ import { openDirectory } from '../../../../src/directory/create.js'
 import { createLog } from '../../../../src/ops/log.js'
 import { createMetrics } from '../../../../src/ops/metrics.js'
 import { systemRandom } from '../../../../src/runtime/clock.js'
-import { createFetch } from '../../../../src/runtime/http-client.js'
+import { createHttpClient } from '../../../../src/runtime/http-client.js'
 import { type AgentsApi, httpMap, type Person, person, startAgentsApi } from '../../../parts/agents-api.js'
 import { createTestClock } from '../../../parts/clock.js'
 import { startHttpServer } from '../../../parts/http-server.js'
@@ -23,7 +23,7 @@ async function open(t: Test, people: Person[], changes: (api: AgentsApi) => Reco
   const log = createLog({ level: 'info' }, { write: text => void lines.push(JSON.parse(text)) })
   const clock = createTestClock()
   const timers = createTestTimers()
-  const fetchText = createFetch()
+  const fetchText = createHttpClient()
   const metrics = createMetrics()
   const paths = { list: '/_embedded/entries', next: '/_links/next/href' }
   const http = { url: api.url, ...paths, map: httpMap, ...changes(api) }
@@ -52,7 +52,7 @@ async function open(t: Test, people: Person[], changes: (api: AgentsApi) => Reco
 
 const team = () => [person('ada', { level: ['admin', 'agent'] }), person('bob', { available: false }), person('cyd')]
 
-t.test('who logs in before the first list has come waits for it', async t => {
+t.test('a login before the first list waits for it', async t => {
   t.match(await (await open(t, [person('early')])).early, { email: 'early@example.com' })
 })
 
@@ -67,7 +67,7 @@ t.test('a list says who is an agent', async t => {
 
 for (const paging of ['body', 'link'] as const) {
   t.test(
-    `a list of many pages, the next one told in the ${paging}, is read whole; what has not changed is not sent again`,
+    `a list of many pages, the next one named in the ${paging}, is read whole; unchanged pages are not sent again`,
     async t => {
       const many = Array.from({ length: 25 }, (_, i) => person(`agent${i}`))
       const opened = await open(t, many, api => {
@@ -88,7 +88,7 @@ for (const paging of ['body', 'link'] as const) {
   )
 }
 
-t.test('what is told of an agent changes with the list', async t => {
+t.test('the record of an agent changes with the list', async t => {
   const { api, find, refresh, changed, lines } = await open(t, team())
   api.people[0] = person('ada', { level: 'agent', name: 'Ada L.' })
   api.people.pop()
@@ -101,43 +101,40 @@ t.test('what is told of an agent changes with the list', async t => {
   t.match(lines.at(-1), { msg: 'the agents have changed', agents: 3, changed: 3 })
 })
 
-t.test(
-  'while the API is down, those whom the last copy knows are told, others are not, until staleFor is over',
-  async t => {
-    const { api, find, refresh, clock, directory, timers, warnings, lines } = await open(t, team(), () => ({
-      staleFor: '1h',
-    }))
-    api.wrong = (_, response) => response.writeHead(500).end()
-    await refresh()
-    t.match(await find('ada'), { id: '3' })
-    t.equal(await find('bob'), 'disabled')
-    t.equal(await find('eve'), 'DirectoryUnavailable', 'she may have been added')
-    t.ok((timers.pauses()[0] ?? 0) <= 1000, 'tried again soon')
-    await refresh()
-    t.equal(warnings().length, 1, 'said once')
-    t.match(warnings()[0]?.error, /answered 500 instead of 200$/)
-    clock.move(3_600_000)
-    t.equal(await find('ada'), 'DirectoryUnavailable')
-    t.match(
-      await directory.standing('ada@example.com'),
-      { found: { id: '3' } },
-      'for live sessions the last word stays',
-    )
-    api.wrong = undefined
-    await refresh()
-    t.match(await find('ada'), { id: '3' })
-    t.equal(await find('eve'), 'unknown')
-    t.match(lines.at(-1), { msg: 'the agents can be read again' })
-  },
-)
+t.test('while the API is down, agents of the last copy are found, others are not, until staleFor is over', async t => {
+  const { api, find, refresh, clock, directory, timers, warnings, lines } = await open(t, team(), () => ({
+    staleFor: '1h',
+  }))
+  api.wrong = (_, response) => response.writeHead(500).end()
+  await refresh()
+  t.match(await find('ada'), { id: '3' })
+  t.equal(await find('bob'), 'disabled')
+  t.equal(await find('eve'), 'DirectoryUnavailable', 'she may have been added')
+  t.ok((timers.pauses()[0] ?? 0) <= 1000, 'tried again soon')
+  await refresh()
+  t.equal(warnings().length, 1, 'said once')
+  t.match(warnings()[0]?.error, /answered 500 instead of 200$/)
+  clock.move(3_600_000)
+  t.equal(await find('ada'), 'DirectoryUnavailable')
+  t.match(
+    await directory.knownState('ada@example.com'),
+    { found: { id: '3' } },
+    'for live sessions the last word stays',
+  )
+  api.wrong = undefined
+  await refresh()
+  t.match(await find('ada'), { id: '3' })
+  t.equal(await find('eve'), 'unknown')
+  t.match(lines.at(-1), { msg: 'the agents can be read again' })
+})
 
-t.test('before the first copy nobody can be told, and nothing is known of live sessions', async t => {
+t.test('before the first copy nobody is found, and nothing is known of live sessions', async t => {
   const opened = await open(t, team(), api => {
     api.wrong = (_, response) => response.destroy()
     return {}
   })
   t.equal(await opened.find('ada'), 'DirectoryUnavailable')
-  t.equal(await opened.directory.standing('ada@example.com'), undefined)
+  t.equal(await opened.directory.knownState('ada@example.com'), undefined)
   opened.api.wrong = undefined
   await opened.refresh()
   t.match(await opened.find('ada'), { id: '3' })
@@ -178,7 +175,7 @@ const nonsense: Record<string, { says: RegExp; answer(response: ServerResponse):
   },
 }
 for (const [name, { says, answer }] of Object.entries(nonsense)) {
-  t.test(`Attack, or an accident: ${name} changes nothing, and is said`, async t => {
+  t.test(`Attack, or an accident: ${name} changes nothing, and is logged`, async t => {
     const { api, find, refresh, warnings, changed } = await open(t, team())
     api.wrong = (_, response) => answer(response)
     await refresh()
@@ -213,7 +210,7 @@ t.test('the token goes to the API, and nowhere else', async t => {
   t.notMatch(JSON.stringify(lines), 'a-secret-token')
 })
 
-t.test('single entries that cannot be read for sure take access away, and are named', async t => {
+t.test('unclear entries take access away, and are named in the log', async t => {
   const odd: [Person, unknown, RegExp?][] = [
     [person('none', { email: undefined }), 'unknown', /page 1, entry 1: has no e-mail \(\/email\)/],
     [person('list', { email: ['list@example.com'] }), 'unknown', /entry 2: has an e-mail that is no address/],
@@ -245,11 +242,11 @@ t.test('single entries that cannot be read for sure take access away, and are na
     else t.match(found, expected as object, names[index] ?? '')
   }
   t.notOk(((await find('noname')) as { name?: string }).name)
-  const said = JSON.stringify(warnings())
-  for (const [, , says] of odd) if (says) t.match(said, says)
+  const logged = JSON.stringify(warnings())
+  for (const [, , says] of odd) if (says) t.match(logged, says)
 })
 
-t.test('the same e-mail twice: once if they agree, refused and said if they do not', async t => {
+t.test('the same e-mail twice: once if they agree, refused and logged if they do not', async t => {
   const twice = [
     person('ada'),
     person('ADA', { name: 'ada' }),
@@ -265,7 +262,7 @@ t.test('the same e-mail twice: once if they agree, refused and said if they do n
 })
 
 t.test(
-  'Attack, or an accident: a list that takes the access of more than half counts when three readings in a row say so',
+  'Attack, or an accident: a list that takes the access of more than half is used when three reads in a row agree',
   async t => {
     const { api, find, refresh, warnings, changed, timers } = await open(
       t,

@@ -11,7 +11,7 @@ import {
   encryptedResponse,
   withEncryptedId,
 } from '../../../parts/encryption.js'
-import { attempt, createSamlIdp, encode, handover, newSigningKey } from '../../../parts/saml-idp.js'
+import { attempt, callbackOf, createSamlIdp, encode, newSigningKey } from '../../../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../../../parts/saml-provider.js'
 
 const signing = newSigningKey()
@@ -34,13 +34,13 @@ for (const sign of ['response', 'assertion', 'both'] as const) {
       const plan = { assertionId: '_once', sessionIndex: '_s' }
       const xml = await encryptedResponse(idp, { sign, signing, encrypt, plan })
       t.notMatch(xml, 'Jane')
-      const verdict = await open({ wantAssertionsEncrypted: true }).accept(handover(encode(xml)))
+      const verdict = await open({ wantAssertionsEncrypted: true }).handleCallback(callbackOf(encode(xml)))
       t.equal(verdict.reason, undefined, JSON.stringify(verdict.checks.at(-1)))
       t.match(verdict, { unsolicited: false, attempt })
       t.strictSame(verdict.identity, {
         provider: 'corp',
         email: 'jane@example.com',
-        claim: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
+        replayKey: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
         saml: { nameId: 'Jane@Example.com', nameIdFormat: emailFormat, sessionIndex: '_s' },
       })
       t.ok(verdict.checks.every(({ ok }) => ok))
@@ -65,7 +65,7 @@ for (const [name, plan] of Object.entries(forms)) {
   t.test(`encryption with ${name}`, async t => {
     const encrypt: EncryptAs = text => encryptedByHand(text, sp.certificate, plan)
     const xml = await encryptedResponse(idp, { sign: 'both', signing, encrypt })
-    const { identity, checks } = await open().accept(handover(encode(xml)))
+    const { identity, checks } = await open().handleCallback(callbackOf(encode(xml)))
     t.equal(identity?.email, 'jane@example.com', JSON.stringify(checks.at(-1)))
   })
 }
@@ -76,7 +76,7 @@ t.test('an encrypted NameID, in an assertion in clear and in an encrypted one', 
     const clear = idp.message({ sign, before })
     const closed = encode(await encryptedResponse(idp, { sign, signing, encrypt: byLibrary, before }))
     for (const message of [clear, closed]) {
-      const { identity, checks } = await open().accept(handover(message))
+      const { identity, checks } = await open().handleCallback(callbackOf(message))
       t.match(
         identity,
         { email: 'jane@example.com', saml: { nameId: 'Jane@Example.com' } },
@@ -90,8 +90,8 @@ t.test('a key decrypts without a certificate, and what is not encrypted still lo
   const { key } = keys
   const provider = openSaml(samlSettings([signing.certificate], { key }), { clock }).provider
   const xml = await encryptedResponse(idp, { signing, encrypt: byLibrary })
-  t.ok((await provider.accept(handover(encode(xml)))).identity)
-  t.ok((await provider.accept(handover(idp.message()))).identity)
+  t.ok((await provider.handleCallback(callbackOf(encode(xml)))).identity)
+  t.ok((await provider.handleCallback(callbackOf(idp.message()))).identity)
 })
 
 t.test('a fingerprint trusts the certificate that is embedded in the encrypted assertion, and no other', async t => {
@@ -99,10 +99,10 @@ t.test('a fingerprint trusts the certificate that is embedded in the encrypted a
   const settings = samlSettings([], { ...keys, certificateFingerprints: [fingerprint256] })
   const { provider } = openSaml(settings, { clock })
   const xml = await encryptedResponse(idp, { sign: 'assertion', signing, encrypt: byLibrary })
-  t.ok((await provider.accept(handover(encode(xml)))).identity)
+  t.ok((await provider.handleCallback(callbackOf(encode(xml)))).identity)
   const other = newSigningKey('other')
   const forged = await encryptedResponse(idp, { sign: 'assertion', signing: other, encrypt: byLibrary })
-  const verdict = await provider.accept(handover(encode(forged)))
+  const verdict = await provider.handleCallback(callbackOf(encode(forged)))
   t.equal(verdict.reason, 'saml.signature_invalid')
   t.match(verdict.checks.at(-1), { name: 'signature', expected: /an embedded certificate of [0-9A-F]{2}:/ })
 })
@@ -114,8 +114,8 @@ t.test('SHA-1 inside is accepted where it is allowed', async t => {
     digestAlgorithm: 'http://www.w3.org/2000/09/xmldsig#sha1',
   }
   const xml = await encryptedResponse(idp, { sign: 'assertion', signing: sha1, encrypt: byLibrary })
-  t.ok((await open({ allowSha1: true }).accept(handover(encode(xml)))).identity)
-  t.match(await open().accept(handover(encode(xml))), { reason: 'saml.algorithm_not_allowed' })
+  t.ok((await open({ allowSha1: true }).handleCallback(callbackOf(encode(xml)))).identity)
+  t.match(await open().handleCallback(callbackOf(encode(xml))), { reason: 'saml.algorithm_not_allowed' })
 })
 
 t.test('a key that is no RSA key, or a certificate that is none, keeps the provider from being made', async t => {

@@ -12,9 +12,9 @@ import { curveKey, rsaPair } from '../../../parts/configuration.js'
 import {
   acsUrl,
   attempt,
+  callbackOf,
   createSamlIdp,
   entityId,
-  handover,
   idpIssuer,
   newSigningKey,
   sloUrl,
@@ -137,7 +137,7 @@ t.test('a login keeps what the request has to say of the name', async t => {
   const before = swap('<saml:NameID ', '<saml:NameID NameQualifier="urn:idp" SPNameQualifier="urn:sp" ')
   const plan = { nameIdFormat: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent', sessionIndex: '_s' }
   const idp = createSamlIdp({ signing, clock })
-  const { identity } = await provider.accept(handover(idp.message({ before, plan }), [attempt]))
+  const { identity } = await provider.handleCallback(callbackOf(idp.message({ before, plan }), [attempt]))
   t.strictSame(identity?.saml, {
     nameId: 'Jane@Example.com',
     nameIdFormat: 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent',

@@ -21,14 +21,14 @@ function open(first: typeof short) {
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   let certificates = first
   let run = () => {}
-  const later = (next: () => void) => {
+  const schedule = (next: () => void) => {
     run = next
     return { cancel: () => (run = () => {}) }
   }
   const watch = createCertificateWatch({
     provider: 'corp',
     certificates: () => certificates,
-    ...{ clock, log, metrics, later },
+    ...{ clock, log, metrics, schedule },
   })
   return {
     ...{ watch, clock, lines },

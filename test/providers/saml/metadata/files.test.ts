@@ -2,7 +2,7 @@
 
 import { rm } from 'node:fs/promises'
 import t from 'tap'
-import { loadWhole } from '../../../../src/cli/commands/configuration.js'
+import { loadWithMetadata } from '../../../../src/cli/commands/configuration.js'
 import { formatProblem } from '../../../../src/config/load.js'
 import { writeConfiguration } from '../../../parts/gateway.js'
 import { federation, idpMetadata } from '../../../parts/idp-metadata.js'
@@ -33,7 +33,7 @@ async function said(...providers: object[]) {
     agents: [{ any: true }],
   }
   const { folder, file } = await writeConfiguration(JSON.stringify(settings), files)
-  const loaded = await loadWhole(file, {})
+  const loaded = await loadWithMetadata(file, {})
   await rm(folder, { recursive: true })
   const lines = (found: typeof loaded.warnings) => found.map(one => formatProblem({ ...one, file: '' }))
   return { problems: 'config' in loaded ? [] : lines(loaded.problems), warnings: lines(loaded.warnings) }

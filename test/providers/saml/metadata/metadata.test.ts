@@ -5,7 +5,7 @@ import { createMetadataSource, type MetadataDeps } from '../../../../src/provide
 import { readIdpMetadata } from '../../../../src/providers/saml/metadata/reader.js'
 import { FetchFailed, type FetchText } from '../../../../src/runtime/http-client.js'
 import { createTestClock } from '../../../parts/clock.js'
-import { attempt, createSamlIdp, handover, idpIssuer, newSigningKey } from '../../../parts/saml-idp.js'
+import { attempt, callbackOf, createSamlIdp, idpIssuer, newSigningKey } from '../../../parts/saml-idp.js'
 import { openSaml, samlSettings, silent } from '../../../parts/saml-provider.js'
 
 const signing = newSigningKey()
@@ -130,7 +130,7 @@ function remote(answers: Array<string | Error>, changes: Partial<MetadataDeps> =
     if (typeof answer === 'string') return { text: answer }
     throw answer
   }
-  const later: MetadataDeps['later'] = (callback, ms) => {
+  const schedule: MetadataDeps['schedule'] = (callback, ms) => {
     waits.push(ms)
     run = callback
     return { cancel: () => (run = undefined) }
@@ -142,7 +142,7 @@ function remote(answers: Array<string | Error>, changes: Partial<MetadataDeps> =
     clock,
     random: () => Buffer.from([0x80, 0]),
     log: silent,
-    later,
+    schedule,
     ...changes,
   })
   const again = async () => {
@@ -165,14 +165,14 @@ t.test('while the metadata cannot be read logins are refused as unavailable, and
   t.equal(provider.issuer(), undefined)
   t.strictSame(provider.formTargets(), [])
   await t.rejects(provider.begin(attempt), { name: 'Refused', reason: 'saml.metadata_unavailable' })
-  t.equal((await provider.accept(handover(message))).reason, 'saml.metadata_unavailable')
+  t.equal((await provider.handleCallback(callbackOf(message))).reason, 'saml.metadata_unavailable')
   await again()
   t.match(source.problem(), /no XML/)
   await again()
   t.equal(source.problem(), undefined)
   t.equal(provider.issuer(), idpIssuer)
   t.match(await provider.begin(attempt), { redirect: /^https:\/\/idp\.example\.com\/sso\?a=1&b=2&SAMLRequest=/ })
-  t.ok((await provider.accept(handover(message))).identity)
+  t.ok((await provider.handleCallback(callbackOf(message))).identity)
   t.strictSame(waits, [1000, 2000, 3_600_000])
 })
 
@@ -197,7 +197,9 @@ t.test('a rollover in the metadata takes effect, and takes the old certificate a
   const reasons = async () => {
     const outcome = []
     for (const one of [signing, next]) {
-      outcome.push((await provider.accept(handover(createSamlIdp({ signing: one, clock }).message()))).reason ?? 'in')
+      outcome.push(
+        (await provider.handleCallback(callbackOf(createSamlIdp({ signing: one, clock }).message()))).reason ?? 'in',
+      )
     }
     return outcome
   }

@@ -9,18 +9,21 @@ import { createSecret } from '../../../../src/core/secret.js'
 import { createKeyring } from '../../../../src/keys/keyring.js'
 import { createLog } from '../../../../src/ops/log.js'
 import { samlDuration } from '../../../../src/providers/saml/datetime.js'
-import { createMetadataSource, type MetadataDeps } from '../../../../src/providers/saml/metadata/metadata.js'
-import { nextReading } from '../../../../src/providers/saml/metadata/schedule.js'
-import { createKeptMetadata } from '../../../../src/providers/saml/metadata/store-copy.js'
+import {
+  createMetadataSource,
+  type MetadataDeps,
+  untilNextFetch,
+} from '../../../../src/providers/saml/metadata/metadata.js'
+import { createMetadataStoreCopy } from '../../../../src/providers/saml/metadata/store-copy.js'
 import { systemRandom } from '../../../../src/runtime/clock.js'
-import { createFetch } from '../../../../src/runtime/http-client.js'
+import { createHttpClient } from '../../../../src/runtime/http-client.js'
 import { openStore } from '../../../../src/store/open.js'
 import { createTestClock } from '../../../parts/clock.js'
 import { startHttpServer } from '../../../parts/http-server.js'
 import { idpMetadata } from '../../../parts/idp-metadata.js'
 import { type RedisServer, startRedis } from '../../../parts/redis.js'
-import { missing } from '../../../parts/required-parts.js'
-import { createSamlIdp, handover, idpIssuer, newSigningKey } from '../../../parts/saml-idp.js'
+import { missingParts } from '../../../parts/required-parts.js'
+import { callbackOf, createSamlIdp, idpIssuer, newSigningKey } from '../../../parts/saml-idp.js'
 import { openSaml, samlSettings, silent } from '../../../parts/saml-provider.js'
 import { until } from '../../../parts/wait-until.js'
 
@@ -34,7 +37,7 @@ function createTimers() {
   const waiting: { run: () => void; ms: number }[] = []
   return {
     waits: () => waiting.map(({ ms }) => ms),
-    later(run: () => void, ms: number) {
+    schedule(run: () => void, ms: number) {
       const one = { run, ms }
       waiting.push(one)
       return { cancel: () => void (waiting.includes(one) && waiting.splice(waiting.indexOf(one), 1)) }
@@ -68,12 +71,12 @@ function open(
   place: { url: string } | { path: string; text: string },
   changes: Partial<MetadataDeps> = {},
 ) {
-  const fetchText = createFetch()
+  const fetchText = createHttpClient()
   const timers = createTimers()
   const lines: Record<string, unknown>[] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const clock = createTestClock()
-  const shared = { random: () => Buffer.from([0x80, 0]), later: timers.later }
+  const shared = { random: () => Buffer.from([0x80, 0]), schedule: timers.schedule }
   const source = createMetadataSource({ provider: 'corp', source: place, fetchText, clock, log, ...shared, ...changes })
   test.teardown(async () => {
     source.close()
@@ -121,7 +124,7 @@ t.test("the IdP's word on when to read again counts, within bounds", async t => 
   const now = Date.UTC(2026, 10, 22)
   const facts = { entityId: 'a', loginUrl: 'https://a', certificates: [] }
   const middle = () => Buffer.from([0x80, 0])
-  const wait = (more: object, random = middle) => nextReading({ ...facts, ...more }, { now, random })
+  const wait = (more: object, random = middle) => untilNextFetch({ ...facts, ...more }, { now, random })
   t.equal(wait({ cacheDuration: 600_000 }), 600_000)
   t.equal(wait({ cacheDuration: 1 }), 60_000)
   t.equal(wait({ cacheDuration: 30 * 86_400_000 }), 86_400_000)
@@ -151,7 +154,7 @@ t.test('a key that nobody knows yet: one reading for all, and no second one with
   const { provider } = openSaml(settings, { clock, metadata: source })
   await source.ready
   const login = async (signing = next) =>
-    (await provider.accept(handover(createSamlIdp({ signing, clock }).message()))).reason ?? 'in'
+    (await provider.handleCallback(callbackOf(createSamlIdp({ signing, clock }).message()))).reason ?? 'in'
 
   state.text = idpMetadata([old.certificate, next.certificate])
   t.strictSame(await Promise.all([login(), login(), login(old)]), ['in', 'in', 'in'])
@@ -202,7 +205,7 @@ t.test('a file is watched: a change, a swapped symlink, a broken one', async t =
   t.equal(source.problem(), undefined)
 })
 
-t.test('kept in Redis', { skip: missing('redis') }, async t => {
+t.test('kept in Redis', { skip: missingParts('redis') }, async t => {
   const redis = await startRedis({ process: 'any' })
   t.teardown(redis.stop)
   let count = 0
@@ -215,7 +218,7 @@ t.test('kept in Redis', { skip: missing('redis') }, async t => {
     test.teardown(() => store.close())
     const keyring = createKeyring([changes.secret ?? secret], { random: systemRandom })
     const identity = { provider: 'corp', url: changes.url, issuer: undefined, signers: changes.signers ?? [] }
-    return { clock, store, kept: createKeptMetadata(identity, { store, keyring, clock }) }
+    return { clock, store, kept: createMetadataStoreCopy(identity, { store, keyring, clock }) }
   }
   const keys = async () => (await redis.command('KEYS', `${redis.keyPrefix}m:*`)) as string[]
   /** A gateway has read it once, and another comes up while the IdP is down. */
@@ -224,7 +227,7 @@ t.test('kept in Redis', { skip: missing('redis') }, async t => {
     const url = `${idp.url}?${++count}`
     const before = new Set(await keys())
     const first = keep(test, { url })
-    const { source } = open(test, { url }, { kept: first.kept, clock: first.clock, later: realLater })
+    const { source } = open(test, { url }, { storeCopy: first.kept, clock: first.clock, schedule: realLater })
     await source.ready
     await until(async () => (await keys()).length > before.size)
     idp.state.text = undefined
@@ -241,7 +244,7 @@ t.test('kept in Redis', { skip: missing('redis') }, async t => {
         () => false,
       ),
     )
-    const opened = open(test, { url }, { kept: second.kept, clock: second.clock, later: realLater })
+    const opened = open(test, { url }, { storeCopy: second.kept, clock: second.clock, schedule: realLater })
     await opened.source.ready
     return opened
   }
@@ -261,13 +264,17 @@ t.test('kept in Redis', { skip: missing('redis') }, async t => {
     t.teardown(own.stop)
     const idp = await startIdp(t, idpMetadata([old.certificate]))
     const first = keep(t, { url: idp.url, redis: own })
-    const warm = open(t, { url: idp.url }, { kept: first.kept, clock: first.clock, later: realLater })
+    const warm = open(t, { url: idp.url }, { storeCopy: first.kept, clock: first.clock, schedule: realLater })
     await warm.source.ready
     await until(async () => ((await own.command('KEYS', `${own.keyPrefix}m:*`)) as string[]).length === 1)
     idp.state.text = undefined
     own.pause()
     const second = keep(t, { url: idp.url, redis: own })
-    const { source, names } = open(t, { url: idp.url }, { kept: second.kept, clock: second.clock, later: realLater })
+    const { source, names } = open(
+      t,
+      { url: idp.url },
+      { storeCopy: second.kept, clock: second.clock, schedule: realLater },
+    )
     await source.ready
     t.equal(names(), 'none')
     own.resume()
@@ -331,8 +338,8 @@ t.test('the facts of a kept copy are those of the whole', async t => {
     idpMetadata([old.certificate, next.certificate], { loginUrl: 'https://i/?a=1&amp;b=2' }),
   )
   const texts: string[] = []
-  const kept = { find: async () => undefined, keep: async (text: string) => void texts.push(text) }
-  const { source, clock } = open(t, { url }, { kept })
+  const storeCopy = { find: async () => undefined, save: async (text: string) => void texts.push(text) }
+  const { source, clock } = open(t, { url }, { storeCopy })
   await source.ready
   const { source: again } = open(t, { path: '/none', text: texts[0] ?? '' }, { clock })
   const { own: _, ...facts } = source.current() ?? {}

@@ -1,8 +1,8 @@
 // Verification in threads: the same verdicts, nothing held up, and a hostile message that costs no login but its own.
 
 import t, { type Test } from 'tap'
-import { scanSaml } from '../../../../src/providers/saml/response/prescan.js'
-import { type SamlVerifyInput, verifySaml } from '../../../../src/providers/saml/signature/verify.js'
+import { prescanResponse } from '../../../../src/providers/saml/response/prescan.js'
+import { type VerifyInput, verifySaml } from '../../../../src/providers/saml/signature/verify.js'
 import {
   createSamlPool,
   type SamlPoolLimits,
@@ -10,7 +10,7 @@ import {
 } from '../../../../src/providers/saml/signature/worker-pool.js'
 import { createTestClock } from '../../../parts/clock.js'
 import { startHttpServer } from '../../../parts/http-server.js'
-import { attempt, createSamlIdp, handover, newSigningKey, swap } from '../../../parts/saml-idp.js'
+import { attempt, callbackOf, createSamlIdp, newSigningKey, swap } from '../../../parts/saml-idp.js'
 import { openSaml, samlSettings, silent } from '../../../parts/saml-provider.js'
 import { until } from '../../../parts/wait-until.js'
 
@@ -19,10 +19,10 @@ const clock = createTestClock()
 const idp = createSamlIdp({ signing, clock })
 const slow = new URL('../../../parts/slow-saml-worker.ts', import.meta.url)
 
-function input(message = idp.message()): SamlVerifyInput {
-  const scan = scanSaml(message)
-  if (!('facts' in scan)) throw new Error(scan.malformed)
-  const { facts, xml } = scan
+function input(message = idp.message()): VerifyInput {
+  const scan = prescanResponse(message)
+  if (!('summary' in scan)) throw new Error(scan.malformed)
+  const { summary: facts, xml } = scan
   const signed = { response: facts.responseSignatures > 0, assertion: facts.assertionSignatures > 0 }
   return {
     xml,
@@ -38,7 +38,7 @@ function input(message = idp.message()): SamlVerifyInput {
   }
 }
 
-function told(xml: string): SamlVerifyInput {
+function told(xml: string): VerifyInput {
   return { ...input(), xml }
 }
 
@@ -137,7 +137,7 @@ t.test('once closed it judges nothing, and what was under way ends', async t => 
 t.test('a login meets it as busy (503), or as a message beyond the limits', async t => {
   const reasonOf = async (failed: 'busy' | 'costly') => {
     const { provider } = openSaml(samlSettings([signing.certificate]), { clock, verifySaml: async () => ({ failed }) })
-    return (await provider.accept(handover(idp.message(), [attempt]))).reason
+    return (await provider.handleCallback(callbackOf(idp.message(), [attempt]))).reason
   }
   t.equal(await reasonOf('busy'), 'login.busy_unavailable')
   t.equal(await reasonOf('costly'), 'saml.malformed')

@@ -3,34 +3,34 @@
 
 import t, { type Test } from 'tap'
 import { type Desk, startDesk } from '../../../parts/desk.js'
-import { type StreetOptions, startStreet, type TestStreet } from '../../../parts/proxy-server.js'
+import { type ProxyOptions, startProxy, type TestProxy } from '../../../parts/proxy-server.js'
 import { openRaw, type RawConnection, rawRequest, sendRaw } from '../../../parts/raw-http.js'
 import { settled } from '../../../parts/wait-settled.js'
 import { until } from '../../../parts/wait-until.js'
 
 interface Place {
   desk: Desk
-  street: TestStreet
+  proxy: TestProxy
   mine: string
 }
 
-async function start(t: Test, options: Omit<StreetOptions, 'deskUrl'> = {}): Promise<Place> {
+async function start(t: Test, options: Omit<ProxyOptions, 'deskUrl'> = {}): Promise<Place> {
   const desk = await startDesk()
-  const street = await startStreet({ deskUrl: desk.url, ...options })
+  const proxy = await startProxy({ deskUrl: desk.url, ...options })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const { cookie } = await street.enter()
-  return { desk, street, mine: `Cookie: ${cookie}` }
+  const { cookie } = await proxy.logIn()
+  return { desk, proxy, mine: `Cookie: ${cookie}` }
 }
 
 /** Nobody is connected any more. */
-const empty = ({ street }: Place) =>
+const empty = ({ proxy }: Place) =>
   until(
     () =>
       new Promise<boolean>((resolve, reject) =>
-        street.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count === 0))),
+        proxy.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count === 0))),
       ),
   )
 
@@ -38,17 +38,17 @@ const lines = (...all: string[]) => all.join('\r\n')
 const statusOf = (connection: RawConnection) => connection.seen().toString('latin1').split('\r\n', 1)[0]
 
 t.test('Attack: heads that never end are 408, and their connections are closed', async t => {
-  const place = await start(t, { times: { head: 500, look: 100 } })
+  const place = await start(t, { times: { head: 500, check: 100 } })
   const begun = ['', 'G', 'GET / HTTP/1.1\r\n', lines('GET / HTTP/1.1', 'Host: x', place.mine, 'X: ')]
   const all = begun.flatMap(bytes =>
-    Array.from({ length: 5 }, () => ({ bytes, connection: openRaw(place.street.port) })),
+    Array.from({ length: 5 }, () => ({ bytes, connection: openRaw(place.proxy.port) })),
   )
   for (const { bytes, connection } of all) connection.send(bytes)
   for (const { connection } of all) {
     await connection.ended()
     t.equal(statusOf(connection), 'HTTP/1.1 408 Request Timeout')
   }
-  const dripping = openRaw(place.street.port)
+  const dripping = openRaw(place.proxy.port)
   const drip = setInterval(() => dripping.send('X: y\r\n'), 20)
   t.teardown(() => clearInterval(drip))
   dripping.send('GET / HTTP/1.1\r\n')
@@ -59,8 +59,8 @@ t.test('Attack: heads that never end are 408, and their connections are closed',
 })
 
 t.test('Attack: bodies that never end are 408, and Desk is not kept waiting', async t => {
-  const place = await start(t, { patience: { body: 500, unread: 500 } })
-  const { desk, street, mine } = place
+  const place = await start(t, { timeouts: { body: 500, unread: 500 } })
+  const { desk, proxy, mine } = place
   const heads = {
     'a length': ['Content-Length: 100', 'half'],
     'a length and nothing': ['Content-Length: 100', ''],
@@ -69,51 +69,51 @@ t.test('Attack: bodies that never end are 408, and Desk is not kept waiting', as
   }
   for (const [why, [framing = '', body = '']] of Object.entries(heads)) {
     const before = desk.seen.length
-    const connection = openRaw(street.port)
+    const connection = openRaw(proxy.port)
     connection.send(lines('POST /up HTTP/1.1', 'Host: x', mine, framing, '', body))
-    const answer = await connection.answer()
+    const answer = await connection.response()
     t.match(answer, { status: 408, whole: true }, why)
     t.strictSame(answer.all('connection'), ['close'])
     await until(() => desk.seen.slice(before).every(({ aborted }) => aborted))
     t.ok(desk.seen.slice(before).every(({ complete }) => !complete))
-    t.match(street.lines.at(-1), { status: 408, outcome: 'bad_request' })
+    t.match(proxy.lines.at(-1), { status: 408, outcome: 'bad_request' })
     connection.close()
   }
   t.notOk(
-    street.lines.some(({ level }) => level === 'warn'),
+    proxy.lines.some(({ level }) => level === 'warn'),
     'which is no trouble of Desk',
   )
-  desk.answer((_, response) => void response.writeHead(200, { 'Content-Length': '100' }).write('some'))
-  const begun = openRaw(street.port)
+  desk.onRequest((_, response) => void response.writeHead(200, { 'Content-Length': '100' }).write('some'))
+  const begun = openRaw(proxy.port)
   begun.send(lines('POST /up HTTP/1.1', 'Host: x', mine, 'Content-Length: 100', '', 'half'))
-  t.match(await begun.answer(), { status: 200, whole: false }, 'an answer that has begun is cut')
+  t.match(await begun.response(), { status: 200, whole: false }, 'an answer that has begun is cut')
   await empty(place)
 })
 
 t.test('a client that Desk holds back is not taken for a slow one', async t => {
-  const { desk, street, mine } = await start(t, { patience: { body: 200 } })
+  const { desk, proxy, mine } = await start(t, { timeouts: { body: 200 } })
   const size = 30_000_000
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     request.pause()
     // What `startDesk` does after this would make it flow again.
     queueMicrotask(() => request.pause())
     setTimeout(() => request.resume(), 1500)
     request.on('end', () => response.end('all'))
   })
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(lines('POST /up HTTP/1.1', 'Host: x', mine, `Content-Length: ${size}`, '', ''))
   connection.send(Buffer.alloc(size))
-  t.match(await connection.answer(), { status: 200 })
+  t.match(await connection.response(), { status: 200 })
   t.equal(desk.last().body.length, size)
   connection.close()
 })
 
 t.test('a body that comes in small pieces, each in its time, arrives', async t => {
-  const { desk, street, mine } = await start(t, { patience: { body: 10_000 } })
-  const connection = openRaw(street.port)
+  const { desk, proxy, mine } = await start(t, { timeouts: { body: 10_000 } })
+  const connection = openRaw(proxy.port)
   connection.send(lines('POST /up HTTP/1.1', 'Host: x', mine, 'Content-Length: 20', '', ''))
   let got = 0
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     request.on('data', chunk => {
       got += chunk.length
     })
@@ -123,22 +123,22 @@ t.test('a body that comes in small pieces, each in its time, arrives', async t =
     connection.send('x')
     await until(() => got === i)
   }
-  t.match(await connection.answer(), { status: 200 })
+  t.match(await connection.response(), { status: 200 })
   connection.close()
 })
 
-t.test('Attack: who does not read an answer is cut off, and Desk with it', async t => {
-  const place = await start(t, { patience: { unread: 1000 } })
-  const { desk, street, mine } = place
+t.test('Attack: a client that does not read a response is cut off, and Desk with it', async t => {
+  const place = await start(t, { timeouts: { unread: 1000 } })
+  const { desk, proxy, mine } = place
   const chunk = Buffer.alloc(64 * 1024)
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     const pump = () => {
       while (!response.destroyed && response.write(chunk));
     }
     response.on('drain', pump)
     pump()
   })
-  const readers = Array.from({ length: 10 }, () => openRaw(street.port))
+  const readers = Array.from({ length: 10 }, () => openRaw(proxy.port))
   for (const [at, reader] of readers.entries()) {
     reader.socket.pause()
     reader.send(rawRequest(`GET /down HTTP/1.${at % 2}`, [mine]))
@@ -148,12 +148,12 @@ t.test('Attack: who does not read an answer is cut off, and Desk with it', async
   for (const reader of readers) reader.close()
 })
 
-t.test('Attack: who asks for much that is small, and reads none of it, is cut off', async t => {
-  const place = await start(t, { patience: { unread: 1000 } })
-  const { desk, street, mine } = place
+t.test('Attack: a client that requests many small responses and reads none is cut off', async t => {
+  const place = await start(t, { timeouts: { unread: 1000 } })
+  const { desk, proxy, mine } = place
   const small = Buffer.alloc(15_000)
-  desk.answer((_, response) => response.end(small))
-  const reader = openRaw(street.port)
+  desk.onRequest((_, response) => response.end(small))
+  const reader = openRaw(proxy.port)
   reader.socket.pause()
   reader.send(lines('GET /small HTTP/1.1', 'Host: x', mine, '', '').repeat(8000))
   await settled(() => desk.seen.length)
@@ -164,7 +164,7 @@ t.test('Attack: who asks for much that is small, and reads none of it, is cut of
 
 t.test('Attack: heads of ten thousand lines, or of a megabyte, are 431', async t => {
   const place = await start(t)
-  const { desk, street, mine } = place
+  const { desk, proxy, mine } = place
   const heads: Record<string, string[]> = {
     'ten thousand lines': Array.from({ length: 10_000 }, (_, at) => `a${at}: 1`),
     'ten thousand empty lines of one name': Array.from({ length: 10_000 }, () => 'a:'),
@@ -174,13 +174,13 @@ t.test('Attack: heads of ten thousand lines, or of a megabyte, are 431', async t
   }
   for (const [why, headers] of Object.entries(heads)) {
     for (const more of [[], ['Upgrade: websocket', 'Connection: Upgrade']]) {
-      const connection = openRaw(street.port)
+      const connection = openRaw(proxy.port)
       connection.send(lines('GET /x HTTP/1.1', 'Host: x', mine, ...more, ...headers, '', ''))
       await connection.ended()
       t.equal(statusOf(connection), 'HTTP/1.1 431 Request Header Fields Too Large', why)
     }
   }
-  const target = openRaw(street.port)
+  const target = openRaw(proxy.port)
   target.send(rawRequest(`GET /${'x'.repeat(1_000_000)} HTTP/1.1`, [mine]))
   await target.ended()
   t.equal(statusOf(target), 'HTTP/1.1 431 Request Header Fields Too Large', 'a target of a megabyte')
@@ -192,19 +192,19 @@ t.test('Attack: heads of ten thousand lines, or of a megabyte, are 431', async t
     '',
     `0\r\nX: ${'x'.repeat(1e6)}`,
   )
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(trailers)
   await connection.ended()
   t.match(statusOf(connection), /431/, 'trailers of a megabyte')
   await empty(place)
   t.ok(desk.seen.every(({ complete }) => !complete))
-  t.equal((await sendRaw(street.port, rawRequest('GET /after HTTP/1.1', [mine]))).status, 200)
+  t.equal((await sendRaw(proxy.port, rawRequest('GET /after HTTP/1.1', [mine]))).status, 200)
 })
 
 t.test('clients that go away in any state leave no connection, here or at Desk', async t => {
   const place = await start(t)
-  const { desk, street, mine } = place
-  desk.answer(() => {})
+  const { desk, proxy, mine } = place
+  desk.onRequest(() => {})
   const requests = [
     'GET /x HT',
     lines('GET /silent HTTP/1.1', 'Host: x', mine, '', ''),
@@ -213,7 +213,7 @@ t.test('clients that go away in any state leave no connection, here or at Desk',
     lines('GET /1 HTTP/1.1', 'Host: x', mine, '', '').repeat(5),
   ]
   for (const way of ['reset', 'end', 'destroy'] as const) {
-    const all = requests.map(bytes => ({ bytes, connection: openRaw(street.port) }))
+    const all = requests.map(bytes => ({ bytes, connection: openRaw(proxy.port) }))
     const before = desk.seen.length
     for (const { bytes, connection } of all) connection.send(bytes)
     await until(() => desk.seen.length === before + 8)

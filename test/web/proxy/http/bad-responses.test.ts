@@ -6,7 +6,7 @@ import t from 'tap'
 import { latin1Lines } from '../../../../src/web/proxy/http/hints-and-trailers.js'
 import { type BareDesk, startBareDesk } from '../../../parts/bare-desk.js'
 import { startDesk } from '../../../parts/desk.js'
-import { startStreet } from '../../../parts/proxy-server.js'
+import { startProxy } from '../../../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../../../parts/raw-http.js'
 import { until } from '../../../parts/wait-until.js'
 
@@ -17,7 +17,7 @@ const evil = `${ok}\r\nContent-Length: 4\r\n\r\nevil`
 async function empty(bare: BareDesk, idle = 0): Promise<void> {
   const connected = () =>
     new Promise<number>((resolve, reject) =>
-      bare.street.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+      bare.proxy.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
     )
   await until(async () => (await connected()) === 0)
   await until(() => bare.sockets.filter(socket => !socket.destroyed).length <= idle)
@@ -198,10 +198,10 @@ t.test('a Desk that takes an upload and never answers is 504, and so is one that
   const bare = await startBareDesk(socket => void (paused && socket.pause()), { desk: { timeout: '300ms' } })
   for (const size of [10, 20_000_000]) {
     paused = size > 10
-    const connection = openRaw(bare.street.port)
+    const connection = openRaw(bare.proxy.port)
     connection.send(rawRequest('POST /up HTTP/1.1', [`Cookie: ${bare.cookie}`, `Content-Length: ${size}`]))
     connection.send(Buffer.alloc(size))
-    t.match(await connection.answer(), { status: 504 }, `${size} bytes`)
+    t.match(await connection.response(), { status: 504 }, `${size} bytes`)
     connection.close()
   }
   paused = false
@@ -212,14 +212,14 @@ t.test('a Desk that takes an upload and never answers is 504, and so is one that
 
 t.test('a Desk that answers before it reads: the answer arrives, and the upload is dropped within bounds', async t => {
   const desk = await startDesk()
-  const street = await startStreet({ deskUrl: desk.url })
+  const proxy = await startProxy({ deskUrl: desk.url })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const { cookie } = await street.enter()
-  desk.answer((_, response) => response.writeHead(413, { 'Content-Length': '3' }).end('big'))
-  const all = Array.from({ length: 10 }, () => openRaw(street.port))
+  const { cookie } = await proxy.logIn()
+  desk.onRequest((_, response) => response.writeHead(413, { 'Content-Length': '3' }).end('big'))
+  const all = Array.from({ length: 10 }, () => openRaw(proxy.port))
   for (const connection of all) {
     connection.send(`POST /up HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\nContent-Length: 1000000000\r\n\r\n`)
     const chunk = Buffer.alloc(64 * 1024)
@@ -230,7 +230,7 @@ t.test('a Desk that answers before it reads: the answer arrives, and the upload 
     push()
   }
   for (const connection of all) {
-    t.match(await connection.answer(), { status: 413, whole: true })
+    t.match(await connection.response(), { status: 413, whole: true })
     await connection.ended()
   }
   t.pass('and nobody goes on for ever')
@@ -252,26 +252,26 @@ t.test('an endless answer of two hundred heads of 8 kB, one after the other, is 
   await bare.close()
 })
 
-t.test('503 with a large body to a hundred at once: each has it whole, also who is slow', async t => {
+t.test('503 with a large body to a hundred at once: each client gets all of it, also a slow one', async t => {
   const desk = await startDesk()
-  const street = await startStreet({ deskUrl: desk.url })
+  const proxy = await startProxy({ deskUrl: desk.url })
   t.teardown(async () => {
-    await street.close()
+    await proxy.close()
     await desk.close()
   })
-  const { cookie } = await street.enter()
+  const { cookie } = await proxy.logIn()
   const body = Buffer.alloc(500_000, 'x')
-  desk.answer((_, response) => response.writeHead(503, { 'Retry-After': '1' }).end(body))
+  desk.onRequest((_, response) => response.writeHead(503, { 'Retry-After': '1' }).end(body))
   const request = rawRequest('GET /503 HTTP/1.1', [`Cookie: ${cookie}`])
-  const slow = Array.from({ length: 10 }, () => openRaw(street.port))
+  const slow = Array.from({ length: 10 }, () => openRaw(proxy.port))
   for (const connection of slow) {
     connection.socket.pause()
     connection.send(request)
   }
-  const answers = await Promise.all(Array.from({ length: 90 }, () => sendRaw(street.port, request)))
+  const answers = await Promise.all(Array.from({ length: 90 }, () => sendRaw(proxy.port, request)))
   for (const connection of slow) {
     connection.socket.resume()
-    answers.push(await connection.answer())
+    answers.push(await connection.response())
     connection.close()
   }
   t.ok(answers.every(answer => answer.status === 503 && answer.body.equals(body)))

@@ -4,33 +4,33 @@ import type { Socket } from 'node:net'
 import t from 'tap'
 import { startBareDesk as bareDesk } from '../../../parts/bare-desk.js'
 import { startDesk } from '../../../parts/desk.js'
-import { startStreet } from '../../../parts/proxy-server.js'
+import { startProxy } from '../../../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../../../parts/raw-http.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
+const proxy = await startProxy({ deskUrl: desk.url })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 const mine = `Cookie: ${cookie}`
 const get = (path: string, headers: string[] = [], method = 'GET') =>
-  sendRaw(street.port, rawRequest(`${method} ${path} HTTP/1.1`, [mine, ...headers]))
+  sendRaw(proxy.port, rawRequest(`${method} ${path} HTTP/1.1`, [mine, ...headers]))
 
 t.test('Desk down is 502, in silence about where it is', async t => {
   const down = await startDesk()
   const { url } = down
   await down.close()
-  const street = await startStreet({ deskUrl: url })
-  const { cookie } = await street.enter()
+  const proxy = await startProxy({ deskUrl: url })
+  const { cookie } = await proxy.logIn()
   for (const line of ['GET /x HTTP/1.1', 'POST /x HTTP/1.1']) {
-    const answer = await sendRaw(street.port, rawRequest(line, [`Cookie: ${cookie}`, 'Content-Length: 3'], 'abc'))
+    const answer = await sendRaw(proxy.port, rawRequest(line, [`Cookie: ${cookie}`, 'Content-Length: 3'], 'abc'))
     t.equal(answer.status, 502)
     t.notMatch(JSON.stringify(answer) + answer.body, /127\.0\.0\.1|ECONN/)
   }
-  t.match(street.lines.at(-1), { outcome: 'upstream_error', status: 502 })
-  await street.close()
+  t.match(proxy.lines.at(-1), { outcome: 'upstream_error', status: 502 })
+  await proxy.close()
 })
 
 t.test('a slow Desk is 504, a slow body is not', async t => {
@@ -41,12 +41,12 @@ t.test('a slow Desk is 504, a slow body is not', async t => {
     { desk: { timeout: '200ms' } },
   )
   t.equal((await slow.ask()).status, 504)
-  const connection = openRaw(slow.street.port)
+  const connection = openRaw(slow.proxy.port)
   connection.send(rawRequest('GET /body HTTP/1.1', [`Cookie: ${slow.cookie}`]))
   await connection.until(seen => seen.includes('\r\n\r\na'))
   await new Promise(resolve => setTimeout(resolve, 400))
   slow.sockets.at(-1)?.write('b')
-  t.match(await connection.answer(), { status: 200, whole: true })
+  t.match(await connection.response(), { status: 200, whole: true })
   await slow.close()
 })
 
@@ -83,7 +83,7 @@ t.test('a Desk that breaks off in the middle leaves no clean end', async t => {
   for (const [why, bytes] of Object.entries(bodies)) {
     const bare = await bareDesk(socket => socket.end(bytes))
     t.match(await bare.ask(), { status: 200, whole: false }, why)
-    const old = openRaw(bare.street.port)
+    const old = openRaw(bare.proxy.port)
     let reset = false
     old.socket.on('error', () => {
       reset = true
@@ -95,19 +95,19 @@ t.test('a Desk that breaks off in the middle leaves no clean end', async t => {
   }
 })
 
-t.test('Early Hints pass to those who know them, other interim answers end here', async t => {
+t.test('Early Hints pass to clients that know them, other interim responses are dropped', async t => {
   const hints = await bareDesk(socket =>
     socket.end(
       'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload; as=style\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
     ),
   )
-  const connection = openRaw(hints.street.port)
+  const connection = openRaw(hints.proxy.port)
   connection.send(rawRequest('GET /x HTTP/1.1', [`Cookie: ${hints.cookie}`]))
   await connection.ended()
   const seen = connection.seen().toString()
   t.match(seen, /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload; as=style\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
   t.notMatch(seen, /102/)
-  const old = openRaw(hints.street.port)
+  const old = openRaw(hints.proxy.port)
   old.send(`GET /x HTTP/1.0\r\nCookie: ${hints.cookie}\r\n\r\n`)
   await old.ended()
   t.match(old.seen().toString(), /^HTTP\/1\.1 200 OK\r\n/)
@@ -117,11 +117,11 @@ t.test('Early Hints pass to those who know them, other interim answers end here'
 t.test('a 503 of Desk is asked for once and passed on, also to many at once', async t => {
   const before = desk.seen.length
   const body = Buffer.alloc(200_000)
-  desk.answer((_, response) => response.writeHead(503, { 'Retry-After': '2147483647' }).end(body))
+  desk.onRequest((_, response) => response.writeHead(503, { 'Retry-After': '2147483647' }).end(body))
   const answers = await Promise.all(Array.from({ length: 20 }, () => get('/503')))
   t.ok(answers.every(answer => answer.status === 503 && answer.body.length === body.length))
   t.equal(desk.seen.length - before, 20)
-  desk.answer((_, response) => response.end('fine'))
+  desk.onRequest((_, response) => response.end('fine'))
   t.equal((await get('/after')).body.toString(), 'fine')
 })
 

@@ -6,16 +6,16 @@ import { createTestTimers } from '../../../parts/timers.js'
 
 const timeout = 2000
 const [unread, body] = [5000, 3000]
-const patience = { unread, body }
+const timeouts = { unread, body }
 const look = 500
 
 /** One that was sent, with what the test says of it; `told`: the error of whoever was late. */
 function exchange(has: { [key: string]: unknown; request?: object } = {}) {
   const told: string[] = []
   const one = {
-    still: 0,
-    headed: false,
-    held: false,
+    idle: 0,
+    headReceived: false,
+    paused: false,
     unread: false,
     body: undefined,
     response: { destroy: () => void told.push('the client was cut off') },
@@ -29,7 +29,7 @@ function exchange(has: { [key: string]: unknown; request?: object } = {}) {
 /** Milliseconds until somebody is told, or undefined within a minute. */
 function lateAfter(has: Parameters<typeof exchange>[0], during: (one: Exchange, ms: number) => void = () => {}) {
   const { later, fire } = createTestTimers()
-  const deadlines = boundExchanges({ timeout, patience, later })
+  const deadlines = boundExchanges({ timeout, timeouts, schedule: later })
   const { one, told } = exchange(has)
   deadlines.begin(one)
   for (let ms = look; ms <= 60_000; ms += look) {
@@ -44,15 +44,15 @@ t.test(
   'a Desk that says nothing is late after desk.timeout, in the middle of an answer after the longer time',
   async t => {
     t.same(lateAfter({}), { ms: timeout + look, who: 'HeadersTimeoutError' })
-    t.same(lateAfter({ headed: true }), { ms: unread + look, who: 'BodyTimeoutError' })
+    t.same(lateAfter({ headReceived: true }), { ms: unread + look, who: 'BodyTimeoutError' })
     const begun = lateAfter({}, (one, ms) => {
-      if (ms === 1000) one.still = 0
+      if (ms === 1000) one.idle = 0
     })
     t.same(begun, { ms: 1000 + timeout, who: 'HeadersTimeoutError' }, 'counted from what moved last')
   },
 )
 
-t.test('who keeps the other waiting is the one to be cut off', async t => {
+t.test('the side that keeps the other waiting is cut off', async t => {
   const sends = { body: {}, request: { complete: false } }
   t.same(lateAfter(sends), { ms: body + look, who: tooSlow }, 'half an upload')
   const unread = { body: {}, request: { complete: false, isPaused: () => true } }
@@ -61,26 +61,26 @@ t.test('who keeps the other waiting is the one to be cut off', async t => {
 })
 
 t.test('a client that leaves its answer unread is cut off', async t => {
-  const unread = { headed: true, unread: true }
-  t.same(lateAfter(unread), { ms: patience.unread + look, who: 'the client was cut off' })
+  const unread = { headReceived: true, unread: true }
+  t.same(lateAfter(unread), { ms: timeouts.unread + look, who: 'the client was cut off' })
   const slow = lateAfter(unread, (one, ms) => {
-    if (ms === 3000) one.still = 0
+    if (ms === 3000) one.idle = 0
   })
-  t.same(slow, { ms: 3000 + patience.unread, who: 'the client was cut off' }, 'counted from what it read last')
+  t.same(slow, { ms: 3000 + timeouts.unread, who: 'the client was cut off' }, 'counted from what it read last')
 })
 
-t.test('what waits for others is not held against Desk', async t => {
-  t.equal(lateAfter({ headed: true, held: true }), undefined, 'the session is being ended')
+t.test('time spent waiting for the gateway or the client does not count against Desk', async t => {
+  t.equal(lateAfter({ headReceived: true, paused: true }), undefined, 'the session is being ended')
   t.equal(lateAfter({ abort: undefined }), undefined, 'the connection does not stand yet')
-  const slow = lateAfter({ headed: true }, (one, ms) => {
-    if (ms % 4000 === 0) one.still = 0
+  const slow = lateAfter({ headReceived: true }, (one, ms) => {
+    if (ms % 4000 === 0) one.idle = 0
   })
   t.equal(slow, undefined, 'a piece now and then')
 })
 
 t.test('an exchange that is over is not looked at', async t => {
   const { later, fire } = createTestTimers()
-  const deadlines = boundExchanges({ timeout, patience, later })
+  const deadlines = boundExchanges({ timeout, timeouts, schedule: later })
   const all = Array.from({ length: 5 }, () => exchange())
   for (const { one } of all) deadlines.begin(one)
   deadlines.end(all[1]?.one as Exchange)

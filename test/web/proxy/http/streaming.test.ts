@@ -4,17 +4,17 @@ import type { ServerResponse } from 'node:http'
 import t from 'tap'
 import { startBareDesk as bareDesk } from '../../../parts/bare-desk.js'
 import { startDesk } from '../../../parts/desk.js'
-import { startStreet } from '../../../parts/proxy-server.js'
+import { startProxy } from '../../../parts/proxy-server.js'
 import { openRaw, rawRequest } from '../../../parts/raw-http.js'
 import { settled } from '../../../parts/wait-settled.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
+const proxy = await startProxy({ deskUrl: desk.url })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 const mine = `Cookie: ${cookie}`
 
 const until = async (test: () => boolean) => {
@@ -23,11 +23,11 @@ const until = async (test: () => boolean) => {
 
 t.test('server-sent events arrive one by one, and the head before the first', async t => {
   let stream: ServerResponse | undefined
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
     stream = response
   })
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(rawRequest('GET /events HTTP/1.1', [mine]))
   await connection.until(seen => seen.includes('text/event-stream'), 'head')
   for (const event of ['data: 1\n\n', 'data: 2\n\n']) {
@@ -41,10 +41,10 @@ t.test('server-sent events arrive one by one, and the head before the first', as
 t.test('a client that goes away cancels the work at Desk', async t => {
   for (const begun of ['before the head', 'in the middle']) {
     const before = desk.seen.length
-    desk.answer((_, response) => {
+    desk.onRequest((_, response) => {
       if (begun === 'in the middle') response.write('some')
     })
-    const connection = openRaw(street.port)
+    const connection = openRaw(proxy.port)
     connection.send(rawRequest('GET /slow HTTP/1.1', [mine]))
     await until(() => desk.seen.length > before)
     if (begun === 'in the middle') await connection.until(seen => seen.includes('some'))
@@ -53,8 +53,8 @@ t.test('a client that goes away cancels the work at Desk', async t => {
     t.pass(begun)
   }
   const before = desk.seen.length
-  desk.answer(() => {})
-  const upload = openRaw(street.port)
+  desk.onRequest(() => {})
+  const upload = openRaw(proxy.port)
   upload.send(`POST /up HTTP/1.1\r\nHost: x\r\n${mine}\r\nContent-Length: 1000\r\n\r\nhalf`)
   await until(() => desk.seen.length > before)
   upload.close()
@@ -65,7 +65,7 @@ t.test('a client that goes away cancels the work at Desk', async t => {
 t.test('backpressure holds both ways', async t => {
   const chunk = Buffer.alloc(64 * 1024)
   let sent = 0
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     const pump = () => {
       do sent += chunk.length
       while (sent < 1e9 && response.write(chunk))
@@ -73,7 +73,7 @@ t.test('backpressure holds both ways', async t => {
     response.on('drain', pump)
     pump()
   })
-  const lazy = openRaw(street.port)
+  const lazy = openRaw(proxy.port)
   lazy.socket.pause()
   lazy.send(rawRequest('GET /down HTTP/1.1', [mine]))
   await settled(() => sent)
@@ -81,7 +81,7 @@ t.test('backpressure holds both ways', async t => {
   lazy.close()
 
   const deaf = await bareDesk(socket => socket.pause())
-  const eager = openRaw(deaf.street.port)
+  const eager = openRaw(deaf.proxy.port)
   let written = 0
   eager.send(`POST /up HTTP/1.1\r\nHost: x\r\nCookie: ${deaf.cookie}\r\nContent-Length: 1000000000\r\n\r\n`)
   const push = () => {
@@ -96,22 +96,26 @@ t.test('backpressure holds both ways', async t => {
   await deaf.close()
 })
 
-t.test('an answer before the end of the upload arrives whole', async t => {
-  desk.answer((_, response) => response.writeHead(413, { 'Content-Length': '3' }).end('big'))
-  const connection = openRaw(street.port)
+t.test('a response before the end of the upload arrives complete', async t => {
+  desk.onRequest((_, response) => response.writeHead(413, { 'Content-Length': '3' }).end('big'))
+  const connection = openRaw(proxy.port)
   connection.send(`POST /up HTTP/1.1\r\nHost: x\r\n${mine}\r\nContent-Length: 300000\r\n\r\n${'x'.repeat(1000)}`)
-  t.match(await connection.answer(), { status: 413, whole: true })
+  t.match(await connection.response(), { status: 413, whole: true })
   connection.send('x'.repeat(299_000))
-  desk.answer((_, response) => response.end('next'))
+  desk.onRequest((_, response) => response.end('next'))
   connection.send(`GET /next HTTP/1.1\r\nHost: x\r\n${mine}\r\n\r\n`)
-  t.equal((await connection.answer()).body.toString(), 'next', 'what was left over was dropped, the connection goes on')
+  t.equal(
+    (await connection.response()).body.toString(),
+    'next',
+    'what was left over was dropped, the connection goes on',
+  )
   connection.close()
 })
 
 t.test('a client that sends on and on after an answer is cut off', async t => {
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send('POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n')
-  t.equal((await connection.answer()).status, 401)
+  t.equal((await connection.response()).status, 401)
   const chunk = Buffer.alloc(64 * 1024)
   const push = () => {
     while (!connection.socket.destroyed && connection.socket.write(chunk));

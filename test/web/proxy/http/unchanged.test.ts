@@ -5,26 +5,26 @@ import { request as httpRequest, METHODS } from 'node:http'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import { startDesk } from '../../../parts/desk.js'
-import { startStreet } from '../../../parts/proxy-server.js'
+import { startProxy } from '../../../parts/proxy-server.js'
 import { openRaw, rawRequest, sendRaw } from '../../../parts/raw-http.js'
 
 const desk = await startDesk()
-const street = await startStreet({ deskUrl: desk.url })
+const proxy = await startProxy({ deskUrl: desk.url })
 t.teardown(async () => {
-  await street.close()
+  await proxy.close()
   await desk.close()
 })
-const { cookie } = await street.enter()
+const { cookie } = await proxy.logIn()
 const mine = `Cookie: ${cookie}`
 const get = (path: string, headers: string[] = [], method = 'GET') =>
-  sendRaw(street.port, rawRequest(`${method} ${path} HTTP/1.1`, [mine, ...headers]))
+  sendRaw(proxy.port, rawRequest(`${method} ${path} HTTP/1.1`, [mine, ...headers]))
 
 const until = async (test: () => boolean) => {
   while (!test()) await new Promise(resolve => setImmediate(resolve))
 }
 
 t.test('every method that Node parses passes', async t => {
-  desk.answer((request, response) => request.on('end', () => response.end(request.method)))
+  desk.onRequest((request, response) => request.on('end', () => response.end(request.method)))
   for (const method of METHODS.filter(method => method !== 'CONNECT')) {
     const answer = await get('/m', [], method)
     t.equal(answer.status, 200, method)
@@ -34,7 +34,7 @@ t.test('every method that Node parses passes', async t => {
 })
 
 t.test('status, phrase and headers come back as Desk sent them', async t => {
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     response.writeHead(418, 'Short & stout', [
       'X-Twice',
       '1',
@@ -77,7 +77,7 @@ t.test('status, phrase and headers come back as Desk sent them', async t => {
 })
 
 t.test("what is the connection's behind us, and the gateway's cookies, do not come back", async t => {
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     response.writeHead(200, [
       'Connection',
       'X-Hop, Content-Length',
@@ -131,16 +131,16 @@ t.test("Location at Desk's own origin becomes publicUrl's, every other stays", a
     ['http://[', 'http://['],
   ]
   for (const [sent = '', expected] of cases) {
-    desk.answer((_, response) => response.writeHead(302, { Location: sent }).end())
+    desk.onRequest((_, response) => response.writeHead(302, { Location: sent }).end())
     t.strictSame((await get('/r')).all('location'), [expected], sent)
   }
 })
 
 t.test('so does Location at the Host that Desk was sent, with the scheme or the port of Desk itself', async t => {
   const { port } = new URL(desk.url)
-  const upstream = await startStreet({ deskUrl: desk.url, settings: { desk: { host: 'upstream' } } })
+  const upstream = await startProxy({ deskUrl: desk.url, settings: { desk: { host: 'upstream' } } })
   t.teardown(() => upstream.close())
-  const { cookie } = await upstream.enter()
+  const { cookie } = await upstream.logIn()
   // Sent by Desk, passed on with the public Host, passed on with Desk's own.
   const cases = [
     ['http://desk.example.com/a?b#c', 'https://desk.example.com/a?b#c', 'http://desk.example.com/a?b#c'],
@@ -156,7 +156,7 @@ t.test('so does Location at the Host that Desk was sent, with the scheme or the 
     'ftp://desk.example.com/',
   ]
   for (const [sent = '', ...expected] of [...cases, ...others.map(other => [other, other, other])]) {
-    desk.answer((_, response) => response.writeHead(302, { Location: sent }).end())
+    desk.onRequest((_, response) => response.writeHead(302, { Location: sent }).end())
     const answers = await Promise.all([
       get('/r'),
       sendRaw(upstream.port, rawRequest('GET /r HTTP/1.1', [`Cookie: ${cookie}`])),
@@ -178,7 +178,7 @@ t.test('authenticated HTML without Cache-Control is private; all else stays as i
     ['text/htmlx', undefined, []],
   ]
   for (const [type, control, expected] of cases) {
-    desk.answer((_, response) =>
+    desk.onRequest((_, response) =>
       response.writeHead(200, { 'Content-Type': type, ...(control ? { 'Cache-Control': control } : {}) }).end('x'),
     )
     t.strictSame((await get('/h')).all('cache-control'), expected, type)
@@ -187,40 +187,40 @@ t.test('authenticated HTML without Cache-Control is private; all else stays as i
 })
 
 t.test('HEAD, 204, 304, 206 and empty answers are framed as they must be', async t => {
-  desk.answer((_, response) => response.writeHead(200, { 'Content-Length': '1234' }).end())
+  desk.onRequest((_, response) => response.writeHead(200, { 'Content-Length': '1234' }).end())
   const head = await get('/h', [], 'HEAD')
   t.match(head, { status: 200 })
   t.strictSame(head.all('content-length'), ['1234'])
-  desk.answer((_, response) => response.writeHead(304, { ETag: '"x"', 'Content-Length': '99' }).end())
+  desk.onRequest((_, response) => response.writeHead(304, { ETag: '"x"', 'Content-Length': '99' }).end())
   t.match(await get('/h'), { status: 304, whole: true })
-  desk.answer((_, response) => response.writeHead(204).end())
+  desk.onRequest((_, response) => response.writeHead(204).end())
   const none = await get('/h')
   t.match(none, { status: 204, whole: true })
   t.strictSame([...none.all('content-length'), ...none.all('transfer-encoding')], [])
-  desk.answer((request, response) =>
+  desk.onRequest((request, response) =>
     response
       .writeHead(206, { 'Content-Range': 'bytes 0-0/5', 'Content-Length': '1' })
       .end(request.headers.range?.slice(-1)),
   )
   t.match(await get('/h', ['Range: bytes=0-0']), { status: 206, whole: true })
-  desk.answer((_, response) => response.writeHead(200, { 'Content-Length': '0' }).end())
+  desk.onRequest((_, response) => response.writeHead(200, { 'Content-Length': '0' }).end())
   t.match(await get('/h'), { status: 200, whole: true })
-  const again = openRaw(street.port)
+  const again = openRaw(proxy.port)
   for (const method of ['HEAD', 'GET']) {
     again.send(`${method} /k HTTP/1.1\r\nHost: x\r\n${mine}\r\n\r\n`)
-    t.equal((await again.answer(method)).status, 200, 'the connection goes on')
+    t.equal((await again.response(method)).status, 200, 'the connection goes on')
   }
-  desk.answer((_, response) => response.writeHead(304, { ETag: '"x"', 'Content-Length': '99' }).end())
+  desk.onRequest((_, response) => response.writeHead(304, { ETag: '"x"', 'Content-Length': '99' }).end())
   for (const time of ['first', 'second']) {
     again.send(`GET /k HTTP/1.1\r\nHost: x\r\n${mine}\r\n\r\n`)
-    const { status, all } = await again.answer('HEAD')
+    const { status, all } = await again.response('HEAD')
     t.same([status, all('content-length')], [304, ['99']], `the ${time} 304 with the length of its page`)
   }
   again.close()
 })
 
 t.test('bodies arrive byte for byte, of any type and framing', async t => {
-  desk.answer((request, response) => request.on('end', () => response.end()))
+  desk.onRequest((request, response) => request.on('end', () => response.end()))
   const bytes = Buffer.from([0x61, 0xe9, 0xff, 0x62, 0, 13, 10])
   const types = [
     'text/plain',
@@ -244,7 +244,7 @@ t.test('bodies arrive byte for byte, of any type and framing', async t => {
       ]
       const body =
         framing === 'length' ? bytes : Buffer.concat([Buffer.from('7\r\n'), bytes, Buffer.from('\r\n0\r\n\r\n')])
-      t.equal((await sendRaw(street.port, Buffer.concat([Buffer.from(head.join('\r\n')), body]))).status, 200)
+      t.equal((await sendRaw(proxy.port, Buffer.concat([Buffer.from(head.join('\r\n')), body]))).status, 200)
       t.same(desk.last().body, bytes, `${type}, ${framing}`)
       t.strictSame(desk.last().all('content-type'), [type])
     }
@@ -253,14 +253,14 @@ t.test('bodies arrive byte for byte, of any type and framing', async t => {
     ['POST', ['0']],
     ['PUT', ['0']],
   ] as const) {
-    await sendRaw(street.port, rawRequest(`${line} /b HTTP/1.1`, [mine, 'Content-Length: 0']))
+    await sendRaw(proxy.port, rawRequest(`${line} /b HTTP/1.1`, [mine, 'Content-Length: 0']))
     t.strictSame(desk.last().all('content-length'), length)
   }
-  await sendRaw(street.port, rawRequest('POST /b HTTP/1.1', [mine, 'Transfer-Encoding: chunked'], '0\r\n\r\n'))
+  await sendRaw(proxy.port, rawRequest('POST /b HTTP/1.1', [mine, 'Transfer-Encoding: chunked'], '0\r\n\r\n'))
   t.match(desk.last(), { complete: true, body: Buffer.alloc(0) })
   const duplicate = '{"a":1,"a":2,"b":12345678901234567890}'
   await sendRaw(
-    street.port,
+    proxy.port,
     rawRequest(
       'POST /b HTTP/1.1',
       [mine, 'Content-Type: application/json', `Content-Length: ${duplicate.length}`],
@@ -273,7 +273,7 @@ t.test('bodies arrive byte for byte, of any type and framing', async t => {
 t.test('megabytes pass both ways unchanged, compressed as they came', async t => {
   const big = randomBytes(6 * 1024 * 1024)
   const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
-  desk.answer((request, response) => {
+  desk.onRequest((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', chunk => chunks.push(chunk))
     request.on('end', () => response.writeHead(200, { 'Content-Encoding': 'identity' }).end(Buffer.concat(chunks)))
@@ -281,7 +281,7 @@ t.test('megabytes pass both ways unchanged, compressed as they came', async t =>
   for (const framing of [{ 'Content-Length': big.length }, {}]) {
     const back = await new Promise<Buffer>((resolve, reject) => {
       const upload = httpRequest(
-        { port: street.port, method: 'POST', path: '/big', headers: { Cookie: cookie, ...framing } },
+        { port: proxy.port, method: 'POST', path: '/big', headers: { Cookie: cookie, ...framing } },
         answer => {
           const chunks: Buffer[] = []
           answer.on('data', chunk => chunks.push(chunk))
@@ -295,20 +295,20 @@ t.test('megabytes pass both ways unchanged, compressed as they came', async t =>
     t.equal(hash(back), hash(big))
   }
   const zipped = gzipSync('x'.repeat(10_000))
-  desk.answer((_, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(zipped))
+  desk.onRequest((_, response) => response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(zipped))
   const answer = await get('/z', ['Accept-Encoding: gzip'])
   t.same(answer.body, zipped)
   t.equal(gunzipSync(answer.body).length, 10_000)
 })
 
 t.test('trailers of an answer pass, but for those that a head decides by', async t => {
-  desk.answer((_, response) => {
+  desk.onRequest((_, response) => {
     response.writeHead(200, { Trailer: 'X-Sum' })
     response.write('abc')
     response.addTrailers({ 'X-Sum': '6', 'Set-Cookie': '__Host-deskgate=EVIL' })
     response.end()
   })
-  const connection = openRaw(street.port)
+  const connection = openRaw(proxy.port)
   connection.send(rawRequest('GET /t HTTP/1.1', [mine]))
   await connection.ended()
   t.match(connection.seen().toString(), /0\r\nX-Sum: 6\r\n\r\n$/)
@@ -317,17 +317,17 @@ t.test('trailers of an answer pass, but for those that a head decides by', async
 t.test("Host is publicUrl's or that of desk.url, as set", async t => {
   await get('/x')
   t.strictSame(desk.last().all('host'), ['desk.example.com'])
-  const upstream = await startStreet({ deskUrl: desk.url, settings: { desk: { host: 'upstream' } } })
-  const { cookie } = await upstream.enter()
+  const upstream = await startProxy({ deskUrl: desk.url, settings: { desk: { host: 'upstream' } } })
+  const { cookie } = await upstream.logIn()
   await sendRaw(upstream.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${cookie}`]))
   t.strictSame(desk.last().all('host'), [desk.url.slice('http://'.length)])
   await upstream.close()
 })
 
 t.test('every request is one metric and one line', async t => {
-  desk.answer((_, response) => response.end())
+  desk.onRequest((_, response) => response.end())
   const metric = async (outcome: string) => {
-    const { body } = await street.metrics.text()
+    const { body } = await proxy.metrics.text()
     return Number(new RegExp(`requests_total\\{outcome="${outcome}"\\} (\\d+)`).exec(body)?.[1] ?? 0)
   }
   for (const [path, headers, outcome] of [
@@ -338,11 +338,11 @@ t.test('every request is one metric and one line', async t => {
     ['/auth/login', [], 'own'],
     ['/auth/nope', [], 'own'],
   ] as const) {
-    const [before, lines] = [await metric(outcome), street.lines.length]
-    await sendRaw(street.port, rawRequest(`GET ${path} HTTP/1.1`, [...headers]))
-    await until(() => street.lines.length > lines)
+    const [before, lines] = [await metric(outcome), proxy.lines.length]
+    await sendRaw(proxy.port, rawRequest(`GET ${path} HTTP/1.1`, [...headers]))
+    await until(() => proxy.lines.length > lines)
     t.equal(await metric(outcome), before + 1, outcome)
-    t.match(street.lines.at(-1), { msg: 'request', outcome, method: 'GET' })
+    t.match(proxy.lines.at(-1), { msg: 'request', outcome, method: 'GET' })
   }
-  t.notMatch(JSON.stringify(street.lines), cookie.split('=')[1] ?? '', 'no cookie in the log')
+  t.notMatch(JSON.stringify(proxy.lines), cookie.split('=')[1] ?? '', 'no cookie in the log')
 })

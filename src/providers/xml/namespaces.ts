@@ -1,9 +1,9 @@
 // Namespaces of the strict XML reader: which namespace each element is in. What makes canonicalisation or a second
 // parser stumble (undeclaring, relative names, reserved prefixes) is refused.
 
-import type { XmlAttribute, XmlElement, XmlLimits } from './shapes.js'
+import type { XmlAttribute, XmlElement, XmlLimits } from './types.js'
 
-export interface Names {
+export interface NamespaceScopes {
   /** The element with its namespace; its declarations hold until the matching leave. */
   enter(name: string, attributes: ReadonlyArray<XmlAttribute & { name: string }>): XmlElement
   leave(): void
@@ -17,7 +17,7 @@ const reserved = new Set([
   'http://www.w3.org/1999/xhtml',
 ])
 
-export function createNames(kind: XmlLimits['kind'], fail: (why: string) => never): Names {
+export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: string) => never): NamespaceScopes {
   /** One per open element; undefined where it declares nothing, so that the walk upwards is short. */
   const scopes: Array<Map<string, string> | undefined> = []
 

@@ -15,7 +15,7 @@ export interface KnownGateway {
   jwtCallback: string
 }
 
-export interface Answers {
+export interface IdpMessages {
   /** A base64 SAMLResponse; without `inResponseTo` a login that began at the provider. */
   saml(person: Person, inResponseTo: string | undefined): string
   jwt(person: Person): Promise<string>
@@ -27,14 +27,14 @@ export interface Answers {
 const lifetime = 300_000
 
 /** `origin` is the provider's entity ID and the JWT's iss; `jwtSecret` has at least 32 bytes. */
-export function createAnswers(deps: {
+export function createIdpMessages(deps: {
   origin: string
   gateway: KnownGateway
   signing: SigningKey
   jwtSecret: string
   clock: Clock
   random: Random
-}): Answers {
+}): IdpMessages {
   const { origin, gateway, signing, clock } = deps
   const key = createSecretKey(deps.jwtSecret, 'utf8')
   const newId = () => `_${deps.random(16).toString('hex')}`

@@ -1,14 +1,14 @@
-// Takes a single logout message off its binding and reads it. Untrusted: it finds the provider that has to judge it.
+// Reads a single logout message from its binding. Untrusted: it serves to find the provider that has to verify it.
 
 import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
-import { type DetachedSignature, type MessageKind, readRedirect } from './redirect-query.js'
-import { type LogoutFacts, scanLogout } from './summary.js'
+import { type DetachedSignature, type MessageKind, readRedirect } from './redirect-binding.js'
+import { type LogoutSummary, prescanLogout } from './summary.js'
 
 export interface LogoutMessage {
   kind: MessageKind
   binding: 'redirect' | 'post'
   xml: string
-  facts: LogoutFacts
+  summary: LogoutSummary
   relayState?: string
   /** Redirect binding: the signature of the query. */
   signature?: DetachedSignature
@@ -28,7 +28,7 @@ const largest = 64 * 1024
 /** `query`: as sent. Never throws. */
 export function readRedirectLogout(query: string): LogoutReading {
   const reading = readRedirect(query)
-  return 'malformed' in reading ? reading : scanned({ ...reading, binding: 'redirect' })
+  return 'malformed' in reading ? reading : withSummary({ ...reading, binding: 'redirect' })
 }
 
 /** SAML Bindings 3.5.4. Never throws. */
@@ -45,14 +45,14 @@ export function readPostedLogout(form: LogoutForm): LogoutReading {
   const xml = decodeUtf8(bytes)
   if (xml === undefined) return { kind, malformed: 'not UTF-8' }
   const relayState = form.one('RelayState') || undefined
-  return scanned({ kind, binding: 'post', xml, ...(relayState === undefined ? {} : { relayState }) })
+  return withSummary({ kind, binding: 'post', xml, ...(relayState === undefined ? {} : { relayState }) })
 }
 
-function scanned(message: Omit<LogoutMessage, 'facts'>): LogoutReading {
+function withSummary(message: Omit<LogoutMessage, 'summary'>): LogoutReading {
   const { kind } = message
-  const scan = scanLogout(message.xml)
-  if ('malformed' in scan) return { kind, malformed: scan.malformed }
+  const prescan = prescanLogout(message.xml)
+  if ('malformed' in prescan) return { kind, malformed: prescan.malformed }
   // Attack: one thing by the name of the field, another by what is in it.
-  if (scan.facts.kind !== kind) return { kind, malformed: 'a request where a response belongs, or the reverse' }
-  return { ...message, facts: scan.facts }
+  if (prescan.summary.kind !== kind) return { kind, malformed: 'a request where a response belongs, or the reverse' }
+  return { ...message, summary: prescan.summary }
 }

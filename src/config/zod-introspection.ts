@@ -1,5 +1,4 @@
-// What a schema looks like from outside: its keys, and which branch of a union a value is meant for. It reads zod's
-// definitions and runs nothing.
+// Reads zod's definitions: the keys of a schema, and the option of a union that a value is meant for. It parses nothing.
 
 import type * as z from 'zod'
 import type { Path } from './problems.js'
@@ -9,30 +8,30 @@ type Def = z.core.$ZodTypes['_zod']['def']
 
 const defOf = (schema: Schema) => schema._zod.def as Def
 
-/** The schema under what is wrapped around it: default, optional, transform. */
-export function bare(schema: Schema): Schema {
+/** The schema without default, optional and transform around it. */
+export function unwrapped(schema: Schema): Schema {
   const def = defOf(schema)
-  if (def.type === 'pipe') return bare(def.in)
-  if ('innerType' in def) return bare(def.innerType as Schema)
+  if (def.type === 'pipe') return unwrapped(def.in)
+  if ('innerType' in def) return unwrapped(def.innerType as Schema)
   return schema
 }
 
 /** The schemas that a value may follow: a union's options, or the schema itself. */
 export function options(schema: Schema): readonly Schema[] {
-  const def = defOf(bare(schema))
+  const def = defOf(unwrapped(schema))
   return def.type === 'union' ? (def.options as Schema[]) : [schema]
 }
 
 /** The keys of an object schema, or of all the object schemas of a union. */
 export function keysOf(schema: Schema): string[] {
-  const def = defOf(bare(schema))
+  const def = defOf(unwrapped(schema))
   if (def.type === 'object') return Object.keys(def.shape)
   return def.type === 'union' ? (def.options as Schema[]).flatMap(keysOf) : []
 }
 
 /** Every key of a schema and everything below it, as a dotted path: providers[].secrets. */
 export function allKeys(schema: Schema, above = ''): string[] {
-  const def = defOf(bare(schema))
+  const def = defOf(unwrapped(schema))
   if (def.type === 'union') return [...new Set((def.options as Schema[]).flatMap(option => allKeys(option, above)))]
   if (def.type === 'array') return allKeys(def.element, `${above}[]`)
   if (def.type !== 'object') return []
@@ -42,26 +41,26 @@ export function allKeys(schema: Schema, above = ''): string[] {
   })
 }
 
-/** The part of a path that is loaded as a whole or not at all, because a transform or a choice stands over the rest. */
-export function wholePart(schema: Schema, path: Path, length = 0): Path | undefined {
+/** The part of a path that is loaded completely or not at all, because of a transform or a union. */
+export function atomicPath(schema: Schema, path: Path, length = 0): Path | undefined {
   const def = defOf(schema)
-  if ('innerType' in def) return wholePart(def.innerType as Schema, path, length)
+  if ('innerType' in def) return atomicPath(def.innerType as Schema, path, length)
   const key = path[length]
   if (def.type === 'union' && 'discriminator' in def && key !== undefined) {
-    // Without its type nothing in it has been looked at.
+    // Without the discriminator nothing below has been parsed.
     if (key === def.discriminator) return path.slice(0, length)
     const option = (def.options as Schema[]).find(one => keysOf(one).includes(String(key)))
-    return option && wholePart(option, path, length)
+    return option && atomicPath(option, path, length)
   }
   if (def.type === 'pipe' || def.type === 'union') return path.slice(0, length)
   if (key === undefined) return undefined
-  if (def.type === 'array') return wholePart(def.element, path, length + 1)
+  if (def.type === 'array') return atomicPath(def.element, path, length + 1)
   const inner = def.type === 'object' ? def.shape[key] : undefined
-  return inner && wholePart(inner, path, length + 1)
+  return inner && atomicPath(inner, path, length + 1)
 }
 
-/** The branch of a union that a value is meant for: of its kind, and with the most of its keys; undefined when that is open. */
-export function meantFor(union: Schema, value: unknown): Schema | undefined {
+/** The option of a union with the value's type and the most of its keys; undefined when several fit equally. */
+export function matchingOption(union: Schema, value: unknown): Schema | undefined {
   const ranked = options(union)
     .map(option => ({ option, fit: fit(option, value) }))
     .filter(({ fit }) => fit > 0)
@@ -72,7 +71,7 @@ export function meantFor(union: Schema, value: unknown): Schema | undefined {
 
 function fit(schema: Schema, value: unknown): number {
   if (isMapping(value)) return keysOf(schema).filter(key => Object.hasOwn(value, key)).length
-  const def = defOf(bare(schema))
+  const def = defOf(unwrapped(schema))
   if (def.type === 'union') return Math.max(...(def.options as Schema[]).map(option => fit(option, value)))
   const kind = Array.isArray(value) ? 'array' : typeof value
   return def.type === kind ? 1 : 0

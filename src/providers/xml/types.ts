@@ -1,4 +1,4 @@
-// What the strict XML reader is told and what it tells. Types only.
+// The limits and events of the strict XML reader. Types only.
 
 /** The most of each thing that a document may hold. */
 export interface XmlLimits {
