@@ -85,7 +85,6 @@ export function createSnapshot(
   const bearer = createBearer({ ...deps, providers, policy: { config, directory, identity } })
   const signOut = createSignOut({ ...deps, attempts: createAttempts(deps) })
   const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
-  const ways = { marks: markerCookies, bearer, deskLogout }
   return {
     config,
     paths,
@@ -101,7 +100,9 @@ export function createSnapshot(
       identity,
       sessions,
       handleOf,
-      ...ways,
+      markerCookies,
+      bearer,
+      deskLogout,
       liveResponses,
       random,
       log,

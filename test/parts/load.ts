@@ -7,7 +7,7 @@ import { until } from './wait-until.js'
 export interface Load {
   /** Milliseconds of each answered request, from when it was due: a late start counts too. */
   times: number[]
-  /** What went wrong: statuses other than 200, what the judge says, and errors. */
+  /** What went wrong: statuses other than 200, what `check` says, and errors. */
   failures: string[]
   /** Requests that were begun. */
   sent(): number
@@ -37,7 +37,7 @@ const tick = 10
 /** A machine that is busy beyond measure is waited for. */
 const timeout = 120_000
 
-export function startLoad({ origin, path, headers, perSecond, check: judge }: LoadPlan): Load {
+export function startLoad({ origin, path, headers, perSecond, check }: LoadPlan): Load {
   const pool = new Pool(origin, { connections: 32, headersTimeout: timeout, bodyTimeout: timeout })
   const times: number[] = []
   const failures: string[] = []
@@ -56,7 +56,7 @@ export function startLoad({ origin, path, headers, perSecond, check: judge }: Lo
       const answer = await pool.request({ path, method: 'GET', headers: own })
       const body = await answer.body.text()
       times.push(performance.now() - due)
-      const wrong = answer.statusCode === 200 ? judge?.(number, body) : `status ${answer.statusCode}`
+      const wrong = answer.statusCode === 200 ? check?.(number, body) : `status ${answer.statusCode}`
       if (wrong !== undefined) failures.push(wrong)
     } catch (error) {
       failures.push((error as Error).message)

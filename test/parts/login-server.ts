@@ -90,7 +90,7 @@ export async function startLoginServer(options: LoginServerOptions = {}): Promis
   const store = options.store?.(memory) ?? memory
   const shared = { clock, random: systemRandom, log }
   const sessions = createSessions({ ...shared, store, keyring, settings: config.sessions, metrics, audit })
-  const dossiers = createRefusedLogins({ ...shared, store })
+  const refusedLogins = createRefusedLogins({ ...shared, store })
   const breakglass = createBreakglass({ ...shared, store, keyring })
 
   const paths = createPaths(config.prefix)
@@ -145,7 +145,7 @@ export async function startLoginServer(options: LoginServerOptions = {}): Promis
         keyring,
         clock,
         random: systemRandom,
-        refusedLogins: dossiers,
+        refusedLogins,
         breakglass,
         audit,
         metrics,
@@ -169,7 +169,7 @@ export async function startLoginServer(options: LoginServerOptions = {}): Promis
       sessions,
       snapshot: generation,
       metrics,
-      refusedLogins: dossiers,
+      refusedLogins,
       breakglass,
       lines,
       events,
@@ -278,7 +278,7 @@ function createBrowser(app: FastifyInstance, origin: string): TestBrowser {
   }
 }
 
-/** A provider that says what it is told: for the ways in that the portal does not have. */
+/** A provider that says what it is told: for the login methods that the portal does not have. */
 export function createFakeProvider(
   changes: Partial<Provider> & { verdict?: (handover: CallbackRequest) => Partial<Verdict> } = {},
 ): Provider {

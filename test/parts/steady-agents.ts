@@ -43,7 +43,7 @@ export function startSteadyAgents(to: {
   const host = new URL(issuer).host
   const seen = new Set<string>()
   const cookies = workers.map(({ agent }) => agent.cookieHeader('/'))
-  const judge = (number: number, body: string): string | undefined => {
+  const check = (number: number, body: string): string | undefined => {
     const { email } = workers[number % workers.length] ?? workers[0]
     const told = JSON.parse(body) as { email: string[]; assertion: string[] }
     const [assertion = ''] = told.assertion
@@ -54,7 +54,7 @@ export function startSteadyAgents(to: {
     return undefined
   }
   const headers = (number: number) => ({ host, cookie: cookies[number % cookies.length] ?? '' })
-  const load = startLoad({ origin, path: '/tickets', headers, perSecond, check: judge })
+  const load = startLoad({ origin, path: '/tickets', headers, perSecond, check })
 
   return {
     load,

@@ -92,7 +92,7 @@ t.test('revoke without exactly one choice is wrong usage, and ends nothing', asy
     t.same({ code, out }, { code: 2, out: [] }, JSON.stringify(options))
     t.same(err, ['error: give exactly one of --agent EMAIL, --id HANDLE and --all'])
   }
-  for (const options of [{ agent: 'ada' }, { id: 'x' }, { id: '../sessions?all=true' }, { id: '../../admin' }]) {
+  for (const options of [{ agent: 'ada' }, { id: 'x' }, { id: '../sessions?all=true' }, { id: '.' }]) {
     await t.rejects(revoke(options), { message: /^the gateway answers 400: Bad request: .* / }, JSON.stringify(options))
   }
   t.equal((await sessions.list('all')).items.length, 1)

@@ -19,7 +19,7 @@ async function open(t: Test, people: Person[], changes: (api: AgentsApi) => Reco
   const clock = createTestClock()
   const fetchText = createHttpClient()
   const http = { url: api.lookUpUrl, list: '/_embedded/entries', map: httpMap, staleFor: '1h', ...changes(api) }
-  const sources = agentsSchema(createReader({ folder: '../..', env: {} })).parse([{ http }])
+  const sources = agentsSchema(createReader({ folder: '.', env: {} })).parse([{ http }])
   const directory = openDirectory(sources, { fetchText, clock, random: systemRandom, log, metrics: createMetrics() })
   t.teardown(async () => {
     directory.close()
