@@ -3,7 +3,7 @@
 // from the marks in the guides: docs/not-run.md.
 
 import { readFile, writeFile } from 'node:fs/promises'
-import { editorSchema } from '../src/config/describe.js'
+import { editorSchema } from '../src/config/reference.js'
 import { reference } from '../src/config/reference.js'
 import { chartKinds } from './chart/kinds.js'
 import { chartReadme } from './chart/readme.js'

@@ -1,7 +1,7 @@
 // The little that a login of the measurement needs of a browser: ask, keep the cookies, go where it is sent.
 
 import { request } from 'node:http'
-import { readAuthnRequest } from '../../src/demo/authn-request.js'
+import { readAuthnRequest } from '../../src/demo/idp.js'
 import type { SigningKey } from '../../src/demo/saml-response.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { createSamlIdp, idpIssuer } from '../../test/parts/saml-idp.js'

@@ -5,12 +5,13 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Clock } from '../core/contracts.js'
 import { systemClock } from '../runtime/clock.js'
+import { saysTheSame } from './changes.js'
 import { type Document, readDocument } from './document.js'
 import { type FileFingerprints, fileFingerprint, recordingReader } from './file-fingerprints.js'
+import type { DeepPartial } from './partial-config.js'
 import { parsePartially } from './partial-config.js'
 import { dotted, type Finding, inOrder, type Path, type Problem } from './problems.js'
 import { createReader, whyNot } from './reader.js'
-import { restartFindings } from './restart.js'
 import { validateRules } from './rules.js'
 import { type Config, configSchema } from './schema/index.js'
 import type { ConfigReader } from './schema/values.js'
@@ -121,4 +122,47 @@ async function readBounded(file: string): Promise<{ text: string } | { problem: 
   } finally {
     await handle?.close()
   }
+}
+
+const needRestart = [
+  'listen',
+  'prefix',
+  'workers',
+  'sessions.store',
+  'sessions.idle',
+  'sessions.lifetime',
+  'sessions.perAgent',
+  'sessions.nearCache',
+  'sessions.outageGrace',
+  'ops.listen',
+  'ops.probes',
+  'limits.header',
+  'drain',
+]
+
+/** The keys of the list, for the guide and its test. */
+export const restartKeys: readonly string[] = [...needRestart, 'tls']
+
+const message = 'cannot change while the gateway runs'
+const hint = 'restart it, or take the change back: nothing else of the new configuration counts until then'
+
+/** `written`: the value as written in the new file. Invalid settings are left out: they have their own problem. */
+export function restartFindings(
+  running: Config,
+  next: DeepPartial<Config>,
+  written: (path: Path) => unknown,
+): Finding[] {
+  const changed = needRestart
+    .map(key => key.split('.'))
+    .filter(path => {
+      const value = at(next, path)
+      return value !== undefined && !saysTheSame(at(running, path), value)
+    })
+  // Certificate and key can change; whether TLS is used at all cannot.
+  const tlsSwitched = (running.tls === undefined) !== (written(['tls']) === undefined)
+  return [...changed, ...(tlsSwitched ? [['tls']] : [])].map(path => ({ path, message, hint }))
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((parent, part) => (isMapping(parent) ? parent[part] : undefined), value)
 }

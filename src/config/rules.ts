@@ -3,9 +3,9 @@
 
 import type { DeepPartial } from './partial-config.js'
 import type { Finding, Problem } from './problems.js'
-import { accessRules } from './rules/access.js'
+import { accessRules } from './rules/agents.js'
 import { agentRules } from './rules/agents.js'
-import { deskLoginRules } from './rules/desk-login.js'
+import { deskLoginRules } from './rules/providers.js'
 import { gatewayRules } from './rules/gateway.js'
 import { identityRules } from './rules/identity.js'
 import { jwtRules } from './rules/jwt.js'

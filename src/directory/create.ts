@@ -2,13 +2,12 @@
 
 import type { AgentSource } from '../config/schema/agents.js'
 import type { Clock, Directory, Random } from '../core/contracts.js'
+import { domainOf } from '../core/email.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { FetchText } from '../runtime/http-client.js'
 import type { Scheduler } from '../runtime/scheduler.js'
 import { createDirectory, type DirectorySource } from './directory.js'
-import { createAnySource } from './sources/any.js'
-import { createDomainsSource } from './sources/domains.js'
 import { createFileSource } from './sources/file.js'
 import { createHttpListSource } from './sources/http/list.js'
 import { createHttpLookupSource } from './sources/http/lookup.js'
@@ -39,4 +38,17 @@ function createSource(source: AgentSource, deps: DirectoryDeps): DirectorySource
   const name = `http ${origin}${pathname.replaceAll('%7Bemail%7D', '{email}')}`
   const create = settings.url.includes('{email}') ? createHttpLookupSource : createHttpListSource
   return create({ ...deps, name, settings })
+}
+
+function createAnySource({ clock }: { clock: Clock }): DirectorySource {
+  const at = clock.now()
+  return { name: 'any', find: async email => ({ email }), knownState: email => ({ found: { email }, at }) }
+}
+
+function createDomainsSource(domains: readonly string[], { clock }: { clock: Clock }): DirectorySource {
+  // A to Z only, as in addresses: other letters are never folded.
+  const known = new Set(domains.map(domain => domain.replace(/[A-Z]+/g, letters => letters.toLowerCase())))
+  const at = clock.now()
+  const found = (email: string) => (known.has(domainOf(email)) ? { email } : 'unknown')
+  return { name: 'domains', find: async email => found(email), knownState: email => ({ found: found(email), at }) }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createAccessFormat } from '../../src/ops/access-log.js'
+import { createAccessFormat } from '../../src/ops/log.js'
 import { createBufferedOutput } from '../../src/ops/buffered-output.js'
 import { createLog } from '../../src/ops/log.js'
 import { until } from '../parts/wait-until.js'

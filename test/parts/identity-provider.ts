@@ -2,7 +2,7 @@
 // sent to it. By SAML (provider corp) and by JWT (provider portal).
 
 import type { Clock } from '../../src/core/contracts.js'
-import { readAuthnRequest } from '../../src/demo/authn-request.js'
+import { readAuthnRequest } from '../../src/demo/idp.js'
 import { signingKey } from './demo-idp.js'
 import { createSamlIdp, idpIssuer, type ResponseChange } from './saml-idp.js'
 import { type Claims, signed } from './tokens.js'

@@ -1,10 +1,10 @@
 // `deskgate sessions`: lists and ends the sessions of a running gateway, through its ops API. It ends nothing unless
 // exactly one selection is given.
 
-import type { Ended, SessionsPage } from '../../ops/api/sessions.js'
+import type { Ended, SessionFacts, SessionsPage } from '../../ops/api/sessions.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
-import { sessionTable } from './session-table.js'
+import { escapeControls } from './report.js'
 
 interface OpsOptions {
   config?: string
@@ -79,4 +79,47 @@ async function pageAt(access: OpsAccess, agent: string | undefined, cursor: stri
 function bodyOf(body: unknown): unknown {
   if (body !== undefined) return body
   throw new OpsUnreachable('there is no sessions API at this address: set ops.adminToken, and look at --ops')
+}
+
+interface SessionTable {
+  /** The lines of the next page; the first page has the heading. Columns never get narrower. */
+  lines(sessions: readonly SessionFacts[]): string[]
+}
+
+const columns: [heading: string, value: (session: SessionFacts) => string][] = [
+  ['HANDLE', ({ handle }) => handle],
+  ['AGENT', ({ agent }) => agent],
+  ['PROVIDER', ({ provider }) => provider],
+  ['CREATED', ({ created }) => minute(created)],
+  ['LAST SEEN', ({ lastSeen }) => minute(lastSeen)],
+  ['ENDS', ({ end }) => minute(end)],
+  ['ADDRESS', ({ address }) => address],
+  ['BROWSER', ({ browser }) => browser],
+]
+
+function sessionTable(): SessionTable {
+  const widths = columns.map(([heading]) => heading.length)
+  let hasHeading = false
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd()
+
+  return {
+    lines(sessions) {
+      const rows = sessions.map(session => columns.map(([, value]) => escapeControls(value(session))))
+      for (const row of rows)
+        for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
+      if (rows.length === 0) return []
+      const heading = hasHeading ? [] : [columns.map(([name]) => name)]
+      hasHeading = true
+      return [...heading, ...rows].map(line)
+    },
+  }
+}
+
+/** To the minute, in UTC. */
+function minute(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')}Z`
 }

@@ -5,7 +5,48 @@ import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
 import type { ResponseData } from '../context.js'
 import type { Texts } from './i18n/en.js'
-import { script, style } from './style.js'
+
+const style = `
+:root{color-scheme:light dark;--ground:#f3f5fa;--glow:#dfe7ff;--card:#fff;--line:#dde2ec;--edge:#8490ab;--ink:#151a2d;--soft:#566079;--accent:#3452d9;--accent-ink:#fff;--accent-2:#2740b4;--tint:#eef1fd;--warn:#9a3412;--warn-tint:#fff3e8;--shade:0 1px 2px rgb(20 28 60/.06),0 12px 40px rgb(20 28 60/.09)}
+@media (prefers-color-scheme:dark){:root{--ground:#0e1220;--glow:#1b2547;--card:#171c2e;--line:#2b3350;--edge:#6d7899;--ink:#eef1fa;--soft:#a7b0c9;--accent:#8ea5ff;--accent-ink:#0d1330;--accent-2:#b0c0ff;--tint:#1f2742;--warn:#ffb683;--warn-tint:#33231a;--shade:0 1px 2px rgb(0 0 0/.4),0 12px 40px rgb(0 0 0/.35)}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%}
+body{margin:0;min-height:100vh;min-height:100dvh;display:grid;grid-template-rows:1fr auto;justify-items:center;align-items:center;padding:1.25rem;background:var(--ground) radial-gradient(70rem 34rem at 50% -12rem,var(--glow),transparent) no-repeat;color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+main{width:100%;max-width:26.5rem;background:var(--card);border:1px solid var(--line);border-radius:1.1rem;box-shadow:var(--shade);padding:clamp(1.4rem,6vw,2.4rem)}
+main.wide{max-width:38rem}
+.brand{display:flex;align-items:center;gap:.65rem;margin:0 0 1.6rem;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}
+.brand svg{flex:none;width:2.1rem;height:2.1rem}
+.brand .tile{fill:var(--accent)}.brand .mark{stroke:var(--accent-ink);fill:none;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+h1{font-size:1.5rem;line-height:1.25;letter-spacing:-.015em;margin:0 0 .6rem;text-wrap:balance;overflow-wrap:anywhere}
+p{margin:0 0 1rem;color:var(--soft);overflow-wrap:anywhere}
+p strong{color:var(--ink);font-weight:600}
+form{margin:0}
+.ways{list-style:none;margin:1.5rem 0 0;padding:0;display:grid;gap:.7rem}
+.button{display:flex;width:100%;align-items:center;justify-content:center;gap:.6rem;min-height:3rem;padding:.65rem 1.1rem;border:1px solid transparent;border-radius:.75rem;background:var(--accent);color:var(--accent-ink);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer;overflow-wrap:anywhere;transition:background-color .12s}
+.button:hover{background:var(--accent-2)}
+.button.quiet{background:transparent;border-color:var(--edge);color:var(--ink);font-weight:500}
+.button.quiet:hover{background:var(--tint)}
+.button.small{width:auto;min-height:2.5rem;padding:.35rem .9rem;font-size:.92rem}
+:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
+.actions{display:grid;gap:.7rem;margin-top:1.6rem}
+.note{background:var(--tint);border-radius:.75rem;padding:.8rem 1rem;margin:1.2rem 0 0;color:var(--ink);font-size:.94rem}
+.alert{display:inline-flex;width:2.6rem;height:2.6rem;align-items:center;justify-content:center;border-radius:50%;background:var(--warn-tint);color:var(--warn);font-weight:700;font-size:1.2rem;margin:0 0 1rem}
+.reference{margin:1.6rem 0 0;padding:1rem 0 0;border-top:1px solid var(--line);font-size:.88rem;color:var(--soft)}
+.reference code{display:block;font:600 1.05rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--ink);letter-spacing:.06em;user-select:all}
+.reference small{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8rem}
+.sessions{list-style:none;margin:1.2rem 0 0;padding:0;border-top:1px solid var(--line)}
+.sessions li{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.6rem 1rem;padding:.95rem 0;border-bottom:1px solid var(--line)}
+.sessions div{flex:1 1 14rem;min-width:0;overflow-wrap:anywhere}
+.sessions b{display:block;font-weight:600}
+.sessions span{display:block;font-size:.88rem;color:var(--soft)}
+.sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-left:.4rem;white-space:nowrap}
+footer{padding:1.1rem 0 0;font-size:.82rem;color:var(--soft)}
+@media (prefers-reduced-motion:reduce){.button{transition:none}}
+@media (max-width:22rem){body{padding:.75rem}}
+`
+
+/** Attack: a field called "submit" would hide the form's own method. */
+const script = 'HTMLFormElement.prototype.submit.call(document.forms[0])'
 
 /** What every page needs. */
 export interface PageContext {
