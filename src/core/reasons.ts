@@ -1,5 +1,5 @@
 // The closed list of reasons for which a login is refused: its code, its status, and what the operator should look at.
-// Sentences for agents are not here: they are texts (web/pages/texts), keyed by the same codes.
+// Sentences for agents are not here: they are texts (web/pages/i18n), keyed by the same codes.
 
 const hints = {
   'jwt.malformed':

@@ -1,0 +1,139 @@
+// The inner parts of libraries that the code relies on, each as it is used (docs/adr/0010-library-internals.md). A test here
+// that fails after an upgrade says which place has to be read again.
+
+import { readFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
+import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
+import t from 'tap'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
+import * as z from 'zod'
+import { openRaw } from './parts/raw-http.js'
+import { createSamlIdp, entityId, newSigningKey } from './parts/saml-idp.js'
+
+const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))
+
+t.test('the libraries whose inner parts are used are pinned to their minor version', async t => {
+  for (const name of ['undici', '@node-saml/node-saml', 'zod', 'xml-crypto']) {
+    t.match(manifest.dependencies[name], /^~/, name)
+  }
+})
+
+t.test(
+  'undici calls the raw handler: head as buffers, a resume function, and the waiting request within connect',
+  async t => {
+    const server = createServer((_, response) => response.writeHead(200, 'Fine', { 'X-Name': 'Value' }).end('body'))
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const { port } = server.address() as { port: number }
+    const connector = buildConnector({})
+    let within = false
+    const pool = new Pool(`http://127.0.0.1:${port}`, {
+      pipelining: 1,
+      connections: 1,
+      connect(options, callback) {
+        connector(options, (...result) => {
+          within = true
+          callback(...result)
+          within = false
+        })
+      },
+    })
+    t.teardown(() => pool.close())
+    const seen: { fresh: boolean[]; head: unknown[]; order: string[] } = { fresh: [], head: [], order: [] }
+    const ask = () =>
+      new Promise<void>((resolve, reject) => {
+        const handler: Dispatcher.DispatchHandler = {
+          onConnect(abort) {
+            seen.fresh.push(within)
+            seen.order.push(`connect ${typeof abort}`)
+          },
+          onResponseStarted: () => void seen.order.push('started'),
+          onHeaders(status, headers, resume, reason) {
+            const text = (headers as Buffer[]).map(String).join(' ').toLowerCase()
+            seen.head.push([status, Buffer.isBuffer(headers[0]), text.includes('x-name value'), typeof resume, reason])
+            return true
+          },
+          onData(chunk) {
+            seen.order.push(`data ${Buffer.isBuffer(chunk)}`)
+            return true
+          },
+          onComplete: () => resolve(),
+          onError: reject,
+        }
+        pool.dispatch({ path: '/', method: 'GET', headers: ['X-A', '1'] }, handler)
+      })
+    await ask()
+    await ask()
+    t.strictSame(seen.fresh, [true, false], 'only the first request of a connection is written while it connects')
+    t.strictSame(seen.head[0], [200, true, true, 'function', 'Fine'])
+    t.strictSame(seen.order.slice(0, 3), ['connect function', 'started', 'data true'])
+  },
+)
+
+t.test(
+  'node-saml hands the verified bytes to one method, and verifies a single signature by its own function',
+  async t => {
+    const signing = newSigningKey()
+    const idp = createSamlIdp({ signing, clock: { now: () => Date.now() } })
+    const message = idp.message()
+    class SignatureOnly extends SAML {
+      signed = ''
+      protected override async processValidlySignedAssertionAsync(
+        xml: string,
+      ): Promise<{ profile: Profile; loggedOut: boolean }> {
+        this.signed = xml
+        return { profile: { issuer: '', nameID: '', nameIDFormat: '' }, loggedOut: false }
+      }
+    }
+    const saml = new SignatureOnly({
+      callbackUrl: 'urn:unused',
+      issuer: entityId,
+      idpCert: [signing.certificate],
+      validateInResponseTo: ValidateInResponseTo.never,
+      audience: false,
+    })
+    await saml.validatePostResponseAsync({ SAMLResponse: message })
+    t.match(saml.signed, /^<(\w+:)?Assertion /, 'the canonical assertion alone')
+    const xml = idp.xml()
+    const { documentElement } = await parseDomFromString(xml)
+    t.match(getVerifiedXml(xml, documentElement, [signing.certificate]), /^<(\w+:)?Response /)
+    t.equal(getVerifiedXml(xml, documentElement, [newSigningKey().certificate]), null, 'undone by another key')
+  },
+)
+
+t.test('zod keeps the valid parts when it is run from inside, and shows its definitions', async t => {
+  const schema = z.object({ good: z.string(), bad: z.number().default(1) })
+  const { value, issues } = schema._zod.run({ value: { good: 'x', bad: 'y' }, issues: [] }, { async: false }) as {
+    value: unknown
+    issues: { path: unknown }[]
+  }
+  t.match(value, { good: 'x' })
+  t.strictSame(
+    issues.map(({ path }) => path),
+    [['bad']],
+  )
+  t.equal(schema._zod.def.type, 'object')
+  t.equal(schema.shape.bad._zod.def.type, 'default')
+  t.equal(z.union([z.string(), z.number()])._zod.def.options.length, 2)
+})
+
+t.test('Node names the response that is being written on its socket, until it is over', async t => {
+  let seen: ServerResponse | null | undefined
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'Content-Length': 10 }).write('12345')
+  })
+  server.on('clientError', (_, socket) => {
+    seen = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage
+    socket.destroy()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  const connection = openRaw(port)
+  connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n\0 invalid\r\n\r\n')
+  await connection.ended()
+  t.equal(seen?.headersSent, true)
+})
