@@ -1,19 +1,41 @@
+import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { Refused, runChecks } from '../../src/core/checks.js'
-import { hintOf, reasons, statusOf } from '../../src/core/reasons.js'
+import { hintOf, reasons, settingOf, statusOf } from '../../src/core/reasons.js'
 import { createSecret } from '../../src/core/secret.js'
 
-t.test('each reason has a hint and the status of its kind', async t => {
-  for (const reason of reasons) t.match(hintOf(reason), /\.$/, reason)
-  t.equal(statusOf('jwt.expired'), 400)
-  t.equal(statusOf('jwt.keys_unavailable'), 503)
-  t.equal(statusOf('agent.directory_unavailable'), 503)
-  t.equal(statusOf('session.store_unavailable'), 503)
-  t.equal(statusOf('agent.unknown'), 403)
-  t.equal(statusOf('login.rate_limited'), 429)
-  t.equal(statusOf('login.other_session'), 409)
-  t.equal(statusOf('login.loop'), 400)
+/** As the contract says them; every other reason answers 400. */
+const otherStatuses: Record<number, string[]> = {
+  403: ['agent.unknown', 'agent.disabled', 'agent.forbidden'],
+  409: ['login.other_session', 'login.step_up_other_agent'],
+  429: ['login.rate_limited'],
+  503: [
+    'jwt.keys_unavailable',
+    'saml.metadata_unavailable',
+    'agent.directory_unavailable',
+    'login.busy_unavailable',
+    'session.store_unavailable',
+  ],
+}
+
+t.test('each reason has a hint, and the status that the table states for it', async t => {
+  for (const reason of reasons) {
+    t.match(hintOf(reason), /\.$/, reason)
+    const listed = Object.entries(otherStatuses).find(([, codes]) => codes.includes(reason))
+    t.equal(statusOf(reason), Number(listed?.[0] ?? 400), reason)
+  }
+})
+
+t.test('the setting of a reason is one of the configuration', async t => {
+  const reference = readFileSync(new URL('../../config/reference.yaml', import.meta.url), 'utf8')
+  const settings = reasons.flatMap(reason => settingOf(reason) ?? [])
+  t.ok(settings.length > 20)
+  for (const setting of settings) {
+    const [top = '', last = ''] = [setting.split(/[.[]/)[0], setting.split('.').at(-1)]
+    t.match(reference, new RegExp(`^${top}:`, 'm'), setting)
+    t.match(reference, new RegExp(`\\b${last}:`), setting)
+  }
 })
 
 t.test('a ladder stops at the first check that fails, and keeps what it saw', async t => {

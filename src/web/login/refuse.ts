@@ -3,7 +3,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Check } from '../../core/checks.js'
-import { hintOf, type Reason, statusOf } from '../../core/reasons.js'
+import { hintOf, type Reason, settingOf, statusOf } from '../../core/reasons.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
@@ -44,7 +44,8 @@ export function createRefuseLogin(deps: {
     const origin = { address: context.address, browser: browserName(headers['user-agent']) }
     const reference = deps.refusedLogins.record({ provider, reason, checks, ...origin })
     const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
-    deps.log.info({ ...facts, request: context.id, hint: hintOf(reason) }, 'login refused')
+    const advice = { hint: hintOf(reason), setting: settingOf(reason) }
+    deps.log.info({ ...facts, request: context.id, ...advice }, 'login refused')
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
     deps.audit({ event: 'login_refused', ...who, request: context.id })
     deps.metrics.login(provider ?? '', 'refused', reason)
