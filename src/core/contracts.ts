@@ -78,6 +78,7 @@ export type Revalidated = Session | { over: string }
 
 /** The agent behind one request with a bearer token. There is no session to find, to keep alive or to end. */
 export interface ApiCaller {
+  kind: 'api caller'
   agent: Agent
   provider: string
   /** base64url(SHA-256(token)): names the token without showing it. */
@@ -187,8 +188,6 @@ export interface Sessions {
     by?: EndedBy,
   ): Promise<{ count: number; replication: Replication }>
   list(selector: SessionSelector, cursor?: string): Promise<Page<Session>>
-  /** Asked of every session that is read, before it is used; one for a process, the last counts. */
-  setRevalidate(review: Revalidate): void
   /** Reviews all that this process could use without reading. */
   revalidateAll(): Promise<void>
   /** Called in this process for every session that ends here or elsewhere. */

@@ -3,20 +3,23 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema/index.js'
-import type { Directory } from '../core/contracts.js'
+import type { Directory, Sessions } from '../core/contracts.js'
 import { createPublishedKeys, type PublishedKeys } from '../keys/jwks.js'
 import type { Keyring } from '../keys/keyring.js'
-import { handleOf } from '../sessions/sessions.js'
+import { createRateLimit } from '../ops/rate-limit.js'
+import { createSessions, handleOf } from '../sessions/sessions.js'
 import { createLiveConnections, type LiveConnections } from '../web/access/live-connections.js'
-import { type AgentRevalidation, createAgentRevalidation } from '../web/access/revalidate-agents.js'
+import { createRecheck } from '../web/access/recheck.js'
+import { type AgentRevalidation, createAgentRevalidation, createRevalidate } from '../web/access/revalidate-agents.js'
 import type { ConfigSnapshot } from '../web/context.js'
+import { createLoginLimit } from '../web/login/login-limit.js'
 import { mountDesk } from '../web/proxy/plugin.js'
-import { attachUpgrades } from '../web/proxy/websocket/plugin.js'
-import { createRequestLifecycle } from '../web/request-lifecycle.js'
+import { attachUpgrades, type Upgrades } from '../web/proxy/websocket/plugin.js'
+import { createRequestLifecycle, type RequestLifecycle } from '../web/request-lifecycle.js'
 import { gatewayRoutes } from '../web/routes/plugin.js'
 import { createDrain } from '../web/server/drain.js'
 import { openListener } from '../web/server/listener.js'
-import { createSnapshot, createSpMetadataReader, type GatewayDeps } from './snapshot.js'
+import { createSnapshot, createSpMetadataReader, type GatewayDeps, type SnapshotDeps } from './snapshot.js'
 import { createSnapshots, type Snapshots } from './snapshots.js'
 
 /** A config snapshot that is ready and not yet in use. */
@@ -30,10 +33,13 @@ export interface PreparedSnapshot {
 export interface Gateway {
   /** Not yet listening. */
   app: FastifyInstance
+  sessions: Sessions
   /** The directory of the current configuration. */
   directory: Directory
-  /** The current configuration: new requests use it. */
-  config(): Config
+  liveConnections: LiveConnections
+  upgrades: Upgrades
+  /** The current one: new requests use it. */
+  snapshot(): ConfigSnapshot
   /**
    * Builds the next snapshot and waits until its new providers have fetched their keys and metadata, or failed to.
    * `keyring` holds the secrets of the next configuration. Rejects like createGateway.
@@ -50,65 +56,37 @@ export interface Gateway {
 
 /** Throws when a key, a certificate or an agents file cannot be used, not when an IdP or the store is down. */
 export async function createGateway(config: Config, deps: GatewayDeps): Promise<Gateway> {
-  const { clock, random, metrics, log, sessions, keyring, shedding } = deps
-  const liveConnections = createLiveConnections({ sessions, clock, settings: config.sessions })
-  const { liveResponses } = liveConnections
-  const publishedKeys = createPublishedKeys(deps)
-  const snapshots = createSnapshots(createSnapshot(config, deps, { keyring, liveResponses }), deps)
-  const { current, acquire, release } = snapshots
-  const requestLifecycle = createRequestLifecycle({
-    current,
-    acquire,
-    release,
-    ...(shedding ? { shedding } : {}),
-    clock,
-    metrics,
-    log,
-  })
-  const app = openListener(config, requestLifecycle.rewriteUrl)
-  const connections = createDrain(app.server, requestLifecycle.openResponses)
+  const { clock, log, overrides = {} } = deps
+  const snapshots = createSnapshots(deps)
+  const { current } = snapshots
+  const settings = config.sessions
+  const sessions = createSessions({ ...deps, settings, revalidate: createRevalidate(current) })
+  const recheck = createRecheck(current)
+  const live = { sessions, recheck, clock, settings, interval: overrides.liveInterval }
+  const liveConnections = createLiveConnections(live)
+  const parts: SnapshotDeps = { ...deps, sessions, liveResponses: liveConnections.responses }
+  snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
 
+  const publishedKeys = createPublishedKeys(deps)
+  const requestLifecycle = createRequestLifecycle({ shedding: () => false, ...deps, ...snapshots })
+  const app = openListener(config, requestLifecycle.rewriteUrl, overrides.listenerTimes)
+  const connections = createDrain(app.server, requestLifecycle.openResponses)
   requestLifecycle.mount(app)
-  await app.register(async context => {
-    context.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
-    const jwks = ({ identity }: ConfigSnapshot) => ({ keys: publishedKeys.with(identity.jwks().keys) })
-    await gatewayRoutes(context, {
-      ...deps,
-      paths: current().paths,
-      handleOf,
-      spMetadata: createSpMetadataReader(clock),
-      jwks,
-      renew: requestLifecycle.refreshSnapshot,
-    })
-  })
-  mountDesk(app, { requestLifecycle })
+  await mountGatewayRoutes(app, parts, { snapshots, publishedKeys, requestLifecycle })
+  mountDesk(app)
   await app.ready()
-  const upgrades = attachUpgrades(app.server, {
-    requestLifecycle,
-    liveConnections,
-    clock,
-    random,
-    metrics,
-  })
-  const recheckAll = async () => {
-    liveConnections.recheckAll()
-    await upgrades.recheckBearers()
-  }
-  const agents = createAgentRevalidation({ current, sessions, recheckLive: recheckAll, log })
+  const upgrades = attachUpgrades(app.server, { ...deps, requestLifecycle, liveConnections })
+  const agents = createAgentRevalidation({ sessions, recheckLive: liveConnections.recheckAll, log })
   await agents.follow(current().directory)
 
   return {
     app,
+    sessions,
     directory: { find: email => current().directory.find(email) },
-    config: () => current().config,
-    prepare: (next, ring) =>
-      prepare(next, deps, {
-        snapshots,
-        publishedKeys,
-        agents,
-        liveConnections,
-        keyring: ring,
-      }),
+    liveConnections,
+    upgrades,
+    snapshot: current,
+    prepare: (next, keyring) => prepare(next, parts, { snapshots, publishedKeys, agents, keyring }),
     windDown: connections.begin,
     async close(limit) {
       connections.begin()
@@ -122,20 +100,49 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   }
 }
 
+interface RouteParts {
+  snapshots: Snapshots
+  publishedKeys: PublishedKeys
+  requestLifecycle: RequestLifecycle
+}
+
+async function mountGatewayRoutes(
+  app: FastifyInstance,
+  deps: SnapshotDeps,
+  { snapshots, publishedKeys, requestLifecycle }: RouteParts,
+): Promise<void> {
+  const { clock, log, overrides = {} } = deps
+  const { paths } = snapshots.current()
+  const rate = () => snapshots.current().config.limits.logins
+  const limit = createLoginLimit({ limit: createRateLimit({ ...deps, name: 'logins', rate }), log })
+  await app.register(async context => {
+    context.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
+    if (overrides.routes) return overrides.routes(context)
+    await gatewayRoutes(context, {
+      ...deps,
+      paths,
+      handleOf,
+      limit,
+      spMetadata: createSpMetadataReader(clock),
+      jwks: ({ identity }) => ({ keys: publishedKeys.with(identity.jwks().keys) }),
+      renew: requestLifecycle.refreshSnapshot,
+      ...overrides.routeDeps,
+    })
+  })
+}
+
 /** What runs now: the next snapshot takes over from it. */
 interface RunningParts {
   snapshots: Snapshots
   publishedKeys: PublishedKeys
   agents: AgentRevalidation
-  liveConnections: LiveConnections
   keyring: Keyring
 }
 
-async function prepare(config: Config, deps: GatewayDeps, running: RunningParts): Promise<PreparedSnapshot> {
+async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts): Promise<PreparedSnapshot> {
   const { snapshots, publishedKeys, agents, keyring } = running
-  const { liveResponses } = running.liveConnections
   const previous = snapshots.current()
-  const next = createSnapshot(config, deps, { keyring, liveResponses, previous })
+  const next = createSnapshot(config, deps, { keyring, previous })
   const added = next.providers.filter(provider => !previous.providers.includes(provider))
   await Promise.all([...added.map(provider => provider.ready?.()), next.directory.ready?.()])
   return {

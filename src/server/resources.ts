@@ -2,7 +2,7 @@
 // them in order, and closes them after the gateway and the listeners. It opens no listener.
 
 import type { Config } from '../config/schema/index.js'
-import type { Clock, Random } from '../core/contracts.js'
+import type { Clock, Random, Store } from '../core/contracts.js'
 import { createKeyring, type Keyring, randomSecret } from '../keys/keyring.js'
 import { createReplaceableKeyring } from '../keys/replaceable-keyring.js'
 import { createAuditLog } from '../ops/audit.js'
@@ -14,7 +14,6 @@ import { createRefusedLogins } from '../ops/refused-logins.js'
 import { createBreakglass } from '../providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { createHttpClient } from '../runtime/http-client.js'
-import { createSessions } from '../sessions/sessions.js'
 import { openStore } from '../store/open.js'
 
 export interface ResourcesDeps {
@@ -25,6 +24,8 @@ export interface ResourcesDeps {
   verifySaml?: VerifySaml
   /** Replaces the measurement of this process, for tests. */
   measure?: () => ProcessLoad
+  /** Stands between the gateway and its store, for tests. */
+  wrapStore?: (store: Store) => Store
   /** The time limit of a store command in milliseconds, when it is not the default: for slow machines. */
   storeTimeout?: number
 }
@@ -38,7 +39,8 @@ export function openResources(config: Config, deps: ResourcesDeps) {
   const auditLog = createAuditLog({ to: config.audit.to, clock, log, lost: metrics.auditLost })
   const audit = auditLog.write
   const slow = storeTimeout === undefined ? {} : { commandTimeout: storeTimeout }
-  const store = openStore(config.sessions.store, { clock, log, ...slow })
+  const opened = openStore(config.sessions.store, { clock, log, ...slow })
+  const store = deps.wrapStore?.(opened) ?? opened
   const createKeyringFor = keyringFactory(random)
   const keyring = createReplaceableKeyring(createKeyringFor(config))
   const loadShedding = createLoadShedding({ log, ...(measure ? { measure } : {}) })
@@ -59,7 +61,6 @@ export function openResources(config: Config, deps: ResourcesDeps) {
       shedding,
       pool,
     },
-    sessions: createSessions({ store, keyring, clock, random, settings: config.sessions, metrics, audit, log }),
     refusedLogins: createRefusedLogins({ store, clock, random, log }),
     breakglass: createBreakglass({ store, keyring, clock, random }),
     readiness: createReadiness({ store, clock, log, metrics, shedding }),

@@ -10,7 +10,6 @@ import type { Metrics } from '../ops/metrics.js'
 import { createProbes } from '../ops/probes.js'
 import { createRateLimit } from '../ops/rate-limit.js'
 import type { ReadinessProbe } from '../ops/readiness.js'
-import { createLoginLimit } from '../web/login/login-limit.js'
 import { createPaths } from '../web/request/paths.js'
 import { listenOn, serverTls } from '../web/server/listener.js'
 import { createGateway, type Gateway } from './app.js'
@@ -70,8 +69,7 @@ export interface ServerDeps extends ResourcesDeps {
 export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
   const { log, pause = realPause } = deps
   const resources = openResources(config, deps)
-  const limit = createLoginLimit({ limit: createLimit(resources, 'logins', () => gateway.config()), log })
-  const gateway = await createGateway(config, { ...resources, limit })
+  const gateway = await createGateway(config, resources)
   const reloader = createServerReloader(deps.source, { gateway, resources })
   const reload = async (cause: ReloadCause): Promise<ReloadResult> =>
     reloader ? reloader.reload(cause) : { applied: true, changed: [], warnings: [] }
@@ -131,17 +129,16 @@ interface RunningServer {
   resources: Resources
 }
 
-function createLimit({ store, clock, log }: Resources, name: 'logins' | 'admin', running: () => Config) {
-  return createRateLimit({ store, clock, log, name, rate: () => running().limits.logins })
-}
-
 function createServerReloader(
   source: ConfigSource | undefined,
   { gateway, resources }: RunningServer,
 ): Reloader | undefined {
   const { readiness, metrics, audit, log } = resources
   const apply = createApply({ gateway, resources })
-  return source && createReloader({ source, running: () => gateway.config(), apply, readiness, metrics, audit, log })
+  return (
+    source &&
+    createReloader({ source, running: () => gateway.snapshot().config, apply, readiness, metrics, audit, log })
+  )
 }
 
 /** The ops listener; in a cluster `opsSources` speaks for all workers. */
@@ -152,13 +149,14 @@ function createOpsListener(
   },
 ) {
   const { resources, opsSources, gateway, reload } = of
-  const running = () => gateway.config()
+  const running = () => gateway.snapshot().config
   return createOps({
     ...resources,
     metrics: opsSources.metrics,
     readiness: opsSources.readiness,
     adminToken: () => running().ops.adminToken,
-    limit: createLimit(resources, 'admin', running),
+    sessions: gateway.sessions,
+    limit: createRateLimit({ ...resources, name: 'admin', rate: () => running().limits.logins }),
     breakglass: {
       ...resources,
       issuer: resources.breakglass,

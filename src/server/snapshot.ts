@@ -1,9 +1,10 @@
 // A config snapshot: everything that a reload replaces, made from one configuration. Parts whose settings have not changed
 // are taken over from the previous snapshot, with everything they have fetched.
 
+import type { FastifyInstance } from 'fastify'
 import { saysTheSame } from '../config/changes.js'
 import type { Config } from '../config/schema/index.js'
-import type { Clock, Provider, Random, Sessions, Store } from '../core/contracts.js'
+import type { Clock, Directory, Provider, Random, Sessions, Store } from '../core/contracts.js'
 import { openDirectory } from '../directory/create.js'
 import { deriveSigningKeys, signingKeysOf } from '../keys/assertion-keys.js'
 import type { Keyring } from '../keys/keyring.js'
@@ -20,24 +21,24 @@ import type { FetchText } from '../runtime/http-client.js'
 import { handleOf } from '../sessions/sessions.js'
 import { createBearer } from '../web/access/bearer.js'
 import type { LiveResponses } from '../web/access/live-responses.js'
-import type { ConfigSnapshot } from '../web/context.js'
+import type { ConfigSnapshot, RenderError } from '../web/context.js'
 import { createMarkerCookies } from '../web/desk-login/marker-cookies.js'
 import { createIdentityWriter } from '../web/identity/headers.js'
 import { createAttempts } from '../web/login/attempts.js'
-import type { LoginLimit } from '../web/login/login-limit.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
 import { createSignOut } from '../web/logout/sign-out.js'
-import { createPipeline } from '../web/proxy/pipeline.js'
+import { createPipeline, type PipelineDeps } from '../web/proxy/pipeline.js'
 import { createCookies } from '../web/request/cookies.js'
 import { createPaths } from '../web/request/paths.js'
 import { createErrorResponses } from '../web/responses/errors.js'
+import type { GatewayRoutesDeps } from '../web/routes/plugin.js'
+import type { openListener } from '../web/server/listener.js'
 
 /** Everything that survives a reload. */
 export interface GatewayDeps {
   store: Store
   /** Stays the same object when its secrets change. */
   keyring: Keyring
-  sessions: Sessions
   refusedLogins: RefusedLogins
   breakglass: Breakglass
   fetchText: FetchText
@@ -47,17 +48,36 @@ export interface GatewayDeps {
   log: Log
   audit: Audit
   metrics: Metrics
-  /** Limits refused logins per client. */
-  limit?: LoginLimit
   /** True while the process is overloaded. */
   shedding?: () => boolean
+  overrides?: GatewayOverrides
+}
+
+/** Replace single parts, for tests. */
+export interface GatewayOverrides {
+  directory?: Directory
+  providers?: readonly Provider[]
+  renderError?: RenderError
+  timeouts?: PipelineDeps['timeouts']
+  largestFrame?: PipelineDeps['largestFrame']
+  /** In the place of the gateway routes. */
+  routes?: (context: FastifyInstance) => Promise<void>
+  routeDeps?: Partial<Pick<GatewayRoutesDeps, 'spMetadata' | 'bodyTimeout'>>
+  listenerTimes?: Parameters<typeof openListener>[2]
+  /** Milliseconds between two checks of the live connections. */
+  liveInterval?: number
+}
+
+/** What a snapshot uses that stays when it is replaced. */
+export interface SnapshotDeps extends GatewayDeps {
+  sessions: Sessions
+  liveResponses: LiveResponses
 }
 
 /** What a snapshot needs beside its configuration. */
 export interface SnapshotInputs {
   /** With the secrets of this configuration. */
   keyring: Keyring
-  liveResponses: LiveResponses
   /** Unchanged parts of it are taken over. */
   previous?: ConfigSnapshot
 }
@@ -65,10 +85,10 @@ export interface SnapshotInputs {
 /** Throws when a key, a certificate or an agents file cannot be used. */
 export function createSnapshot(
   config: Config,
-  deps: GatewayDeps,
-  { keyring, liveResponses, previous }: SnapshotInputs,
+  deps: SnapshotDeps,
+  { keyring, previous }: SnapshotInputs,
 ): ConfigSnapshot {
-  const { sessions, clock, random, log } = deps
+  const { sessions, liveResponses, clock, random, log, overrides = {} } = deps
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
   const deskLogin = config.login.alsoAllowDeskAuthentication
@@ -79,9 +99,8 @@ export function createSnapshot(
   const files = config.identity.assertion.keys
   const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
   const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
-  const providers = providersOf(config, deps, previous)
-  const sameAgents = previous && saysTheSame(previous.config.agents, config.agents)
-  const directory = sameAgents ? previous.directory : openDirectory(config.agents, deps)
+  const providers = overrides.providers ?? providersOf(config, deps, previous)
+  const directory = overrides.directory ?? directoryOf(config, deps, previous)
   const bearer = createBearer({ ...deps, providers, policy: { config, directory, identity } })
   const signOut = createSignOut({ ...deps, attempts: createAttempts(deps) })
   const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
@@ -92,7 +111,7 @@ export function createSnapshot(
     providers,
     directory,
     identity,
-    renderError: createErrorResponses(),
+    renderError: overrides.renderError ?? createErrorResponses(),
     pipeline: createPipeline({
       config,
       paths,
@@ -106,9 +125,15 @@ export function createSnapshot(
       liveResponses,
       random,
       log,
+      timeouts: overrides.timeouts,
+      largestFrame: overrides.largestFrame,
     }),
     ...(deskLogin && markerCookies ? { deskLogin: { provider: createDeskLogin(deskLogin), markerCookies } } : {}),
   }
+}
+
+function directoryOf({ agents }: Config, deps: GatewayDeps, previous: ConfigSnapshot | undefined): Directory {
+  return previous && saysTheSame(previous.config.agents, agents) ? previous.directory : openDirectory(agents, deps)
 }
 
 /** Takes over each provider whose settings have not changed, with its fetched keys and metadata. */

@@ -6,6 +6,7 @@ import type { Log } from '../ops/log.js'
 import type { ConfigSnapshot } from '../web/context.js'
 
 export interface Snapshots {
+  /** Throws before the first: nothing is decided without a configuration. */
   current(): ConfigSnapshot
   /** The current one, for a new request. Each call needs one `release`. */
   acquire(): ConfigSnapshot
@@ -19,10 +20,16 @@ export interface Snapshots {
   close(): Promise<void>
 }
 
-export function createSnapshots(first: ConfigSnapshot, deps: { log: Log }): Snapshots {
+/** The one pointer to the current snapshot; `replace` sets the first too. */
+export function createSnapshots(deps: { log: Log }): Snapshots {
   /** The number of open requests of each snapshot. */
-  const openRequests = new Map<ConfigSnapshot, number>([[first, 0]])
-  let current = first
+  const openRequests = new Map<ConfigSnapshot, number>()
+  let newest: ConfigSnapshot | undefined
+
+  const current = () => {
+    if (!newest) throw new Error('there is no configuration yet')
+    return newest
+  }
 
   const retire = async (snapshot: ConfigSnapshot) => {
     openRequests.delete(snapshot)
@@ -33,17 +40,18 @@ export function createSnapshots(first: ConfigSnapshot, deps: { log: Log }): Snap
     await snapshot.pipeline.close()
   }
   const retireIfUnused = (snapshot: ConfigSnapshot) => {
-    if (snapshot === current || openRequests.get(snapshot) !== 0) return
+    if (snapshot === newest || openRequests.get(snapshot) !== 0) return
     retire(snapshot).catch((error: Error) => {
       deps.log.warn({ cause: error.message }, 'what an earlier configuration used could not be closed')
     })
   }
 
   return {
-    current: () => current,
+    current,
     acquire() {
-      openRequests.set(current, (openRequests.get(current) ?? 0) + 1)
-      return current
+      const snapshot = current()
+      openRequests.set(snapshot, (openRequests.get(snapshot) ?? 0) + 1)
+      return snapshot
     },
     release(snapshot) {
       const count = openRequests.get(snapshot)
@@ -52,10 +60,10 @@ export function createSnapshots(first: ConfigSnapshot, deps: { log: Log }): Snap
       retireIfUnused(snapshot)
     },
     replace(next) {
-      const previous = current
+      const previous = newest
       openRequests.set(next, 0)
-      current = next
-      retireIfUnused(previous)
+      newest = next
+      if (previous) retireIfUnused(previous)
     },
     openCount: () => openRequests.size,
     async close() {

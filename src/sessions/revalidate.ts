@@ -7,8 +7,6 @@ import type { Log } from '../ops/log.js'
 import type { SessionCache } from './cache.js'
 
 export interface Revalidation {
-  /** The last one counts; until then every session is valid. */
-  setRevalidate(next: Revalidate): void
   /** The session as it may be used; undefined when it is no longer valid, and is being revoked. */
   revalidate(session: Session): Promise<Session | undefined>
   /** Revalidates every cached session that may be used. */
@@ -18,14 +16,14 @@ export interface Revalidation {
 /** Sessions that are revalidated at the same time, before other work gets its turn. */
 const batchSize = 200
 
-/** `end` revokes one session; a failed revocation is queued (revocation-queue.ts). */
+/** `check`: see Revalidate. `end` revokes one session; a failed revocation is queued (revocation-queue.ts). */
 export function createRevalidation(deps: {
   cache: Pick<SessionCache, 'usable' | 'replace'>
+  check: Revalidate
   end(session: Session, why: string): Promise<unknown>
   log: Log
 }): Revalidation {
-  const { cache, end, log } = deps
-  let check: Revalidate = session => session
+  const { cache, check, end, log } = deps
 
   const revalidate = async (session: Session): Promise<Session | undefined> => {
     const result = await check(session)
@@ -43,9 +41,6 @@ export function createRevalidation(deps: {
 
   return {
     revalidate,
-    setRevalidate(next) {
-      check = next
-    },
     async revalidateAll() {
       const sessions = cache.usable()
       for (let at = 0; at < sessions.length; at += batchSize) {

@@ -1,7 +1,17 @@
 // Sessions: created at a login, read at each request, revoked everywhere at once. The cookie never leaves create();
 // everything else knows a session by its handle. A failure of the store is never taken for "no session".
 
-import type { Clock, EndedBy, Page, Random, Session, SessionSelector, Sessions, Store } from '../core/contracts.js'
+import type {
+  Clock,
+  EndedBy,
+  Page,
+  Random,
+  Revalidate,
+  Session,
+  SessionSelector,
+  Sessions,
+  Store,
+} from '../core/contracts.js'
 import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
@@ -27,6 +37,8 @@ export interface SessionsDeps {
   random: Random
   /** Milliseconds; perAgent is a number of sessions, 0 for no limit. */
   settings: { idle: number; lifetime: number; nearCache: number; outageGrace: number; perAgent: number }
+  /** Asked of every session that is read, before it is used. */
+  revalidate: Revalidate
   metrics: Metrics
   audit: Audit
   log: Log
@@ -69,7 +81,6 @@ export function createSessions(deps: SessionsDeps): Sessions {
     end: async (selector, why, by) => (await endAndConfirm(selector, why, by)).count,
     endAndConfirm,
     list: (selector, cursor) => list(parts, selector, cursor),
-    setRevalidate: revalidation.setRevalidate,
     revalidateAll: revalidation.revalidateAll,
     onEnd: events.onRevoked,
     onGap: listener => void parts.onGap.push(listener),
@@ -112,7 +123,8 @@ function assemble(all: SessionsDeps): Parts {
   const revoke = createRevoke({ store, repository, events, onRevoked })
   const queue = createRevocationQueue({ revoke, log })
   const endAndConfirm = createRevokeEverywhere({ store, cache, events, queue, revoke, clock, log })
-  const revalidation = createRevalidation({ cache, end: ({ handle }, why) => endAndConfirm({ handle }, why), log })
+  const end = ({ handle }: Session, why: string) => endAndConfirm({ handle }, why)
+  const revalidation = createRevalidation({ cache, check: all.revalidate, end, log })
   const reader = createReader({ repository, events, queue, cache, metrics, revalidate: revalidation.revalidate })
   return { store, activity, repository, cache, events, queue, reader, revalidation, endAndConfirm, onGap }
 }

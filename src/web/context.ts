@@ -58,13 +58,14 @@ export type RouteClass = 'own' | 'public' | 'protected' | 'unreadable'
 
 /** A refused bearer token. The response is for programs and never offers a login. */
 export interface BearerRefused {
+  kind: 'refuse bearer'
   reason: Reason
   /** Logs and audits the refusal for this request. */
   report(context: RequestContext): void
 }
 
-/** The identity of a request, by its bearer token or its session cookie; or why it has none. */
-export type Decision = Session | ApiCaller | BearerRefused | 'challenge' | 'unavailable'
+/** Whether a request may go to Desk, and with which response it is refused. */
+export type AccessVerdict = { kind: 'pass' } | { kind: 'refuse'; code: GatewayErrorCode } | BearerRefused
 
 /** Finds the bearer token of a request, and the agent that it stands for. */
 export interface Bearer {
@@ -74,19 +75,20 @@ export interface Bearer {
   verify(token: string): Promise<ApiCaller | BearerRefused>
 }
 
-/**
- * Whether access.paths lets an agent send this request to Desk. Synchronous, and at once true where there are no rules.
- */
-export type Authorize = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
+/** Whether access.paths lets an agent send this request to Desk. Synchronous. */
+export type PathRoles = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
 
-/** Decides on access: the same for plain requests and for upgrades. */
+/** Decides on access: the same for plain requests, for upgrades, and for what is open. */
 export interface Guard {
   /** Pure and synchronous. */
   classify(target: Target, method: string): RouteClass
-  /** A promise only for a bearer token, or when the store has to be asked. A store that is down gives `unavailable`. */
-  authenticate(request: IncomingMessage, target: Target): Decision | Promise<Decision>
-  /** Call it for every identity, whoever found it. */
-  authorize: Authorize
+  /**
+   * The one decision on a request. Notes the verdict in the context, with the identity that Desk is to get. A promise only
+   * for a bearer token, or when the store has to be asked. Never throws or rejects: what fails is refused.
+   */
+  authorize(request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict>
+  /** The part of it that follows on the identity: whether an agent, as it is now, may send this request. */
+  permit(agent: Agent, method: string, target: Target): AccessVerdict
   /** Whether such a request keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
   isActivity(target: Target, method: string): boolean
 }
@@ -109,10 +111,11 @@ export interface Pipeline {
   clientOf(request: IncomingMessage): RequestSource
   /**
    * Forwards a request, with the identity of context.session or context.api where there is one, and its response back.
+   * Refuses a request whose context has no verdict that lets it pass.
    */
   send(request: IncomingMessage, response: ServerResponse, context: RequestContext): void
   /**
-   * Forwards a WebSocket handshake; `onResponse` gets the status that went back, with 101 also the tunnel of the two
+   * The same for a WebSocket handshake, which throws without such a verdict; `onResponse` gets the status that went back, with 101 also the tunnel of the two
    * sockets.
    */
   upgrade(
@@ -181,6 +184,9 @@ export interface RequestContext {
   /** The X-Forwarded-For that Desk gets; without it, the address. */
   forwardedFor?: string
   target: Target
+  routeClass: RouteClass
+  /** Set by the guard. Without a pass nothing goes to Desk. */
+  verdict: AccessVerdict | undefined
   snapshot: ConfigSnapshot
   session: Session | undefined
   /** Only for a path of Desk's own login. */

@@ -8,7 +8,7 @@ import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createInFlight } from '../runtime/in-flight.js'
-import type { ConfigSnapshot, GatewayErrorCode, RequestContext, RouteClass } from './context.js'
+import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import type { Target } from './request/target.js'
 import { readTarget } from './request/target.js'
 import { refuse } from './responses/refuse.js'
@@ -17,11 +17,11 @@ export interface RequestLifecycleDeps {
   /** The snapshot in force. */
   current: () => ConfigSnapshot
   /** The same for a request that begins: called once for each. */
-  acquire?: () => ConfigSnapshot
+  acquire: () => ConfigSnapshot
   /** Called when a request that took the snapshot is over. */
-  release?: (snapshot: ConfigSnapshot) => void
+  release: (snapshot: ConfigSnapshot) => void
   /** Whether the process is overloaded: new requests are refused. */
-  shedding?: () => boolean
+  shedding: () => boolean
   clock: Clock
   metrics: Pick<Metrics, 'request'>
   log: Log
@@ -30,7 +30,6 @@ export interface RequestLifecycleDeps {
 /** One request from its first hook to its last log line. */
 export interface RequestState {
   context: RequestContext
-  routeClass: RouteClass
   /** Why the gateway answers it itself. */
   error: GatewayErrorCode | undefined
   /** Milliseconds since the epoch. */
@@ -69,7 +68,7 @@ const nowhere: Target = { raw: '/', path: '/', query: '', ambiguous: false }
 const deskRoute = '/'
 
 export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifecycle {
-  const { clock, metrics, log, current, acquire = current, release = () => {}, shedding = () => false } = deps
+  const { clock, metrics, log, current, acquire, release, shedding } = deps
 
   const openResponses = createInFlight<ServerResponse>()
 
@@ -127,15 +126,15 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       release(previous)
     },
     rewriteUrl(request) {
-      const { routeClass, error, context } = stateOf(request)
-      return routeClass === 'own' && error === undefined ? context.target.raw : deskRoute
+      const { error, context } = stateOf(request)
+      return context.routeClass === 'own' && error === undefined ? context.target.raw : deskRoute
     },
     mount(app) {
       app.decorateRequest('context', null as unknown as FastifyRequest['context'])
       app.addHook('onRequest', hook)
     },
     gatewayRoutesOnly(request, reply, done) {
-      if (stateOf(request.raw).routeClass === 'own') return done()
+      if (request.context.routeClass === 'own') return done()
       reply.hijack()
       refuse('not_found', request.raw, reply.raw as ServerResponse, request.context)
     },
@@ -150,19 +149,21 @@ function open(
   const { pipeline } = snapshot
   const target = readTarget(request.url ?? '')
   const { id, address, forwardedFor } = pipeline.clientOf(request)
+  const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
   const context: RequestContext = {
     id,
     address,
     forwardedFor,
     target: target ?? nowhere,
+    routeClass,
+    verdict: undefined,
     snapshot,
     session: undefined,
     outcome: 'own',
   }
-  const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
   const malformed = framingError(request, snapshot.config.limits.headers) ?? (target ? undefined : 'bad_request')
   const error = malformed ?? (shed ? 'shed' : undefined) ?? (routeClass === 'unreadable' ? 'not_found' : undefined)
-  return { context, routeClass, error, startedAt, finished: false }
+  return { context, error, startedAt, finished: false }
 }
 
 /** Finds what Node's parser accepts and two servers in a row could read as different messages. */

@@ -5,9 +5,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { AgentRecord } from '../../src/core/contracts.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
-import { createLog } from '../../src/ops/log.js'
 import { createJwtProvider } from '../../src/providers/jwt/provider.js'
-import { createBearer } from '../../src/web/access/bearer.js'
 import { startDesk } from '../parts/desk.js'
 import { jwtSettings } from '../parts/jwt-provider.js'
 import { publicUrl, startProxy } from '../parts/proxy-server.js'
@@ -20,7 +18,6 @@ type Answer = AgentRecord | 'unknown' | 'disabled' | 'away'
 async function open(t: Test, changes: Parameters<typeof jwtSettings>[0] = {}) {
   const desk = await startDesk()
   t.teardown(desk.close)
-  const log = createLog({ level: 'silent' })
   const known: { answer: Answer } = { answer: { email: 'ada@example.com', roles: [] } }
   const directory = {
     async find() {
@@ -32,11 +29,8 @@ async function open(t: Test, changes: Parameters<typeof jwtSettings>[0] = {}) {
   const settings = jwtSettings({ bearer: true, bearerAudience: 'api', ...changes })
   const proxy = await startProxy({
     deskUrl: desk.url,
-    bearer: ({ clock, writer, metrics }) => {
-      const provider = createJwtProvider(settings, { publicUrl, clock, fetchText, log, metrics })
-      const gate = { directory, identity: writer, config: { providers: [settings] } }
-      return createBearer({ providers: [provider], policy: gate, audit: () => {}, metrics, log })
-    },
+    directory,
+    providers: parts => [createJwtProvider(settings, { ...parts, publicUrl, fetchText })],
   })
   t.teardown(proxy.close)
   const claims = (changes: Claims = {}) => {
@@ -97,11 +91,11 @@ t.test('an open one is cut when its token has run out', async t => {
   const { proxy, dial } = await open(t)
   const connection = await dial()
   proxy.clock.move(659_999)
-  await proxy.upgrades.recheckBearers()
+  await proxy.liveConnections.recheckAll()
   connection.send(frame('ping', { opcode: 1, masked: true }))
   await connection.until(seen => seen.includes('ping'))
   proxy.clock.move(1)
-  await proxy.upgrades.recheckBearers()
+  await proxy.liveConnections.recheckAll()
   await connection.ended()
 })
 
@@ -111,11 +105,11 @@ t.test(
     const { proxy, known, dial } = await open(t)
     const connection = await dial()
     known.answer = 'away'
-    await proxy.upgrades.recheckBearers()
+    await proxy.liveConnections.recheckAll()
     connection.send(frame('ping', { opcode: 1, masked: true }))
     await connection.until(seen => seen.includes('ping'))
     known.answer = 'disabled'
-    await proxy.upgrades.recheckBearers()
+    await proxy.liveConnections.recheckAll()
     await connection.ended()
   },
 )

@@ -1,7 +1,7 @@
-// The gateway's own paths put together for tests: real door, attempts, sign-in, sessions, memory store and JWT provider; Desk
-// is left out. And a browser as far as cookies go.
+// The whole gateway for tests of its own routes, without a listener: on the memory store, with a clock that is moved by hand
+// and a JWT provider. And a browser as far as cookies go.
 
-import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { createReader } from '../../src/config/reader.js'
 import { type Config, configSchema } from '../../src/config/schema/index.js'
 import type {
@@ -15,43 +15,24 @@ import type {
   Verdict,
 } from '../../src/core/contracts.js'
 import type { Reason } from '../../src/core/reasons.js'
-import { deriveSigningKeys } from '../../src/keys/assertion-keys.js'
-import { createKeyring, type Keyring } from '../../src/keys/keyring.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
-import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
-import { createRefusedLogins, type RefusedLogins } from '../../src/ops/refused-logins.js'
-import { type Breakglass, createBreakglass } from '../../src/providers/breakglass.js'
 import { createJwtProvider } from '../../src/providers/jwt/provider.js'
 import { systemRandom } from '../../src/runtime/clock.js'
-import { createSessions, handleOf } from '../../src/sessions/sessions.js'
-import { createMemoryStore } from '../../src/store/memory/store.js'
-import { createLiveConnections } from '../../src/web/access/live-connections.js'
+import { createGateway, type Gateway } from '../../src/server/app.js'
+import { closeResources, openResources, type Resources } from '../../src/server/resources.js'
 import type { ConfigSnapshot } from '../../src/web/context.js'
-import { createIdentityWriter } from '../../src/web/identity/headers.js'
-import { createPipeline } from '../../src/web/proxy/pipeline.js'
-import { mountDesk } from '../../src/web/proxy/plugin.js'
-import { createCookies } from '../../src/web/request/cookies.js'
-import { createPaths } from '../../src/web/request/paths.js'
-import { createRequestLifecycle } from '../../src/web/request-lifecycle.js'
-import { createErrorResponses } from '../../src/web/responses/errors.js'
-import { gatewayRoutes } from '../../src/web/routes/plugin.js'
 import { createTestClock, type TestClock } from './clock.js'
 import { jwtSettings } from './jwt-provider.js'
 import { type Claims, signed } from './tokens.js'
 
 export const publicUrl = 'https://desk.example.com'
 
-export interface LoginServer {
-  app: FastifyInstance
+export interface LoginServer
+  extends Pick<Gateway, 'app' | 'sessions'>,
+    Pick<Resources, 'store' | 'keyring' | 'metrics' | 'refusedLogins' | 'breakglass'> {
   clock: TestClock
-  store: Store
-  keyring: Keyring
-  sessions: ReturnType<typeof createSessions>
   snapshot: ConfigSnapshot
-  metrics: Metrics
-  refusedLogins: RefusedLogins
-  breakglass: Breakglass
   lines: { [key: string]: unknown }[]
   events: AuditEvent[]
   /** A good token of the portal for an agent. */
@@ -84,104 +65,47 @@ export async function startLoginServer(options: LoginServerOptions = {}): Promis
   const events: AuditEvent[] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const audit = (event: AuditEvent) => void events.push(event)
-  const metrics = createMetrics()
-  const keyring = createKeyring(['a secret for tests that is long enough'], { random: systemRandom })
-  const memory = createMemoryStore({ clock })
-  const store = options.store?.(memory) ?? memory
-  const shared = { clock, random: systemRandom, log }
-  const sessions = createSessions({ ...shared, store, keyring, settings: config.sessions, metrics, audit })
-  const refusedLogins = createRefusedLogins({ ...shared, store })
-  const breakglass = createBreakglass({ ...shared, store, keyring })
-
-  const paths = createPaths(config.prefix)
-  const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
-  const keys = deriveSigningKeys(keyring.derive('identity-assertion', 48))
-  const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
-  const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
-  const { liveResponses: longAnswers } = createLiveConnections({ sessions, clock, settings: config.sessions })
-  const street = createPipeline({
-    ...shared,
-    config,
-    paths,
-    cookies,
-    identity,
-    sessions,
-    handleOf,
-    liveResponses: longAnswers,
-  })
+  const wrap = options.store ?? (store => store)
+  const resources = openResources(config, { clock, random: systemRandom, log, wrapStore: wrap })
+  const { store, keyring, metrics, refusedLogins, breakglass } = resources
   const known = options.people ?? people
-  const directory = options.directory ?? { find: async email => known[email] ?? 'unknown' }
-  const fetchText = () => Promise.reject(new Error('no call was expected'))
-  const portal = createJwtProvider(jwtSettings({ logoutUrl: 'https://portal.example.com/logout' }), {
-    publicUrl: config.publicUrl,
-    clock,
-    fetchText,
-    log,
-    metrics,
-  })
-  const providers = options.providers ?? [portal]
-  const answers = createErrorResponses()
-  const generation: ConfigSnapshot = {
-    config,
-    paths,
-    cookies,
-    providers,
-    directory,
-    identity,
-    renderError: answers,
-    pipeline: street,
-  }
-
-  const entrance = createRequestLifecycle({ current: () => generation, clock, metrics, log })
-  const app = Fastify({ rewriteUrl: request => entrance.rewriteUrl(request) })
-  entrance.mount(app)
-  await app.register(async context => {
-    context.addHook('onRequest', entrance.gatewayRoutesOnly)
-    await gatewayRoutes(context, {
-      ...{
-        paths,
-        store,
-        sessions,
-        keyring,
-        clock,
-        random: systemRandom,
-        refusedLogins,
-        breakglass,
-        audit,
-        metrics,
-        log,
-        handleOf,
+  const bodyTimeout = options.bodyTimeout
+  const gateway = await createGateway(config, {
+    ...resources,
+    audit,
+    overrides: {
+      directory: options.directory ?? { find: async email => known[email] ?? 'unknown' },
+      providers: options.providers ?? [portalOf(config, { clock, log, metrics })],
+      routeDeps: {
+        spMetadata: (_, id) => (id === undefined || id === 'corp' ? '<EntityDescriptor/>' : undefined),
+        ...(bodyTimeout === undefined ? {} : { bodyTimeout }),
       },
-      spMetadata: (_, id) => (id === undefined || id === 'corp' ? '<EntityDescriptor/>' : undefined),
-      ...(options.bodyTimeout === undefined ? {} : { bodyTimeout: options.bodyTimeout }),
-    })
+    },
   })
-  mountDesk(app, { requestLifecycle: entrance })
-  await app.ready()
+  const { app, sessions } = gateway
   let count = 0
 
   return {
-    ...{
-      app,
-      clock,
-      store,
-      keyring,
-      sessions,
-      snapshot: generation,
-      metrics,
-      refusedLogins,
-      breakglass,
-      lines,
-      events,
-    },
+    ...{ app, sessions, clock, store, keyring, metrics, refusedLogins, breakglass, lines, events },
+    snapshot: gateway.snapshot(),
     token: (email = 'ada@example.com', claims) =>
       signed({ email, iat: clock.now() / 1000, jti: `jti-${count++}`, ...claims }),
     browser: () => createBrowser(app, config.publicUrl),
     async close() {
-      await app.close()
-      await street.close()
+      await gateway.close()
+      await resources.pool.close()
+      await closeResources(resources)
     },
   }
+}
+
+function portalOf({ publicUrl }: Config, parts: Pick<Resources, 'clock' | 'log' | 'metrics'>): Provider {
+  const fetchText = () => Promise.reject(new Error('no call was expected'))
+  return createJwtProvider(jwtSettings({ logoutUrl: 'https://portal.example.com/logout' }), {
+    ...parts,
+    publicUrl,
+    fetchText,
+  })
 }
 
 function configure(settings: LoginServerOptions['settings']): Config {
@@ -190,6 +114,7 @@ function configure(settings: LoginServerOptions['settings']): Config {
     secrets: ['a secret for tests that is long enough'],
     desk: { url: 'http://desk.internal:3000' },
     agents: [{ any: true }],
+    limits: { logins: '100000/m' },
     ...settings,
   })
 }

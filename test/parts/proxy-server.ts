@@ -1,41 +1,25 @@
-// The whole proxy for tests, from the socket to Desk: lifecycle, guard, identity, forwarder, WebSocket, with real sessions on the
-// memory store and stand-ins for the gateway routes.
+// The whole gateway for tests of the proxy, from the socket to Desk, with a session for anyone: on the memory store, with a
+// clock that is moved by hand, short error responses and stand-ins for the gateway routes.
 
-import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { createReader } from '../../src/config/reader.js'
 import { type Config, configSchema } from '../../src/config/schema/index.js'
-import type { Agent, Clock, Session, Sessions, Store } from '../../src/core/contracts.js'
-import { deriveSigningKeys } from '../../src/keys/assertion-keys.js'
-import { createKeyring } from '../../src/keys/keyring.js'
+import type { Agent, Clock, Session, Store } from '../../src/core/contracts.js'
 import { createLog } from '../../src/ops/log.js'
-import { createMetrics, type Metrics } from '../../src/ops/metrics.js'
 import { systemRandom } from '../../src/runtime/clock.js'
-import { createSessions, handleOf } from '../../src/sessions/sessions.js'
-import { createMemoryStore } from '../../src/store/memory/store.js'
-import { createLiveConnections, type LiveConnections } from '../../src/web/access/live-connections.js'
-import type { Bearer, ConfigSnapshot, GatewayErrorCode, IdentityWriter } from '../../src/web/context.js'
-import { createIdentityWriter } from '../../src/web/identity/headers.js'
-import { createPipeline, type PipelineDeps } from '../../src/web/proxy/pipeline.js'
-import { mountDesk } from '../../src/web/proxy/plugin.js'
-import { attachUpgrades, type Upgrades } from '../../src/web/proxy/websocket/plugin.js'
-import { createCookies } from '../../src/web/request/cookies.js'
-import { createPaths } from '../../src/web/request/paths.js'
-import { createRequestLifecycle } from '../../src/web/request-lifecycle.js'
-import { openListener } from '../../src/web/server/listener.js'
+import { createGateway, type Gateway } from '../../src/server/app.js'
+import { closeResources, openResources, type Resources } from '../../src/server/resources.js'
+import type { GatewayOverrides } from '../../src/server/snapshot.js'
+import type { ConfigSnapshot, GatewayErrorCode } from '../../src/web/context.js'
 import { createTestClock, type TestClock } from './clock.js'
 
-export interface TestProxy {
-  app: FastifyInstance
+export interface TestProxy extends Pick<Gateway, 'app' | 'sessions' | 'upgrades' | 'liveConnections'> {
   port: number
   publicUrl: string
-  sessions: Sessions
   snapshot: ConfigSnapshot
   clock: TestClock
-  metrics: Metrics
-  upgrades: Upgrades
-  liveConnections: LiveConnections
+  metrics: Resources['metrics']
   /** Lines of the log. */
   lines: { [key: string]: unknown }[]
   /** A session for an agent: the Cookie header, and the session. */
@@ -43,7 +27,7 @@ export interface TestProxy {
   close(): Promise<void>
 }
 
-export interface ProxyOptions {
+export interface ProxyOptions extends Omit<GatewayOverrides, 'providers'> {
   deskUrl: string
   /** More settings, as in the file. */
   settings?: { [key: string]: unknown }
@@ -51,15 +35,8 @@ export interface ProxyOptions {
   port?: number
   /** Instead of the memory store. */
   store?: (clock: Clock) => Store
-  /** Takes bearer tokens. */
-  bearer?: (parts: { clock: Clock; writer: IdentityWriter; metrics: Metrics }) => Bearer | undefined
-  /** How long a client may take for a head, and how often that is looked at, in milliseconds. */
-  times?: Parameters<typeof openListener>[2]
-  /** How long the sides of an exchange are waited for. */
-  timeouts?: PipelineDeps['timeouts']
-  /** Bytes of a frame. */
-  largestFrame?: PipelineDeps['largestFrame']
-  signingKeys?: Parameters<typeof createIdentityWriter>[0]['keys']
+  /** Beside none. */
+  providers?: (parts: Pick<Resources, 'clock' | 'log' | 'metrics'>) => NonNullable<GatewayOverrides['providers']>
 }
 
 /** The test calls tick(). */
@@ -68,83 +45,57 @@ const never = 2 ** 31 - 1
 export const publicUrl = 'https://desk.example.com'
 
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  const { deskUrl, settings, port: wanted = 0, store, providers = () => [], ...overrides } = options
   const clock = createTestClock()
-  const config = configure(options)
+  const config = configure(deskUrl, settings)
   const lines: TestProxy['lines'] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
-  const metrics = createMetrics()
-  const keyring = createKeyring(['a secret for tests that is long enough'], { random: systemRandom })
-  const store = options.store?.(clock) ?? createMemoryStore({ clock })
-  const settings = config.sessions
-  const shared = { clock, random: systemRandom, log }
-  const sessions = createSessions({ ...shared, store, keyring, settings, metrics, audit: () => {} })
-  const keys = options.signingKeys ?? deriveSigningKeys(keyring.derive('identity-assertion', 48))
-
-  const paths = createPaths(config.prefix)
-  const cookies = createCookies({ publicUrl: config.publicUrl, prefix: config.prefix })
-  const named = { publicUrl: config.publicUrl, deskOrigin: config.desk.url }
-  const identity = createIdentityWriter({ settings: config.identity, ...named, keys, clock })
-  const liveConnections = createLiveConnections({ sessions, clock, settings, interval: never })
-  const { liveResponses } = liveConnections
-  const { timeouts, largestFrame } = options
-  const bearer = options.bearer?.({ clock, writer: identity, metrics })
-  const own = { config, paths, cookies, identity, sessions, handleOf, bearer, liveResponses, timeouts, largestFrame }
-  const proxy = createPipeline({ ...shared, ...own })
-  const directory = { find: async () => 'unknown' as const }
-  const snapshot: ConfigSnapshot = {
-    config,
-    paths,
-    cookies,
-    providers: [],
-    directory,
-    identity,
-    renderError: answers,
-    pipeline: proxy,
-  }
-
-  const requestLifecycle = createRequestLifecycle({ current: () => snapshot, clock, metrics, log })
-  const app = openListener(config, request => requestLifecycle.rewriteUrl(request), options.times)
-  requestLifecycle.mount(app)
-  app.register(async own => {
-    own.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
-    for (const path of [`${config.prefix}/login`, paths.acs, paths.jwt, `${paths.breakglass}/:token`]) {
-      own.route({ url: path, method: ['GET', 'POST'], handler: async () => 'own' })
-    }
+  const wrapStore = (memory: Store) => store?.(clock) ?? memory
+  const resources = openResources(config, { clock, random: systemRandom, log, wrapStore })
+  const gateway = await createGateway(config, {
+    ...resources,
+    audit: () => {},
+    overrides: {
+      liveInterval: never,
+      renderError: answers,
+      routes: standIns(config),
+      providers: providers({ clock, log, metrics: resources.metrics }),
+      ...overrides,
+    },
   })
-  mountDesk(app, { requestLifecycle })
-  const upgrades = attachUpgrades(app.server as Server, { ...shared, requestLifecycle, liveConnections, metrics })
-  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
+  const { app, sessions, upgrades, liveConnections } = gateway
+  await app.listen({ port: wanted, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
 
   return {
-    app,
-    port,
+    ...{ app, sessions, upgrades, liveConnections, port, clock, lines },
     publicUrl: config.publicUrl,
-    sessions,
-    snapshot,
-    clock,
-    metrics,
-    upgrades,
-    liveConnections,
-    lines,
+    snapshot: gateway.snapshot(),
+    metrics: resources.metrics,
     async logIn(agent) {
       const who: Agent = { email: 'alice@example.com', id: '7', name: 'Alice', roles: ['agent'], ...agent }
-      const claim = { id: systemRandom(8).toString('hex'), until: clock.now() + 60_000 }
+      const replayKey = { id: systemRandom(8).toString('hex'), until: clock.now() + 60_000 }
       const from = { address: '127.0.0.1', browser: 'test' }
-      const { cookie, session } = await sessions.create(
-        { provider: 'corp', email: who.email, replayKey: claim },
-        who,
-        from,
-      )
-      return { cookie: `${cookies.session}=${cookie}`, session }
+      const { cookie, session } = await sessions.create({ provider: 'corp', email: who.email, replayKey }, who, from)
+      return { cookie: `${gateway.snapshot().cookies.session}=${cookie}`, session }
     },
     async close() {
       upgrades.closeAll(0)
-      liveConnections.close()
       app.server.closeAllConnections()
-      await app.close()
-      await proxy.close()
+      await gateway.close()
+      await resources.pool.close()
+      await closeResources(resources)
     },
+  }
+}
+
+/** A few of the gateway routes, which say that it was they who answered. */
+function standIns({ prefix }: Config) {
+  const paths = ['login', 'saml/acs', 'jwt', 'breakglass/:token']
+  return async (context: FastifyInstance) => {
+    for (const path of paths) {
+      context.route({ url: `${prefix}/${path}`, method: ['GET', 'POST'], handler: async () => 'own' })
+    }
   }
 }
 
@@ -169,11 +120,11 @@ const answers: ConfigSnapshot['renderError'] = code => ({
   body: code,
 })
 
-function configure(options: ProxyOptions): Config {
-  const { desk, ...settings } = (options.settings ?? {}) as { desk?: object }
+function configure(deskUrl: string, changes: { [key: string]: unknown } = {}): Config {
+  const { desk, ...settings } = changes as { desk?: object }
   const file = {
     publicUrl,
-    desk: { url: options.deskUrl, public: ['GET /assets/*', '/open'], ...desk },
+    desk: { url: deskUrl, public: ['GET /assets/*', '/open'], ...desk },
     agents: [{ any: true }],
     providers: [],
     ...settings,

@@ -1,6 +1,6 @@
 // Sessions for tests: made as in the gateway, with their audit events, metrics and log lines recorded.
 
-import type { Clock, Handle, Sessions, Store } from '../../src/core/contracts.js'
+import type { Clock, Handle, Revalidate, Sessions, Store } from '../../src/core/contracts.js'
 import { createKeyring } from '../../src/keys/keyring.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
@@ -30,6 +30,7 @@ export function createTestSessions(deps: {
   settings: Partial<SessionsDeps['settings']> & { idle: number; lifetime: number }
   secrets?: string[]
   cookie?: string
+  revalidate?: Revalidate
 }): TestSessions {
   const { store, clock, settings, secrets = [testSecret] } = deps
   const revocations: [Handle, string][] = []
@@ -49,6 +50,7 @@ export function createTestSessions(deps: {
     settings: { nearCache: 30_000, outageGrace: 0, perAgent: 0, ...settings },
     keyring: createKeyring(secrets, { random: systemRandom }),
     random: bytes => fixed ?? systemRandom(bytes),
+    revalidate: deps.revalidate ?? (session => session),
     metrics,
     audit: event => void audits.push(event),
     log: createLog({ level: 'trace' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),

@@ -22,7 +22,10 @@ t.test('an old snapshot is closed after its last request, and not before', async
   const { closed, provider, snapshot } = makers()
   const [stays, goes] = [provider('stays'), provider('goes')]
   const [first, second] = [snapshot('first', [stays, goes]), snapshot('second', [stays])]
-  const snapshots = createSnapshots(first, { log })
+  const snapshots = createSnapshots({ log })
+  t.throws(snapshots.current, 'there is none before the first')
+  t.throws(snapshots.acquire)
+  snapshots.replace(first)
   const [a, b] = [snapshots.acquire(), snapshots.acquire()]
   snapshots.replace(second)
   t.equal(snapshots.acquire(), second)
@@ -41,7 +44,8 @@ t.test('an unused snapshot is closed at once; a provider that a later one has ag
   const { closed, provider, snapshot } = makers()
   const shared = provider('shared')
   const [first, second, third] = [snapshot('first', [shared]), snapshot('second', []), snapshot('third', [shared])]
-  const snapshots = createSnapshots(first, { log })
+  const snapshots = createSnapshots({ log })
+  snapshots.replace(first)
   const busy = snapshots.acquire()
   snapshots.replace(second)
   snapshots.replace(third)

@@ -1,77 +1,29 @@
-// The guard: classifies the path of a request and identifies its sender by bearer token or session cookie. The same for
-// plain requests and upgrades. Uses only the path that Target has read, and never treats a store failure as "no
-// session".
+// Who sends a request, by its session cookie. Uses only the exact bytes of the cookie, and never treats a store failure
+// as "no session".
 
 import type { IncomingMessage } from 'node:http'
-import type { ApiCaller, Handle, Session, Sessions } from '../../core/contracts.js'
-import { StoreUnavailable } from '../../core/errors.js'
-import type { Authorize, Bearer, Decision, Guard, RequestContext } from '../context.js'
+import type { Handle, Session, Sessions } from '../../core/contracts.js'
 import type { Cookies } from '../request/cookies.js'
-import { compilePathRules } from '../request/path-rules.js'
-import type { Paths } from '../request/paths.js'
-import type { Target } from '../request/target.js'
 
-export interface GuardDeps {
-  paths: Paths
-  /** desk.public */
-  publicRules: readonly string[]
-  /** sessions.idleIgnore */
-  idleRules: readonly string[]
-  /** access.paths */
-  authorize: Authorize
-  cookies: Cookies
-  sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
+export interface AuthenticateDeps {
+  cookies: Pick<Cookies, 'readSession'>
+  sessions: Pick<Sessions, 'peek' | 'read'>
   handleOf: (cookie: string) => Handle
-  /** Where a provider takes bearer tokens. Without it Authorization is Desk's alone. */
-  bearer?: Bearer | undefined
 }
 
-/** A look-up that finds the session in memory answers at once; only a miss returns a promise. */
-export function createGuard(deps: GuardDeps): Guard {
-  const { paths, cookies, sessions, handleOf, bearer } = deps
-  const isPublic = compilePathRules(deps.publicRules)
-  const isPolling = compilePathRules(deps.idleRules)
+/**
+ * A session that is in memory is found at once; only a miss returns a promise, which rejects with StoreUnavailable when
+ * the store is down.
+ */
+export type Authenticate = (request: IncomingMessage) => Session | undefined | Promise<Session | undefined>
 
-  const isActivity = (target: Target, method: string) => !isPolling(method, target)
-  const accept = (session: Session | undefined, request: IncomingMessage, target: Target): Decision => {
-    if (!session) return 'challenge'
-    if (isActivity(target, request.method ?? '')) sessions.touch(session)
-    return session
+export function createAuthenticate({ cookies, sessions, handleOf }: AuthenticateDeps): Authenticate {
+  return request => {
+    const cookie = cookies.readSession(cookieHeader(request))
+    if (cookie === undefined) return undefined
+    const handle = handleOf(cookie)
+    return sessions.peek(handle) ?? sessions.read(handle)
   }
-  const failed = (error: unknown): Decision => {
-    if (error instanceof StoreUnavailable) return 'unavailable'
-    throw error
-  }
-
-  return {
-    authorize: deps.authorize,
-    classify(target, method) {
-      if (paths.owns(target.path)) return target.ambiguous ? 'unreadable' : 'own'
-      return isPublic(method, target) ? 'public' : 'protected'
-    },
-    isActivity,
-    authenticate(request, target) {
-      const token = bearer?.tokenOf(request.rawHeaders)
-      // Attack: a bad token with a good cookie beside it. A request with a token is decided by the token alone.
-      if (token !== undefined && bearer) return bearer.verify(token)
-      const cookie = cookies.readSession(cookieHeader(request))
-      if (cookie === undefined) return 'challenge'
-      const handle = handleOf(cookie)
-      const known = sessions.peek(handle)
-      if (known) return accept(known, request, target)
-      return sessions
-        .read(handle)
-        .then(session => accept(session, request, target))
-        .catch(failed)
-    },
-  }
-}
-
-/** Puts the identity into the context, where the rest of the pipeline reads it. */
-export function attachIdentity(context: RequestContext, who: Session | ApiCaller): void {
-  if ('tokenHash' in who) context.api = who
-  else context.session = who
-  context.outcome = 'proxied'
 }
 
 /** All Cookie lines as one: a session cookie in each of two lines is two session cookies. */

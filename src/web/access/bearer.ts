@@ -35,6 +35,7 @@ export function createBearer(deps: BearerAccessDeps): Bearer | undefined {
       const climbed = await runChecks(step => authorizeAgent(step, deps.policy, vouched))
       if ('reason' in climbed) return refusal(deps, { ...verdict, checks: climbed.checks }, climbed.reason)
       const caller: ApiCaller = {
+        kind: 'api caller',
         agent: climbed.value,
         provider,
         tokenHash: hashOf(token),
@@ -65,6 +66,7 @@ function tokenOf(rawHeaders: readonly string[]): string | undefined {
 
 function refusal(deps: BearerAccessDeps, verdict: BearerVerdict | undefined, reason: Reason): BearerRefused {
   return {
+    kind: 'refuse bearer',
     reason,
     report({ id: request, address }) {
       const provider = verdict?.provider ?? ''

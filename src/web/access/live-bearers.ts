@@ -5,7 +5,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { ApiCaller, Clock } from '../../core/contracts.js'
 import { statusOf } from '../../core/reasons.js'
-import type { RequestLifecycle } from '../request-lifecycle.js'
+import type { RequestContext } from '../context.js'
+import type { Recheck } from './recheck.js'
 import { sameRoles } from './same-agent.js'
 
 /**
@@ -21,14 +22,22 @@ export interface LiveBearers {
    * Calls `close` once the token would be refused (`ended`), or the agent no longer has the roles that Desk was sent
    * (`changed`). Returns a function that stops watching.
    */
-  watch(caller: ApiCaller, request: IncomingMessage, close: (reason: BearerCloseReason) => void): () => void
+  watch(
+    caller: ApiCaller,
+    request: IncomingMessage,
+    context: RequestContext,
+    close: (reason: BearerCloseReason) => void,
+  ): () => void
   /** Checks all of them now. */
   recheckAll(): Promise<void>
+  /** Ends the timer. */
+  close(): void
 }
 
 interface Entry {
   caller: ApiCaller
   request: IncomingMessage
+  context: RequestContext
   close: (reason: BearerCloseReason) => void
 }
 
@@ -37,52 +46,40 @@ const interval = 30_000
 /** Entries that are checked at the same time. */
 const batchSize = 50
 
-/** The timer ends with `signal`. */
-export function createLiveBearers(deps: {
-  requestLifecycle: Pick<RequestLifecycle, 'current' | 'stateOf'>
-  clock: Clock
-  signal: AbortSignal
-}): LiveBearers {
-  const { requestLifecycle, clock, signal } = deps
+export function createLiveBearers({ recheck, clock }: { recheck: Recheck; clock: Clock }): LiveBearers {
   const all = new Set<Entry>()
 
   /** Why it has to be closed; undefined: it may stay. */
-  const closeReasonOf = async ({ caller, request }: Entry): Promise<BearerCloseReason | undefined> => {
+  const closeReasonOf = async ({ caller, request, context }: Entry): Promise<BearerCloseReason | undefined> => {
     if (caller.endsAt <= clock.now()) return 'ended'
-    const { target } = requestLifecycle.stateOf(request).context
-    const { guard } = requestLifecycle.current().pipeline
-    const decision = await guard.authenticate(request, target)
-    if (typeof decision === 'object' && 'report' in decision) {
-      return statusOf(decision.reason) === 503 ? undefined : 'ended'
-    }
+    const { verdict, api } = await recheck.authorize(request, context)
+    if (verdict?.kind === 'refuse bearer' && statusOf(verdict.reason) === 503) return undefined
     // Attack: since a reload no provider takes bearer tokens. The session of a cookie beside it does not count.
-    if (typeof decision !== 'object' || !('tokenHash' in decision)) return 'ended'
-    const { agent } = decision
-    if (!guard.authorize(agent, request.method ?? '', target)) return 'ended'
-    return sameRoles(agent, caller.agent) ? undefined : 'changed'
+    if (verdict?.kind !== 'pass' || !api) return 'ended'
+    return sameRoles(api.agent, caller.agent) ? undefined : 'changed'
   }
-  const recheck = async (entry: Entry) => {
+  const recheckOne = async (entry: Entry) => {
     const reason = await closeReasonOf(entry)
     if (reason !== undefined && all.delete(entry)) entry.close(reason)
   }
   const recheckAll = async () => {
     const entries = [...all]
     for (let at = 0; at < entries.length; at += batchSize) {
-      await Promise.allSettled(entries.slice(at, at + batchSize).map(recheck))
+      await Promise.allSettled(entries.slice(at, at + batchSize).map(recheckOne))
     }
   }
   const timer = setInterval(() => recheckAll().catch(() => {}), interval)
   timer.unref()
-  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
 
   return {
     recheckAll,
-    watch(caller, request, close) {
-      const entry = { caller, request, close }
+    watch(caller, request, context, close) {
+      const entry = { caller, request, context, close }
       all.add(entry)
       // A reload after the guard was asked has not checked this entry.
-      recheck(entry).catch(() => {})
+      recheckOne(entry).catch(() => {})
       return () => void all.delete(entry)
     },
+    close: () => clearInterval(timer),
   }
 }

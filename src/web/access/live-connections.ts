@@ -1,172 +1,77 @@
-// WebSockets and long responses that a session opened. Each is closed when its session ends, for whatever reason, and
-// at its idle and absolute expiry. One that cannot be verified stays open no longer than a request would be served
-// without verification.
+// What stays open after the decision: WebSockets, event streams, downloads. Each is closed when its session or its bearer
+// token is over, or when the rules in force no longer let its agent in.
 
-import type { Agent, Clock, Handle, Session, Sessions } from '../../core/contracts.js'
-import { StoreUnavailable } from '../../core/errors.js'
-import type { CloseReason } from './live-bearers.js'
-import { createLiveResponses, type LivePolicy, type LiveResponses } from './live-responses.js'
-import { sameRoles } from './same-agent.js'
+import type { IncomingMessage } from 'node:http'
+import type { Clock, Handle } from '../../core/contracts.js'
+import type { RequestContext } from '../context.js'
+import { type CloseReason, createLiveBearers } from './live-bearers.js'
+import { createLiveResponses, type LiveResponses } from './live-responses.js'
+import { createLiveSessions, type LiveSessionsDeps } from './live-sessions.js'
+import type { Recheck } from './recheck.js'
 
-export type OnClose = (reason: CloseReason) => void
-
-/** Whether access.paths, as it is now, still admits the agent. */
-export type StillAllowed = (agent: Agent) => boolean
+/** Calls `onClose` once, when a connection must be closed. Returns a function that stops watching. */
+export type WatchLive = (
+  request: IncomingMessage,
+  context: RequestContext,
+  onClose: (reason: CloseReason) => void,
+) => () => void
 
 export interface LiveConnections {
-  /**
-   * From now on `onClose` is called, once, when the session ends or `stillAllowed` says no. Returns a function that
-   * stops watching.
-   */
-  watch(session: Session, onClose: OnClose, stillAllowed?: StillAllowed): () => void
-  /** Sets the policy for long responses; call it once, before the first. */
-  usePolicy(policy: LivePolicy): void
+  /** On a public path there is nothing to watch. */
+  watch: WatchLive
   /** The agent has just done something on a watched connection. */
   touch(handle: Handle): void
-  /** Reads every session again now: agents or access rules have changed. */
-  recheckAll(): void
-  liveResponses: LiveResponses
+  /** Checks everything that is open now: agents, tokens or rules have changed. */
+  recheckAll(): Promise<void>
+  responses: LiveResponses
   /** Closes what has expired, and reads again what is due. The timer calls it; public for tests. */
   tick(): Promise<void>
-  /** Ends the timer. */
+  /** Ends the timers. */
   close(): void
 }
 
 export interface LiveConnectionsDeps {
-  sessions: Pick<Sessions, 'verify' | 'touch' | 'onEnd' | 'onGap' | 'expiresAt'>
+  sessions: LiveSessionsDeps['sessions']
+  recheck: Recheck
   clock: Clock
-  /** Milliseconds. */
-  settings: { nearCache: number; outageGrace: number }
+  settings: LiveSessionsDeps['settings']
   /** Milliseconds between two ticks. */
-  interval?: number
-}
-
-/** All live connections of one session. Times in milliseconds since the epoch. */
-interface Entry {
-  session: Session
-  watchers: Map<OnClose, StillAllowed>
-  /** The session cannot expire before then. */
-  endsAt: number
-  /** When the store is asked again, and when it last confirmed the session. */
-  recheckAt: number
-  readAt: number
+  interval?: number | undefined
 }
 
 /** Milliseconds: expiry is enforced to this precision. */
 const defaultInterval = 400
-/** The fewest milliseconds between two reads of one session. */
-const minReadInterval = 1000
-/** Sessions that are read at the same time. */
-const batchSize = 50
 
 export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnections {
-  const { sessions, clock, settings, interval = defaultInterval } = deps
-  const { nearCache, outageGrace } = settings
-  const entries = new Map<Handle, Entry>()
-  let gaps = 0
-  let rechecking = false
-
-  const close = (entry: Entry, reason: CloseReason) => {
-    if (entries.get(entry.session.handle) === entry) entries.delete(entry.session.handle)
-    for (const onClose of entry.watchers.keys()) onClose(reason)
-    entry.watchers.clear()
+  const { recheck, interval = defaultInterval } = deps
+  const sessions = createLiveSessions(deps)
+  const bearers = createLiveBearers(deps)
+  const watch: WatchLive = (request, context, onClose) => {
+    const { session, api } = context
+    if (api) return bearers.watch(api, request, context, onClose)
+    if (!session) return () => {}
+    return sessions.watch(session, onClose, agent => recheck.permit(agent, request, context).kind === 'pass')
   }
-  const failed = (entry: Entry) => {
-    const now = clock.now()
-    const bound = Math.min(sessions.expiresAt(entry.session), entry.readAt + nearCache + outageGrace)
-    // Fail closed, as for a request: a session that cannot be read is used no longer than that.
-    if (!(now < bound)) return close(entry, 'unverified')
-    entry.recheckAt = now + minReadInterval
+  const responses = createLiveResponses(watch)
+  const tick = () => {
+    responses.tick()
+    return sessions.tick()
   }
-  const recheck = async (entry: Entry) => {
-    const [began, gap] = [clock.now(), gaps]
-    const session = await sessions.verify(entry.session.handle)
-    if (!session) return close(entry, 'ended')
-    for (const [onClose, stillAllowed] of [...entry.watchers]) {
-      if (stillAllowed(session.agent)) continue
-      entry.watchers.delete(onClose)
-      onClose('changed')
-    }
-    entry.session = session
-    entry.readAt = began
-    entry.endsAt = sessions.expiresAt(session)
-    // Well before nearCache is over: the read must have come back by then. A read that began before a gap does not
-    // cover it.
-    entry.recheckAt = gap === gaps ? began + Math.max(minReadInterval, nearCache * 0.75) : began
-  }
-  const recheckDue = async (due: Entry[]) => {
-    for (let at = 0; at < due.length; at += batchSize) {
-      const results = await Promise.allSettled(due.slice(at, at + batchSize).map(recheck))
-      const lost = results.findIndex(({ status }) => status === 'rejected')
-      if (lost < 0) continue
-      const { reason } = results[lost] as PromiseRejectedResult
-      // The store is down: further reads would fail as well.
-      for (const [index, entry] of due.slice(at).entries()) if (results[index]?.status !== 'fulfilled') failed(entry)
-      if (!(reason instanceof StoreUnavailable)) throw reason
-      return
-    }
-  }
-  const tick = async () => {
-    liveResponses.tick()
-    const now = clock.now()
-    const due: Entry[] = []
-    for (const entry of entries.values()) {
-      if (!(now < entry.endsAt)) entry.endsAt = sessions.expiresAt(entry.session)
-      if (!(now < entry.session.endsAt)) close(entry, 'ended')
-      else if (!(now < entry.endsAt && now < entry.recheckAt && now >= entry.readAt)) due.push(entry)
-    }
-    if (rechecking || due.length === 0) return
-    rechecking = true
-    await recheckDue(due).finally(() => {
-      rechecking = false
-    })
-  }
-  const watch: LiveConnections['watch'] = (session, onClose, stillAllowed = () => true) => {
-    const { handle } = session
-    const now = clock.now()
-    const entry: Entry = entries.get(handle) ?? {
-      session,
-      watchers: new Map(),
-      endsAt: now,
-      recheckAt: now,
-      readAt: now,
-    }
-    entries.set(handle, entry)
-    // Read at once: the guard may have used a copy that is nearly as old as nearCache allows, or older than a reload.
-    entry.recheckAt = Math.min(entry.recheckAt, now)
-    // Desk goes on with the roles that it was sent at the beginning.
-    entry.watchers.set(onClose, agent => sameRoles(session.agent, agent) && stillAllowed(agent))
-    return () => {
-      entry.watchers.delete(onClose)
-      if (entry.watchers.size === 0 && entries.get(handle) === entry) entries.delete(handle)
-    }
-  }
-  const liveResponses = createLiveResponses({ watch })
-
-  sessions.onEnd(handle => {
-    const entry = entries.get(handle)
-    if (entry) close(entry, 'ended')
-  })
-  const recheckAll = () => {
-    gaps++
-    for (const entry of entries.values()) entry.recheckAt = 0
-    tick().catch(() => {})
-  }
-  sessions.onGap(recheckAll)
   const timer = setInterval(() => tick().catch(() => {}), interval)
   timer.unref()
 
   return {
     watch,
-    touch(handle) {
-      const entry = entries.get(handle)
-      // A message that comes too late does not revive an expired session.
-      if (entry && clock.now() < sessions.expiresAt(entry.session)) sessions.touch(entry.session)
+    touch: sessions.touch,
+    recheckAll() {
+      sessions.recheckAll()
+      return bearers.recheckAll()
     },
-    recheckAll,
-    usePolicy: liveResponses.usePolicy,
-    liveResponses,
+    responses,
     tick,
-    close: () => clearInterval(timer),
+    close() {
+      clearInterval(timer)
+      bearers.close()
+    },
   }
 }

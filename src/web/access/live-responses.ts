@@ -3,31 +3,22 @@
 // lives no longer than its session or bearer token.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Agent, Session } from '../../core/contracts.js'
 import { createInFlight } from '../../runtime/in-flight.js'
 import type { RequestContext } from '../context.js'
 import { cutResponse } from '../responses/send.js'
-import type { LiveBearers } from './live-bearers.js'
 
 /** A request with a session or a bearer token, until its response is over. */
 export interface LiveResponse {
   request: IncomingMessage
   response: ServerResponse
-  context: Pick<RequestContext, 'session' | 'api'>
+  context: RequestContext
 }
 
 interface Entry extends LiveResponse {
   /** How often it was found open. */
   ticks?: number
   /** Stops watching it. */
-  unwatch?: (() => void) | undefined
-}
-
-/** Decides whether a watched response may stay open. */
-export interface LivePolicy {
-  watchBearer: LiveBearers['watch']
-  /** Whether access.paths, as it is now, lets the agent send this request. */
-  authorize(agent: Agent, request: IncomingMessage): boolean
+  unwatch?: () => void
 }
 
 export interface LiveResponses {
@@ -35,22 +26,13 @@ export interface LiveResponses {
   end(one: LiveResponse): void
   /** Watches each response that was open at two calls. */
   tick(): void
-  usePolicy(policy: LivePolicy): void
 }
 
 /** `watch`: see LiveConnections. */
-export function createLiveResponses(deps: {
-  watch(session: Session, onClose: () => void, stillAllowed: (agent: Agent) => boolean): () => void
-}): LiveResponses {
+export function createLiveResponses(
+  watch: (request: IncomingMessage, context: RequestContext, onClose: () => void) => () => void,
+): LiveResponses {
   const open = createInFlight<Entry>()
-  let policy: LivePolicy | undefined
-
-  const watch = ({ request, response, context }: LiveResponse) => {
-    const close = () => cutResponse(request, response)
-    const { session, api } = context
-    if (session) return deps.watch(session, close, agent => policy?.authorize(agent, request) ?? true)
-    return api && policy?.watchBearer(api, request, close)
-  }
 
   return {
     begin: open.add,
@@ -60,12 +42,10 @@ export function createLiveResponses(deps: {
     },
     tick() {
       for (const one of open.all()) {
+        const { request, response, context } = one
         one.ticks = (one.ticks ?? 0) + 1
-        if (one.ticks === 2) one.unwatch = watch(one)
+        if (one.ticks === 2) one.unwatch = watch(request, context, () => cutResponse(request, response))
       }
-    },
-    usePolicy(given) {
-      policy = given
     },
   }
 }

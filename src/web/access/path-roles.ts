@@ -2,7 +2,7 @@
 // path that some server could have is checked, and a path with too many readings meets every rule.
 
 import type { Config } from '../../config/schema/index.js'
-import type { Authorize } from '../context.js'
+import type { PathRoles } from '../context.js'
 import type { Target } from '../request/target.js'
 
 interface Rule {
@@ -22,7 +22,7 @@ const escaped = /%[0-9A-Fa-f]{2}/
 const uncertain = /[\\\u0000-\u001f\u007f]|(?:^|\/)\.\.?(?:\/|$)/
 
 /** Each matching rule requires one of its roles. */
-export function compilePathRoles(paths: Config['access']['paths']): Authorize {
+export function compilePathRoles(paths: Config['access']['paths']): PathRoles {
   const rules = paths.map(parse)
   if (rules.length === 0) return () => true
   return (agent, method, target) => {

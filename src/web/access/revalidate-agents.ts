@@ -61,8 +61,7 @@ function whyForbidden(snapshot: RevalidationRules, provider: string, agent: Agen
 }
 
 export interface AgentRevalidationDeps {
-  current: () => RevalidationRules
-  sessions: Pick<Sessions, 'setRevalidate' | 'revalidateAll' | 'list' | 'end'>
+  sessions: Pick<Sessions, 'revalidateAll' | 'list' | 'end'>
   /** Checks the live connections again. */
   recheckLive(): Promise<void>
   log: Log
@@ -79,13 +78,12 @@ export interface AgentRevalidation {
 }
 
 export function createAgentRevalidation(deps: AgentRevalidationDeps): AgentRevalidation {
-  const { current, sessions, recheckLive, log, schedule = systemScheduler } = deps
+  const { sessions, recheckLive, log, schedule = systemScheduler } = deps
   const changed = new Set<string>()
   let running: Promise<void> | undefined
   let retry: { cancel(): void } | undefined
   let periodic: { cancel(): void } | undefined
   let followed: Directory | undefined
-  sessions.setRevalidate(createRevalidate(current))
 
   const revalidateAll = async () => {
     await sessions.revalidateAll()

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
-import { createGuard } from '../access/authenticate.js'
+import { createAuthenticate } from '../access/authenticate.js'
+import { createGuard } from '../access/authorize.js'
 import { compilePathRoles } from '../access/path-roles.js'
 import type { Bearer, IdentityWriter, MarkerCookies, Pipeline, RequestContext } from '../context.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
@@ -28,7 +29,7 @@ export interface PipelineDeps {
   handleOf: (cookie: string) => Handle
   /** Only where login.alsoAllowDeskAuthentication is set. */
   markerCookies?: MarkerCookies | undefined
-  bearer?: Bearer | undefined
+  bearer: Bearer | undefined
   deskLogout?: DeskLogout | undefined
   liveResponses: ForwarderDeps['liveResponses']
   random: Random
@@ -64,10 +65,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       paths,
       publicRules: deskLogin ? [...desk.public, ...deskLogin.paths] : desk.public,
       idleRules: config.sessions.idleIgnore,
-      authorize: compilePathRoles(config.access.paths),
-      cookies,
+      pathRoles: compilePathRoles(config.access.paths),
+      authenticate: createAuthenticate({ cookies, sessions, handleOf }),
       sessions,
-      handleOf,
       bearer: deps.bearer,
     }),
     clientOf: (request: IncomingMessage) => readClient(request),
@@ -76,6 +76,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       forwarder.send(request, response, context)
     },
     upgrade(request, socket, head, context, onResponse) {
+      // Attack: as in the forwarder.
+      if (context.verdict?.kind !== 'pass') throw new Error('a handshake without a verdict')
       inspectDeskLogin(request, context)
       tunnel(request, socket, head, context, onResponse)
     },

@@ -1,75 +1,82 @@
-// Mounts Desk behind the guard, for everything that is not a gateway route. @fastify/http-proxy declares the routes; a
-// request is forwarded from the guard's hook, before anything parses its body or reads its target another way.
+// Mounts Desk behind the guard, for everything that is not a gateway route. @fastify/http-proxy carries the requests: the
+// guard is its onRequest hook, our forwarder its handler.
 
 import { METHODS } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
-import type { FastifyInstance, onRequestHookHandler } from 'fastify'
-import { attachIdentity } from '../access/authenticate.js'
-import type { Decision } from '../context.js'
-import type { RequestLifecycle } from '../request-lifecycle.js'
-import { refuse, refuseBearer } from '../responses/refuse.js'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { AccessVerdict } from '../context.js'
+import { refuse, refuseVerdict } from '../responses/refuse.js'
 
-export interface ProxyDeps {
-  requestLifecycle: Pick<RequestLifecycle, 'stateOf'>
+const methods = METHODS.filter(method => method !== 'CONNECT')
+
+/** Every request must have its context before (see request-lifecycle.ts). */
+export function mountDesk(app: FastifyInstance): void {
+  app.register(async desk => {
+    // Not a preHandler: Fastify looks at the media type before that, and would refuse it before the guard is asked.
+    desk.addHook('onRequest', guard)
+    await carryRequests(desk)
+  })
 }
 
-/** A name that never resolves (RFC 6761 6.4): the plugin itself can reach nothing. */
-const nowhere = 'http://desk.invalid'
-
-export function mountDesk(app: FastifyInstance, deps: ProxyDeps): void {
-  const methods = METHODS.filter(method => method !== 'CONNECT')
-  for (const method of methods) {
-    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
-  }
-
-  const guard: onRequestHookHandler = (request, reply) => {
-    // From here on the pipeline writes the response: `done` is never called, so no handler of the plugin runs.
-    reply.hijack()
-    const [raw, response] = [request.raw, reply.raw]
-    const { context, routeClass } = deps.requestLifecycle.stateOf(raw)
-    const { pipeline } = context.snapshot
-
-    const settle = (decision: Decision) => {
-      if (response.destroyed) return
-      if (decision === 'challenge') return refuse('challenge', raw, response, context)
-      if (decision === 'unavailable') return refuse('store_unavailable', raw, response, context)
-      if ('report' in decision) return refuseBearer(decision, raw, response, context)
-      attachIdentity(context, decision)
-      if (!pipeline.guard.authorize(decision.agent, raw.method ?? '', context.target)) {
-        return refuse('forbidden', raw, response, context)
-      }
-      pipeline.send(raw, response, context)
-    }
-    const decide = () => {
-      if (routeClass === 'public') {
-        context.outcome = 'public'
-        return pipeline.send(raw, response, context)
-      }
-      if (routeClass !== 'protected') return refuse('not_found', raw, response, context)
-      const decision = pipeline.guard.authenticate(raw, context.target)
-      if (!(decision instanceof Promise)) return settle(decision)
-      decision.then(settle).catch(() => refuse('internal', raw, response, context))
-    }
-
-    try {
-      decide()
-    } catch {
-      refuse('internal', raw, response, context)
-    }
-  }
-
-  app.register(async desk => {
-    desk.removeAllContentTypeParsers()
-    desk.addHook('onRequest', guard)
-    await desk.register(httpProxy, {
-      upstream: nowhere,
-      httpMethods: methods,
-      proxyPayloads: false,
-      // Attack: a request that bypasses the guard. No way is known, and none may lead to Desk.
-      handler: (request, reply) => {
-        reply.hijack()
-        refuse('internal', request.raw, reply.raw, request.context)
-      },
+const guard: onRequestHookHandler = (request, reply, done) => {
+  const { raw, context } = request
+  const verdict = context.snapshot.pipeline.guard.authorize(raw, context)
+  if (!(verdict instanceof Promise)) return follow(verdict, request, reply, done)
+  verdict
+    .then(late => follow(late, request, reply, done))
+    .catch(() => {
+      reply.hijack()
+      refuse('internal', raw, reply.raw, context)
     })
+}
+
+/** Without `done` no handler runs. */
+function follow(verdict: AccessVerdict, request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const { raw, context } = request
+  if (verdict.kind === 'pass' && !reply.raw.destroyed) {
+    request.headers = raw.method === 'QUERY' ? someMedia : noMedia
+    done()
+    return
+  }
+  reply.hijack()
+  if (verdict.kind !== 'pass' && !reply.raw.destroyed) refuseVerdict(verdict, raw, reply.raw, context)
+}
+
+/**
+ * What Fastify chooses a body parser by: Desk gets the header lines as they came (rawHeaders), and its own opinion of a
+ * media type is the one that counts. No parser runs, except for QUERY, which Fastify refuses without a media type
+ * (RFC 10008 2); that parser passes the body unread.
+ */
+const noMedia = Object.freeze({
+  'content-type': undefined,
+  'content-length': undefined,
+  'transfer-encoding': undefined,
+})
+const someMedia = Object.freeze({ 'content-type': 'application/octet-stream' })
+
+/** Forwards what the guard has let pass, and refuses everything else: also where no guard was mounted before it. */
+export async function carryRequests(desk: FastifyInstance): Promise<void> {
+  for (const method of methods) {
+    if (!desk.supportedMethods.includes(method)) desk.addHttpMethod(method, { hasBody: true })
+  }
+  desk.removeAllContentTypeParsers()
+  desk.setErrorHandler((_, request, reply) => {
+    reply.hijack()
+    refuse('internal', request.raw, reply.raw, request.context)
+  })
+  await desk.register(httpProxy, {
+    upstream: '',
+    httpMethods: methods,
+    websocket: false,
+    // A reload can change it.
+    replyOptions: { getUpstream: ({ context }) => context.snapshot.config.desk.url },
+    handler({ raw, context }, reply) {
+      reply.hijack()
+      try {
+        context.snapshot.pipeline.send(raw, reply.raw, context)
+      } catch {
+        refuse('internal', raw, reply.raw, context)
+      }
+    },
   })
 }

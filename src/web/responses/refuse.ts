@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { statusOf } from '../../core/reasons.js'
 import type { RequestOutcome } from '../../ops/metrics.js'
-import type { BearerRefused, GatewayErrorCode, RequestContext, ResponseData } from '../context.js'
+import type { AccessVerdict, BearerRefused, GatewayErrorCode, RequestContext, ResponseData } from '../context.js'
 import { en } from '../pages/i18n/en.js'
 import { problemResponse } from '../pages/layout.js'
 import { retryAfter } from './errors.js'
@@ -49,14 +49,15 @@ export function refuse(
   }
 }
 
-/** The same for a refused bearer token. */
-export function refuseBearer(
-  refused: BearerRefused,
+/** The same for what the guard has refused. */
+export function refuseVerdict(
+  verdict: Exclude<AccessVerdict, { kind: 'pass' }>,
   request: IncomingMessage,
   response: ServerResponse,
   context: RequestContext,
 ): void {
-  sendResponse(request, response, bearerResponse(refused, context))
+  if (verdict.kind === 'refuse') refuse(verdict.code, request, response, context)
+  else sendResponse(request, response, bearerResponse(verdict, context))
 }
 
 /** Responds to a handshake and closes its socket. Returns the status that was sent. */
@@ -69,9 +70,15 @@ export function refuseSocket(
   return sendOnSocket(socket, responseFor(code, request, context))
 }
 
-/** The same for a refused bearer token. */
-export function refuseBearerSocket(refused: BearerRefused, socket: Duplex, context: RequestContext): number {
-  return sendOnSocket(socket, bearerResponse(refused, context))
+/** The same for what the guard has refused. */
+export function refuseVerdictSocket(
+  verdict: Exclude<AccessVerdict, { kind: 'pass' }>,
+  request: IncomingMessage,
+  socket: Duplex,
+  context: RequestContext,
+): number {
+  if (verdict.kind === 'refuse') return refuseSocket(verdict.code, request, socket, context)
+  return sendOnSocket(socket, bearerResponse(verdict, context))
 }
 
 /**

@@ -1,7 +1,7 @@
 // Sessions against the directory: whose word is newer, what a session becomes, and which one has to end.
 
 import t, { type Test } from 'tap'
-import type { AgentRecord, Directory, KnownState, Session } from '../../../src/core/contracts.js'
+import type { AgentRecord, Directory, KnownState, Revalidate, Session } from '../../../src/core/contracts.js'
 import { createMemoryStore } from '../../../src/store/memory/store.js'
 import { createRevalidate } from '../../../src/web/access/revalidate-agents.js'
 import { createTestClock } from '../../parts/clock.js'
@@ -61,19 +61,20 @@ t.test('a session that is read is checked before it is used, and one that is ove
   const clock = createTestClock()
   const store = createMemoryStore({ clock })
   const settings = { idle: 3_600_000, lifetime: 3_600_000 }
-  const [here, there] = [createTestSessions({ store, clock, settings }), createTestSessions({ store, clock, settings })]
+  let revalidate: Revalidate = one => ({ ...one, agent: { ...one.agent, roles: ['admin'] } })
+  const here = createTestSessions({ store, clock, settings })
+  const there = createTestSessions({ store, clock, settings, revalidate: one => revalidate(one) })
   const identity = { provider: 'portal', email: 'ada@example.com', replayKey: { id: '1', until: 0 }, roles: ['staff'] }
   const from = { address: '', browser: '' }
   const { session } = await here.sessions.create(identity, { email: 'ada@example.com', roles: ['agent'] }, from)
-  there.sessions.setRevalidate(one => ({ ...one, agent: { ...one.agent, roles: ['admin'] } }))
   t.match(await there.sessions.read(session.handle), { agent: { roles: ['admin'] }, idpClaims: { roles: ['staff'] } })
   t.match(there.sessions.peek(session.handle), { agent: { roles: ['admin'] } })
   t.match(await here.sessions.read(session.handle), { agent: { roles: ['agent'] } }, 'the record is as it was')
-  there.sessions.setRevalidate(async one => ({ ...one, agent: { ...one.agent, roles: ['lead'] } }))
+  revalidate = async one => ({ ...one, agent: { ...one.agent, roles: ['lead'] } })
   await there.sessions.revalidateAll()
   t.match(there.sessions.peek(session.handle), { agent: { roles: ['lead'] } })
   clock.move(40_000)
-  there.sessions.setRevalidate(() => ({ over: 'gone' }))
+  revalidate = () => ({ over: 'gone' })
   t.equal(await there.sessions.read(session.handle), undefined)
   t.equal(here.sessions.peek(session.handle), undefined)
   t.same(here.revocationReasons(session.handle), ['gone'])

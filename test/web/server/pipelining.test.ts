@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import type { ApiCaller } from '../../../src/core/contracts.js'
+import type { BearerVerdict, Provider } from '../../../src/core/contracts.js'
 import { startDesk } from '../../parts/desk.js'
 import { startProxy } from '../../parts/proxy-server.js'
 import { openRaw } from '../../parts/raw-http.js'
@@ -45,15 +45,15 @@ t.test('Attack: a client that goes away before its turn leaves nothing behind', 
 
 t.test('a handshake whose client goes away during authentication is over too', async t => {
   const desk = await startDesk()
-  let finishVerify = (_: ApiCaller) => {}
+  let finishVerify = (_: BearerVerdict) => {}
   let asked = false
   const verify = () =>
-    new Promise<ApiCaller>(resolve => {
+    new Promise<BearerVerdict>(resolve => {
       asked = true
       finishVerify = resolve
     })
-  const bearer = () => ({ tokenOf: () => 'token', verify })
-  const proxy = await startProxy({ deskUrl: desk.url, bearer })
+  const provider = { id: 'portal', type: 'jwt', bearer: { passThrough: false, verify }, close() {} }
+  const proxy = await startProxy({ deskUrl: desk.url, providers: () => [provider as unknown as Provider] })
   t.teardown(async () => {
     await proxy.close()
     await desk.close()
@@ -62,13 +62,13 @@ t.test('a handshake whose client goes away during authentication is over too', a
   const lines = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
   const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
   const sockets = new Promise<Socket>(resolve => proxy.app.server.once('connection', resolve))
-  raw.send(['GET /ws HTTP/1.1', 'Host: x', ...lines, key, '', ''].join('\r\n'))
+  raw.send(['GET /ws HTTP/1.1', 'Host: x', 'Authorization: Bearer x', ...lines, key, '', ''].join('\r\n'))
   await until(() => asked)
   raw.socket.resetAndDestroy()
   const socket = await sockets
   await until(() => socket.destroyed)
-  const agent = { email: 'api@example.com', roles: [] }
-  finishVerify({ agent, provider: 'portal', tokenHash: '', endsAt: proxy.clock.now() + 1000, passThrough: false })
+  const identity = { provider: 'portal', email: 'api@example.com', until: proxy.clock.now() + 1000 }
+  finishVerify({ provider: 'portal', checks: [], identity })
   await until(() => proxy.lines.some(({ path }) => path === '/ws'))
   t.match(proxy.lines, [{ path: '/ws', status: 499 }])
   t.equal(desk.seen.length, 0)

@@ -152,6 +152,8 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
 
   return {
     send(request, response, context) {
+      // Attack: a request that came past the guard. No way is known, and none may lead to Desk.
+      if (context.verdict?.kind !== 'pass') return refuse('internal', request, response, context)
       const exchange = beginExchange(request, response, context, countBytes)
       const identified = context.session !== undefined || context.api !== undefined
       if (identified) liveResponses.begin(exchange)

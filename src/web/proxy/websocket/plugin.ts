@@ -5,17 +5,15 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Clock, Random, Session } from '../../../core/contracts.js'
 import type { Metrics } from '../../../ops/metrics.js'
-import { attachIdentity } from '../../access/authenticate.js'
-import { type CloseReason, createLiveBearers } from '../../access/live-bearers.js'
+import type { CloseReason } from '../../access/live-bearers.js'
 import type { LiveConnections } from '../../access/live-connections.js'
-import type { LivePolicy } from '../../access/live-responses.js'
-import type { Decision, GatewayErrorCode, RequestContext, RouteClass, Tunnel } from '../../context.js'
+import type { AccessVerdict, GatewayErrorCode, RequestContext, Tunnel } from '../../context.js'
 import type { RequestLifecycle } from '../../request-lifecycle.js'
-import { refuseBearerSocket, refuseSocket } from '../../responses/refuse.js'
+import { refuseSocket, refuseVerdictSocket } from '../../responses/refuse.js'
 
 export interface UpgradeDeps {
-  requestLifecycle: Pick<RequestLifecycle, 'current' | 'stateOf' | 'finish'>
-  liveConnections: Pick<LiveConnections, 'watch' | 'touch' | 'usePolicy'>
+  requestLifecycle: Pick<RequestLifecycle, 'stateOf' | 'finish'>
+  liveConnections: Pick<LiveConnections, 'watch' | 'touch'>
   clock: Clock
   random: Random
   metrics: Pick<Metrics, 'websocketOpened' | 'websocketClosed'>
@@ -27,8 +25,6 @@ export interface Upgrades {
    * so that the clients do not reconnect all at once.
    */
   closeAll(within: number): void
-  /** Closes the live connections whose bearer token would be refused now. */
-  recheckBearers(): Promise<void>
 }
 
 /** Why a WebSocket is closed: code and reason (RFC 6455 7.4; 4000 to 4999 are for applications). */
@@ -48,14 +44,7 @@ const activityInterval = 1000
 export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const { requestLifecycle, liveConnections, clock, random, metrics } = deps
   const open = new Set<(reason: UpgradeCloseReason) => void>()
-  const closed = new AbortController()
-  const liveBearers = createLiveBearers({ requestLifecycle, clock, signal: closed.signal })
-  const authorize: LivePolicy['authorize'] = (agent, request) => {
-    const { target } = requestLifecycle.stateOf(request).context
-    return requestLifecycle.current().pipeline.guard.authorize(agent, request.method ?? '', target)
-  }
   let leaving = false
-  liveConnections.usePolicy({ watchBearer: liveBearers.watch, authorize })
 
   /** Each message of the browser is activity, except on a path of sessions.idleIgnore. */
   const listen = (tunnel: Tunnel, session: Session, { target, snapshot }: RequestContext) => {
@@ -69,7 +58,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     })
   }
   const forward = (request: IncomingMessage, socket: Duplex, head: Buffer, context: RequestContext) => {
-    const { session, api } = context
+    const { session } = context
     let status: number | undefined
     let tunnel: Tunnel | undefined
     const close = (reason: UpgradeCloseReason) => {
@@ -79,12 +68,10 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     }
     // Watched from here on: the session may end before Desk has answered the handshake.
     open.add(close)
-    const unwatch = session
-      ? liveConnections.watch(session, close, agent => authorize(agent, request))
-      : api && liveBearers.watch(api, request, close)
+    const unwatch = liveConnections.watch(request, context, close)
     socket.on('close', () => {
       open.delete(close)
-      unwatch?.()
+      unwatch()
       if (status === 101) metrics.websocketClosed()
       if (status === undefined) requestLifecycle.finish(request, 499)
     })
@@ -100,43 +87,31 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
-    const { context, routeClass, error } = requestLifecycle.stateOf(request)
+    const { context, error } = requestLifecycle.stateOf(request)
     const reject = (code: GatewayErrorCode) =>
       requestLifecycle.finish(request, refuseSocket(code, request, socket, context))
-    const settle = (decision: Decision) => {
+    const follow = (verdict: AccessVerdict) => {
       if (socket.destroyed) return requestLifecycle.finish(request, 499)
-      if (decision === 'challenge') return reject('challenge')
-      if (decision === 'unavailable') return reject('store_unavailable')
-      if ('report' in decision) return requestLifecycle.finish(request, refuseBearerSocket(decision, socket, context))
+      if (verdict.kind !== 'pass') {
+        return requestLifecycle.finish(request, refuseVerdictSocket(verdict, request, socket, context))
+      }
       if (!isHandshake(request)) return reject('bad_request')
-      attachIdentity(context, decision)
-      if (!context.snapshot.pipeline.guard.authorize(decision.agent, 'GET', context.target)) return reject('forbidden')
-      forwardSafely()
-    }
-    // Attack: whatever makes the handshake fail before it is sent must end one WebSocket, not the process.
-    const forwardSafely = () => {
+      // Attack: whatever makes the handshake fail before it is sent must end one WebSocket, not the process.
       try {
         forward(request, socket, head, context)
       } catch {
         reject('internal')
       }
     }
-    const code = error ?? originError(request, context, routeClass)
+    const code = error ?? originError(request, context)
     if (code !== undefined) return reject(code)
-    if (routeClass === 'public') {
-      if (!isHandshake(request)) return reject('bad_request')
-      context.outcome = 'public'
-      return forwardSafely()
-    }
-    const decision = context.snapshot.pipeline.guard.authenticate(request, context.target)
-    if (!(decision instanceof Promise)) return settle(decision)
-    decision.then(settle).catch(() => reject('internal'))
+    const verdict = context.snapshot.pipeline.guard.authorize(request, context)
+    if (!(verdict instanceof Promise)) return follow(verdict)
+    verdict.then(follow).catch(() => reject('internal'))
   }
 
   server.on('upgrade', onUpgrade)
-  server.on('close', () => closed.abort())
   return {
-    recheckBearers: liveBearers.recheckAll,
     closeAll(within) {
       leaving = true
       const spread = Math.min(within, open.size * closeSpacing)
@@ -150,12 +125,8 @@ function randomFraction(random: Random): number {
   return random(2).readUInt16BE() / 0xffff
 }
 
-function originError(
-  request: IncomingMessage,
-  context: RequestContext,
-  routeClass: RouteClass,
-): GatewayErrorCode | undefined {
-  if (routeClass !== 'public' && routeClass !== 'protected') return 'not_found'
+function originError(request: IncomingMessage, context: RequestContext): GatewayErrorCode | undefined {
+  if (context.routeClass !== 'public' && context.routeClass !== 'protected') return 'not_found'
   // Attack: cross-site WebSocket hijacking. A page elsewhere opens a WebSocket and the browser adds our cookie.
   const origins = request.headersDistinct.origin ?? []
   const ours = context.snapshot.config.publicUrl

@@ -38,7 +38,7 @@ const lines = (...all: string[]) => all.join('\r\n')
 const statusOf = (connection: RawConnection) => connection.seen().toString('latin1').split('\r\n', 1)[0]
 
 t.test('Attack: heads that never end are 408, and their connections are closed', async t => {
-  const place = await start(t, { times: { head: 500, check: 100 } })
+  const place = await start(t, { listenerTimes: { head: 500, check: 100 } })
   const begun = ['', 'G', 'GET / HTTP/1.1\r\n', lines('GET / HTTP/1.1', 'Host: x', place.mine, 'X: ')]
   const all = begun.flatMap(bytes =>
     Array.from({ length: 5 }, () => ({ bytes, connection: openRaw(place.proxy.port) })),
