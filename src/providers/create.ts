@@ -1,34 +1,18 @@
-// The identity providers that a configuration describes.
+// The identity providers that a configuration describes, and the registry of the protocols that they may speak.
 
-import type { ProviderSettings, SamlSettings } from '../config/schema/providers.js'
-import type { Clock, Provider, Random, Store } from '../core/contracts.js'
-import type { Log } from '../ops/log.js'
-import type { Metrics } from '../ops/metrics.js'
-import type { FetchText } from '../runtime/http-client.js'
-import { certificatesIn, fingerprintOf } from './certificates.js'
-import { createJwtProvider } from './jwt/provider.js'
-import { createMetadataSource, type MetadataSource } from './saml/metadata/metadata.js'
-import { createMetadataStoreCopy, type MetadataKeys } from './saml/metadata/store-copy.js'
-import { createSamlProvider } from './saml/provider.js'
-import type { VerifySaml } from './saml/signature/worker-pool.js'
+import type { ProviderSettings } from '../config/schema/providers.js'
+import type { Provider } from '../core/contracts.js'
+import { jwtProtocol } from './jwt/protocol.js'
+import type { Protocol, ProviderDeps as ProtocolDeps } from './protocol.js'
+import { samlProtocol } from './saml/protocol.js'
 
-export interface ProviderDeps {
-  publicUrl: string
-  /** The default SAML entity ID. */
-  site: string
-  /** The one address that SAML responses are for. */
-  acsUrl: string
-  verifySaml: VerifySaml
-  /** Where a copy of the metadata is stored, for a start while the IdP is down; without it there is no copy. */
-  metadataStore?: { store: Store; keyring: MetadataKeys }
-  /** The one address of SAML single logout. */
-  sloUrl: string
-  clock: Clock
-  random: Random
-  fetchText: FetchText
-  log: Log
-  metrics: Metrics
+/** Another protocol is one folder, and one line here. */
+export const protocols: { readonly [Type in Provider['type']]: Protocol<Extract<ProviderSettings, { type: Type }>> } = {
+  saml: samlProtocol,
+  jwt: jwtProtocol,
 }
+
+export type ProviderInputs = Omit<ProtocolDeps, 'bearerAudiences'>
 
 /**
  * In the order of the configuration; `reuse` may return a provider to take instead of a new one. Throws when a key or certificate
@@ -36,17 +20,17 @@ export interface ProviderDeps {
  */
 export function createProviders(
   settings: readonly ProviderSettings[],
-  deps: ProviderDeps,
+  inputs: ProviderInputs,
   reuse: (settings: ProviderSettings) => Provider | undefined = () => undefined,
 ): Provider[] {
-  const bearerAudiences = bearerAudiencesOf(settings)
-  return settings.map(one => {
-    const before = reuse(one)
-    if (before) return before
-    if (one.type === 'jwt') return createJwtProvider(one, { ...deps, bearerAudiences })
-    if (!one.metadata) return createSamlProvider(one, deps)
-    return createSamlProvider(one, { ...deps, metadata: createMetadata(one, one.metadata, deps) })
-  })
+  const deps = { ...inputs, bearerAudiences: bearerAudiencesOf(settings) }
+  return settings.map(one => reuse(one) ?? createProvider(one, deps))
+}
+
+/** The registry gives each type the protocol of its own settings. */
+function createProvider<S extends ProviderSettings>(settings: S, deps: ProtocolDeps): Provider {
+  const protocol = protocols[settings.type] as Protocol<S>
+  return protocol.create(settings, deps)
 }
 
 /**
@@ -55,17 +39,4 @@ export function createProviders(
  */
 export function bearerAudiencesOf(settings: readonly ProviderSettings[]): string[] {
   return settings.flatMap(one => (one.type === 'jwt' ? (one.bearerAudience ?? []) : []))
-}
-
-function createMetadata(
-  { id: provider, issuer, metadataCertificate }: SamlSettings,
-  source: NonNullable<SamlSettings['metadata']>,
-  deps: ProviderDeps,
-): MetadataSource {
-  const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
-  const named = { provider, source, issuer, signers }
-  if (!deps.metadataStore || !('url' in source)) return createMetadataSource({ ...deps, ...named })
-  const identity = { provider, url: source.url, issuer, signers: signers.map(fingerprintOf) }
-  const storeCopy = createMetadataStoreCopy(identity, { ...deps.metadataStore, clock: deps.clock })
-  return createMetadataSource({ ...deps, ...named, storeCopy })
 }

@@ -13,7 +13,7 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { RefusedLogins } from '../ops/refused-logins.js'
 import type { Breakglass } from '../providers/breakglass.js'
-import { bearerAudiencesOf, createProviders, type ProviderDeps } from '../providers/create.js'
+import { bearerAudiencesOf, createProviders, type ProviderInputs } from '../providers/create.js'
 import { createDeskLogin } from '../providers/desk-login.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
@@ -150,7 +150,7 @@ function providersOf(config: Config, deps: GatewayDeps, previous: ConfigSnapshot
 /** The identity providers of a configuration, as the gateway runs them; `kept` as in openProviders. */
 export function gatewayProviders(
   config: Config,
-  deps: Omit<ProviderDeps, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
+  deps: Omit<ProviderInputs, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
   kept?: (settings: Config['providers'][number]) => Provider | undefined,
 ): Provider[] {
   const { publicUrl, site = new URL(publicUrl).host } = config

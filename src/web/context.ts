@@ -187,6 +187,8 @@ export interface RequestContext {
   routeClass: RouteClass
   /** Set by the guard. Without a pass nothing goes to Desk. */
   verdict: AccessVerdict | undefined
+  /** For what the gateway answers itself: Node builds `headers` when they are first read. */
+  request?: Pick<IncomingMessage, 'headers'>
   snapshot: ConfigSnapshot
   session: Session | undefined
   /** Only for a path of Desk's own login. */

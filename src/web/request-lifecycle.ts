@@ -157,6 +157,7 @@ function open(
     target: target ?? nowhere,
     routeClass,
     verdict: undefined,
+    request,
     snapshot,
     session: undefined,
     outcome: 'own',

@@ -11,9 +11,10 @@ import { openDirectory } from '../../directory/create.js'
 import { mergeIdentity } from '../../directory/merge-identity.js'
 import { createLog } from '../../ops/log.js'
 import { createMetrics } from '../../ops/metrics.js'
+import { protocols } from '../../providers/create.js'
 import { samlTime } from '../../providers/saml/datetime.js'
 import { verifySaml } from '../../providers/saml/signature/verify.js'
-import { handleJwtCallback, handleSamlCallback, type NoProvider } from '../../providers/select.js'
+import type { NoProvider } from '../../providers/select.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createHttpClient } from '../../runtime/http-client.js'
 import { gatewayProviders } from '../../server/snapshot.js'
@@ -80,10 +81,9 @@ async function acceptMessage(
   const callback: CallbackRequest = { message, attempt: () => undefined }
   const asked = providers.some(({ type }) => type === kind)
   const none = { name: 'provider', ok: false, expected: `a provider of type ${kind}`, setting: 'providers' }
-  const reason = kind === 'saml' ? 'saml.issuer_unknown' : 'jwt.issuer_mismatch'
-  if (!asked) return { provider: undefined, reason, checks: [none] }
-  if (kind === 'saml') return handleSamlCallback(callback, providers)
-  return (await handleJwtCallback(callback, {}, providers)) ?? { provider: undefined, reason, checks: [none] }
+  const { unselected: reason, handleCallback } = protocols[kind]
+  const verdict = asked ? await handleCallback(callback, providers) : undefined
+  return verdict ?? { provider: undefined, reason, checks: [none] }
 }
 
 /** No browser holds a cookie here: the login attempt that the message names counts as begun now, with this provider. */
@@ -132,6 +132,6 @@ function messageIn(bytes: Buffer, kind: 'saml' | 'jwt'): string {
   // A byte order mark is part of the message: trim() takes it for white space.
   if (kind === 'saml' && trimmed.startsWith('<')) return bytes.toString('base64')
   const form = new URLSearchParams(trimmed)
-  const field = kind === 'saml' ? form.get('SAMLResponse') : (form.get('jwt') ?? form.get('token'))
+  const field = protocols[kind].messageFields.map(name => form.get(name)).find(Boolean)
   return field || trimmed
 }

@@ -62,7 +62,7 @@ function refusedResponse(
 ): ResponseData {
   const { reason } = refused
   const status = statusOf(reason)
-  const page = pageContextOf(context.snapshot)
+  const page = pageContextOf(context)
   const { title, text } = page.texts.refusals[reason]
   const response =
     clientKindOf(headers) === 'program'
@@ -84,7 +84,7 @@ function refusedResponse(
 
 function nextButton(context: RequestContext, { reason, provider, returnTo }: RefusedLogin): Button {
   const { paths, providers, deskLogin } = context.snapshot
-  const { refusals, buttons } = pageContextOf(context.snapshot).texts
+  const { refusals, buttons } = pageContextOf(context).texts
   const { next } = refusals[reason]
   if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
   // A one-time link is no provider to start again with.
@@ -98,12 +98,12 @@ function nextButton(context: RequestContext, { reason, provider, returnTo }: Ref
  * hide the reference, and loop with a provider that answers with a login.
  */
 function providerErrorButtons(
-  { snapshot }: RequestContext,
+  context: RequestContext,
   { provider, reason }: RefusedLogin,
   reference: string,
 ): Button[] {
-  const { texts } = pageContextOf(snapshot)
-  const known = snapshot.providers.find(({ id }) => id === provider)
+  const { texts } = pageContextOf(context)
+  const known = context.snapshot.providers.find(({ id }) => id === provider)
   const { title, text } = texts.refusals[reason]
   const href = known?.failureUrl?.(`${title}. ${text} ${texts.reference} ${reference}`)
   return known && href ? [{ label: texts.buttons.tell(known.name), to: { get: href }, look: 'quiet' }] : []

@@ -3,8 +3,9 @@
 
 import { createHash } from 'node:crypto'
 import type { RecordCheck } from '../../core/checks.js'
-import type { Clock, Identity, LoginMethod, Session, Store, Verdict } from '../../core/contracts.js'
+import type { Clock, Identity, LoginMethod, Provider, Session, Store, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
+import { protocols } from '../../providers/create.js'
 
 interface PresentedLogin {
   provider: { type: LoginMethod }
@@ -14,9 +15,8 @@ interface PresentedLogin {
   browserSessions: Session[]
 }
 
-const replayReasons: Record<LoginMethod, Reason> = {
-  saml: 'saml.replayed',
-  jwt: 'jwt.replayed',
+/** Of the ways in that speak no protocol of identity providers. */
+const ownReasons: Record<Exclude<LoginMethod, Provider['type']>, Reason> = {
   desk: 'login.attempt_unknown',
   breakglass: 'login.link_used',
 }
@@ -51,7 +51,7 @@ export async function checkNotReplayed(
   if (repeated && current && provider.type !== 'breakglass') return current
   check('not used before', {
     ok: !repeated,
-    reason: replayReasons[provider.type],
+    reason: replayedReason(provider.type),
     expected: 'an answer, and an attempt, that was not used before',
     seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
   })
@@ -71,6 +71,10 @@ export async function wasConsumed(
     attemptMissing !== undefined &&
     (await store.get(keyOf(provider.type, provider.id, attemptMissing.id))) !== undefined
   )
+}
+
+function replayedReason(type: LoginMethod): Reason {
+  return type === 'desk' || type === 'breakglass' ? ownReasons[type] : protocols[type].replayed
 }
 
 /** The key is the ID that the provider signed, not the message: its bytes can change and the signature still verifies. */

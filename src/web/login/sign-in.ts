@@ -18,6 +18,7 @@ import type { Reason } from '../../core/reasons.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { breakglassId } from '../../providers/breakglass.js'
+import { protocols } from '../../providers/create.js'
 import { authorizeAgent } from '../access/authorize-agent.js'
 import type { RequestContext } from '../context.js'
 import type { CookieJar } from '../request/cookies.js'
@@ -97,7 +98,7 @@ async function findSessionForReplay(deps: SignInDeps, request: SignInRequest): P
 /** A verdict without identity and without reason is a bug of the provider: refused all the same. */
 function fallbackReason({ provider }: SignInRequest): Reason {
   const { type } = provider
-  return type === 'saml' || type === 'jwt' ? `${type}.malformed` : 'login.attempt_unknown'
+  return type === 'desk' || type === 'breakglass' ? 'login.attempt_unknown' : protocols[type].malformed
 }
 
 /** The session, new or kept, can be ended by this login's SessionIndex from now on. */

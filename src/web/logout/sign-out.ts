@@ -37,11 +37,12 @@ export function createSignOut({ sessions, attempts, audit }: SignOutDeps): SignO
     },
     // Logins that finished before a logout do not count as a login loop.
     clearCookies: jar => [...jar.cookies.clearSession(), ...attempts.resetLoopCount(jar)],
-    afterLogout({ snapshot }, session, how) {
+    afterLogout(context, session, how) {
+      const { snapshot } = context
       const target = session && providerLogout(snapshot, session)
       if (!target) return redirect(snapshot.paths.loggedOut)
-      if ('post' in target) return leavingResponse(snapshot, logoutText(snapshot, session), target)
-      return how === 'navigation' ? refreshResponse(snapshot, session, target.redirect) : redirect(target.redirect)
+      if ('post' in target) return leavingResponse(context, logoutText(context, session), target)
+      return how === 'navigation' ? refreshResponse(context, session, target.redirect) : redirect(target.redirect)
     },
   }
 }
@@ -59,15 +60,15 @@ function redirect(location: string): ResponseData {
  * On to the provider by a new navigation. Browsers apply the form-action of a page to every redirect after its form
  * (CSP 3, 6.4.1): a provider that redirects to another host, or a form in Desk, would be blocked.
  */
-function refreshResponse(snapshot: ConfigSnapshot, session: Session, url: string): ResponseData {
+function refreshResponse(context: RequestContext, session: Session, url: string): ResponseData {
   const { href } = new URL(url)
-  const body = refreshPage(pageContextOf(snapshot), logoutText(snapshot, session), href)
-  const response = pageResponse(200, body, contentPolicy(formTargetsOf(snapshot)))
+  const body = refreshPage(pageContextOf(context), logoutText(context, session), href)
+  const response = pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
   response.headers.push('Refresh', `0;url=${href}`)
   return response
 }
 
-function logoutText(snapshot: ConfigSnapshot, session: Session): string {
-  const name = snapshot.providers.find(({ id }) => id === session.provider)?.name ?? session.provider
-  return pageContextOf(snapshot).texts.leaving.logout(name)
+function logoutText(context: RequestContext, session: Session): string {
+  const name = context.snapshot.providers.find(({ id }) => id === session.provider)?.name ?? session.provider
+  return pageContextOf(context).texts.leaving.logout(name)
 }

@@ -70,7 +70,7 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
 
 function refusedResponse({ context, headers }: FastifyRequest, reason: Reason, reference: string): ResponseData {
   const status = statusOf(reason)
-  const page = pageContextOf(context.snapshot)
+  const page = pageContextOf(context)
   const words = page.texts.logoutRefused
   const button = { label: page.texts.buttons.logout, to: { get: context.snapshot.paths.logout } }
   const response =

@@ -5,9 +5,10 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
-import { en, type NoticeText } from '../pages/i18n/en.js'
+import type { NoticeText } from '../pages/i18n/en.js'
 import { contentPolicy, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
+import { textsFor } from '../pages/texts.js'
 import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
 import { safeReturnTo } from '../request/return-to.js'
 
@@ -39,8 +40,8 @@ const reasons: Partial<Record<RouteErrorCode, Reason>> = { forbidden: 'agent.for
 /** Seconds until a retry is worth it after a store, keys or a directory were unavailable. */
 export const retryAfter = 5
 
-export function pageContextOf(snapshot: ConfigSnapshot): PageContext {
-  return { texts: en, site: new URL(snapshot.config.publicUrl).host }
+export function pageContextOf(context: RequestContext): PageContext {
+  return { texts: textsFor(context), site: new URL(context.snapshot.config.publicUrl).host }
 }
 
 /** Origins that forms may be sent to: every identity provider. */
@@ -54,13 +55,13 @@ export function formTargetsOf(snapshot: ConfigSnapshot): string[] {
  * @param ancestors who may show it in a frame, by default nobody
  */
 export function leavingResponse(
-  snapshot: ConfigSnapshot,
+  context: RequestContext,
   text: string,
   target: Extract<Navigation, { post: string }>,
   ancestors?: string,
 ): ResponseData {
-  const policy = contentPolicy([...formTargetsOf(snapshot), new URL(target.post).origin, 'https:'], ancestors)
-  return pageResponse(200, leavingPage(pageContextOf(snapshot), text, target), policy)
+  const policy = contentPolicy([...formTargetsOf(context.snapshot), new URL(target.post).origin, 'https:'], ancestors)
+  return pageResponse(200, leavingPage(pageContextOf(context), text, target), policy)
 }
 
 export function createErrorResponses(): RenderError {
@@ -78,7 +79,7 @@ export function errorResponse(
   context: RequestContext,
 ): ResponseData {
   const client = clientKindOf(headers)
-  const page = pageContextOf(context.snapshot)
+  const page = pageContextOf(context)
   const words = page.texts.errors[code]
   const status = statuses[code]
   const reason = reasons[code] === undefined ? {} : { reason: reasons[code] }
@@ -112,19 +113,19 @@ function unauthorized(data: ResponseData): ResponseData {
 
 function loginNeeded(context: RequestContext): ResponseData {
   const { config, paths } = context.snapshot
-  const { title, text } = pageContextOf(context.snapshot).texts.errors.challenge
+  const { title, text } = pageContextOf(context).texts.errors.challenge
   return unauthorized(problemResponse(401, { title, detail: text, loginUrl: config.publicUrl + paths.login }))
 }
 
 /** The login returns to the page that holds the frame, not to the frame's own address. */
 function loginInTop(request: IncomingMessage, context: RequestContext): ResponseData {
-  const { frame } = pageContextOf(context.snapshot).texts
+  const { frame } = pageContextOf(context).texts
   const button: Button = { label: frame.button, to: { get: loginPath(context, request.headers.referer) }, opens: 'top' }
   return unauthorized(noticeResponse(context, 'frame', 401, frame, [button]))
 }
 
 function notSent(context: RequestContext): ResponseData {
-  const words = pageContextOf(context.snapshot).texts.notSent
+  const words = pageContextOf(context).texts.notSent
   const button: Button = { label: words.button, to: { get: loginPath(context, '/') }, opens: 'new tab' }
   return unauthorized(noticeResponse(context, 'document', 401, words, [button]))
 }
@@ -138,7 +139,7 @@ function noticeResponse(
 ): ResponseData {
   // A response for a frame of Desk may be shown in Desk, and nowhere else.
   const policy = contentPolicy(formTargetsOf(context.snapshot), client === 'frame' ? "'self'" : "'none'")
-  return pageResponse(status, noticePage(pageContextOf(context.snapshot), { ...words, buttons }), policy)
+  return pageResponse(status, noticePage(pageContextOf(context), { ...words, buttons }), policy)
 }
 
 function loginPath(context: RequestContext, wanted: unknown): string {

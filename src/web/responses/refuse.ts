@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream'
 import { statusOf } from '../../core/reasons.js'
 import type { RequestOutcome } from '../../ops/metrics.js'
 import type { AccessVerdict, BearerRefused, GatewayErrorCode, RequestContext, ResponseData } from '../context.js'
-import { en } from '../pages/i18n/en.js'
 import { problemResponse } from '../pages/layout.js'
+import { textsFor } from '../pages/texts.js'
 import { retryAfter } from './errors.js'
 import { sendResponse, sendResponseOnSocket } from './send.js'
 
@@ -89,7 +89,7 @@ function bearerResponse(refused: BearerRefused, context: RequestContext): Respon
   const { reason } = refused
   const known = statusOf(reason)
   const status = known === 503 || known === 403 ? known : 401
-  const { title, text } = en.bearer[status]
+  const { title, text } = textsFor(context).bearer[status]
   const data = problemResponse(status, { title, detail: text, reason })
   if (status === 503) data.headers.push('Retry-After', String(retryAfter))
   else {

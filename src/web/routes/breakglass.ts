@@ -48,8 +48,9 @@ export function breakglassRoutes(app: FastifyInstance, deps: BreakglassRouteDeps
   app.get(path, async (request: LinkRequest, reply) => {
     if (!isBreakglassToken(request.params.token)) return notFound(request, reply)
     const { snapshot, target } = request.context
-    const { title, text, button } = pageContextOf(snapshot).texts.breakglass
-    const body = noticePage(pageContextOf(snapshot), {
+    const page = pageContextOf(request.context)
+    const { title, text, button } = page.texts.breakglass
+    const body = noticePage(page, {
       title,
       text,
       buttons: [{ label: button, to: { post: target.path } }],

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
 import type { CallbackRequest, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
+import { protocols } from '../../providers/create.js'
 import { handleJwtCallback, handleSamlCallback } from '../../providers/select.js'
 import type { Attempts } from '../login/attempts.js'
 import type { LoginLimit } from '../login/login-limit.js'
@@ -58,12 +59,12 @@ export function callbackRoutes(app: FastifyInstance, deps: CallbackDeps): void {
     },
   })
   for (const path of [urls.jwt, urls.callback]) {
-    app.post(path, options('jwt.malformed'), (request, reply) => postJwt(deps, request, reply))
+    app.post(path, options(protocols.jwt.malformed), (request, reply) => postJwt(deps, request, reply))
   }
-  app.post<{ Params: { id: string } }>(urls.jwtOf, options('jwt.malformed'), (request, reply) =>
+  app.post<{ Params: { id: string } }>(urls.jwtOf, options(protocols.jwt.malformed), (request, reply) =>
     postJwt(deps, request, reply, request.params.id),
   )
-  app.post(urls.acs, options('saml.malformed'), (request, reply) => postSaml(deps, request, reply))
+  app.post(urls.acs, options(protocols.saml.malformed), (request, reply) => postSaml(deps, request, reply))
   for (const url of Object.values(urls)) {
     const method = app.supportedMethods.filter(name => name !== 'POST' && name !== 'HEAD')
     app.route({ method, url, handler: rejectMethod })
@@ -87,7 +88,7 @@ async function rejectMethod(request: FastifyRequest, reply: FastifyReply) {
 }
 
 async function postJwt(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, path?: string) {
-  const posted: PostedForm = { request, reply, malformed: 'jwt.malformed' }
+  const posted: PostedForm = { request, reply, malformed: protocols.jwt.malformed }
   const form = formOf(request)
   const wrong = checkForm(request, form, jwtFields)
   if (wrong) return refuse(deps, posted, [wrong])
@@ -108,7 +109,7 @@ async function postJwt(deps: CallbackDeps, request: FastifyRequest, reply: Fasti
 }
 
 async function postSaml(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply) {
-  const posted: PostedForm = { request, reply, malformed: 'saml.malformed' }
+  const posted: PostedForm = { request, reply, malformed: protocols.saml.malformed }
   const form = formOf(request)
   const wrong = checkForm(request, form, samlFields)
   if (wrong) return refuse(deps, posted, [wrong])

@@ -110,7 +110,7 @@ function chooserResponse(context: RequestContext, returnTo: string, email?: stri
   const methods = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
   const desk = deskLogin && hrefOf(deskLogin.provider.id)
   const already = email === undefined ? undefined : { email, href: returnTo }
-  const body = chooserPage(pageContextOf(context.snapshot), { methods, desk, already })
+  const body = chooserPage(pageContextOf(context), { methods, desk, already })
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }
 
@@ -130,8 +130,8 @@ async function startLogin(deps: LoginDeps, request: FastifyRequest, reply: Fasti
   // A login at Desk begins afresh: Desk does not see the cookie that it set before.
   const cookies = [...setCookies, ...jar.cookies.clearMarkers()]
   if ('redirect' in navigation) return replyWith(reply, redirect(navigation.redirect), cookies)
-  const { texts } = pageContextOf(context.snapshot)
-  return replyWith(reply, leavingResponse(context.snapshot, texts.leaving.text(provider.name), navigation), cookies)
+  const { texts } = pageContextOf(context)
+  return replyWith(reply, leavingResponse(context, texts.leaving.text(provider.name), navigation), cookies)
 }
 
 /** How many logins this browser finished in the last minute; 0 when it sends a session cookie. */

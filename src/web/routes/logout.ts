@@ -31,7 +31,7 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
 
   app.get(paths.logout, async (request, reply) => {
     const session = await browserSessions.current(jarOf(request))
-    const { logout } = pageContextOf(request.context.snapshot).texts
+    const { logout } = pageContextOf(request.context).texts
     const text = session ? logout.text(session.agent.email) : logout.nobody
     const out: Button = { label: logout.button, to: { post: paths.logout } }
     const back: Button = { label: logout.back, to: { get: '/' }, look: 'quiet' }
@@ -39,12 +39,12 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
   })
 
   app.get(paths.loggedOut, async (request, reply) => {
-    const words = pageContextOf(request.context.snapshot).texts.loggedOut
+    const words = pageContextOf(request.context).texts.loggedOut
     return replyWith(reply, notice(request.context, words, [{ label: words.button, to: { get: paths.login } }]))
   })
 }
 
-function notice({ snapshot }: RequestContext, words: NoticeText, buttons: Button[]): ResponseData {
-  const body = noticePage(pageContextOf(snapshot), { ...words, buttons })
-  return pageResponse(200, body, contentPolicy(formTargetsOf(snapshot)))
+function notice(context: RequestContext, words: NoticeText, buttons: Button[]): ResponseData {
+  const body = noticePage(pageContextOf(context), { ...words, buttons })
+  return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }

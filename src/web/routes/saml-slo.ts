@@ -179,7 +179,7 @@ function answerProvider(exchange: SloExchange, status: 'Success' | 'Responder', 
   const { snapshot } = request.context
   if (!to) return goTo(reply, snapshot.paths.loggedOut, setCookies)
   if ('redirect' in to) return goTo(reply, to.redirect, setCookies)
-  const text = pageContextOf(snapshot).texts.leaving.logout(provider.name)
+  const text = pageContextOf(request.context).texts.leaving.logout(provider.name)
   // Providers log out of several services at once, each in a frame of their page.
-  return replyWith(reply, leavingResponse(snapshot, text, to, new URL(to.post).origin), setCookies)
+  return replyWith(reply, leavingResponse(request.context, text, to, new URL(to.post).origin), setCookies)
 }

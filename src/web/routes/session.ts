@@ -90,7 +90,7 @@ function iso(at: number): string {
 
 function sessionsResponse(
   { paths }: SessionRouteDeps,
-  { snapshot }: RequestContext,
+  context: RequestContext,
   session: Session,
   own: Session[],
 ): ResponseData {
@@ -105,5 +105,5 @@ function sessionsResponse(
     end: paths.sessionEnd,
     logout: paths.logout,
   }
-  return pageResponse(200, sessionsPage(pageContextOf(snapshot), view), contentPolicy(formTargetsOf(snapshot)))
+  return pageResponse(200, sessionsPage(pageContextOf(context), view), contentPolicy(formTargetsOf(context.snapshot)))
 }
