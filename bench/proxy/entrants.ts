@@ -52,7 +52,7 @@ function compare(one = '', other = ''): number {
   return one.localeCompare(other, 'en', { numeric: true })
 }
 
-function onPath(program: string): boolean {
+export function onPath(program: string): boolean {
   // Debian keeps servers where only root looks for them.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
   return folders.some(folder => {

@@ -15,6 +15,7 @@ const requestOutcomes = [
   'upstream_error',
   'store_unavailable',
   'shed',
+  'desk_busy',
 ] as const
 export type RequestOutcome = (typeof requestOutcomes)[number]
 
@@ -57,7 +58,7 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   const requests = new Counter({
     name: 'deskgate_requests_total',
-    help: 'Requests by how they ended: proxied, public, redirected, unauthorized, forbidden, bad_request, own, upstream_error, store_unavailable or shed.',
+    help: 'Requests by how they ended: proxied, public, redirected, unauthorized, forbidden, bad_request, own, upstream_error, store_unavailable, shed or desk_busy.',
     labelNames: ['outcome'],
     registers,
   })

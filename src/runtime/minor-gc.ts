@@ -27,14 +27,19 @@ function collector(): () => void {
   return collectMinor
 }
 
-/**
- * A minor collection, in less than a millisecond. Node has no function for it but V8's own `gc`, which exists in
- * contexts that are created while the flag is set. Without it the result does nothing.
- */
+/** A minor collection, in less than a millisecond. */
 export function openMinorGc(): () => void {
+  return openGc('minor')
+}
+
+/**
+ * A collection. Node has no function for it but V8's own `gc`, which exists in contexts that are created while the flag
+ * is set. Without it the result does nothing.
+ */
+export function openGc(type: 'minor' | 'major'): () => void {
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('globalThis.gc')
   setFlagsFromString('--no-expose-gc')
   if (typeof gc !== 'function') return () => {}
-  return () => void gc({ type: 'minor' })
+  return () => void gc({ type })
 }

@@ -1,24 +1,28 @@
 // The composition root: connects the parts of the gateway in the order in which a request passes them. Together with
 // snapshot.ts (the parts that a reload replaces) the only file that knows every constructor. It opens no listener.
 
+import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/schema/index.js'
 import type { Directory, Sessions } from '../core/contracts.js'
 import { createPublishedKeys, type PublishedKeys } from '../keys/jwks.js'
 import type { Keyring } from '../keys/keyring.js'
 import { createRateLimit } from '../ops/rate-limit.js'
+import { createInFlight } from '../runtime/in-flight.js'
 import { createSessions, handleOf } from '../sessions/sessions.js'
 import { createLiveConnections, type LiveConnections } from '../web/access/live-connections.js'
 import { createRecheck } from '../web/access/recheck.js'
 import { type AgentRevalidation, createAgentRevalidation, createRevalidate } from '../web/access/revalidate-agents.js'
 import type { ConfigSnapshot } from '../web/context.js'
 import { createLoginLimit } from '../web/login/login-limit.js'
+import { createDeskQueue } from '../web/proxy/desk-queue.js'
 import { mountDesk } from '../web/proxy/plugin.js'
 import { attachUpgrades, type Upgrades } from '../web/proxy/websocket/plugin.js'
 import { createRequestLifecycle, type RequestLifecycle } from '../web/request-lifecycle.js'
 import { gatewayRoutes } from '../web/routes/plugin.js'
 import { createDrain } from '../web/server/drain.js'
 import { openListener } from '../web/server/listener.js'
+import { createUnreadLimit } from '../web/server/unread-limit.js'
 import { createSnapshot, createSpMetadataReader, type GatewayDeps, type SnapshotDeps } from './snapshot.js'
 import { createSnapshots, type Snapshots } from './snapshots.js'
 
@@ -64,12 +68,20 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const recheck = createRecheck(current)
   const live = { sessions, recheck, clock, settings, interval: overrides.liveInterval }
   const liveConnections = createLiveConnections(live)
-  const parts: SnapshotDeps = { ...deps, sessions, liveResponses: liveConnections.responses }
+  const queue = createDeskQueue({ log, schedule: overrides.queueSchedule })
+  const openResponses = createInFlight<ServerResponse>()
+  const limit = () => current().config.limits.unread
+  const unread = createUnreadLimit({ limit, openResponses: openResponses.all, log })
+  const parts: SnapshotDeps = { ...deps, sessions, liveResponses: liveConnections.responses, queue, unread }
   snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
 
   const publishedKeys = createPublishedKeys(deps)
-  const requestLifecycle = createRequestLifecycle({ shedding: () => false, ...deps, ...snapshots })
-  const app = openListener(config, requestLifecycle.rewriteUrl, overrides.listenerTimes)
+  const requestLifecycle = createRequestLifecycle({ shedding: () => false, ...deps, ...snapshots, openResponses })
+  const app = openListener(config, requestLifecycle.rewriteUrl, {
+    times: overrides.listenerTimes,
+    pipelined: () => current().config.limits.pipelined,
+    log,
+  })
   const connections = createDrain(app.server, requestLifecycle.openResponses)
   requestLifecycle.mount(app)
   await mountGatewayRoutes(app, parts, { snapshots, publishedKeys, requestLifecycle })
@@ -95,6 +107,8 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
       const cut = await connections.end(app.close(), limit)
       liveConnections.close()
       await snapshots.close()
+      queue.close()
+      unread.close()
       return cut
     },
   }

@@ -6,7 +6,7 @@ import type { Clock, Random, Store } from '../core/contracts.js'
 import { createKeyring, type Keyring, randomSecret } from '../keys/keyring.js'
 import { createReplaceableKeyring } from '../keys/replaceable-keyring.js'
 import { createAuditLog } from '../ops/audit.js'
-import { createLoadShedding, type ProcessLoad } from '../ops/load-shedding.js'
+import { cgroupMemory, createLoadShedding, type ProcessLoad } from '../ops/load-shedding.js'
 import type { Log } from '../ops/log.js'
 import { createMetrics } from '../ops/metrics.js'
 import { createReadiness } from '../ops/readiness.js'
@@ -15,6 +15,7 @@ import { createBreakglass } from '../providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { createHttpClient } from '../runtime/http-client.js'
 import { openStore } from '../store/open.js'
+import { workerCount } from './cluster/primary.js'
 
 export interface ResourcesDeps {
   clock: Clock
@@ -43,7 +44,7 @@ export function openResources(config: Config, deps: ResourcesDeps) {
   const store = deps.wrapStore?.(opened) ?? opened
   const createKeyringFor = keyringFactory(random)
   const keyring = createReplaceableKeyring(createKeyringFor(config))
-  const loadShedding = createLoadShedding({ log, ...(measure ? { measure } : {}) })
+  const loadShedding = createLoadShedding({ log, memory: memoryLimitOf(config), ...(measure ? { measure } : {}) })
   const { shedding } = loadShedding
   const pool = createSamlPool({ log })
   return {
@@ -82,6 +83,12 @@ export async function closeResources({
   await fetchText.close()
   await store.close()
   auditLog.close()
+}
+
+/** Bytes of memory from which on this process refuses requests: its share of what the cgroup allows, if nothing is set. */
+export function memoryLimitOf(config: Pick<Config, 'limits' | 'workers'>): number | undefined {
+  const allowed = config.limits.memory === null ? cgroupMemory() : undefined
+  return config.limits.memory ?? (allowed && (allowed * 0.9) / workerCount(config))
 }
 
 /** Secrets are optional only with the memory store: no other process has to open what this one seals. */

@@ -14,7 +14,7 @@ import { createPaths } from '../web/request/paths.js'
 import { listenOn, serverTls } from '../web/server/listener.js'
 import { createGateway, type Gateway } from './app.js'
 import { type ConfigSource, createReloader, type ReloadCause, type Reloader, type ReloadResult } from './reload.js'
-import { closeResources, openResources, type Resources, type ResourcesDeps } from './resources.js'
+import { closeResources, memoryLimitOf, openResources, type Resources, type ResourcesDeps } from './resources.js'
 
 export interface Server {
   /** The listen address, as a URL that a client on this machine can open. */
@@ -173,7 +173,7 @@ function breakglassUrl({ publicUrl, prefix }: Config): string {
 
 /** Applies a configuration, completely or not at all. The returned function rejects when a part of it cannot be used. */
 function createApply({ gateway, resources }: RunningServer): (next: Config) => Promise<void> {
-  const { keyring, createKeyringFor, auditLog, log } = resources
+  const { keyring, createKeyringFor, auditLog, loadShedding, log } = resources
 
   return async next => {
     const nextKeyring = createKeyringFor(next)
@@ -190,5 +190,6 @@ function createApply({ gateway, resources }: RunningServer): (next: Config) => P
     if (next.tls) (gateway.app.server as unknown as TlsServer).setSecureContext(serverTls(next.tls))
     log.level = next.log.level
     auditLog.sendTo(next.audit.to)
+    loadShedding.limitMemory(memoryLimitOf(next))
   }
 }

@@ -18,6 +18,7 @@ import { createDeskLogin } from '../providers/desk-login.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
 import type { FetchText } from '../runtime/http-client.js'
+import type { Scheduler } from '../runtime/scheduler.js'
 import { handleOf } from '../sessions/sessions.js'
 import { createBearer } from '../web/access/bearer.js'
 import type { LiveResponses } from '../web/access/live-responses.js'
@@ -27,12 +28,14 @@ import { createIdentityWriter } from '../web/identity/headers.js'
 import { createAttempts } from '../web/login/attempts.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
 import { createSignOut } from '../web/logout/sign-out.js'
+import type { DeskQueue } from '../web/proxy/desk-queue.js'
 import { createPipeline, type PipelineDeps } from '../web/proxy/pipeline.js'
 import { createCookies } from '../web/request/cookies.js'
 import { createPaths } from '../web/request/paths.js'
 import { createErrorResponses } from '../web/responses/errors.js'
 import type { GatewayRoutesDeps } from '../web/routes/plugin.js'
-import type { openListener } from '../web/server/listener.js'
+import type { ListenerOptions } from '../web/server/listener.js'
+import type { UnreadLimit } from '../web/server/unread-limit.js'
 
 /** Everything that survives a reload. */
 export interface GatewayDeps {
@@ -63,7 +66,9 @@ export interface GatewayOverrides {
   /** In the place of the gateway routes. */
   routes?: (context: FastifyInstance) => Promise<void>
   routeDeps?: Partial<Pick<GatewayRoutesDeps, 'spMetadata' | 'bodyTimeout'>>
-  listenerTimes?: Parameters<typeof openListener>[2]
+  listenerTimes?: ListenerOptions['times']
+  /** Runs the checks of the queue for Desk. */
+  queueSchedule?: Scheduler
   /** Milliseconds between two checks of the live connections. */
   liveInterval?: number
 }
@@ -72,6 +77,8 @@ export interface GatewayOverrides {
 export interface SnapshotDeps extends GatewayDeps {
   sessions: Sessions
   liveResponses: LiveResponses
+  queue: DeskQueue
+  unread: UnreadLimit
 }
 
 /** What a snapshot needs beside its configuration. */
@@ -88,7 +95,7 @@ export function createSnapshot(
   deps: SnapshotDeps,
   { keyring, previous }: SnapshotInputs,
 ): ConfigSnapshot {
-  const { sessions, liveResponses, clock, random, log, overrides = {} } = deps
+  const { sessions, liveResponses, queue, unread, clock, random, log, overrides = {} } = deps
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
   const deskLogin = config.login.alsoAllowDeskAuthentication
@@ -123,6 +130,8 @@ export function createSnapshot(
       bearer,
       deskLogout,
       liveResponses,
+      queue,
+      unread,
       random,
       log,
       timeouts: overrides.timeouts,

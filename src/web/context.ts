@@ -34,6 +34,7 @@ export type GatewayErrorCode =
   | 'too_slow'
   | 'store_unavailable'
   | 'shed'
+  | 'desk_busy'
   | 'desk_unreachable'
   | 'desk_timeout'
   | 'internal'

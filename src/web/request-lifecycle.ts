@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fast
 import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
-import { createInFlight } from '../runtime/in-flight.js'
+import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import type { Target } from './request/target.js'
 import { readTarget } from './request/target.js'
@@ -22,6 +22,8 @@ export interface RequestLifecycleDeps {
   release: (snapshot: ConfigSnapshot) => void
   /** Whether the process is overloaded: new requests are refused. */
   shedding: () => boolean
+  /** Gets the responses of requests that are not over. */
+  openResponses?: InFlight<ServerResponse>
   clock: Clock
   metrics: Pick<Metrics, 'request'>
   log: Log
@@ -68,9 +70,7 @@ const nowhere: Target = { raw: '/', path: '/', query: '', ambiguous: false }
 const deskRoute = '/'
 
 export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifecycle {
-  const { clock, metrics, log, current, acquire, release, shedding } = deps
-
-  const openResponses = createInFlight<ServerResponse>()
+  const { clock, metrics, log, current, acquire, release, shedding, openResponses = createInFlight() } = deps
 
   const stateOf = (request: WithState): RequestState => {
     request[stateKey] ??= open(request, acquire(), { startedAt: clock.now(), shed: shedding() })

@@ -244,11 +244,11 @@ t.test('Attack: guessing the admin token', async t => {
 })
 
 t.test('an overloaded process turns requests away, and says that it is not ready', async t => {
-  let load: ProcessLoad = { delay: 0, heap: 0 }
+  let load: ProcessLoad = { delay: 0, heap: 0, rss: 0 }
   const { gateway, desk, ask } = await open(t, {}, { measure: () => load })
   const agent = createUserAgent(publicUrl, gateway)
   t.equal((await agent.visit('/open')).status, 200)
-  load = { delay: 5000, heap: 0 }
+  load = { delay: 5000, heap: 0, rss: 0 }
   await gateway.line(({ msg }) => /overloaded/.test(msg ?? ''))
   const seen = desk.seen.length
   const page = await agent.visit('/open')
@@ -258,7 +258,7 @@ t.test('an overloaded process turns requests away, and says that it is not ready
   t.match(await ask('/ready'), { status: 503, json: { ready: false, state: 'shedding', shedding: true } })
   t.equal((await ask('/live')).status, 200)
   t.match((await ask('/metrics')).json, /^deskgate_requests_total\{outcome="shed"\} 2$/m)
-  load = { delay: 0, heap: 0 }
+  load = { delay: 0, heap: 0, rss: 0 }
   await gateway.line(({ msg }) => /not overloaded/.test(msg ?? ''))
   t.equal((await agent.visit('/open')).status, 200)
 })

@@ -93,6 +93,7 @@ const cases: Record<string, Case> = {
     not: [bucket('0+99x200', '5'), bucket('0+100x200', '10'), bucket('0+100x200', '+Inf')],
     at: 40,
   },
+  DeskgateDeskBusy: { fires: [requests('0+1x200', 'desk_busy')], not: [requests('7x200', 'desk_busy')], at: 20 },
   DeskgateShedding: { fires: [requests('0+1x200', 'shed')], not: [requests('7x200', 'shed')], at: 20 },
   DeskgateAuditLost: {
     fires: [series('deskgate_audit_failures_total', '0 0 0 0 0 1x200')],

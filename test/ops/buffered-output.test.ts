@@ -1,7 +1,6 @@
 import t from 'tap'
-import { createAccessFormat } from '../../src/ops/log.js'
 import { createBufferedOutput } from '../../src/ops/buffered-output.js'
-import { createLog } from '../../src/ops/log.js'
+import { createAccessFormat, createLog } from '../../src/ops/log.js'
 import { until } from '../parts/wait-until.js'
 
 function sink() {

@@ -109,6 +109,7 @@ const statuses: Record<GatewayErrorCode, number> = {
   too_slow: 408,
   store_unavailable: 503,
   shed: 503,
+  desk_busy: 503,
   desk_unreachable: 502,
   desk_timeout: 504,
   internal: 500,

@@ -29,6 +29,14 @@ export const desk = (read: ConfigReader) =>
       timeout: duration('1ms', '24h')
         .prefault('60s')
         .meta({ description: 'How long Desk may take until its response headers.' }),
+      connections: z.int().min(1).max(65_536).default(256).meta({
+        description:
+          'The most connections of a process that wait for the head of a response of Desk. One session, or one address without a session, gets a quarter; a request that waits for more than 10 seconds gets 503.',
+      }),
+      longAnswers: z.int().min(1).max(1_000_000).default(4096).meta({
+        description:
+          'The most responses of Desk that go on: event streams, downloads, WebSockets. One session, or one address without a session, gets a quarter.',
+      }),
       public: z
         .array(pathRule())
         .default([])

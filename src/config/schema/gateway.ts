@@ -67,6 +67,23 @@ export const limits = () =>
         .regex(/^[1-9]\d{0,5}\/(s|m|h)$/, says('is no rate', 'such as 60/m'))
         .default('60/m')
         .meta({ description: 'Refused logins per address (IPv6: per /64).' }),
+      pipelined: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(8)
+        .meta({ description: 'The most requests in progress on one connection; the others wait.' }),
+      unread: size('1mb', '16384mb')
+        .prefault('64mb')
+        .meta({ description: 'Bytes held for clients that do not read, on all connections; beyond it those are cut.' }),
+      memory: size('64mb', '1048576mb')
+        .nullable()
+        .default(null)
+        .meta({
+          description:
+            'Resident memory of a process from which on new requests are refused; null: 90% of what the cgroup allows.',
+          examples: ['400mb'],
+        }),
     })
     .prefault({})
     .meta({ description: 'What one client may ask of the gateway.' })

@@ -12,6 +12,8 @@ import type { DeskLogout } from '../logout/desk-logout.js'
 import { createClientReader } from '../request/client-address.js'
 import type { Cookies } from '../request/cookies.js'
 import type { Paths } from '../request/paths.js'
+import type { UnreadLimit } from '../server/unread-limit.js'
+import type { DeskQueue } from './desk-queue.js'
 import { createForwarder, type ForwarderDeps } from './http/forward.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
@@ -32,6 +34,9 @@ export interface PipelineDeps {
   bearer: Bearer | undefined
   deskLogout?: DeskLogout | undefined
   liveResponses: ForwarderDeps['liveResponses']
+  /** Shared by all snapshots, like `unread`. */
+  queue: DeskQueue
+  unread: UnreadLimit
   random: Random
   log: Log
   /** Replace single default timeouts. */
@@ -41,7 +46,8 @@ export interface PipelineDeps {
 }
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
-  const { config, paths, cookies, identity, sessions, handleOf, liveResponses, random, log, markerCookies } = deps
+  const { config, paths, cookies, identity, sessions, handleOf, random, log, markerCookies } = deps
+  const { liveResponses, queue, unread } = deps
   const timeouts = { ...defaultTimeouts, ...deps.timeouts }
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
@@ -53,7 +59,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const readClient = createClientReader({ trustedProxies, random })
   const { deskLogout } = deps
   const { timeout } = desk
-  const to = { desk: connection, requestHeaders, responseHeaders }
+  const to = { desk: connection, requestHeaders, responseHeaders, queue, unread }
   const forwarder = createForwarder({ ...to, timeout, timeouts, liveResponses, deskLogout, log })
   const tunnel = createUpgrader({ ...to, desk, log, largest: deps.largestFrame ?? largestFrame, timeouts })
   const inspectDeskLogin = (request: IncomingMessage, context: RequestContext) => {
@@ -81,7 +87,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       inspectDeskLogin(request, context)
       tunnel(request, socket, head, context, onResponse)
     },
-    requestDesk: createRequestDesk({ desk: connection, requestHeaders }),
+    requestDesk: createRequestDesk({ desk: connection, requestHeaders, queue }),
     async close() {
       await connection.close()
       forwarder.close()

@@ -5,7 +5,9 @@ import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Config } from '../../config/schema/index.js'
-import type { Pipeline } from '../context.js'
+import type { Pipeline, RequestContext } from '../context.js'
+import type { DeskQueue } from './desk-queue.js'
+import { type DeskUse, newUseState } from './desk-use.js'
 import type { RequestHeaders } from './request-headers.js'
 
 /** Milliseconds to connect. */
@@ -83,7 +85,8 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
 export interface RequestDeskDeps {
   desk: Pick<DeskConnection, 'request'>
   requestHeaders: RequestHeaders
-  /** Milliseconds for the whole response. */
+  queue: DeskQueue
+  /** Milliseconds for the whole response, the wait for a connection included. */
   timeout?: number
 }
 
@@ -91,13 +94,18 @@ export interface RequestDeskDeps {
  * Sends Desk a request of the gateway itself, with no identity: the response must be about Desk's own cookie alone.
  * Limited in time and size; follows no redirect.
  */
-export function createRequestDesk({ desk, requestHeaders, timeout = 5000 }: RequestDeskDeps): Pipeline['requestDesk'] {
+export function createRequestDesk(deps: RequestDeskDeps): Pipeline['requestDesk'] {
+  const { desk, requestHeaders, queue, timeout = 5000 } = deps
   return async (path, headers, context) => {
     const { deskLogin: _, ...rest } = context
     const bare = { ...rest, session: undefined }
     const late = new AbortController()
+    const inVain = `no whole answer within ${timeout} ms`
     const timer = setTimeout(() => late.abort(), timeout)
+    const { use, begun } = enterQueue(queue, bare)
+    late.signal.addEventListener('abort', () => use.settle('busy'))
     try {
+      if (!(await begun)) return { failure: late.signal.aborted ? inVain : 'no free connection to Desk' }
       const asked = { path, method: 'GET' as const, headers: requestHeaders(headers, bare), signal: late.signal }
       const { statusCode, body } = await desk.request(asked)
       const chunks: Buffer[] = []
@@ -110,11 +118,22 @@ export function createRequestDesk({ desk, requestHeaders, timeout = 5000 }: Requ
       }
       return { status: statusCode, body: Buffer.concat(chunks) }
     } catch (error) {
-      if (late.signal.aborted) return { failure: `no whole answer within ${timeout} ms` }
+      if (late.signal.aborted) return { failure: inVain }
       const { code, name } = error as Error & { code?: string }
       return { failure: `no answer (${code ?? name})` }
     } finally {
+      queue.leave(use)
       clearTimeout(timer)
     }
   }
+}
+
+/** `begun`: whether it may be sent. */
+function enterQueue(queue: DeskQueue, context: RequestContext): { use: DeskUse; begun: Promise<boolean> } {
+  const use: DeskUse = { context, settle: () => {}, queued: newUseState() }
+  const begun = new Promise<boolean>(resolve => {
+    use.settle = how => resolve(how === 'begin')
+    if (queue.enter(use)) resolve(true)
+  })
+  return { use, begun }
 }

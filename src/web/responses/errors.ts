@@ -25,6 +25,7 @@ const statuses: Record<RouteErrorCode, number> = {
   too_slow: 408,
   store_unavailable: 503,
   shed: 503,
+  desk_busy: 503,
   desk_unreachable: 502,
   desk_timeout: 504,
   internal: 500,
@@ -67,7 +68,8 @@ export function leavingResponse(
 export function createErrorResponses(): RenderError {
   return (code, request, context) => {
     const data = code === 'challenge' ? challenge(request, context) : errorResponse(code, request.headers, context)
-    if (code === 'store_unavailable' || code === 'shed') data.headers.push('Retry-After', String(retryAfter))
+    if (code === 'store_unavailable' || code === 'shed' || code === 'desk_busy')
+      data.headers.push('Retry-After', String(retryAfter))
     return data
   }
 }

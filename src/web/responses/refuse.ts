@@ -21,6 +21,7 @@ const outcomes: Record<GatewayErrorCode, RequestOutcome> = {
   too_slow: 'bad_request',
   store_unavailable: 'store_unavailable',
   shed: 'shed',
+  desk_busy: 'desk_busy',
   desk_unreachable: 'upstream_error',
   desk_timeout: 'upstream_error',
   internal: 'upstream_error',

@@ -1,9 +1,12 @@
 // The public listener: time and size limits for clients, TLS, invalid requests, pipelining.
 
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
+import type { Log } from '../../ops/log.js'
+import { createPipelining, currentResponse } from './pipelining.js'
 
 /** Codes of Node and llhttp; every other code is 400. */
 const statuses: Record<string, number> = {
@@ -15,31 +18,42 @@ const defaultTimes = { head: 20_000, check: 5_000 }
 /** How long an idle connection is kept, in milliseconds: longer than the minute of most load balancers. */
 const keepAlive = 75_000
 
+export interface ListenerOptions {
+  times?: typeof defaultTimes | undefined
+  /** limits.pipelined, as it is now. */
+  pipelined?: () => number
+  log?: Pick<Log, 'warn'>
+}
+
 /** Not yet listening. */
 export function openListener(
   config: Pick<Config, 'tls' | 'limits'>,
   rewriteUrl: (request: IncomingMessage) => string,
-  times = defaultTimes,
+  { times = defaultTimes, pipelined = () => config.limits.pipelined, log }: ListenerOptions = {},
 ): FastifyInstance {
   const timing = { headersTimeout: times.head, connectionsCheckingInterval: times.check }
-  const heads = { maxHeaderSize: config.limits.header, ...timing }
+  // No limit for the whole request: an upload to Desk may take long. The gateway's own forms have a limit.
+  const heads = { maxHeaderSize: config.limits.header, keepAliveTimeout: keepAlive, requestTimeout: 0, ...timing }
+  const createFor = (handler: RequestListener) => {
+    const pipelining = createPipelining({ most: pipelined, begin: handler, log })
+    const server = config.tls
+      ? createTlsServer({ ...heads, ...serverTls(config.tls) }, pipelining.take)
+      : createServer(heads, pipelining.take)
+    pipelining.watch(server)
+    return server
+  }
   const app = fastify({
-    // Fastify passes these to its one server, and ignores `http` when there is `https`.
-    ...(config.tls ? { https: { ...heads, ...serverTls(config.tls) } } : { http: heads }),
+    serverFactory: createFor,
     logger: false,
     rewriteUrl,
     exposeHeadRoutes: true,
     forceCloseConnections: 'idle',
     // A request on a kept connection that is closing is served: the client could not always send it again.
     return503OnClosing: false,
-    keepAliveTimeout: keepAlive,
-    // No limit for the whole request: an upload to Desk may take long. The gateway's own forms have a limit.
-    requestTimeout: 0,
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance
   // Attack: Node silently drops header lines after 2000. The request lifecycle counts them and refuses.
   app.server.maxHeadersCount = 0
-  closeWithConnection(app.server)
   return app
 }
 
@@ -77,14 +91,6 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.destroy()
 }
 
-/**
- * The response that is being written to the socket. Only Node knows it, and checks it for the same reason in its
- * default handler.
- */
-function currentResponse(socket: Socket): ServerResponse | null | undefined {
-  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage
-}
-
 /** An HTTP/1.0 client notices only a reset. Sockets that cannot reset are destroyed. */
 function resetSocket(socket: Socket): void {
   try {
@@ -92,36 +98,4 @@ function resetSocket(socket: Socket): void {
   } catch {
     socket.destroy()
   }
-}
-
-/**
- * Every response of the server emits `close` from now on, also one that never got its turn: Node tells only the
- * response whose turn it is. Attack: a client that pipelines many requests and goes away would leave a connection to
- * Desk open for each.
- */
-function closeWithConnection(server: Server): void {
-  const open = new WeakMap<Socket, Set<ServerResponse>>()
-
-  const responsesOn = (socket: Socket) => {
-    const known = open.get(socket)
-    if (known) return known
-    const responses = new Set<ServerResponse>()
-    open.set(socket, responses)
-    socket.once('close', () => {
-      for (const response of [...responses]) {
-        // Node tells the response that has the socket, and one that is sent.
-        if (response.socket || response.writableFinished) continue
-        response.destroy()
-        response.emit('close')
-      }
-    })
-    return responses
-  }
-  server.prependListener('request', ({ socket }, response) => {
-    // Nearly all responses have the socket at once, and Node tells them.
-    if (response.socket) return
-    const responses = responsesOn(socket)
-    responses.add(response)
-    response.once('close', () => responses.delete(response))
-  })
 }

@@ -6,9 +6,15 @@ import type { RequestContext } from '../../../src/web/context.js'
 import { createRequestDesk, openDesk } from '../../../src/web/proxy/upstream.js'
 import { createAuthority } from '../../parts/certificates.js'
 import { type Desk, startDesk } from '../../parts/desk.js'
+import { defaultLimits } from '../../parts/desk-queue.js'
 import { missingParts } from '../../parts/required-parts.js'
 
-const context = { id: systemRandom(4).toString('hex'), session: { handle: 'somebody' } } as unknown as RequestContext
+const context = {
+  id: systemRandom(4).toString('hex'),
+  session: { handle: 'somebody' },
+  address: '127.0.0.1',
+  snapshot: { config: { desk: { connections: 8 } } },
+} as unknown as RequestContext
 
 function open(t: Test, desk: Desk, timeout = 300) {
   const connection = openDesk({ url: desk.url, timeout: 60_000 })
@@ -20,7 +26,7 @@ function open(t: Test, desk: Desk, timeout = 300) {
     ...headers,
     ...(session ? ['X-Agent-Email', 'identity'] : []),
   ]
-  return createRequestDesk({ desk: connection, requestHeaders, timeout })
+  return createRequestDesk({ desk: connection, requestHeaders, queue: defaultLimits().queue, timeout })
 }
 
 t.test('the answer as it is, asked without the identity of the context', async t => {

@@ -184,6 +184,10 @@ const errors = {
     title: 'Just a moment',
     text: 'Very many people are here at this moment. Your request was not carried out: please try again in a few seconds.',
   },
+  desk_busy: {
+    title: 'The help desk is very busy',
+    text: 'Your request was not processed. Please try again in a few seconds.',
+  },
   desk_unreachable: {
     title: 'The help desk does not answer',
     text: 'You are logged in, but the help desk itself cannot be reached. Please try again in a minute.',

@@ -6,10 +6,11 @@ import { errors } from 'undici'
 import type { Scheduler } from '../../../runtime/scheduler.js'
 import type { RequestContext } from '../../context.js'
 import { bodyStream, hasBody } from '../../request/request-body.js'
+import { type DeskUse, newUseState } from '../desk-use.js'
 import type { Timeouts } from '../timeouts.js'
 import { createDeadlines, type Deadlines, type IdleTimed } from './deadlines.js'
 
-export interface Exchange extends IdleTimed {
+export interface Exchange extends IdleTimed, DeskUse {
   request: IncomingMessage
   response: ServerResponse
   context: RequestContext
@@ -37,14 +38,16 @@ export interface Exchange extends IdleTimed {
   retried: boolean
 }
 
+type SettledBy = Parameters<DeskUse['settle']>[0]
+
 const nothing = () => {}
 
-/** `countBytes`: called with the size of each chunk of the request body. */
+/** `countBytes`: called with the size of each chunk of the request body. `settle`: see DeskUse. */
 export function beginExchange(
   request: IncomingMessage,
   response: ServerResponse,
   context: RequestContext,
-  countBytes: (bytes: number) => void,
+  deps: { countBytes: (bytes: number) => void; settle: (exchange: Exchange, how: SettledBy) => void },
 ): Exchange {
   const body = hasBody(request) ? bodyStream(request) : undefined
   const exchange: Exchange = {
@@ -64,11 +67,13 @@ export function beginExchange(
     reused: false,
     retried: false,
     idle: 0,
+    settle: how => deps.settle(exchange, how),
+    queued: newUseState(),
   }
   if (body) {
     request.on('data', (chunk: Buffer) => {
       exchange.idle = 0
-      countBytes(chunk.length)
+      deps.countBytes(chunk.length)
     })
   }
   return exchange

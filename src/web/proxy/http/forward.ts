@@ -11,6 +11,8 @@ import type { RequestContext } from '../../context.js'
 import type { DeskLogout } from '../../logout/desk-logout.js'
 import { refuse } from '../../responses/refuse.js'
 import { cutResponse, dropRest, sendResponse } from '../../responses/send.js'
+import type { UnreadLimit } from '../../server/unread-limit.js'
+import type { DeskQueue } from '../desk-queue.js'
 import type { RequestHeaders } from '../request-headers.js'
 import type { ResponseHeaders } from '../response-headers.js'
 import type { Timeouts } from '../timeouts.js'
@@ -25,6 +27,8 @@ export interface ForwarderDeps {
   responseHeaders: ResponseHeaders
   /** Gets the requests with a session or a bearer token. */
   liveResponses: Pick<LiveResponses, 'begin' | 'end'>
+  queue: DeskQueue
+  unread: Pick<UnreadLimit, 'grew'>
   log: Log
   deskLogout?: DeskLogout | undefined
   /** desk.timeout, in milliseconds. */
@@ -41,9 +45,9 @@ export interface Forwarder {
 const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
-  const { desk, requestHeaders, responseHeaders, liveResponses, log, deskLogout, timeout, timeouts } = deps
+  const { desk, requestHeaders, responseHeaders, liveResponses, queue, log, deskLogout, timeout, timeouts } = deps
   const deadlines = boundExchanges({ timeout, timeouts })
-  const sender = createResponseSender()
+  const sender = createResponseSender(deps)
   const countBytes = createMinorGcTrigger()
 
   const start = (exchange: Exchange) => {
@@ -75,7 +79,12 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
         if (status < 200) return passHints(request, response, status, received)
         exchange.headReceived = true
         exchange.resume = resume
+        queue.headReceived(exchange)
         const headers = responseHeaders(latin1Lines(received), context)
+        if (!queue.hasPlace(exchange) && isEventStream(headers) && !queue.makePlace(exchange)) {
+          refuseBusy(exchange)
+          return true
+        }
         const begin = (headers: string[]) => {
           if (!exchange.finished) sender.head(exchange, status, reason, headers)
         }
@@ -113,6 +122,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   const complete = (exchange: Exchange, trailers: unknown) => {
     const { request, body } = exchange
     exchange.finished = true
+    queue.leave(exchange)
     if (body && !request.complete) {
       body.destroy()
       dropRest(request)
@@ -140,6 +150,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const { request, response, context } = exchange
     const code = codeOf(error)
     exchange.finished = true
+    queue.leave(exchange)
     exchange.body?.destroy()
     const isSlow = code === tooSlow
     if (!isSlow)
@@ -150,24 +161,56 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     else refuse(timeoutCodes.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, context)
   }
 
+  /** Nothing of it is shown to the client, and Desk's work on it ends. */
+  const refuseBusy = (exchange: Exchange) => {
+    const { request, response, context } = exchange
+    exchange.finished = true
+    exchange.body?.destroy()
+    refuse('desk_busy', request, response, context)
+    exchange.abort?.()
+    queue.leave(exchange)
+  }
+
+  /** What the queue decides later than in `send`. */
+  const settle = (exchange: Exchange, how: 'begin' | 'busy' | 'cut') => {
+    if (how === 'busy') return refuseBusy(exchange)
+    // Attack: a pipelined response that has no socket yet; its connection has to be closed.
+    if (how === 'cut') return void exchange.request.socket.destroy()
+    try {
+      start(exchange)
+    } catch (error) {
+      fail(exchange, error as Error)
+    }
+  }
+
   return {
     send(request, response, context) {
       // Attack: a request that came past the guard. No way is known, and none may lead to Desk.
       if (context.verdict?.kind !== 'pass') return refuse('internal', request, response, context)
-      const exchange = beginExchange(request, response, context, countBytes)
+      const exchange = beginExchange(request, response, context, { countBytes, settle })
       const identified = context.session !== undefined || context.api !== undefined
       if (identified) liveResponses.begin(exchange)
       deadlines.begin(exchange)
       response.on('close', () => {
         deadlines.end(exchange)
         if (identified) liveResponses.end(exchange)
-        if (exchange.finished) return
-        exchange.finished = true
-        exchange.abort?.()
-        exchange.body?.destroy()
+        if (!exchange.finished) {
+          exchange.finished = true
+          exchange.abort?.()
+          exchange.body?.destroy()
+        }
+        queue.leave(exchange)
       })
-      start(exchange)
+      if (queue.enter(exchange)) start(exchange)
     },
     close: deadlines.close,
   }
+}
+
+function isEventStream(headers: readonly string[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() !== 'content-type') continue
+    return /^\s*text\/event-stream\b/i.test(headers[i + 1] as string)
+  }
+  return false
 }

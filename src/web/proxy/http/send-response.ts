@@ -1,6 +1,8 @@
 // Sends Desk's response to the client: in one piece when it arrives at once, else chunk by chunk, and never faster than
 // the client reads.
 
+import type { UnreadLimit } from '../../server/unread-limit.js'
+import type { DeskQueue } from '../desk-queue.js'
 import type { Exchange } from './exchange.js'
 import { passTrailers } from './hints-and-trailers.js'
 
@@ -15,7 +17,12 @@ export interface ResponseSender {
 /** The most bytes of a body that is sent in one string with its head. */
 const maxInlineBody = 12 * 1024
 
-export function createResponseSender(): ResponseSender {
+export interface ResponseSenderDeps {
+  queue: Pick<DeskQueue, 'goesOn' | 'stalled' | 'reads'>
+  unread: Pick<UnreadLimit, 'grew'>
+}
+
+export function createResponseSender({ queue, unread }: ResponseSenderDeps): ResponseSender {
   const flush = (exchange: Exchange) => {
     const { response, firstChunk, flushed, finished } = exchange
     if (flushed || finished) return
@@ -23,6 +30,7 @@ export function createResponseSender(): ResponseSender {
     if (firstChunk) response.write(firstChunk)
     // Not flushHeaders(): with it Node writes the head as UTF-8.
     else response.write('', 'latin1')
+    queue.goesOn(exchange)
   }
   // Head and first chunk wait until the next immediate: nearly all responses are complete by then and go out in one
   // write. Those of an event stream must not wait any longer.
@@ -41,7 +49,9 @@ export function createResponseSender(): ResponseSender {
       }
       flush(exchange)
       if (exchange.response.write(chunk)) return true
-      waitForReader(exchange)
+      unread.grew(exchange.response.writableLength)
+      queue.stalled(exchange)
+      waitForReader(exchange, queue)
       return false
     },
     end(exchange, trailers) {
@@ -54,18 +64,29 @@ export function createResponseSender(): ResponseSender {
       // The client still has to read the rest in time.
       exchange.unread = true
       exchange.idle = 0
+      const { writableLength } = response
+      if (writableLength > 0) unread.grew(writableLength)
     },
   }
 }
 
 /** Resumes when the client has read. */
-function waitForReader(exchange: Exchange): void {
+function waitForReader(exchange: Exchange, queue: Pick<DeskQueue, 'reads'>): void {
+  const { response, resume } = exchange
   exchange.unread = true
-  exchange.response.once('drain', () => {
+  const onDrain = () => {
+    // Node emits `drain` also when a response behind this one is written to (pipelining), and then only once.
+    if (response.socket && response.writableLength >= response.writableHighWaterMark) {
+      response.socket.once('drain', onDrain)
+      return
+    }
     exchange.unread = false
     exchange.idle = 0
-    exchange.resume()
-  })
+    queue.reads(exchange)
+    // That write may come from within undici's parser, which cannot be entered twice.
+    process.nextTick(resume)
+  }
+  response.once('drain', onDrain)
 }
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/

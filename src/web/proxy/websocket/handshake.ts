@@ -3,12 +3,16 @@
 
 import { type IncomingMessage, request as overHttp } from 'node:http'
 import { request as overHttps } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Config } from '../../../config/schema/index.js'
 import type { Log } from '../../../ops/log.js'
 import type { Pipeline, RequestContext } from '../../context.js'
 import { refuseSocket } from '../../responses/refuse.js'
 import { closeWhenRead, head as headOf } from '../../responses/send.js'
+import type { UnreadLimit } from '../../server/unread-limit.js'
+import type { DeskQueue } from '../desk-queue.js'
+import { type DeskUse, newUseState } from '../desk-use.js'
 import type { RequestHeaders } from '../request-headers.js'
 import type { ResponseHeaders } from '../response-headers.js'
 import type { Timeouts } from '../timeouts.js'
@@ -19,6 +23,8 @@ export interface UpgraderDeps {
   desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
+  queue: DeskQueue
+  unread: UnreadLimit
   log: Log
   /** The most bytes of one frame. */
   largest: number
@@ -29,23 +35,30 @@ const agreed = ['Connection', 'Upgrade', 'Upgrade', 'websocket']
 
 /** Throws when the handshake cannot be built: nothing has been sent then. */
 export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
-  const { desk, log, largest, timeouts } = deps
+  const { desk, queue, unread, log, largest, timeouts } = deps
   const url = new URL(desk.url)
   const secure = url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const where = { host, port: url.port || (secure ? 443 : 80), ...(secure ? deskTls(desk) : {}) }
   const open = secure ? overHttps : overHttp
 
-  const join = (client: Duplex, side: Duplex, early: EarlyBytes, answer: IncomingMessage, { id }: RequestContext) =>
-    joinSockets(client, side, early, {
+  const join = (client: Duplex, side: Duplex, early: EarlyBytes, answer: IncomingMessage, use: HandshakeUse) => {
+    unread.watch(client as Socket)
+    return joinSockets(client, side, early, {
       largest,
       extended: answer.headers['sec-websocket-extensions'] !== undefined,
       timeouts,
-      onViolation: (from, why) => log.warn({ request: id, from }, `a WebSocket was closed: ${why}`),
+      onStall: () => {
+        unread.grew(client.writableLength)
+        queue.stalled(use)
+      },
+      onRead: () => queue.reads(use),
+      onViolation: (from, why) => log.warn({ request: use.context.id, from }, `a WebSocket was closed: ${why}`),
     })
+  }
 
-  return (request, socket, head, context, onResponse) => {
-    const headers = [...deps.requestHeaders(request.rawHeaders, context), ...agreed]
+  const send = (headers: string[], use: HandshakeUse) => {
+    const { request, socket, head, context, onResponse } = use
     const options = { method: 'GET', path: context.target.raw, headers, setHost: false, agent: false }
     const toDesk = open({ ...where, ...options, timeout: desk.timeout })
     let [late, over] = [false, false]
@@ -58,7 +71,8 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       over = true
       return first
     }
-    const fail = (error: 'desk_timeout' | 'desk_unreachable', code: string) => {
+    const fail = (error: 'desk_timeout' | 'desk_unreachable' | 'desk_busy', code: string) => {
+      queue.leave(use)
       if (!isFirst() || socket.destroyed || socket.writableEnded) return
       socket.off('close', giveUp)
       log.warn({ request: context.id, code }, 'Desk did not answer a WebSocket handshake as it should')
@@ -79,6 +93,9 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
         return toDesk.destroy()
       }
       if (!isFirst()) return
+      queue.headReceived(use)
+      queue.goesOn(use)
+      answer.on('close', () => queue.leave(use))
       passRefusal(answer, socket, deps.responseHeaders(answer.rawHeaders, context), context)
       onResponse(status)
     })
@@ -89,14 +106,45 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
         side.destroy()
         return fail('desk_unreachable', 'another protocol')
       }
+      queue.headReceived(use)
+      if (!queue.hasPlace(use) && !queue.makePlace(use)) {
+        side.destroy()
+        return fail('desk_busy', 'too many long responses')
+      }
+      queue.goesOn(use)
       over = true
       socket.off('close', giveUp)
       const passed = withoutLength(deps.responseHeaders(answer.rawHeaders, context))
       socket.write(headOf(101, 'Switching Protocols', [...passed, ...agreed]), 'latin1')
-      onResponse(101, join(socket, side, { client: head, desk: deskHead }, answer, context))
+      onResponse(101, join(socket, side, { client: head, desk: deskHead }, answer, use))
     })
     toDesk.end()
   }
+
+  return (request, socket, head, context, onResponse) => {
+    const headers = [...deps.requestHeaders(request.rawHeaders, context), ...agreed]
+    const settle: HandshakeUse['settle'] = how => {
+      if (how === 'cut') return void socket.destroy()
+      if (how === 'busy') return onResponse(refuseSocket('desk_busy', request, socket, context))
+      try {
+        send(headers, use)
+      } catch {
+        queue.leave(use)
+        onResponse(refuseSocket('internal', request, socket, context))
+      }
+    }
+    const use: HandshakeUse = { request, socket, head, context, onResponse, settle, queued: newUseState() }
+    socket.on('close', () => queue.leave(use))
+    if (queue.enter(use)) settle('begin')
+  }
+}
+
+interface HandshakeUse extends DeskUse {
+  request: IncomingMessage
+  socket: Duplex
+  head: Buffer
+  context: RequestContext
+  onResponse: Parameters<Pipeline['upgrade']>[4]
 }
 
 /** RFC 9110 8.6: a 101 has no length, because no body follows. */

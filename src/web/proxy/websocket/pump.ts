@@ -11,6 +11,9 @@ export interface PumpOptions {
   frames: Pick<FrameParser, 'follow' | 'fault'>
   /** Milliseconds until `to` has to read the waiting bytes. */
   unread: number
+  /** Called when `to` has stopped reading, and when it reads again. */
+  onStall?: (() => void) | undefined
+  onRead?: (() => void) | undefined
   /** Called once; nothing passes after that. */
   onFault: (fault: PumpFault) => void
 }
@@ -22,10 +25,11 @@ export interface Pump {
   stop(): void
 }
 
-export function pump(from: Duplex, to: Duplex, { frames, unread, onFault }: PumpOptions): Pump {
+export function pump(from: Duplex, to: Duplex, { frames, unread, onStall, onRead, onFault }: PumpOptions): Pump {
   let timer: NodeJS.Timeout | undefined
   const resume = () => {
     clearTimeout(timer)
+    onRead?.()
     from.resume()
   }
   const take = (bytes: Buffer) => {
@@ -35,6 +39,7 @@ export function pump(from: Duplex, to: Duplex, { frames, unread, onFault }: Pump
     const fault = good < bytes.length ? frames.fault() : undefined
     if (good > 0 && !to.write(fault ? bytes.subarray(0, good) : bytes) && !fault) {
       from.pause()
+      onStall?.()
       timer = setTimeout(() => onFault('unread'), unread)
       timer.unref()
     }

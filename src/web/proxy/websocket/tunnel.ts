@@ -22,6 +22,9 @@ export interface TunnelOptions {
   extended: boolean
   /** Called when a side breaks the protocol. */
   onViolation: (from: 'browser' | 'Desk', why: string) => void
+  /** Called when the browser has stopped reading, and when it reads again. */
+  onStall: () => void
+  onRead: () => void
   timeouts: Timeouts
 }
 
@@ -36,7 +39,7 @@ const closeCodes: Record<PumpFault, [code: number, reason: string, words: string
 }
 
 export function joinSockets(client: Duplex, desk: Duplex, early: EarlyBytes, options: TunnelOptions): Tunnel {
-  const { largest, extended, timeouts } = options
+  const { largest, extended, onStall, onRead, timeouts } = options
   for (const side of [client, desk]) tuneSocket(side as Socket)
   let onMessage = () => {}
   let closed = false
@@ -58,8 +61,9 @@ export function joinSockets(client: Duplex, desk: Duplex, early: EarlyBytes, opt
     if (!closed) options.onViolation(from, words)
     close(code, reason)
   }
-  const up = pump(client, desk, { frames: fromBrowser, unread: timeouts.unread, onFault: violation('browser') })
-  const down = pump(desk, client, { frames: fromDesk, unread: timeouts.unread, onFault: violation('Desk') })
+  const { unread } = timeouts
+  const up = pump(client, desk, { frames: fromBrowser, unread, onFault: violation('browser') })
+  const down = pump(desk, client, { frames: fromDesk, unread, onStall, onRead, onFault: violation('Desk') })
   linkEnds(client, desk)
   linkEnds(desk, client)
   // The handshake has counted as activity just now: no listener is set yet.

@@ -1,0 +1,11 @@
+// The queue for Desk and the limit of unread bytes where a test is about something else; and a queue whose time a test moves.
+
+import { createLog } from '../../src/ops/log.js'
+import { createDeskQueue } from '../../src/web/proxy/desk-queue.js'
+import type { UnreadLimit } from '../../src/web/server/unread-limit.js'
+
+const noUnreadLimit: UnreadLimit = { grew: () => {}, watch: () => {}, close: () => {} }
+
+export function defaultLimits() {
+  return { queue: createDeskQueue({ log: createLog({ level: 'silent' }) }), unread: noUnreadLimit }
+}
