@@ -43,7 +43,10 @@ async function open(
     ...changes,
     ...now,
   })
-  const gateway = await startInProcessGateway(settings(), { ...more, files: { 'idp.crt': idp.certificate, ...more.files } })
+  const gateway = await startInProcessGateway(settings(), {
+    ...more,
+    files: { 'idp.crt': idp.certificate, ...more.files },
+  })
   t.teardown(async () => {
     await gateway.close()
     await desk.close()
