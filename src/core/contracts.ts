@@ -211,6 +211,8 @@ export interface CallbackRequest {
   returnTo?: string
   /** The attempt with that ID in this browser's cookies, if there is one that is at most ten minutes old. */
   attempt(id: string): Attempt | undefined
+  /** SAML: the most bytes of the decoded message (limits.callback); default 256 kB. */
+  maxBytes?: number
   /** How many logins this browser has in progress: shown to the operator, as it tells whether any cookie came. */
   pendingAttempts?: number
 }

@@ -5,7 +5,7 @@ import type { Check } from '../core/checks.js'
 import type { BearerVerdict, CallbackRequest, Provider, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { readHints } from './jwt/header.js'
-import { issuerIn, prescanResponse } from './saml/response/prescan.js'
+import { issuerIn, prescanOf } from './saml/response/prescan.js'
 
 export interface JwtProviderHints {
   /** The ID in the path /auth/jwt/ID. */
@@ -127,7 +127,7 @@ export async function handleSamlCallback(
   callback: CallbackRequest,
   providers: readonly Provider[],
 ): Promise<Verdict | NoProvider> {
-  const prescan = prescanResponse(callback.message)
+  const prescan = prescanOf(callback)
   if ('malformed' in prescan) {
     const check = { name: 'message', ok: false, expected: 'a SAML response', seen: prescan.malformed }
     return { provider: undefined, reason: 'saml.malformed', checks: [check] }

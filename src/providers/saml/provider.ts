@@ -16,7 +16,7 @@ import { createSamlLogout, type SamlLogout } from './logout/logout.js'
 import { type CertificateWatch, createCertificateWatch } from './metadata/certificate-watch.js'
 import type { IdpFacts, MetadataSource } from './metadata/metadata.js'
 import { checkMessage, checkSender, checkStructure } from './response/checks.js'
-import { inResponseToIn, prescanResponse, type ResponseSummary } from './response/prescan.js'
+import { inResponseToIn, prescanOf, type ResponseSummary } from './response/prescan.js'
 import { createServiceProvider, type ServiceProvider } from './service-provider.js'
 import { checkSignature } from './signature/check.js'
 import type { VerifySaml } from './signature/worker-pool.js'
@@ -111,7 +111,7 @@ function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | und
 
 async function handleCallback(parts: Parts, callback: CallbackRequest): Promise<Verdict> {
   const { id } = parts.settings
-  const prescan = prescanResponse(callback.message)
+  const prescan = prescanOf(callback)
   // Named by untrusted data, but an attempt of this browser: good enough to go back to its page, and for no more.
   const hint = 'summary' in prescan ? attemptOf(callback, id, inResponseToIn(prescan.summary)) : undefined
   const named = 'summary' in prescan && inResponseToIn(prescan.summary) !== undefined

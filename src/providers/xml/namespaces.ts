@@ -40,17 +40,22 @@ export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: strin
 
   return {
     enter(name, attributes) {
-      const scope = new Map<string, string>()
-      const seen = new Set<string>()
-      for (const attribute of attributes) {
-        if (seen.has(attribute.name)) fail('an attribute twice')
-        seen.add(attribute.name)
-        if (attribute.name === 'xmlns') declare(scope, '', attribute)
-        else if (attribute.prefix === 'xmlns') declare(scope, attribute.local, attribute)
+      let scope: Map<string, string> | undefined
+      const plain: XmlAttribute[] = []
+      for (const [index, attribute] of attributes.entries()) {
+        for (let before = 0; before < index; before++)
+          if (attributes[before]?.name === attribute.name) fail('an attribute twice')
+        const isDefault = attribute.name === 'xmlns'
+        if (!isDefault && attribute.prefix !== 'xmlns') plain.push(attribute)
+        else {
+          scope ??= new Map()
+          declare(scope, isDefault ? '' : attribute.local, attribute)
+        }
       }
-      scopes.push(scope.size > 0 ? scope : undefined)
-      const plain = attributes.filter(({ name, prefix }) => name !== 'xmlns' && prefix !== 'xmlns')
-      distinct(plain, lookUp, fail)
+      scopes.push(scope)
+      if (plain.length > 1) distinct(plain, lookUp, fail)
+      // The prefix of a single attribute has to be declared too.
+      else if (plain[0] && plain[0].prefix !== '') lookUp(plain[0].prefix)
       const colon = name.indexOf(':')
       if (name.startsWith('xmlns:')) fail('a reserved namespace')
       const namespace = lookUp(colon < 0 ? '' : name.slice(0, colon))

@@ -1,17 +1,21 @@
 // Reads a posted SAMLResponse before any XML library does: bytes, size, structure, and where assertions and signatures
 // stand. The result is untrusted: it may refuse a login and select its provider, it never grants access.
 
+import type { CallbackRequest } from '../../../core/contracts.js'
 import { MalformedXml, readXml } from '../../xml/reader.js'
 import type { XmlLimits } from '../../xml/types.js'
 import { protocol } from '../namespaces.js'
-import { createSummaryReader, type ResponseSummary } from './summary.js'
+import { createSummaryReader, LogoutRoot, type ResponseSummary } from './summary.js'
 
 export type { ResponseSummary } from './summary.js'
 
-/** A message that may be processed, or why not (a sentence of ours, without anything from the message). */
-export type Prescan = { xml: string; summary: ResponseSummary } | { malformed: string }
+/**
+ * A message that may be processed, or why not (a sentence of ours, without anything from the message). `logout`: it is a
+ * logout message, which is not for the code that reads responses.
+ */
+export type Prescan = { xml: string; summary: ResponseSummary } | { malformed: string; logout?: true }
 
-/** Decoded, in bytes. */
+/** The default of the most bytes, decoded. */
 const largest = 256 * 1024
 
 /**
@@ -29,10 +33,21 @@ export const responseLimits: XmlLimits = {
   kind: 'message',
 }
 
-/** Reads the base64 form field. Linear in its length; never throws. */
-export function prescanResponse(message: unknown): Prescan {
-  const bytes = decodeBase64(message)
-  if (!bytes) return { malformed: 'not base64, empty, or over 256 kB' }
+const prescans = new WeakMap<CallbackRequest, Prescan>()
+
+/** The prescan of a callback's message. It is made once, whoever asks first: it is the dearest work on the event loop. */
+export function prescanOf(callback: CallbackRequest): Prescan {
+  const known = prescans.get(callback)
+  if (known) return known
+  const prescan = prescanResponse(callback.message, callback.maxBytes)
+  prescans.set(callback, prescan)
+  return prescan
+}
+
+/** Reads the base64 form field, of at most `most` bytes decoded. Linear in its length; never throws. */
+export function prescanResponse(message: unknown, most = largest): Prescan {
+  const bytes = decodeBase64(message, most)
+  if (!bytes) return { malformed: `not base64, empty, or over ${most / 1024} kB` }
   const xml = decodeUtf8(bytes)
   if (xml === undefined) return { malformed: 'not UTF-8' }
   return prescanXml(xml, bytes.length)
@@ -53,6 +68,7 @@ function prescanXml(xml: string, bytes: number): Prescan {
     const { steps } = readXml(xml, responseLimits, reader.events)
     return { xml, summary: { ...reader.summary(), bytes, steps } }
   } catch (error) {
+    if (error instanceof LogoutRoot) return { malformed: error.message, logout: true }
     if (error instanceof MalformedXml) return { malformed: error.message }
     throw error
   }
@@ -72,14 +88,14 @@ export function issuerIn(summary: ResponseSummary): string | undefined {
  * Strict base64 (RFC 4648 4), but for line breaks, which some providers put in.
  * Attack: a lenient decoder skips what it does not know, so that two decoders see two messages.
  */
-export function decodeBase64(message: unknown): Buffer | undefined {
-  if (typeof message !== 'string' || message.length > largest * 1.5) return undefined
+export function decodeBase64(message: unknown, most = largest): Buffer | undefined {
+  if (typeof message !== 'string' || message.length > most * 1.5) return undefined
   const text = message.replaceAll('\r\n', '').replaceAll('\n', '')
   if (text.length === 0 || text.length % 4 !== 0) return undefined
   // Lines have 64 or 76 characters (RFC 7468, RFC 2045).
   if (message.length - text.length > text.length / 16 + 4) return undefined
   const bytes = Buffer.from(text, 'base64')
-  if (bytes.length > largest || bytes.toString('base64') !== text) return undefined
+  if (bytes.length > most || bytes.toString('base64') !== text) return undefined
   return bytes
 }
 

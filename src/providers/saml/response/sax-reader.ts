@@ -35,7 +35,8 @@ export function createMessageReader<F extends MessageSummary>(
   kind: MessageHandler<F>,
 ): { events: XmlEvents; summary(): F } {
   const ids = new Set<string>()
-  const path: string[] = []
+  /** The path of each open element, with the root. */
+  const places: string[] = []
   let message: { summary: F; signatures: ReturnType<typeof createSignatureExtractor> } | undefined
   let collecting: { list: string[]; depth: number; text: string } | undefined
   const begin = (root: XmlElement) => {
@@ -51,29 +52,29 @@ export function createMessageReader<F extends MessageSummary>(
     summary,
     events: {
       open(element, from, to) {
-        const parent = path.at(-1) ?? ''
-        path.push(nameOf(element))
+        const around = places.at(-1)
+        const place = around === undefined ? nameOf(element) : `${around}/${nameOf(element)}`
+        places.push(place)
         message ??= begin(element)
         noteId(element, ids, message.summary)
-        noteAlgorithm(element, parent, message.summary)
-        const place = path.join('/')
+        noteAlgorithm(element, around, message.summary)
         message.signatures.open(place, from, to)
         if (collecting) kind.noteInText?.(element, message.summary)
-        const list = path.length === 1 ? undefined : kind.note(element, place, message.summary)
-        if (list) collecting = { list, depth: path.length, text: '' }
+        const list = places.length === 1 ? undefined : kind.note(element, place, message.summary)
+        if (list) collecting = { list, depth: places.length, text: '' }
       },
       text(value) {
-        if (!collecting || path.length !== collecting.depth) return
+        if (!collecting || places.length !== collecting.depth) return
         if (collecting.text.length + value.length > longestText) throw new MalformedXml('a text that is too long')
         collecting.text += value
       },
       close(to) {
-        message?.signatures.close(path.length, to)
-        if (collecting && path.length === collecting.depth) {
+        message?.signatures.close(places.length, to)
+        if (collecting && places.length === collecting.depth) {
           collecting.list.push(collecting.text)
           collecting = undefined
         }
-        path.pop()
+        places.pop()
       },
     },
   }
@@ -92,6 +93,7 @@ export function nameOf({ namespace, local }: XmlElement): string {
  * stands alone in its element and is unique.
  */
 function noteId(element: XmlElement, ids: Set<string>, { strays }: Pick<MessageSummary, 'strays'>) {
+  if (element.attributes.length === 0) return
   const found = element.attributes.filter(({ local }) => idNames.has(local))
   if (found.length === 0) return
   if (found.length > 1 || found[0]?.prefix !== '') throw new MalformedXml('an element with an ambiguous ID')
@@ -101,12 +103,17 @@ function noteId(element: XmlElement, ids: Set<string>, { strays }: Pick<MessageS
 }
 
 /** Whatever looks like an Algorithm counts, in any case and under any prefix; a disguised value is never in the list. */
-function noteAlgorithm(element: XmlElement, parent: string, { algorithms }: Pick<MessageSummary, 'algorithms'>) {
+function noteAlgorithm(
+  element: XmlElement,
+  around: string | undefined,
+  { algorithms }: Pick<MessageSummary, 'algorithms'>,
+) {
   for (const attribute of element.attributes) {
     if (attribute.local.toLowerCase() !== 'algorithm') continue
     const plain = attribute.local === 'Algorithm' && attribute.prefix === '' && !attribute.escaped
     const value = plain ? attribute.value : `(disguised) ${attribute.value}`
-    algorithms.push({ element: element.local, parent: parent.slice(2), value })
+    const parent = around?.slice(around.lastIndexOf(':') + 1) ?? ''
+    algorithms.push({ element: element.local, parent, value })
   }
 }
 

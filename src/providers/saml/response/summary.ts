@@ -40,6 +40,11 @@ export interface ResponseSummary {
   certificates: string[]
 }
 
+/** The message is a LogoutRequest or LogoutResponse. */
+export class LogoutRoot extends MalformedXml {
+  override name = 'LogoutRoot'
+}
+
 type ReadSummary = Omit<ResponseSummary, 'bytes' | 'steps'>
 
 /** Notes what `xml` holds while it is read. Throws MalformedXml from its events when it is no SAML response. */
@@ -55,8 +60,12 @@ export function createSummaryReader(xml: string): { events: XmlEvents; summary()
   })
 }
 
+const logoutRoots = new Set(['p:LogoutRequest', 'p:LogoutResponse'])
+
 function emptySummary(root: XmlElement): ReadSummary {
-  if (nameOf(root) !== 'p:Response') throw new MalformedXml('the root is no SAML 2.0 Response')
+  const name = nameOf(root)
+  if (logoutRoots.has(name)) throw new LogoutRoot('a logout message')
+  if (name !== 'p:Response') throw new MalformedXml('the root is no SAML 2.0 Response')
   return {
     elements: 1,
     version: attributeOf(root, 'Version'),
