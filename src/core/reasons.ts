@@ -28,7 +28,7 @@ const table = {
   },
   'jwt.keys_unavailable': {
     status: 503,
-    hint: "The provider's JWKS could not be fetched. Check providers[].jwks and that this host reaches it.",
+    hint: "The provider's JWKS could not be fetched, or lacks the token's kid and was looked up less than 30 seconds ago. Check providers[].jwks and that this host reaches it.",
     setting: 'providers[].jwks',
   },
   'jwt.claim_missing': {
@@ -213,7 +213,7 @@ const table = {
   },
   'login.busy_unavailable': {
     status: 503,
-    hint: 'Too many logins are being verified at this moment.',
+    hint: 'Too many logins are being verified at this moment, or too many forms are unfinished. See limits.bodies.',
   },
   'session.store_unavailable': {
     status: 503,

@@ -16,7 +16,10 @@ export interface KeySet {
 }
 
 export interface ProviderKeys {
-  /** The keys that may have signed a token with this header; undefined when there are no keys at all at the moment. */
+  /**
+   * The keys that may have signed a token with this header; undefined when that cannot be told at the moment: there are no
+   * keys at all, or the key set lacks the token's kid and could not be looked up again since.
+   */
   find(header: TokenHeader): Promise<readonly (KeyObject | CryptoKey)[] | undefined>
   /**
    * Changes with the keys, so that what was verified before is not believed for longer; undefined when there are none at

@@ -13,6 +13,8 @@ const coolDown = 30_000
 /** While there are no keys at all, no login is possible: try again sooner. */
 const coolDownWithout = 5_000
 const limits = { bytes: 256 * 1024, ms: 5000 }
+/** The most unknown key IDs that are remembered between two look-ups. */
+const mostAbsent = 1000
 
 export function createRemoteKeySet(
   source: { id: string; url: string },
@@ -26,6 +28,9 @@ export function createRemoteKeySet(
   let failure: string | undefined
   let inFlight: Promise<void> | undefined
   let closed = false
+  let fetches = 0
+  /** Key IDs that the last look-up was made for and did not find. */
+  const absent = new Set<string>()
 
   /** Milliseconds, whichever way the clock was moved in between. */
   const since = (at: number) => Math.abs(deps.clock.now() - at)
@@ -45,6 +50,8 @@ export function createRemoteKeySet(
       published = text
       fetchedAt = deps.clock.now()
       failure = undefined
+      fetches++
+      absent.clear()
     } catch (error) {
       failure = error instanceof Error ? error.message : 'unknown error'
       deps.log.warn({ provider: source.id, error: failure }, 'the JWKS could not be fetched')
@@ -72,9 +79,15 @@ export function createRemoteKeySet(
   const first = refresh()
   return {
     ready: () => first,
-    async find(header) {
-      if (lacks(header.kid)) await refresh()
-      return current()?.find(header)
+    async find({ alg, kid }) {
+      const before = fetches
+      if (lacks(kid)) await refresh()
+      const known = current()
+      const found = await known?.find(kid === undefined ? { alg } : { alg, kid })
+      if (!known || !found || found.length > 0 || kid === undefined || known.kids.has(kid)) return found
+      // A key that was published a moment ago is no forgery: only a look-up for it can tell.
+      if (fetches > before && absent.size < mostAbsent) absent.add(kid)
+      return fetches > before || absent.has(kid) ? found : undefined
     },
     async version() {
       if (lacks(undefined)) await refresh()

@@ -46,7 +46,15 @@ async function verifySignature(token: string, verifier: Verifier, check: RecordC
   const setting = settings.jwks ? 'jwks' : 'secrets'
   const found = await keys.find(header)
   const hasKeys = found !== undefined
-  check('keys', { ok: hasKeys, reason: 'jwt.keys_unavailable', expected: 'keys', seen: keys.describe(), setting })
+  const { kid } = header
+  const missing = kid === undefined || keys.knows(kid) ? '' : `, none with kid ${show(kid)} at the last look-up`
+  check('keys', {
+    ok: hasKeys,
+    reason: 'jwt.keys_unavailable',
+    expected: hasKeys ? 'keys' : 'keys that are not older than the token; an unknown kid is looked up every 30 s',
+    seen: hasKeys ? keys.describe() : keys.describe() + missing,
+    setting,
+  })
   let payload: Uint8Array | undefined
   for (const key of found ?? []) payload ??= await payloadBy(token, key, algorithms)
   check('signature', {

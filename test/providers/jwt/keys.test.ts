@@ -87,8 +87,58 @@ t.test('an endpoint that is down costs one try per 30 seconds, and is named', as
   t.equal(published.calls, 2)
   const token = await signed(portal.claims(), { key: two.privateKey, header: { alg: 'ES256', kid: 'two' } })
   const verdict = await portal.accept(token)
-  t.match(verdict, { reason: 'jwt.signature_invalid' })
-  t.match(verdict.checks.at(-1)?.expected, /1 public key; last try: .*ECONNREFUSED/)
+  t.match(verdict, { reason: 'jwt.keys_unavailable' })
+  t.match(verdict.checks.at(-1)?.seen, /1 public key; last try: .*ECONNREFUSED.*, none with kid "two"/)
+})
+
+t.test('a key that was published a moment ago is no forgery until it has been looked up', async t => {
+  const { portal, published, reasonBy } = rotating(one)
+  t.equal(await reasonBy(one), undefined)
+  published.pairs = [one, two]
+  portal.clock.move(29_999)
+  t.equal(await reasonBy(two), 'jwt.keys_unavailable', 'the last look-up was before it')
+  t.equal(published.calls, 1)
+  portal.clock.move(1)
+  t.equal(await reasonBy(two), undefined)
+})
+
+t.test('a kid that is unknown after its look-up is a forgery, another one waits for the next look-up', async t => {
+  const { portal, published, reasonBy } = rotating(one)
+  t.equal(await reasonBy(one), undefined)
+  portal.clock.move(30_000)
+  t.equal(await reasonBy(two), 'jwt.signature_invalid')
+  t.equal(await reasonBy(two), 'jwt.signature_invalid', 'asked again')
+  t.equal(await reasonBy({ ...two, kid: 'three' }), 'jwt.keys_unavailable')
+  t.equal(published.calls, 2)
+  portal.clock.move(30_000)
+  t.equal(await reasonBy({ ...two, kid: 'three' }), 'jwt.signature_invalid')
+  t.equal(await reasonBy(two, { kid: 'one' }), 'jwt.signature_invalid', 'a kid that is known needs no look-up')
+  t.equal(published.calls, 3)
+})
+
+t.test('a look-up that fails tells nothing about a kid', async t => {
+  const { portal, published, reasonBy } = rotating(one)
+  t.equal(await reasonBy(one), undefined)
+  published.down = true
+  portal.clock.move(30_000)
+  t.equal(await reasonBy(two), 'jwt.keys_unavailable')
+  published.down = false
+  portal.clock.move(30_000)
+  t.equal(await reasonBy(two), 'jwt.signature_invalid')
+})
+
+t.test('tokens that wait for one look-up are judged by it together', async t => {
+  const { portal, published, reasonBy } = rotating(one)
+  t.equal(await reasonBy(one), undefined)
+  published.pairs = [one, two]
+  portal.clock.move(30_000)
+  const named = [two, ...['three', 'four', '__proto__'].map(kid => ({ ...one, kid }))]
+  const tokens = await Promise.all(
+    named.map(({ privateKey, kid }) => signed(portal.claims(), { key: privateKey, header: { alg: 'ES256', kid } })),
+  )
+  const reasons = (await Promise.all(tokens.map(portal.accept))).map(({ reason }) => reason)
+  t.strictSame(reasons, [undefined, ...Array(3).fill('jwt.signature_invalid')])
+  t.equal(published.calls, 2)
 })
 
 t.test('a clock that was put back does not stop the refresh', async t => {
