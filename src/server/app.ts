@@ -128,7 +128,7 @@ async function mountGatewayRoutes(
   const { clock, log, overrides = {} } = deps
   const { paths } = snapshots.current()
   const rate = () => snapshots.current().config.limits.logins
-  const limit = createLoginLimit({ limit: createRateLimit({ ...deps, name: 'logins', rate }), log })
+  const limit = createLoginLimit({ ...deps, limit: createRateLimit({ ...deps, name: 'logins', rate }) })
   await app.register(async context => {
     context.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
     if (overrides.routes) return overrides.routes(context)

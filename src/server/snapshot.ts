@@ -110,7 +110,7 @@ export function createSnapshot(
   const directory = overrides.directory ?? directoryOf(config, deps, previous)
   const bearer = createBearer({ ...deps, providers, policy: { config, directory, identity } })
   const signOut = createSignOut({ ...deps, attempts: createAttempts(deps) })
-  const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut })
+  const deskLogout = createDeskLogout({ rules: desk.logout, publicUrl, signOut, clock })
   return {
     config,
     paths,

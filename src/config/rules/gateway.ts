@@ -11,6 +11,14 @@ export function gatewayRules(rules: Rules): void {
   desk(rules)
   publicPaths(rules)
   logoutPaths(rules)
+  bodies(rules)
+}
+
+function bodies({ config, problem }: Rules): void {
+  const { bodies, callback } = config.limits ?? {}
+  if (bodies === undefined || callback === undefined || bodies >= 5 * callback) return
+  // The whole form is a tenth longer, and one address gets a quarter.
+  problem(['limits', 'bodies'], 'is less than five times limits.callback: no such callback would fit', 'raise bodies')
 }
 
 function publicOrigin({ config, problem }: Rules): void {
@@ -86,7 +94,8 @@ function isOwnListener(deskUrl: string, listen: string | undefined): boolean {
 function logoutPaths({ config, warning }: Rules): void {
   const open = (config.desk?.public ?? []).map(rule => rule?.replace(/^[A-Z]+ /, '') ?? '')
   for (const [index, rule] of (config.desk?.logout ?? []).entries()) {
-    const pattern = rule?.replace(/^[A-Z]+ /, '') ?? ''
+    if (typeof rule !== 'string') continue
+    const pattern = rule.replace(/^[A-Z]+ /, '').replace(/\?.*$/, '')
     const covers = (wide: string) => (wide.endsWith('*') ? pattern.startsWith(wide.slice(0, -1)) : wide === pattern)
     if (!open.some(covers)) continue
     warning(['desk', 'logout', index], 'is public too: whose session it is is not looked at there, so none ends')

@@ -19,6 +19,10 @@ export function jwtRules(rules: Rules): void {
       )
     }
     bearer(rules, path)
+    if (rules.written([...path, 'requireState']) === undefined) {
+      const hint = 'true where the provider hands back state or return_to; false says that logins may begin there'
+      rules.warning([...path, 'requireState'], 'is not set: a token that nobody here has asked for logs in', hint)
+    }
     if ((maxAge ?? 0) > 3_600_000) rules.warning([...path, 'maxAge'], 'is more than 1h: a stolen token lives as long')
   }
 }

@@ -1,13 +1,27 @@
 // Desk, the help desk behind the gateway.
 
 import * as z from 'zod'
-import { type ConfigReader, clientTls, duration, origin, says } from './values.js'
+import { type ConfigReader, clientTls, cookieName, duration, origin, says } from './values.js'
 
 /** "[METHOD ]/path[*]": * only at the end, GET means HEAD too, the query is never matched. */
 export const pathRule = () => {
   const wrong = says('is no path rule', 'such as "GET /assets/*": * only at the end, no query, no escapes')
   return z.string(wrong).regex(/^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?$/, wrong)
 }
+
+/** The same, or with a pair of the query that has to be there: "GET /?@action=logout". */
+const logoutPath = () => {
+  const wrong = says('is no path rule', 'such as "GET /logout" or "GET /?@action=logout": one name=value, no escapes')
+  return z.string(wrong).regex(/^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?(\?[^\s=&;#%]+=[^\s&;#%]*)?$/, wrong)
+}
+
+const logoutRule = () =>
+  z.union([logoutPath(), z.strictObject({ cookie: cookieName() })], {
+    error: says('is no logout of Desk', '"GET /logout", "GET /?@action=logout" or { cookie: NAME }'),
+  })
+
+/** A logout in Desk: its path, or the cookie that Desk's response expires. */
+export type DeskLogoutRule = z.output<ReturnType<typeof logoutRule>>
 
 export const desk = (read: ConfigReader) =>
   z
@@ -46,12 +60,12 @@ export const desk = (read: ConfigReader) =>
           examples: [['GET /assets/*']],
         }),
       logout: z
-        .array(pathRule())
+        .array(logoutRule())
         .default([])
         .meta({
           description:
-            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout.",
-          examples: [['GET /logout']],
+            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout. A query names one pair that has to be there; { cookie: NAME } means that the answer expires that cookie.",
+          examples: [['GET /logout', 'GET /?@action=logout', { cookie: '_desk_session' }]],
         }),
     })
     .meta({ description: 'The help desk behind the gateway.' })

@@ -84,6 +84,12 @@ export const limits = () =>
             'Resident memory of a process from which on new requests are refused; null: 90% of what the cgroup allows.',
           examples: ['400mb'],
         }),
+      bodies: size('1mb', '4096mb').prefault('32mb').meta({
+        description: 'The most bytes of all unfinished forms together, in each process; of one address a quarter.',
+      }),
+      callback: size('16kb', '4mb').prefault('256kb').meta({
+        description: "The longest token or SAML response, as the field of the identity provider's form.",
+      }),
     })
     .prefault({})
     .meta({ description: 'What one client may ask of the gateway.' })

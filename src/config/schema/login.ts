@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
-import { says } from './values.js'
+import { cookieName, says } from './values.js'
 
 export const site = () =>
   z
@@ -19,10 +19,10 @@ const plainPath = () => {
   return z.string(wrong).regex(/^\/(?!\/)[!-"$-[\]-~]*$/, wrong)
 }
 
-/** RFC 9110 5.6.2. */
-const cookieName = () => {
-  const wrong = says('is no name of a cookie', 'letters, digits, _ and -, such as _desk_session')
-  return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
+/** A page of Desk, whatever its query. */
+const pagePath = () => {
+  const wrong = says('is no path', 'such as /login: no host, no query, no escapes')
+  return z.string(wrong).regex(/^\/(?!\/)[^\s*?#%;\\]*$/, wrong)
 }
 
 const deskLogin = () =>
@@ -49,6 +49,12 @@ export const login = () =>
         .enum(['auto', 'always'])
         .default('auto')
         .meta({ description: 'auto: straight to the IdP when there is one way in, else the page; always: the page.' }),
+      deskLoginPaths: z
+        .array(pagePath())
+        .default(['/login', '/login/new'])
+        .meta({
+          description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
+        }),
       alsoAllowDeskAuthentication: z
         .union([z.literal(false), deskLogin()], { error: 'is neither false nor { paths, whoami, email, cookie }' })
         .default(false)

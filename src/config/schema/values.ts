@@ -168,6 +168,12 @@ export const headerName = () => {
   return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
 }
 
+/** The name of a cookie (RFC 9110 5.6.2). */
+export const cookieName = () => {
+  const wrong = says('is no name of a cookie', 'letters, digits, _ and -, such as _desk_session')
+  return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
+}
+
 /** `{ ca, cert, key, serverName }`, for a connection that this process opens. */
 export const clientTls = (read: ConfigReader) =>
   z.strictObject({

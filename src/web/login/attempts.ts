@@ -19,10 +19,14 @@ export interface StoredAttempt extends Attempt {
 export interface Attempts {
   /** A new attempt, and the Set-Cookie values that store it and delete attempts that are too many or too old. */
   begin(jar: CookieJar, provider: string, returnTo: string): { attempt: Attempt; setCookies: string[] }
-  /** The attempt of that ID in this browser, not older than ten minutes. */
+  /** The attempt of that ID in this browser, not older than ten minutes. No other cookie is opened. */
   open(jar: CookieJar, id: string): StoredAttempt | undefined
-  /** All live attempts, the oldest first. */
+  /** The live attempts, the oldest first: of the last cookies that came, as many as a browser can hold. */
   list(jar: CookieJar): StoredAttempt[]
+  /** The same, one after the other, the last cookie first. */
+  latest(jar: CookieJar): Iterable<StoredAttempt>
+  /** The IDs of the attempts that came, unopened, in the order of the cookies. */
+  names(jar: CookieJar): string[]
   /** The Set-Cookie value that marks it used; its expiry stays. */
   markUsed(jar: CookieJar, attempt: Attempt): string
   /** Set-Cookie values after which used attempts no longer count for the login loop check. */
@@ -33,6 +37,11 @@ export interface Attempts {
 export const attemptLifetime = 600_000
 /** The most attempts that a browser holds. */
 export const maxAttempts = 12
+/**
+ * Attack: two hundred forged cookies in each request, each as dear as a good one. Logins that begin at the same moment may
+ * leave a few more than the most, and no browser ever holds twice as many.
+ */
+const maxOpened = 2 * maxAttempts
 /** The most bytes of a Set-Cookie value with its attributes: twelve stay far below a header limit of 32 kB. */
 export const maxCookieBytes = 500
 
@@ -56,11 +65,13 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
     const left = Math.max(1, Math.ceil((attempt.startedAt + attemptLifetime - clock.now()) / 1000))
     return `${name}=${keyring.seal('attempt', encode(attempt), name)}${attributes(jar.cookies, left)}`
   }
-  const list = (jar: CookieJar) =>
-    attemptCookies(jar)
-      .map(([name, sealed]) => read(jar, name, sealed))
-      .filter(attempt => attempt !== undefined)
-      .sort((a, b) => a.startedAt - b.startedAt)
+  function* latest(jar: CookieJar) {
+    for (const [name, sealed] of attemptCookies(jar).slice(-maxOpened).reverse()) {
+      const attempt = read(jar, name, sealed)
+      if (attempt) yield attempt
+    }
+  }
+  const list = (jar: CookieJar) => [...latest(jar)].reverse().sort((a, b) => a.startedAt - b.startedAt)
 
   return {
     begin(jar, provider, returnTo) {
@@ -70,7 +81,7 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
       const live = list(jar)
       const keep = new Set(live.slice(-(maxAttempts - 1)).map(({ id }) => jar.cookies.attempt + id))
       const stale = new Set(attemptCookies(jar).flatMap(([name]) => (keep.has(name) ? [] : [name])))
-      const drop = [...stale].map(name => `${name}=${attributes(jar.cookies, 0)}`)
+      const drop = [...stale].slice(-maxOpened).map(name => `${name}=${attributes(jar.cookies, 0)}`)
       return { attempt, setCookies: [...drop, write(jar, attempt)] }
     },
     open(jar, id) {
@@ -81,6 +92,8 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
       return only && found.length === 1 ? read(jar, ...only) : undefined
     },
     list,
+    latest,
+    names: jar => attemptCookies(jar).map(([name]) => name.slice(jar.cookies.attempt.length)),
     markUsed: (jar, attempt) => write(jar, { ...attempt, used: true, usedAt: clock.now() }),
     resetLoopCount: jar =>
       list(jar)

@@ -27,6 +27,8 @@ export interface RefusedLogin {
   returnTo: string
   /** Seconds until another try is worth it, if known. */
   wait?: number
+  /** The IDs of this browser's attempts that it counts against. */
+  attempts?: readonly string[]
 }
 
 /** Records the refusal; the response for the client that sent these headers. */
@@ -49,7 +51,7 @@ export function createRefuseLogin(deps: {
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
     deps.audit({ event: 'login_refused', ...who, request: context.id })
     deps.metrics.login(provider ?? '', 'refused', reason)
-    deps.limit?.countRefused(context, headers, reason)
+    deps.limit?.countRefused(context, headers, refused)
     return refusedResponse(context, headers, refused, reference)
   }
 }

@@ -14,8 +14,8 @@ export interface SamlName {
 export interface SessionIndexAliases {
   /** From now on the index also means this session. Throws StoreUnavailable. */
   add(session: Session, name: SamlName): Promise<void>
-  /** Ends the sessions that have this index as an alias. Throws StoreUnavailable. */
-  end(name: SamlName, why: string): Promise<void>
+  /** Ends the sessions that have this index as an alias: how many. Throws StoreUnavailable. */
+  end(name: SamlName, why: string): Promise<number>
 }
 
 /** The most sessions of one index: a provider makes a new index for each login. */
@@ -37,11 +37,13 @@ export function createSessionIndexAliases(deps: {
     },
     async end(name, why) {
       const { members } = await store.indexPage(keyOf(name), undefined, maxSessions)
+      let ended = 0
       for (const handle of members) {
         const session = await sessions.read(handle)
         // Attack: anyone who can write to the store could choose whose session ends: the record has to agree.
-        if (session && belongs(session, name)) await sessions.end({ handle }, why, 'provider')
+        if (session && belongs(session, name)) ended += await sessions.end({ handle }, why, 'provider')
       }
+      return ended
     },
   }
 }

@@ -2,17 +2,19 @@
 // browser goes on as after our own logout. Requests of another site, of an image or of a prefetch end nothing.
 
 import type { IncomingMessage } from 'node:http'
+import type { DeskLogoutRule } from '../../config/schema/desk.js'
+import type { Clock } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { cookieHeader } from '../access/authenticate.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { isUserInitiated } from '../request/origin-check.js'
-import { compilePathRules } from '../request/path-rules.js'
+import { compileLogoutRules } from './logout-rules.js'
 import type { SignOut } from './sign-out.js'
 
 export interface DeskLogout {
-  /** Whether Desk's response to this request ends the session. Pure. */
-  applies(request: IncomingMessage, context: RequestContext): boolean
+  /** Whether Desk's response to this request ends the session; `received` as in `finish`. Pure. */
+  applies(request: IncomingMessage, context: RequestContext, received: readonly string[]): boolean
   /**
    * Ends the session. `received`: the headers of Desk's response for the browser, names and values alternate. Returns the
    * headers to send before Desk's body, or another response instead. Rejects only for a bug.
@@ -29,18 +31,19 @@ const alwaysPassed = new Set(['set-cookie', 'clear-site-data'])
 
 /** Undefined when desk.logout is empty. */
 export function createDeskLogout(deps: {
-  rules: readonly string[]
+  rules: readonly DeskLogoutRule[]
   publicUrl: string
   signOut: SignOut
+  clock: Clock
 }): DeskLogout | undefined {
-  const { rules, publicUrl, signOut } = deps
+  const { rules, publicUrl, signOut, clock } = deps
   if (rules.length === 0) return undefined
-  const matches = compilePathRules(rules)
+  const isLogout = compileLogoutRules(rules)
   return {
-    applies(request, { session, target }) {
+    applies(request, { session, target }, received) {
       // A HEAD comes from a link checker, not from an agent.
       if (session === undefined || request.method === 'HEAD') return false
-      return matches(request.method ?? '', target) && isUserInitiated(request, publicUrl)
+      return isLogout(request.method ?? '', target, received, clock.now()) && isUserInitiated(request, publicUrl)
     },
     async finish(request, context, received) {
       const { session, snapshot } = context

@@ -24,8 +24,8 @@ export interface RefusedLogout {
 export interface SloRecords {
   /** A request that is invalid or could not be carried out; the response for the browser. */
   refuse(request: FastifyRequest, refused: RefusedLogout): ResponseData
-  /** A request that was carried out. */
-  accepted(request: FastifyRequest, provider: string): void
+  /** A request that was carried out; `ended`: how many sessions. Only what ended a session is a logout. */
+  accepted(request: FastifyRequest, provider: string, ended: number): void
   /** A provider's response to our logout request; `refused` when it is invalid or reports a failure. */
   responseReceived(request: FastifyRequest, refused: RefusedLogout | undefined): void
 }
@@ -56,7 +56,12 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
       audit({ event: 'logout_refused', ...facts, browser: origin.browser, request: context.id })
       return refusedResponse(request, reason, reference)
     },
-    accepted({ context }, provider) {
+    accepted({ context }, provider, ended) {
+      if (ended === 0) {
+        const hint = 'The NameID and SessionIndex of the request have to be those of the login.'
+        log.info({ provider, request: context.id, hint }, 'logout request ended no session')
+        return
+      }
       const why = 'asked by the identity provider'
       audit({ event: 'logout', provider, why, address: context.address, request: context.id })
     },

@@ -2,6 +2,7 @@
 // that no browser, proxy or Desk can read as another site, even after decoding it again. An unsafe value becomes '/',
 // never an error.
 
+import type { ConfigSnapshot } from '../context.js'
 import type { Paths } from './paths.js'
 
 /** The most characters of a safe return_to; a longer one loses its query, then becomes '/'. */
@@ -33,6 +34,19 @@ export function safeReturnTo(value: unknown, publicUrl: string, paths: Paths): s
   const url = parse(local, publicUrl)
   if (url === undefined || url.origin !== publicUrl || url.pathname.startsWith('//')) return '/'
   return shorten(url.pathname + url.search + url.hash, candidate => candidate.length <= longest)
+}
+
+/**
+ * The same for a snapshot. Desk's own login page is no page to return to: an agent who began there is logged in by now.
+ */
+export function returnToIn({ config, paths }: Pick<ConfigSnapshot, 'config' | 'paths'>, value: unknown): string {
+  const returnTo = safeReturnTo(value, config.publicUrl, paths)
+  const page = withoutSlash(decodeURIComponent(returnTo.split(/[?#]/, 1)[0] ?? '/'))
+  return config.login.deskLoginPaths.some(path => withoutSlash(path) === page) ? '/' : returnTo
+}
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
 /** A safe return_to that fits: whole, else without query and fragment, else '/'. */

@@ -10,7 +10,7 @@ import { contentPolicy, type PageContext, pageResponse, problemResponse } from '
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { textsFor } from '../pages/texts.js'
 import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
-import { safeReturnTo } from '../request/return-to.js'
+import { returnToIn } from '../request/return-to.js'
 
 /** Also the errors that only the gateway's own routes have. */
 export type RouteErrorCode = GatewayErrorCode | 'method_not_allowed' | 'unsupported_media' | 'too_large' | 'prefetch'
@@ -101,8 +101,8 @@ function challenge(request: IncomingMessage, context: RequestContext): ResponseD
   if (client === 'program') return loginNeeded(context)
   if (client === 'frame') return loginInTop(request, context)
   if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(context)
-  const { config, paths } = context.snapshot
-  const returnTo = safeReturnTo(context.target.raw, config.publicUrl, paths)
+  const { paths } = context.snapshot
+  const returnTo = returnToIn(context.snapshot, context.target.raw)
   const location = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
   const { headers } = problemResponse(302, {})
   return { status: 302, headers: [...headers.slice(0, -2), 'Location', location], body: '' }
@@ -145,8 +145,7 @@ function noticeResponse(
 }
 
 function loginPath(context: RequestContext, wanted: unknown): string {
-  const { config, paths } = context.snapshot
-  return loginHref(paths.login, safeReturnTo(wanted, config.publicUrl, paths))
+  return loginHref(context.snapshot.paths.login, returnToIn(context.snapshot, wanted))
 }
 
 /** A login path with a checked return_to. */

@@ -3,42 +3,55 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
-import type { CallbackRequest, Verdict } from '../../core/contracts.js'
+import type { Attempt, CallbackRequest, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import { protocols } from '../../providers/create.js'
+import { readPostedLogout, readRedirectLogout } from '../../providers/saml/logout/read-message.js'
+import { prescanOf } from '../../providers/saml/response/prescan.js'
 import { handleJwtCallback, handleSamlCallback } from '../../providers/select.js'
 import type { Attempts } from '../login/attempts.js'
 import type { LoginLimit } from '../login/login-limit.js'
 import type { RefuseLogin } from '../login/refuse.js'
 import type { SignIn } from '../login/sign-in.js'
-import { type Form, formOf } from '../request/form.js'
+import { formOf } from '../request/form.js'
+import { FormError } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
-import { safeReturnTo, takeState } from '../request/return-to.js'
+import { returnToIn, takeState } from '../request/return-to.js'
 import { browserName } from '../request/user-agent.js'
 import { errorResponse } from '../responses/errors.js'
 import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
+import { dropRest } from '../responses/send.js'
+import { callbackLimits, checkForm, isNavigation, missingTokenCheck, sizeCheck, withQuery } from './callback-form.js'
+import type { HandleSlo } from './saml-slo.js'
 
 export interface CallbackDeps {
   paths: Paths
   attempts: Attempts
   signIn: SignIn
   refuseLogin: RefuseLogin
+  /** For what providers send here that is no login. */
+  handleSlo: HandleSlo
   /** Without it the number of refused logins is not limited. */
   limit?: LoginLimit | undefined
 }
 
-/** The size limit of a callback, in bytes. */
-const maxBytes = 256 * 1024
-/** Larger forms are refused but still read, up to here: a browser shows no page when it is cut off while it sends. */
-const readLimit = 4 * maxBytes
-
 const jwtFields = ['jwt', 'token', 'state', 'return_to']
 const samlFields = ['SAMLResponse', 'RelayState']
 
-interface PostedForm {
+/** A callback on its way through these routes. */
+interface Callback {
   request: FastifyRequest
   reply: FastifyReply
   malformed: Reason
+  /** The attempt of that ID; each is opened once. */
+  attempt(id: string): Attempt | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The attempts of this browser that a refusal of this callback counts against. */
+    countedAttempts?: Set<string>
+  }
 }
 
 /** The routes that identity providers post to, as patterns of the router. */
@@ -48,38 +61,69 @@ export function callbackUrls({ jwt, acs }: Paths): { jwt: string; callback: stri
 
 export function callbackRoutes(app: FastifyInstance, deps: CallbackDeps): void {
   const urls = callbackUrls(deps.paths)
-  const options = (malformed: Reason) => ({
-    bodyLimit: readLimit,
-    // After the body was read, for the same reason.
-    preHandler: (request: FastifyRequest, reply: FastifyReply) => checkLoginLimit(deps, request, reply),
-    errorHandler(error: Error & { code?: string }, request: FastifyRequest, reply: FastifyReply) {
-      if (error.code !== 'FST_ERR_CTP_BODY_TOO_LARGE') throw error
-      reply.header('connection', 'close')
-      return refuse(deps, { request, reply, malformed }, [sizeCheck(`over ${readLimit} bytes`)])
+  const options = (malformed: Reason, frames: 'frames' | 'no frames') => ({
+    config: { form: callbackLimits },
+    onRequest: (request: FastifyRequest, reply: FastifyReply) => admit(deps, request, reply, frames),
+    errorHandler(error: Error, request: FastifyRequest, reply: FastifyReply) {
+      return refuseUnread(deps, callbackOf(deps, request, reply, malformed), error)
     },
   })
+  const jwt = options(protocols.jwt.malformed, 'no frames')
   for (const path of [urls.jwt, urls.callback]) {
-    app.post(path, options(protocols.jwt.malformed), (request, reply) => postJwt(deps, request, reply))
+    app.post(path, jwt, (request, reply) => postJwt(deps, request, reply))
   }
-  app.post<{ Params: { id: string } }>(urls.jwtOf, options(protocols.jwt.malformed), (request, reply) =>
+  app.post<{ Params: { id: string } }>(urls.jwtOf, jwt, (request, reply) =>
     postJwt(deps, request, reply, request.params.id),
   )
-  app.post(urls.acs, options(protocols.saml.malformed), (request, reply) => postSaml(deps, request, reply))
+  // Providers log out of several services at once, each in a frame of their page.
+  app.post(urls.acs, options(protocols.saml.malformed, 'frames'), (request, reply) => postSaml(deps, request, reply))
+  app.get(urls.acs, { exposeHeadRoute: false }, (request, reply) => getAcs(deps, request, reply))
   for (const url of Object.values(urls)) {
-    const method = app.supportedMethods.filter(name => name !== 'POST' && name !== 'HEAD')
+    const answered = url === urls.acs ? ['POST', 'GET'] : ['POST', 'HEAD']
+    const method = app.supportedMethods.filter(name => !answered.includes(name))
     app.route({ method, url, handler: rejectMethod })
   }
 }
 
-/** Attack: guessing tokens and assertions. After too many refusals a client has to wait. */
-async function checkLoginLimit(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply) {
+/** Decides before the body is read whether this callback is. */
+async function admit(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, frames: 'frames' | 'no frames') {
   const { context, headers } = request
-  const wait = await deps.limit?.wait(context, headers)
-  if (wait === undefined) return undefined
-  const expected = `at most ${context.snapshot.config.limits.logins} refused logins from one address`
-  const checks = [{ name: 'not too many refused logins', ok: false, expected, setting: 'limits.logins' }]
-  const refused = { reason: 'login.rate_limited', provider: undefined, checks, returnTo: '/', wait } as const
-  return replyWith(reply, deps.refuseLogin(context, headers, refused))
+  if (!isNavigation(request, frames)) return rejectBackground(request, reply)
+  // Attack: guessing tokens and assertions. After too many refusals a client has to wait.
+  const admission = await deps.limit?.admit(context, headers, deps.attempts.latest(jarOf(request)))
+  if (!admission) return undefined
+  if ('wait' in admission) {
+    dropRest(request.raw)
+    const expected = `at most ${context.snapshot.config.limits.logins} refused logins from one address`
+    const checks = [{ name: 'not too many refused logins', ok: false, expected, setting: 'limits.logins' }]
+    const { wait } = admission
+    const refused = { reason: 'login.rate_limited', provider: undefined, checks, returnTo: '/', wait } as const
+    return replyWith(reply, deps.refuseLogin(context, headers, refused))
+  }
+  const { attempt, done } = admission
+  if (attempt !== undefined) countAgainst(request, attempt)
+  reply.raw.once('close', done)
+  return undefined
+}
+
+/** The memory of unfinished forms is used up, or the form is longer than is read. */
+function refuseUnread(deps: CallbackDeps, callback: Callback, error: Error) {
+  if (!(error instanceof FormError) || error.code === 'FORM_CUT') throw error
+  const { request, reply } = callback
+  reply.header('connection', 'close')
+  const { config } = request.context.snapshot
+  if (error.code === 'FORM_TOO_LARGE') {
+    const { read } = callbackLimits(request.context.snapshot)
+    return refuse(deps, callback, [sizeCheck(config.limits.callback, `a form of more than ${read} bytes`)])
+  }
+  const check = { name: 'memory for unfinished forms', ok: false, setting: 'limits.bodies' }
+  return refuse(deps, { ...callback, malformed: 'login.busy_unavailable' }, [check])
+}
+
+function rejectBackground(request: FastifyRequest, reply: FastifyReply) {
+  dropRest(request.raw)
+  request.context.outcome = 'bad_request'
+  return replyWith(reply, errorResponse('bad_request', request.headers, request.context))
 }
 
 async function rejectMethod(request: FastifyRequest, reply: FastifyReply) {
@@ -87,87 +131,116 @@ async function rejectMethod(request: FastifyRequest, reply: FastifyReply) {
   return replyWith(reply, errorResponse('method_not_allowed', request.headers, request.context))
 }
 
+function callbackOf(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, malformed: Reason): Callback {
+  const opened = new Map<string, Attempt | undefined>()
+  return {
+    request,
+    reply,
+    malformed,
+    attempt(id) {
+      if (opened.has(id)) return opened.get(id)
+      const attempt = deps.attempts.open(jarOf(request), id)
+      opened.set(id, attempt)
+      if (attempt) countAgainst(request, id)
+      return attempt
+    },
+  }
+}
+
+function countAgainst(request: FastifyRequest, attempt: string): void {
+  request.countedAttempts ??= new Set()
+  request.countedAttempts.add(attempt)
+}
+
 async function postJwt(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, path?: string) {
-  const posted: PostedForm = { request, reply, malformed: protocols.jwt.malformed }
-  const form = formOf(request)
-  const wrong = checkForm(request, form, jwtFields)
-  if (wrong) return refuse(deps, posted, [wrong])
+  const callback = callbackOf(deps, request, reply, protocols.jwt.malformed)
+  const { providers, config } = request.context.snapshot
+  const form = withQuery(formOf(request), request.context.target.query, ['state', 'return_to'])
+  const message = form.one('jwt') || form.one('token') || ''
+  const wrong = checkForm(form, jwtFields, { message, most: config.limits.callback })
+  if (wrong) return refuse(deps, callback, [wrong])
   const echoed = form.one('return_to')
   const { states } = takeState(echoed ?? '')
   const state = form.one('state') || states[0]
-  const callback: CallbackRequest = {
-    message: form.one('jwt') || form.one('token') || '',
+  const asked: CallbackRequest = {
+    message,
     ...(state ? { state } : {}),
     ...(echoed === undefined ? {} : { returnTo: echoed }),
-    attempt: id => deps.attempts.open(jarOf(request), id),
+    attempt: callback.attempt,
   }
   const attempt = state ? callback.attempt(state) : undefined
   const ids = { ...(path === undefined ? {} : { path }), ...(attempt ? { attempt: attempt.provider } : {}) }
-  const verdict = await handleJwtCallback(callback, ids, request.context.snapshot.providers)
+  const verdict = await handleJwtCallback(asked, ids, providers)
   if (!verdict) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
-  return finish(deps, posted, verdict, echoed ?? verdict.returnTo)
+  const told = message === '' ? { ...verdict, checks: [missingTokenCheck(form)] } : verdict
+  return finish(deps, callback, told, echoed ?? verdict.returnTo)
 }
 
 async function postSaml(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply) {
-  const posted: PostedForm = { request, reply, malformed: protocols.saml.malformed }
+  const callback = callbackOf(deps, request, reply, protocols.saml.malformed)
+  const { config, providers } = request.context.snapshot
   const form = formOf(request)
-  const wrong = checkForm(request, form, samlFields)
-  if (wrong) return refuse(deps, posted, [wrong])
   const message = form.one('SAMLResponse') ?? ''
   const relayState = form.one('RelayState') || undefined
-  const attempt = (id: string) => deps.attempts.open(jarOf(request), id)
-  const state = relayState === undefined ? {} : { state: relayState }
-  const pendingAttempts = deps.attempts.list(jarOf(request)).length
-  const verdict = await handleSamlCallback(
-    { message, ...state, attempt, pendingAttempts },
-    request.context.snapshot.providers,
-  )
+  const asked: CallbackRequest = {
+    message,
+    ...(relayState === undefined ? {} : { state: relayState }),
+    attempt: callback.attempt,
+    maxBytes: config.limits.callback,
+    pendingAttempts: deps.attempts.names(jarOf(request)).length,
+  }
+  const wrong = checkForm(form, samlFields, { message, most: config.limits.callback })
+  // Keycloak and others send everything to one address.
+  const isLogout = form.names().includes('SAMLRequest') || (!wrong && isLogoutMessage(asked))
+  if (isLogout) return deps.handleSlo(request, reply, { ...readPostedLogout(form), at: 'acs' })
+  if (!isNavigation(request, 'no frames')) return rejectBackground(request, reply)
+  if (wrong) return refuse(deps, callback, [wrong])
+  const verdict = await handleSamlCallback(asked, providers)
   if (verdict.provider === undefined) {
-    const began = relayState === undefined ? undefined : attempt(relayState)
-    return refuse(deps, { ...posted, malformed: verdict.reason }, verdict.checks, began?.returnTo)
+    const began = relayState === undefined ? undefined : callback.attempt(relayState)
+    return refuse(deps, { ...callback, malformed: verdict.reason }, verdict.checks, began?.returnTo)
   }
   // In a login that begins at the identity provider, RelayState is where to go (SAML Profiles 4.1.5).
-  return finish(deps, posted, verdict, verdict.unsolicited ? relayState : undefined)
+  return finish(deps, callback, verdict, verdict.unsolicited ? relayState : undefined)
 }
 
-/** The checks before a provider is selected; the one that failed. */
-function checkForm(request: FastifyRequest, form: Form, names: readonly string[]): Check | undefined {
-  const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = request.headers
-  // Attack: a script on another site posts its own response in the background. Only a page navigation sets cookies.
-  if (mode !== undefined && (mode !== 'navigate' || (destination !== undefined && destination !== 'document'))) {
-    const seen = `${mode}, ${destination ?? ''}`
-    return { name: 'page navigation', ok: false, expected: 'a form that a page of its own window sent', seen }
-  }
-  if (form.bytes > maxBytes) return sizeCheck(`${form.bytes} bytes`)
-  const repeated = form.repeated(names)
-  if (repeated.length === 0) return undefined
-  return { name: 'form', ok: false, expected: 'each field once', seen: `more than one ${repeated.join(', ')}` }
+function isLogoutMessage(callback: CallbackRequest): boolean {
+  const prescan = prescanOf(callback)
+  return 'malformed' in prescan && prescan.logout === true
 }
 
-function sizeCheck(seen: string): Check {
-  return { name: 'size', ok: false, expected: `at most ${maxBytes} bytes`, seen }
+/** A logout message by redirect; a response to a login never comes that way (SAML Profiles 4.1.2). */
+async function getAcs(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply) {
+  const reading = readRedirectLogout(request.context.target.query)
+  if ('malformed' in reading) return rejectMethod(request, reply)
+  return deps.handleSlo(request, reply, { ...reading, at: 'acs' })
 }
 
-function refuse(deps: CallbackDeps, { request, reply, malformed }: PostedForm, checks: Check[], returnTo = '/') {
-  const refused = { reason: malformed, provider: undefined, checks, returnTo }
+function refuse(deps: CallbackDeps, { request, reply, malformed }: Callback, checks: Check[], returnTo = '/') {
+  const attempts = [...(request.countedAttempts ?? [])]
+  const refused = { reason: malformed, provider: undefined, checks, returnTo, attempts }
   return replyWith(reply, deps.refuseLogin(request.context, request.headers, refused))
 }
 
 /** Signs in with the provider's verdict and redirects to the page, or refuses the login. */
-async function finish(deps: CallbackDeps, { request, reply }: PostedForm, verdict: Verdict, asked: string | undefined) {
+async function finish(deps: CallbackDeps, { request, reply }: Callback, verdict: Verdict, asked: string | undefined) {
   const { context, headers } = request
-  const { config, paths, providers } = context.snapshot
+  const { providers } = context.snapshot
   const { attempt, attemptMissing } = verdict
-  const returnTo = attempt?.returnTo ?? safeReturnTo(takeState(asked ?? '/').returnTo, config.publicUrl, paths)
+  const returnTo = attempt?.returnTo ?? returnToIn(context.snapshot, takeState(asked ?? '/').returnTo)
   const provider = providers.find(({ id }) => id === verdict.provider)
   if (!provider) throw new Error('a verdict names a provider that is not configured')
   const jar = jarOf(request)
   const from = { address: context.address, browser: browserName(headers['user-agent']) }
-  const browser = attempt && deps.attempts.list(jar)[0]?.id
+  // Browsers send the oldest cookie first: the same one in every tab.
+  const browser = attempt && deps.attempts.names(jar)[0]
   const result = await deps.signIn({ context, jar, browser, from, provider, verdict })
   if ('reason' in result) {
-    const refused = { ...result, provider: provider.id, returnTo }
-    return replyWith(reply, deps.refuseLogin(context, headers, refused))
+    const attempts = [...(request.countedAttempts ?? [])]
+    return replyWith(
+      reply,
+      deps.refuseLogin(context, headers, { ...result, provider: provider.id, returnTo, attempts }),
+    )
   }
   const { kind, setCookies } = result.signedIn
   const used = attempt && kind !== 'repeated' ? [deps.attempts.markUsed(jar, attempt)] : []

@@ -14,7 +14,7 @@ import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
-import { safeReturnTo } from '../request/return-to.js'
+import { returnToIn } from '../request/return-to.js'
 import { errorResponse, formTargetsOf, leavingResponse, loginHref, pageContextOf } from '../responses/errors.js'
 import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
 
@@ -74,8 +74,7 @@ function refuseNonNavigation(request: FastifyRequest): ResponseData | undefined 
 }
 
 function returnToOf(request: FastifyRequest): string {
-  const { config, paths } = request.context.snapshot
-  return safeReturnTo((request.query as { return_to?: unknown }).return_to, config.publicUrl, paths)
+  return returnToIn(request.context.snapshot, (request.query as { return_to?: unknown }).return_to)
 }
 
 function loginChoices({ providers, deskLogin }: ConfigSnapshot): LoginChoice[] {

@@ -2,7 +2,6 @@
 // Other paths under the prefix are 404 and never reach Desk. The message of an exception is never shown.
 
 import type { IncomingMessage } from 'node:http'
-import formbody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, Handle, Random, Sessions, Store } from '../../core/contracts.js'
@@ -24,7 +23,9 @@ import { createSignIn } from '../login/sign-in.js'
 import { createSignOut } from '../logout/sign-out.js'
 import { createSloRecords } from '../logout/slo-records.js'
 import { contentPolicy, securityHeaders } from '../pages/layout.js'
-import { endSlowBody, readForm } from '../request/form.js'
+import { createBodyBudget } from '../request/body-budget.js'
+import { endSlowBody } from '../request/form.js'
+import { acceptForms, FormError } from '../request/form-body.js'
 import { isFromOurPages } from '../request/origin-check.js'
 import type { Paths } from '../request/paths.js'
 import { errorResponse, formTargetsOf, type RouteErrorCode } from '../responses/errors.js'
@@ -33,7 +34,7 @@ import { breakglassRoutes } from './breakglass.js'
 import { callbackRoutes, callbackUrls } from './callback.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
-import { sloRoutes } from './saml-slo.js'
+import { createSlo, sloRoutes } from './saml-slo.js'
 import { sessionRoutes } from './session.js'
 
 /** The parts that stay on a reload; the rest comes with the snapshot of each request. */
@@ -62,16 +63,9 @@ export interface GatewayRoutesDeps {
   bodyTimeout?: number
 }
 
-/** The gateway's own forms hold a handle at most. */
-const smallForm = 16 * 1024
-
 /** Every request must have its context before (see request-lifecycle.ts). */
 export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDeps): Promise<void> {
-  app.removeAllContentTypeParsers()
-  await app.register(formbody, {
-    bodyLimit: smallForm,
-    parser: text => readForm(text) as unknown as Record<string, unknown>,
-  })
+  acceptForms(app, createBodyBudget())
   app.addHook('onRequest', beforeRoute(deps))
   await app.register(helmet, {
     // Set in beforeRoute: error pages outside of these routes have the same policy.
@@ -100,10 +94,12 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
   })
   const deskSignIn = createDeskSignIn({ ...deps, attempts, signIn })
   loginRoutes(app, { ...deps, attempts, browserSessions, refuseLogin, deskSignIn })
-  callbackRoutes(app, { ...deps, attempts, signIn, refuseLogin })
+  const records = createSloRecords(deps)
+  const handleSlo = createSlo({ ...deps, browserSessions, attempts, sessionIndexAliases, records })
+  callbackRoutes(app, { ...deps, attempts, signIn, refuseLogin, handleSlo })
   breakglassRoutes(app, { ...deps, signIn, refuseLogin })
   logoutRoutes(app, { ...deps, browserSessions, signOut: createSignOut({ ...deps, attempts }) })
-  sloRoutes(app, { ...deps, browserSessions, attempts, sessionIndexAliases, records: createSloRecords(deps) })
+  sloRoutes(app, { ...deps, handleSlo })
   sessionRoutes(app, { ...deps, browserSessions })
   publicRoutes(app, deps)
   // Only paths of the gateway come here: one without a route is another spelling of ours, or does not exist.
@@ -153,6 +149,15 @@ function sendError(what: RouteErrorCode, request: FastifyRequest, reply: Fastify
   return replyWith(reply, errorResponse(what, request.headers, request.context))
 }
 
+function refuseForm({ code }: FormError, request: FastifyRequest, reply: FastifyReply) {
+  if (code === 'FORM_CUT') return sendError('bad_request', request, reply)
+  reply.header('connection', 'close')
+  if (code === 'FORM_TOO_LARGE') return sendError('too_large', request, reply)
+  const { context } = request
+  context.outcome = 'shed'
+  return replyWith(reply, context.snapshot.renderError('shed', request.raw, context))
+}
+
 function handleError(log: Log) {
   return (error: Error & { code?: string; statusCode?: number }, request: FastifyRequest, reply: FastifyReply) => {
     const { context } = request
@@ -160,7 +165,7 @@ function handleError(log: Log) {
       context.outcome = 'store_unavailable'
       return replyWith(reply, context.snapshot.renderError('store_unavailable', request.raw, context))
     }
-    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return sendError('too_large', request, reply)
+    if (error instanceof FormError) return refuseForm(error, request, reply)
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return sendError('unsupported_media', request, reply)
     const status = error.statusCode ?? 500
     if (status >= 400 && status < 500) return sendError('bad_request', request, reply)

@@ -8,7 +8,12 @@ import type { Clock, Navigation, Sessions, Store } from '../../core/contracts.js
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Reason } from '../../core/reasons.js'
 import type { LogoutRequest } from '../../providers/saml/logout/logout.js'
-import { type LogoutMessage, readPostedLogout, readRedirectLogout } from '../../providers/saml/logout/read-message.js'
+import {
+  type LogoutMessage,
+  type LogoutReading,
+  readPostedLogout,
+  readRedirectLogout,
+} from '../../providers/saml/logout/read-message.js'
 import { isSaml, type SamlProvider } from '../../providers/saml/provider.js'
 import { selectSamlProvider } from '../../providers/select.js'
 import type { Attempts } from '../login/attempts.js'
@@ -18,6 +23,7 @@ import type { SessionIndexAliases } from '../login/session-index-aliases.js'
 import type { RefusedLogout, SloRecords } from '../logout/slo-records.js'
 import { isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
+import type { BodyLimits } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { errorResponse, leavingResponse, pageContextOf } from '../responses/errors.js'
 import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
@@ -33,8 +39,8 @@ export interface SloDeps {
   records: SloRecords
 }
 
-/** Messages over 64 kB are refused but still read, up to here: a browser that is cut off while it sends shows no page. */
-const readLimit = 1024 * 1024
+/** A message of 64 kB as the field of a form; a longer one is refused but still read, so that the browser shows the page. */
+const bodyLimits: BodyLimits = { keep: 128 * 1024, read: 1024 * 1024 }
 const why = 'logout at the identity provider'
 
 /** A message, and the provider that has to verify it. */
@@ -45,11 +51,23 @@ interface SloExchange {
   provider: SamlProvider
 }
 
-export function sloRoutes(app: FastifyInstance, deps: SloDeps): void {
+/** Answers a logout message that has arrived, here or at the assertion consumer service. */
+export type HandleSlo = (request: FastifyRequest, reply: FastifyReply, reading: LogoutReading) => Promise<FastifyReply>
+
+export function createSlo(deps: SloDeps): HandleSlo {
+  return (request, reply, reading) => handleSlo(deps, request, reply, reading)
+}
+
+/** The routes of single logout. */
+export function sloRoutes(app: FastifyInstance, deps: { paths: Paths; handleSlo: HandleSlo }): void {
   const { slo } = deps.paths
   // A HEAD would use the message up, and the browser's GET after it would be refused as a replay.
-  app.get(slo, { exposeHeadRoute: false }, (request, reply) => handleSlo(deps, request, reply))
-  app.post(slo, { bodyLimit: readLimit }, (request, reply) => handleSlo(deps, request, reply))
+  app.get(slo, { exposeHeadRoute: false }, (request, reply) =>
+    deps.handleSlo(request, reply, readRedirectLogout(request.context.target.query)),
+  )
+  app.post(slo, { config: { form: () => bodyLimits } }, (request, reply) =>
+    deps.handleSlo(request, reply, readPostedLogout(formOf(request))),
+  )
   const method = app.supportedMethods.filter(name => name !== 'GET' && name !== 'POST')
   app.route({
     method,
@@ -61,10 +79,9 @@ export function sloRoutes(app: FastifyInstance, deps: SloDeps): void {
   })
 }
 
-async function handleSlo(deps: SloDeps, request: FastifyRequest, reply: FastifyReply) {
-  const { context, headers, method } = request
+async function handleSlo(deps: SloDeps, request: FastifyRequest, reply: FastifyReply, reading: LogoutReading) {
+  const { context, headers } = request
   if (isSpeculative(headers)) return replyWith(reply, errorResponse('prefetch', headers, context))
-  const reading = method === 'GET' ? readRedirectLogout(context.target.query) : readPostedLogout(formOf(request))
   if ('malformed' in reading) {
     const check = { name: 'message', ok: false, expected: 'a SAML logout message', seen: reading.malformed }
     const refused = { reason: 'saml.malformed' as const, provider: undefined, checks: [check] }
@@ -94,9 +111,9 @@ async function handleMessage(deps: SloDeps, exchange: SloExchange) {
   const { loggedOut } = verdict as { loggedOut: LogoutRequest }
   try {
     if (!(await claim(deps, provider, loggedOut))) return refuse(deps, request, reply, replayed(provider, checks))
-    await endSessions(deps, provider, loggedOut)
+    const ended = await endSessions(deps, provider, loggedOut)
     return answerProvider(exchange, 'Success', await cookiesToClear(deps, request), () => {
-      deps.records.accepted(request, provider.id)
+      deps.records.accepted(request, provider.id, ended)
     })
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
@@ -136,17 +153,20 @@ function claim(
   return consumeOnce(deps, `c:slo:${hash}`, until)
 }
 
+/** How many sessions it ended. */
 async function endSessions(
   { sessions, sessionIndexAliases }: SloDeps,
   { id }: SamlProvider,
   { nameId, sessionIndexes }: LogoutRequest,
-): Promise<void> {
+): Promise<number> {
   const all = { provider: id, nameId }
-  if (sessionIndexes.length === 0) await sessions.end(all, why, 'provider')
+  if (sessionIndexes.length === 0) return sessions.end(all, why, 'provider')
+  let ended = 0
   for (const sessionIndex of sessionIndexes) {
-    await sessions.end({ ...all, sessionIndex }, why, 'provider')
-    await sessionIndexAliases.end({ ...all, sessionIndex }, why)
+    ended += await sessions.end({ ...all, sessionIndex }, why, 'provider')
+    ended += await sessionIndexAliases.end({ ...all, sessionIndex }, why)
   }
+  return ended
 }
 
 /**

@@ -136,7 +136,7 @@ t.test('tokens that wait for one look-up are judged by it together', async t => 
   const tokens = await Promise.all(
     named.map(({ privateKey, kid }) => signed(portal.claims(), { key: privateKey, header: { alg: 'ES256', kid } })),
   )
-  const reasons = (await Promise.all(tokens.map(portal.accept))).map(({ reason }) => reason)
+  const reasons = (await Promise.all(tokens.map(token => portal.accept(token)))).map(({ reason }) => reason)
   t.strictSame(reasons, [undefined, ...Array(3).fill('jwt.signature_invalid')])
   t.equal(published.calls, 2)
 })

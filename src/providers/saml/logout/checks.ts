@@ -8,7 +8,8 @@ import type { LogoutSummary } from './summary.js'
 
 export interface LogoutExpectations {
   issuer: string
-  sloUrl: string
+  /** Where it arrived (SAML Bindings 3.4.5.2, 3.5.5.2). */
+  address: string
   /** Milliseconds, as is the skew. */
   now: number
   skew: number
@@ -22,7 +23,7 @@ export function checkLogoutMessage(check: RecordCheck, summary: LogoutSummary, e
   const { now, skew } = expected
   checkMessageHeader(check, summary, expected.issuer)
   // Attack: what was signed for another service of the same provider.
-  check('destination', same(expected.sloUrl, summary.destination, 'saml.destination_mismatch', 'publicUrl'))
+  check('destination', same(expected.address, summary.destination, 'saml.destination_mismatch', 'publicUrl'))
   const issuedAt = checkIssueInstant(check, summary.issueInstant, { now, skew, oldest })
   if (summary.notOnOrAfter === undefined) return issuedAt + oldest + skew
   const until = time(check, 'NotOnOrAfter', summary.notOnOrAfter)

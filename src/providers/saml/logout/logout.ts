@@ -22,6 +22,8 @@ export interface SamlLogoutDeps {
   entityId: string
   /** Our own single logout address. */
   sloUrl: string
+  /** Where responses arrive: some providers send everything to one address. */
+  acsUrl: string
   idp(): IdpFacts | undefined
   /** Signed is what can be: providers refuse logout messages that are not (SAML Profiles 4.4.4). */
   signer: Signer | undefined
@@ -96,9 +98,10 @@ async function verify(deps: SamlLogoutDeps, message: LogoutMessage): Promise<Log
     check('metadata', { ok: idp !== undefined, reason: 'saml.metadata_unavailable', setting: 'providers[].metadata' })
     const signed = await verified(check, deps, message, idp as IdpFacts)
     const { summary } = signed
-    const { settings, sloUrl, clock } = deps
+    const { settings, clock } = deps
     const issuer = (idp as IdpFacts).entityId
-    const until = checkLogoutMessage(check, summary, { issuer, sloUrl, now: clock.now(), skew: settings.clockSkew })
+    const address = message.at === 'acs' ? deps.acsUrl : deps.sloUrl
+    const until = checkLogoutMessage(check, summary, { issuer, address, now: clock.now(), skew: settings.clockSkew })
     if (summary.kind === 'response') return checkLogoutStatus(check, summary)
     const keys = { key: settings.key?.text, otherKeys: settings.otherKeys.map(other => other.key.text) }
     const nameId = checkLoggedOut(check, withDecryptedNameId(check, signed, keys))

@@ -12,6 +12,8 @@ export interface LogoutMessage {
   relayState?: string
   /** Redirect binding: the signature of the query. */
   signature?: DetachedSignature
+  /** It came to the assertion consumer service. */
+  at?: 'acs'
 }
 
 export type LogoutReading = LogoutMessage | { kind: MessageKind; malformed: string }

@@ -88,7 +88,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
         const begin = (headers: string[]) => {
           if (!exchange.finished) sender.head(exchange, status, reason, headers)
         }
-        if (!deskLogout?.applies(request, context)) {
+        if (!deskLogout?.applies(request, context, headers)) {
           begin(headers)
           return true
         }

@@ -1,0 +1,104 @@
+// Reads the body of a posted form. What is beyond the bytes that a path needs is counted and not kept, and all that is kept
+// of unfinished forms is bounded together. Never holds a client's buffers: many small pieces of one cost far more than
+// they contain.
+
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { networkOf } from '../../ops/rate-limit.js'
+import type { ConfigSnapshot } from '../context.js'
+import type { BodyBudget } from './body-budget.js'
+import { countedForm, type Form, readForm } from './form.js'
+
+/** In bytes, of the body as sent. */
+export interface BodyLimits {
+  /** A longer form is not kept; what it says of itself is its length. */
+  keep: number
+  /** A longer form is not read to its end. At least `keep`; a browser shows no page when it is cut off while it sends. */
+  read: number
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** How much of a form the route reads; default 16 kB. */
+    form?: (snapshot: ConfigSnapshot) => BodyLimits
+  }
+}
+
+/** `FORM_TOO_LARGE`: longer than the route reads. `FORM_GAVE_WAY`: there was no memory for it. `FORM_CUT`: its client left. */
+export type FormErrorCode = 'FORM_TOO_LARGE' | 'FORM_GAVE_WAY' | 'FORM_CUT'
+
+export class FormError extends Error {
+  override name = 'FormError'
+  constructor(readonly code: FormErrorCode) {
+    super(code)
+  }
+}
+
+/** The gateway's own forms hold a handle at most. */
+const smallForm: BodyLimits = { keep: 16 * 1024, read: 16 * 1024 }
+const firstBytes = 4096
+
+/** Makes forms, and no other content type, the body of this instance's requests. */
+export function acceptForms(app: FastifyInstance, budget: BodyBudget): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/x-www-form-urlencoded', (request: FastifyRequest, payload: IncomingMessage) =>
+    readBody(payload, budget, request),
+  )
+}
+
+function readBody(payload: IncomingMessage, budget: BodyBudget, request: FastifyRequest): Promise<Form> {
+  const { snapshot, address } = request.context
+  const limits = request.routeOptions.config.form?.(snapshot) ?? smallForm
+  const expected = Number(request.headers['content-length'] ?? Number.NaN)
+  if (expected > limits.read) return Promise.reject(new FormError('FORM_TOO_LARGE'))
+  return new Promise((resolve, reject) => {
+    const held = budget.open(networkOf(address) ?? address, snapshot.config.limits.bodies, () => fail('FORM_GAVE_WAY'))
+    let kept: Buffer | undefined = Buffer.alloc(0)
+    let bytes = 0
+    const over = () => {
+      kept = undefined
+      held.close()
+      payload.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+    }
+    const fail = (code: FormErrorCode) => {
+      over()
+      reject(new FormError(code))
+    }
+    const onData = (chunk: Buffer) => {
+      const from = bytes
+      bytes += chunk.length
+      if (bytes > limits.read) return fail('FORM_TOO_LARGE')
+      if (bytes > limits.keep) {
+        kept = undefined
+        held.close()
+      }
+      if (!kept) return
+      if (kept.length < bytes) {
+        const size = roomFor(bytes, Math.min(limits.keep, expected || limits.keep))
+        if (!held.hold(size)) return fail('FORM_GAVE_WAY')
+        kept = grown(kept, from, size)
+      }
+      chunk.copy(kept, from)
+    }
+    const onEnd = () => {
+      const text = kept?.toString('utf8', 0, bytes)
+      over()
+      resolve(text === undefined ? countedForm(bytes) : readForm(text, bytes))
+    }
+    const onClose = () => fail('FORM_CUT')
+    payload.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+  })
+}
+
+/** At least `bytes`, doubled so that a long form is seldom copied, and never more than it can become. */
+function roomFor(bytes: number, most: number): number {
+  let size = firstBytes
+  while (size < bytes) size *= 2
+  return Math.max(bytes, Math.min(size, most))
+}
+
+function grown(buffer: Buffer, used: number, size: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(size)
+  buffer.copy(larger, 0, 0, used)
+  return larger
+}
