@@ -23,7 +23,9 @@ interface Place {
   enter(way?: Way): Promise<UserAgent>
 }
 
-async function open(t: Test, logout = ['GET /logout', 'POST /session/end']): Promise<Place> {
+type LogoutRule = string | { cookie: string }
+
+async function open(t: Test, logout: LogoutRule[] = ['GET /logout', 'POST /session/end']): Promise<Place> {
   const desk = await startDesk()
   t.teardown(desk.close)
   desk.onRequest((request, response) => {
@@ -182,6 +184,26 @@ t.test('Desk that does not answer ends nothing; one that answers badly, or witho
   t.notOk(await isIn(agent, cookie))
 })
 
+t.test('a logout that is a pair of the query, and no other query', async t => {
+  const place = await open(t, ['GET /?@action=logout'])
+  const agent = await place.enter()
+  for (const path of ['/?@action=login', '/x?@action=logout', '/?action=logout', '/?@action=logout2', '/'])
+    t.equal((await agent.visit(path, { headers: fromDesk })).body, 'bye from Desk', path)
+  t.equal((await agent.visit('/', { headers: fromDesk })).status, 200, 'still logged in')
+  t.equal((await agent.visit('/?x=1;%40action=logout', { headers: fromDesk })).headers.location, undefined)
+  t.equal((await agent.visit('/')).status, 302, 'logged out')
+})
+
+t.test('a logout that is the end of a cookie of Desk, on whatever path', async t => {
+  const place = await open(t, [{ cookie: '_desk' }])
+  const agent = await place.enter()
+  t.equal((await agent.visit('/any', { headers: { 'sec-fetch-site': 'cross-site' } })).body, 'bye from Desk')
+  t.equal((await agent.visit('/')).status, 200, 'still logged in')
+  const again = await place.enter()
+  t.not((await again.visit('/any', { headers: fromDesk })).body, 'bye from Desk')
+  t.equal((await again.visit('/')).status, 302, 'logged out')
+})
+
 t.test('without the setting nothing of this happens', async t => {
   const place = await open(t, [])
   const agent = await place.enter()
@@ -194,7 +216,7 @@ t.test('a store that is down: it is said, the session cookie stays, and what Des
   const signOut = {
     ...createSignOut({ sessions: { end }, attempts: { resetLoopCount: () => [] }, audit: () => {} }),
   }
-  const logout = createDeskLogout({ rules: ['GET /logout'], publicUrl, signOut })
+  const logout = createDeskLogout({ rules: ['GET /logout'], publicUrl, signOut, clock: systemClock })
   const renderError = () => ({ status: 503, headers: ['Retry-After', '5'], body: 'later' })
   const context = { session: {}, snapshot: { renderError } } as unknown as RequestContext
   const request = { headers: {}, rawHeaders: [] } as unknown as IncomingMessage

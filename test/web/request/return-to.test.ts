@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { createPaths } from '../../../src/web/request/paths.js'
-import { safeReturnTo, shorten, takeState } from '../../../src/web/request/return-to.js'
+import { returnToIn, safeReturnTo, shorten, takeState } from '../../../src/web/request/return-to.js'
 import { readTarget } from '../../../src/web/request/target.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -342,5 +342,27 @@ t.test('the state comes out of an echoed return_to, and the rest stays byte for 
   t.same(takeState('/a?xdeskgate_state=S').states, [])
   t.same(takeState('/a#?deskgate_state=S').states, [])
   t.same(takeState('').states, [])
+  t.end()
+})
+
+t.test('Desk’s own login pages are no page to return to', t => {
+  const within = (deskLoginPaths: string[]) => (value: unknown) =>
+    returnToIn({ config: { publicUrl, login: { deskLoginPaths } }, paths } as never, value)
+  const usual = within(['/login', '/login/new'])
+  for (const page of [
+    '/login',
+    '/login/',
+    '/login/new',
+    '/login?back=%2Ftickets',
+    '/login#top',
+    `${publicUrl}/login`,
+    '/lo%67in',
+    '/login/new/?a',
+  ])
+    t.equal(usual(page), '/', page)
+  for (const page of ['/', '/logins', '/login/other', '/a/login', '/Login', '/tickets?x=/login'])
+    t.equal(usual(page), page)
+  t.equal(within([])('/login'), '/login')
+  t.equal(within(['/users/sign_in'])('/users/sign_in?x'), '/')
   t.end()
 })

@@ -330,3 +330,93 @@ t.test('the Remote logout URL gets the external_id that the token had', async t 
   t.equal(await leave(''), '')
   for (const odd of [{}, ['7'], true, 1.5, 'a\nb', 'x'.repeat(257)]) t.equal(await leave(odd), 400, JSON.stringify(odd))
 })
+
+t.test('state and return_to are read from the query when the form has none', async t => {
+  const gate = await open(t)
+  const login = async (make: (query: string, state: string) => [string, Record<string, string>]) => {
+    const browser = gate.browser()
+    const begun = new URL(String((await browser.visit('/auth/login?return_to=/tickets/42')).headers.location))
+    const [query, fields] = make(begun.search, begun.searchParams.get('state') ?? '')
+    return browser.post(`/auth/jwt/callback${query}`, { jwt: await gate.token(), ...fields })
+  }
+  // As two of Zendesk's sample forms do: the whole query of the login page.
+  t.equal((await login(query => [query, {}])).headers.location, '/tickets/42')
+  t.equal((await login((_, state) => [`?state=${state}`, {}])).headers.location, '/tickets/42')
+  t.equal((await login((query, state) => [query, { state, return_to: '' }])).headers.location, '/tickets/42')
+  t.equal((await login((_, state) => ['?state=forged', { state }])).headers.location, '/tickets/42', 'the form wins')
+  t.equal((await login(() => ['?return_to=/b', {}])).headers.location, '/b')
+  t.equal((await login(() => ['?return_to=//evil.example', {}])).headers.location, '/')
+  t.match((await login(() => ['?state=forged', {}])).body, 'jwt.state_mismatch')
+  t.match((await login((_, state) => [`?state=${state}&state=x`, {}])).body, 'jwt.malformed')
+  t.match((await login(() => ['?jwt=x', { jwt: '' }])).body, 'jwt.malformed', 'a token is never read from the query')
+})
+
+t.test('a form without a token is reported with the names of its fields', async t => {
+  const gate = await open(t)
+  const seen = async (form: Record<string, string> | string) => {
+    const response = await gate.browser().post('/auth/jwt', form)
+    t.match(response.body, 'jwt.malformed')
+    const [, reference = ''] = /<code>([^<]+)</.exec(response.body) ?? []
+    const report = await gate.refusedLogins.find(reference)
+    t.match(report, { provider: 'portal', checks: [{ name: 'token field', ok: false }] })
+    return report?.checks[0]?.seen
+  }
+  t.equal(await seen({ id_token: 'secret', state: 's' }), 'the fields id_token, state')
+  t.equal(await seen(''), 'a form without fields')
+  t.equal(await seen({ JWT: 'secret' }), 'the fields JWT')
+  t.equal(await seen('jwt&x=1'), 'the fields jwt, x')
+  t.equal(await seen({ ['n'.repeat(50)]: '' }), `the fields ${'n'.repeat(40)}…`)
+  const many = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`f${index}`, '']))
+  t.match(await seen(many), /f9, and 2 more$/)
+})
+
+t.test('a request that cannot be a login is a bad request, and no refused login', async t => {
+  const gate = await open(t, { providers: [...(await startLoginServer()).snapshot.providers, createFakeProvider()] })
+  const kinds: Record<string, string>[] = [
+    { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'empty' },
+    { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
+    { 'sec-fetch-mode': 'same-origin', 'sec-fetch-dest': 'image' },
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'embed' },
+  ]
+  for (const headers of kinds) {
+    const jwt = await gate.browser().post('/auth/jwt', { jwt: await gate.token() }, headers)
+    t.equal(jwt.statusCode, 400)
+    const saml = await gate.browser().post('/auth/saml/acs', { SAMLResponse: samlMessage() }, headers)
+    t.equal(saml.statusCode, 400)
+    t.notMatch(saml.body, 'saml.')
+  }
+  t.strictSame(gate.events, [])
+})
+
+t.test('limits.callback is the length of the field; the form may be a tenth longer', async t => {
+  const gate = await open(t, { settings: { limits: { callback: '16kb' } } })
+  const post = (fields: string) => gate.browser().post('/auth/jwt', fields)
+  const sizeOf = async (fields: string) => {
+    const [, reference = ''] = /<code>([^<]+)</.exec((await post(fields)).body) ?? []
+    const { checks } = (await gate.refusedLogins.find(reference)) ?? {}
+    return checks?.find(({ name }) => name === 'size')
+  }
+  const most = 16 * 1024
+  t.equal(await sizeOf(`jwt=${'a'.repeat(most)}`), undefined)
+  t.match(await sizeOf(`jwt=${'a'.repeat(most + 1)}`), { ok: false, setting: 'limits.callback' })
+  t.equal(await sizeOf(`jwt=${'a'.repeat(most - 700)}${'%2B'.repeat(700)}`), undefined)
+  t.match(await sizeOf(`jwt=x&filler=${'a'.repeat(most * 1.1)}`), { ok: false })
+  t.equal((await post(`jwt=${'a'.repeat(4 * most)}`)).headers.connection, 'close')
+})
+
+t.test('a callback opens only the attempt that it names, once', async t => {
+  const gate = await open(t)
+  const browser = gate.browser()
+  for (let tab = 0; tab < 8; tab++) await start(browser)
+  const state = await start(browser, '/auth/login?return_to=/a')
+  const { open: unseal } = gate.keyring
+  const opened: string[] = []
+  gate.keyring.open = (purpose, sealed, bound) => {
+    if (purpose === 'attempt') opened.push(bound)
+    return unseal(purpose, sealed, bound)
+  }
+  const response = await browser.post('/auth/jwt', { jwt: await gate.token(), state })
+  t.equal(response.headers.location, '/a')
+  t.strictSame(opened, [`__Host-deskgate-login.${state}`])
+})

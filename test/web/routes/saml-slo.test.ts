@@ -292,3 +292,73 @@ t.test('Attack: an index in the store that names the session of somebody else en
   t.equal((await bring(idp.query({ plan: { sessionIndexes: ['_x'] } }))).statusCode, 303)
   t.same([await alive(jane.session), await alive(bob.session)], [false, true])
 })
+
+t.test('at the ACS a logout message is one: by POST and by redirect, a request and a response', async t => {
+  const { server: gate, idp, enter, alive } = await open(t)
+  const destination = 'https://desk.example.com/auth/saml/acs'
+  const acs = (query: string) => gate.browser().visit(`/auth/saml/acs?${query}`)
+  const one = await enter('Jane@Example.com', '_s1')
+  const posted = await gate.browser().post('/auth/saml/acs', idp.form({ plan: { destination } }))
+  t.equal(posted.statusCode, 303, posted.body)
+  t.match(receive({ redirect: String(posted.headers.location) }, ours.certificate), {
+    kind: 'response',
+    address: idpSlo,
+  })
+  t.equal(await alive(one.session), false)
+  const two = await enter('Jane@Example.com', '_s2')
+  t.equal((await acs(idp.query({ plan: { destination } }))).statusCode, 303)
+  t.equal(await alive(two.session), false)
+  for (const kind of ['response'] as const) {
+    t.equal((await acs(idp.query({ kind, plan: { destination } }))).headers.location, '/auth/logged-out')
+    const answered = await gate.browser().post('/auth/saml/acs', idp.form({ kind, plan: { destination } }))
+    t.equal(answered.headers.location, '/auth/logged-out')
+  }
+  const frame = { 'sec-fetch-dest': 'iframe' }
+  const three = await enter('Jane@Example.com', '_s3')
+  await gate.browser().post('/auth/saml/acs', idp.form({ plan: { destination } }), frame)
+  t.equal(await alive(three.session), false, 'in a frame of the provider’s page')
+  t.equal(gate.events.filter(({ event }) => event === 'logout').length, 3)
+  t.equal(gate.events.filter(({ event }) => event === 'login_refused').length, 0)
+})
+
+t.test('at the ACS a bad logout message is a refused logout and no refused login', async t => {
+  const { server: gate, idp, enter, alive } = await open(t)
+  const { session } = await enter('Jane@Example.com', '_s1')
+  const acs = 'https://desk.example.com/auth/saml/acs'
+  const forms = [
+    idp.form(),
+    idp.form({ plan: { destination: 'https://other.example.com/acs' } }),
+    idp.form({ plan: { destination: acs, issuer: 'https://evil.example.com' } }),
+    { SAMLRequest: 'not base64!' },
+    { SAMLRequest: Buffer.from('<x/>').toString('base64') },
+    { ...idp.form({ plan: { destination: acs } }), SAMLResponse: 'x' },
+  ]
+  for (const [index, form] of forms.entries()) {
+    t.equal((await gate.browser().post('/auth/saml/acs', form)).statusCode, 400, String(index))
+  }
+  t.equal(await alive(session), true)
+  t.equal(gate.events.filter(({ event }) => event === 'logout_refused').length, forms.length)
+  t.equal(gate.events.filter(({ event }) => event === 'login_refused').length, 0)
+  // A message for the ACS is none for the other address, and a login by redirect is none at all.
+  t.equal((await gate.browser().post('/auth/saml/slo', idp.form({ plan: { destination: acs } }))).statusCode, 400)
+  for (const query of ['', '?SAMLResponse=x', '?x=1', '?SAMLRequest=']) {
+    t.equal((await gate.browser().visit(`/auth/saml/acs${query}`)).statusCode, 405, query)
+  }
+})
+
+t.test('a logout that ended no session is not in the audit log as one', async t => {
+  const { server: gate, idp, enter, alive, bring, post } = await open(t)
+  const { session } = await enter('Jane@Example.com', '_s1')
+  for (const plan of [
+    { nameId: 'nobody@example.com' },
+    { nameId: 'jane@example.com' },
+    { sessionIndexes: ['_other'] },
+    { nameId: 'nobody', sessionIndexes: ['_s1', '_s2'] },
+  ]) {
+    t.equal((await bring(idp.query({ plan }))).statusCode, 303)
+    t.equal((await post(idp.form({ plan }))).statusCode, 303)
+  }
+  t.equal(await alive(session), true)
+  t.strictSame(gate.events, [])
+  t.equal(gate.lines.filter(({ msg }) => msg === 'logout request ended no session').length, 8)
+})
