@@ -50,26 +50,22 @@ t.test('900 forms whose last byte does not come: little memory, and agents go on
     for (const socket of sockets) socket.destroy()
   })
   const chunk = Buffer.alloc(16 * 1024, 97)
-  const hold = (path: string, size: number) =>
-    new Promise<void>(resolve => {
-      const socket = connect(gateway.port, '127.0.0.1')
-      sockets.add(socket)
-      let left = size - 1
-      const push = () => {
-        while (left > 0) {
-          const piece = chunk.subarray(0, Math.min(left, chunk.length))
-          left -= piece.length
-          if (!socket.write(piece)) return
-        }
-        resolve()
+  const hold = (path: string, size: number) => {
+    const socket = connect(gateway.port, '127.0.0.1')
+    sockets.add(socket)
+    let left = size - 1
+    const push = () => {
+      while (left > 0) {
+        const piece = chunk.subarray(0, Math.min(left, chunk.length))
+        left -= piece.length
+        if (!socket.write(piece)) return
       }
-      socket
-        .on('error', () => {})
-        .on('drain', push)
-        .on('close', () => resolve())
-      socket.write(head(path, size))
-      push()
-    })
+    }
+    socket.on('error', () => {}).on('drain', push)
+    socket.write(head(path, size))
+    push()
+    return new Promise<void>(resolve => void socket.once('connect', resolve).once('close', () => resolve()))
+  }
   // Just under what is read, just under what is kept, of other paths, and of the gateway's own forms.
   const kinds: [string, number][] = [
     ['/auth/saml/acs', 1_040_000],
@@ -87,14 +83,20 @@ t.test('900 forms whose last byte does not come: little memory, and agents go on
     most = Math.max(most, await rss())
   }
   t.equal(sockets.size, 900)
-  t.ok(most < 300, `${Math.round(most)} MB`)
-  const began = performance.now()
-  t.equal((await agent.visit('/tickets')).status, 200)
-  t.ok(performance.now() - began < 5000, 'an agent’s request')
+  const waits: number[] = []
+  for (let request = 0; request < 20; request++) {
+    const began = performance.now()
+    t.equal((await agent.visit('/tickets')).status, 200)
+    waits.push(performance.now() - began)
+    most = Math.max(most, await rss())
+  }
+  t.ok(Math.max(...waits) < 5000, 'an agent’s requests go on')
   const late = createUserAgent(publicUrl, { port: gateway.port })
   await logIn(late, idp, { way: 'corp', email: 'bob@example.com' })
   t.equal((await late.visit('/tickets')).status, 200, 'a login by SAML beside them')
-  t.comment(`${Math.round(most)} MB at most`)
+  most = Math.max(most, await rss())
+  t.ok(most < 300, `${Math.round(most)} MB`)
+  t.comment(`${Math.round(most)} MB at most, an agent waited ${Math.round(Math.max(...waits))} ms at most`)
 })
 
 t.test('a form in the smallest pieces costs what it contains', { timeout: 120_000 }, async t => {

@@ -277,6 +277,10 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'jwt: a private key': [ofProvider({ ...jwks, jwks: 'one.key' }), 'providers[0].jwks: holds a private key'],
   'jwt: an empty JWKS': [ofProvider({ ...jwks, jwks: 'empty.jwks' }), 'providers[0].jwks: holds no usable key'],
+  'limits: no callback fits': [
+    settings({ limits: { bodies: '4mb', callback: '900kb' } }),
+    'limits.bodies: is less than five times limits.callback: no such callback would fit',
+  ],
   'jwt: a JWKS of nothing that is known': [
     ofProvider({ ...jwks, jwks: 'odd.jwks' }),
     'providers[0].jwks: holds no usable key',
@@ -396,6 +400,20 @@ for (const [name, [config, ...expected]] of Object.entries(problems)) {
 }
 
 const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
+  'a token that nobody asked for': [
+    settings({ providers: [{ ...jwtProvider, requireState: undefined }] }),
+    'providers[0].requireState: is not set: a token that nobody here has asked for logs in',
+  ],
+  'a logout of Desk by query that is public': [
+    settings({
+      desk: {
+        url: 'http://desk.internal:3000',
+        public: ['/out*'],
+        logout: ['GET /out?do=logout', { cookie: '_desk' }],
+      },
+    }),
+    'desk.logout[0]: is public too: whose session it is is not looked at there, so none ends',
+  ],
   'an access rule that desk.public makes a hole into': [
     settings({
       desk: { url: 'http://desk.internal:3000', public: ['GET /admin/assets/*', '/open'] },

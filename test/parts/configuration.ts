@@ -76,6 +76,7 @@ export const jwtProvider = {
   name: 'Portal',
   loginUrl: 'https://portal.example.com/login',
   secrets: [longSecret('portal')],
+  requireState: false,
 }
 
 export const samlProvider = {

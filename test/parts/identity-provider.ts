@@ -63,6 +63,7 @@ export function createIdentityProvider(deps: IdentityProviderDeps): IdentityProv
         loginUrl: 'https://portal.example.com/login',
         logoutUrl: 'https://portal.example.com/logout',
         secrets: [secret],
+        requireState: false,
       },
     },
     saml(email, asked, change = {}) {

@@ -4,8 +4,8 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Config } from '../../config/schema/index.js'
 import { networkOf } from '../../ops/rate-limit.js'
-import type { ConfigSnapshot } from '../context.js'
 import type { BodyBudget } from './body-budget.js'
 import { countedForm, type Form, readForm } from './form.js'
 
@@ -20,7 +20,7 @@ export interface BodyLimits {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** How much of a form the route reads; default 16 kB. */
-    form?: (snapshot: ConfigSnapshot) => BodyLimits
+    form?: (snapshot: { config: Pick<Config, 'limits'> }) => BodyLimits
   }
 }
 
@@ -36,17 +36,24 @@ export class FormError extends Error {
 
 /** The gateway's own forms hold a handle at most. */
 const smallForm: BodyLimits = { keep: 16 * 1024, read: 16 * 1024 }
-const firstBytes = 4096
+const firstBytes = 16 * 1024
+/** Forms that are too long are read to their end so many at a time, as nothing comes of it; the others wait in the kernel. */
+const longFormsAtOnce = 8
 
 /** Makes forms, and no other content type, the body of this instance's requests. */
 export function acceptForms(app: FastifyInstance, budget: BodyBudget): void {
+  const turns = createTurns(longFormsAtOnce)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/x-www-form-urlencoded', (request: FastifyRequest, payload: IncomingMessage) =>
-    readBody(payload, budget, request),
+    readBody(payload, { budget, turns }, request),
   )
 }
 
-function readBody(payload: IncomingMessage, budget: BodyBudget, request: FastifyRequest): Promise<Form> {
+function readBody(
+  payload: IncomingMessage,
+  { budget, turns }: { budget: BodyBudget; turns: Turns },
+  request: FastifyRequest,
+): Promise<Form> {
   const { snapshot, address } = request.context
   const limits = request.routeOptions.config.form?.(snapshot) ?? smallForm
   const expected = Number(request.headers['content-length'] ?? Number.NaN)
@@ -55,9 +62,11 @@ function readBody(payload: IncomingMessage, budget: BodyBudget, request: Fastify
     const held = budget.open(networkOf(address) ?? address, snapshot.config.limits.bodies, () => fail('FORM_GAVE_WAY'))
     let kept: Buffer | undefined = Buffer.alloc(0)
     let bytes = 0
+    let endTurn: (() => void) | undefined
     const over = () => {
       kept = undefined
       held.close()
+      endTurn?.()
       payload.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
     }
     const fail = (code: FormErrorCode) => {
@@ -68,9 +77,10 @@ function readBody(payload: IncomingMessage, budget: BodyBudget, request: Fastify
       const from = bytes
       bytes += chunk.length
       if (bytes > limits.read) return fail('FORM_TOO_LARGE')
-      if (bytes > limits.keep) {
+      if (bytes > limits.keep && kept) {
         kept = undefined
         held.close()
+        endTurn = turns.begin(payload)
       }
       if (!kept) return
       if (kept.length < bytes) {
@@ -86,8 +96,38 @@ function readBody(payload: IncomingMessage, budget: BodyBudget, request: Fastify
       resolve(text === undefined ? countedForm(bytes) : readForm(text, bytes))
     }
     const onClose = () => fail('FORM_CUT')
+    if (expected > limits.keep) {
+      kept = undefined
+      endTurn = turns.begin(payload)
+    }
     payload.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
   })
+}
+
+interface Turns {
+  /** Pauses the stream until it is its turn, if it is not now. Returns what ends the turn. */
+  begin(stream: IncomingMessage): () => void
+}
+
+/** Attack: the bytes of hundreds of forms that are only counted, all in each turn of the event loop, hold up everybody. */
+function createTurns(most: number): Turns {
+  const waiting = new Set<IncomingMessage>()
+  const running = new Set<IncomingMessage>()
+  return {
+    begin(stream) {
+      if (running.size < most) running.add(stream)
+      else waiting.add(stream.pause())
+      return () => {
+        waiting.delete(stream)
+        if (!running.delete(stream)) return
+        const [next] = waiting
+        if (!next) return
+        waiting.delete(next)
+        running.add(next)
+        next.resume()
+      }
+    },
+  }
 }
 
 /** At least `bytes`, doubled so that a long form is seldom copied, and never more than it can become. */

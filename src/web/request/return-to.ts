@@ -2,7 +2,7 @@
 // that no browser, proxy or Desk can read as another site, even after decoding it again. An unsafe value becomes '/',
 // never an error.
 
-import type { ConfigSnapshot } from '../context.js'
+import type { Config } from '../../config/schema/index.js'
 import type { Paths } from './paths.js'
 
 /** The most characters of a safe return_to; a longer one loses its query, then becomes '/'. */
@@ -39,7 +39,10 @@ export function safeReturnTo(value: unknown, publicUrl: string, paths: Paths): s
 /**
  * The same for a snapshot. Desk's own login page is no page to return to: an agent who began there is logged in by now.
  */
-export function returnToIn({ config, paths }: Pick<ConfigSnapshot, 'config' | 'paths'>, value: unknown): string {
+export function returnToIn(
+  { config, paths }: { config: Pick<Config, 'publicUrl' | 'login'>; paths: Paths },
+  value: unknown,
+): string {
   const returnTo = safeReturnTo(value, config.publicUrl, paths)
   const page = withoutSlash(decodeURIComponent(returnTo.split(/[?#]/, 1)[0] ?? '/'))
   return config.login.deskLoginPaths.some(path => withoutSlash(path) === page) ? '/' : returnTo

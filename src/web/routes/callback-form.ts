@@ -2,8 +2,8 @@
 // once. A request that cannot be a login is no refused login: anybody's page can make a browser send it.
 
 import type { FastifyRequest } from 'fastify'
+import type { Config } from '../../config/schema/index.js'
 import type { Check } from '../../core/checks.js'
-import type { ConfigSnapshot } from '../context.js'
 import { type Form, readForm } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
 
@@ -12,7 +12,7 @@ const formOverhead = 1.1
 /** Longer forms are refused but still read, up to this many times the limit, so that the browser shows the page. */
 const readFactor = 4
 
-export function callbackLimits({ config }: ConfigSnapshot): BodyLimits {
+export function callbackLimits({ config }: { config: Pick<Config, 'limits'> }): BodyLimits {
   const { callback } = config.limits
   return { keep: Math.floor(callback * formOverhead), read: callback * readFactor }
 }
