@@ -3,6 +3,14 @@
 /** The store could not answer: fail closed, say 503, never "no session". */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'
+
+  /** `refusal`: the code with which the store has refused, such as OOM; undefined when it has not answered. */
+  constructor(
+    message: string,
+    readonly refusal?: string,
+  ) {
+    super(message)
+  }
 }
 
 /** A directory source could not answer: the login is refused, a later source is never a fallback. */

@@ -1,14 +1,14 @@
 // Opens the store of the configuration.
 
 import type { StoreSettings } from '../config/schema/sessions.js'
-import type { Clock, Store } from '../core/contracts.js'
+import type { Store } from '../core/contracts.js'
 import { createMemoryStore } from './memory/store.js'
 import { type ConnectDeps, connect } from './redis/connect.js'
 import { createRedisStore } from './redis/store.js'
 import { topologyOf } from './redis/url.js'
 
 /** Throws an Error that names the setting when it cannot be used. A Redis that is down is no such error: calls and probe() fail. */
-export function openStore(settings: StoreSettings, deps: ConnectDeps & { clock: Clock }): Store {
+export function openStore(settings: StoreSettings, deps: ConnectDeps): Store {
   if (topologyOf(settings) === 'memory') return createMemoryStore({ clock: deps.clock })
   const connection = connect(settings, deps)
   return createRedisStore({ ...deps, connection, keyPrefix: settings.keyPrefix })

@@ -2,24 +2,26 @@
 // themselves, fail fast while they are down, never queue, never send a command twice, and never log an address or a
 // password.
 
-import { Cluster, Redis } from 'ioredis'
+import { Cluster, Command, Redis } from 'ioredis'
 import type { StoreSettings } from '../../config/schema/sessions.js'
-import type { Random } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/contracts.js'
+import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
 import {
   clusterOptions,
   connectionOptions,
+  nodeLogin,
   type Purpose,
-  type Reconnection,
-  reconnectAfterEnd,
   sentinelOptions,
   singleOptions,
-  waitBefore,
 } from './connection-options.js'
 import { type ConnectionStatus, createConnectionStatus } from './connection-status.js'
-import { commandOf, replyCode } from './error-messages.js'
-import { addressOf, clusterOf, type RedisHost, sentinelsOf, type Topology, topologyOf } from './url.js'
+import { watchFailovers } from './failover-watch.js'
+import { createHandshake, type Handshake } from './handshake.js'
+import { createPrimarySearch } from './primary-search.js'
+import { createReconnection, type Reconnection } from './reconnection.js'
+import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, type Topology, topologyOf } from './url.js'
 
 /** A client for messages, or for one server. */
 export type RedisClient = Redis
@@ -42,10 +44,23 @@ export type Commands = Pick<
 /** One server that takes writes. */
 export type Writer = Pick<Redis, 'role' | 'wait' | 'status'>
 
+/** The connection on which messages arrive. */
+export interface MessageConnection {
+  client: RedisClient
+  /** Whether the server has answered on the present connection. */
+  isUp(): boolean
+  /** Called each time that a server has answered on a new connection. */
+  onUp(listener: () => void): void
+  /** Why the connection is down; undefined while it is up. */
+  problem(): string | undefined
+  /** Resolved once the first attempt to connect has succeeded or failed. */
+  settled: Promise<void>
+}
+
 export interface RedisConnection {
   topology: Topology
   client: Commands
-  subscriber: RedisClient
+  messages: MessageConnection
   /** Resolved once the first attempt to connect has succeeded or failed. */
   settled: Promise<void>
   /** Whether a command would go out now, or as soon as one server has answered. */
@@ -54,25 +69,31 @@ export interface RedisConnection {
   limit: number
   /** Why the connection for commands is down; undefined while it is up. */
   problem(): string | undefined
-  /** The servers that this process writes to. */
-  writers(): Writer[]
+  /** The servers that this process writes to, or the one that takes writes to `key`. */
+  writers(key?: string): Writer[]
+  /** Which of the parts serves a key, and how many parts there are: more than one in a cluster. */
+  partOf(key: string): string
+  parts(): number
   /** Whether replicas are set up that would take over; undefined: only the server itself knows. */
   replicated(): boolean | undefined
-  /** Closes both connections, after the outstanding answers. */
+  /** The server has refused a write because it is a replica: looks whether another server has taken over. */
+  demoted(): void
+  /** Closes all connections, after the outstanding answers. */
   close(): Promise<void>
 }
 
 export interface ConnectDeps {
   log: Log
+  clock: Clock
   random?: Random
   /** How long one command may take, in milliseconds (800). A command that timed out may still have been executed. */
   commandTimeout?: number
 }
 
-interface OpenClient {
-  client: Redis
+interface OpenClient extends Omit<MessageConnection, 'onUp'> {
   status: ConnectionStatus
   reconnection: Reconnection
+  onUp(listener: () => void): void
 }
 
 type OpenDeps = Required<ConnectDeps> & { topology: Topology }
@@ -82,120 +103,166 @@ export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnec
   const topology = topologyOf(settings)
   const openDeps = { random: systemRandom, commandTimeout: 800, ...deps, topology }
   if (topology === 'cluster') return connectCluster(settings, openDeps)
-  const commands = openSingle(settings, 'commands', openDeps)
-  const messages = openSingle(settings, 'messages', openDeps)
-  const settled = commands.client.connect().then(nothing, nothing)
-  messages.client.connect().catch(nothing)
+  const [commands, messages] = [openSingle(settings, 'commands', openDeps), openSingle(settings, 'messages', openDeps)]
+  const reconnect = () => {
+    for (const { client } of [commands, messages]) if (client.status === 'ready') client.disconnect(true)
+  }
+  const watch = topology === 'sentinel' ? watchSentinels(settings, openDeps, reconnect) : undefined
+  const search = createPrimarySearch({
+    ...openDeps,
+    client: commands.client,
+    login: loginOf(settings),
+    found: reconnect,
+  })
   return {
     topology,
     client: commands.client,
-    subscriber: messages.client,
-    settled: Promise.race([settled, firstConnectTimeout()]),
-    up: () => commands.client.status === 'ready',
+    messages,
+    settled: withinFirstTimeout(commands.settled),
+    up: commands.isUp,
     limit: 1.5 * openDeps.commandTimeout,
-    problem: commands.status.problem,
+    problem: commands.problem,
     writers: () => [commands.client],
+    partOf: () => 'all',
+    parts: () => 1,
     replicated: () => (topology === 'sentinel' ? true : undefined),
+    demoted: search.start,
     async close() {
+      watch?.stop()
+      search.stop()
       await Promise.all([disconnect(commands), disconnect(messages)])
     },
   }
 }
 
-/** A client to one server: the one of the URL, or the one that the Sentinels name. */
-function openSingle(settings: StoreSettings, purpose: Purpose, openDeps: OpenDeps): OpenClient {
-  const { commandTimeout, random } = openDeps
-  let wrongDatabase = false
-  const retryStrategy = (times: number) => (wrongDatabase ? 1000 : waitBefore(times, random))
-  const options = { ...serverOptions(settings, purpose, openDeps), retryStrategy, commandTimeout }
-  const client: Redis = new Redis({ ...options, reconnectOnError: error => isDemoted(error, status) })
-  const status = createConnectionStatus(client, { ...openDeps, purpose, isUsable: () => !wrongDatabase })
-  client.on('error', (error: unknown) => {
-    // Attack: ioredis goes on in database 0 when it may not select the one that was asked for.
-    wrongDatabase = commandOf(error) === 'select'
-    if (wrongDatabase) client.disconnect(true)
-  })
-  return { client, status, reconnection: reconnectAfterEnd(client, { random }) }
+function watchSentinels(settings: StoreSettings, { random }: OpenDeps, switched: () => void) {
+  return watchFailovers({ address: sentinelsOf(settings), random, create: options => new Redis(options), switched })
 }
 
-function serverOptions(settings: StoreSettings, purpose: Purpose, { topology, random, commandTimeout }: OpenDeps) {
+/** A client to one server: the one of the URL, or the one that the Sentinels name. */
+function openSingle(settings: StoreSettings, purpose: Purpose, deps: OpenDeps): OpenClient {
+  const reconnection = createReconnection(deps)
+  const { tls, server } = serverOptions(settings, deps, reconnection)
+  const options = { ...connectionOptions({ tls }, deps.commandTimeout), ...server, retryStrategy: reconnection.pause }
+  return open(new Redis(options), { ...deps, purpose, reconnection, login: loginOf(settings) })
+}
+
+function loginOf(settings: StoreSettings): RedisLogin {
+  return topologyOf(settings) === 'sentinel' ? sentinelsOf(settings) : addressOf(settings)
+}
+
+function serverOptions(settings: StoreSettings, { topology }: OpenDeps, { pause }: Reconnection) {
   if (topology === 'sentinel') {
     const address = sentinelsOf(settings)
-    return { ...connectionOptions(address, purpose, commandTimeout), ...sentinelOptions(address, random) }
+    return { tls: address.tls, server: sentinelOptions(address, pause) }
   }
-  const address = addressOf(settings)
-  const { host, port, db } = address
-  return { ...connectionOptions(address, purpose, commandTimeout), ...singleOptions(db), host, port }
+  const { host, port, tls } = addressOf(settings)
+  return { tls, server: { ...singleOptions, host, port } }
 }
 
-/** The server has become a replica: reconnect, as another server may have taken over its name. */
-function isDemoted(error: Error, status: ConnectionStatus): boolean {
-  if (replyCode(error) !== 'READONLY') return false
-  status.note(error)
-  return true
+/** Connects a client, and again after each loss. */
+function open(
+  client: Redis,
+  deps: OpenDeps & { purpose: Purpose; reconnection: Reconnection; login: RedisLogin },
+): OpenClient {
+  const { reconnection, login, topology } = deps
+  const listeners: (() => void)[] = []
+  const status = createConnectionStatus(client, deps)
+  const handshake: Handshake = createHandshake(client, {
+    login,
+    // Attack: a primary that was cut off still answers reads.
+    ...(topology === 'sentinel' ? { checkRole: onlyPrimary } : {}),
+    succeeded() {
+      reconnection.succeeded()
+      status.connected()
+      for (const listener of listeners) listener()
+    },
+    refused: status.note,
+  })
+  reconnection.follow(client)
+  client.connect().catch(nothing)
+  return {
+    client,
+    status,
+    reconnection,
+    isUp: handshake.isDone,
+    onUp: listener => void listeners.push(listener),
+    problem: status.problem,
+    settled: handshake.settled,
+  }
 }
 
-function connectCluster(settings: StoreSettings, openDeps: OpenDeps): RedisConnection {
+function onlyPrimary(role: string | undefined): void {
+  if (role === undefined || role === 'master') return
+  throw new StoreUnavailable('the Sentinels led to a replica: a failover is under way')
+}
+
+function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnection {
   const address = clusterOf(settings)
-  const { random, commandTimeout, topology } = openDeps
-  const redisOptions = connectionOptions(address, 'commands', commandTimeout)
-  const client = new Cluster(address.nodes, { ...clusterOptions(random), redisOptions })
+  const { commandTimeout } = deps
+  const reconnection = createReconnection(deps)
+  const redisOptions = { ...connectionOptions(address, commandTimeout), ...nodeLogin(address) }
+  const client = new Cluster(address.nodes, { ...clusterOptions(reconnection.pause), redisOptions })
   const masters = () => client.nodes('master')
+  const partOf = (key: string) => client.slots[slotOf(key)]?.[0] ?? 'none'
+  const nameOf = ({ options: { host, port } }: Redis) => `${host}:${port}`
   const shortcoming = () => (masters().length > 0 ? undefined : 'the Redis cluster is down: no node serves a slot')
-  const status = createConnectionStatus(client, { ...openDeps, purpose: 'commands', shortcoming })
+  const status = createConnectionStatus(client, { ...deps, purpose: 'commands', shortcoming })
+  // ioredis reports ready once a node has said who serves what.
+  client.on('ready', () => {
+    reconnection.succeeded()
+    status.connected()
+  })
   const known = () => client.nodes().flatMap(({ options: { host, port } }) => (host && port ? [{ host, port }] : []))
-  const messages = openMessages(
-    () => [...known(), ...address.nodes],
-    connectionOptions(address, 'messages', commandTimeout),
-    openDeps,
-  )
+  const messages = openMessages(() => [...known(), ...address.nodes], address, deps)
   // A node that has left the cluster silently stops passing on messages.
   client.on('-node', (gone: Redis) => {
     if (isSame(gone.options, messages.client.options)) messages.client.disconnect(true)
   })
-  const reconnection = reconnectAfterEnd(client, { random })
+  reconnection.follow(client)
   const settled = client.connect().then(nothing, nothing)
-  messages.client.connect().catch(nothing)
   return {
-    topology,
+    topology: deps.topology,
     client: client as unknown as Commands,
-    subscriber: messages.client,
-    settled: Promise.race([settled, firstConnectTimeout()]),
+    messages,
+    settled: withinFirstTimeout(settled),
     up: () => client.status === 'ready' && masters().length > 0,
     limit: 1.5 * commandTimeout,
     problem: status.problem,
-    writers: () => masters().filter(({ status }) => status === 'ready'),
+    writers: key =>
+      masters().filter(node => node.status === 'ready' && (key === undefined || nameOf(node) === partOf(key))),
+    partOf,
+    parts: () => masters().length,
     replicated: () => client.nodes('slave').length > 0,
+    demoted: nothing,
     async close() {
       await Promise.all([disconnect({ client, reconnection }), disconnect(messages)])
     },
   }
 }
 
+function slotOf(key: string): number {
+  return new Command('get', [key]).getSlot() ?? 0
+}
+
 /**
  * Any node of a cluster passes all messages on. The cluster client of ioredis renews its subscription in silence, so that missed
  * messages would go unnoticed; this is an ordinary client that connects to another node at each attempt.
  */
-function openMessages(
-  nodes: () => RedisHost[],
-  base: ReturnType<typeof connectionOptions>,
-  openDeps: OpenDeps,
-): OpenClient {
-  let next = openDeps.random(1).readUInt8()
+function openMessages(nodes: () => RedisHost[], login: RedisLogin, deps: OpenDeps): OpenClient {
+  const reconnection = createReconnection(deps)
+  let next = deps.random(1).readUInt8()
   const choose = (): RedisHost | undefined => {
     const found = nodes()
     return found[next++ % Math.max(1, found.length)]
   }
-  const retryStrategy = (times: number) => {
+  const retryStrategy = () => {
     Object.assign(client.options, choose())
-    return waitBefore(times, openDeps.random)
+    return reconnection.pause()
   }
-  const client: Redis = new Redis({ ...base, ...singleOptions(0), ...choose(), retryStrategy })
-  return {
-    client,
-    status: createConnectionStatus(client, { ...openDeps, purpose: 'messages' }),
-    reconnection: reconnectAfterEnd(client, openDeps),
-  }
+  const options = { ...connectionOptions(login, deps.commandTimeout), ...singleOptions, ...choose(), retryStrategy }
+  const client: Redis = new Redis(options)
+  return open(client, { ...deps, purpose: 'messages', reconnection, login })
 }
 
 type HostPort = { [Key in keyof RedisHost]?: RedisHost[Key] | undefined }
@@ -217,8 +284,8 @@ async function disconnect({
 }
 
 /** The longest wait for the first attempt to connect. */
-function firstConnectTimeout(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, 2500).unref())
+function withinFirstTimeout(settled: Promise<void>): Promise<void> {
+  return Promise.race([settled, new Promise<void>(resolve => setTimeout(resolve, 2500).unref())])
 }
 
 function nothing(): void {}

@@ -1,9 +1,11 @@
-// The status of a Redis client: why it is not connected, logged once and not for each attempt, and never with an
-// address or a password.
+// The status of a Redis client: why it is not connected, logged once and then once a minute, and never with an address or a
+// password.
 
+import type { Clock } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
+import { createRepeatedLog } from '../../ops/repeated-log.js'
 import type { Purpose } from './connection-options.js'
-import { explain, unspecificMessages } from './error-messages.js'
+import { explain, isRefusal, unspecificMessages } from './error-messages.js'
 import type { Topology } from './url.js'
 
 /** The common part of single clients and clusters. */
@@ -18,31 +20,35 @@ export interface ConnectionStatus {
   problem(): string | undefined
   /** Records an error that the client does not report itself. */
   note(error: unknown): void
+  /** The server has answered. */
+  connected(): void
 }
 
-/** `isUsable`: whether a client that reports ready can be used. `shortcoming`: the problem of a client that is ready. */
+/** `shortcoming`: the problem of a client that is connected. */
 export function createConnectionStatus(
   client: ObservedClient,
-  deps: {
-    log: Log
-    purpose: Purpose
-    topology: Topology
-    isUsable?: () => boolean
-    shortcoming?: () => string | undefined
-  },
+  deps: { log: Log; clock: Clock; purpose: Purpose; topology: Topology; shortcoming?: () => string | undefined },
 ): ConnectionStatus {
-  const { log, purpose, topology } = deps
+  const { purpose, topology } = deps
+  const failures = createRepeatedLog({
+    ...deps,
+    level: 'error',
+    failure: 'no connection to the session store',
+    recovery: 'connected to the session store again',
+    facts: { store: 'redis', connection: purpose },
+  })
   let problem: string | undefined = notConnectedYet
-  let logged: string | undefined
   /** What a single Sentinel or node of a cluster last said: the reason behind the message of the client. */
   let nodeProblem: string | undefined
+  /** What the server itself said on this connection: an error of the network that follows is only the end of it. */
+  let refused = false
 
   const note = (error: unknown) => {
+    if (refused && !isRefusal(error)) return
+    refused = isRefusal(error)
     const message = explain(error, { topology })
     problem = unspecificMessages.has(message) ? (nodeProblem ?? message) : message
-    if (problem === logged) return
-    logged = problem
-    log.error({ store: 'redis', connection: purpose, cause: problem }, 'no connection to the session store')
+    failures.failed(problem)
   }
 
   client.on('error', note)
@@ -51,24 +57,26 @@ export function createConnectionStatus(
       nodeProblem = explain(error, { topology })
     })
   }
+  client.on('connecting', () => {
+    refused = false
+  })
   client.on('close', () => {
-    if (problem === undefined || problem === notConnectedYet)
+    if (problem === undefined || problem === notConnectedYet) {
       problem = nodeProblem ?? 'the connection to Redis was lost'
+    }
   })
   client.on('refresh', () => {
     nodeProblem = deps.shortcoming?.()
-  })
-  client.on('ready', () => {
-    if (deps.isUsable?.() === false) return
-    problem = undefined
-    nodeProblem = deps.shortcoming?.()
-    if (logged) log.info({ store: 'redis', connection: purpose }, 'connected to the session store again')
-    logged = undefined
   })
   return {
     problem: () =>
       (problem === notConnectedYet ? (nodeProblem ?? problem) : problem) ??
       (topology === 'cluster' ? nodeProblem : undefined),
     note,
+    connected() {
+      problem = undefined
+      nodeProblem = deps.shortcoming?.()
+      failures.recovered()
+    },
   }
 }

@@ -1,6 +1,8 @@
-// Explains a failure of Redis to the operator, in one sentence. Never passes on a server's own text or an error object:
-// the errors of ioredis carry a command's arguments, and some messages of Redis repeat them, passwords included.
+// Explains a failure of Redis to the operator, in one sentence, with Redis's own words where it refuses. Never passes on an
+// error object or any other text of a server: the errors of ioredis carry a command's arguments, and some messages of Redis
+// repeat them, passwords included.
 
+import { StoreUnavailable } from '../../core/errors.js'
 import type { Topology } from './url.js'
 
 const timeout = 'Redis did not answer in time'
@@ -22,13 +24,28 @@ const replies: Record<string, string> = {
   NOREPLICAS: 'Redis has too few replicas to take a write (min-replicas-to-write)',
   NOAUTH: 'Redis wants a password (NOAUTH): set sessions.store.password, or the user in the URL',
   WRONGPASS: 'Redis refuses the user name or password (WRONGPASS)',
-  NOPERM: 'the Redis user lacks a permission (NOPERM): see the commands, keys and channels of its ACL',
+  DENIED: 'Redis is in protected mode (DENIED): give its default user a password, or bind it to this address',
   LOADING: 'Redis is still loading its data (LOADING)',
   OOM: 'Redis is out of memory (OOM): raise maxmemory, and keep maxmemory-policy noeviction',
-  MISCONF: 'Redis takes no writes because it cannot save to its disk (MISCONF)',
+  MISCONF: 'Redis takes no writes because it cannot save to its disk (MISCONF): see its log and the free space',
   WRONGTYPE: 'a key of ours holds something else (WRONGTYPE): give this gateway a keyPrefix or database of its own',
   BUSY: 'Redis is busy with a script (BUSY)',
 }
+
+/** Refusals whose texts repeat nothing that was sent. */
+const quoted = new Set([
+  'CLUSTERDOWN',
+  'READONLY',
+  'MASTERDOWN',
+  'NOREPLICAS',
+  'LOADING',
+  'OOM',
+  'MISCONF',
+  'DENIED',
+  'NOPERM',
+])
+
+const tooManyClients = 'ERR max number of clients'
 
 /** Replies that have another meaning in a topology. */
 const topologyReplies: Partial<Record<Topology, Record<string, string>>> = {
@@ -81,6 +98,7 @@ export function explain(
   { offline, topology }: { offline?: string | undefined; topology?: Topology } = {},
 ): string {
   if (!(error instanceof Error)) return 'Redis failed'
+  if (error instanceof StoreUnavailable) return error.message
   const cause = (error as { lastNodeError?: unknown }).lastNodeError
   if (cause instanceof Error) return explain(cause, { offline, ...(topology ? { topology } : {}) })
   const code = (error as NodeJS.ErrnoException).code
@@ -108,14 +126,56 @@ export function replyCode(error: unknown): string | undefined {
   return error instanceof Error && error.name === 'ReplyError' ? error.message.split(' ', 1)[0] : undefined
 }
 
+/** Whether the server itself has refused: a reply, or what the handshake found out about it. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof StoreUnavailable || replyCode(error) !== undefined
+}
+
+/** Whether a server, or a proxy before it, does not know a command. */
+export function isUnknownCommand(error: unknown): boolean {
+  return replyCode(error) !== undefined && /^(ERR unknown command|NOPROTO)/i.test((error as Error).message)
+}
+
 function explainReply(error: Error, topology: Topology | undefined): string {
   const word = replyCode(error) ?? ''
+  if (word === 'NOPERM') return `${missingPermission(error)}${ownWords(error, word)}`
   const known = (topology && topologyReplies[topology]?.[word]) ?? replies[word]
-  if (known) return known
+  if (known) return `${known}${ownWords(error, word)}`
+  if (error.message.startsWith(tooManyClients)) {
+    return `Redis has too many clients: raise its maxclients, or close others. Redis says: ${tooManyClients} reached`
+  }
   if (/cluster support disabled/.test(error.message)) return 'this is no cluster node: use redis://'
   const command = safe(commandOf(error) ?? 'a command')
   if (command === 'select') return 'the database number in sessions.store does not exist, or may not be used'
   return `Redis refused ${command} (${safe(word)}): version 7 or newer is needed`
+}
+
+/** The first sentence of a refusal. From version 7.2 on NOPERM names the user: it is left out. */
+function ownWords(error: Error, word: string): string {
+  if (!quoted.has(word)) return ''
+  const [sentence = ''] = error.message.replace(/\bUser \S+ has/, 'this user has').split(/\. |\.$|[^ -~]/, 1)
+  return `. Redis says: ${sentence.slice(0, 200)}`
+}
+
+/** What a user of Redis would need for a command that was refused. */
+function missingPermission(error: Error): string {
+  const command = safe(commandOf(error) ?? 'a command')
+  const name = `the Redis user lacks a permission (NOPERM): ${command.toUpperCase()}`
+  // The message names the command, or says that it is about a key or a channel.
+  if (/channel/.test(error.message))
+    return `${name} of the channel ${firstArgument(error)}; its ACL must allow it with &`
+  if (/\bkeys?\b/.test(error.message)) return `${name} of ${kindOfKey(error)}; its ACL must allow them with ~`
+  return `${name}; its ACL must allow the command with +`
+}
+
+function firstArgument(error: Error): string {
+  const [argument] = (error as { command?: { args?: unknown[] } }).command?.args ?? []
+  return /^[!-~]{1,128}$/.test(String(argument)) ? String(argument) : 'that was asked for'
+}
+
+/** Keys without the hashes in them. */
+function kindOfKey(error: Error): string {
+  return `keys ${firstArgument(error).replace(/[^:]*$/, '*')}`
 }
 
 /** Passes only what looks like an error code or the name of a command. */

@@ -1,21 +1,38 @@
-// Tests a Redis as the gateway uses it: its topology, then a real write, read and delete. The message of a failure
-// tells the operator what to fix.
+// Tries Redis as the gateway will use it: what kind of server it is, then every command that the gateway sends, and a message
+// that must come back. The message of a failure says what an operator has to fix.
 
 import type { Random } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import type { Commands } from './connect.js'
+import { replyCode } from './error-messages.js'
+import { fieldOf } from './handshake.js'
+import type { Subscriptions } from './subscriptions.js'
 import type { Topology } from './url.js'
 
-/** Rejects with StoreUnavailable, or with the client's own error. */
-export function createRedisProbe(deps: {
+export interface RedisProbeDeps {
   client: Commands
+  subscriptions: Pick<Subscriptions, 'channels' | 'arrival'>
   topology: Topology
+  /** Which part of a cluster serves a key; the same for all where there is one server. */
+  partOf(key: string): string
+  /** How many parts there are. */
+  parts(): number
   keyPrefix: string
   log: Log
   random: Random
-}): () => Promise<void> {
-  const { client, topology, keyPrefix, log, random } = deps
+  /** Milliseconds that a message may take. */
+  patience: number
+}
+
+/** Milliseconds that what is left behind by a probe that was cut short stays. */
+const kept = 10_000
+/** Keys that are tried out to find one for each part of a cluster. */
+const maxTries = 1000
+
+/** Rejects with StoreUnavailable, or with the error of the client. */
+export function createRedisProbe(deps: RedisProbeDeps): () => Promise<void> {
+  const { client, topology, log } = deps
   let warned = false
 
   const checkEviction = async () => {
@@ -30,17 +47,59 @@ export function createRedisProbe(deps: {
 
   return async () => {
     checkTopology(topology, await greeting(client))
-    const key = `${keyPrefix}p:${random(16).toString('base64url')}`
-    const value = random(16)
-    await client.set(key, value, 'PX', 10_000)
-    const read = await client.getBuffer(key)
-    const deleted = await client.del(key)
-    if (!read?.equals(value) || deleted !== 1) {
-      throw new StoreUnavailable(
-        'Redis forgot a key within milliseconds: does it evict, or is it a proxy over several?',
-      )
-    }
+    await Promise.all([...keysOf(deps).map(key => checkCommands(client, key)), checkMessages(deps)])
     await checkEviction()
+  }
+}
+
+/** A key for each part of a cluster: what one part refuses, another may take. */
+function keysOf({ keyPrefix, random, parts, partOf }: RedisProbeDeps): string[] {
+  const found = new Map<string, string>()
+  for (let tries = 0; tries < maxTries && found.size < Math.max(1, parts()); tries++) {
+    // The braces keep all keys of one try in one part.
+    const key = `${keyPrefix}p:{${random(16).toString('base64url')}}`
+    found.set(partOf(key), key)
+  }
+  return [...found.values()]
+}
+
+/** Everything that the store asks of its keys. */
+async function checkCommands(client: Commands, key: string): Promise<void> {
+  const index = `${key}:i`
+  try {
+    await client.set(key, '1', 'PX', kept, 'NX')
+    await client.incr(key)
+    const read = await client.getBuffer(key)
+    await client.zadd(index, 1, 'm')
+    await client.pexpire(index, kept, 'NX')
+    const rows = await client.zrangebyscore(index, '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 2)
+    await client.zremrangebyscore(index, '-inf', 0)
+    await client.zrem(index, 'm')
+    const removed = await client.del(key)
+    if (read?.toString() === '2' && rows[0] === 'm' && removed === 1) return
+  } catch (error) {
+    await Promise.allSettled([client.del(key), client.del(index)])
+    throw error
+  }
+  throw new StoreUnavailable('Redis forgot a key within milliseconds: does it evict, or is it a proxy over several?')
+}
+
+/** A message on every channel that this process listens to must come back. Other processes ignore it. */
+async function checkMessages({ client, subscriptions, random, patience }: RedisProbeDeps): Promise<void> {
+  for (const channel of await subscriptions.channels()) {
+    const message = `probe:${random(16).toString('base64url')}`
+    const { arrived, cancel } = subscriptions.arrival(channel, message)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const lost = 'a message published in Redis did not arrive: revocations of other replicas are noticed late'
+      timer = setTimeout(() => reject(new StoreUnavailable(lost)), patience)
+    })
+    try {
+      await Promise.all([client.publish(channel, message), Promise.race([arrived, late])])
+    } finally {
+      clearTimeout(timer)
+      cancel()
+    }
   }
 }
 
@@ -54,24 +113,20 @@ function checkTopology(wanted: Topology, { mode, role }: { mode?: unknown; role?
   if (wanted === 'cluster' && mode !== undefined) throw new StoreUnavailable('this is no cluster node: use redis://')
   if (role !== 'replica' && role !== 'slave') return
   if (wanted === 'sentinel') throw new StoreUnavailable('the Sentinels led to a replica: a failover is under way')
-  throw new StoreUnavailable('this is a replica: give the address of the primary, or use redis+sentinel://')
+  const hint = 'give the address of the primary, or use redis+sentinel://'
+  throw new StoreUnavailable(`this is a replica (READONLY): ${hint}`, 'READONLY')
 }
 
-/** The answer to HELLO (Redis 6 and newer); empty where it is unknown or not allowed. */
+/** What HELLO says (Redis 6 and newer); nothing where it is not known or not allowed. */
 async function greeting(client: Commands): Promise<{ mode?: unknown; role?: unknown }> {
   const reply: unknown = await client.call('HELLO').catch((error: Error) => {
-    if (error.name === 'ReplyError' && /^(ERR|NOPERM) /.test(error.message)) return []
+    if (['ERR', 'NOPERM'].includes(replyCode(error) ?? '')) return []
     throw error
   })
-  if (!Array.isArray(reply)) return {}
-  const field = (name: string) => {
-    const at = reply.indexOf(name)
-    return at < 0 ? undefined : reply[at + 1]
-  }
-  return { mode: field('mode'), role: field('role') }
+  return { mode: fieldOf(reply, 'mode'), role: fieldOf(reply, 'role') }
 }
 
-/** The eviction policy, when it drops keys that have not expired. */
+/** The policy, when it is one that drops keys before they expire. */
 function evictionOf(info: string): string | undefined {
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
   const limited = /^maxmemory:[1-9]/m.test(info)

@@ -10,12 +10,12 @@ import { replyCode } from './error-messages.js'
 const maxWait = 100
 const pauseAfterTimeout = 1000
 
-/** Rejects with the client's own error when a server does not answer. */
+/** The result asks only the server of `key`, or all. Rejects with the client's own error when a server does not answer. */
 export function createReplication(deps: {
   connection: Pick<RedisConnection, 'writers' | 'replicated'>
   clock: Clock
   log: Log
-}): () => Promise<Replication> {
+}): (key?: string) => Promise<Replication> {
   const { connection, clock, log } = deps
   let timedOutAt = Number.NEGATIVE_INFINITY
   let warned = false
@@ -34,10 +34,10 @@ export function createReplication(deps: {
     return (await writer.wait(1, maxWait).catch(withoutPermission)) > 0 ? 'replicated' : 'not replicated'
   }
 
-  return async () => {
+  return async key => {
     const sinceTimeout = clock.now() - timedOutAt
     if (sinceTimeout >= 0 && sinceTimeout < pauseAfterTimeout) return 'not replicated'
-    const found = await Promise.all(connection.writers().map(replicationOf))
+    const found = await Promise.all(connection.writers(key).map(replicationOf))
     if (!found.includes('not replicated')) return found.includes('replicated') ? 'replicated' : 'single'
     timedOutAt = clock.now()
     return 'not replicated'

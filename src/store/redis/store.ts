@@ -28,8 +28,10 @@ const none = Buffer.alloc(0)
 export function createRedisStore(deps: RedisStoreDeps): Store {
   const { connection, keyPrefix, clock, log } = deps
   const { client, topology } = connection
-  const subscriptions = createSubscriptions({ subscriber: connection.subscriber, log })
-  const probe = createRedisProbe({ client, topology, keyPrefix, log, random: deps.random ?? systemRandom })
+  const random = deps.random ?? systemRandom
+  const subscriptions = createSubscriptions({ connection: connection.messages, log, clock, random })
+  const patience = connection.limit / 2
+  const probe = createRedisProbe({ ...connection, subscriptions, keyPrefix, log, random, patience })
   const replication = createReplication({ connection, clock, log })
   const prefixed = (name: string) => {
     checkName(name)
@@ -43,8 +45,10 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
     try {
       return await withTimeout(connection.limit, work())
     } catch (error) {
+      const refusal = error instanceof StoreUnavailable ? error.refusal : replyCode(error)
+      if (refusal === 'READONLY') connection.demoted()
       if (error instanceof StoreUnavailable) throw error
-      throw new StoreUnavailable(explain(error, { offline: connection.problem(), topology }))
+      throw new StoreUnavailable(explain(error, { offline: connection.problem(), topology }), refusal)
     }
   }
 
@@ -64,7 +68,7 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
       run(async () => {
         const first = (await client.set(prefixed(key), '1', 'PX', withMargin(ttl), 'NX')) === 'OK'
         // Attack: a failover right after it would make a used token new again.
-        if (first && topology !== 'standalone') await replication()
+        if (first && topology !== 'standalone') await replication(prefixed(key))
         return first
       }),
     count: (key, ttl) =>
@@ -101,7 +105,7 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
         await client.publish(prefixed(channel), String(message))
       }),
     subscribe: (channel, onMessage, onGap, onBreak) => subscriptions.add(prefixed(channel), onMessage, onGap, onBreak),
-    replication: () => run(replication),
+    replication: () => run(() => replication()),
     probe: () => run(probe),
     async close() {
       subscriptions.close()

@@ -3,7 +3,7 @@
 
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { systemRandom } from '../../../src/runtime/clock.js'
+import { systemClock, systemRandom } from '../../../src/runtime/clock.js'
 import { connect, type RedisConnection } from '../../../src/store/redis/connect.js'
 import { startRedis } from '../../parts/redis.js'
 import { startSentinel } from '../../parts/redis-sentinel.js'
@@ -28,12 +28,13 @@ async function interrupt(client: Redis): Promise<void> {
 }
 
 async function comesBack(t: Test, connection: RedisConnection): Promise<void> {
-  const { subscriber, client } = connection
+  const { messages, client } = connection
+  const subscriber = messages.client
   const commands = client as Redis
-  await until(() => connection.up() && subscriber.status === 'ready', patience)
+  await until(() => connection.up() && messages.isUp(), patience)
   await Promise.all([interrupt(commands), interrupt(subscriber)])
   t.equal(connection.up(), false)
-  await until(() => connection.up() && subscriber.status === 'ready', patience)
+  await until(() => connection.up() && messages.isUp(), patience)
   t.equal(await commands.set('p:revived', '1', 'PX', 1000), 'OK')
   await connection.close()
   await until(() => commands.status === 'end' && subscriber.status === 'end', patience)
@@ -44,13 +45,13 @@ async function comesBack(t: Test, connection: RedisConnection): Promise<void> {
 t.test('a Sentinel names another primary while the client connects', { skip }, async t => {
   const sentinel = await startSentinel()
   t.teardown(sentinel.stop)
-  await comesBack(t, connect(storeSettings(sentinel.url), { log: silent, random: systemRandom }))
+  await comesBack(t, connect(storeSettings(sentinel.url), { log: silent, clock: systemClock, random: systemRandom }))
 })
 
 t.test('one server: a connection that is cut while it is made', { skip }, async t => {
   const redis = await startRedis()
   t.teardown(redis.stop)
-  await comesBack(t, connect(storeSettings(redis.url), { log: silent, random: systemRandom }))
+  await comesBack(t, connect(storeSettings(redis.url), { log: silent, clock: systemClock, random: systemRandom }))
 })
 
 t.test('ioredis still gives up for good: without that reconnectAfterEnd is not needed', { skip }, async t => {
