@@ -2,8 +2,10 @@
 // later or a refused reload is only reported: otherwise all replicas would become unready at once.
 
 import type { Clock, Store } from '../core/contracts.js'
+import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from './log.js'
 import type { Metrics } from './metrics.js'
+import { createRepeatedLog } from './repeated-log.js'
 
 /** The body of /ready: `ready` is for load balancers, the rest for people. */
 export interface Readiness {
@@ -32,6 +34,8 @@ export interface ReadinessProbe {
 
 /** The number of problems shown; the log has all. */
 const mostProblems = 10
+/** With these the store answers as the one that is meant, and can be read: sessions go on, and only new logins wait. */
+const takesNoWrites: readonly unknown[] = ['OOM', 'MISCONF', 'NOREPLICAS']
 
 /** Until the store is reached for the first time, it is probed every `retry` milliseconds. */
 export function createReadiness(deps: {
@@ -52,11 +56,15 @@ export function createReadiness(deps: {
   let probing: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
 
+  const failures = createRepeatedLog({
+    ...deps,
+    level: 'error',
+    failure: 'session store unavailable',
+    recovery: 'session store available again',
+  })
   const note = (failure: string | undefined) => {
-    if (failure !== error) {
-      if (failure) deps.log.error({ error: failure }, 'the session store does not answer')
-      else deps.log.info('the session store answers again')
-    }
+    if (failure !== undefined) failures.failed(failure)
+    else failures.recovered()
     error = failure
     deps.metrics.storeUp(failure === undefined)
   }
@@ -68,6 +76,7 @@ export function createReadiness(deps: {
       reached = true
       note(undefined)
     } catch (failure) {
+      if (failure instanceof StoreUnavailable && takesNoWrites.includes(failure.refusal)) reached = true
       note((failure as Error).message)
     }
   }

@@ -1,5 +1,5 @@
-// Reads sessions from the store, one shared read for each handle. Queued revocations are written before anything is
-// read. A read that was overtaken by a revocation is discarded.
+// Reads sessions from the store, one shared read for each handle. Nothing is believed of a session as long as a queued
+// revocation means it. A read that was overtaken by a revocation is discarded.
 
 import type { Handle, Session } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
@@ -33,9 +33,9 @@ export function createReader(deps: {
   const isRevoked = (handle: Handle) => events.isRevoked(handle) || queue.has(handle)
 
   const load = async (handle: Handle) => {
-    if (queue.isWaiting()) await queue.flush()
     const readStart = cache.beginRead()
-    const { session: found } = await repository.find(handle)
+    const { session: found, record } = await repository.find(handle)
+    await queue.settle(handle, record)
     const session = found && !isRevoked(handle) ? await revalidate(found) : undefined
     // Attack: the reply and the revocation travel on two sockets. A reply that was overtaken must not be cached.
     if (session && !isRevoked(handle)) {
@@ -70,8 +70,8 @@ export function createReader(deps: {
     async read(handle) {
       // A session that this process knows as revoked stays revoked, even if a failover brings its record back.
       if (!isHandle(handle) || isRevoked(handle)) {
-        // "No session" is answered only once that is true everywhere.
-        if (queue.isWaiting()) await queue.flush()
+        // "No session" is answered only once that is true in the store.
+        if (queue.isWaiting() && isHandle(handle)) await queue.settle(handle, (await repository.find(handle)).record)
         metrics.lookup('none')
         return undefined
       }

@@ -56,7 +56,8 @@ export function createSessionRepository(deps: {
   }
   const remove = async (handle: Handle) => {
     const removed = await store.delete([records.keyOf(handle)])
-    await store.delete([activityKey(handle)])
+    // Without a record it means nothing, and the store cleans it up.
+    await store.delete([activityKey(handle)]).catch(() => {})
     return removed > 0
   }
 
@@ -95,33 +96,41 @@ export function createSessionRepository(deps: {
   }
 }
 
-/** Calls `report` with true after every answer of the store, and with false after every failure. Failures are passed on. */
-export function reportAvailability(store: Store, report: (up: boolean) => void): Store {
-  const watch = <T>(answer: Promise<T>): Promise<T> =>
-    answer.then(
-      value => {
-        report(true)
-        return value
-      },
-      (error: unknown) => {
-        report(false)
-        throw error
-      },
+/** What the store is asked for. One kind may be refused while the others work. */
+type CallKind = 'read' | 'write' | 'publish' | 'replication' | 'probe'
+
+/**
+ * Passes on every answer and every failure, and reports whether reads work, and whether everything does: a Redis that takes
+ * no writes is still read.
+ */
+export function reportAvailability(store: Store, report: { reads(ok: boolean): void; all(ok: boolean): void }): Store {
+  const failing = new Set<CallKind>()
+  const watch = async <T>(kind: CallKind, answer: Promise<T>): Promise<T> => {
+    const ok = await answer.then(
+      () => true,
+      () => false,
     )
+    if (kind === 'probe' && ok) failing.clear()
+    if (ok) failing.delete(kind)
+    else failing.add(kind)
+    if (kind === 'read') report.reads(ok)
+    report.all(failing.size === 0)
+    return answer
+  }
 
   return {
-    get: key => watch(store.get(key)),
-    set: (key, value, ttl) => watch(store.set(key, value, ttl)),
-    delete: keys => watch(store.delete(keys)),
-    claim: (key, ttl) => watch(store.claim(key, ttl)),
-    count: (key, ttl) => watch(store.count(key, ttl)),
-    indexAdd: (key, member, ttl) => watch(store.indexAdd(key, member, ttl)),
-    indexRemove: (key, members) => watch(store.indexRemove(key, members)),
-    indexPage: (key, cursor, count) => watch(store.indexPage(key, cursor, count)),
-    publish: (channel, message) => watch(store.publish(channel, message)),
+    get: key => watch('read', store.get(key)),
+    set: (key, value, ttl) => watch('write', store.set(key, value, ttl)),
+    delete: keys => watch('write', store.delete(keys)),
+    claim: (key, ttl) => watch('write', store.claim(key, ttl)),
+    count: (key, ttl) => watch('write', store.count(key, ttl)),
+    indexAdd: (key, member, ttl) => watch('write', store.indexAdd(key, member, ttl)),
+    indexRemove: (key, members) => watch('write', store.indexRemove(key, members)),
+    indexPage: (key, cursor, count) => watch('read', store.indexPage(key, cursor, count)),
+    publish: (channel, message) => watch('publish', store.publish(channel, message)),
     subscribe: (channel, onMessage, onGap, onBreak) => store.subscribe(channel, onMessage, onGap, onBreak),
-    replication: () => watch(store.replication()),
-    probe: () => watch(store.probe()),
+    replication: () => watch('replication', store.replication()),
+    probe: () => watch('probe', store.probe()),
     close: () => store.close(),
   }
 }

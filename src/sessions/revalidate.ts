@@ -3,6 +3,7 @@
 
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Revalidate, Session } from '../core/contracts.js'
+import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
 import type { SessionCache } from './cache.js'
 
@@ -30,7 +31,9 @@ export function createRevalidation(deps: {
     if (!('over' in result)) return result
     // It takes effect in this process at once; nothing waits for the store.
     end(session, result.over).catch((error: Error) => {
-      log.warn({ session: session.handle, cause: error.message }, 'an ending waits for the session store')
+      // What waits for the store is queued, and logged there.
+      if (error instanceof StoreUnavailable) return
+      log.error({ session: session.handle, cause: error.message }, 'session could not be revoked')
     })
     return undefined
   }

@@ -1,9 +1,14 @@
-// Revocations that the store has not taken yet, or that a failover could undo. They act in this process at once, and
-// are written before any answer of the store about a session is believed. Only the end of this process loses one.
+// Revocations that the store has not taken yet, or that a failover could undo. They act in this process at once, and are
+// written before any answer of the store about the sessions that they mean is believed; other sessions do not wait for
+// them. Only the end of this process loses one.
 
-import type { EndedBy, Handle, SessionSelector } from '../core/contracts.js'
+import type { Clock, EndedBy, Handle, Random, SessionSelector } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
+import { createRepeatedLog } from '../ops/repeated-log.js'
+import { type BackoffRange, backoffDelay } from '../runtime/backoff.js'
+import { isSingle, matches } from './keys.js'
+import type { SessionRecord } from './records.js'
 
 export interface Revocation {
   selector: SessionSelector
@@ -14,8 +19,8 @@ export interface Revocation {
 }
 
 export interface RevocationQueue {
-  add(revocation: Revocation): void
-  /** It is written, but only on a server that may be lost: it is written again after the next gap, unless confirmed. */
+  add(revocation: Revocation, cause: StoreUnavailable): void
+  /** It is written, but only on a server that may be lost: it is queued again after the next gap, unless confirmed. */
   addUnconfirmed(revocation: Revocation): void
   /** Everything written until now survives a failover. */
   confirmAll(): void
@@ -24,54 +29,96 @@ export interface RevocationQueue {
   isWaiting(): boolean
   /** Whether a revocation of this very session is queued. */
   has(handle: Handle): boolean
-  /** Writes the queue. Rejects with StoreUnavailable; concurrent calls share one run. */
-  flush(): Promise<void>
+  /**
+   * Resolves when no queued revocation means this session; `record` is undefined when the store has none.
+   * Rejects with StoreUnavailable while one cannot be written.
+   */
+  settle(handle: Handle, record: SessionRecord | undefined): Promise<void>
+}
+
+interface Queued {
+  revocation: Revocation
+  /** Why it could not be written. */
+  cause: StoreUnavailable
 }
 
 /** More are not queued: the caller gets the error of the store, and can try again. */
 const maxQueued = 10_000
 const maxUnconfirmed = 1000
-/** Milliseconds between two tries while no session is read. */
-const retryEvery = 1000
+/** Failures after which a run is over: the next one begins with the others. */
+const maxFailures = 20
+/** Milliseconds between two runs. */
+const retries: BackoffRange = { first: 1000, longest: 10_000 }
 
+/** `revoke` returns the sessions of a group that could not be revoked, and rejects when that is true of all. */
 export function createRevocationQueue(deps: {
-  revoke(revocation: Revocation): Promise<unknown>
+  revoke(revocation: Revocation): Promise<{ failed: FailedRevocation[] }>
+  clock: Clock
+  random: Random
   log: Log
 }): RevocationQueue {
-  const { revoke, log } = deps
-  const queued = new Map<string, Revocation>()
+  const { revoke, random } = deps
+  const queued = new Map<string, Queued>()
+  const failures = createRepeatedLog({
+    ...deps,
+    level: 'warn',
+    failure: 'revocations wait for the session store; they act in this process',
+    recovery: 'queued revocations written',
+  })
   let unconfirmed: Revocation[] = []
   let flushing: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
+  let failedRuns = 0
+  let written = 0
 
-  const writeAll = async () => {
-    for (const [key, revocation] of queued) {
-      await revoke(revocation)
-      if (queued.get(key) === revocation) queued.delete(key)
-    }
-    log.info('the endings that waited for the session store are written')
-  }
-  const flush = () => {
-    if (queued.size === 0) return Promise.resolve()
-    flushing ??= writeAll().finally(() => {
-      flushing = undefined
-    })
-    return flushing
-  }
-  const retryLater = () => {
-    if (timer) return
-    timer = setTimeout(() => {
-      timer = undefined
-      flush().catch(() => retryLater())
-    }, retryEvery).unref()
-  }
-  const add = (revocation: Revocation) => {
+  const add = (revocation: Revocation, cause: StoreUnavailable) => {
     const key = JSON.stringify(revocation.selector)
     if (queued.size >= maxQueued && !queued.has(key)) throw new StoreUnavailable('too many endings wait for the store')
-    if (queued.size === 0) log.warn('an ending waits for the session store; it acts in this process')
-    queued.set(key, revocation)
-    retryLater()
+    queued.set(key, { revocation, cause })
+    failures.failed(cause.message, { waiting: queued.size })
+    if (!timer && !flushing) retryLater()
   }
+  /** Returns whether it was written. */
+  const write = async (key: string, entry: Queued) => {
+    const remove = () => queued.get(key) === entry && queued.delete(key)
+    try {
+      const { failed } = await revoke(entry.revocation)
+      remove()
+      for (const { handle, error } of failed) add({ ...entry.revocation, selector: { handle } }, error)
+      written++
+      return failed.length === 0
+    } catch (error) {
+      const cause = error instanceof StoreUnavailable ? error : new StoreUnavailable((error as Error).message)
+      // To the end: what cannot be written must not keep the others waiting.
+      if (remove()) queued.set(key, { ...entry, cause })
+      failures.failed(cause.message, { waiting: queued.size })
+      return false
+    }
+  }
+  const run = async () => {
+    let failed = 0
+    for (const [key, entry] of [...queued]) {
+      if (queued.get(key) === entry && !(await write(key, entry))) failed++
+      if (failed >= maxFailures) return
+    }
+  }
+  const flush = () => {
+    if (queued.size === 0) return
+    clearTimeout(timer)
+    timer = undefined
+    flushing ??= run().finally(() => {
+      flushing = undefined
+      if (queued.size > 0) return retryLater()
+      failedRuns = 0
+      failures.recovered({ revocations: written })
+      written = 0
+    })
+  }
+  const retryLater = () => {
+    timer ??= setTimeout(flush, backoffDelay(++failedRuns, retries, random)).unref()
+  }
+  const meaning = (handle: Handle, record: SessionRecord | undefined) =>
+    [...queued.values()].filter(({ revocation }) => means(revocation, handle, record))
 
   return {
     add,
@@ -82,12 +129,32 @@ export function createRevocationQueue(deps: {
       unconfirmed = []
     },
     requeueUnconfirmed() {
-      for (const revocation of unconfirmed) add(revocation)
+      const cause = new StoreUnavailable('a failover may have undone it')
+      for (const revocation of unconfirmed) queued.set(JSON.stringify(revocation.selector), { revocation, cause })
       unconfirmed = []
-      flush().catch(() => {})
+      failedRuns = 0
+      flush()
     },
     isWaiting: () => queued.size > 0,
     has: handle => queued.size > 0 && queued.has(JSON.stringify({ handle })),
-    flush,
+    async settle(handle, record) {
+      if (queued.size === 0 || meaning(handle, record).length === 0) return
+      await flushing
+      const [first] = meaning(handle, record)
+      if (first) throw first.cause
+    },
   }
+}
+
+/** A session that could not be revoked, and why. */
+export interface FailedRevocation {
+  handle: Handle
+  error: StoreUnavailable
+}
+
+function means({ selector, createdUntil }: Revocation, handle: Handle, record: SessionRecord | undefined): boolean {
+  // A session that the store no longer has is over, whatever remains to be done.
+  if (!record) return false
+  if (isSingle(selector)) return selector.handle === handle
+  return matches(selector, record) && !(createdUntil !== undefined && record.createdAt > createdUntil)
 }

@@ -9,7 +9,7 @@ import { type GroupSelector, indexFor, isHandle, isSingle, matches } from './key
 import type { SessionRecord } from './records.js'
 import type { SessionRepository, StoredSession } from './repository.js'
 import type { RevocationEvents } from './revocation-events.js'
-import type { Revocation, RevocationQueue } from './revocation-queue.js'
+import type { FailedRevocation, Revocation, RevocationQueue } from './revocation-queue.js'
 
 export interface RevokeDeps {
   store: Store
@@ -22,21 +22,34 @@ export interface RevokeDeps {
 /** Sessions revoked at the same time: each takes up to ten commands, which must all be answered in time. */
 const pageSize = 25
 
+export interface RevokeResult {
+  /** How many sessions were alive. */
+  count: number
+  /** The sessions of a group that could not be revoked. */
+  failed: FailedRevocation[]
+}
+
 /**
- * Returns how many sessions were alive. Rejects with StoreUnavailable; by then the listeners of this process know of a
- * session that was named by its handle.
+ * Rejects with StoreUnavailable when a single session could not be revoked, or a group could not be read. By then the
+ * listeners of this process know of a session that was named by its handle.
  */
-export function createRevoke(deps: RevokeDeps): (revocation: Revocation) => Promise<number> {
+export function createRevoke(deps: RevokeDeps): (revocation: Revocation) => Promise<RevokeResult> {
   return async ({ selector, why, by, createdUntil }) => {
-    if (isSingle(selector)) return isHandle(selector.handle) ? revokeOne(deps, selector.handle, { why, by }) : 0
-    let count = 0
+    if (isSingle(selector)) {
+      const count = isHandle(selector.handle) ? await revokeOne(deps, selector.handle, { why, by }) : 0
+      return { count, failed: [] }
+    }
+    const result: RevokeResult = { count: 0, failed: [] }
     let cursor: string | undefined
     do {
       const page = await deps.store.indexPage(indexFor(selector), cursor, pageSize)
-      count += await revokePage(deps, { selector, why, by, createdUntil }, page.members.filter(isHandle))
+      const handles = page.members.filter(isHandle)
+      const { count, failed } = await revokePage(deps, { selector, why, by, createdUntil }, handles)
+      result.count += count
+      result.failed.push(...failed)
       cursor = page.cursor
     } while (cursor !== undefined)
-    return count
+    return result
   }
 }
 
@@ -50,23 +63,29 @@ interface PagedRevocation extends Cause {
   createdUntil: number | undefined
 }
 
-async function revokePage(
-  deps: RevokeDeps,
-  { selector, why, by, createdUntil }: PagedRevocation,
-  handles: Handle[],
-): Promise<number> {
-  const { store, repository } = deps
-  const found = await Promise.all(handles.map(repository.find))
-  const matching = found.filter(
-    ({ record }) =>
-      record && matches(selector, record) && !(createdUntil !== undefined && record.createdAt > createdUntil),
+/** What fails for one session does not keep the others alive. */
+async function revokePage(deps: RevokeDeps, revocation: PagedRevocation, handles: Handle[]): Promise<RevokeResult> {
+  const { selector, why, by, createdUntil } = revocation
+  const read: StoredSession[] = []
+  const outcomes = await Promise.allSettled(
+    handles.map(async handle => {
+      const found = await deps.repository.find(handle)
+      read.push(found)
+      const { record, exists } = found
+      // An earlier try may have failed after it removed the record: notify for missing records too.
+      if (!exists) return notifyAll(deps, handle, why)
+      const isMeant = record && matches(selector, record) && !(record.createdAt > (createdUntil ?? record.createdAt))
+      return isMeant ? revokeOne(deps, handle, { why, by }) : 0
+    }),
   )
-  const counts = await Promise.all(matching.map(({ handle }) => revokeOne(deps, handle, { why, by })))
-  // An earlier try may have failed after it removed the record: notify for missing records too, then prune the index.
-  const gone = found.filter(({ exists }) => !exists).map(({ handle }) => handle)
-  await Promise.all(gone.map(handle => notifyAll(deps, handle, why)))
-  pruneIndex(store, indexFor(selector), found)
-  return counts.reduce((sum, one) => sum + one, 0)
+  pruneIndex(deps.store, indexFor(selector), read)
+  const result: RevokeResult = { count: 0, failed: [] }
+  for (const [at, outcome] of outcomes.entries()) {
+    if (outcome.status === 'fulfilled') result.count += outcome.value
+    else if (!(outcome.reason instanceof StoreUnavailable)) throw outcome.reason
+    else result.failed.push({ handle: handles[at] ?? '', error: outcome.reason })
+  }
+  return result
 }
 
 /** 1 when it was alive, else 0. */
@@ -75,7 +94,11 @@ async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): 
   // Before the store has answered: this process can act even while the store is down.
   events.notifyLocal(handle, why)
   const { record, session } = await repository.find(handle)
-  const gone = await repository.remove(handle)
+  const gone = await repository.remove(handle).catch(async error => {
+    // The other replicas can refuse it all the same.
+    await events.notifyReplicas(handle, why).catch(() => {})
+    throw error
+  })
   // Only the call that removed the record counts it.
   const alive = gone ? session : undefined
   if (alive) deps.onRevoked(alive, why, by)
@@ -84,9 +107,11 @@ async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): 
   return alive ? 1 : 0
 }
 
-async function notifyAll({ events }: RevokeDeps, handle: Handle, why: string): Promise<void> {
+/** Returns 0: a session that is not in the store was not alive. */
+async function notifyAll({ events }: RevokeDeps, handle: Handle, why: string): Promise<number> {
   events.notifyLocal(handle, why)
   await events.notifyReplicas(handle, why)
+  return 0
 }
 
 /** Removes the entries of missing sessions from the index, in the background. */
@@ -101,7 +126,7 @@ export function createRevokeEverywhere(deps: {
   cache: SessionCache
   events: RevocationEvents
   queue: RevocationQueue
-  revoke(revocation: Revocation): Promise<number>
+  revoke(revocation: Revocation): Promise<RevokeResult>
   clock: Clock
   log: Log
 }): Sessions['endAndConfirm'] {
@@ -115,10 +140,12 @@ export function createRevokeEverywhere(deps: {
     if (isSingle(selector) && !isHandle(selector.handle)) return { count: 0, replication: 'single' }
     const revocation = { selector, why, by, createdUntil: clock.now() }
     revokeLocally(selector, why)
-    const count = await revoke({ selector, why, by }).catch((error: unknown) => {
-      if (error instanceof StoreUnavailable) queue.add(revocation)
+    const { count, failed } = await revoke({ selector, why, by }).catch((error: unknown) => {
+      if (error instanceof StoreUnavailable) queue.add(revocation, error)
       throw error
     })
+    for (const { handle, error } of failed) queue.add({ ...revocation, selector: { handle } }, error)
+    if (failed[0]) throw failed[0].error
     const replication = await store.replication().catch(() => 'not replicated' as const)
     if (replication === 'replicated') queue.confirmAll()
     if (replication === 'not replicated') {

@@ -92,10 +92,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
 function assemble(all: SessionsDeps): Parts {
   const { clock, settings, metrics, audit, log, keyring, ...deps } = all
   const { idle } = settings
-  const store = reportAvailability(deps.store, up => {
-    metrics.storeUp(up)
-    cache.storeAnswered(up)
-  })
+  const store = reportAvailability(deps.store, { all: metrics.storeUp, reads: up => cache.storeAnswered(up) })
   const activity = createActivity({ store, clock, idle, log })
   const records = createRecords({ keyring })
   const repository = createSessionRepository({ store, clock, records, activity, audit, idle })
@@ -121,7 +118,7 @@ function assemble(all: SessionsDeps): Parts {
     audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why, ...(by ? { by } : {}) })
   }
   const revoke = createRevoke({ store, repository, events, onRevoked })
-  const queue = createRevocationQueue({ revoke, log })
+  const queue = createRevocationQueue({ revoke, clock, random: deps.random, log })
   const endAndConfirm = createRevokeEverywhere({ store, cache, events, queue, revoke, clock, log })
   const end = ({ handle }: Session, why: string) => endAndConfirm({ handle }, why)
   const revalidation = createRevalidation({ cache, check: all.revalidate, end, log })
@@ -137,8 +134,6 @@ function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
   const enforceLimit = createPerAgentLimit({ store, repository, perAgent, end })
 
   return async (identity, agent, from) => {
-    // No login while a revocation is queued: it may mean all sessions of this agent.
-    if (queue.isWaiting()) await queue.flush()
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
     const { provider, saml, externalId, name, roles, endsAt: latest = Number.POSITIVE_INFINITY } = identity
@@ -147,6 +142,8 @@ function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
     const known = externalId === undefined ? {} : { externalId }
     const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, idpClaims, ...known }
     const record = recordOf(base, saml)
+    // A revocation that is queued may mean all sessions of this agent that begin until now.
+    await queue.settle(record.handle, record)
     const readStart = cache.beginRead()
     await repository.add(record)
     await enforceLimit(record).catch(error => {

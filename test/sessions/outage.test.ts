@@ -3,6 +3,7 @@
 import t from 'tap'
 import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
+import type { SessionsDeps } from '../../src/sessions/sessions.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { openStore } from '../../src/store/open.js'
 import { createTestClock } from '../parts/clock.js'
@@ -26,8 +27,13 @@ const down = { name: 'StoreUnavailable' }
 /** A store whose methods can be made to fail, before or after they have done their work. */
 function createFaultyStore(store: Store) {
   const faults = new Map<keyof Store, 'before' | 'after'>()
+  const calls = new Map<keyof Store, number>()
+  /** A key that cannot be deleted. */
+  let stuck: string | undefined
   const faulty = <A extends unknown[], R>(name: keyof Store, call: (...args: A) => Promise<R>) => {
     return async (...args: A): Promise<R> => {
+      calls.set(name, (calls.get(name) ?? 0) + 1)
+      if (name === 'delete' && stuck && (args[0] as string[]).includes(stuck)) throw new StoreUnavailable('stuck')
       if (faults.get(name) === 'before') throw new StoreUnavailable(`no ${name}`)
       const answer = await call(...args)
       if (faults.get(name) === 'after') throw new StoreUnavailable(`no answer to ${name}`)
@@ -35,8 +41,12 @@ function createFaultyStore(store: Store) {
     }
   }
   const { get, set, delete: remove, indexAdd, indexRemove, indexPage, publish } = store
+  const failFor = (key: string | undefined) => {
+    stuck = key
+  }
   return {
-    faults,
+    faults: Object.assign(faults, { calls: (name: keyof Store) => calls.get(name) ?? 0 }),
+    failFor,
     store: {
       ...store,
       get: faulty('get', get),
@@ -50,13 +60,13 @@ function createFaultyStore(store: Store) {
   }
 }
 
-function start() {
+function start(more: Partial<SessionsDeps['settings']> = {}) {
   const clock = createTestClock()
   const inner = createMemoryStore({ clock })
-  const { faults, store } = createFaultyStore(inner)
-  const made = createTestSessions({ store, clock, settings })
+  const { faults, failFor, store } = createFaultyStore(inner)
+  const made = createTestSessions({ store, clock, settings: { ...settings, ...more } })
   const other = createTestSessions({ store: inner, clock, settings })
-  return { ...made, clock, faults, inner, other, create: () => made.sessions.create(identity, agent, from) }
+  return { ...made, clock, faults, failFor, inner, other, create: () => made.sessions.create(identity, agent, from) }
 }
 
 t.test('a store that fails is never "no session", and the gauge says so', async t => {
@@ -89,34 +99,94 @@ t.test('a create that fails half-way leaves no session and no entry', async t =>
   }
 })
 
+t.test('a revocation that the store did not take acts at once, and blocks only the sessions that it means', async t => {
+  for (const which of [{ email: agent.email }, 'handle', { provider: 'corp', nameId: agent.email }, 'all'] as const) {
+    const { sessions, create, faults, revocationReasons, other, inner, clock } = start()
+    const { session } = await create()
+    const meant = which === 'handle' ? { handle: session.handle } : which
+    faults.set('delete', 'before')
+    await t.rejects(sessions.end(meant, 'revoked'), down)
+    clock.move(1)
+    t.same(revocationReasons(session.handle), ['revoked'], 'acts here')
+    t.equal(sessions.peek(session.handle), undefined)
+    await t.rejects(sessions.read(session.handle), down, 'but it is not said to have ended before it has')
+    t.ok(await inner.get(`s:${session.handle}`), 'the truth: it is still there')
+    await until(() => other.revocationReasons(session.handle).length === 1)
+    t.equal(await other.sessions.read(session.handle), undefined, 'the other replicas refuse it all the same')
+    const stranger = await other.sessions.create(
+      { ...identity, email: 'b@example.com' },
+      { ...agent, email: 'b@example.com' },
+      from,
+    )
+    t.ok(await sessions.read(stranger.session.handle), 'a session of another agent is read')
+    t.ok(await sessions.verify(stranger.session.handle), 'and what it has open stays')
+    const again = await create()
+    t.ok(await sessions.read(again.session.handle), 'and the same agent can log in again')
+    faults.clear()
+    await until(async () => (await inner.get(`s:${session.handle}`)) === undefined)
+    await until(async () => (await sessions.read(session.handle).catch(() => 'waits')) === undefined)
+    t.same(revocationReasons(session.handle), ['revoked'], 'told once')
+    t.ok(await other.sessions.read(stranger.session.handle), 'one that began after the revocation stays')
+    t.ok(await other.sessions.read(again.session.handle))
+  }
+})
+
+t.test('what fails for one session of a group does not keep the others alive', async t => {
+  const { sessions, create, faults, inner, failFor } = start()
+  const made = [await create(), await create(), await create()]
+  const [stuck, ...others] = made.map(({ session }) => session.handle)
+  failFor(`s:${stuck}`)
+  await t.rejects(sessions.end({ email: agent.email }, 'revoked'), down)
+  for (const handle of others) {
+    t.equal(await inner.get(`s:${handle}`), undefined, 'ended')
+    t.equal(await sessions.read(handle), undefined, 'and said so')
+  }
+  await t.rejects(sessions.read(stuck ?? ''), down)
+  failFor(undefined)
+  faults.clear()
+  await until(async () => (await inner.get(`s:${stuck}`)) === undefined)
+})
+
+t.test('a revocation that cannot be told has happened all the same: the agent gets to the login', async t => {
+  const { sessions, create, faults, inner } = start()
+  const { session } = await create()
+  faults.set('publish', 'before')
+  await t.rejects(sessions.end({ handle: session.handle }, 'logout'), down, 'it is not said to be true everywhere')
+  t.equal(await inner.get(`s:${session.handle}`), undefined)
+  t.equal(await sessions.read(session.handle), undefined, 'not 503 for as long as Redis refuses to publish')
+})
+
+t.test('retries of a queued revocation are logged once, then once a minute with their number', async t => {
+  const { sessions, create, faults, lines, clock } = start()
+  const { session } = await create()
+  faults.set('delete', 'before')
+  await t.rejects(sessions.end({ handle: session.handle }, 'revoked'), down)
+  const said = () => lines.filter(({ level }) => level === 'warn')
+  await until(() => faults.calls('delete') >= 3, 30_000)
+  t.equal(said().length, 1)
+  t.match(said()[0], { cause: 'no delete', waiting: 1 })
+  clock.move(60_000)
+  await until(() => said().length === 2, 30_000)
+  t.ok(Number(said()[1]?.times) >= 2, 'with how often it has failed since')
+  faults.clear()
+  await until(
+    () => lines.some(({ msg, revocations }) => msg === 'queued revocations written' && revocations === 1),
+    30_000,
+  )
+})
+
 t.test(
-  'a revocation that the store did not take acts here at once, and is written before anything is read',
+  'a store that takes no writes is not down: no session is served unread, and the gauge still says it',
   async t => {
-    for (const which of [{ email: agent.email }, 'handle', 'all'] as const) {
-      const { sessions, create, faults, revocationReasons, other, inner, clock } = start()
-      const { session } = await create()
-      const meant = which === 'handle' ? { handle: session.handle } : which
-      faults.set('delete', 'before')
-      await t.rejects(sessions.end(meant, 'revoked'), down)
-      clock.move(1)
-      t.same(revocationReasons(session.handle), ['revoked'], 'acts here')
-      t.equal(sessions.peek(session.handle), undefined)
-      await t.rejects(sessions.read(session.handle), down, 'but it is not said to have ended before it has')
-      t.ok(await other.sessions.read(session.handle), 'the truth: it has not ended elsewhere')
-      const stranger = await other.sessions.create(
-        { ...identity, email: 'b@example.com' },
-        { ...agent, email: 'b@example.com' },
-        from,
-      )
-      await t.rejects(sessions.read(stranger.session.handle), down, 'nothing counts as read while an ending waits')
-      await t.rejects(create(), down, 'and nobody comes in')
-      faults.clear()
-      t.same((await sessions.read(stranger.session.handle))?.handle, stranger.session.handle)
-      t.equal(await inner.get(`s:${session.handle}`), undefined, 'written')
-      await until(() => other.revocationReasons(session.handle).length === 1)
-      t.same(revocationReasons(session.handle), ['revoked'], 'told once')
-      t.ok(await other.sessions.read(stranger.session.handle), 'one that began after the ending was asked for stays')
-    }
+    const { sessions, create, faults, up, other, clock } = start({ outageGrace: 3_600_000 })
+    const { session } = await create()
+    faults.set('set', 'before')
+    clock.move(120_000)
+    sessions.touch(session)
+    await until(() => up.at(-1) === false)
+    await other.sessions.end({ handle: session.handle }, 'revoked')
+    t.equal(await sessions.read(session.handle), undefined)
+    t.equal(up.at(-1), false, 'reads go on, but writes fail')
   },
 )
 
@@ -188,33 +258,37 @@ t.test('touch is never awaited, never throws, and a failure is logged once, not 
   t.match(lines[1], { level: 'info' })
 })
 
-t.test('Attack: a dump of Redis opens no session and names nobody in its keys', { skip: missingParts('redis') }, async t => {
-  const clock = createTestClock()
-  const redis = await startRedis({ process: 'any' })
-  t.teardown(redis.stop)
-  const store = openStore(storeSettings(redis.url, { keyPrefix: redis.keyPrefix }), { clock, log: silent })
-  t.teardown(() => store.close())
-  const { sessions } = createTestSessions({ store, clock, settings })
-  const { cookie, session } = await sessions.create(identity, agent, from)
-  const [, keys] = (await redis.command('SCAN', '0', 'MATCH', `${redis.keyPrefix}*`, 'COUNT', '10000')) as [
-    string,
-    string[],
-  ]
-  t.same(keys.map(key => key.slice(redis.keyPrefix.length).replace(/[\w-]{43}$/, 'HASH')).toSorted(), [
-    'a:HASH',
-    'i:HASH',
-    'i:all',
-    'n:HASH',
-    's:HASH',
-  ])
-  const dump = await Promise.all(keys.map(key => redis.command('DUMP', key)))
-  const everything = JSON.stringify([keys, dump.map(String)])
-  t.notMatch(everything, new RegExp(cookie))
-  t.notMatch(keys.join(), /someone|example/)
-  const read = String(await redis.command('GET', `${redis.keyPrefix}s:${session.handle}`))
-  t.match(read, /someone@example.com/, 'the record is what the test thinks it is')
-  for (const key of keys) t.ok(Number(await redis.command('PTTL', key)) > 0, `${key} does not stay for ever`)
-})
+t.test(
+  'Attack: a dump of Redis opens no session and names nobody in its keys',
+  { skip: missingParts('redis') },
+  async t => {
+    const clock = createTestClock()
+    const redis = await startRedis({ process: 'any' })
+    t.teardown(redis.stop)
+    const store = openStore(storeSettings(redis.url, { keyPrefix: redis.keyPrefix }), { clock, log: silent })
+    t.teardown(() => store.close())
+    const { sessions } = createTestSessions({ store, clock, settings })
+    const { cookie, session } = await sessions.create(identity, agent, from)
+    const [, keys] = (await redis.command('SCAN', '0', 'MATCH', `${redis.keyPrefix}*`, 'COUNT', '10000')) as [
+      string,
+      string[],
+    ]
+    t.same(keys.map(key => key.slice(redis.keyPrefix.length).replace(/[\w-]{43}$/, 'HASH')).toSorted(), [
+      'a:HASH',
+      'i:HASH',
+      'i:all',
+      'n:HASH',
+      's:HASH',
+    ])
+    const dump = await Promise.all(keys.map(key => redis.command('DUMP', key)))
+    const everything = JSON.stringify([keys, dump.map(String)])
+    t.notMatch(everything, new RegExp(cookie))
+    t.notMatch(keys.join(), /someone|example/)
+    const read = String(await redis.command('GET', `${redis.keyPrefix}s:${session.handle}`))
+    t.match(read, /someone@example.com/, 'the record is what the test thinks it is')
+    for (const key of keys) t.ok(Number(await redis.command('PTTL', key)) > 0, `${key} does not stay for ever`)
+  },
+)
 
 t.test(
   'Redis stalls, dies and comes back: 503 at once, then the same sessions',

@@ -86,12 +86,16 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
   const recheckDue = async (due: Entry[]) => {
     for (let at = 0; at < due.length; at += batchSize) {
       const results = await Promise.allSettled(due.slice(at, at + batchSize).map(recheck))
-      const lost = results.findIndex(({ status }) => status === 'rejected')
-      if (lost < 0) continue
-      const { reason } = results[lost] as PromiseRejectedResult
-      // The store is down: further reads would fail as well.
-      for (const [index, entry] of due.slice(at).entries()) if (results[index]?.status !== 'fulfilled') failed(entry)
-      if (!(reason instanceof StoreUnavailable)) throw reason
+      const lost = results.filter(result => result.status === 'rejected')
+      const bug = lost.find(({ reason }) => !(reason instanceof StoreUnavailable))
+      for (const [index, { status }] of results.entries()) {
+        const entry = due[at + index]
+        if (status === 'rejected' && entry) failed(entry)
+      }
+      if (bug) throw bug.reason
+      // One session that cannot be read says nothing about the others. If none can, the store is down.
+      if (lost.length < results.length) continue
+      for (const entry of due.slice(at + batchSize)) failed(entry)
       return
     }
   }
