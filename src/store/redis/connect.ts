@@ -232,7 +232,8 @@ function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnectio
     writers: key =>
       masters().filter(node => node.status === 'ready' && (key === undefined || nameOf(node) === partOf(key))),
     partOf,
-    parts: () => masters().length,
+    // Also those that are not connected, and the slots that nobody serves.
+    parts: () => new Set(Array.from({ length: 16_384 }, (_, slot) => client.slots[slot]?.[0])).size,
     replicated: () => client.nodes('slave').length > 0,
     demoted: nothing,
     async close() {
