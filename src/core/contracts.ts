@@ -160,6 +160,7 @@ export type SessionSelector =
   | { handle: Handle }
   | { email: string }
   | { provider: string; nameId: string; sessionIndex?: string }
+  | { providers: readonly string[] }
   | 'all'
 
 /** Who asked for an ending: the agent, an operator, an identity provider, or the gateway's own rules. */
@@ -190,6 +191,8 @@ export interface Sessions {
   list(selector: SessionSelector, cursor?: string): Promise<Page<Session>>
   /** Reviews all that this process could use without reading. */
   revalidateAll(): Promise<void>
+  /** From now on only sessions of this publicUrl are valid; for a reload that changes it. */
+  bindTo(publicUrl: string): void
   /** Called in this process for every session that ends here or elsewhere. */
   onEnd(listener: (handle: Handle, why: string) => void): void
   /** Called in this process whenever endings elsewhere may have been missed until now: what is open must be read again. */

@@ -64,7 +64,12 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const snapshots = createSnapshots(deps)
   const { current } = snapshots
   const settings = config.sessions
-  const sessions = createSessions({ ...deps, settings, revalidate: createRevalidate(current) })
+  const sessions = createSessions({
+    ...deps,
+    publicUrl: config.publicUrl,
+    settings,
+    revalidate: createRevalidate(current),
+  })
   const recheck = createRecheck(current)
   const live = { sessions, recheck, clock, settings, interval: overrides.liveInterval }
   const liveConnections = createLiveConnections(live)
@@ -164,6 +169,7 @@ async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts
       // Assertions signed with the old keys are still on their way to Desk.
       publishedKeys.keep(previous.identity.jwks().keys, previous.config.identity.assertion.ttl)
       snapshots.replace(next)
+      sessions.bindTo(config.publicUrl)
       // The new rules and directory may no longer allow agents who are logged in.
       agents.follow(next.directory).catch((error: Error) => {
         deps.log.error({ cause: error.message }, 'live sessions could not be held to the new configuration')

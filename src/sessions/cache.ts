@@ -22,6 +22,8 @@ export interface SessionCache {
   /** The subscription to revocations is made, or lost. */
   connected(): void
   disconnected(): void
+  /** Every entry is read again before it is used. */
+  distrustAll(): void
   /** The store has answered, or has failed to. */
   storeAnswered(ok: boolean): void
   /** Every cached session, however old. */
@@ -101,6 +103,9 @@ export function createSessionCache(deps: SessionCacheDeps): SessionCache {
     serveStale(handle) {
       const entry = entries.get(handle)
       return entry && stale(entry, clock.now())
+    },
+    distrustAll() {
+      epoch++
     },
     connected() {
       epoch++

@@ -49,13 +49,14 @@ export function isSingle(selector: SessionSelector): selector is { handle: Handl
 }
 
 export function indexFor(selector: GroupSelector): string {
-  if (selector === 'all') return allIndex
+  if (selector === 'all' || 'providers' in selector) return allIndex
   return 'email' in selector ? emailIndex(selector.email) : nameIdIndex(selector.provider, selector.nameId)
 }
 
 /** Attack: anyone who can write to the store can change an index, but not a record: the record decides. */
 export function matches(selector: GroupSelector, record: SessionRecord): boolean {
   if (selector === 'all') return true
+  if ('providers' in selector) return selector.providers.includes(record.provider)
   if ('email' in selector) return emailIndex(record.agent.email) === emailIndex(selector.email)
   const { provider, nameId, sessionIndex } = selector
   if (record.provider !== provider || record.saml?.nameId !== nameId) return false

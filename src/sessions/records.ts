@@ -1,6 +1,6 @@
-// A session's record as bytes: version, MAC over its key, version and content, then JSON. Anyone who can write to the
-// store can still not make, move or change a session: anything that is not exactly ours is "no session", never an
-// exception.
+// A session's record as bytes: version, MAC over its key, version, content and publicUrl, then JSON. Anyone who can write
+// to the store can still not make, move or change a session, nor bring one over from another gateway with the same
+// secrets: anything that is not exactly ours is "no session", never an exception.
 
 import * as z from 'zod'
 import type { ClientInfo, Handle, SamlSubject, Session } from '../core/contracts.js'
@@ -20,7 +20,9 @@ export interface Records {
   unpack(handle: Handle, bytes: Buffer): { record: SessionRecord } | { tampering: Tampering }
 }
 
-const version = 1
+const version = 2
+/** Not bound to publicUrl. Such records are read until they end, and no longer written. */
+const unboundVersion = 1
 const macBytes = 32
 const headBytes = 1 + macBytes
 /** No record of ours is longer: the identity headers take at most 8 kB. */
@@ -57,25 +59,26 @@ const content = z.strictObject({
   from: z.strictObject({ address: text, browser: text }),
 })
 
-export function createRecords(deps: { keyring: Keyring }): Records {
-  const { keyring } = deps
+/** `publicUrl` is asked at each record: a reload may change it. */
+export function createRecords(deps: { keyring: Keyring; publicUrl(): string }): Records {
+  const { keyring, publicUrl } = deps
 
   return {
     keyOf,
     pack({ handle, idpClaims, ...rest }) {
       const json = Buffer.from(JSON.stringify({ ...rest, said: idpClaims }))
-      const mac = keyring.mac(purpose, bound(handle, version, json))
+      const mac = keyring.mac(purpose, bound(handle, json, publicUrl()))
       const bytes = Buffer.concat([Buffer.of(version), mac, json])
       if (bytes.length > maxBytes) throw new Error('a session record may have at most 64 kB')
       return bytes
     },
     unpack(handle, bytes) {
       if (bytes.length <= headBytes || bytes.length > maxBytes) return { tampering: 'size' }
-      if (bytes[0] !== version) return { tampering: 'version' }
+      if (bytes[0] !== version && bytes[0] !== unboundVersion) return { tampering: 'version' }
       const json = bytes.subarray(headBytes)
       const mac = bytes.subarray(1, headBytes)
-      // Attack: the key is part of it, so that a record copied to another session's key opens nothing.
-      if (!keyring.verifies(purpose, bound(handle, version, json), mac)) return { tampering: 'mac' }
+      const data = bytes[0] === version ? bound(handle, json, publicUrl()) : unbound(handle, json)
+      if (!keyring.verifies(purpose, data, mac)) return { tampering: 'mac' }
       const record = read(json)
       // Built as at its login, so that V8 gives both objects one shape on the hot path.
       return record ? { record: recordOf({ handle, ...record }, record.saml) } : { tampering: 'content' }
@@ -128,9 +131,17 @@ function keyOf(handle: Handle): string {
   return `s:${handle}`
 }
 
-/** What the MAC covers. The key ends with a NUL, which no key holds, so that no two of these are the same bytes. */
-function bound(handle: Handle, version: number, json: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`${keyOf(handle)}\0`), Buffer.of(version), json])
+/**
+ * What the MAC covers. Attack: without the key and publicUrl, a record copied to another session's key, or from the store
+ * of another gateway, would open something. Both end with a NUL, which neither holds, and the version comes between them,
+ * so that no two of these are the same bytes.
+ */
+function bound(handle: Handle, json: Buffer, publicUrl: string): Buffer {
+  return Buffer.concat([Buffer.from(`${keyOf(handle)}\0`), Buffer.of(version), Buffer.from(`${publicUrl}\0`), json])
+}
+
+function unbound(handle: Handle, json: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${keyOf(handle)}\0`), Buffer.of(unboundVersion), json])
 }
 
 function read(json: Buffer): Omit<SessionRecord, 'handle'> | undefined {

@@ -33,6 +33,8 @@ export { handleOf } from './keys.js'
 export interface SessionsDeps {
   store: Store
   keyring: Keyring
+  /** Sessions are valid only for this one; bindTo changes it. */
+  publicUrl: string
   clock: Clock
   random: Random
   /** Milliseconds; perAgent is a number of sessions, 0 for no limit. */
@@ -57,6 +59,7 @@ interface Parts {
   endAndConfirm: Sessions['endAndConfirm']
   /** Called after events may have been missed. */
   onGap: (() => void)[]
+  bindTo: Sessions['bindTo']
 }
 
 /** Sessions on one page of a list. */
@@ -82,6 +85,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     endAndConfirm,
     list: (selector, cursor) => list(parts, selector, cursor),
     revalidateAll: revalidation.revalidateAll,
+    bindTo: parts.bindTo,
     onEnd: events.onRevoked,
     onGap: listener => void parts.onGap.push(listener),
     expiresAt: ({ handle, seenAt, endsAt }) =>
@@ -94,7 +98,8 @@ function assemble(all: SessionsDeps): Parts {
   const { idle } = settings
   const store = reportAvailability(deps.store, { all: metrics.storeUp, reads: up => cache.storeAnswered(up) })
   const activity = createActivity({ store, clock, idle, log })
-  const records = createRecords({ keyring })
+  let { publicUrl } = deps
+  const records = createRecords({ keyring, publicUrl: () => publicUrl })
   const repository = createSessionRepository({ store, clock, records, activity, audit, idle })
   const cache = createSessionCache({
     clock,
@@ -106,6 +111,13 @@ function assemble(all: SessionsDeps): Parts {
   const connected = () => {
     cache.connected()
     queue.requeueUnconfirmed()
+    for (const listener of onGap) listener()
+  }
+  const bindTo = (next: string) => {
+    if (next === publicUrl) return
+    publicUrl = next
+    // What is remembered, and what is open, is read again before it is used.
+    cache.distrustAll()
     for (const listener of onGap) listener()
   }
   const events = createRevocationEvents({ store, log, connected, disconnected: cache.disconnected })
@@ -123,7 +135,7 @@ function assemble(all: SessionsDeps): Parts {
   const end = ({ handle }: Session, why: string) => endAndConfirm({ handle }, why)
   const revalidation = createRevalidation({ cache, check: all.revalidate, end, log })
   const reader = createReader({ repository, events, queue, cache, metrics, revalidate: revalidation.revalidate })
-  return { store, activity, repository, cache, events, queue, reader, revalidation, endAndConfirm, onGap }
+  return { store, activity, repository, cache, events, queue, reader, revalidation, endAndConfirm, onGap, bindTo }
 }
 
 function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {

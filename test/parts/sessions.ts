@@ -31,6 +31,7 @@ export function createTestSessions(deps: {
   secrets?: string[]
   cookie?: string
   revalidate?: Revalidate
+  publicUrl?: string
 }): TestSessions {
   const { store, clock, settings, secrets = [testSecret] } = deps
   const revocations: [Handle, string][] = []
@@ -45,6 +46,7 @@ export function createTestSessions(deps: {
   }
   const fixed = deps.cookie === undefined ? undefined : Buffer.from(deps.cookie, 'base64url')
   const sessions = createSessions({
+    publicUrl: deps.publicUrl ?? 'https://desk.example.com',
     store,
     clock,
     settings: { nearCache: 30_000, outageGrace: 0, perAgent: 0, ...settings },

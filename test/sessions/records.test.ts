@@ -26,13 +26,16 @@ async function start() {
 }
 
 /** A record with a right MAC around any content: what only the gateway, or an older one, could have written. */
-function sealed(handle: string, json: string | Buffer, version = 1): Buffer {
+function sealed(handle: string, json: string | Buffer, version = 2, publicUrl = here): Buffer {
   const key = Buffer.from(hkdfSync('sha256', testSecret, '', 'deskgate session record', 32))
   const content = Buffer.from(json as string)
-  const covered = Buffer.concat([Buffer.from(`s:${handle}\0`), Buffer.of(version), content])
+  // Version 1 was not bound to publicUrl.
+  const place = Buffer.from(version === 1 ? '' : `${publicUrl}\0`)
+  const covered = Buffer.concat([Buffer.from(`s:${handle}\0`), Buffer.of(version), place, content])
   return Buffer.concat([Buffer.of(version), createHmac('sha256', key).update(covered).digest(), content])
 }
 
+const here = 'https://desk.example.com'
 const whole = { agent, provider: 'corp', createdAt: 1, endsAt: Date.UTC(2030, 0, 1), from }
 
 t.test('the test packs records like the gateway', async t => {
@@ -52,7 +55,7 @@ t.test('Attack: bytes that are not exactly ours', async t => {
     ['empty', Buffer.alloc(0)],
     ['one byte', Buffer.of(1)],
     ['only the head', good.subarray(0, 33)],
-    ['another version', sealed(session.handle, JSON.stringify(whole), 2)],
+    ['another version', sealed(session.handle, JSON.stringify(whole), 3)],
     ['version 0', flipped(0)],
     ['a flipped bit in the MAC', flipped(5)],
     ['a flipped bit in the content', flipped(40)],
@@ -92,6 +95,82 @@ t.test('Attack: bytes that are not exactly ours', async t => {
   t.equal(audits.length, 1, 'one line for a record, however often it is read')
   await put(good)
   t.ok(await sessions.read(session.handle))
+})
+
+t.test(
+  'a record of the version before is read until it ends; it is ended, listed and found like any other',
+  async t => {
+    const { session, sessions, store, put, clock, audits, revocationReasons } = await start()
+    const old = {
+      ...whole,
+      createdAt: clock.now(),
+      endsAt: clock.now() + 3_000_000,
+      saml: { nameId: 'a' },
+      said: { name: 'A' },
+    }
+    await put(sealed(session.handle, JSON.stringify(old), 1))
+    t.match(await sessions.read(session.handle), { agent, idpClaims: { name: 'A' }, endsAt: old.endsAt })
+    t.equal((await sessions.list({ email: agent.email })).items.length, 1)
+    t.equal(await sessions.end({ email: agent.email }, 'revoked'), 1)
+    t.same(revocationReasons(session.handle), ['revoked'])
+    t.equal(await store.get(`s:${session.handle}`), undefined)
+    const next = await start()
+    await next.put(sealed(next.session.handle, JSON.stringify(old), 1))
+    next.clock.set(old.endsAt)
+    t.equal(await next.sessions.read(next.session.handle), undefined, 'it ends when it was to end')
+    t.same(
+      [...audits, ...next.audits].filter(({ event }) => event === 'record_tampered'),
+      [],
+    )
+  },
+)
+
+t.test('Attack: a record of a gateway with the same secrets and another publicUrl', async t => {
+  const { session, sessions, put, audits, clock, store } = await start()
+  const json = JSON.stringify(whole)
+  const others = [
+    'https://other.example.com',
+    'http://desk.example.com',
+    'https://desk.example.com:8443',
+    'https://desk.example.com.evil.test',
+    '',
+    `${here}\0`,
+  ]
+  for (const other of others) {
+    await put(sealed(session.handle, json, 2, other))
+    t.equal(await sessions.read(session.handle), undefined, other)
+  }
+  await put(sealed(session.handle, `${here}\0${json}`, 2, ''))
+  t.equal(await sessions.read(session.handle), undefined, 'what is moved between publicUrl and content')
+  t.match(audits.at(-1), { event: 'record_tampered', why: 'mac' })
+  for (const [from, to] of [
+    [1, 2],
+    [2, 1],
+  ] as const) {
+    const bytes = sealed(session.handle, json, from)
+    await put(Buffer.concat([Buffer.of(to), bytes.subarray(1)]))
+    t.equal(await sessions.read(session.handle), undefined, `version ${from} called ${to}`)
+  }
+  const staging = createTestSessions({ store, clock, settings, publicUrl: 'https://staging.example.com' })
+  const there = await staging.sessions.create(identity, agent, from)
+  t.ok(await staging.sessions.read(there.session.handle))
+  t.equal(await sessions.read(there.session.handle), undefined, 'also where both share one store')
+})
+
+t.test('a reload that changes publicUrl takes the sessions with it', async t => {
+  const { session, sessions } = await start()
+  let gaps = 0
+  sessions.onGap(() => gaps++)
+  await new Promise(setImmediate)
+  gaps = 0
+  sessions.bindTo(here)
+  t.ok(sessions.peek(session.handle), 'the same one changes nothing')
+  sessions.bindTo('https://new.example.com')
+  t.equal(gaps, 1, 'what is open is read again')
+  t.equal(sessions.peek(session.handle), undefined)
+  t.equal(await sessions.read(session.handle), undefined)
+  sessions.bindTo(here)
+  t.ok(await sessions.read(session.handle), 'and back')
 })
 
 t.test('the audit event says what is wrong', async t => {
@@ -169,7 +248,10 @@ t.test('Attack: a forged message revokes at most the session that it names, and 
 })
 
 t.test('a record that would be too large to be read again is not written', async t => {
-  const records = createRecords({ keyring: createKeyring([testSecret], { random: systemRandom }) })
+  const records = createRecords({
+    keyring: createKeyring([testSecret], { random: systemRandom }),
+    publicUrl: () => 'https://desk.example.com',
+  })
   const record: SessionRecord = {
     ...whole,
     handle: 'h',
