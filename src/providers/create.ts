@@ -2,6 +2,8 @@
 
 import type { ProviderSettings } from '../config/schema/providers.js'
 import type { Provider } from '../core/contracts.js'
+import { breakglassId } from './breakglass.js'
+import { deskId } from './desk-login.js'
 import { jwtProtocol } from './jwt/protocol.js'
 import type { Protocol, ProviderDeps as ProtocolDeps } from './protocol.js'
 import { samlProtocol } from './saml/protocol.js'
@@ -31,6 +33,11 @@ export function createProviders(
 function createProvider<S extends ProviderSettings>(settings: S, deps: ProtocolDeps): Provider {
   const protocol = protocols[settings.type] as Protocol<S>
   return protocol.create(settings, deps)
+}
+
+/** Whether sessions of this provider may go on; break-glass and Desk's own login are no providers that can be removed. */
+export function isConfigured(provider: string, settings: readonly { id: string }[]): boolean {
+  return provider === breakglassId || provider === deskId || settings.some(({ id }) => id === provider)
 }
 
 /**

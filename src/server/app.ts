@@ -9,10 +9,16 @@ import { createPublishedKeys, type PublishedKeys } from '../keys/jwks.js'
 import type { Keyring } from '../keys/keyring.js'
 import { createRateLimit } from '../ops/rate-limit.js'
 import { createInFlight } from '../runtime/in-flight.js'
+import { isConfigured } from '../providers/create.js'
 import { createSessions, handleOf } from '../sessions/sessions.js'
 import { createLiveConnections, type LiveConnections } from '../web/access/live-connections.js'
 import { createRecheck } from '../web/access/recheck.js'
-import { type AgentRevalidation, createAgentRevalidation, createRevalidate } from '../web/access/revalidate-agents.js'
+import {
+  type AgentRevalidation,
+  createAgentRevalidation,
+  createRevalidate,
+  endReasons,
+} from '../web/access/revalidate-agents.js'
 import type { ConfigSnapshot } from '../web/context.js'
 import { createLoginLimit } from '../web/login/login-limit.js'
 import { createDeskQueue } from '../web/proxy/desk-queue.js'
@@ -158,6 +164,17 @@ interface RunningParts {
   keyring: Keyring
 }
 
+/** A provider takes its sessions with it: its rules are gone. They act as ended in this process at once. */
+function endRemoved(previous: ConfigSnapshot, next: ConfigSnapshot, { sessions, log }: SnapshotDeps): void {
+  const ids = previous.config.providers.map(({ id }) => id)
+  const providers = ids.filter(id => !isConfigured(id, next.config.providers))
+  if (providers.length === 0) return
+  sessions.end({ providers }, endReasons.removed, 'gateway').then(
+    count => log.info({ providers, sessions: count }, 'sessions of removed providers ended'),
+    (error: Error) => log.error({ providers, cause: error.message }, 'sessions of removed providers not ended yet'),
+  )
+}
+
 async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts): Promise<PreparedSnapshot> {
   const { snapshots, publishedKeys, agents, keyring } = running
   const previous = snapshots.current()
@@ -169,7 +186,8 @@ async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts
       // Assertions signed with the old keys are still on their way to Desk.
       publishedKeys.keep(previous.identity.jwks().keys, previous.config.identity.assertion.ttl)
       snapshots.replace(next)
-      sessions.bindTo(config.publicUrl)
+      deps.sessions.bindTo(config.publicUrl)
+      endRemoved(previous, next, deps)
       // The new rules and directory may no longer allow agents who are logged in.
       agents.follow(next.directory).catch((error: Error) => {
         deps.log.error({ cause: error.message }, 'live sessions could not be held to the new configuration')

@@ -3,22 +3,22 @@
 import { Agent, request } from 'undici'
 import { type Finding, formatProblem } from '../../config/load.js'
 import type { Config } from '../../config/schema/index.js'
-import { createLog } from '../../ops/log.js'
 import { certificatesIn } from '../../providers/certificates.js'
 import { metadataLimits } from '../../providers/saml/metadata/location.js'
 import { readMetadata } from '../../providers/saml/metadata/metadata.js'
 import { systemClock } from '../../runtime/clock.js'
 import { createHttpClient } from '../../runtime/http-client.js'
-import { openStore } from '../../store/open.js'
 import type { ExitCode, Io } from '../io.js'
+import { checkStore, type StoreFindings } from './check-store.js'
 import { readPlacedConfiguration } from './configuration.js'
 
 export async function check(options: { config?: string; online?: boolean }, io: Io): Promise<ExitCode> {
   const loaded = await readPlacedConfiguration(options.config, io)
   if (!loaded) return 1
-  const findings = options.online ? await tryOnline(loaded.config) : []
-  for (const finding of findings) io.err(formatProblem(loaded.place(finding)))
-  if (findings.length > 0) return 1
+  const { problems, warnings } = options.online ? await tryOnline(loaded.config) : { problems: [], warnings: [] }
+  for (const warning of warnings) io.err(`warning: ${formatProblem(loaded.place(warning))}`)
+  for (const problem of problems) io.err(formatProblem(loaded.place(problem)))
+  if (problems.length > 0) return 1
   io.out(
     options.online ? 'The configuration is valid, and everything it names answers.' : 'The configuration is valid.',
   )
@@ -26,21 +26,13 @@ export async function check(options: { config?: string; online?: boolean }, io: 
 }
 
 /** Everything that does not answer; all are asked at once. */
-async function tryOnline(config: Config): Promise<Finding[]> {
-  const found = await Promise.all([tryStore(config), tryDesk(config), ...config.providers.map(tryProvider)])
-  return found.flat()
-}
-
-async function tryStore(config: Config): Promise<Finding[]> {
-  const store = openStore(config.sessions.store, { clock: systemClock, log: createLog({ level: 'silent' }) })
-  try {
-    await store.probe()
-    return []
-  } catch (error) {
-    return [{ path: ['sessions', 'store'], message: (error as Error).message }]
-  } finally {
-    await store.close()
-  }
+async function tryOnline(config: Config): Promise<StoreFindings> {
+  const [store, ...found] = await Promise.all([
+    checkStore(config),
+    tryDesk(config),
+    ...config.providers.map(tryProvider),
+  ])
+  return { ...store, problems: [...store.problems, ...found.flat()] }
 }
 
 /** Any response will do, whatever its status. */

@@ -8,6 +8,7 @@ import type { Agent, Directory, KnownState, Revalidate, Revalidated, Session, Se
 import { StoreUnavailable } from '../../core/errors.js'
 import { mergeIdentity } from '../../directory/merge-identity.js'
 import type { Log } from '../../ops/log.js'
+import { isConfigured } from '../../providers/create.js'
 import { type Scheduler, systemScheduler } from '../../runtime/scheduler.js'
 import type { ConfigSnapshot } from '../context.js'
 import { checkAgent } from './authorize-agent.js'
@@ -20,9 +21,10 @@ const retryAfter = 5000
 /** Agents whose sessions are looked up at the same time. */
 const batchSize = 8
 
-const endReasons = {
+export const endReasons = {
   unknown: 'the directory does not know the agent any more',
   disabled: 'the directory says that the agent is inactive',
+  removed: 'its provider is no longer configured',
 }
 
 /** Checks a session against the directory and the rules of the snapshot in force. */
@@ -36,6 +38,8 @@ export function createRevalidate(current: () => RevalidationRules): Revalidate {
 }
 
 function revalidate(snapshot: RevalidationRules, session: Session, known: KnownState | undefined): Revalidated {
+  // Attack: the rules of a provider that is no longer configured are gone as well, so that its sessions would pass.
+  if (!isConfigured(session.provider, snapshot.config.providers)) return { over: endReasons.removed }
   // An answer from before the login does not count: the replica that logged the agent in may have known more.
   const found = known && known.at > session.createdAt ? known.found : undefined
   if (typeof found === 'string') return { over: endReasons[found] }
