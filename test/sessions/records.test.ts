@@ -125,6 +125,35 @@ t.test(
   },
 )
 
+/** Written by the release before records were bound to publicUrl, with `testSecret`. */
+const byOldRelease = {
+  handle: 'DwBzhbb51LfusnSGBa_hqYSgo7-j8BTQnip4TOnlzRo',
+  bytes:
+    'AdHGJsFEpTMBIVnfRP3MM50RbgNUA27BAwewO3qyKjNyeyJhZ2VudCI6eyJlbWFpbCI6ImFAZXhhbXBsZS5jb20iLCJyb2xlcyI6WyJhZG1pbiJdfSwi' +
+    'cHJvdmlkZXIiOiJjb3JwIiwiY3JlYXRlZEF0IjoxNzk1MzA1NjAwMDAwLCJlbmRzQXQiOjE3OTUzOTIwMDAwMDAsImZyb20iOnsiYWRkcmVzcyI6IjE5' +
+    'Mi4wLjIuMSIsImJyb3dzZXIiOiJGaXJlZm94In0sInNhbWwiOnsibmFtZUlkIjoiYUBleGFtcGxlLmNvbSIsInNlc3Npb25JbmRleCI6IjEifSwic2Fp' +
+    'ZCI6eyJuYW1lIjoiQSJ9fQ==',
+}
+
+t.test(
+  'a rolling upgrade: the bytes of an old replica are a session here, and ours are of a version that it refuses',
+  async t => {
+    const { sessions, store, clock, audits, good } = await start()
+    await store.set(`s:${byOldRelease.handle}`, Buffer.from(byOldRelease.bytes, 'base64'), 60_000)
+    await store.set(`a:${byOldRelease.handle}`, Buffer.from(String(clock.now())), 60_000)
+    t.match(await sessions.read(byOldRelease.handle), {
+      agent,
+      provider: 'corp',
+      saml: { nameId: 'a@example.com', sessionIndex: '1' },
+      idpClaims: { name: 'A' },
+      from,
+    })
+    t.same(audits, [])
+    // It knows version 1 alone, so that it takes ours for no session, whatever the rest would be taken for.
+    t.equal(good[0], 2)
+  },
+)
+
 t.test('Attack: a record of a gateway with the same secrets and another publicUrl', async t => {
   const { session, sessions, put, audits, clock, store } = await start()
   const json = JSON.stringify(whole)
