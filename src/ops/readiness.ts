@@ -34,10 +34,15 @@ export interface ReadinessProbe {
 
 /** The number of problems shown; the log has all. */
 const mostProblems = 10
+/** Milliseconds between two probes that nobody has asked for. */
+const interval = 15_000
 /** With these the store answers as the one that is meant, and can be read: sessions go on, and only new logins wait. */
 const takesNoWrites: readonly unknown[] = ['OOM', 'MISCONF', 'NOREPLICAS']
 
-/** Until the store is reached for the first time, it is probed every `retry` milliseconds. */
+/**
+ * Until the store is reached for the first time, it is probed every `retry` milliseconds; afterwards also when nobody asks, so
+ * that the log and the gauge tell of a store that refuses.
+ */
 export function createReadiness(deps: {
   store: Store
   clock: Clock
@@ -49,6 +54,7 @@ export function createReadiness(deps: {
 }): ReadinessProbe {
   const retry = deps.retry ?? 1_000
   let reached = false
+  let closed = false
   let draining = false
   let problems: readonly string[] = []
   let error: string | undefined
@@ -88,13 +94,13 @@ export function createReadiness(deps: {
     return probing
   }
 
-  const untilReached = async () => {
+  const watch = async () => {
     await probeOnce()
-    if (reached || draining) return
-    timer = setTimeout(untilReached, retry)
+    if (closed || draining) return
+    timer = setTimeout(watch, reached ? interval : retry)
     timer.unref()
   }
-  untilReached()
+  watch()
 
   return {
     async ask() {
@@ -113,6 +119,9 @@ export function createReadiness(deps: {
     configuration(reported) {
       problems = reported.slice(0, mostProblems)
     },
-    close: () => clearTimeout(timer),
+    close() {
+      closed = true
+      clearTimeout(timer)
+    },
   }
 }

@@ -8,6 +8,7 @@ import type { Clock, Random } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
+import type { Commands, RedisClient, Writer } from './client.js'
 import {
   clusterOptions,
   connectionOptions,
@@ -22,27 +23,6 @@ import { createHandshake, type Handshake } from './handshake.js'
 import { createPrimarySearch } from './primary-search.js'
 import { createReconnection, type Reconnection } from './reconnection.js'
 import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, type Topology, topologyOf } from './url.js'
-
-/** A client for messages, or for one server. */
-export type RedisClient = Redis
-/** A client for commands, to one server or to a cluster: its callers need not know which. */
-export type Commands = Pick<
-  Redis,
-  | 'getBuffer'
-  | 'set'
-  | 'del'
-  | 'incr'
-  | 'zadd'
-  | 'zrem'
-  | 'zrangebyscore'
-  | 'zremrangebyscore'
-  | 'pexpire'
-  | 'publish'
-  | 'call'
-  | 'info'
->
-/** One server that takes writes. */
-export type Writer = Pick<Redis, 'role' | 'wait' | 'status'>
 
 /** The connection on which messages arrive. */
 export interface MessageConnection {

@@ -2,7 +2,7 @@
 // console when a Sentinel is away, and try again without growing pauses.
 
 import type { Random } from '../../core/contracts.js'
-import type { RedisClient } from './connect.js'
+import type { RedisClient } from './client.js'
 import { connectionOptions, singleOptions } from './connection-options.js'
 import { createHandshake } from './handshake.js'
 import { createReconnection } from './reconnection.js'

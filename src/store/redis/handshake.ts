@@ -1,7 +1,7 @@
 // What is said on each new connection to a server before anything else: who we are, and which database. One write at a time:
 // a server that refuses connections says why and closes, and its words are lost when more is sent.
 
-import type { RedisClient } from './connect.js'
+import type { RedisClient } from './client.js'
 import { isUnknownCommand } from './error-messages.js'
 import type { RedisLogin } from './url.js'
 

@@ -2,7 +2,7 @@
 // A page neither repeats nor skips a member that stays in the index, whatever is added and removed between two pages.
 
 import type { IndexPage } from '../../core/contracts.js'
-import type { Commands } from './connect.js'
+import type { Commands } from './client.js'
 
 /** Where the last page ended: its last member, and how many members with the same score came up to it. */
 interface PagePosition {

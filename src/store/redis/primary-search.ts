@@ -3,7 +3,7 @@
 
 import type { Random } from '../../core/contracts.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
-import type { RedisClient } from './connect.js'
+import type { RedisClient } from './client.js'
 import { createHandshake } from './handshake.js'
 import type { RedisLogin } from './url.js'
 

@@ -4,7 +4,7 @@
 import type { Random } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
-import type { Commands } from './connect.js'
+import type { Commands } from './client.js'
 import { replyCode } from './error-messages.js'
 import { fieldOf } from './handshake.js'
 import type { Subscriptions } from './subscriptions.js'

@@ -3,7 +3,8 @@
 
 import type { Clock, Replication } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
-import type { RedisConnection, Writer } from './connect.js'
+import type { Writer } from './client.js'
+import type { RedisConnection } from './connect.js'
 import { replyCode } from './error-messages.js'
 
 /** Milliseconds. */
