@@ -3,7 +3,8 @@
 import type { StoreSettings } from '../config/schema/sessions.js'
 import type { Store } from '../core/contracts.js'
 import { createMemoryStore } from './memory/store.js'
-import { type ConnectDeps, connect } from './redis/connect.js'
+import { connect } from './redis/connect.js'
+import type { ConnectDeps } from './redis/connection.js'
 import { createRedisStore } from './redis/store.js'
 import { topologyOf } from './redis/url.js'
 

@@ -2,81 +2,24 @@
 // themselves, fail fast while they are down, never queue, never send a command twice, and never log an address or a
 // password.
 
-import { Cluster, Command, Redis } from 'ioredis'
+import { Redis } from 'ioredis'
 import type { StoreSettings } from '../../config/schema/sessions.js'
-import type { Clock, Random } from '../../core/contracts.js'
-import { StoreUnavailable } from '../../core/errors.js'
-import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
-import type { Commands, RedisClient, Writer } from './client.js'
+import { connectCluster } from './connect-cluster.js'
 import {
-  clusterOptions,
-  connectionOptions,
-  nodeLogin,
-  type Purpose,
-  sentinelOptions,
-  singleOptions,
-} from './connection-options.js'
-import { type ConnectionStatus, createConnectionStatus } from './connection-status.js'
+  type ConnectDeps,
+  disconnect,
+  type OpenClient,
+  type OpenDeps,
+  openClient,
+  type RedisConnection,
+  withinFirstTimeout,
+} from './connection.js'
+import { connectionOptions, type Purpose, sentinelOptions, singleOptions } from './connection-options.js'
 import { watchFailovers } from './failover-watch.js'
-import { createHandshake, type Handshake } from './handshake.js'
 import { createPrimarySearch } from './primary-search.js'
 import { createReconnection, type Reconnection } from './reconnection.js'
-import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, type Topology, topologyOf } from './url.js'
-
-/** The connection on which messages arrive. */
-export interface MessageConnection {
-  client: RedisClient
-  /** Whether the server has answered on the present connection. */
-  isUp(): boolean
-  /** Called each time that a server has answered on a new connection. */
-  onUp(listener: () => void): void
-  /** Why the connection is down; undefined while it is up. */
-  problem(): string | undefined
-  /** Resolved once the first attempt to connect has succeeded or failed. */
-  settled: Promise<void>
-}
-
-export interface RedisConnection {
-  topology: Topology
-  client: Commands
-  messages: MessageConnection
-  /** Resolved once the first attempt to connect has succeeded or failed. */
-  settled: Promise<void>
-  /** Whether a command would go out now, or as soon as one server has answered. */
-  up(): boolean
-  /** Milliseconds after which a call fails, whatever its commands wait for. */
-  limit: number
-  /** Why the connection for commands is down; undefined while it is up. */
-  problem(): string | undefined
-  /** The servers that this process writes to, or the one that takes writes to `key`. */
-  writers(key?: string): Writer[]
-  /** Which of the parts serves a key, and how many parts there are: more than one in a cluster. */
-  partOf(key: string): string
-  parts(): number
-  /** Whether replicas are set up that would take over; undefined: only the server itself knows. */
-  replicated(): boolean | undefined
-  /** The server has refused a write because it is a replica: looks whether another server has taken over. */
-  demoted(): void
-  /** Closes all connections, after the outstanding answers. */
-  close(): Promise<void>
-}
-
-export interface ConnectDeps {
-  log: Log
-  clock: Clock
-  random?: Random
-  /** How long one command may take, in milliseconds (800). A command that timed out may still have been executed. */
-  commandTimeout?: number
-}
-
-interface OpenClient extends Omit<MessageConnection, 'onUp'> {
-  status: ConnectionStatus
-  reconnection: Reconnection
-  onUp(listener: () => void): void
-}
-
-type OpenDeps = Required<ConnectDeps> & { topology: Topology }
+import { addressOf, type RedisLogin, sentinelsOf, topologyOf } from './url.js'
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */
 export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnection {
@@ -124,7 +67,7 @@ function openSingle(settings: StoreSettings, purpose: Purpose, deps: OpenDeps): 
   const reconnection = createReconnection(deps)
   const { tls, server } = serverOptions(settings, deps, reconnection)
   const options = { ...connectionOptions({ tls }, deps.commandTimeout), ...server, retryStrategy: reconnection.pause }
-  return open(new Redis(options), { ...deps, purpose, reconnection, login: loginOf(settings) })
+  return openClient(new Redis(options), { ...deps, purpose, reconnection, login: loginOf(settings) })
 }
 
 function loginOf(settings: StoreSettings): RedisLogin {
@@ -139,134 +82,3 @@ function serverOptions(settings: StoreSettings, { topology }: OpenDeps, { pause 
   const { host, port, tls } = addressOf(settings)
   return { tls, server: { ...singleOptions, host, port } }
 }
-
-/** Connects a client, and again after each loss. */
-function open(
-  client: Redis,
-  deps: OpenDeps & { purpose: Purpose; reconnection: Reconnection; login: RedisLogin },
-): OpenClient {
-  const { reconnection, login, topology } = deps
-  const listeners: (() => void)[] = []
-  const status = createConnectionStatus(client, deps)
-  const handshake: Handshake = createHandshake(client, {
-    login,
-    // Attack: a primary that was cut off still answers reads.
-    ...(topology === 'sentinel' ? { checkRole: onlyPrimary } : {}),
-    succeeded() {
-      reconnection.succeeded()
-      status.connected()
-      for (const listener of listeners) listener()
-    },
-    refused: status.note,
-  })
-  reconnection.follow(client)
-  client.connect().catch(nothing)
-  return {
-    client,
-    status,
-    reconnection,
-    isUp: handshake.isDone,
-    onUp: listener => void listeners.push(listener),
-    problem: status.problem,
-    settled: handshake.settled,
-  }
-}
-
-function onlyPrimary(role: string | undefined): void {
-  if (role === undefined || role === 'master') return
-  throw new StoreUnavailable('the Sentinels led to a replica: a failover is under way')
-}
-
-function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnection {
-  const address = clusterOf(settings)
-  const { commandTimeout } = deps
-  const reconnection = createReconnection(deps)
-  const redisOptions = { ...connectionOptions(address, commandTimeout), ...nodeLogin(address) }
-  const client = new Cluster(address.nodes, { ...clusterOptions(reconnection.pause), redisOptions })
-  const masters = () => client.nodes('master')
-  const partOf = (key: string) => client.slots[slotOf(key)]?.[0] ?? 'none'
-  const nameOf = ({ options: { host, port } }: Redis) => `${host}:${port}`
-  const shortcoming = () => (masters().length > 0 ? undefined : 'the Redis cluster is down: no node serves a slot')
-  const status = createConnectionStatus(client, { ...deps, purpose: 'commands', shortcoming })
-  // ioredis reports ready once a node has said who serves what.
-  client.on('ready', () => {
-    reconnection.succeeded()
-    status.connected()
-  })
-  const known = () => client.nodes().flatMap(({ options: { host, port } }) => (host && port ? [{ host, port }] : []))
-  const messages = openMessages(() => [...known(), ...address.nodes], address, deps)
-  // A node that has left the cluster silently stops passing on messages.
-  client.on('-node', (gone: Redis) => {
-    if (isSame(gone.options, messages.client.options)) messages.client.disconnect(true)
-  })
-  reconnection.follow(client)
-  const settled = client.connect().then(nothing, nothing)
-  return {
-    topology: deps.topology,
-    client: client as unknown as Commands,
-    messages,
-    settled: withinFirstTimeout(settled),
-    up: () => client.status === 'ready' && masters().length > 0,
-    limit: 1.5 * commandTimeout,
-    problem: status.problem,
-    writers: key =>
-      masters().filter(node => node.status === 'ready' && (key === undefined || nameOf(node) === partOf(key))),
-    partOf,
-    // Also those that are not connected, and the slots that nobody serves.
-    parts: () => new Set(Array.from({ length: 16_384 }, (_, slot) => client.slots[slot]?.[0])).size,
-    replicated: () => client.nodes('slave').length > 0,
-    demoted: nothing,
-    async close() {
-      await Promise.all([disconnect({ client, reconnection }), disconnect(messages)])
-    },
-  }
-}
-
-function slotOf(key: string): number {
-  return new Command('get', [key]).getSlot() ?? 0
-}
-
-/**
- * Any node of a cluster passes all messages on. The cluster client of ioredis renews its subscription in silence, so that missed
- * messages would go unnoticed; this is an ordinary client that connects to another node at each attempt.
- */
-function openMessages(nodes: () => RedisHost[], login: RedisLogin, deps: OpenDeps): OpenClient {
-  const reconnection = createReconnection(deps)
-  let next = deps.random(1).readUInt8()
-  const choose = (): RedisHost | undefined => {
-    const found = nodes()
-    return found[next++ % Math.max(1, found.length)]
-  }
-  const retryStrategy = () => {
-    Object.assign(client.options, choose())
-    return reconnection.pause()
-  }
-  const options = { ...connectionOptions(login, deps.commandTimeout), ...singleOptions, ...choose(), retryStrategy }
-  const client: Redis = new Redis(options)
-  return open(client, { ...deps, purpose: 'messages', reconnection, login })
-}
-
-type HostPort = { [Key in keyof RedisHost]?: RedisHost[Key] | undefined }
-
-function isSame(a: HostPort, b: HostPort): boolean {
-  return a.host === b.host && a.port === b.port
-}
-
-async function disconnect({
-  client,
-  reconnection,
-}: {
-  client: Redis | Cluster
-  reconnection: Reconnection
-}): Promise<void> {
-  reconnection.stop()
-  if (client.status === 'ready') await client.quit().catch(nothing)
-  if (client.status !== 'end') client.disconnect()
-}
-
-/** The longest wait for the first attempt to connect. */
-function withinFirstTimeout(settled: Promise<void>): Promise<void> {
-  return Promise.race([settled, new Promise<void>(resolve => setTimeout(resolve, 2500).unref())])
-}
-
-function nothing(): void {}

@@ -4,7 +4,7 @@
 import type { Clock, Replication } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Writer } from './client.js'
-import type { RedisConnection } from './connect.js'
+import type { RedisConnection } from './connection.js'
 import { replyCode } from './error-messages.js'
 
 /** Milliseconds. */

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import { createRepeatedLog } from '../../ops/repeated-log.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
-import type { MessageConnection } from './connect.js'
+import type { MessageConnection } from './connection.js'
 import { explain, isRefusal } from './error-messages.js'
 
 export interface Subscriptions {
