@@ -9,7 +9,7 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/clean.mjs scripts/
+COPY scripts/build.mjs scripts/
 COPY src src/
 RUN npm run --silent build
 # The same lock file again, without what only building needs.

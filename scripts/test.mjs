@@ -1,6 +1,7 @@
 // npm test: sees to the parts that tests need, runs the tests, and ends with one line that counts them.
 //   node scripts/test.mjs [part of a file's name …] [--option of the test runner …]
-// With CI=true nothing may be missing: a missing part ends it before a test runs.
+// With a name it installs only what the chosen tests need. With CI=true nothing of that may be missing: a missing part ends
+// it before a test runs.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -8,6 +9,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { install, mayInstall } from './apt.mjs'
 import { unpackInside } from './inside.mjs'
+import { neededParts } from './needed-parts.mjs'
 import { find, isThere, parts } from './parts.mjs'
 import { createReport } from './report.mjs'
 
@@ -17,7 +19,7 @@ const root = join(import.meta.dirname, '..')
 const require = createRequire(import.meta.url)
 const tap = join(dirname(require.resolve('tap/package.json')), require('tap/package.json').bin.tap)
 
-function missingParts() {
+function missingOf(parts) {
   return parts.filter(part => (part.name === 'redis-server' ? !isThere('redis') : find(part.name) === undefined))
 }
 
@@ -81,23 +83,25 @@ function finish({ passed, failed, skipped }) {
 }
 
 async function main() {
-  const words = process.argv.slice(2)
-  // A part that a variable names is the caller's to mend.
-  const installable = missingParts().filter(part => !part.optional && !process.env[part.variable])
-  const packaged = installable.filter(part => !part.inside)
-  if (packaged.length > 0 && mayInstall()) install(packaged, print)
-  unpack(installable.filter(part => part.inside))
-  const all = missingParts()
-  explain(all)
-  const missing = all.filter(part => !part.optional)
-  if (missing.length > 0 && inCi) return finish({ passed: 0, failed: missing.length, skipped: 0 })
-  if (!buildRunner()) return finish({ passed: 0, failed: 1, skipped: 0 })
-  const files = testFiles(words.filter(word => !word.startsWith('-')))
+  const given = process.argv.slice(2)
+  const words = given.filter(word => !word.startsWith('-'))
+  const files = testFiles(words)
   if (files.length === 0) {
     print('no test file has such a name\n')
     return finish({ passed: 0, failed: 1, skipped: 0 })
   }
-  const options = words.filter(word => word.startsWith('-'))
+  const needed = words.length === 0 ? parts : neededParts(files)
+  // A part that a variable names is the caller's to fix.
+  const installable = missingOf(needed).filter(part => !part.optional && !process.env[part.variable])
+  const packaged = installable.filter(part => !part.inside)
+  if (packaged.length > 0 && mayInstall()) install(packaged, print)
+  unpack(installable.filter(part => part.inside))
+  const all = missingOf(needed)
+  explain(all)
+  const missing = all.filter(part => !part.optional)
+  if (missing.length > 0 && inCi) return finish({ passed: 0, failed: missing.length, skipped: 0 })
+  if (!buildRunner()) return finish({ passed: 0, failed: 1, skipped: 0 })
+  const options = given.filter(word => word.startsWith('-'))
   finish(await runTests(files, options))
 }
 
