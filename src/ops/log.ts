@@ -78,6 +78,8 @@ export interface AccessLine {
   address: string
   /** The session's handle. */
   session: string | undefined
+  /** The agent's e-mail address, from the session or the bearer token. */
+  agent: string | undefined
 }
 
 /** Formats the time once for all lines of a millisecond. `worker`: its number, in a cluster. */
@@ -93,6 +95,7 @@ export function createAccessFormat(worker?: number): (line: AccessLine) => strin
     // Attack: a client's values go through JSON.stringify, so that none can end the line or start a field.
     const path = escapeInvisible(JSON.stringify(line.path))
     const session = line.session === undefined ? '' : `,"session":"${line.session}"`
-    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session},"msg":"request"}\n`
+    const agent = line.agent === undefined ? '' : `,"agent":${escapeInvisible(JSON.stringify(line.agent))}`
+    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session}${agent},"msg":"request"}\n`
   }
 }

@@ -116,9 +116,10 @@ async function openListeners(
   { app, ops, probes }: { app: Gateway['app']; ops: Listener; probes: Listener | undefined },
 ) {
   // The gateway first: a client that reads "ready" must be able to connect.
-  const url = await listenOn(app, listen, tls ? 'https' : 'http')
-  const opsUrl = await listenOn(ops, at.listen, 'http')
-  const probesUrl = probes && (await listenOn(probes, at.probes ?? '', 'http'))
+  const url = await listenOn(app, { setting: 'listen', address: listen, scheme: tls ? 'https' : 'http' })
+  const opsUrl = await listenOn(ops, { setting: 'ops.listen', address: at.listen, scheme: 'http' })
+  const probesUrl =
+    probes && (await listenOn(probes, { setting: 'ops.probes', address: at.probes ?? '', scheme: 'http' }))
   return { url, opsUrl, probesUrl }
 }
 

@@ -83,7 +83,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
     if (!state.finished) release(context.snapshot)
     state.finished = true
     const now = clock.now()
-    const { outcome, id, address, session } = context
+    const { outcome, id, address, session, api } = context
     metrics.request(outcome, (now - startedAt) / 1000)
     if (!context.snapshot.config.log.access) return
     log.access({
@@ -96,6 +96,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       request: id,
       address,
       session: session?.handle,
+      agent: (session ?? api)?.agent.email,
     })
   }
 

@@ -64,6 +64,7 @@ const line = {
   request: 'r1',
   address: '192.0.2.1',
   session: undefined,
+  agent: undefined,
 } as const
 
 t.test('the line of a request is the one that the log itself would write', t => {
@@ -75,18 +76,19 @@ t.test('the line of a request is the one that the log itself would write', t => 
   t.same(Object.keys(own), Object.keys(log))
   t.same({ ...own, time: '' }, { ...log, time: '' })
   t.equal(own.time, '2026-01-02T03:04:05.678Z')
-  t.match(JSON.parse(format({ ...line, at: at + 1, session: 'handle' })), {
+  t.match(JSON.parse(format({ ...line, at: at + 1, session: 'handle', agent: 'jörg@example.com' })), {
     time: '2026-01-02T03:04:05.679Z',
     session: 'handle',
+    agent: 'jörg@example.com',
   })
   t.end()
 })
 
 t.test('attack: nothing that a client sends ends a line or begins a field', t => {
   const evil = '/"},\n{"level":"error","msg":"\u2028\u0000'
-  const text = createAccessFormat()({ ...line, path: evil, request: evil, address: evil })
+  const text = createAccessFormat()({ ...line, path: evil, request: evil, address: evil, agent: evil })
   t.equal(text.trimEnd().split('\n').length, 1)
-  t.match(JSON.parse(text), { level: 'info', path: evil, request: evil, address: evil, msg: 'request' })
+  t.match(JSON.parse(text), { level: 'info', path: evil, request: evil, address: evil, agent: evil, msg: 'request' })
   t.end()
 })
 
@@ -105,7 +107,7 @@ t.test(
     const odd = '/é\u2028\u2029\u0085\u009b31m\u202e\u2066\u200f\u{e0041}'
     log.info({ seen: odd }, 'login refused')
     const line = { at: 0, method: 'GET', path: odd, status: 200, ms: 1, outcome: 'proxied' as const }
-    log.access({ ...line, request: 'r', address: '192.0.2.1', session: undefined })
+    log.access({ ...line, request: 'r', address: '192.0.2.1', session: undefined, agent: undefined })
     t.equal(writes.length, 2)
     for (const text of writes) t.match(text, /^[\x20-\x7eé]+\n$/u)
     t.match(

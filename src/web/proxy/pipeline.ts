@@ -23,7 +23,7 @@ import { createUpgrader } from './websocket/handshake.js'
 import { largestFrame } from './websocket/tunnel.js'
 
 export interface PipelineDeps {
-  config: Pick<Config, 'publicUrl' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
+  config: Pick<Config, 'publicUrl' | 'tls' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -56,7 +56,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const plainHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
   const responseHeaders = withMarkerCookies(plainHeaders, markerCookies)
   const connection = openDesk(desk)
-  const readClient = createClientReader({ trustedProxies, random })
+  const readClient = createClientReader({ trustedProxies, random, onIgnored: warnOfProxy(config, log) })
   const { deskLogout } = deps
   const { timeout } = desk
   const to = { desk: connection, requestHeaders, responseHeaders, queue, unread }
@@ -93,6 +93,16 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       forwarder.close()
     },
   }
+}
+
+/** Browsers speak https and this process does not: what stands between is a proxy, and everybody seems to have its address. */
+function warnOfProxy({ publicUrl, tls }: PipelineDeps['config'], log: Log): ((peer: string) => void) | undefined {
+  if (tls !== undefined || !publicUrl.startsWith('https:')) return undefined
+  return peer =>
+    log.warn(
+      { peer, setting: 'trustedProxies' },
+      'X-Forwarded headers of a private peer ignored: add its address to trustedProxies if it is your proxy',
+    )
 }
 
 /** Adds the marker cookies to Desk's responses on its own login. */

@@ -10,20 +10,25 @@ type Network = [Address, number]
 
 /** The most peers in the cache. */
 const maxRememberedPeers = 5000
+/** Addresses that a proxy of one's own has, and no client from the internet. */
+const localRanges = new Set<string>(['private', 'loopback', 'linkLocal', 'uniqueLocal', 'carrierGradeNat'])
 const validRequestId = /^[\x21-\x7e]{1,128}$/
 
 /**
  * `trustedProxies`: CIDRs. A peer on a unix socket has no address; it is on this machine and trusted where 127.0.0.1
- * is. Throws for an invalid CIDR.
+ * is. Throws for an invalid CIDR. `onIgnored`: called once, with the peer, when one with a private address that is not
+ * trusted sends X-Forwarded headers.
  */
 export function createClientReader(deps: {
   trustedProxies: readonly string[]
   random: Random
+  onIgnored?: ((peer: string) => void) | undefined
 }): (request: IncomingMessage) => RequestSource {
   const networks = deps.trustedProxies.map(networkOf)
   const newId = createIds(deps.random)
   const trusts = (address: Address | undefined) => address !== undefined && networks.some(net => contains(net, address))
-  let peers = new Map<string, { text: string; trusted: boolean }>()
+  let peers = new Map<string, { text: string; trusted: boolean; local: boolean }>()
+  let onIgnored = deps.onIgnored
 
   const peerOf = (remote: string | undefined) => {
     const key = remote ?? ''
@@ -31,14 +36,21 @@ export function createClientReader(deps: {
     if (known) return known
     if (peers.size >= maxRememberedPeers) peers = new Map()
     const address = parse(remote ?? '127.0.0.1')
-    const peer = { text: remote === undefined ? 'unknown' : (address?.toString() ?? remote), trusted: trusts(address) }
+    const text = remote === undefined ? 'unknown' : (address?.toString() ?? remote)
+    const peer = { text, trusted: trusts(address), local: address !== undefined && localRanges.has(address.range()) }
     peers.set(key, peer)
     return peer
   }
 
   return request => {
     const peer = peerOf(request.socket.remoteAddress)
-    if (!peer.trusted) return { address: peer.text, forwardedFor: peer.text, id: newId() }
+    if (!peer.trusted) {
+      if (onIgnored && peer.local && isForwarded(request.rawHeaders)) {
+        onIgnored(peer.text)
+        onIgnored = undefined
+      }
+      return { address: peer.text, forwardedFor: peer.text, id: newId() }
+    }
     const chain = headerOf(request, 'x-forwarded-for')
     const sent = headerOf(request, 'x-request-id')
     return {
@@ -47,6 +59,14 @@ export function createClientReader(deps: {
       id: sent !== undefined && validRequestId.test(sent) ? sent : newId(),
     }
   }
+}
+
+function isForwarded(rawHeaders: readonly string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length > 12 && name[1] === '-' && name.toLowerCase().startsWith('x-forwarded-')) return true
+  }
+  return false
 }
 
 /**

@@ -62,8 +62,34 @@ export function serverTls({ cert, key }: NonNullable<Config['tls']>) {
   return { cert: cert.text, key: key.text, minVersion: 'TLSv1.2' as const }
 }
 
-/** Listens on host:port or unix:/path; the URL names a host that this machine can open. */
-export async function listenOn(app: FastifyInstance, address: string, scheme: 'http' | 'https'): Promise<string> {
+/** What is wrong with an address of one's own, by the code of the error. */
+const listenErrors: Record<string, string> = {
+  EADDRINUSE: 'is in use by another process: stop it, or choose another port',
+  EADDRNOTAVAIL: 'is no address of this host: 0.0.0.0 stands for all of them',
+  EACCES: 'may not be used by this user: ports below 1024 need a privilege, a socket a folder that can be written',
+  ENOTFOUND: 'has a host name that does not resolve',
+  ENOENT: 'is in a folder that does not exist',
+}
+
+/**
+ * Listens on host:port or unix:/path; the URL names a host that this machine can open.
+ * @param setting where the address comes from. Throws an Error that names it.
+ */
+export async function listenOn(
+  app: FastifyInstance,
+  { setting, address, scheme }: { setting: string; address: string; scheme: 'http' | 'https' },
+): Promise<string> {
+  try {
+    return await listen(app, address, scheme)
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new Error(`${setting}: ${address} ${listenErrors[code] ?? 'cannot be listened on'} (${code})`, {
+      cause: error,
+    })
+  }
+}
+
+async function listen(app: FastifyInstance, address: string, scheme: 'http' | 'https'): Promise<string> {
   if (address.startsWith('unix:')) {
     await app.listen({ path: address.slice('unix:'.length) })
     return address

@@ -154,7 +154,10 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     exchange.body?.destroy()
     const isSlow = code === tooSlow
     if (!isSlow)
-      log.warn({ request: context.id, code, begun: response.headersSent }, 'Desk did not answer as it should')
+      log.warn(
+        { request: context.id, code, begun: response.headersSent, 'desk.url': context.snapshot.config.desk.url },
+        'Desk did not answer as it should',
+      )
     context.outcome = isSlow ? 'bad_request' : 'upstream_error'
     if (response.headersSent) cutResponse(request, response)
     else if (isSlow) refuse('too_slow', request, response, context)

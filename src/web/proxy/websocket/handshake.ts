@@ -75,7 +75,10 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       queue.leave(use)
       if (!isFirst() || socket.destroyed || socket.writableEnded) return
       socket.off('close', giveUp)
-      log.warn({ request: context.id, code }, 'Desk did not answer a WebSocket handshake as it should')
+      log.warn(
+        { request: context.id, code, 'desk.url': desk.url },
+        'Desk did not answer a WebSocket handshake as it should',
+      )
       onResponse(refuseSocket(error, request, socket, context))
     }
     socket.on('close', giveUp)
