@@ -10,6 +10,9 @@ export class OpsUnreachable extends Error {
   override name = 'OpsUnreachable'
 }
 
+/** The commands that ask a running gateway. */
+export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass'] as const
+
 const tokenVariable = '$DESKGATE_ADMIN_TOKEN'
 
 /** The address of the ops API and its admin token. */
@@ -32,7 +35,8 @@ export async function opsAccess(
     throw new OpsUnreachable('--ops takes the URL of the ops listener, such as http://127.0.0.1:9090')
   }
   if (options.ops && fromEnvironment) return { base: options.ops, token: fromEnvironment }
-  const config = await readConfiguration(options.config, io)
+  // Its warnings are those of the gateway that is asked, which has logged them: they would only hide the answer.
+  const config = await readConfiguration(options.config, io, 'problems')
   if (!config) {
     if (options.ops) io.err(`without a configuration, the admin token has to be in ${tokenVariable}`)
     return undefined

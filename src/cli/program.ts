@@ -104,12 +104,14 @@ function addChecking(program: Command, { io, done }: ProgramDeps): void {
     .command('check')
     .description('validate a configuration: one line per problem, FILE:LINE:COL key: problem (hint)')
     .option(...configOption)
-    .option('--online', 'also try Redis, Desk, and the metadata and keys of the providers, from this host')
+    .option('--online', 'also try what it names, from this host: Redis, Desk, directories, providers, publicUrl')
+    .option('--json', 'the result as one line of JSON on stdout')
     .addHelpText(
       'after',
       `
 Reads every file and variable that the configuration names. Warnings do not
-change the exit code.
+change the exit code. --online lists what it tried; an address that only
+browsers go to, such as publicUrl, is warned of when it does not answer here.
 ${exitCodes}
 Examples:
   $ deskgate check --config deskgate.yaml
@@ -127,6 +129,7 @@ Examples:
     .option('--jwt <file>', 'instead of a reference: a token, in the compact form or as the posted form')
     .option('--provider <id>', 'with a file: check against this provider')
     .option('--at <time>', 'with a file: as of this time, such as 2026-01-31T12:00:00Z')
+    .option('--json', 'the checks as one line of JSON on stdout')
     .addHelpText(
       'after',
       `
@@ -138,7 +141,7 @@ Exit code: 0 the reference was found, or what the file holds would be accepted;
 1 not, and stderr says why; 2 wrong usage.
 
 Examples:
-  $ deskgate explain 7KQ2MXW9PA --config deskgate.yaml
+  $ deskgate explain 7KQ2M-XW9PA --config deskgate.yaml
   $ deskgate explain --saml response.xml --at 2026-01-31T12:00:00Z`,
     )
     .action(async (reference, options) => done(await explain(reference, options, io)))
@@ -151,6 +154,7 @@ function addSessions(program: Command, { io, done }: ProgramDeps): void {
     .description('every live session: handle, agent, provider, times, address, browser')
     .option('--agent <email>', 'only those of this agent')
     .option('--json', 'one line of JSON for each session, instead of a table')
+    .option('--wide', 'every column; without it the table fits 120 characters')
     .option(...configOption)
     .option(...opsOption)
     .addHelpText(
@@ -165,7 +169,7 @@ Examples:
   sessions
     .command('revoke')
     .description('end sessions on every replica; takes exactly one of --agent, --id and --all')
-    .option('--agent <email>', 'all of this agent; those that begin later are not meant')
+    .option('--agent <email>', 'every current session of this agent; later ones are not affected')
     .option('--id <handle>', 'the one that "deskgate sessions list" shows under this handle')
     .option('--all', 'every session of everybody')
     .option(...configOption)

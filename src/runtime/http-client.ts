@@ -65,7 +65,8 @@ export function createHttpClient(): HttpClient {
   return Object.assign(call, { close: () => agent.destroy() })
 }
 
-function openAgent(): EnvHttpProxyAgent {
+/** Verifies TLS and honours the proxy variables. Throws FetchFailed when one of them holds no URL. */
+export function openAgent(): EnvHttpProxyAgent {
   // Attack: NODE_TLS_REJECT_UNAUTHORIZED=0, left over from a test, must not let a stranger hand out keys. Said for the
   // server, for the server behind a proxy, and for the proxy: undici keeps three separate settings.
   const verified = { rejectUnauthorized: true }

@@ -511,7 +511,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   'an empty agents file': [settings({ agents: [{ file: 'text.yaml' }] }), 'agents[0].file: names no agent'],
   'a certificate that has ended': [
     settings({ tls: { cert: 'ended.crt', key: 'ended.key' } }),
-    'tls.cert: ended on Nov 21 23:59:59 2026 GMT',
+    'tls.cert: has expired on 2026-11-21',
   ],
   'odd secrets': [
     settings({

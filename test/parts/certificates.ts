@@ -41,7 +41,7 @@ export async function createAuthority(name = 'Deskgate test authority'): Promise
   const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
   const subject = ['-subj', `/CN=${name}`]
   const asked = extensions.flatMap(extension => ['-addext', extension])
-  await openssl('req', '-x509', ...curve, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '30', ...subject, ...asked)
+  await openssl('req', '-x509', ...curve, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '90', ...subject, ...asked)
   const cert = await readFile(file('ca.crt'), 'utf8')
   let issued = 0
 
@@ -49,7 +49,7 @@ export async function createAuthority(name = 'Deskgate test authority'): Promise
     cert,
     certFile: file('ca.crt'),
     spki: spkiOf(cert),
-    async issue(names, { days = 30 } = {}) {
+    async issue(names, { days = 90 } = {}) {
       const [id, first = 'localhost'] = [`leaf${++issued}`, ...names]
       const alternatives = names.map(one => `${/^[\d.]+$|:/.test(one) ? 'IP' : 'DNS'}:${one}`).join(',')
       await writeFile(file(`${id}.ext`), `subjectAltName=${alternatives}\nextendedKeyUsage=serverAuth,clientAuth\n`)

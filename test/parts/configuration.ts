@@ -105,7 +105,7 @@ export interface Pair {
 }
 
 /** An RSA key and its certificate; `until` in milliseconds since the epoch. */
-export function rsaPair(until = today + 86_400_000): Pair {
+export function rsaPair(until = today + 90 * 86_400_000): Pair {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const plan = { commonName: 'test', serial: 1, notBefore: today - 86_400_000, notAfter: until }
   const certificate = selfSignedCertificate({ ...plan, privateKey, publicKey })

@@ -54,7 +54,7 @@ function newSigningKey(): SigningKey {
     commonName: 'Test identity provider',
     serial: 1,
     notBefore: now - 86_400_000,
-    notAfter: now + 30 * 86_400_000,
+    notAfter: now + 90 * 86_400_000,
     privateKey,
     publicKey,
   })

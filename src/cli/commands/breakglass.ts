@@ -1,8 +1,9 @@
 // `deskgate breakglass`: asks a running gateway for a one-time link. It prints the link alone on stdout, and the facts about
 // it on stderr. The link is like a password: nothing else repeats it.
 
-import { hostname } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { request } from 'undici'
+import { canonicalEmail } from '../../core/email.js'
 import type { BreakglassAnswer } from '../../ops/api/breakglass.js'
 import { leastMinutes, mostMinutes } from '../../ops/api/breakglass.js'
 import type { ExitCode, Io } from '../io.js'
@@ -21,6 +22,10 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
   const minutes = /^\d{1,4}$/.test(options.minutes) ? Number(options.minutes) : Number.NaN
   if (!(minutes >= leastMinutes && minutes <= mostMinutes)) {
     io.err(`error: --minutes takes a whole number from ${leastMinutes} to ${mostMinutes}`)
+    return 2
+  }
+  if (canonicalEmail(options.agent) === undefined) {
+    io.err('error: --agent takes one e-mail address, such as ana@example.com')
     return 2
   }
   if (options.reason.trim() === '') {
@@ -63,8 +68,21 @@ async function requestLink(
   return { refused: `no link was made: ${words === '' ? `the gateway answers ${statusCode}` : words}` }
 }
 
-/** The user who runs the command, as the machine names them, for the audit log. It proves nothing. */
+/**
+ * Who runs the command, for the audit log: the name that the system has for the user of the process, not a variable that
+ * anyone can set. Behind sudo that is root, so that the name sudo gives stands beside it.
+ */
 function operatorOf({ env }: Io): string {
-  const user = env.SUDO_USER ?? env.USER ?? env.LOGNAME ?? env.USERNAME
-  return `${user ?? 'somebody'}@${hostname()}`.replace(/[^!-~]/gu, '?').slice(0, 100)
+  const user = systemUser()
+  const behind = user === 'root' && env.SUDO_USER ? `${env.SUDO_USER} as root` : user
+  return `${behind}@${hostname()}`.replace(/[^ -~]/gu, '?').slice(0, 100)
+}
+
+/** In containers a process often runs under a number that no user has. */
+function systemUser(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
 }

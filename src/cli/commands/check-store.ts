@@ -14,13 +14,14 @@ import { openStore } from '../../store/open.js'
 import { topologyOf } from '../../store/redis/url.js'
 
 export interface StoreFindings {
-  problems: Finding[]
+  /** Why the store cannot be used, in Redis's own words. */
+  problem?: string
   warnings: Finding[]
 }
 
 export async function checkStore(config: Config): Promise<StoreFindings> {
   const settings = config.sessions.store
-  if (topologyOf(settings) === 'memory') return { problems: [], warnings: [] }
+  if (topologyOf(settings) === 'memory') return { warnings: [] }
   const shared = { clock: systemClock, random: systemRandom, log: createLog({ level: 'silent' }) }
   const store = openStore(settings, shared)
   const keyring = createKeyring(
@@ -33,9 +34,9 @@ export async function checkStore(config: Config): Promise<StoreFindings> {
   const sessions = createSessions({ ...shared, ...own })
   try {
     await store.probe()
-    return { problems: [], warnings: orphanFindings(await countOrphans(sessions, config)) }
+    return { warnings: orphanFindings(await countOrphans(sessions, config)) }
   } catch (error) {
-    return { problems: [{ path: ['sessions', 'store'], message: (error as Error).message }], warnings: [] }
+    return { problem: (error as Error).message, warnings: [] }
   } finally {
     await store.close()
   }

@@ -1,82 +1,76 @@
-// `deskgate check`: prints every problem of a configuration, and with --online everything that cannot be reached.
+// `deskgate check`: prints every problem of a configuration, and with --online what was tried and what does not answer.
 
-import { Agent, request } from 'undici'
-import { type Finding, formatProblem } from '../../config/load.js'
+import { formatProblem, type Problem } from '../../config/load.js'
+import { dotted } from '../../config/problems.js'
 import type { Config } from '../../config/schema/index.js'
-import { certificatesIn } from '../../providers/certificates.js'
-import { metadataLimits } from '../../providers/saml/metadata/location.js'
-import { readMetadata } from '../../providers/saml/metadata/metadata.js'
-import { systemClock } from '../../runtime/clock.js'
-import { createHttpClient } from '../../runtime/http-client.js'
 import type { ExitCode, Io } from '../io.js'
-import { checkStore, type StoreFindings } from './check-store.js'
-import { readPlacedConfiguration } from './configuration.js'
+import { opsCommands } from '../ops-client.js'
+import { type Trial, tryOnline } from './check-online.js'
+import { configFile, loadWithMetadata } from './configuration.js'
 
-export async function check(options: { config?: string; online?: boolean }, io: Io): Promise<ExitCode> {
-  const loaded = await readPlacedConfiguration(options.config, io)
-  if (!loaded) return 1
-  const { problems, warnings } = options.online ? await tryOnline(loaded.config) : { problems: [], warnings: [] }
-  for (const warning of warnings) io.err(`warning: ${formatProblem(loaded.place(warning))}`)
-  for (const problem of problems) io.err(formatProblem(loaded.place(problem)))
-  if (problems.length > 0) return 1
-  io.out(
-    options.online ? 'The configuration is valid, and everything it names answers.' : 'The configuration is valid.',
-  )
-  return 0
+export interface CheckOptions {
+  config?: string
+  online?: boolean
+  json?: boolean
 }
 
-/** Everything that does not answer; all are asked at once. */
-async function tryOnline(config: Config): Promise<StoreFindings> {
-  const [store, ...found] = await Promise.all([
-    checkStore(config),
-    tryDesk(config),
-    ...config.providers.map(tryProvider),
-  ])
-  return { ...store, problems: [...store.problems, ...found.flat()] }
+/** What --json prints. */
+interface CheckResult {
+  valid: boolean
+  problems: Problem[]
+  warnings: Problem[]
+  notes: string[]
+  /** With --online. */
+  tried?: { key: string; address: string; answers: boolean; neededBy: Trial['neededBy']; problem?: string }[]
 }
 
-/** Any response will do, whatever its status. */
-async function tryDesk({ desk }: Config): Promise<Finding[]> {
-  const { ca, cert, key, serverName } = desk.tls ?? {}
-  const agent = new Agent({
-    connect: {
-      rejectUnauthorized: true,
-      timeout: 5_000,
-      ...(ca ? { ca: ca.text } : {}),
-      ...(cert ? { cert: cert.text } : {}),
-      ...(key ? { key: key.text } : {}),
-      ...(serverName ? { servername: serverName } : {}),
-    },
-  })
-  try {
-    const answer = await request(desk.url, { method: 'HEAD', dispatcher: agent, headersTimeout: 5_000 })
-    await answer.body.dump()
-    return []
-  } catch (error) {
-    const why = (error as Error & { code?: string }).code ?? (error as Error).name
-    const message = `${desk.url} does not answer: ${why}`
-    return [{ path: ['desk', 'url'], message, hint: 'is Desk running, and does this host reach it?' }]
-  } finally {
-    await agent.destroy()
+export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
+  const loaded = await loadWithMetadata(configFile(options.config, io.env), io.env)
+  const result: CheckResult = { valid: true, problems: [], warnings: [...loaded.warnings], notes: [] }
+  if ('config' in loaded) {
+    result.notes.push(...notesOn(loaded.config))
+    const trials = options.online ? await tryOnline(loaded.config) : []
+    for (const { path, problem, hint, warnings, neededBy } of trials) {
+      const found = problem === undefined ? [] : [loaded.place({ path, message: problem, hint })]
+      result[neededBy === 'gateway' ? 'problems' : 'warnings'].push(...found)
+      result.warnings.push(...warnings.map(loaded.place))
+    }
+    if (options.online) result.tried = trials.map(triedOf)
+  } else result.problems.push(...loaded.problems)
+  result.valid = result.problems.length === 0
+  print(result, options, io)
+  return result.valid ? 0 : 1
+}
+
+function triedOf({ path, address, neededBy, problem }: Trial) {
+  const answers = problem === undefined
+  return { key: dotted(path), address, answers, neededBy, ...(answers ? {} : { problem }) }
+}
+
+/** What works less than it could, but is right as it is. */
+function notesOn({ ops }: Config): string[] {
+  if (ops.adminToken) return []
+  return [`without ops.adminToken these commands do not work: ${opsCommands.join(', ')}`]
+}
+
+function print({ valid, problems, warnings, notes, tried }: CheckResult, options: CheckOptions, io: Io): void {
+  for (const warning of warnings) io.err(`warning: ${formatProblem(warning)}`)
+  for (const problem of problems) io.err(formatProblem(problem))
+  if (options.json) {
+    io.out(JSON.stringify({ valid, problems, warnings, notes, ...(tried ? { tried } : {}) }))
+    return
   }
-}
-
-async function tryProvider(provider: Config['providers'][number], index: number): Promise<Finding[]> {
-  const [key, source] =
-    provider.type === 'saml' ? (['metadata', provider.metadata] as const) : (['jwks', provider.jwks] as const)
-  if (!source || !('url' in source)) return []
-  const fetchText = createHttpClient()
-  try {
-    const { text } = await fetchText(source.url, metadataLimits)
-    if (provider.type === 'saml') readMetadata(text, { ...expectedMetadata(provider), now: systemClock.now() })
-    return []
-  } catch (error) {
-    return [{ path: ['providers', index, key], message: (error as Error).message }]
-  } finally {
-    await fetchText.close()
+  const width = Math.max(0, ...(tried ?? []).map(({ key }) => key.length))
+  for (const { answers, key, address } of tried ?? []) {
+    io.out(`  ${answers ? 'ok  ' : 'FAIL'}  ${key.padEnd(width)}  ${address}`)
   }
+  if (!valid) return
+  for (const note of notes) io.out(`note: ${note}`)
+  io.out(closing(tried))
 }
 
-function expectedMetadata({ issuer, metadataCertificate }: Extract<Config['providers'][number], { type: 'saml' }>) {
-  return { issuer, signers: metadataCertificate ? certificatesIn(metadataCertificate.text) : [] }
+function closing(tried: CheckResult['tried']): string {
+  if (!tried) return 'The configuration is valid.'
+  if (tried.every(({ answers }) => answers)) return 'The configuration is valid, and everything it names answers.'
+  return 'The configuration is valid, and everything that the gateway itself calls answers.'
 }

@@ -1,13 +1,13 @@
 // `deskgate explain`: every check of a login in order, from the report of a refused login or for a message in a file.
 
 import type { Check } from '../../core/checks.js'
-import type { Reason } from '../../core/reasons.js'
+import { hintOf, type Reason, settingOf } from '../../core/reasons.js'
 import type { RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
-import { explainMessageFile } from './explain-file.js'
-import { heading, type ReportOutcome, report } from './report.js'
+import { explainMessageFile, type FileVerdict } from './explain-file.js'
+import { escapeControls, heading, type ReportOutcome, report } from './report.js'
 
 export interface ExplainOptions {
   config?: string
@@ -16,61 +16,100 @@ export interface ExplainOptions {
   provider?: string
   at?: string
   ops?: string
+  json?: boolean
 }
+
+/** Five characters, a hyphen, five more: as the page of a refused login shows it. */
+const referenceForm = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
 
 /** `reference`, or one of options.saml and options.jwt; anything else is wrong usage. */
 export async function explain(reference: string | undefined, options: ExplainOptions, io: Io): Promise<ExitCode> {
-  const given = [reference, options.saml, options.jwt].filter(value => value !== undefined)
-  if (given.length !== 1) {
-    io.err('error: give one of a reference, --saml FILE and --jwt FILE')
+  const wrong = wrongUsage(reference, options)
+  if (wrong !== undefined) {
+    io.err(`error: ${wrong}`)
     return 2
   }
-  return reference === undefined ? explainFile(options, io) : explainReference(reference, options, io)
+  return reference === undefined
+    ? explainFile(options, io)
+    : explainReference(reference.trim().toUpperCase(), options, io)
+}
+
+function wrongUsage(reference: string | undefined, options: ExplainOptions): string | undefined {
+  const { saml, jwt, provider, at } = options
+  const given = [reference, saml, jwt].filter(value => value !== undefined)
+  if (given.length !== 1) return 'give one of a reference, --saml FILE and --jwt FILE'
+  if (at !== undefined && Number.isNaN(Date.parse(at))) return '--at takes a time such as 2026-01-31T12:00:00Z'
+  if (reference === undefined) return undefined
+  if (provider !== undefined || at !== undefined) return '--provider and --at go with --saml FILE or --jwt FILE'
+  if (referenceForm.test(reference.trim().toUpperCase())) return undefined
+  const hint = 'the page of the refused login and the log show it, such as 7KQ2M-XW9PA'
+  return `${escapeControls(reference.slice(0, 60))} is not a reference: ${hint}; for a file use --saml or --jwt`
 }
 
 async function explainReference(reference: string, options: ExplainOptions, io: Io): Promise<ExitCode> {
   const access = await opsAccess(options, io, 'the API that keeps the checks of refused logins is off')
   if (!access) return 1
-  const report = (await askOps(access, `/api/logins/${encodeURIComponent(reference)}`)) as
-    | RefusedLoginReport
-    | undefined
-  if (!report) {
+  const found = (await askOps(access, `/api/logins/${encodeURIComponent(reference)}`)) as RefusedLoginReport | undefined
+  if (!found) {
     io.err(`no refused login of the last day has the reference ${reference}`)
     return 1
   }
+  const { checks, reason, hint } = found
+  if (options.json) {
+    io.out(JSON.stringify({ ...found, at: iso(found.at), accepted: false, ...adviceOn(reason, hint) }))
+    return 0
+  }
   const head: [string, string][] = [
-    [report.of ?? 'login', report.reference],
-    ['refused at', new Date(report.at).toISOString()],
-    ['provider', report.provider ?? 'none was found'],
-    ['from', `${report.address} (${report.browser})`],
+    [found.of ?? 'login', found.reference],
+    ['refused at', iso(found.at)],
+    ['provider', found.provider ?? 'none was found'],
+    ['from', `${found.address} (${found.browser})`],
   ]
-  const { checks, reason, hint } = report
   print(head, checks, { reason, ...(hint === undefined ? {} : { hint }) }, io)
   return 0
 }
 
 async function explainFile(options: ExplainOptions, io: Io): Promise<ExitCode> {
   const at = options.at === undefined ? undefined : Date.parse(options.at)
-  if (at !== undefined && Number.isNaN(at)) {
-    io.err('error: --at takes a time such as 2026-01-31T12:00:00Z')
-    return 2
-  }
   const config = await readConfiguration(options.config, io)
   if (!config) return 1
+  const known = config.providers.map(({ id }) => id)
+  if (options.provider !== undefined && !known.includes(options.provider)) {
+    io.err(`no provider has the id ${escapeControls(options.provider)}: --provider takes ${known.join(', ')}`)
+    return 1
+  }
   const kind = options.saml === undefined ? 'jwt' : 'saml'
   const file = options.saml ?? options.jwt ?? ''
   const outcome = await explainMessageFile(config, { kind, file, at, provider: options.provider })
   const { reason, accepted } = outcome
-  const head: [string, string][] = [
-    ['file', `${file} (${outcome.bytes} bytes)`],
-    ['provider', outcome.provider ?? 'none was found'],
-    ['as of', new Date(outcome.at).toISOString()],
-  ]
-  print(head, outcome.checks, { ...(reason ? { reason } : { accepted: accepted ?? '' }), open: needBrowser }, io)
+  if (options.json) io.out(JSON.stringify(fileFacts(file, outcome)))
+  else {
+    const head: [string, string][] = [
+      ['file', `${file} (${outcome.bytes} bytes)`],
+      ['provider', outcome.provider ?? 'none was found'],
+      ['as of', iso(outcome.at)],
+    ]
+    print(head, outcome.checks, { ...(reason ? { reason } : { accepted: accepted ?? '' }), open: needBrowser }, io)
+    if (reason && at === undefined && timeReasons.includes(reason)) io.out(`  ${atIssueTime(outcome.issuedAt)}`)
+  }
   if (!reason) return 0
-  if (at === undefined && timeReasons.includes(reason)) io.out(`  ${atIssueTime(outcome.issuedAt)}`)
   io.err(`refused: ${reason}`)
   return 1
+}
+
+function fileFacts(file: string, { at, issuedAt, accepted, ...outcome }: FileVerdict) {
+  const facts = { file, ...outcome, at: iso(at), ...(issuedAt === undefined ? {} : { issuedAt: iso(issuedAt) }) }
+  if (outcome.reason) return { ...facts, accepted: false, ...adviceOn(outcome.reason) }
+  return { ...facts, accepted: true, agent: accepted }
+}
+
+function adviceOn(reason: Reason, hint = hintOf(reason)) {
+  const setting = settingOf(reason)
+  return { hint, ...(setting === undefined ? {} : { setting }) }
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString()
 }
 
 /** Checks that need the running gateway or the browser. */

@@ -2,7 +2,7 @@
 // characters that could move the terminal's cursor or start a new line are escaped.
 
 import type { Check } from '../../core/checks.js'
-import { hintOf, type Reason } from '../../core/reasons.js'
+import { hintOf, type Reason, settingOf } from '../../core/reasons.js'
 
 export interface ReportOutcome {
   reason?: Reason
@@ -23,13 +23,19 @@ export function heading(facts: readonly [name: string, value: string][]): string
 /** Lines for a terminal. */
 export function report(checks: readonly Check[], { reason, hint, accepted, open = [] }: ReportOutcome): string[] {
   const width = widest([...checks.map(({ name }) => name), ...open.map(([name]) => name)])
-  const lines = checks.flatMap(check => (check.ok ? [passed(check, width)] : failed(check, width)))
+  const lines = checks.flatMap(check => (check.ok ? [passed(check, width)] : failed(withSetting(check, reason), width)))
   if (reason === undefined) {
     for (const [name, why] of open) lines.push(`  --    ${name.padEnd(width)}  ${why}`)
     return [...lines, '', `accepted: ${escapeControls(accepted ?? '')}`]
   }
   const rest = 'It stops at the first check that fails: what comes after was not looked at.'
   return [...lines, '', `refused: ${reason}`, `  ${hint ?? hintOf(reason)}`, `  ${rest}`]
+}
+
+/** A check that names no setting gets the one of its reason. */
+function withSetting(check: Check, reason: Reason | undefined): Check {
+  const setting = check.setting ?? (reason && settingOf(reason))
+  return setting === undefined ? check : { ...check, setting }
 }
 
 /** One line: the value seen, and the expected one if it differs. */

@@ -1,6 +1,7 @@
 // `deskgate sessions`: lists and ends the sessions of a running gateway, through its ops API. It ends nothing unless
 // exactly one selection is given.
 
+import { canonicalEmail } from '../../core/email.js'
 import type { Ended, SessionFacts, SessionsPage } from '../../ops/api/sessions.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
@@ -14,6 +15,7 @@ interface OpsOptions {
 export interface ListOptions extends OpsOptions {
   agent?: string
   json?: boolean
+  wide?: boolean
 }
 
 export interface RevokeOptions extends OpsOptions {
@@ -24,9 +26,11 @@ export interface RevokeOptions extends OpsOptions {
 
 /** All pages: a table, or with --json one line of JSON for each session. */
 export async function listSessions(options: ListOptions, io: Io): Promise<ExitCode> {
+  const wrong = wrongSelection(options)
+  if (wrong !== undefined) return usage(wrong, io)
   const access = await opsAccess(options, io)
   if (!access) return 1
-  const table = sessionTable()
+  const table = sessionTable(options.wide ? wideColumns : columns)
   let cursor: string | null = null
   let count = 0
   do {
@@ -43,20 +47,46 @@ export async function listSessions(options: ListOptions, io: Io): Promise<ExitCo
 /** Exactly one of --agent, --id and --all; anything else is wrong usage. */
 export async function revokeSessions(options: RevokeOptions, io: Io): Promise<ExitCode> {
   const path = revokePath(options)
-  if (path === undefined) {
-    io.err('error: give exactly one of --agent EMAIL, --id HANDLE and --all')
-    return 2
-  }
+  if (path === undefined) return usage('give exactly one of --agent EMAIL, --id HANDLE and --all', io)
+  const wrong = wrongSelection(options)
+  if (wrong !== undefined) return usage(wrong, io)
   const access = await opsAccess(options, io)
   if (!access) return 1
   const { ended, replication } = bodyOf(await askOps(access, path, 'DELETE')) as Ended
-  io.out(`ended ${ended} ${ended === 1 ? 'session' : 'sessions'}${ended === 0 ? ': none that is alive is meant' : ''}`)
+  io.out(
+    ended === 0
+      ? `${nothingLive(options)}; nothing was ended`
+      : `ended ${ended} ${ended === 1 ? 'session' : 'sessions'}`,
+  )
   if (replication === 'not replicated') {
     io.err(
       'warning: no replica of the session store has it yet: a failover now could bring them back. Ask again later.',
     )
   }
   return 0
+}
+
+function nothingLive({ agent, id }: RevokeOptions): string {
+  if (agent !== undefined) return `no live session of ${agent}`
+  return id === undefined ? 'no live session' : `no live session with the handle ${id}`
+}
+
+/** What the API would refuse too, but in the words of the command. */
+function wrongSelection({ agent, id }: { agent?: string; id?: string }): string | undefined {
+  if (agent !== undefined && canonicalEmail(agent) === undefined) {
+    return `--agent takes one e-mail address, such as ana@example.com; not ${shown(agent)}`
+  }
+  if (id === undefined || handleForm.test(id)) return undefined
+  return `--id takes a handle: the 43 characters that "deskgate sessions list --wide" shows under HANDLE; not ${shown(id)}`
+}
+
+function usage(message: string, io: Io): ExitCode {
+  io.err(`error: ${message}`)
+  return 2
+}
+
+function shown(typed: string): string {
+  return escapeControls(typed.length > 60 ? `${typed.slice(0, 60)}…` : typed) || '(nothing)'
 }
 
 function revokePath({ agent, id, all }: RevokeOptions): string | undefined {
@@ -81,12 +111,17 @@ function bodyOf(body: unknown): unknown {
   throw new OpsUnreachable('there is no sessions API at this address: set ops.adminToken, and look at --ops')
 }
 
+const handleForm = /^[A-Za-z0-9_-]{43}$/
+
 interface SessionTable {
   /** The lines of the next page; the first page has the heading. Columns never get narrower. */
   lines(sessions: readonly SessionFacts[]): string[]
 }
 
-const columns: [heading: string, value: (session: SessionFacts) => string][] = [
+type Column = [heading: string, value: (session: SessionFacts) => string]
+
+/** Everything that is known of a session; times to the minute, in UTC. */
+const wideColumns: Column[] = [
   ['HANDLE', ({ handle }) => handle],
   ['AGENT', ({ agent }) => agent],
   ['PROVIDER', ({ provider }) => provider],
@@ -97,7 +132,27 @@ const columns: [heading: string, value: (session: SessionFacts) => string][] = [
   ['BROWSER', ({ browser }) => browser],
 ]
 
-function sessionTable(): SessionTable {
+/** The same in at most 120 columns, whatever the values are: the handle alone is never cut, as --id takes it. */
+const columns: Column[] = [
+  ['HANDLE', ({ handle }) => handle],
+  ['AGENT', ({ agent }) => cut(agent, 26)],
+  ['PROVIDER', ({ provider }) => cut(provider, 10)],
+  ['LAST SEEN', ({ lastSeen }) => shortTime(lastSeen)],
+  ['ENDS', ({ end }) => shortTime(end)],
+]
+
+/** Escaped before it is cut, so that no escape is cut in half into something else. */
+function cut(value: string, most: number): string {
+  const shown = escapeControls(value)
+  return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown
+}
+
+/** Month, day, hour and minute, in UTC. */
+function shortTime(iso: string): string {
+  return `${iso.slice(5, 16).replace('T', ' ')}Z`
+}
+
+function sessionTable(columns: readonly Column[]): SessionTable {
   const widths = columns.map(([heading]) => heading.length)
   let hasHeading = false
   const line = (cells: readonly string[]) =>

@@ -3,7 +3,15 @@
 import type { X509Certificate } from 'node:crypto'
 import { dotted, type Path } from '../problems.js'
 import type { FileText } from '../schema/values.js'
-import { certificatesIn, fingerprintOf, idpCertificatesIn, type PemResult, privateKeyIn, publicKeysIn } from './pem.js'
+import {
+  certificateDates,
+  certificatesIn,
+  fingerprintOf,
+  idpCertificatesIn,
+  type PemResult,
+  privateKeyIn,
+  publicKeysIn,
+} from './pem.js'
 import type { Rules } from './rule.js'
 import { plainFingerprint } from './saml.js'
 
@@ -41,9 +49,9 @@ function pair(rules: Rules, certAt: Path, cert: FileText | undefined, keyAt: Pat
   }
 }
 
-function inTime({ now, warning }: Rules, path: Path, certificate: X509Certificate): void {
-  if (Date.parse(certificate.validTo) < now) warning(path, `ended on ${certificate.validTo}`)
-  if (Date.parse(certificate.validFrom) > now) warning(path, `begins on ${certificate.validFrom}`)
+function inTime({ now, warning }: Rules, path: Path, certificate: X509Certificate, hint?: string): void {
+  const dates = certificateDates(certificate, now)
+  if (dates !== undefined) warning(path, dates, hint)
 }
 
 function signingKey(rules: Rules, path: Path, file: FileText): void {
@@ -102,6 +110,10 @@ function idpCertificates(rules: Rules, path: Path, file: FileText): X509Certific
   if (found.some(({ publicKey }) => publicKey.asymmetricKeyType !== 'rsa')) {
     rules.problem(path, 'holds a key that is not RSA', 'ECDSA signatures of SAML cannot be verified here')
   }
+  const hint = path.includes('certificates')
+    ? 'add the next one beside it, and take it out after the change'
+    : undefined
+  for (const certificate of found) inTime(rules, path, certificate, hint)
   return found
 }
 

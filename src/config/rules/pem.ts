@@ -39,6 +39,26 @@ function certificatesOf(blocks: string[]): PemResult<X509Certificate[]> {
   }
 }
 
+const day = 86_400_000
+
+/**
+ * What an operator should know of a certificate's dates: it has expired, expires within 30 days, or is not valid yet.
+ * `now` in milliseconds since the epoch.
+ */
+export function certificateDates({ validFrom, validTo }: X509Certificate, now: number): string | undefined {
+  const [from, until] = [Date.parse(validFrom), Date.parse(validTo)]
+  if (until <= now) return `has expired on ${dayOf(until)}`
+  if (until <= now + 30 * day) {
+    const days = Math.floor((until - now) / day)
+    return `expires on ${dayOf(until)}, in ${days === 1 ? '1 day' : `${days} days`}`
+  }
+  return from > now ? `is not valid before ${dayOf(from)}` : undefined
+}
+
+function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10)
+}
+
 /** The private key of a PEM file. */
 export function privateKeyIn(text: string): PemResult<KeyObject> {
   if (/ENCRYPTED/.test(text)) return { problem: 'is protected by a passphrase', hint: 'openssl pkey -in FILE -out NEW' }

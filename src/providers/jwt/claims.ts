@@ -74,13 +74,13 @@ function checkParties(claims: Claims, rules: ClaimRules, check: RecordCheck): vo
       reason,
       expected: rules.audience,
       seen,
-      setting: 'audience',
+      setting: 'providers[].audience',
     })
   }
   if (rules.bearerAudiences.length > 0) {
     // Attack: a token that was made for one API call is posted as a login, and lives on as a session.
     const ok = !audiences.some(audience => rules.bearerAudiences.includes(audience))
-    check('aud is no API', { ok, reason, expected: 'no bearerAudience', seen, setting: 'bearerAudience' })
+    check('aud is no API', { ok, reason, expected: 'no bearerAudience', seen, setting: 'providers[].bearerAudience' })
   }
 }
 
@@ -90,7 +90,7 @@ export function checkIssuer(claims: Claims, issuer: string | null, check: Record
   invalidUnless(check, 'iss type', iss === undefined || typeof iss === 'string', 'a string, or none', iss)
   if (issuer === null) return
   const ok = iss === issuer
-  check('iss', { ok, reason: 'jwt.issuer_mismatch', expected: issuer, seen: show(iss), setting: 'issuer' })
+  check('iss', { ok, reason: 'jwt.issuer_mismatch', expected: issuer, seen: show(iss), setting: 'providers[].issuer' })
 }
 
 /** Everybody whom the token is for; none when it does not say. */
@@ -105,12 +105,13 @@ export function audiencesOf(claims: Claims, check: RecordCheck): string[] {
 function checkTimes(claims: Claims, rules: ClaimRules, check: RecordCheck): number {
   const { now, maxAge, clockSkew } = rules
   const { iat } = checkWindow(claims, rules, check)
-  check('iat age', {
-    ok: now - iat <= maxAge + clockSkew,
+  const most = `at most ${seconds(maxAge + clockSkew)} allowed (maxAge ${seconds(maxAge)} + clockSkew ${seconds(clockSkew)})`
+  const age = seconds(Math.max(0, now - iat))
+  checkTime(check, 'token age', now - iat <= maxAge + clockSkew, {
     reason: 'jwt.too_old',
-    expected: `at least -${(maxAge + clockSkew) / 1000} s`,
-    seen: fromNow(iat, now),
-    setting: 'maxAge',
+    good: age,
+    bad: `token age ${age}, ${most}; check the provider's clock`,
+    setting: 'providers[].maxAge',
   })
   return iat
 }
@@ -127,14 +128,41 @@ export function checkWindow(
   const iat = numericDate(claims, 'iat', check) ?? Number.NaN
   const exp = numericDate(claims, 'exp', check)
   const nbf = numericDate(claims, 'nbf', check)
-  const checkTime = (name: string, ok: boolean, reason: Reason, expected: string, at: number) =>
-    check(name, { ok, reason, expected, seen: fromNow(at, now), setting: 'clockSkew' })
-
-  const skew = `${clockSkew / 1000} s`
-  if (exp !== undefined) checkTime('exp', exp + clockSkew > now, 'jwt.expired', `later than -${skew}`, exp)
-  if (nbf !== undefined) checkTime('nbf', nbf - clockSkew <= now, 'jwt.not_yet_valid', `at most ${skew}`, nbf)
-  checkTime('iat not ahead', iat - clockSkew <= now, 'jwt.from_the_future', `at most ${skew}`, iat)
+  const allowed = `at most ${seconds(clockSkew)} allowed (clockSkew)`
+  const setting = 'providers[].clockSkew'
+  if (exp !== undefined) {
+    checkTime(check, 'exp', exp + clockSkew > now, {
+      reason: 'jwt.expired',
+      good: fromNow(exp, now),
+      bad: `token expired ${seconds(now - exp)} ago, ${allowed}; check the provider's clock`,
+      setting,
+    })
+  }
+  if (nbf !== undefined) {
+    checkTime(check, 'nbf', nbf - clockSkew <= now, {
+      reason: 'jwt.not_yet_valid',
+      good: fromNow(nbf, now),
+      bad: `token valid in ${seconds(nbf - now)}, ${allowed}; check the provider's clock`,
+      setting,
+    })
+  }
+  checkTime(check, 'iat', iat - clockSkew <= now, {
+    reason: 'jwt.from_the_future',
+    good: fromNow(iat, now),
+    bad: `token issued ${seconds(iat - now)} ahead, ${allowed}; check the provider's clock`,
+    setting,
+  })
   return { iat, exp }
+}
+
+/** `good` and `bad`: what the operator reads when the check passes and when it fails. */
+function checkTime(
+  check: RecordCheck,
+  name: string,
+  ok: boolean,
+  { reason, good, bad, setting }: { reason: Reason; good: string; bad: string; setting: string },
+): void {
+  check(name, { ok, reason, seen: ok ? good : bad, setting })
 }
 
 /** A NumericDate (RFC 7519 2) in milliseconds: a number of seconds, fractions allowed. Undefined when it is not there. */
@@ -208,6 +236,12 @@ function listOf(value: unknown): string[] | undefined {
   return Array.isArray(value) && value.every(item => typeof item === 'string') ? value : undefined
 }
 
+/** How far a time is from this host's clock. */
 function fromNow(at: number, now: number): string {
-  return `${((at - now) / 1000).toFixed(3).replace(/\.?0+$/, '')} s from now`
+  return at > now ? `in ${seconds(at - now)}` : `${seconds(now - at)} ago`
+}
+
+/** Whole seconds where it is a whole number of them, as a person writes them. */
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(3).replace(/\.?0+$/, '')} s`
 }

@@ -53,16 +53,32 @@ export function time(check: RecordCheck, name: string, written: string | undefin
 /** A time that must have come. */
 export function hasBegun(from: number, now: number, skew: number): CheckOutcome {
   const ok = from <= now + skew
-  return { ok, reason: 'saml.not_yet_valid', expected: before(now + skew), seen: instant(from, now), setting }
+  return {
+    ok,
+    reason: 'saml.not_yet_valid',
+    expected: before(now + skew),
+    seen: instant(from, now) + clockAdvice(ok),
+    setting,
+  }
 }
 
 /** A time that must not have come. */
 export function hasNotExpired(until: number, now: number, skew: number): CheckOutcome {
   const ok = now - skew < until
-  return { ok, reason: 'saml.expired', expected: after(now - skew), seen: instant(until, now), setting }
+  return {
+    ok,
+    reason: 'saml.expired',
+    expected: after(now - skew),
+    seen: instant(until, now) + clockAdvice(ok),
+    setting,
+  }
 }
 
 const setting = 'providers[].clockSkew'
+
+function clockAdvice(ok: boolean): string {
+  return ok ? '' : "; check the identity provider's clock"
+}
 
 /** A text that must be exactly that. */
 export function same(

@@ -3,6 +3,7 @@
 
 import type { X509Certificate } from 'node:crypto'
 import type { Finding, Path } from '../../../config/problems.js'
+import { certificateDates } from '../../../config/rules/pem.js'
 import type { ProviderSettings, SamlSettings } from '../../../config/schema/providers.js'
 import { certificatesIn } from '../../certificates.js'
 import { MetadataError } from './document.js'
@@ -11,7 +12,7 @@ import type { IdpFacts } from './reader.js'
 
 export interface MetadataFindings {
   problems: Finding[]
-  /** Metadata that has run out: one provider's end is no reason to keep the others from starting. */
+  /** Metadata or certificates that have expired or soon will: one provider's end is no reason to keep the others from starting. */
   warnings: Finding[]
 }
 
@@ -67,11 +68,20 @@ function read(
 ): IdpFacts | undefined {
   const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
   try {
-    // As of long ago nothing has run out.
+    // As of long ago nothing has expired.
     const facts = readMetadata(text, { issuer, signers, now: Number.NEGATIVE_INFINITY })
     if (facts.validUntil !== undefined && facts.validUntil <= now) {
-      const message = `has run out on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
+      const message = `has expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
       found.warnings.push({ path, message, hint: 'new metadata of the identity provider' })
+    }
+    for (const certificate of facts.certificates) {
+      const dates = certificateDates(certificate, now)
+      if (dates !== undefined)
+        found.warnings.push({
+          path,
+          message: `holds a signing certificate that ${dates}`,
+          hint: 'new metadata of the identity provider',
+        })
     }
     return facts
   } catch (error) {

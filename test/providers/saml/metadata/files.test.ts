@@ -99,8 +99,8 @@ t.test('the fingerprint of a certificate names its key', async t => {
   ])
 })
 
-t.test('metadata that has run out keeps the others from nothing', async t => {
+t.test('metadata that has expired keeps the others from nothing', async t => {
   const { problems, warnings } = await said({ metadata: 'past.xml' }, { metadata: 'two.xml' })
   t.same(problems, [])
-  t.match(warnings, [/providers\[0\]\.metadata: has run out on 2025-01-01T00:00:00\.000Z: nobody can log in by it/])
+  t.match(warnings, [/providers\[0\]\.metadata: has expired on 2025-01-01T00:00:00\.000Z: nobody can log in by it/])
 })

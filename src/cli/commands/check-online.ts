@@ -1,0 +1,194 @@
+// `deskgate check --online`: tries everything that the configuration names, all at once: what the gateway itself calls, and
+// what only browsers go to. The second may well be out of reach for this host, so that its silence is a warning.
+
+import { Agent, type Dispatcher, request } from 'undici'
+import type { Finding, Path } from '../../config/problems.js'
+import { certificateDates } from '../../config/rules/pem.js'
+import type { AgentSource } from '../../config/schema/agents.js'
+import type { Config } from '../../config/schema/index.js'
+import { openDirectory } from '../../directory/create.js'
+import { createLog } from '../../ops/log.js'
+import { createMetrics } from '../../ops/metrics.js'
+import { certificatesIn } from '../../providers/certificates.js'
+import { metadataLimits } from '../../providers/saml/metadata/location.js'
+import { type IdpFacts, readMetadata } from '../../providers/saml/metadata/metadata.js'
+import { systemClock, systemRandom } from '../../runtime/clock.js'
+import { createHttpClient, openAgent } from '../../runtime/http-client.js'
+import { addressOf, clusterOf, sentinelsOf, topologyOf } from '../../store/redis/url.js'
+import { checkStore } from './check-store.js'
+
+/** One address that was tried. */
+export interface Trial {
+  path: Path
+  /** Without user, password and query. */
+  address: string
+  /** `browsers`: the gateway never calls it. */
+  neededBy: 'gateway' | 'browsers'
+  /** Why it cannot be used; undefined when it can. */
+  problem?: string
+  hint?: string
+  /** What will become a problem, or what the configuration changes. */
+  warnings: Finding[]
+}
+
+type Provider = Config['providers'][number]
+
+/** The longest wait for one address, in milliseconds. */
+const patience = 5_000
+
+/** In the order of the configuration's reference; everything is asked at once. */
+export async function tryOnline(config: Config): Promise<Trial[]> {
+  const browsers = openAgent()
+  try {
+    const trials = await Promise.all([
+      forBrowsers(browsers, ['publicUrl'], config.publicUrl),
+      tryDesk(config),
+      ...config.providers.map((provider, index) => tryProvider(browsers, provider, index)),
+      ...config.agents.map(trySource),
+      tryStore(config),
+    ])
+    return trials.flat()
+  } finally {
+    await browsers.destroy()
+  }
+}
+
+async function tryStore(config: Config): Promise<Trial[]> {
+  const settings = config.sessions.store
+  const path = ['sessions', 'store']
+  const address = storeAddress(settings)
+  if (address === undefined) return []
+  const { problem, warnings } = await checkStore(config)
+  return [{ path, address, neededBy: 'gateway', warnings, ...(problem === undefined ? {} : { problem }) }]
+}
+
+/** Hosts and ports; undefined for the memory store. */
+function storeAddress(settings: Config['sessions']['store']): string | undefined {
+  const listed = (hosts: { host: string; port: number }[]) =>
+    hosts.map(({ host, port }) => `${host}:${port}`).join(', ')
+  const topology = topologyOf(settings)
+  if (topology === 'memory') return undefined
+  if (topology === 'sentinel') return `Sentinels ${listed(sentinelsOf(settings).sentinels)}`
+  return topology === 'cluster' ? `cluster ${listed(clusterOf(settings).nodes)}` : listed([addressOf(settings)])
+}
+
+/** Any response will do, whatever its status. */
+async function tryDesk({ desk }: Config): Promise<Trial[]> {
+  const { ca, cert, key, serverName } = desk.tls ?? {}
+  const agent = new Agent({
+    connect: {
+      rejectUnauthorized: true,
+      timeout: patience,
+      ...(ca ? { ca: ca.text } : {}),
+      ...(cert ? { cert: cert.text } : {}),
+      ...(key ? { key: key.text } : {}),
+      ...(serverName ? { servername: serverName } : {}),
+    },
+  })
+  const problem = await noAnswer(agent, desk.url)
+  await agent.destroy()
+  const hint = 'is Desk running, and does this host reach it?'
+  const failure = problem === undefined ? {} : { problem, hint }
+  return [{ path: ['desk', 'url'], address: desk.url, neededBy: 'gateway', warnings: [], ...failure }]
+}
+
+/** Metadata or keys, which the gateway fetches, and the pages that it sends browsers to. */
+async function tryProvider(agent: Dispatcher, provider: Provider, index: number): Promise<Trial[]> {
+  const at = (key: string): Path => ['providers', index, key]
+  const fetched = await tryFetched(provider, at)
+  const { facts } = fetched
+  const pages = Object.entries({
+    loginUrl: facts?.loginUrl ?? facts?.loginPostUrl ?? provider.loginUrl,
+    sloUrl: facts?.sloUrl ?? (provider.type === 'saml' ? provider.sloUrl : undefined),
+    logoutUrl: provider.logoutUrl,
+  })
+  const origins = new Set(fetched.trials.map(({ address }) => new URL(address).origin))
+  const trials = pages.map(([key, url]) => {
+    // One answer stands for all pages of a host.
+    if (url === undefined || origins.has(new URL(url).origin)) return []
+    origins.add(new URL(url).origin)
+    return forBrowsers(agent, at(facts && key !== 'logoutUrl' ? 'metadata' : key), url)
+  })
+  return [...fetched.trials, ...(await Promise.all(trials)).flat()]
+}
+
+async function tryFetched(
+  provider: Provider,
+  at: (key: string) => Path,
+): Promise<{ trials: Trial[]; facts?: IdpFacts }> {
+  const [key, source] =
+    provider.type === 'saml' ? (['metadata', provider.metadata] as const) : (['jwks', provider.jwks] as const)
+  if (!source || !('url' in source)) return { trials: [] }
+  const fetchText = createHttpClient()
+  const now = systemClock.now()
+  let facts: IdpFacts | undefined
+  const outcome = await outcomeOf(async () => {
+    const { text } = await fetchText(source.url, metadataLimits)
+    if (provider.type === 'saml') facts = readMetadata(text, { ...expectedMetadata(provider), now })
+  })
+  await fetchText.close()
+  const warnings = (facts?.certificates ?? []).flatMap(certificate => {
+    const dates = certificateDates(certificate, now)
+    return dates === undefined ? [] : [{ path: at(key), message: `holds a signing certificate that ${dates}` }]
+  })
+  const trial: Trial = { path: at(key), address: shown(source.url), neededBy: 'gateway', warnings, ...outcome }
+  return { trials: [trial], ...(facts ? { facts } : {}) }
+}
+
+function expectedMetadata({ issuer, metadataCertificate }: Extract<Provider, { type: 'saml' }>) {
+  return { issuer, signers: metadataCertificate ? certificatesIn(metadataCertificate.text) : [] }
+}
+
+/** A directory behind a URL: its list is read once, or one address looked up that nobody has. */
+async function trySource(source: AgentSource, index: number): Promise<Trial[]> {
+  if (!('http' in source)) return []
+  const fetchText = createHttpClient()
+  const log = createLog({ level: 'silent' })
+  const deps = { fetchText, clock: systemClock, random: systemRandom, log, metrics: createMetrics() }
+  const directory = openDirectory([source], deps)
+  const outcome = await outcomeOf(async () => {
+    await directory.ready()
+    await directory.find('nobody@example.invalid')
+  })
+  directory.close()
+  await fetchText.close()
+  const address = shown(source.http.url)
+  return [{ path: ['agents', index, 'http', 'url'], address, neededBy: 'gateway', warnings: [], ...outcome }]
+}
+
+async function forBrowsers(agent: Dispatcher, path: Path, url: string): Promise<Trial[]> {
+  const { origin } = new URL(url)
+  const problem = await noAnswer(agent, origin)
+  const hint = "browsers go there, this host need not: check it from an agent's network"
+  const failure = problem === undefined ? {} : { problem, hint }
+  return [{ path, address: shown(url), neededBy: 'browsers', warnings: [], ...failure }]
+}
+
+/** Undefined when something answers, whatever it says. */
+async function noAnswer(dispatcher: Dispatcher, url: string): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(patience)
+  try {
+    const answer = await request(url, { method: 'HEAD', dispatcher, signal })
+    await answer.body.dump()
+    return undefined
+  } catch (error) {
+    const { code, name } = error as Error & { code?: string }
+    const why = signal.aborted ? `nothing within ${patience / 1000} s` : typeof code === 'string' ? code : name
+    return `${shown(url)} does not answer: ${why}`
+  }
+}
+
+async function outcomeOf(trial: () => Promise<void>): Promise<Pick<Trial, 'problem'>> {
+  try {
+    await trial()
+    return {}
+  } catch (error) {
+    return { problem: (error as Error).message }
+  }
+}
+
+/** Attack: what stands before the host or after the path may be a secret. */
+function shown(address: string): string {
+  const { origin, pathname } = new URL(address)
+  return pathname === '/' ? origin : origin + pathname.replaceAll('%7Bemail%7D', '{email}')
+}
