@@ -24,6 +24,7 @@ t.test('the configurations load as they stand', async t => {
   const env = {
     DESKGATE_SECRET: secret('ring'),
     PORTAL_SECRET: secret('portal'),
+    DESKGATE_ADMIN_TOKEN: secret('admin'),
     REDIS_URL: 'redis://redis.internal:6379',
   }
   const files = { 'agents.yaml': agents[0] ?? '' }

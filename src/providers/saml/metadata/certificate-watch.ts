@@ -47,8 +47,8 @@ export function createCertificateWatch(deps: {
     deps.log.warn(
       { provider, until, days: Math.floor(left / day) },
       threshold === 0
-        ? 'the signing certificate of an identity provider has run out'
-        : 'the signing certificate of an identity provider runs out soon',
+        ? 'the signing certificate of an identity provider has expired'
+        : 'the signing certificate of an identity provider expires soon',
     )
   }
   const repeat = () => {

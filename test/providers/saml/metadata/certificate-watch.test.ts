@@ -53,8 +53,8 @@ t.test('30, 7 and 1 days before, and at the end, once each', async t => {
     lines.map(({ days, level }) => [days, level]),
     [30, 7, 1, 0].map(days => [days, 'warn']),
   )
-  t.match(lines[0], { provider: 'corp', until: '2027-01-01T00:00:00.000Z', msg: /runs out soon/ })
-  t.match(lines[3]?.msg, /has run out/)
+  t.match(lines[0], { provider: 'corp', until: '2027-01-01T00:00:00.000Z', msg: /expires soon/ })
+  t.match(lines[3]?.msg, /has expired/)
   t.equal(await gauge(), -10 * 86_400, 'the gauge goes on by itself')
 })
 
