@@ -3,7 +3,7 @@
 
 import type { Finding } from '../../config/load.js'
 import type { Config } from '../../config/schema/index.js'
-import type { Sessions } from '../../core/contracts.js'
+import type { Revalidate, Sessions } from '../../core/contracts.js'
 import { createKeyring } from '../../keys/keyring.js'
 import { createLog } from '../../ops/log.js'
 import { createMetrics } from '../../ops/metrics.js'
@@ -29,9 +29,10 @@ export async function checkStore(config: Config): Promise<StoreFindings> {
     shared,
   )
   const { publicUrl } = config
-  const own = { store, keyring, publicUrl, settings: config.sessions, metrics: createMetrics(), audit: () => {} }
+  const revalidate: Revalidate = session => session
+  const own = { store, keyring, publicUrl, settings: config.sessions, metrics: createMetrics() }
   // It subscribes, so that the probe tries the channel as well.
-  const sessions = createSessions({ ...shared, ...own })
+  const sessions = createSessions({ ...shared, ...own, revalidate, audit: () => {} })
   try {
     await store.probe()
     return { warnings: orphanFindings(await countOrphans(sessions, config)) }

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { StoreUnavailable } from '../../../src/core/errors.js'
 import { createMemoryStore } from '../../../src/store/memory/store.js'
-import { createLiveConnections } from '../../../src/web/access/live-connections.js'
+import { createLiveSessions } from '../../../src/web/access/live-sessions.js'
 import { createTestClock } from '../../parts/clock.js'
 import { createTestSessions } from '../../parts/sessions.js'
 
@@ -23,18 +23,21 @@ async function start(count: number) {
     },
   }
   const { sessions } = createTestSessions({ store, clock, settings })
-  const live = createLiveConnections({ sessions, clock, settings, interval: 2 ** 30 })
-  t.teardown(live.close)
+  const live = createLiveSessions({ sessions, clock, settings })
   const closed = new Map<string, string>()
   const handles: string[] = []
   for (let i = 0; i < count; i++) {
     const email = `a${i}@example.com`
     const identity = { provider: 'corp', email, replayKey: { id: 'x', until: 0 } }
     const { session } = await sessions.create(identity, { email, roles: [] }, from)
-    live.watch(session, reason => closed.set(session.handle, reason))
+    live.watch(
+      session,
+      reason => closed.set(session.handle, reason),
+      () => true,
+    )
     handles.push(session.handle)
   }
-  /** Minutes in which everything is read again when it is due. */
+  /** Seconds, after each of which everything is read again when it is due. */
   const pass = async (steps: number) => {
     for (let i = 0; i < steps; i++) {
       clock.move(1000)
