@@ -136,7 +136,7 @@ async function mountGatewayRoutes(
   deps: SnapshotDeps,
   { snapshots, publishedKeys, requestLifecycle }: RouteParts,
 ): Promise<void> {
-  const { clock, log, overrides = {} } = deps
+  const { clock, overrides = {} } = deps
   const { paths } = snapshots.current()
   const rate = () => snapshots.current().config.limits.logins
   const limit = createLoginLimit({ ...deps, limit: createRateLimit({ ...deps, name: 'logins', rate }) })
