@@ -1,4 +1,4 @@
-// How soon an ending is everywhere: 200 sessions of 50 agents, each with a WebSocket, on two replicas of one Redis. Each
+// How soon a revocation takes effect everywhere: 200 sessions of 50 agents, each with a WebSocket, on two replicas of one Redis. Each
 // agent in turn is revoked at one replica; from then on one session of each is asked at both until it is refused, and
 // all WebSockets are waited for. Then the same with every message between the replicas lost. On loopback; prints a table.
 //   npx tsx bench/revocation.ts [--workers 1] [--near-cache 5s] [--agents 50]

@@ -1,4 +1,4 @@
-// docs/performance.md and its pictures, made of the figures in bench/results. Every number on the page comes from there.
+// Generates docs/performance.md and its pictures from bench/results. Every number on the page comes from there.
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,10 +17,11 @@ export type Rendered = Record<'performance.md' | 'images/performance.svg' | 'ima
 /** Returns what it has done. */
 export async function writePage(): Promise<string> {
   const run = await readResults<Run>(results.proxy)
-  if (!run) return 'no page is made: bench/results/proxy.json is not there yet, npm run bench -- --write makes it'
+  if (!run)
+    return 'no page was generated: bench/results/proxy.json does not exist yet; npm run bench -- --write makes it'
   const streams = await readResults<StreamsRun>(results.streams)
   for (const [name, text] of Object.entries(rendered(run, streams))) await writeFile(join(docs, name), text)
-  return 'docs/performance.md and its pictures are made of bench/results'
+  return 'generated docs/performance.md and its pictures from bench/results'
 }
 
 export function rendered(run: Run, streams: StreamsRun | undefined): Rendered {
@@ -39,7 +40,7 @@ function pageOf(run: Run, streams: StreamsRun | undefined): string {
     words.summary(factsOf(run)),
     ...(run.machine.busy > 0.5 ? [words.busy(run.machine.busy)] : []),
     '![CPU time of a request through each gateway](images/performance.svg)',
-    '## What was asked for',
+    '## The bounds',
     held,
     verdictTable(run),
     words.ratios,
@@ -50,8 +51,8 @@ function pageOf(run: Run, streams: StreamsRun | undefined): string {
     '## Bytes and messages',
     overview({ ...run, absent: [] }, bodyColumns),
     words.bodyColumns,
-    ...(streams ? ['## What must not be held up', streamsTable(streams), words.streams] : []),
-    '## What is worse',
+    ...(streams ? ['## Streams and many WebSockets', streamsTable(streams), words.streams] : []),
+    '## Weaknesses',
     words.worse(factsOf(run)),
     '## How it was measured',
     words.method(run),
@@ -123,7 +124,7 @@ function costChart(run: Run): string {
     const value = medianOf(line, 'CPU µs')
     return { name: line.name, value, label: `${shown(value)} µs, ${shown(value / base)} ×`, tone: toneOf(line, run) }
   })
-  const what = 'Microseconds of CPU for a page of 1 KiB, and how many times plain nginx that is. Less is better.'
+  const what = 'Microseconds of CPU for a page of 1 KiB, and the ratio to plain nginx. Less is better.'
   return chartOf('CPU time of a request', what, sorted(bars))
 }
 
@@ -136,7 +137,7 @@ function waitingChart(run: Run): string {
     const label = late ? 'does not keep up' : `${shown(p99)} ms (p50 ${shown(p50)})`
     return { name: line.name, value: late ? Number.POSITIVE_INFINITY : p99, label, tone: toneOf(line, run) }
   })
-  const what = `99 of 100 answers come sooner, while everybody gets ${shown(rate)} requests a second. Less is better.`
+  const what = `99 of 100 responses come sooner, at ${shown(rate)} requests a second for each gateway. Less is better.`
   return chartOf('Waiting time at the same rate', what, sorted(bars))
 }
 

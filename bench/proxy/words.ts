@@ -1,4 +1,4 @@
-// The words of docs/performance.md. Numbers come in as they were measured: none is written here.
+// The sentences of docs/performance.md. All numbers come from the measurements: none is written here.
 
 import type { Facts } from './page.js'
 import { majorOf, type Run, roughRounds } from './run.js'
@@ -9,7 +9,7 @@ function wrapped(text: string): string {
   const lines = ['']
   for (const word of text.split(/\s+/)) {
     const line = lines.at(-1) ?? ''
-    if (line !== '' && line.length + word.length >= 120) lines.push(word)
+    if (line !== '' && line.length + word.length >= 110) lines.push(word)
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
   }
   return lines.join('\n')
@@ -19,17 +19,16 @@ const versionOf = (node: string) => `Node ${majorOf(node)}`
 
 export const words = {
   summary: ({ deskgate, nginx, node, mellon, mellonTuned, authRequest, library }: Facts) =>
-    wrapped(`A request with a session costs Deskgate ${shown(deskgate)} µs of CPU (${versionOf(node)}): the session is
-      checked, the headers are cleaned, identity and signed assertion are added, the answer streams through. That is
-      ${shown(deskgate / nginx)} times what nginx needs to pass on the same page without asking who wants it.
-      Apache with mod_auth_mellon, which does a comparable job, needs ${shown(mellon)} times what Deskgate needs, and
-      ${shown(mellonTuned)} times where it is tuned for nothing but this; nginx
-      with a small checker of one's own, which knows neither logins nor endings, ${shown(authRequest)} times; and the Node
-      library that is often taken for such a gateway, alone and without any authentication, ${shown(library)} times.`),
+    wrapped(`A request with a session costs Deskgate ${shown(deskgate)} µs of CPU (${versionOf(node)}). In that time it checks
+      the session, cleans the headers, adds the identity and the signed assertion, and streams the response. That is
+      ${shown(deskgate / nginx)} times what nginx needs to pass on the same page without any check. Compared with
+      Deskgate, Apache with mod_auth_mellon, which does a comparable job, needs ${shown(mellon)} times as much, and ${shown(mellonTuned)} times when tuned for this test alone. nginx with a small checker, which
+      supports neither logins nor revocation, needs ${shown(authRequest)} times as much. @fastify/http-proxy, a Node
+      library that is often used for such a gateway, needs ${shown(library)} times as much without any authentication.`),
 
   busy: (load: number) =>
-    wrapped(`> **These are no figures to go by.** The machine had other work when this began (load ${shown(load)}), so that
-      ratios are rough and waiting times mean nothing. It has to be measured again when it is quiet.`)
+    wrapped(`> **Do not rely on these figures.** The machine was busy with other work at the start (load ${shown(load)}), so
+      ratios are rough and waiting times mean nothing. Measure again when the machine is idle.`)
       .split('\n')
       .join('\n> '),
 
@@ -39,37 +38,41 @@ export const words = {
     return wrapped(`These bounds were set before the gateway was built. Not all of them hold: ${list}.`)
   },
 
-  ratios: wrapped(`Deskgate is compared with its peer. Only ratios carry over to another machine or another day, so only
-    ratios are promised: each is one of medians, beside the least and the greatest of single rounds.`),
+  ratios:
+    wrapped(`Deskgate is compared with its peers. Only ratios carry over to another machine or another day, so the bounds
+    are ratios. Each figure is a ratio of medians, followed by the smallest and the largest ratio of a single round.`),
 
   requestColumns: (late: number) =>
-    wrapped(`64 kept connections ask as fast as they are answered. Where the core is busy for less than 95 %
-    of the time, what sends the load and plays Desk was the limit, and \`requests/s\` is less than the gateway could do.
-    \`p50\` and \`p99\` beside it are those of a full queue; at half load everybody gets the same rate, half of what Deskgate
-    can take. The tool for that, h2load, lets a connection wait for its answer before it asks again and does not count that
-    wait: with no gateway was that so for more than ${shown(late)} % of the requests. \`memory\` counts pages that processes share
-    once. Redis is not counted with anybody.`),
+    wrapped(`64 kept connections send requests as fast as they are answered. If the core is busy for less than 95 %
+    of the time, the load generator and Desk were the limit, and the gateway could do more than \`requests/s\`.
+    \`p50\` and \`p99\` next to it are those of a full queue. At half load every gateway gets the same rate, half of
+    Deskgate's maximum. The tool for that, h2load, lets a connection wait for its response before it sends the next
+    request, and does not count that wait. This affected at most ${shown(late)} % of the requests of any gateway.
+    \`memory\` counts pages that processes share once. Redis is not included.`),
 
   bodyColumns:
-    wrapped(`Bodies are never held: they pass in pieces, as fast as the slower side takes them. nginx is set up
-    to do the same. A WebSocket message is 64 bytes, there and back.`),
+    wrapped(`Bodies are never buffered as a whole: they pass in pieces, at the speed of the slower side. nginx is
+    configured to do the same. A WebSocket message has 64 bytes in each direction.`),
 
-  streams: wrapped('Made by `npx tsx bench/streams.ts --write`, with a Desk that streams.'),
+  streams: wrapped('Measured by `npx tsx bench/streams.ts --write`, with a Desk that streams.'),
 
   worse(facts: Facts): string {
     const { deskgate, nginx, medium, message, down, up, memory, nginxMemory, p99, nginxP99 } = facts
     const { log, far, older, onOlder } = facts
     const lines = [
-      `nginx is far cheaper: ${shown(deskgate / nginx)} times for a small page, ${shown(medium)} times for 64 KiB,
-        ${shown(message)} times for a WebSocket message. Of large bodies, Deskgate moves ${shown(down)} of what nginx
-        does down and ${shown(up)} up for the same CPU. Assets that need no session are better served in front of it.`,
-      `When a process is saturated its slowest answers wait long: p99 is ${shown(p99)} ms there, ${shown(nginxP99)} ms
-        with nginx. Plan for half of what it can take, or run more workers. At half of it, too, the slowest hundredth waits
-        longer than behind nginx, as behind every program of Node: [the profile](adr/0009-the-hot-path.md).`,
-      `It needs ${shown(memory)} MB, nginx ${shown(nginxMemory)} MB.`,
-      `With the access log a request costs ${shown(log)} times what it costs without${log < 1 ? ': less than what can be told apart' : ''}.
-        Without the near cache, when each request asks Redis, it is ${shown(far)} times.`,
-      ...(older ? [`On ${versionOf(older)} a request costs ${shown(onOlder)} times what it costs on the newest.`] : []),
+      `nginx needs far less CPU: Deskgate costs ${shown(deskgate / nginx)} times as much for a small page,
+        ${shown(medium)} times for 64 KiB, ${shown(message)} times for a WebSocket message. With the same CPU, Deskgate
+        moves ${shown(down)} times as many bytes of large bodies as nginx down, and ${shown(up)} times up. Serve assets
+        that need no session in front of Deskgate.`,
+      `When a process is saturated, its slowest responses wait long: p99 is ${shown(p99)} ms, ${shown(nginxP99)} ms
+        with nginx. Plan for half of its maximum rate, or run more workers. Even at half load the slowest hundredth waits
+        longer than with nginx, as with every Node program: [the profile](adr/0009-the-hot-path.md).`,
+      `Deskgate needs ${shown(memory)} MB of memory, nginx ${shown(nginxMemory)} MB.`,
+      `With the access log a request costs ${shown(log)} times what it costs without${log < 1 ? ': the difference is within the noise' : ''}.
+        Without the near cache each request asks Redis, and costs ${shown(far)} times as much.`,
+      ...(older
+        ? [`On ${versionOf(older)} a request costs ${shown(onOlder)} times what it costs on the newest Node.`]
+        : []),
     ]
     return lines
       .map(line => wrapped(line).replaceAll('\n', '\n  '))
@@ -78,20 +81,19 @@ export const words = {
   },
 
   method: ({ rounds, seconds, again }: Run) =>
-    wrapped(`Every gateway runs alone on one core, in front of the same Desk (an nginx with static pages) that shares the
-      others with the load. All of them run at the same time and are measured by turns, ${rounds} rounds of ${seconds} s
-      each (${roughRounds(rounds)} for bodies and for waiting times), after a warm-up and ${again} s more before each round; the figures are medians. In each round it is checked
-      that the page is Desk's byte for byte, that nobody gets in without a session, and that who has one cannot say that
-      he is somebody else; under load, Desk refuses every request without the identity. Deskgate runs as operators run it: built, on a Redis, with the
-      session of a real login. Apache has the session of a real SAML login too; it
-      runs once with the modules that Debian enables, and once tuned: no module that is not needed, and
-      connections to Desk told to stay. Both have a thread for each connection and write no log. The checker behind nginx is a Node program
-      with one Redis GET for each request. @fastify/http-proxy is as it comes, without any authentication. The bare Node
-      program makes the same checks of framing, path, cookie, session, headers and assertion as Deskgate, and nothing
-      else. CPU time is that of the gateway's
-      processes as the kernel counts it, in user and in kernel mode.`),
+    wrapped(`Every gateway runs alone on one core, in front of the same Desk (an nginx with static pages). Desk and the
+      load generator share the other cores. All gateways run at the same time and are measured in turn, ${rounds} rounds
+      of ${seconds} s each (${roughRounds(rounds)} for bodies and for waiting times), after a warm-up and ${again} s
+      more before each round. The figures are medians. Each round checks that the page is Desk's byte for byte, that a request without a session is stopped, and that a request with a
+      session cannot claim another identity. Under load, Desk refuses every request without the identity. Deskgate
+      runs as in production: built, with Redis, with the session of a real login. Apache also has the session of a
+      real SAML login. It runs once with the modules that Debian enables, and once tuned: only the modules that it
+      needs, and kept connections to Desk. Both variants have a thread for each connection and write no log. The
+      checker behind nginx is a Node program with one Redis GET for each request. @fastify/http-proxy runs with its
+      defaults, without any authentication. The bare Node program makes the same checks of framing, path, cookie,
+      session, headers and assertion as Deskgate, and nothing else. CPU time is the time of the gateway's processes in
+      user and in kernel mode, as the kernel counts it.`),
 
-  again:
-    wrapped(`[bench/README.md](../bench/README.md) says how to measure it again. A tenth more or less from one day to the
-    next is nothing.`),
+  again: wrapped(`[bench/README.md](../bench/README.md) says how to measure it again. Differences
+    of a tenth from one day to the next are normal.`),
 }
