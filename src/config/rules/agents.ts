@@ -1,4 +1,4 @@
-// The directory: its files are right, and each source can be reached.
+// The directory: its files are valid, and its sources have usable URLs.
 
 import { parseAgents } from '../agents.js'
 import type { DeepPartial } from '../partial-config.js'
@@ -45,7 +45,7 @@ export function accessRules({ config, warning }: Rules): void {
   for (const [index, rule] of (config.access?.paths ?? []).entries()) {
     if (rule?.match === undefined) continue
     const shut = pathOf(rule.match)
-    // A rule for everything is meant for what is not public.
+    // A rule for everything applies to all paths that are not public.
     if (shut === '/*') continue
     const hole = open.find(path => overlap(path, shut))
     if (hole === undefined) continue

@@ -37,7 +37,7 @@ function listeners({ config, problem, warning }: Rules): void {
     if (!collide(address, probes ?? undefined)) continue
     problem(['ops', 'probes'], `is the address of ${name} too`, 'the probes need a listener of their own')
   }
-  // Attack: the token crosses the network in the clear, and opens every session to whoever reads it.
+  // Attack: anyone who reads the token on the network can list and end every session.
   if (ops !== undefined && adminToken !== undefined && !isLocal(ops)) {
     const hint = 'keep ops.listen on 127.0.0.1, and give kubelet and Prometheus ops.probes'
     warning(['ops', 'listen'], 'offers the API to other hosts, and it is not encrypted', hint)

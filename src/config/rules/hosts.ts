@@ -1,4 +1,4 @@
-// Hosts of URLs: which are this machine, and which are of one site.
+// Hosts of URLs: which are on this machine, and which belong to one site.
 
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -12,13 +12,13 @@ export function isCleartextAllowed(origin: string): boolean {
   return protocol === 'https:' || hostname === 'localhost' || hostname === '127.0.0.1'
 }
 
-/** Whether what is sent to a URL can be read on the way. */
+/** Whether data sent to a URL can be read in transit. */
 export function isCleartext(url: string): boolean {
   const { protocol, hostname } = new URL(url)
   return protocol === 'http:' && !isLoopback(hostname)
 }
 
-/** Whether a URL is of the site of a loopback origin: those have no subdomains, and the scheme counts too. */
+/** Whether a URL is on the site of a loopback origin: the host has no subdomains, and the scheme must match. */
 export function isSameSite(origin: string, url: string): boolean {
   const [one, other] = [new URL(origin), new URL(url)]
   return one.protocol === other.protocol && one.hostname === other.hostname

@@ -1,4 +1,4 @@
-// The identity headers: each its own name in every spelling, and none that a request needs for something else.
+// The identity headers: names that differ in every spelling, and that a request needs for nothing else.
 
 import type { Path } from '../problems.js'
 import type { Rules } from './rule.js'
@@ -33,7 +33,7 @@ export function identityRules({ config, problem, warning }: Rules): void {
   }
 }
 
-/** The name as the most lenient server reads it: CGI and its heirs take every odd character for one. */
+/** The name as the most lenient server reads it: CGI-like servers treat all punctuation alike. */
 function fold(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
 }

@@ -60,7 +60,7 @@ function signingKey(rules: Rules, path: Path, file: FileText): void {
   rules.problem(path, 'is no P-256 key: assertions are signed by ES256', 'deskgate keys generate')
 }
 
-// Attack: whoever holds a key that two providers trust can speak for the people of both.
+// Attack: anyone who has a key that two providers trust can log in as the people of both.
 function providerKeys(rules: Rules): void {
   const owners = new Map<string, { index: number; path: Path }>()
   const claim = (index: number, path: Path, name: string) => {
@@ -74,7 +74,7 @@ function providerKeys(rules: Rules): void {
     const path = ['providers', index]
     if (provider?.type === 'saml') {
       pair(rules, [...path, 'certificate'], provider.certificate, [...path, 'key'], provider.key)
-      // It vouches for metadata only, and a federation's vouches for that of many.
+      // It signs only metadata, and a federation signs that of many providers with one.
       if (provider.metadataCertificate)
         idpCertificates(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
       if (provider.key) ownKey(rules, [...path, 'key'], provider.key)
@@ -104,7 +104,7 @@ function providerKeys(rules: Rules): void {
   }
 }
 
-/** Several in one file are several keys, as in a list. The library that verifies XML signatures knows RSA only. */
+/** Certificates in one file count as a list. The library that verifies XML signatures supports only RSA. */
 function idpCertificates(rules: Rules, path: Path, file: FileText): X509Certificate[] {
   const found = read(rules, path, idpCertificatesIn(file.text)) ?? []
   if (found.some(({ publicKey }) => publicKey.asymmetricKeyType !== 'rsa')) {
@@ -117,7 +117,7 @@ function idpCertificates(rules: Rules, path: Path, file: FileText): X509Certific
   return found
 }
 
-/** Requests are signed by RSA, and keys of assertions are wrapped by it. What cannot be read is said with its pair. */
+/** RSA signs requests and unwraps the keys of assertions. An unreadable key is reported with its certificate. */
 function ownKey(rules: Rules, path: Path, file: FileText): void {
   const found = privateKeyIn(file.text)
   if (!('value' in found)) return

@@ -1,4 +1,4 @@
-// Certificates and keys out of the text of a file, or why there are none. Never shows the text.
+// Reads certificates and keys from the text of a file, or says why there are none. Never shows the text.
 
 import {
   createHash,
@@ -95,7 +95,7 @@ function jwksIn(text: string): PemResult<(() => KeyObject)[]> {
   }
 }
 
-/** RSA below 2048 bits is too short (RFC 7518 3.3), and of the curves only those of our algorithms count. */
+/** RSA needs 2048 bits (RFC 7518 3.3), and a curve has to belong to one of our algorithms. */
 function usableKey(make: () => KeyObject): KeyObject[] {
   try {
     const key = make()

@@ -1,10 +1,10 @@
-// The identity providers as a list: told apart, reachable, somebody can log in.
+// The list of identity providers: they differ, have usable URLs, and at least one login is possible.
 
 import type { Path } from '../problems.js'
 import { isCleartext, isSameSite } from './hosts.js'
 import type { Rules } from './rule.js'
 
-/** What names below the gateway's paths, or ways in that are no provider, are called already. */
+/** Names of gateway paths, and of logins without an identity provider. */
 const taken = new Set(['callback', 'breakglass', 'desk'])
 
 export function providerRules(rules: Rules): void {
@@ -62,7 +62,7 @@ function remote(source: object | undefined): string | undefined {
 function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
   for (const [key, url] of Object.entries(urlsOf(provider))) {
     if (url === undefined || !isCleartext(url)) continue
-    // What is signed cannot be replaced on the way, and there is nothing secret in it.
+    // Signed metadata cannot be replaced in transit, and contains no secret.
     if (key === 'metadata' && provider.type === 'saml' && provider.metadataCertificate) continue
     const keys = key === 'metadata' || key === 'jwks'
     warning(
@@ -73,8 +73,8 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
 }
 
 /**
- * An http publicUrl leaves SameSite=Lax: a POST from another site then comes without the attempt's cookie. Where none of
- * the addresses known here is on another site, one may still lead there.
+ * With an http publicUrl cookies are SameSite=Lax, so a POST from another site lacks the attempt's cookie. An address
+ * on the same site may still redirect to another site.
  */
 function otherSites({ config, warning }: Rules): void {
   const { publicUrl } = config

@@ -1,4 +1,4 @@
-// SAML providers: complete, told apart by their issuer, and with what their options need.
+// SAML providers: complete, with different issuers, and with the keys that their options need.
 
 import type { DeepPartial } from '../partial-config.js'
 import type { Path } from '../problems.js'
@@ -25,7 +25,7 @@ export function samlRules(rules: Rules): void {
   }
 }
 
-/** One URL is one identity provider, unless each entry says which of several it means. */
+/** A metadata URL may repeat only if each entry names its issuer. */
 function sameMetadata(
   { config, problem }: Rules,
   index: number,
@@ -53,10 +53,10 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   }
   const manual = ['issuer', 'loginUrl', 'certificates']
   if (has('metadata')) {
-    // The issuer says which of several in the metadata is meant.
+    // The issuer selects one of several providers in the metadata.
     const idle = manual.filter(key => key !== 'issuer' && has(key))
     for (const key of idle) warning([...path, key], 'stands beside metadata: the metadata is what counts')
-    // Whoever writes them here believes that nothing else of the metadata is trusted.
+    // An operator who sets them expects that no other key of the metadata is trusted.
     const pinned = [...path, 'certificateFingerprints']
     if (has('certificateFingerprints')) problem(pinned, 'stands beside metadata', 'the metadata alone says who signs')
     return

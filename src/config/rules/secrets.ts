@@ -1,4 +1,4 @@
-// Secrets: long enough, each for one purpose, there where they are needed. Never shows one.
+// Secrets: long enough, each for one purpose, and present where needed. Never shows one.
 
 import type { Secret } from '../../core/secret.js'
 import { dotted, type Path } from '../problems.js'
@@ -10,7 +10,7 @@ const least = 32
 interface Placed {
   path: Path
   secret: Secret
-  /** Secrets of one group may repeat: that is only useless. */
+  /** Secrets of one group may repeat: that is useless, but harmless. */
   group: string
 }
 
@@ -44,7 +44,7 @@ function placedSecrets({ config }: Rules): Placed[] {
 function tooShort({ written, problem, warning }: Rules, path: Path, secret: Secret): void {
   const bytes = Buffer.byteLength(secret.reveal())
   if (bytes >= least) return
-  // A token that comes from elsewhere may be one that something else issued by rules of its own.
+  // A token from a file or a variable may come from another system with its own rules.
   const issued = path[0] === 'ops' && typeof written(path) !== 'string'
   const say = issued ? warning : problem
   say(path, `has ${bytes} bytes: at least ${least} are needed`, 'openssl rand -base64 32')
@@ -58,7 +58,7 @@ function oddEdges({ warning }: Rules, path: Path, secret: Secret): void {
   }
 }
 
-// Attack: a provider that knows another's secret, or the key ring's, could log in as anybody of the other, or make sessions.
+// Attack: a provider that knows another's secret can log in as its agents; with the key ring's it can make sessions.
 function repeated({ problem, warning }: Rules, placed: Placed[]): void {
   const first = new Map<string, Placed>()
   for (const { path, secret, group } of placed) {

@@ -1,4 +1,4 @@
-// Sessions: a store that all processes share, and times that make sense.
+// Sessions: a store that all processes share, and times that fit together.
 
 import { hostListProblem } from '../store-url.js'
 import type { Rules } from './rule.js'

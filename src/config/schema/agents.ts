@@ -7,7 +7,7 @@ import { type ConfigReader, duration, file, says, secret } from './values.js'
 
 const pointer = () => z.string().regex(pointerShape, says('is no JSON pointer', 'such as /email'))
 
-/** {email} stands for an address that may be anybody's: it must not choose the server. */
+/** Anyone can choose the address that replaces {email}: it must not choose the server. */
 const listUrl = () => {
   const wrong = says(
     'is no http or https URL',

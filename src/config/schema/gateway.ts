@@ -1,4 +1,4 @@
-// The gateway itself: where it listens, what the outside calls it, and whom it believes.
+// The gateway itself: where it listens, its public address, and its trusted proxies.
 
 import * as z from 'zod'
 import { address, type ConfigReader, duration, file, keyFile, origin, says, secret, size } from './values.js'

@@ -13,7 +13,7 @@ export const site = () =>
     .optional()
     .meta({ description: 'Default SAML SP entity ID; default: the host of publicUrl.', examples: ['mysite'] })
 
-/** A path of Desk that is asked as it stands. */
+/** A path of Desk that is requested exactly as written. */
 const plainPath = () => {
   const wrong = says('is no path', 'such as /api/v2/me: no host, no fragment')
   return z.string(wrong).regex(/^\/(?!\/)[!-"$-[\]-~]*$/, wrong)

@@ -8,11 +8,11 @@ import type { Secret } from '../../core/secret.js'
 export interface FileText {
   path: string
   text: string
-  /** There is no such file to look at again: the text is all there is of it. */
+  /** No file exists behind this text, so it cannot be read again. */
   madeUp?: true
 }
 
-/** Says why a value cannot be had: the sentence becomes a problem at that place. */
+/** Why a value is unavailable: the message becomes a problem at its place. */
 export class Unreadable extends Error {
   override name = 'Unreadable'
 }
@@ -21,7 +21,7 @@ export class Unreadable extends Error {
 export interface ConfigReader {
   /** The variable's value; throws Unreadable. */
   env(name: string): string
-  /** The file's text, its path taken from the configuration's folder; throws Unreadable. */
+  /** The text of a file; its path is relative to the configuration's folder. Throws Unreadable. */
   file(path: string): FileText
   /** The absolute path of a file that need not be there yet. */
   path(path: string): string
@@ -29,7 +29,7 @@ export interface ConfigReader {
   secret(value: string): Secret
 }
 
-/** What is wrong with a value, and behind a line break the hint; `problems` of the loader take it apart again. */
+/** The problem of a value, then a line break and the hint; the loader's `problems` separates the two. */
 export function says(problem: string, hint?: string): string {
   return hint === undefined ? problem : `${problem}\n${hint}`
 }
@@ -48,7 +48,7 @@ function bytesOf(text: string): number {
   return Number.parseInt(text, 10) * bytes[text.replace(/^\d+/, '') as keyof typeof bytes]
 }
 
-/** `500ms`, `30s`, `5m`, `8h`, `7d`: milliseconds when loaded. The bounds are durations too, and allowed themselves. */
+/** `500ms`, `30s`, `5m`, `8h`, `7d`: milliseconds when loaded. The bounds are durations too, and inclusive. */
 export const duration = (least: string, most: string) => {
   const wrong = says('is no duration', 'such as 500ms, 30s, 5m, 8h or 7d')
   return z
@@ -60,7 +60,7 @@ export const duration = (least: string, most: string) => {
     .meta({ kind: 'duration' })
 }
 
-/** `256kb`, `10mb`: bytes when loaded. The bounds are sizes too, and allowed themselves. */
+/** `256kb`, `10mb`: bytes when loaded. The bounds are sizes too, and inclusive. */
 export const size = (least: string, most: string) => {
   const wrong = says('is no size', 'such as 256kb or 10mb')
   return z
@@ -90,14 +90,14 @@ export const secret = (read: ConfigReader) =>
     })
     .meta({ kind: 'secret' })
 
-/** One trailing line break is the editor's, not the secret's. */
+/** Editors add a trailing line break: it is not part of the secret. */
 function secretIn({ path, text }: FileText): string {
   const value = text.replace(/\r?\n$/, '')
   if (value === '') throw new Unreadable(`the file ${path} is empty`)
   return value
 }
 
-/** A path, taken from the configuration's folder: path and text when loaded. */
+/** A path, relative to the configuration's folder: path and text when loaded. */
 export const file = (read: ConfigReader) =>
   z
     .string()
@@ -105,7 +105,7 @@ export const file = (read: ConfigReader) =>
     .transform((path, context) => attempt(context, () => read.file(path)))
     .meta({ kind: 'file' })
 
-/** A file as above whose text must not be seen: it is there, but printing and serialising the settings leaves it out. */
+/** A file whose text must stay secret: printing and serialising the settings leaves it out. */
 export const keyFile = (read: ConfigReader) =>
   z
     .string()
