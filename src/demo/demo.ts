@@ -101,7 +101,7 @@ function roleOf(person: Person): string {
 
 /**
  * The wanted port and the two next free ones; 0: any three free ones.
- * Throws when the wanted port is taken, or cannot be had.
+ * Throws when the wanted port is taken or not allowed.
  */
 export async function choosePorts(wanted: number, host: string): Promise<[number, number, number]> {
   const probes: Server[] = []

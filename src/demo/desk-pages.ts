@@ -1,5 +1,5 @@
-// The pages of the demo's Desk: a queue, a ticket, what only admins see, and which identity reached it. Whatever comes
-// from a header, an assertion or a form is escaped.
+// The pages of the demo's Desk: a queue, a ticket, a page for admins, and the identity that reached it. All text from
+// a header, an assertion or a form is escaped.
 
 import { html } from 'ghtml'
 import { initialsOf } from './people.js'
@@ -87,7 +87,7 @@ function messageItem({ author, from, text, at }: Message, now: number): string {
 <div><b>${author}</b><small>${ago(at, now)}</small><p>${text}</p></div></li>`
 }
 
-/** Which identity reached Desk, and by what it is believed. */
+/** Which identity reached Desk, and why it is trusted. */
 function identityCard(visitor: Visitor): string {
   const { assertion, headers } = visitor
   const facts: [string, string][] = [

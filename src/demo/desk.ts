@@ -16,7 +16,7 @@ export interface DemoDeskDeps extends VisitorDeps {
   tls?: { cert: string; key: string } | undefined
 }
 
-/** No form-action: the gateway's log-out may lead to any provider's page, and the policy would judge that redirect too. */
+/** No form-action: it would also apply to the redirect of a logout to any provider's page. */
 const policy =
   "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -121,17 +121,17 @@ function errorPage(status: number): string {
 }
 
 interface Live {
-  /** Keeps a response open and tells it what happens; it leaves by itself when it closes. */
+  /** Keeps a response open and sends it all events; a closed response is removed. */
   join(response: ServerResponse, agent: string): void
   tell(event: 'reply', data: { agent: string; ticket: number }): void
-  /** The names of those who are here, each once. */
+  /** The names of the connected agents, each once. */
   here(): string[]
   close(): void
 }
 
 /** The most streams at once; more are turned away. */
 const mostStreams = 200
-/** A comment this often (ms) keeps proxies from taking the stream for dead. */
+/** Milliseconds between comments, which keep proxies from closing an idle stream. */
 const heartbeat = 15_000
 
 function createLive(): Live {

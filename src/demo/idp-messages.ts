@@ -1,4 +1,4 @@
-// What the demo's identity provider vouches for, really signed: a SAML 2.0 response, a JWT, and its own SAML metadata.
+// The signed messages of the demo's identity provider: a SAML 2.0 response, a JWT, and its own SAML metadata.
 
 import { createSecretKey } from 'node:crypto'
 import { SignJWT } from 'jose'

@@ -1,5 +1,5 @@
-// The demo's identity provider: SAML 2.0 and JWT for made-up people, without passwords and without state. It really
-// signs what it says, and says it only to the one gateway that it was made for. It must never vouch in production.
+// The demo's identity provider: SAML 2.0 and JWT for made-up people, without passwords and without state. It
+// signs its messages, and sends them only to the one gateway that it was made for. Never for production.
 
 import { inflateRawSync } from 'node:zlib'
 import { DOMParser } from '@xmldom/xmldom'
@@ -34,7 +34,7 @@ export const demoIdpPaths = {
   logout: '/logout',
 }
 
-/** The most characters of a return_to, state or RelayState that is carried. */
+/** The most characters of a return_to, state or RelayState. */
 const longest = 16_384
 
 /** A Fastify app that is not listening yet. */
@@ -122,7 +122,7 @@ function postToGateway(idp: Idp, reply: FastifyReply, to: { person: Person; acti
   return sendPage(reply, pages.postToGatewayPage(to.person, to.action, to.fields, nonce))
 }
 
-/** `form-action` also applies to the redirect that follows a posted form, so the gateway stands in it. */
+/** `form-action` also applies to the redirect that follows a posted form, so it names the gateway. */
 function policyOf(publicUrl: string, scripts: string): string {
   return [
     `default-src 'none'; style-src ${pages.styleSource}; script-src ${scripts}`,
@@ -130,7 +130,7 @@ function policyOf(publicUrl: string, scripts: string): string {
   ].join('; ')
 }
 
-/** The person whom the form names; nobody else is vouched for. */
+/** The person whom the form names, if the demo has such a person. */
 function chosen(people: readonly Person[], form: unknown): Person {
   const id = textOf(form, 'person', 64)
   const person = people.find(someone => someone.id === id)
@@ -138,7 +138,7 @@ function chosen(people: readonly Person[], form: unknown): Person {
   return person
 }
 
-/** Those of the named fields that are there. Throws Unanswerable for one that is not one string, or too long. */
+/** The named fields that are present. Throws Unanswerable if one is not a single string, or too long. */
 function carried(source: unknown, names: string[]): pages.Fields {
   return Object.fromEntries(
     names.flatMap(name => {
@@ -183,7 +183,7 @@ export function readAuthnRequest(message: string, gateway: { entityId: string; a
   }
   const issuer = root.getElementsByTagNameNS(assertion, 'Issuer').item(0)?.textContent?.trim()
   if (issuer !== gateway.entityId) throw new Unanswerable('The request comes from a service that is not known here.')
-  // Attack: an assertion consumer service of the sender's choice would have the assertion posted to them.
+  // Attack: with an assertion consumer service of their choice, attackers would get the assertion.
   const acsUrl = root.getAttribute('AssertionConsumerServiceURL')
   if (acsUrl && acsUrl !== gateway.acsUrl) throw new Unanswerable('The request names another address for the answer.')
   const requestId = root.getAttribute('ID') ?? ''

@@ -8,7 +8,7 @@ export interface Person {
   email: string
   title: string
   roles: string[]
-  /** Desk's number of the agent; who has none is no agent. */
+  /** Desk's number of the agent; undefined for a person who is not an agent. */
   agentId?: string
 }
 
@@ -38,7 +38,7 @@ export const people: readonly Person[] = [
   },
 ]
 
-/** The directory of the demo as an agents file: those of the people who are agents. */
+/** The directory of the demo as an agents file: the people who are agents. */
 export function agentsFile(everybody: readonly Person[]): string {
   const agents = everybody.flatMap(({ agentId, email, name, roles }) =>
     agentId === undefined ? [] : [{ email, id: agentId, name, roles, active: true }],

@@ -1,5 +1,5 @@
 // Makes SAML 2.0 responses as a good identity provider does: for the demo's IdP and, altered, for the tests. It never
-// judges a response; that is the providers' part.
+// checks a response; the providers do that.
 
 import { SignedXml } from 'xml-crypto'
 
@@ -16,7 +16,7 @@ export interface SamlResponsePlan {
   assertionId: string
   nameId: string
   nameIdFormat?: string
-  /** The ID of the request that this answers; none for a login that began at the IdP. */
+  /** The ID of the answered request; none for a login that began at the IdP. */
   inResponseTo?: string
   sessionIndex?: string
   sessionNotOnOrAfter?: number
@@ -73,7 +73,7 @@ export function signSamlResponse(xml: string, signing: SamlSigning): string {
   return signing.what === 'assertion' ? inner : signElement(inner, response, signing)
 }
 
-/** Signs the one element that the XPath selects; the signature follows its Issuer, where nothing else is said. */
+/** Signs the one element that the XPath selects; the signature follows its Issuer by default. */
 export function signElement(xml: string, xpath: string, signing: Omit<SamlSigning, 'what'>): string {
   const canonicalization = signing.canonicalization ?? 'http://www.w3.org/2001/10/xml-exc-c14n#'
   const signed = new SignedXml({

@@ -1,4 +1,4 @@
-// The demo's configuration: what a small production one would say, but with its files and secrets in memory.
+// The demo's configuration: like a small production one, but with its files and secrets in memory.
 
 import { formatProblem, loadConfigText } from '../config/load.js'
 import type { Config } from '../config/schema/index.js'
@@ -22,7 +22,7 @@ export interface DemoPlan {
   agents: string
 }
 
-/** `now` in milliseconds since the epoch. Throws when the settings do not pass as an operator's would: a bug. */
+/** `now` in milliseconds since the epoch. Throws when the settings are invalid, which is a bug. */
 export function demoSettings(plan: DemoPlan, now: number): Config {
   const reader = readerOf({ 'idp.crt': plan.idpCertificate, 'agents.yaml': plan.agents })
   // JSON is YAML.

@@ -1,5 +1,5 @@
-// How the demo's Desk knows who is there: the gateway's headers, believed only because the signed assertion beside them
-// verifies and says the same. This is what a real Desk should do as well, in as few lines.
+// How the demo's Desk identifies the agent: by the gateway's headers, trusted only because the signed assertion beside
+// them verifies and agrees. A real Desk should do the same, in as few lines.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import {
@@ -30,7 +30,7 @@ export interface Visitor {
   headers: [name: string, value: string][]
 }
 
-/** Why nobody is there: no assertion, one that does not verify, headers that say something else, or no keys to ask. */
+/** Why there is no agent: no assertion, an invalid one, headers that differ from it, or unavailable keys. */
 export type NoVisitor = 'missing' | 'invalid' | 'mismatch' | 'keys'
 
 export type Recognise = (headers: IncomingHttpHeaders) => Promise<Visitor | NoVisitor>
@@ -54,7 +54,7 @@ export function createRecognise(deps: VisitorDeps): Recognise {
 
   return async headers => {
     const assertion = headers['x-agent-assertion']
-    // Attack: Node joins repeated headers with a comma; two assertions are none.
+    // Attack: Node joins repeated headers with a comma; two assertions count as none.
     if (typeof assertion !== 'string' || assertion === '') return 'missing'
     try {
       const { payload, protectedHeader } = await jwtVerify(assertion, keys, {
@@ -82,7 +82,7 @@ export function createRecognise(deps: VisitorDeps): Recognise {
   }
 }
 
-/** Attack: whoever reaches Desk with a stolen assertion could put other headers beside it. */
+/** Attack: a stolen assertion is sent with headers of another agent. */
 function agree(seen: Headers, signed: JWTPayload): boolean {
   const claimOf = (claim: string) => signed[claim] ?? ''
   return (
@@ -95,7 +95,7 @@ function agree(seen: Headers, signed: JWTPayload): boolean {
   )
 }
 
-/** Errors that speak of the key set and not of the assertion. */
+/** Errors of the key set, not of the assertion. */
 function unreachable(error: joseErrors.JOSEError): boolean {
   return (
     error instanceof joseErrors.JWKSTimeout ||
@@ -118,7 +118,7 @@ function readHeaders(headers: IncomingHttpHeaders): Headers {
   }
 }
 
-/** One decoding of percent-encoded UTF-8 gives the value; what does not decode is shown as it is. */
+/** One decoding of percent-encoded UTF-8 gives the value; invalid encodings are shown unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
