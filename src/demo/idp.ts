@@ -130,7 +130,7 @@ function policyOf(publicUrl: string, scripts: string): string {
   ].join('; ')
 }
 
-/** The person whom the form names, if the demo has such a person. */
+/** The person whom the form names. Throws Unanswerable when there is none. */
 function chosen(people: readonly Person[], form: unknown): Person {
   const id = textOf(form, 'person', 64)
   const person = people.find(someone => someone.id === id)
