@@ -46,7 +46,7 @@ t.test('from the login page to Desk, to the page that was wanted, and out again'
   t.same(desk.last().all('cookie'), [`${deskCookie}=${given}`], 'Desk sees what it gave to its form')
   t.match(posted, { status: 303, location: '/' })
   const mark = posted.setCookies.find(line => line.startsWith('__Host-deskgate-desk='))
-  t.match(mark, /^__Host-deskgate-desk=[\w-]{40,200}; Path=\/; Max-Age=60; Secure; HttpOnly; SameSite=Lax$/)
+  t.match(mark, /^__Host-deskgate-desk=[\w-]{40,200}; Max-Age=60; Path=\/; HttpOnly; Secure; SameSite=Lax$/)
   t.equal(desk.asked(), 0, 'not asked before a protected page is')
 
   const home = await agent.visit('/')
@@ -74,8 +74,8 @@ t.test('from the login page to Desk, to the page that was wanted, and out again'
   t.match(out, { status: 303, location: '/auth/logged-out' })
   const expired = out.setCookies.filter(line => line.startsWith(`${deskCookie}=`))
   t.same(expired, [
-    `${deskCookie}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax`,
-    `${deskCookie}=; Path=/; Domain=desk.example.com; Max-Age=0; Secure; HttpOnly; SameSite=Lax`,
+    `${deskCookie}=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax`,
+    `${deskCookie}=; Max-Age=0; Domain=desk.example.com; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax`,
   ])
   t.same(
     agent.cookies.filter(({ name }) => !name.includes('-login.')),

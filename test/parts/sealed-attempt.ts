@@ -4,7 +4,7 @@ import type { Clock } from '../../src/core/contracts.js'
 import { createKeyring } from '../../src/keys/keyring.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createAttempts } from '../../src/web/login/attempts.js'
-import { createCookies } from '../../src/web/request/cookies.js'
+import { createCookies, serializeCookie } from '../../src/web/request/cookies.js'
 
 export interface SealedAttempt {
   /** 16 bytes, base64url. */
@@ -23,7 +23,7 @@ export function attemptCookie(
   const attempts = createAttempts({ keyring, clock, random: () => Buffer.from(id, 'base64url') })
   const cookies = createCookies({ publicUrl, prefix: '/auth' })
   const { attempt, setCookies } = attempts.begin({ cookies, header: undefined }, provider, returnTo)
-  const [line] = setCookies
-  if (attempt.id !== id || line === undefined) throw new Error(`${id} is no ID that a gateway makes`)
-  return line
+  const [cookie] = setCookies
+  if (attempt.id !== id || cookie === undefined) throw new Error(`${id} is no ID that a gateway makes`)
+  return serializeCookie(cookie)
 }

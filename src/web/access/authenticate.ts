@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Handle, Session, Sessions } from '../../core/contracts.js'
 import type { Cookies } from '../request/cookies.js'
+import { cookieHeader } from '../request/read-cookies.js'
 
 export interface AuthenticateDeps {
   cookies: Pick<Cookies, 'readSession'>
@@ -24,16 +25,4 @@ export function createAuthenticate({ cookies, sessions, handleOf }: Authenticate
     const handle = handleOf(cookie)
     return sessions.peek(handle) ?? sessions.read(handle)
   }
-}
-
-/** All Cookie lines as one: a session cookie in each of two lines is two session cookies. */
-export function cookieHeader(request: IncomingMessage): string | undefined {
-  const raw = request.rawHeaders
-  let found: string | undefined
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as string
-    if (name.length !== 6 || (name !== 'Cookie' && name !== 'cookie' && name.toLowerCase() !== 'cookie')) continue
-    found = found === undefined ? raw[i + 1] : `${found}; ${raw[i + 1]}`
-  }
-  return found
 }

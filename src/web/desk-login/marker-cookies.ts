@@ -3,12 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../core/contracts.js'
-import { cookieHeader } from '../access/authenticate.js'
 import type { MarkerCookies } from '../context.js'
 import type { Sealer } from '../login/attempts.js'
-import type { Cookies } from '../request/cookies.js'
+import { type Cookies, serializeCookie } from '../request/cookies.js'
 import { isFromOurPages } from '../request/origin-check.js'
 import { compilePathRules } from '../request/path-rules.js'
+import { cookieHeader, readCookies } from '../request/read-cookies.js'
 
 export interface MarkerCookiesDeps {
   /** login.alsoAllowDeskAuthentication */
@@ -31,17 +31,18 @@ const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 export function createMarkerCookies(deps: MarkerCookiesDeps): MarkerCookies {
   const { settings, publicUrl, cookies, keyring, clock } = deps
   const isLogin = compilePathRules(settings.paths)
-  const secure = cookies.secure ? '; Secure; HttpOnly' : '; HttpOnly'
 
   const issue = (name: string, value: string, at: number, lifetime: number) => {
     const plain = Buffer.alloc(6)
     plain.writeUIntBE(at, 0, 6)
     const left = Math.max(1, Math.ceil((at + lifetime - clock.now()) / 1000))
-    return `${name}=${keyring.seal(name, plain, hashOf(value))}; Path=/; Max-Age=${left}${secure}; SameSite=Lax`
+    const sealed = keyring.seal(name, plain, hashOf(value))
+    return serializeCookie(cookies.cookie(name, sealed, { maxAge: left, sent: 'same-site' }))
   }
   /** When the only marker of that name was made for this value of Desk's cookie; undefined when none is valid. */
   const madeAt = (name: string, header: string | undefined, value: string, lifetime: number) => {
-    const sealed = onlyValue(header, name)
+    // Of two values, one may have been planted: neither counts.
+    const sealed = readCookies(header).only(name)
     const plain = sealed === undefined ? undefined : keyring.open(name, sealed, hashOf(value))
     if (sealed === undefined || plain?.length !== 6) return undefined
     const at = plain.readUIntBE(0, 6)
@@ -86,16 +87,6 @@ export function createMarkerCookies(deps: MarkerCookiesDeps): MarkerCookies {
 
 function hashOf(value: string): string {
   return createHash('sha256').update(value, 'latin1').digest('base64url')
-}
-
-/** Exact bytes, as for the session cookie. Of two values, one may have been planted: neither counts. */
-function onlyValue(header: string | undefined, name: string): string | undefined {
-  const pair = `${name}=`
-  const found = (header ?? '').split(';').flatMap(part => {
-    const cookie = part.startsWith(' ') ? part.slice(1) : part
-    return cookie.startsWith(pair) ? [cookie.slice(pair.length)] : []
-  })
-  return found.length === 1 ? found[0] : undefined
 }
 
 /** The value that the last Set-Cookie of that name leaves in a browser (RFC 6265bis 5.6); undefined when it deletes it. */

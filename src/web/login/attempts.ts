@@ -2,7 +2,8 @@
 // replica can finish a login. Never says why a cookie does not open, and checks its times by the gateway's own clock.
 
 import type { Attempt, Clock, Random } from '../../core/contracts.js'
-import type { CookieJar, Cookies } from '../request/cookies.js'
+import { type CookieJar, type ResponseCookie, serializeCookie } from '../request/cookies.js'
+import { readCookies } from '../request/read-cookies.js'
 import { shorten } from '../request/return-to.js'
 
 /** The part of the keyring that is needed here. */
@@ -17,8 +18,8 @@ export interface StoredAttempt extends Attempt {
 }
 
 export interface Attempts {
-  /** A new attempt, and the Set-Cookie values that store it and delete attempts that are too many or too old. */
-  begin(jar: CookieJar, provider: string, returnTo: string): { attempt: Attempt; setCookies: string[] }
+  /** A new attempt, and the cookies that store it and clear attempts that are too many or too old. */
+  begin(jar: CookieJar, provider: string, returnTo: string): { attempt: Attempt; setCookies: ResponseCookie[] }
   /** The attempt of that ID in this browser, not older than ten minutes. No other cookie is opened. */
   open(jar: CookieJar, id: string): StoredAttempt | undefined
   /** The live attempts, the oldest first: of the last cookies that came, as many as a browser can hold. */
@@ -27,10 +28,10 @@ export interface Attempts {
   latest(jar: CookieJar): Iterable<StoredAttempt>
   /** The IDs of the attempts that came, unopened, in the order of the cookies. */
   names(jar: CookieJar): string[]
-  /** The Set-Cookie value that marks it used; its expiry stays. */
-  markUsed(jar: CookieJar, attempt: Attempt): string
-  /** Set-Cookie values after which used attempts no longer count for the login loop check. */
-  resetLoopCount(jar: CookieJar): string[]
+  /** The cookie that marks it used; its expiry stays. */
+  markUsed(jar: CookieJar, attempt: Attempt): ResponseCookie
+  /** Cookies after which used attempts no longer count for the login loop check. */
+  resetLoopCount(jar: CookieJar): ResponseCookie[]
 }
 
 /** How long a login may take, in milliseconds. */
@@ -60,10 +61,10 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
     // Another replica's clock may be a minute ahead; a later time was not set by the gateway.
     return attempt && age < attemptLifetime && age > -60_000 ? attempt : undefined
   }
-  const write = (jar: CookieJar, attempt: StoredAttempt): string => {
-    const name = jar.cookies.attempt + attempt.id
+  const write = ({ cookies }: CookieJar, attempt: StoredAttempt): ResponseCookie => {
+    const name = cookies.attempt + attempt.id
     const left = Math.max(1, Math.ceil((attempt.startedAt + attemptLifetime - clock.now()) / 1000))
-    return `${name}=${keyring.seal('attempt', encode(attempt), name)}${attributes(jar.cookies, left)}`
+    return cookies.cookie(name, keyring.seal('attempt', encode(attempt), name), { maxAge: left, sent: 'cross-site' })
   }
   function* latest(jar: CookieJar) {
     for (const [name, sealed] of attemptCookies(jar).slice(-maxOpened).reverse()) {
@@ -76,12 +77,15 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
   return {
     begin(jar, provider, returnTo) {
       const blank = { id: random(16).toString('base64url'), provider, startedAt: clock.now(), used: false }
-      const fits = (candidate: string) => write(jar, { ...blank, returnTo: candidate }).length <= maxCookieBytes
+      const fits = (candidate: string) =>
+        serializeCookie(write(jar, { ...blank, returnTo: candidate })).length <= maxCookieBytes
       const attempt = { ...blank, returnTo: shorten(returnTo, fits) }
       const live = list(jar)
       const keep = new Set(live.slice(-(maxAttempts - 1)).map(({ id }) => jar.cookies.attempt + id))
       const stale = new Set(attemptCookies(jar).flatMap(([name]) => (keep.has(name) ? [] : [name])))
-      const drop = [...stale].slice(-maxOpened).map(name => `${name}=${attributes(jar.cookies, 0)}`)
+      const drop = [...stale]
+        .slice(-maxOpened)
+        .map(name => jar.cookies.cookie(name, '', { maxAge: 0, sent: 'cross-site' }))
       return { attempt, setCookies: [...drop, write(jar, attempt)] }
     },
     open(jar, id) {
@@ -102,24 +106,10 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
   }
 }
 
-/** Name and value of every attempt cookie in the Cookie header, byte for byte. */
-function attemptCookies(jar: CookieJar): [name: string, sealed: string][] {
-  if (!jar.header?.includes(jar.cookies.attempt)) return []
-  const found: [string, string][] = []
-  for (const part of jar.header.split(';')) {
-    const cookie = part.startsWith(' ') ? part.slice(1) : part
-    if (!cookie.startsWith(jar.cookies.attempt)) continue
-    const equals = cookie.indexOf('=')
-    const name = cookie.slice(0, equals)
-    if (equals > 0 && idPattern.test(name.slice(jar.cookies.attempt.length)))
-      found.push([name, cookie.slice(equals + 1)])
-  }
-  return found
-}
-
-function attributes(cookies: Cookies, seconds: number): string {
-  const flags = cookies.secure ? '; Secure; HttpOnly; SameSite=None' : '; HttpOnly; SameSite=Lax'
-  return `; Path=/; Max-Age=${seconds}${flags}`
+/** Name and value of every attempt cookie. */
+function attemptCookies({ cookies, header }: CookieJar): [name: string, sealed: string][] {
+  const found = readCookies(header).startingWith(cookies.attempt)
+  return found.filter(([name]) => idPattern.test(name.slice(cookies.attempt.length)))
 }
 
 /** Compact, to fit a small cookie. The ID is in the cookie's name, to which the seal is bound. */

@@ -3,6 +3,7 @@
 
 import type { Handle, Session, Sessions } from '../../core/contracts.js'
 import type { CookieJar, Cookies } from '../request/cookies.js'
+import { readCookies } from '../request/read-cookies.js'
 import type { Sealer } from './attempts.js'
 
 export interface BrowserSessions {
@@ -31,7 +32,8 @@ export function createBrowserSessions(deps: {
   // Attack: a sibling host can plant a seen cookie of its own session, so that a callback overlooks the agent who is logged
   // in here. Every seen cookie counts, not only the first.
   const fromSeenCookies = ({ cookies, header }: CookieJar): Handle[] =>
-    valuesOf(header, cookies.seen)
+    readCookies(header)
+      .all(cookies.seen)
       .slice(0, maxSeenCookies)
       .flatMap(sealed => keyring.open('seen', sealed, cookies.seen)?.toString('base64url') ?? [])
 
@@ -47,12 +49,4 @@ export function createBrowserSessions(deps: {
     },
     sealSeen: (cookies, handle) => keyring.seal('seen', Buffer.from(handle, 'base64url'), cookies.seen),
   }
-}
-
-function valuesOf(header: string | undefined, name: string): string[] {
-  const pair = `${name}=`
-  return (header ?? '').split(';').flatMap(part => {
-    const cookie = part.startsWith(' ') ? part.slice(1) : part
-    return cookie.startsWith(pair) ? [cookie.slice(pair.length)] : []
-  })
 }

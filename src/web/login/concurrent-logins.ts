@@ -3,10 +3,11 @@
 
 import { LRUCache } from 'lru-cache'
 import type { Clock, Session, Sessions } from '../../core/contracts.js'
+import type { ResponseCookie } from '../request/cookies.js'
 
 export interface OpenedSession {
   session: Session
-  setCookies: string[]
+  setCookies: ResponseCookie[]
 }
 
 export interface ConcurrentLogins {

@@ -21,7 +21,7 @@ import { breakglassId } from '../../providers/breakglass.js'
 import { protocols } from '../../providers/create.js'
 import { authorizeAgent } from '../access/authorize-agent.js'
 import type { RequestContext } from '../context.js'
-import type { CookieJar } from '../request/cookies.js'
+import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import type { BrowserSessions } from './browser-sessions.js'
 import type { ConcurrentLogins, OpenedSession } from './concurrent-logins.js'
 import { checkNotReplayed, wasConsumed } from './replay-guard.js'
@@ -53,7 +53,7 @@ export interface SignInRequest {
 export interface SignedIn {
   kind: 'new' | 'kept' | 'repeated'
   session: Session
-  setCookies: string[]
+  setCookies: ResponseCookie[]
 }
 
 export interface SignInRefused {

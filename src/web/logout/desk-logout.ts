@@ -5,10 +5,11 @@ import type { IncomingMessage } from 'node:http'
 import type { DeskLogoutRule } from '../../config/schema/desk.js'
 import type { Clock } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import { cookieHeader } from '../access/authenticate.js'
 import type { RequestContext, ResponseData } from '../context.js'
+import { serializeCookie } from '../request/cookies.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { isUserInitiated } from '../request/origin-check.js'
+import { cookieHeader } from '../request/read-cookies.js'
 import { compileLogoutRules } from './logout-rules.js'
 import type { SignOut } from './sign-out.js'
 
@@ -57,7 +58,7 @@ export function createDeskLogout(deps: {
         return { instead: withHeaders(snapshot.renderError('store_unavailable', request, context), passed) }
       }
       const ours = signOut.clearCookies({ cookies: snapshot.cookies, header: cookieHeader(request) })
-      const setCookies = ours.flatMap(line => ['Set-Cookie', line])
+      const setCookies = ours.flatMap(cookie => ['Set-Cookie', serializeCookie(cookie)])
       if (clientKindOf(request.headers) !== 'document') return { headers: [...received, ...setCookies] }
       return { instead: withHeaders(signOut.afterLogout(context, session, 'navigation'), [...passed, ...setCookies]) }
     },

@@ -7,7 +7,7 @@ import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js
 import type { Attempts } from '../login/attempts.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { refreshPage } from '../pages/pages.js'
-import type { CookieJar } from '../request/cookies.js'
+import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/errors.js'
 
 export interface SignOutDeps {
@@ -19,8 +19,8 @@ export interface SignOutDeps {
 export interface SignOut {
   /** Ends the session and writes the audit event. Throws StoreUnavailable. */
   end(context: RequestContext, session: Session, why: string): Promise<void>
-  /** Set-Cookie values that remove every trace of a login from this browser. */
-  clearCookies(jar: CookieJar): string[]
+  /** Cookies that remove every trace of a login from this browser. */
+  clearCookies(jar: CookieJar): ResponseCookie[]
   /**
    * On to the provider's logout, or our own page. `how`: a navigation gets a page that goes on by itself, because browsers
    * may block the redirect; anything else gets a redirect.

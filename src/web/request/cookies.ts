@@ -1,6 +1,16 @@
-// The cookies of the gateway by name: reads the session cookie on the hot path, keeps all of them from Desk, and builds
-// the Set-Cookie values of the session and of the `seen` cookie that a cross-site callback gets. Sign-in attempts are
-// in login/attempts.ts, marker cookies in desk-login/marker-cookies.ts.
+// The cookies of the gateway by name: reads the session cookie on the hot path, keeps all of them from Desk, and says with
+// which attributes each is set. @fastify/cookie writes them. What attempts and marker cookies hold is in
+// login/attempts.ts and desk-login/marker-cookies.ts.
+
+import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
+import { lenientName, onlyCookie, readCookies } from './read-cookies.js'
+
+/** A cookie to be set; with `maxAge: 0` it is cleared. */
+export interface ResponseCookie {
+  name: string
+  value: string
+  attributes: SerializeOptions
+}
 
 /** Names and attributes follow from publicUrl: on http the prefixes, Secure and SameSite=None are left out. */
 export interface Cookies {
@@ -12,8 +22,8 @@ export interface Cookies {
   deskMarker: string
   /** Marks a cookie that Desk gave to a browser on its login page. */
   deskFormMarker: string
-  /** On https; without it the cookies are plain and SameSite=None becomes Lax. */
-  secure: boolean
+  /** A cookie for this host that no script can read. `crossSite`: it also comes with a form of another site's page. */
+  cookie(name: string, value: string, options: { maxAge: number; sent: 'same-site' | 'cross-site' }): ResponseCookie
   /**
    * The session cookie of a raw Cookie header; undefined when there is none, two of them, or not 43 base64url
    * characters.
@@ -25,14 +35,14 @@ export interface Cookies {
   withoutGatewayCookies(header: string): string | undefined
   /** Whether a Set-Cookie value of Desk would set a cookie of the gateway. */
   setsGatewayCookie(setCookie: string): boolean
-  /** Set-Cookie values that begin a session in this browser. `seen` is the handle, sealed. */
-  setSession(cookie: string, seen: string): string[]
-  /** Set-Cookie values that clear the session and Desk's own login. */
-  clearSession(): string[]
-  /** Set-Cookie values that clear the marker cookies; none where Desk's own login is not allowed. */
-  clearMarkers(): string[]
+  /** Begins a session in this browser. `seen` is the handle, sealed. */
+  setSession(cookie: string, seen: string): ResponseCookie[]
+  /** Clears the session and Desk's own login. */
+  clearSession(): ResponseCookie[]
+  /** Clears the marker cookies; none where Desk's own login is not allowed. */
+  clearMarkers(): ResponseCookie[]
   /** The same with Desk's cookie itself, so that no earlier login is left at Desk. */
-  clearDesk(): string[]
+  clearDesk(): ResponseCookie[]
   /** The header without the gateway's cookies and without every cookie that Desk might take for its own. */
   withoutDeskCookies(header: string): string | undefined
   /** The values of Desk's cookie, in any spelling that a lenient server takes for it. */
@@ -55,8 +65,14 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   const seen = secure ? '__Secure-deskgate-seen' : 'deskgate-seen'
   const deskMark = secure ? '__Host-deskgate-desk' : 'deskgate-desk'
   const deskForm = `${deskMark}-form`
-  const flags = secure ? '; Secure; HttpOnly' : '; HttpOnly'
-  const crossSite = secure ? 'None' : 'Lax'
+  // On http the cookies are plain, and SameSite=None becomes Lax.
+  const sameSite = { path: '/', httpOnly: true, secure, sameSite: 'lax' } as const
+  const crossSite = { ...sameSite, sameSite: secure ? 'none' : 'lax' } as const
+  const expired = (name: string, attributes: SerializeOptions): ResponseCookie => ({
+    name,
+    value: '',
+    attributes: { ...attributes, maxAge: 0 },
+  })
   // The callbacks stay below /auth under any prefix, and they need the `seen` cookie too.
   const seenPaths = deps.prefix === '/auth' ? ['/auth'] : [deps.prefix, '/auth']
   const markers = [deskMark, deskForm]
@@ -66,11 +82,10 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   /** The session cookie and no other. */
   const alone = new RegExp(`^${session}=[A-Za-z0-9_-]{43}$`)
   const isDesk = deps.desk === undefined ? () => false : sameName(deps.desk)
-  const expired = (name: string, scope: string) => `${name}=; ${scope}; Max-Age=0${flags}; SameSite=Lax`
-  const clearMarkers = () => (deps.desk === undefined ? [] : markers.map(name => expired(name, 'Path=/')))
+  const clearMarkers = () => (deps.desk === undefined ? [] : markers.map(name => expired(name, sameSite)))
   const clearDesk = () => [
     ...clearMarkers(),
-    ...scopesOf(deps.desk, deps.publicUrl).map(scope => expired(deps.desk ?? '', scope)),
+    ...domainsOf(deps.desk, deps.publicUrl).map(domain => expired(deps.desk ?? '', { ...sameSite, ...domain })),
   ]
 
   return {
@@ -79,66 +94,57 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
     seen,
     deskMarker: deskMark,
     deskFormMarker: deskForm,
-    secure,
+    cookie: (name, value, { maxAge, sent }) => ({
+      name,
+      value,
+      attributes: { ...(sent === 'cross-site' ? crossSite : sameSite), maxAge },
+    }),
     readSession(header) {
-      if (header === undefined) return undefined
-      let found: string | undefined
-      for (let at = header.indexOf(pair); at >= 0; at = header.indexOf(pair, at + 1)) {
-        // Attack: parsers that trim names let ' __Host-deskgate ' stand in for the real one. Only the exact bytes
-        // count.
-        if (!isCookieStart(header, at)) continue
-        if (found !== undefined) return undefined
-        const end = header.indexOf(';', at)
-        found = header.slice(at + pair.length, end < 0 ? undefined : end)
-      }
+      const found = header === undefined ? undefined : onlyCookie(header, pair)
       return found !== undefined && value.test(found) ? found : undefined
     },
     withoutGatewayCookies(header) {
       if (!mentionsGateway(header)) return header
       if (alone.test(header)) return undefined
-      const left = header.split(';').filter(part => !isGatewayCookie(nameOf(part)))
-      const kept = left.join(';').trim()
-      return kept === '' ? undefined : kept
+      return readCookies(header).without(isGatewayCookie)
     },
     setsGatewayCookie(setCookie) {
       if (!mentionsGateway(setCookie)) return false
       // Attack: '=name=value' is a cookie without a name, which browsers send back as 'name=value'.
       const first = (setCookie.split(';', 1)[0] ?? '').replace(/^[\s=]+/, '')
-      return isGatewayCookie(nameOf(first))
+      return isGatewayCookie(lenientName(first))
     },
     setSession: (cookie, sealed) => [
-      `${session}=${cookie}; Path=/${flags}; SameSite=Lax`,
-      ...seenPaths.map(path => `${seen}=${sealed}; Path=${path}${flags}; SameSite=${crossSite}`),
+      { name: session, value: cookie, attributes: sameSite },
+      ...seenPaths.map(path => ({ name: seen, value: sealed, attributes: { ...crossSite, path } })),
     ],
     clearSession: () => [
-      `${session}=; Path=/; Max-Age=0${flags}; SameSite=Lax`,
-      ...seenPaths.map(path => `${seen}=; Path=${path}; Max-Age=0${flags}; SameSite=${crossSite}`),
+      expired(session, sameSite),
+      ...seenPaths.map(path => expired(seen, { ...crossSite, path })),
       ...clearDesk(),
     ],
     clearMarkers,
     clearDesk,
-    withoutDeskCookies(header) {
-      const left = header.split(';').filter(part => !isGatewayCookie(nameOf(part)) && !isDesk(nameOf(part)))
-      const kept = left.join(';').trim()
-      return kept === '' ? undefined : kept
-    },
-    deskValues(header) {
-      if (deps.desk === undefined || header === undefined) return []
-      return header.split(';').flatMap(part => (isDesk(nameOf(part)) ? [part.slice(part.indexOf('=') + 1)] : []))
-    },
+    withoutDeskCookies: header => readCookies(header).without(name => isGatewayCookie(name) || isDesk(name)),
+    deskValues: header => (deps.desk === undefined ? [] : readCookies(header).lenient(isDesk)),
   }
+}
+
+/** The Set-Cookie value of a cookie that goes with a response of Desk. */
+export function serializeCookie({ name, value, attributes }: ResponseCookie): string {
+  return fastifyCookie.serialize(name, value, attributes)
 }
 
 /**
  * Where a cookie of that name may lie: for this host alone, and for the host with what is below it. One that Desk set
  * for a parent domain or another path stays, and opens nothing.
  */
-function scopesOf(name: string | undefined, publicUrl: string): string[] {
+function domainsOf(name: string | undefined, publicUrl: string): { domain?: string }[] {
   if (name === undefined) return []
   const { hostname } = new URL(publicUrl)
   // RFC 6265bis 4.1.3.2: a __Host- cookie has no Domain. Neither has an address, or a host of one label.
   const alone = name.startsWith('__Host-') || !hostname.includes('.') || /^[\d.]+$/.test(hostname)
-  return ['Path=/', ...(alone ? [] : [`Path=/; Domain=${hostname}`])]
+  return [{}, ...(alone ? [] : [{ domain: hostname }])]
 }
 
 /**
@@ -155,18 +161,7 @@ function sameName(wanted: string): (name: string) => boolean {
   return name => fold(name) === folded
 }
 
-/** Whether the cookie at `at` is the first, or follows on a ';' with one space at most. */
-function isCookieStart(header: string, at: number): boolean {
-  if (at === 0 || header[at - 1] === ';') return true
-  return header[at - 1] === ' ' && (at === 1 || header[at - 2] === ';')
-}
-
 /** Every cookie name of the gateway contains this word. */
 function mentionsGateway(text: string): boolean {
   return text.includes('deskgate')
-}
-
-/** The name as the most lenient server would read it. */
-function nameOf(part: string): string {
-  return (part.split('=', 1)[0] ?? '').trim()
 }

@@ -16,7 +16,7 @@ import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-
 import type { Paths } from '../request/paths.js'
 import { returnToIn } from '../request/return-to.js'
 import { errorResponse, formTargetsOf, leavingResponse, loginHref, pageContextOf } from '../responses/errors.js'
-import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
+import { goTo, jarOf, replyWith, writeCookies } from '../responses/fastify-reply.js'
 
 export interface LoginDeps {
   paths: Paths
@@ -48,7 +48,7 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     if (session && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
     const deskResult = session ? undefined : await deps.deskSignIn(request)
     if (deskResult && deskResult.kind !== 'nobody') return finishDeskLogin(deps, request, reply, deskResult)
-    if (deskResult) for (const line of request.context.snapshot.cookies.clearMarkers()) reply.header('set-cookie', line)
+    if (deskResult) writeCookies(reply, request.context.snapshot.cookies.clearMarkers())
     const [only, ...others] = loginChoices(request.context.snapshot)
     const skipChooser = config.login.chooser === 'auto' && others.length === 0 && isPageNavigation(request.raw)
     if (only && skipChooser) return startLogin(deps, request, reply, only)

@@ -2,6 +2,7 @@
 // Other paths under the prefix are 404 and never reach Desk. The message of an exception is never shown.
 
 import type { IncomingMessage } from 'node:http'
+import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, Handle, Random, Sessions, Store } from '../../core/contracts.js'
@@ -66,6 +67,7 @@ export interface GatewayRoutesDeps {
 /** Every request must have its context before (see request-lifecycle.ts). */
 export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDeps): Promise<void> {
   acceptForms(app, createBodyBudget())
+  await app.register(cookie)
   app.addHook('onRequest', beforeRoute(deps))
   await app.register(helmet, {
     // Set in beforeRoute: error pages outside of these routes have the same policy.

@@ -21,6 +21,7 @@ import type { BrowserSessions } from '../login/browser-sessions.js'
 import { consumeOnce } from '../login/replay-guard.js'
 import type { SessionIndexAliases } from '../login/session-index-aliases.js'
 import type { RefusedLogout, SloRecords } from '../logout/slo-records.js'
+import type { ResponseCookie } from '../request/cookies.js'
 import { isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
@@ -173,7 +174,10 @@ async function endSessions(
  * Attack: an attacker makes a browser bring a logout for the attacker's own name, to clear the cookie of another agent.
  * Cookies of a session that is still alive stay.
  */
-async function cookiesToClear({ browserSessions, attempts }: SloDeps, request: FastifyRequest): Promise<string[]> {
+async function cookiesToClear(
+  { browserSessions, attempts }: SloDeps,
+  request: FastifyRequest,
+): Promise<ResponseCookie[]> {
   const jar = jarOf(request)
   if ((await browserSessions.all(jar)).length > 0) return []
   return [...jar.cookies.clearSession(), ...attempts.resetLoopCount(jar)]
@@ -192,7 +196,12 @@ function storeUnavailable(deps: SloDeps, exchange: SloExchange, checks: Check[])
 }
 
 /** Back to the provider with a LogoutResponse, or to our own page when it takes none. */
-function answerProvider(exchange: SloExchange, status: 'Success' | 'Responder', setCookies: string[], done = () => {}) {
+function answerProvider(
+  exchange: SloExchange,
+  status: 'Success' | 'Responder',
+  setCookies: ResponseCookie[],
+  done = () => {},
+) {
   const { request, reply, message, provider } = exchange
   const to: Navigation | undefined = provider.singleLogout.respond(message, status)
   done()

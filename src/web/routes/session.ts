@@ -12,7 +12,7 @@ import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { formTargetsOf, pageContextOf } from '../responses/errors.js'
-import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
+import { goTo, jarOf, replyWith, writeCookies } from '../responses/fastify-reply.js'
 
 export interface SessionRouteDeps {
   paths: Paths
@@ -43,8 +43,7 @@ export function sessionRoutes(app: FastifyInstance, deps: SessionRouteDeps): voi
     for (const handle of handles) ended += await sessions.end({ handle }, 'ended by the agent', 'agent')
     const cookies = handles.includes(session.handle) ? context.snapshot.cookies.clearSession() : []
     if (clientKindOf(request.headers) === 'program') {
-      for (const line of cookies) reply.header('set-cookie', line)
-      return reply.send({ ended })
+      return writeCookies(reply, cookies).send({ ended })
     }
     return goTo(reply, cookies.length > 0 ? paths.loggedOut : paths.session, cookies)
   })

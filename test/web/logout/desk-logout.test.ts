@@ -101,7 +101,7 @@ t.test('a script of Desk: the session ends, and Desk’s answer passes', async t
   const answer = await agent.fetch('/session/end', { method: 'POST', headers: { origin: publicUrl } })
   t.match(answer, { status: 200, body: 'bye from Desk', headers: { 'x-desk': 'yes' } })
   t.ok(answer.setCookies.includes('_desk=; Max-Age=0; Path=/'))
-  t.ok(answer.setCookies.some(line => /^__Host-deskgate=; Path=\/; Max-Age=0/.test(line)))
+  t.ok(answer.setCookies.some(line => /^__Host-deskgate=; Max-Age=0; Path=\/;/.test(line)))
   t.notOk(await isIn(agent, cookie))
 })
 

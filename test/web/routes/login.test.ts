@@ -13,7 +13,7 @@ t.test('one login method: a page visit goes straight to the provider, with a sea
   const state = location.searchParams.get('state') ?? ''
   t.equal(location.searchParams.get('return_to'), `https://desk.example.com/tickets/7?a=b&deskgate_state=${state}`)
   t.same([...browser.cookies.keys()], [`__Host-deskgate-login.${state}`])
-  t.match(String(response.headers['set-cookie']), /; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=None$/)
+  t.match(String(response.headers['set-cookie']), /; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=None$/)
   t.equal(response.headers['cache-control'], 'no-store')
   t.equal(response.headers['referrer-policy'], 'same-origin')
 })

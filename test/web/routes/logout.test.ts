@@ -30,8 +30,8 @@ t.test('logout ends the session everywhere, forgets the cookies, and goes on to 
   t.equal(response.headers.refresh, '0;url=https://portal.example.com/logout?email=ada%40example.com')
   t.match(response.body, 'You are being logged out of Aloha Portal')
   t.same([response.headers['set-cookie']].flat(), [
-    '__Host-deskgate=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax',
-    '__Secure-deskgate-seen=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=None',
+    '__Host-deskgate=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
+    '__Secure-deskgate-seen=; Max-Age=0; Path=/auth; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=None',
   ])
   t.equal(browser.cookies.size, 0)
   const replayed = await gate.browser().fetch('/auth/session', { cookie: `__Host-deskgate=${copy}` })
