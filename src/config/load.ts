@@ -138,6 +138,7 @@ const needRestart = [
   'ops.probes',
   'limits.header',
   'drain',
+  'runtime.tuning',
 ]
 
 /** The keys of the list, for the guide and its test. */

@@ -5,7 +5,7 @@ import closeWithGrace, { type Options, type Signals } from 'close-with-grace'
 import type { Config } from '../../config/schema/index.js'
 import { createLog } from '../../ops/log.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
-import { applyV8Flags } from '../../runtime/v8-flags.js'
+import { tuneProcess } from '../../runtime/tuning.js'
 import { joinCluster, type Primary, startPrimary, type WorkerLink, workerCount } from '../../server/cluster/primary.js'
 import type { ConfigSource } from '../../server/reload.js'
 import { type Server, type ServerDeps, type ShutdownTimes, startServer } from '../../server/server.js'
@@ -18,7 +18,6 @@ export interface ServeOptions {
 
 /** Runs until a signal. The exit code is 1 when the configuration has a problem. */
 export async function serve(options: ServeOptions, io: Io): Promise<void> {
-  applyV8Flags()
   const link = joinCluster(io.env)
   if (link) return runWorker(options, link, io)
   // A SIGHUP without a listener would end the process while it starts.
@@ -36,6 +35,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
     onHangup = () => primary.reload('signal')
     return
   }
+  tuneProcess(config.runtime.tuning)
   const server = await startServer(config, { ...deps, source: sourceOf(options, io) })
   onHangup = () => void server.reload('signal')
   untilSignal(server, { drain: config.drain, io }, { skip: ['SIGHUP'] })
@@ -68,6 +68,7 @@ async function runWorker(options: ServeOptions, link: WorkerLink, io: Io): Promi
   try {
     const config = await readConfiguration(options.config, io, 'problems')
     if (!config) process.exit(1)
+    tuneProcess(config.runtime.tuning)
     const log = createLog({ ...config.log, worker: link.number })
     const source = sourceOf(options, io)
     const server = await startServer(config, { clock: systemClock, random: systemRandom, log, source, ...link })

@@ -94,6 +94,20 @@ export const limits = () =>
     .prefault({})
     .meta({ description: 'What one client may ask of the gateway.' })
 
+export const runtime = () =>
+  z
+    .strictObject({
+      tuning: z
+        .enum(['auto', 'off'], { error: says('is neither auto nor off') })
+        .default('auto')
+        .meta({
+          description:
+            "auto keeps an idle process fast and frees the buffers of large bodies early; off leaves V8 as it is, for comparison or when an operator's own flags are to count.",
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'How the gateway uses the JavaScript engine (V8).' })
+
 export const drain = () =>
   duration('0s', '24h').prefault('30s').meta({
     description:

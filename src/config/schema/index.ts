@@ -4,7 +4,7 @@
 import * as z from 'zod'
 import { access, agents } from './agents.js'
 import { desk } from './desk.js'
-import { drain, limits, listen, prefix, publicUrl, secrets, tls, trustedProxies, workers } from './gateway.js'
+import { drain, limits, listen, prefix, publicUrl, runtime, secrets, tls, trustedProxies, workers } from './gateway.js'
 import { identity } from './identity.js'
 import { login, site } from './login.js'
 import { audit, log, ops } from './ops.js'
@@ -34,6 +34,7 @@ export const configSchema = (read: ConfigReader) =>
     audit: audit(read),
     limits: limits(),
     drain: drain(),
+    runtime: runtime(),
   })
 
 export type Config = z.output<ReturnType<typeof configSchema>>

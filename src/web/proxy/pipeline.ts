@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
+import { createBodyMeter } from '../../runtime/tuning.js'
 import { createAuthenticate } from '../access/authenticate.js'
 import { createGuard } from '../access/authorize.js'
 import { compilePathRoles } from '../access/path-roles.js'
@@ -23,7 +24,7 @@ import { createUpgrader } from './websocket/handshake.js'
 import { largestFrame } from './websocket/tunnel.js'
 
 export interface PipelineDeps {
-  config: Pick<Config, 'publicUrl' | 'tls' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access'>
+  config: Pick<Config, 'publicUrl' | 'tls' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access' | 'runtime'>
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -60,7 +61,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const { deskLogout } = deps
   const { timeout } = desk
   const to = { desk: connection, requestHeaders, responseHeaders, queue, unread }
-  const forwarder = createForwarder({ ...to, timeout, timeouts, liveResponses, deskLogout, log })
+  const countBytes = createBodyMeter(config.runtime.tuning)
+  const forwarder = createForwarder({ ...to, timeout, timeouts, liveResponses, deskLogout, log, countBytes })
   const tunnel = createUpgrader({ ...to, desk, log, largest: deps.largestFrame ?? largestFrame, timeouts })
   const inspectDeskLogin = (request: IncomingMessage, context: RequestContext) => {
     const seen = context.session ? undefined : markerCookies?.inspect(request, context)

@@ -5,7 +5,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../../../ops/log.js'
-import { createMinorGcTrigger } from '../../../runtime/minor-gc.js'
 import type { LiveResponses } from '../../access/live-responses.js'
 import type { RequestContext } from '../../context.js'
 import type { DeskLogout } from '../../logout/desk-logout.js'
@@ -34,6 +33,8 @@ export interface ForwarderDeps {
   /** desk.timeout, in milliseconds. */
   timeout: number
   timeouts: Pick<Timeouts, 'body' | 'unread'>
+  /** Called with the size of each chunk of a body. */
+  countBytes(bytes: number): void
 }
 
 export interface Forwarder {
@@ -46,9 +47,9 @@ const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOU
 
 export function createForwarder(deps: ForwarderDeps): Forwarder {
   const { desk, requestHeaders, responseHeaders, liveResponses, queue, log, deskLogout, timeout, timeouts } = deps
+  const { countBytes } = deps
   const deadlines = boundExchanges({ timeout, timeouts })
   const sender = createResponseSender(deps)
-  const countBytes = createMinorGcTrigger()
 
   const start = (exchange: Exchange) => {
     const { request, context, body } = exchange
