@@ -12,6 +12,7 @@ import { createGateway, type Gateway } from '../../src/server/app.js'
 import { closeResources, openResources, type Resources } from '../../src/server/resources.js'
 import type { GatewayOverrides } from '../../src/server/snapshot.js'
 import type { ConfigSnapshot, GatewayErrorCode } from '../../src/web/context.js'
+import { createPaths } from '../../src/web/request/paths.js'
 import { createTestClock, type TestClock } from './clock.js'
 
 export interface TestProxy extends Pick<Gateway, 'app' | 'sessions' | 'upgrades' | 'liveConnections'> {
@@ -91,10 +92,10 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
 
 /** A few of the gateway routes, which say that it was they who answered. */
 function standIns({ prefix }: Config) {
-  const paths = ['login', 'saml/acs', 'jwt', 'breakglass/:token']
+  const { acs, jwt, breakglass } = createPaths(prefix)
   return async (context: FastifyInstance) => {
-    for (const path of paths) {
-      context.route({ url: `${prefix}/${path}`, method: ['GET', 'POST'], handler: async () => 'own' })
+    for (const url of [`${prefix}/login`, acs, jwt, `${breakglass}/:token`]) {
+      context.route({ url, method: ['GET', 'POST'], handler: async () => 'own' })
     }
   }
 }
