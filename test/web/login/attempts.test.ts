@@ -174,6 +174,10 @@ t.test('what does not open is cleared away by the next login', t => {
   const stray = `${cookies.attempt}${'B'.repeat(22)}`
   const { setCookies } = attempts.begin({ cookies, header: `${stray}=junk; other=1` }, 'corp', '/')
   t.equal(setCookies.length, 2)
-  t.match(setCookies[0], { name: stray, value: '', attributes: { maxAge: 0, path: '/', sameSite: 'none', secure: true } })
+  t.match(setCookies[0], {
+    name: stray,
+    value: '',
+    attributes: { maxAge: 0, path: '/', sameSite: 'none', secure: true },
+  })
   t.end()
 })
