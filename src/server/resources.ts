@@ -1,6 +1,7 @@
 // Everything that a process keeps for its whole life, across reloads: connections, logs, the keyring, metrics. It opens
 // them in order, and closes them after the gateway and the listeners. It opens no listener.
 
+import { availableParallelism } from 'node:os'
 import type { Config } from '../config/schema/index.js'
 import type { Clock, Random, Store } from '../core/contracts.js'
 import { createKeyring, type Keyring, randomSecret } from '../keys/keyring.js'
@@ -15,7 +16,6 @@ import { createBreakglass } from '../providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { createHttpClient } from '../runtime/http-client.js'
 import { openStore } from '../store/open.js'
-import { workerCount } from './cluster/primary.js'
 
 export interface ResourcesDeps {
   clock: Clock
@@ -83,6 +83,11 @@ export async function closeResources({
   await fetchText.close()
   await store.close()
   auditLog.close()
+}
+
+/** The number of processes that `workers` asks for; `auto` is one for each available core. */
+export function workerCount({ workers }: Pick<Config, 'workers'>): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** Bytes of memory from which on this process refuses requests: its share of what the cgroup allows, if nothing is set. */

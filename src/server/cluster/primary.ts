@@ -2,8 +2,6 @@
 // a worker that dies, and shuts them down. It serves no requests itself.
 
 import cluster from 'node:cluster'
-import { availableParallelism } from 'node:os'
-import type { Config } from '../../config/schema/index.js'
 import type { Clock, Random } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { ReloadCause } from '../reload.js'
@@ -32,11 +30,6 @@ export interface PrimaryDeps {
   log: Log
   /** The first worker could not start; it has printed the reason on stderr. */
   onStartFailed(): void
-}
-
-/** The number of processes that `workers` asks for; `auto` is one for each available core. */
-export function workerCount({ workers }: Pick<Config, 'workers'>): number {
-  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /** Starts the workers with this process's command line and environment: each reads the configuration itself. */
