@@ -1,7 +1,7 @@
 // The body of a request as a stream for Desk. Desk's side may end or destroy it without touching the browser's
 // connection, which still has to carry the response.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
 /** Whether a body follows the head (RFC 9112 6.3). */
@@ -12,8 +12,16 @@ export function hasBody(request: IncomingMessage): boolean {
   return length !== undefined && !/^0+$/.test(length)
 }
 
+/** Tells a client that waits for it (Expect: 100-continue) to send its body; call it when somebody reads. */
+export function continueBody(request: IncomingMessage, response: ServerResponse): void {
+  const { headers, httpVersion } = request
+  if (headers.expect === undefined || httpVersion === '1.0' || response.headersSent || request.complete) return
+  response.writeContinue()
+}
+
 /** Passes the bytes on as they arrive, no faster than they are read; a client that breaks off destroys it. */
-export function bodyStream(request: IncomingMessage): Readable {
+export function bodyStream(request: IncomingMessage, response: ServerResponse): Readable {
+  let asked = false
   const onData = (chunk: Buffer) => {
     if (!body.push(chunk)) request.pause()
   }
@@ -25,6 +33,8 @@ export function bodyStream(request: IncomingMessage): Readable {
   }
   const body = new Readable({
     read: () => {
+      if (!asked) continueBody(request, response)
+      asked = true
       request.resume()
     },
     destroy: (error, done) => {

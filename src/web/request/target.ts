@@ -11,22 +11,60 @@ const control = /[\u0000-\u001f\u007f-\u009f]/
 /** A segment that is '.' or '..', also with path parameters behind it (RFC 3986 3.3), which some servers drop. */
 const dotSegment = /(?:^|[/\\])\.\.?(?:[/\\;]|$)/
 
+/** http://host/path: scheme, authority, and the rest. */
+const absoluteForm = /^(https?):\/\/([^/?#]*)(.*)$/is
+
 /**
- * Reads the target of a request line (RFC 9112 3.2.1, origin form only), or undefined where the answer is 400:
- * absolute form, `*`, a leading `//`, dot segments after one or two decodings, `\` and `%5C` in the path, control
- * characters, a raw `#`, bytes outside printable ASCII, and escapes that are none or are no UTF-8. A path that only
- * decodes by guessing would be decided on as one string and opened by Desk as another. The query is never decided on:
- * its escapes pass as they are.
+ * Reads the target of a request line (RFC 9112 3.2), or undefined where the answer is 400: `*`, a leading `//`, dot
+ * segments after one or two decodings, `\` and `%5C` in the path, control characters, a raw `#`, bytes outside printable
+ * ASCII in the path, and escapes that are none or are no UTF-8. A path that only decodes by guessing would be decided on
+ * as one string and opened by Desk as another. The query is never decided on: its escapes and its UTF-8 pass as they are.
+ * The absolute form of `publicUrl` is read as the origin form that it stands for; any other is undefined.
+ * @param raw latin1: one character for each byte
  */
-export function readTarget(raw: string): Target | undefined {
-  if (raw.charCodeAt(0) !== slash || raw.charCodeAt(1) === slash) return undefined
+export function readTarget(raw: string, publicUrl?: string): Target | undefined {
+  if (raw.charCodeAt(0) === slash) return readOriginForm(raw)
+  const origin = publicUrl === undefined ? undefined : toOriginForm(raw, publicUrl)
+  return origin === undefined ? undefined : readOriginForm(origin)
+}
+
+/** RFC 9112 3.2.2: a server must accept the absolute form. Only that of our own host is ours to serve. */
+function toOriginForm(raw: string, publicUrl: string): string | undefined {
+  const [, scheme = '', authority = '', rest = ''] = absoluteForm.exec(raw) ?? []
+  if (!namesHost(authority, publicUrl, scheme.toLowerCase())) return undefined
+  return rest.startsWith('/') ? rest : `/${rest}`
+}
+
+/**
+ * Whether `host[:port]` is that of publicUrl. A proxy in front may speak another scheme than the browser, so where
+ * publicUrl has its default port, those of http and https count as none.
+ * @param scheme of the target that names it, without one: any
+ */
+export function namesHost(authority: string, publicUrl: string, scheme?: string): boolean {
+  const { hostname, port } = new URL(publicUrl)
+  const [, name = '', sent = ''] = /^(.*?)(?::(\d{0,5}))?$/.exec(authority) ?? []
+  if (name.toLowerCase() !== hostname) return false
+  if (port === '') return sent === '' || sent === '80' || sent === '443'
+  if (sent === port) return true
+  return sent === '' && scheme !== undefined && port === defaultPorts[scheme]
+}
+
+const defaultPorts: Record<string, string> = { http: '80', https: '443' }
+
+function readOriginForm(raw: string): Target | undefined {
+  if (raw.charCodeAt(1) === slash) return undefined
   let end = raw.length
   let escaped = false
   let dots = false
   let ambiguous = false
+  let ascii = true
   for (let i = 0; i < raw.length; i++) {
     const code = raw.charCodeAt(i)
-    if (code <= 0x20 || code >= 0x7f || code === hash) return undefined
+    if (code <= 0x20 || code === 0x7f || code === hash) return undefined
+    if (code > 0x7f) {
+      if (end === raw.length) return undefined
+      ascii = false
+    }
     if (end < i) continue
     if (code === question) end = i
     else if (code === percent) escaped = true
@@ -36,6 +74,7 @@ export function readTarget(raw: string): Target | undefined {
   }
   const sent = raw.slice(0, end)
   const query = raw.slice(end + 1)
+  if (!ascii && !isUtf8(query)) return undefined
   if (!escaped) return dots && dotSegment.test(sent) ? undefined : { raw, path: sent, query, ambiguous }
   const path = decode(sent)
   return path === undefined ? undefined : { raw, path, query, ambiguous: ambiguous || structural.test(sent) }
@@ -60,9 +99,25 @@ function decodeAgain(path: string): string {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
+/** Whether bytes are whole UTF-8 without a control character: what a reader could make two things of is no query. */
+function isUtf8(bytes: string): boolean {
+  try {
+    return !control.test(utf8.decode(Buffer.from(bytes, 'latin1')))
+  } catch {
+    return false
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** A target with every byte above ASCII as an escape: what can stand in a URL. */
+export function escapeBytes(raw: string): string {
+  return raw.replace(/[\x80-\xff]/g, byte => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
 /** The one reading of a request target. */
 export interface Target {
-  /** The bytes as sent: path and query. What Desk gets. */
+  /** The bytes as sent (latin1): path and query. What Desk gets. */
   raw: string
   /** The path, decoded once: what is decided on. */
   path: string

@@ -29,6 +29,8 @@ export function createDrain(server: Server, openResponses: () => readonly Server
     if (!response.headersSent) response.shouldKeepAlive = false
   }
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    // Told again for each ignored upgrade (other-upgrades.ts).
+    if (sockets.has(socket)) return
     sockets.add(socket)
     fresh.add(socket)
     socket.once('close', () => {

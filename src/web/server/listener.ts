@@ -1,12 +1,21 @@
 // The public listener: time and size limits for clients, TLS, invalid requests, pipelining.
 
-import { createServer, type IncomingMessage, type RequestListener, STATUS_CODES } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
 import type { Log } from '../../ops/log.js'
+import { upgradeOptions } from './other-upgrades.js'
 import { createPipelining, currentResponse } from './pipelining.js'
+import { createRawQueries } from './raw-queries.js'
 
 /** Codes of Node and llhttp; every other code is 400. */
 const statuses: Record<string, number> = {
@@ -33,7 +42,7 @@ export function openListener(
 ): FastifyInstance {
   const timing = { headersTimeout: times.head, connectionsCheckingInterval: times.check }
   // No limit for the whole request: an upload to Desk may take long. The gateway's own forms have a limit.
-  const heads = { maxHeaderSize: config.limits.header, keepAliveTimeout: keepAlive, requestTimeout: 0, ...timing }
+  const heads = { maxHeaderSize: config.limits.header, keepAliveTimeout: keepAlive, requestTimeout: 0, ...timing, ...upgradeOptions }
   const createFor = (handler: RequestListener) => {
     const pipelining = createPipelining({ most: pipelined, begin: handler, log })
     const server = config.tls
@@ -42,7 +51,8 @@ export function openListener(
     pipelining.watch(server)
     return server
   }
-  const app = fastify({
+  const rawQueries = createRawQueries(() => app.server)
+  const app: FastifyInstance = fastify({
     serverFactory: createFor,
     logger: false,
     rewriteUrl,
@@ -50,10 +60,13 @@ export function openListener(
     forceCloseConnections: 'idle',
     // A request on a kept connection that is closing is served: the client could not always send it again.
     return503OnClosing: false,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => {
+      if (!rawQueries.take(error, socket)) answerClientError(error, socket)
+    },
   }) as unknown as FastifyInstance
   // Attack: Node silently drops header lines after 2000. The request lifecycle counts them and refuses.
   app.server.maxHeadersCount = 0
+  letReadersContinue(app.server)
   return app
 }
 
@@ -124,4 +137,14 @@ function resetSocket(socket: Socket): void {
   } catch {
     socket.destroy()
   }
+}
+
+/**
+ * Who reads the body sends 100 Continue (RFC 9110 10.1.1). Node would send it before anybody has looked at the request,
+ * and have a client without a session upload all of it.
+ */
+function letReadersContinue(server: Server): void {
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response)
+  })
 }

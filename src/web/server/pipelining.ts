@@ -5,6 +5,7 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../../ops/log.js'
+import { offersWebSocket } from '../request/websocket-offer.js'
 
 export interface Pipelining {
   /** The server's listener for `request`. */
@@ -154,7 +155,10 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
       begin(request, response)
     },
     watch(server) {
-      server.prependListener('upgrade', ({ socket }) => {
+      server.prependListener('upgrade', request => {
+        // Other offers become plain requests, and wait (other-upgrades.ts).
+        if (!offersWebSocket(request)) return
+        const { socket } = request
         // RFC 9110 7.8: the switch comes after the responses to all earlier requests. They could no longer be told apart.
         const ahead = currentResponse(socket)
         if (ahead && !ahead.writableFinished) socket.destroy()

@@ -13,8 +13,9 @@ import { closeWhenRead, head as headOf } from '../../responses/send.js'
 import type { UnreadLimit } from '../../server/unread-limit.js'
 import type { DeskQueue } from '../desk-queue.js'
 import { type DeskUse, newUseState } from '../desk-use.js'
+import { refusedHeader } from '../http/refused-header.js'
 import type { RequestHeaders } from '../request-headers.js'
-import type { ResponseHeaders } from '../response-headers.js'
+import { type ResponseHeaders, withoutLength } from '../response-headers.js'
 import type { Timeouts } from '../timeouts.js'
 import { deskTls } from '../upstream.js'
 import { type EarlyBytes, joinSockets } from './tunnel.js'
@@ -71,12 +72,12 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       over = true
       return first
     }
-    const fail = (error: 'desk_timeout' | 'desk_unreachable' | 'desk_busy', code: string) => {
+    const fail = (error: 'desk_timeout' | 'desk_unreachable' | 'desk_busy', code: string, header?: string) => {
       queue.leave(use)
       if (!isFirst() || socket.destroyed || socket.writableEnded) return
       socket.off('close', giveUp)
       log.warn(
-        { request: context.id, code, 'desk.url': desk.url },
+        { request: context.id, code, header, 'desk.url': desk.url },
         'Desk did not answer a WebSocket handshake as it should',
       )
       onResponse(refuseSocket(error, request, socket, context))
@@ -86,8 +87,9 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       late = true
       toDesk.destroy()
     })
-    toDesk.on('error', (error: NodeJS.ErrnoException) => {
-      fail(late ? 'desk_timeout' : 'desk_unreachable', error.code ?? '')
+    toDesk.on('error', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }) => {
+      const header = error.rawPacket && refusedHeader(error.rawPacket.toString('latin1'))
+      fail(late ? 'desk_timeout' : 'desk_unreachable', error.code ?? '', header)
     })
     toDesk.on('response', answer => {
       const status = answer.statusCode ?? 0
@@ -148,16 +150,6 @@ interface HandshakeUse extends DeskUse {
   head: Buffer
   context: RequestContext
   onResponse: Parameters<Pipeline['upgrade']>[4]
-}
-
-/** RFC 9110 8.6: a 101 has no length, because no body follows. */
-function withoutLength(headers: string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const [name = '', value = ''] = headers.slice(i, i + 2)
-    if (name.toLowerCase() !== 'content-length') kept.push(name, value)
-  }
-  return kept
 }
 
 /** Desk refuses this WebSocket: passes its response as it is, then ends the connection. */

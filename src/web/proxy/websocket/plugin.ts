@@ -10,6 +10,7 @@ import type { LiveConnections } from '../../access/live-connections.js'
 import type { AccessVerdict, GatewayErrorCode, RequestContext, Tunnel } from '../../context.js'
 import type { RequestLifecycle } from '../../request-lifecycle.js'
 import { refuseSocket, refuseVerdictSocket } from '../../responses/refuse.js'
+import { onWebSocketOffer } from '../../server/other-upgrades.js'
 
 export interface UpgradeDeps {
   requestLifecycle: Pick<RequestLifecycle, 'stateOf' | 'finish'>
@@ -95,7 +96,8 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if (verdict.kind !== 'pass') {
         return requestLifecycle.finish(request, refuseVerdictSocket(verdict, request, socket, context))
       }
-      if (!isHandshake(request)) return reject('bad_request')
+      const fault = handshakeError(request)
+      if (fault) return reject(fault)
       // Attack: whatever makes the handshake fail before it is sent must end one WebSocket, not the process.
       try {
         forward(request, socket, head, context)
@@ -110,7 +112,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
     verdict.then(follow).catch(() => reject('internal'))
   }
 
-  server.on('upgrade', onUpgrade)
+  onWebSocketOffer(server, onUpgrade)
   return {
     closeAll(within) {
       leaving = true
@@ -135,10 +137,14 @@ function originError(request: IncomingMessage, context: RequestContext): Gateway
 }
 
 /** RFC 6455 4.2.1. */
-function isHandshake(request: IncomingMessage): boolean {
-  const { headers, method } = request
-  if (method !== 'GET' || request.httpVersion !== '1.1' || headers.upgrade?.toLowerCase() !== 'websocket') return false
-  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false
-  const keys = request.headersDistinct['sec-websocket-key'] ?? []
-  return headers['sec-websocket-version'] === '13' && keys.length === 1 && /^[A-Za-z0-9+/]{22}==$/.test(keys[0] ?? '')
+function handshakeError(request: IncomingMessage): 'bad_request' | 'upgrade_required' | undefined {
+  const { headers, method, headersDistinct } = request
+  const keys = headersDistinct['sec-websocket-key'] ?? []
+  if (method !== 'GET' || request.httpVersion !== '1.1' || headers.upgrade?.toLowerCase() !== 'websocket')
+    return 'bad_request'
+  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return 'bad_request'
+  if (keys.length !== 1 || !/^[A-Za-z0-9+/]{22}==$/.test(keys[0] ?? '')) return 'bad_request'
+  const version = headers['sec-websocket-version']
+  if (version === undefined) return 'bad_request'
+  return version === '13' ? undefined : 'upgrade_required'
 }
