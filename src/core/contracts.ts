@@ -265,7 +265,7 @@ export interface Provider {
   /** The address that shows the agent, at the provider, a message about a failed login; undefined: there is none. */
   failureUrl?(message: string): string | undefined
   /** JWT: verifies bearer tokens; only there when the provider accepts them. Never throws on bad input. */
-  bearer?: { passThrough: boolean; verify(token: string): Promise<BearerVerdict> }
+  bearer?: { audience: string; passThrough: boolean; verify(token: string): Promise<BearerVerdict> }
   close(): void
   /**
    * What this provider calls itself, for finding the provider of a response (providers/select.ts): the SAML entity ID, or

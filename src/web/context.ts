@@ -38,6 +38,8 @@ export type GatewayErrorCode =
   | 'desk_unreachable'
   | 'desk_timeout'
   | 'internal'
+  | 'trace_refused'
+  | 'upgrade_required'
 
 /** Renders an error as page or problem+json, by what the client accepts. */
 export type RenderError = (code: GatewayErrorCode, request: IncomingMessage, context: RequestContext) => ResponseData
@@ -72,6 +74,11 @@ export type AccessVerdict = { kind: 'pass' } | { kind: 'refuse'; code: GatewayEr
 export interface Bearer {
   /** The token of an `Authorization: Bearer`; undefined when there is none. */
   tokenOf(rawHeaders: readonly string[]): string | undefined
+  /**
+   * Whether an Authorization value holds a token for the gateway that Desk must not see: by its audience, whether the
+   * token is good or not.
+   */
+  isOurs(authorization: string): boolean
   /** Never rejects. */
   verify(token: string): Promise<ApiCaller | BearerRefused>
 }

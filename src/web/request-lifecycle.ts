@@ -9,8 +9,8 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
-import type { Target } from './request/target.js'
-import { readTarget } from './request/target.js'
+import { isValidHost } from './request/host.js'
+import { escapeBytes, readTarget, type Target } from './request/target.js'
 import { refuse } from './responses/refuse.js'
 
 export interface RequestLifecycleDeps {
@@ -128,7 +128,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
     },
     rewriteUrl(request) {
       const { error, context } = stateOf(request)
-      return context.routeClass === 'own' && error === undefined ? context.target.raw : deskRoute
+      return context.routeClass === 'own' && error === undefined ? escapeBytes(context.target.raw) : deskRoute
     },
     mount(app) {
       app.decorateRequest('context', null as unknown as FastifyRequest['context'])
@@ -148,7 +148,7 @@ function open(
   { startedAt, shed }: { startedAt: number; shed: boolean },
 ): RequestState {
   const { pipeline } = snapshot
-  const target = readTarget(request.url ?? '')
+  const target = readTarget(request.url ?? '', snapshot.config.publicUrl)
   const { id, address, forwardedFor } = pipeline.clientOf(request)
   const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
   const context: RequestContext = {
@@ -164,7 +164,10 @@ function open(
     outcome: 'own',
   }
   const malformed = framingError(request, snapshot.config.limits.headers) ?? (target ? undefined : 'bad_request')
-  const error = malformed ?? (shed ? 'shed' : undefined) ?? (routeClass === 'unreadable' ? 'not_found' : undefined)
+  // Attack: TRACE (RFC 9110 9.3.8) shows a script every header that Desk gets, the assertion with them.
+  const forbidden = request.method === 'TRACE' ? 'trace_refused' : undefined
+  const unreadable = routeClass === 'unreadable' ? 'not_found' : undefined
+  const error = malformed ?? forbidden ?? (shed ? 'shed' : undefined) ?? unreadable
   return { context, error, startedAt, finished: false }
 }
 
@@ -178,8 +181,10 @@ function framingError(request: IncomingMessage, maxHeaders: number): GatewayErro
   let hosts = 0
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
-    // RFC 9112 3.2: more than one Host line is an error.
-    if (name.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1) return 'bad_request'
+    // RFC 9112 3.2: more than one Host line is an error, and so is an invalid one.
+    if (name.length === 4 && name.toLowerCase() === 'host') {
+      if (++hosts > 1 || !isValidHost(raw[i + 1] as string)) return 'bad_request'
+    }
     if (name.length !== 17 || name.toLowerCase() !== 'transfer-encoding') continue
     // RFC 9112 6.1: other codings cannot be undone here (Node drops them in silence), and 1.0 knows none.
     if (old || (raw[i + 1] as string).toLowerCase() !== 'chunked') return 'bad_request'

@@ -16,6 +16,7 @@ const { cookie } = await proxy.logIn()
 
 const lines = (...all: string[]) => `${all.join('\r\n')}`
 const mine = `Cookie: ${cookie}`
+const h2c = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
 
 t.test('smuggling shapes are refused, and the connection is closed', async t => {
   const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
@@ -170,6 +171,12 @@ t.test('smuggling shapes are refused, and the connection is closed', async t => 
     'a line of a PROXY protocol': 'PROXY TCP4 6.6.6.6 127.0.0.1 1 80\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n',
   })
   for (const [why, bytes] of Object.entries(shapes)) {
+    // Node 20 reads a request with an offer twice: it must be as strict both times.
+    // Node has dropped a tab behind a value by then, as RFC 9112 5.1 wants it.
+    if (why === 'the coding "chunked\\t"') continue
+    shapes[`${why}, with an offer of h2c`] = bytes.replace(/\bHost: x\r\n/, `Host: x\r\n${h2c}`)
+  }
+  for (const [why, bytes] of Object.entries(shapes)) {
     const before = desk.seen.length
     const connection = openRaw(proxy.port)
     connection.send(bytes)
@@ -229,6 +236,41 @@ t.test(
     )
   },
 )
+
+t.test('100 Continue comes once somebody reads the body, and not before the session check', async t => {
+  const expecting = (path: string, headers: string[]) =>
+    lines(`POST ${path} HTTP/1.1`, 'Host: x', 'Expect: 100-continue', 'Content-Length: 5', ...headers, '', '')
+  for (const [path, headers, status] of [
+    ['/x', [], 401],
+    ['/x', [`Cookie: __Host-deskgate=${'A'.repeat(43)}`], 401],
+    ['/auth/nothing', [], 404],
+    ['/x', ['Host: y'], 400],
+    ['/x', ['Connection: Upgrade', 'Upgrade: h2c'], 401],
+  ] as const) {
+    const connection = openRaw(proxy.port)
+    connection.send(expecting(path, [...headers]))
+    await connection.ended()
+    t.match(connection.seen().toString('latin1'), new RegExp(`^HTTP/1\\.1 ${status} `), `${path} ${headers}`)
+  }
+  for (const extra of ['', 'Connection: Upgrade\r\nUpgrade: h2c\r\n']) {
+    for (const [path, own] of [
+      ['/x', `${mine}\r\n`],
+      ['/open', ''],
+    ]) {
+      const connection = openRaw(proxy.port)
+      connection.send(expecting(`${path}`, [`${own}${extra}X: 1`]))
+      await connection.until(seen => seen.toString() === 'HTTP/1.1 100 Continue\r\n\r\n', '100')
+      connection.send('hello')
+      t.equal((await connection.response()).status, 200)
+      t.match([desk.last().url, desk.last().body.toString()], [path, 'hello'])
+      connection.close()
+    }
+  }
+  const old = openRaw(proxy.port)
+  old.send(lines('POST /x HTTP/1.0', 'Expect: 100-continue', 'Content-Length: 5', mine, '', 'hello'))
+  await old.ended()
+  t.notMatch(old.seen().toString('latin1'), /100 Continue/, 'HTTP/1.0 knows no interim response')
+})
 
 t.test('an expectation that nobody knows is refused', async t => {
   const before = desk.seen.length

@@ -109,7 +109,7 @@ t.test("the gateway's cookies stay here, Desk's own pass as they are", async t =
       'cookie: c=3',
     ]),
   )
-  t.strictSame(desk.last().all('cookie'), ['a=1; b="x y"', 'c=3'])
+  t.strictSame(desk.last().all('cookie'), ['a=1; b="x y"; c=3'])
 })
 
 t.test('two session cookies in one request are none, in one line or in two', async t => {
@@ -208,25 +208,19 @@ t.test('where a request came from is believed of nobody who is not trusted', asy
 t.test('a trusted proxy is believed: the last address that nobody vouches for is the client', async t => {
   const cases: [string | undefined, string, string][] = [
     ['198.51.100.7', '198.51.100.7', '198.51.100.7, 127.0.0.1'],
-    ['6.6.6.6, 198.51.100.7, 10.1.1.1', '198.51.100.7', '6.6.6.6, 198.51.100.7, 10.1.1.1, 127.0.0.1'],
+    ['6.6.6.6, 198.51.100.7, 10.1.1.1', '198.51.100.7', '198.51.100.7, 10.1.1.1, 127.0.0.1'],
     ['10.1.1.1', '10.1.1.1', '10.1.1.1, 127.0.0.1'],
-    ['198.51.100.7:4711', '198.51.100.7', '198.51.100.7:4711, 127.0.0.1'],
-    ['[2001:db8::1]:99', '2001:db8::1', '[2001:db8::1]:99, 127.0.0.1'],
-    ['::ffff:198.51.100.7', '198.51.100.7', '::ffff:198.51.100.7, 127.0.0.1'],
-    ['198.51.100.7, nonsense', '127.0.0.1', '198.51.100.7, nonsense, 127.0.0.1'],
-    ['nonsense, 10.1.1.1', '10.1.1.1', 'nonsense, 10.1.1.1, 127.0.0.1'],
-    ['"><script>', '127.0.0.1', '"><script>, 127.0.0.1'],
-    ['1', '127.0.0.1', '1, 127.0.0.1'],
-    ['not-an-ip', '127.0.0.1', 'not-an-ip, 127.0.0.1'],
-    ['x'.repeat(3000), '127.0.0.1', `${'x'.repeat(3000)}, 127.0.0.1`],
-    [`${'6.6.6.6, '.repeat(300)}198.51.100.7`, '198.51.100.7', `${'6.6.6.6, '.repeat(300)}198.51.100.7, 127.0.0.1`],
-    ['127.1', '127.0.0.1', '127.1, 127.0.0.1'],
-    ['0x7f.0.0.1', '127.0.0.1', '0x7f.0.0.1, 127.0.0.1'],
-    ['198.51.100.7:99999999', '127.0.0.1', '198.51.100.7:99999999, 127.0.0.1'],
-    ['198.51.100.7, , ', '127.0.0.1', '198.51.100.7, ,, 127.0.0.1'],
-    ['unknown', '127.0.0.1', 'unknown, 127.0.0.1'],
-    ['_hidden', '127.0.0.1', '_hidden, 127.0.0.1'],
-    ['{"a":1}', '127.0.0.1', '{"a":1}, 127.0.0.1'],
+    ['10.1.1.2, 10.1.1.1', '10.1.1.2', '10.1.1.2, 10.1.1.1, 127.0.0.1'],
+    ['198.51.100.7:4711', '198.51.100.7', '198.51.100.7, 127.0.0.1'],
+    ['[2001:db8::1]:99', '2001:db8::1', '2001:db8::1, 127.0.0.1'],
+    ['::ffff:198.51.100.7', '198.51.100.7', '198.51.100.7, 127.0.0.1'],
+    ['nonsense, 10.1.1.1', '10.1.1.1', '10.1.1.1, 127.0.0.1'],
+    ['6.6.6.6, nonsense, 198.51.100.7', '198.51.100.7', '198.51.100.7, 127.0.0.1'],
+    [`${'6.6.6.6, '.repeat(300)}198.51.100.7`, '198.51.100.7', '198.51.100.7, 127.0.0.1'],
+    ...[
+      ...['198.51.100.7, nonsense', '"><script>', '1', 'not-an-ip', 'x'.repeat(3000), '127.1', '0x7f.0.0.1'],
+      ...['198.51.100.7:99999999', '198.51.100.7, , ', 'unknown', '_hidden', '{"a":1}'],
+    ].map((sent): [string, string, string] => [sent, '127.0.0.1', '127.0.0.1']),
     [undefined, '127.0.0.1', '127.0.0.1'],
   ]
   for (const [sent, address, passed] of cases) {
@@ -319,8 +313,121 @@ t.test('too many header lines are 431, and a head that is too large never gets i
 t.test('two chains of a trusted proxy are read as one, from its end', async t => {
   const lines = ['X-Forwarded-For: 198.51.100.7', 'X-Forwarded-For: 6.6.6.6', 'X-Forwarded-For: 10.1.1.1']
   await sendRaw(trusting.port, rawRequest('GET /x HTTP/1.1', [`Cookie: ${trusted.cookie}`, ...lines]))
-  t.strictSame(desk.last().folded('x-forwarded-for'), ['198.51.100.7, 6.6.6.6, 10.1.1.1, 127.0.0.1'])
+  t.strictSame(desk.last().folded('x-forwarded-for'), ['6.6.6.6, 10.1.1.1, 127.0.0.1'])
   t.equal(trusting.lines.at(-1)?.address, '6.6.6.6')
+})
+
+t.test('Attack: a header names another method than the one that was decided on', async t => {
+  const names = [
+    'X-HTTP-Method-Override',
+    'X-HTTP-Method',
+    'X-Method-Override',
+    'x_http_method_override',
+    'X.HTTP.Method.Override',
+    'X-Http~Method-OVERRIDE',
+    'X-HttpMethod-Override',
+    'X-HTTP-Verb-Override',
+    'HTTP-Method-Override',
+    'X-Override-Method',
+    'Method-Override',
+    'X-Method',
+  ]
+  for (const name of names) {
+    await through([`${name}: DELETE`], 'POST /x HTTP/1.1')
+    t.notOk(
+      desk.last().headers.some(([, value]) => value === 'DELETE'),
+      name,
+    )
+    await through([`Connection: X`, `${name}: DELETE`, `${name}: PUT`])
+    t.strictSame(desk.last().all(name), [], `${name}, twice`)
+  }
+  for (const name of ['Method', 'X-Methodology', 'X-Payment-Method', 'Access-Control-Request-Method', 'X-Override']) {
+    await through([`${name}: DELETE`])
+    t.strictSame(desk.last().all(name), ['DELETE'], `${name} is an application's own`)
+  }
+  const lenient = await startProxy({ deskUrl: desk.url, settings: { desk: { methodOverride: true } } })
+  t.teardown(lenient.close)
+  const { cookie } = await lenient.logIn()
+  for (const name of names) {
+    await sendRaw(lenient.port, rawRequest('POST /x HTTP/1.1', [`Cookie: ${cookie}`, `${name}: DELETE`]))
+    t.strictSame(desk.last().all(name), ['DELETE'], `desk.methodOverride passes ${name}`)
+  }
+})
+
+t.test('cookies in several lines reach Desk in one, at the place of the first', async t => {
+  const own = [`Cookie: ${cookie}`]
+  const cases: [string[], string[]][] = [
+    [['Cookie: a=1', 'Cookie: b=2'], ['a=1; b=2']],
+    [['Cookie: a=1', 'X-Between: 1', 'cookie: b=2', 'COOKIE: c=3; d=4'], ['a=1; b=2; c=3; d=4']],
+    [['Cookie: __Secure-deskgate-seen=1', 'Cookie: a=1'], ['a=1']],
+    [['Cookie: a="1, 2"', 'Cookie: a=3'], ['a="1, 2"; a=3']],
+    [['Cookie: __Host-deskgate-login.x=1'], []],
+  ]
+  for (const [lines, arrives] of cases) {
+    await through(lines)
+    t.strictSame(desk.last().all('cookie'), arrives)
+    await sendRaw(proxy.port, rawRequest('GET /x HTTP/1.1', [...lines.slice(0, 1), ...own, ...lines.slice(1)]))
+    t.strictSame(desk.last().all('cookie'), arrives, 'the session cookie in a line between them')
+  }
+})
+
+t.test('a malformed Host is refused, whoever it names', async t => {
+  const before = desk.seen.length
+  const bad = [
+    'a b',
+    'http://x',
+    'x/y',
+    'x?y',
+    'user@x',
+    'x:y',
+    'x:99999',
+    'x:80:80',
+    'a,b',
+    '[::1',
+    '[zz]',
+    'a..b',
+    '.a',
+  ]
+  for (const host of [...bad, '', ':80', 'b\xfccher', 'x\\y', '<x>', '[::1]x', '[fe80::1%25eth0]', "x'y"]) {
+    for (const path of ['/x', '/assets/x', '/auth/login']) {
+      const lines = [`GET ${path} HTTP/1.1`, `Host: ${host}`, `Cookie: ${cookie}`, 'Connection: close', '', '']
+      t.equal((await sendRaw(proxy.port, lines.join('\r\n'))).status, 400, `${host} ${path}`)
+    }
+  }
+  t.equal(desk.seen.length, before)
+  for (const host of [
+    'x',
+    'X.example',
+    'my_host:8080',
+    '127.0.0.1',
+    '[::1]',
+    '[2001:db8::1]:443',
+    'x.',
+    'x:',
+    'xn--bcher-kva.example',
+  ]) {
+    const lines = ['GET /x HTTP/1.1', `Host: ${host}`, `Cookie: ${cookie}`, 'Connection: close', '', '']
+    t.equal((await sendRaw(proxy.port, lines.join('\r\n'))).status, 200, host)
+  }
+})
+
+t.test('TRACE is refused on every path, whoever asks, and as a handshake', async t => {
+  const before = desk.seen.length
+  const upgrade = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
+  for (const target of [
+    '/',
+    '/x',
+    '/assets/x',
+    '/open',
+    '/auth/login',
+    '/auth/nothing',
+    'https://desk.example.com/x',
+  ]) {
+    for (const headers of [[], [`Cookie: ${cookie}`], ['Max-Forwards: 0'], upgrade]) {
+      t.equal((await sendRaw(proxy.port, rawRequest(`TRACE ${target} HTTP/1.1`, headers))).status, 405, target)
+    }
+  }
+  t.equal(desk.seen.length, before)
 })
 
 t.test("two Desks in one process never get each other's requests, whatever the path says", async t => {

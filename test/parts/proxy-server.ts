@@ -114,6 +114,8 @@ const statuses: Record<GatewayErrorCode, number> = {
   desk_unreachable: 502,
   desk_timeout: 504,
   internal: 500,
+  trace_refused: 405,
+  upgrade_required: 426,
 }
 
 const answers: ConfigSnapshot['renderError'] = code => ({

@@ -59,6 +59,10 @@ export const desk = (read: ConfigReader) =>
             'Passed without a session and without identity: "[METHOD ]/path[*]", * only at the end. GET means HEAD too; the query is never matched.',
           examples: [['GET /assets/*']],
         }),
+      methodOverride: z.boolean().default(false).meta({
+        description:
+          'Passes X-HTTP-Method-Override and its like, which tell Desk another method than access.paths has seen.',
+      }),
       logout: z
         .array(logoutRule())
         .default([])

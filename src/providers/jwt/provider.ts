@@ -48,7 +48,9 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
     handleCallback: callback => handleCallback(callback, { ...verifier, clock, metrics, bearerAudiences }),
     logout: session => logout(settings.logoutUrl, session),
     failureUrl: message => settings.logoutUrl && withQuery(settings.logoutUrl, { kind: 'error', message }),
-    ...(takesBearer ? { bearer: { passThrough, verify: createBearer({ ...verifier, clock, audience }) } } : {}),
+    ...(takesBearer
+      ? { bearer: { audience, passThrough, verify: createBearer({ ...verifier, clock, audience }) } }
+      : {}),
     close: keys.close,
     issuer: () => settings.issuer ?? undefined,
     knowsKid: keys.knows,

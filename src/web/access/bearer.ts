@@ -1,6 +1,7 @@
 // API clients: a request with a bearer token of a provider acts for an agent without session or cookie. Token,
 // directory and access rules are checked for every request; a refused token never falls back to another identity.
 
+import { decodeJwt } from 'jose'
 import { runChecks } from '../../core/checks.js'
 import type { ApiCaller, BearerVerdict, Provider } from '../../core/contracts.js'
 import { hintOf, type Reason } from '../../core/reasons.js'
@@ -26,8 +27,12 @@ const scheme = /^bearer(?:[ \t]+|$)/i
 export function createBearer(deps: BearerAccessDeps): Bearer | undefined {
   const providers = deps.providers.filter(({ bearer }) => bearer !== undefined)
   if (providers.length === 0) return undefined
+  const audiences = new Set<unknown>(
+    providers.flatMap(({ bearer }) => (bearer && !bearer.passThrough ? bearer.audience : [])),
+  )
   return {
     tokenOf,
+    isOurs: authorization => tokensIn(authorization).some(token => audiencesOf(token).some(one => audiences.has(one))),
     async verify(token) {
       const verdict = await verifyBearer(token, providers)
       if (!verdict?.identity) return refusal(deps, verdict, verdict?.reason ?? 'jwt.malformed')
@@ -62,6 +67,21 @@ function tokenOf(rawHeaders: readonly string[]): string | undefined {
     if (scheme.test(value)) token = value.replace(scheme, '')
   }
   return lines > 1 && token !== undefined ? '' : token
+}
+
+/** Everything in the shape of a signed token (RFC 7515 7.1), whatever stands around it. */
+function tokensIn(authorization: string): string[] {
+  return authorization.match(/[\w-]+\.[\w-]+\.[\w-]*/g) ?? []
+}
+
+/** The audiences that a token claims (RFC 7519 4.1.3); none when it cannot be read. Nothing of it is verified. */
+function audiencesOf(token: string): unknown[] {
+  try {
+    const { aud } = decodeJwt(token) as { aud?: unknown }
+    return Array.isArray(aud) ? aud : [aud]
+  } catch {
+    return []
+  }
 }
 
 function refusal(deps: BearerAccessDeps, verdict: BearerVerdict | undefined, reason: Reason): BearerRefused {

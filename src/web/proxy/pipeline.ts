@@ -53,7 +53,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
-  const requestHeaders = createRequestHeaders({ identity, cookies, publicUrl, host })
+  const requestHeaders = createRequestHeaders({
+    ...{ identity, cookies, publicUrl, host },
+    methodOverride: desk.methodOverride,
+    isGatewayToken: deps.bearer?.isOurs,
+  })
   const plainHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
   const responseHeaders = withMarkerCookies(plainHeaders, markerCookies)
   const connection = openDesk(desk)

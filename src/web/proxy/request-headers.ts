@@ -11,20 +11,26 @@ export interface RequestHeadersDeps {
   publicUrl: string
   /** The Host that Desk gets. */
   host: string
+  /** desk.methodOverride */
+  methodOverride: boolean
+  /** Whether an Authorization value holds a bearer token for the gateway; only where a provider vouches by such. */
+  isGatewayToken?: ((authorization: string) => boolean) | undefined
 }
 
 /** Names and values alternate, as Node hands them over (latin1 strings). `rawHeaders` is not changed. */
 export type RequestHeaders = (rawHeaders: readonly string[], context: RequestContext) => string[]
 
 export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
-  const { identity, cookies, host } = deps
-  const ruleOf = createHeaderRules(name => identity.isReserved(name))
+  const { identity, cookies, host, methodOverride, isGatewayToken } = deps
+  const ruleOf = createHeaderRules({ isReserved: name => identity.isReserved(name), methodOverride })
   const publicUrl = new URL(deps.publicUrl)
   const [proto, publicHost] = [publicUrl.protocol.slice(0, -1), publicUrl.host]
 
   return (rawHeaders, context) => {
     const flat: string[] = ['Host', host]
     const named = namedByConnection(rawHeaders)
+    /** Where the value of the one Cookie line lies. */
+    let cookieAt = 0
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i] as string
       const value = rawHeaders[i + 1] as string
@@ -35,14 +41,17 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
       else if (named?.has(name.toLowerCase())) continue
       else if (rule === 'pass') flat.push(name, value)
       else if (rule === 'authorization') {
-        // A token for the gateway is not for Desk.
-        if (context.api === undefined || context.api.passThrough) flat.push(name, value)
+        // A token for the gateway is not for Desk: also not one that nobody has looked at, on a public path.
+        if (context.api ? context.api.passThrough : !isGatewayToken?.(value)) flat.push(name, value)
       } else {
         const left =
           context.deskLogin?.cookie === 'withheld'
             ? cookies.withoutDeskCookies(value)
             : cookies.withoutGatewayCookies(value)
-        if (left !== undefined) flat.push(name, left)
+        if (left === undefined) continue
+        // RFC 6265 5.4, RFC 9113 8.2.3: one line. Rack and PHP join several by a comma, which makes one cookie of two.
+        if (cookieAt > 0) flat[cookieAt] += `; ${left}`
+        else cookieAt = flat.push(name, left) - 1
       }
     }
     flat.push('X-Forwarded-For', context.forwardedFor ?? context.address)

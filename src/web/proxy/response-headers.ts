@@ -1,5 +1,5 @@
 // The head of Desk's response on its way to the browser. It passes as it is, without connection headers and without any
-// cookie of the gateway; Location never shows Desk's own address.
+// cookie of the gateway; Location and Refresh never show Desk's own address.
 
 import type { RequestContext } from '../context.js'
 import type { Cookies } from '../request/cookies.js'
@@ -18,7 +18,15 @@ export interface ResponseHeadersDeps {
 export type ResponseHeaders = (received: readonly string[], context: RequestContext) => string[]
 
 /** The rule for a header of Desk, by its name alone; nearly all pass. */
-type ResponseHeaderRule = 'pass' | 'drop' | 'connection' | 'set-cookie' | 'cache-control' | 'content-type' | 'location'
+type ResponseHeaderRule =
+  | 'pass'
+  | 'drop'
+  | 'connection'
+  | 'set-cookie'
+  | 'cache-control'
+  | 'content-type'
+  | 'location'
+  | 'refresh'
 
 /** RFC 9110 7.6.1; proxy-authenticate is between Desk and us. */
 const rules = new Map<string, ResponseHeaderRule>([
@@ -30,6 +38,7 @@ const rules = new Map<string, ResponseHeaderRule>([
   ['proxy-authenticate', 'drop'],
   ['proxy-authentication-info', 'drop'],
   ['proxy-connection', 'drop'],
+  ['refresh', 'refresh'],
   ['set-cookie', 'set-cookie'],
   ['te', 'drop'],
   ['trailer', 'drop'],
@@ -40,6 +49,8 @@ const rules = new Map<string, ResponseHeaderRule>([
 /** The usual value, which names no other header. */
 const plainConnection = /^(?:keep-alive|close)$/i
 const markup = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i
+/** What stands before the URL of a Refresh (HTML 4.2.5.3): a time, a separator, `url=`, a quote. */
+const beforeUrl = /^\s*[\d.]*\s*(?:[;,]\s*|\s)(?:url\s*=\s*)?["']?\s*/i
 /** Also without a scheme, which then is Desk's own (RFC 3986 4.2). */
 const origin = /^(?:https?:)?\/\/[^/?#\\]+/i
 
@@ -55,6 +66,11 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
     const absolute = head.startsWith('/') ? protocol + head : head
     if (!URL.canParse(absolute) || !deskOrigins.has(new URL(absolute).origin)) return location
     return publicUrl + location.slice(head.length)
+  }
+
+  const publicRefresh = (refresh: string) => {
+    const before = beforeUrl.exec(refresh)?.[0] ?? ''
+    return before + publicLocation(refresh.slice(before.length))
   }
 
   const pass = (
@@ -77,12 +93,24 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
       if (rule === 'set-cookie' && cookies.setsGatewayCookie(value)) continue
       if (rule === 'cache-control') hasCacheControl = true
       else if (rule === 'content-type') html = markup.test(value)
-      flat.push(name, rule === 'location' ? publicLocation(value) : value)
+      if (rule === 'location') flat.push(name, publicLocation(value))
+      else if (rule === 'refresh') flat.push(name, publicRefresh(value))
+      else flat.push(name, value)
     }
     if (html && !hasCacheControl && (context.session || context.api)) flat.push('Cache-Control', 'private')
     return flat
   }
   return (received, context) => pass(received, context, undefined)
+}
+
+/** Without Content-Length: for a status that has no content (RFC 9110 8.6). */
+export function withoutLength(headers: string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name = '', value = ''] = headers.slice(i, i + 2)
+    if (name.toLowerCase() !== 'content-length') kept.push(name, value)
+  }
+  return kept
 }
 
 /**

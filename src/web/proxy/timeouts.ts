@@ -6,6 +6,8 @@ export interface Timeouts {
   body: number
   /** Until one side reads the data that waits for it. */
   unread: number
+  /** For the rest of a response that has ended its session. */
+  afterLogout: number
   /** For the rest of the current frame when a WebSocket is closed. */
   frame: number
   /** For the browser to close its side. */
@@ -13,4 +15,10 @@ export interface Timeouts {
 }
 
 /** Closing a WebSocket takes less than a second. */
-export const defaultTimeouts: Timeouts = { body: 60_000, unread: 300_000, frame: 500, closing: 400 }
+export const defaultTimeouts: Timeouts = {
+  body: 60_000,
+  unread: 300_000,
+  afterLogout: 30_000,
+  frame: 500,
+  closing: 400,
+}

@@ -8,6 +8,7 @@ import type { Config } from '../../config/schema/index.js'
 import type { Pipeline, RequestContext } from '../context.js'
 import type { DeskQueue } from './desk-queue.js'
 import { type DeskUse, newUseState } from './desk-use.js'
+import { type HeadError, nameRefusedHeaders } from './http/refused-header.js'
 import type { RequestHeaders } from './request-headers.js'
 
 /** Milliseconds to connect. */
@@ -60,6 +61,7 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
       // Attack: undici takes the name to verify from the request's Host header; here it comes from the settings alone.
       const { servername: _, ...rest } = options
       const opened: typeof callback = (...result) => {
+        if (result[1]) nameRefusedHeaders(result[1])
         // The callback writes the waiting request before it returns.
         fresh = true
         callback(...result)
@@ -119,8 +121,8 @@ export function createRequestDesk(deps: RequestDeskDeps): Pipeline['requestDesk'
       return { status: statusCode, body: Buffer.concat(chunks) }
     } catch (error) {
       if (late.signal.aborted) return { failure: inVain }
-      const { code, name } = error as Error & { code?: string }
-      return { failure: `no answer (${code ?? name})` }
+      const { code, name, header } = error as HeadError & { code?: string }
+      return { failure: `no answer (${code ?? name}${header === undefined ? '' : `, header ${header}`})` }
     } finally {
       queue.leave(use)
       clearTimeout(timer)

@@ -51,11 +51,12 @@ export function createClientReader(deps: {
       }
       return { address: peer.text, forwardedFor: peer.text, id: newId() }
     }
-    const chain = headerOf(request, 'x-forwarded-for')
+    const chain = believedHops(headerOf(request, 'x-forwarded-for'), trusts)
     const sent = headerOf(request, 'x-request-id')
+    chain.push(peer.text)
     return {
-      address: lastUntrusted(chain, trusts) ?? peer.text,
-      forwardedFor: chain === undefined ? peer.text : `${chain}, ${peer.text}`,
+      address: chain[0] as string,
+      forwardedFor: chain.join(', '),
       id: sent !== undefined && validRequestId.test(sent) ? sent : newId(),
     }
   }
@@ -70,19 +71,19 @@ function isForwarded(rawHeaders: readonly string[]): boolean {
 }
 
 /**
- * Reads a chain from its end: the first hop that is not trusted is the client. An entry that is not an address ends the
- * chain, and the hop that added it counts. Undefined: the chain adds nothing to the peer.
+ * The part of a chain that a trusted proxy has vouched for, the client first. Read from the end: the first hop that is
+ * not trusted is the client. An entry that is not an address ends the chain, and the hop that added it counts.
+ * Attack: what a client writes in front of that is its own invention; Desk takes the first address for the client's.
  */
-function lastUntrusted(chain: string | undefined, trusts: (address: Address) => boolean): string | undefined {
-  if (chain === undefined) return undefined
-  let found: string | undefined
-  for (const hop of chain.split(',').reverse()) {
+function believedHops(chain: string | undefined, trusts: (address: Address) => boolean): string[] {
+  const hops: string[] = []
+  for (const hop of chain?.split(',').reverse() ?? []) {
     const address = parse(withoutPort(hop.trim()))
-    if (!address) return found
-    found = address.toString()
-    if (!trusts(address)) return found
+    if (!address) break
+    hops.unshift(address.toString())
+    if (!trusts(address)) break
   }
-  return found
+  return hops
 }
 
 /** Some proxies write 192.0.2.1:4711 or [2001:db8::1]:4711. */

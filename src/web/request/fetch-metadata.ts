@@ -2,6 +2,7 @@
 // format of a response, never what is allowed.
 
 import type { IncomingHttpHeaders } from 'node:http'
+import { namesWebSocket } from './websocket-offer.js'
 
 export type ClientKind = 'document' | 'frame' | 'program'
 
@@ -9,13 +10,21 @@ const frames = new Set(['iframe', 'frame', 'embed', 'object', 'fencedframe'])
 
 /** Tabs and frames get pages, programs get problem+json. */
 export function clientKindOf(headers: IncomingHttpHeaders): ClientKind {
-  if (headers.upgrade !== undefined) return 'program'
+  if (headers.upgrade !== undefined && namesWebSocket(headers.upgrade)) return 'program'
   const mode = headers['sec-fetch-mode']
-  if (mode === undefined) return acceptsPages(headers) ? 'document' : 'program'
+  if (mode === undefined) return acceptsPages(headers) && !isFromScript(headers) ? 'document' : 'program'
   if (mode !== 'navigate') return 'program'
   const destination = headers['sec-fetch-dest']
   if (typeof destination === 'string' && frames.has(destination)) return 'frame'
   return destination === undefined || destination === 'document' ? 'document' : 'program'
+}
+
+/**
+ * A browser without Fetch Metadata: libraries such as jQuery accept HTML too, and say X-Requested-With. A redirect to a
+ * login page would be followed unseen.
+ */
+function isFromScript(headers: IncomingHttpHeaders): boolean {
+  return headers['x-requested-with'] !== undefined
 }
 
 /** Whether the browser loads ahead of time what nobody has asked for yet: prefetch and prerender. */

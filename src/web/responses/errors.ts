@@ -11,6 +11,7 @@ import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { textsFor } from '../pages/texts.js'
 import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
 import { returnToIn } from '../request/return-to.js'
+import { escapeBytes } from '../request/target.js'
 
 /** Also the errors that only the gateway's own routes have. */
 export type RouteErrorCode = GatewayErrorCode | 'method_not_allowed' | 'unsupported_media' | 'too_large' | 'prefetch'
@@ -29,6 +30,8 @@ const statuses: Record<RouteErrorCode, number> = {
   desk_unreachable: 502,
   desk_timeout: 504,
   internal: 500,
+  trace_refused: 405,
+  upgrade_required: 426,
   method_not_allowed: 405,
   unsupported_media: 415,
   too_large: 413,
@@ -102,7 +105,7 @@ function challenge(request: IncomingMessage, context: RequestContext): ResponseD
   if (client === 'frame') return loginInTop(request, context)
   if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(context)
   const { paths } = context.snapshot
-  const returnTo = returnToIn(context.snapshot, context.target.raw)
+  const returnTo = returnToIn(context.snapshot, escapeBytes(context.target.raw))
   const location = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
   const { headers } = problemResponse(302, {})
   return { status: 302, headers: [...headers.slice(0, -2), 'Location', location], body: '' }
@@ -130,6 +133,14 @@ function notSent(context: RequestContext): ResponseData {
   const words = pageContextOf(context).texts.notSent
   const button: Button = { label: words.button, to: { get: loginPath(context, '/') }, opens: 'new tab' }
   return unauthorized(noticeResponse(context, 'document', 401, words, [button]))
+}
+
+/** RFC 9110 15.5.20: the request was sent to a host that this is not. `href` leads to the right one. */
+export function otherHostResponse(context: RequestContext, href: string): ResponseData {
+  const { publicUrl } = context.snapshot.config
+  const { title, text, button } = pageContextOf(context).texts.otherHost
+  const words = { title, text: text(publicUrl) }
+  return noticeResponse(context, 'document', 421, words, [{ label: button(publicUrl), to: { get: href } }])
 }
 
 function noticeResponse(

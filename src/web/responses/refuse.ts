@@ -25,6 +25,16 @@ const outcomes: Record<GatewayErrorCode, RequestOutcome> = {
   desk_unreachable: 'upstream_error',
   desk_timeout: 'upstream_error',
   internal: 'upstream_error',
+  trace_refused: 'bad_request',
+  upgrade_required: 'bad_request',
+}
+
+/** What a status must come with, however it is rendered. */
+const statusHeaders: Partial<Record<GatewayErrorCode, readonly string[]>> = {
+  // RFC 9110 15.5.6. What Desk allows of these is Desk's to say.
+  trace_refused: ['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+  // RFC 9110 15.5.22, RFC 6455 4.4.
+  upgrade_required: ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Version', '13'],
 }
 
 const bare: ResponseData = {
@@ -116,6 +126,8 @@ function responseFor(code: GatewayErrorCode, request: IncomingMessage, context: 
   context.outcome = outcomes[code]
   try {
     const data = context.snapshot.renderError(code, request, context)
+    const needed = statusHeaders[code]
+    if (needed) data.headers.push(...needed)
     if (code === 'challenge' && data.status >= 300 && data.status < 400) context.outcome = 'redirected'
     return data
   } catch {

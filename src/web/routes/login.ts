@@ -13,9 +13,17 @@ import type { RefuseLogin } from '../login/refuse.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
+import { isAtPublicUrl } from '../request/host.js'
 import type { Paths } from '../request/paths.js'
 import { returnToIn } from '../request/return-to.js'
-import { errorResponse, formTargetsOf, leavingResponse, loginHref, pageContextOf } from '../responses/errors.js'
+import {
+  errorResponse,
+  formTargetsOf,
+  leavingResponse,
+  loginHref,
+  otherHostResponse,
+  pageContextOf,
+} from '../responses/errors.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/fastify-reply.js'
 
 export interface LoginDeps {
@@ -40,7 +48,7 @@ const loopWithin = 60_000
 
 export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
   app.get(deps.paths.login, async (request, reply) => {
-    const refusal = refuseNonNavigation(request)
+    const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)
     const { config } = request.context.snapshot
     const session = await deps.browserSessions.current(jarOf(request))
@@ -58,7 +66,7 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
   app.get<{ Params: { id: string } }>(`${deps.paths.login}/:id`, async (request, reply) => {
     const provider = loginChoices(request.context.snapshot).find(({ id }) => id === request.params.id)
     if (!provider) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
-    const refusal = refuseNonNavigation(request)
+    const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)
     if (!isPageNavigation(request.raw)) return replyWith(reply, chooserResponse(request.context, returnToOf(request)))
     return startLogin(deps, request, reply, provider)
@@ -71,6 +79,24 @@ function refuseNonNavigation(request: FastifyRequest): ResponseData | undefined 
   if (clientKindOf(headers) !== 'document') return context.snapshot.renderError('challenge', raw, context)
   // Attack: a prerendered page may begin logins, and set cookies, that nobody asked for.
   return isSpeculative(headers) ? errorResponse('prefetch', headers, context) : undefined
+}
+
+/** The query field of the link on the page for another host. */
+const atPublicUrl = 'here'
+
+/**
+ * A browser at another host than publicUrl: the cookie of its attempt would stay there, and the login would end in a
+ * refusal. The page leads to publicUrl. Whoever has followed that link and is still said to be elsewhere stands behind a
+ * proxy that writes its own Host: then the login begins.
+ */
+function refuseOtherHost(request: FastifyRequest): ResponseData | undefined {
+  const { context, headers, query } = request
+  const { publicUrl } = context.snapshot.config
+  if (isAtPublicUrl(headers, publicUrl) || (query as Record<string, unknown>)[atPublicUrl] !== undefined)
+    return undefined
+  const { path } = context.target
+  const href = `${publicUrl}${path}?${new URLSearchParams({ return_to: returnToOf(request), [atPublicUrl]: '1' })}`
+  return otherHostResponse(context, href)
 }
 
 function returnToOf(request: FastifyRequest): string {

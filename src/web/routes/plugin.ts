@@ -29,6 +29,7 @@ import { endSlowBody } from '../request/form.js'
 import { acceptForms, FormError } from '../request/form-body.js'
 import { isFromOurPages } from '../request/origin-check.js'
 import type { Paths } from '../request/paths.js'
+import { continueBody } from '../request/request-body.js'
 import { errorResponse, formTargetsOf, type RouteErrorCode } from '../responses/errors.js'
 import { replyWith } from '../responses/fastify-reply.js'
 import { breakglassRoutes } from './breakglass.js'
@@ -82,6 +83,8 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
   })
   // Attack: a client that holds back the last byte of a form would log in with a key that a reload has removed.
   app.addHook('preHandler', async ({ raw }) => deps.renew?.(raw))
+  // Before a body is read, and after everything that refuses the request without it.
+  app.addHook('preParsing', async (request, reply) => continueBody(request.raw, reply.raw))
   app.setErrorHandler(handleError(deps.log))
 
   const browserSessions = createBrowserSessions(deps)

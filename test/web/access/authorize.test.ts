@@ -144,7 +144,7 @@ t.test('a miss is a promise; a store that is down is no missing session; what fa
 
 t.test('a request with a token is decided by the token alone', async t => {
   const bearer = (found: typeof caller | typeof refusedToken) =>
-    guardOf({ bearer: { tokenOf: () => token, verify: async () => found } })
+    guardOf({ bearer: { tokenOf: () => token, isOurs: () => true, verify: async () => found } })
   const good = bearer(caller).ask('/admin')
   t.same(await good.verdict, { kind: 'pass' })
   t.match(good.context, { api: caller, session: undefined, outcome: 'proxied' })
@@ -162,7 +162,7 @@ t.test('what is open is asked again by the rules in force, and the context of th
   t.same(recheck.permit({ ...admin, roles: [] }, request, context), { kind: 'refuse', code: 'forbidden' })
   live = guardOf({ pathRoles: () => false })
   t.same(recheck.permit(admin, request, context), { kind: 'refuse', code: 'forbidden' }, 'after a reload')
-  live = guardOf({ bearer: { tokenOf: () => token, verify: async () => refusedToken } })
+  live = guardOf({ bearer: { tokenOf: () => token, isOurs: () => true, verify: async () => refusedToken } })
   t.match(await recheck.authorize(request, context), { verdict: refusedToken, session: undefined })
   t.match(context, { verdict: { kind: 'pass' }, session: { agent: admin } })
 })

@@ -12,9 +12,11 @@ import { type Desk, startDesk } from '../../parts/desk.js'
 import { type InProcessGateway, startInProcessGateway } from '../../parts/gateway.js'
 import { createIdentityProvider, logIn, type Way } from '../../parts/identity-provider.js'
 import { createUserAgent, exchange, type UserAgent } from '../../parts/user-agent.js'
+import { until } from '../../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
+const adminToken = 'a-token-for-the-tests-of-logouts-0123456789'
 const fromDesk = { 'sec-fetch-site': 'same-origin' }
 
 interface Place {
@@ -44,6 +46,7 @@ async function open(t: Test, logout: LogoutRule[] = ['GET /logout', 'POST /sessi
   const settings = {
     publicUrl,
     desk: { url: desk.url, logout },
+    ops: { listen: '127.0.0.1:0', adminToken },
     providers: [portal, { ...corp, logoutUrl: undefined }],
     agents: [{ domains: ['example.com'] }],
   }
@@ -224,4 +227,70 @@ t.test('a store that is down: it is said, the session cookie stays, and what Des
   t.strictSame(await logout?.finish(request, context, received), {
     instead: { status: 503, headers: ['Retry-After', '5', 'Set-Cookie', '_desk=; Max-Age=0'], body: 'later' },
   })
+})
+
+t.test(
+  'a Desk that takes seconds: whoever ends the session gets the answer, and nothing else of it stays open',
+  async t => {
+    const place = await open(t)
+    const waiting: (() => void)[] = []
+    place.desk.onRequest((request, response) => {
+      if (request.url === '/events') return void response.write('data: 1\n\n')
+      waiting.push(() => {
+        response.writeHead(200, { 'Set-Cookie': '_desk=; Max-Age=0; Path=/' })
+        response.write('bye ')
+        response.end('from Desk')
+      })
+    })
+    const isCut = (promise: Promise<unknown>) =>
+      promise.then(
+        () => false,
+        () => true,
+      )
+    const ways: [string, (agent: UserAgent) => Promise<{ status: number; setCookies: string[] }>, number][] = [
+      ['a link', agent => agent.visit('/logout', { headers: fromDesk }), 200],
+      ['a form', agent => agent.send('/session/end', { token: 'x' }), 200],
+      ['a script', agent => agent.fetch('/session/end', { method: 'POST', headers: { origin: publicUrl } }), 200],
+    ]
+    for (const [name, logOut, status] of ways) {
+      for (const endedBy of ['itself', 'an administrator meanwhile']) {
+        const agent = await place.enter()
+        const cookie = agent.cookieHeader('/')
+        const stream = isCut(agent.fetch('/events'))
+        const slow = isCut(agent.fetch('/slow'))
+        await until(() => waiting.length === 1)
+        const answer = logOut(agent)
+        await until(() => waiting.length === 2)
+        // Longer than two rounds of the check that watches what is open.
+        await new Promise(resolve => setTimeout(resolve, 1200))
+        if (endedBy !== 'itself') {
+          const authorization = `Bearer ${adminToken}`
+          await fetch(`${place.gateway.opsUrl}/api/sessions?all=true`, { method: 'DELETE', headers: { authorization } })
+          t.ok(await slow, 'another request of the session is cut')
+        }
+        waiting[1]?.()
+        const page = await answer
+        t.equal(page.status, status, `${name}, ended by ${endedBy}`)
+        t.ok(page.setCookies.includes('_desk=; Max-Age=0; Path=/'), "Desk's cookie goes")
+        t.ok(page.setCookies.some(line => line.startsWith('__Host-deskgate=;')))
+        t.ok(await stream, 'the event stream of the session is cut')
+        t.ok(await slow)
+        t.notOk(await isIn(agent, cookie))
+        waiting.length = 0
+      }
+    }
+  },
+)
+
+t.test('a Desk that breaks off behind the head of its logout', async t => {
+  const place = await open(t)
+  place.desk.onRequest((_, response) => {
+    response.writeHead(200, { 'Set-Cookie': '_desk=; Max-Age=0; Path=/', 'Content-Length': '100' })
+    response.write('some')
+    setImmediate(() => response.destroy())
+  })
+  const agent = await place.enter()
+  const page = await agent.visit('/logout', { headers: fromDesk })
+  t.match(page, { status: 200, body: /You are being logged out of Aloha Portal/ })
+  t.ok(page.setCookies.includes('_desk=; Max-Age=0; Path=/'))
 })

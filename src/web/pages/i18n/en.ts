@@ -197,6 +197,14 @@ const errors = {
     text: 'You are logged in, but the help desk did not answer in time. Please try again in a minute.',
   },
   internal: { title: 'Something went wrong', text: 'That was our mistake. Please try again.' },
+  trace_refused: {
+    title: 'TRACE is not allowed',
+    text: 'A response to TRACE would repeat headers that only the help desk may see.',
+  },
+  upgrade_required: {
+    title: 'This WebSocket version is not supported',
+    text: 'Only version 13 (RFC 6455) is supported.',
+  },
   method_not_allowed: {
     title: 'This page is not for visiting',
     text: 'Login services send their answers here by POST. To log in, start from the help desk.',
@@ -214,6 +222,11 @@ export const en = {
   product: 'Help desk',
   refusals,
   errors: errors as Record<keyof typeof errors, NoticeText>,
+  otherHost: {
+    title: 'The help desk has another address',
+    text: (publicUrl: string) => `You can log in at ${publicUrl} only. A login that begins here would not be kept.`,
+    button: (publicUrl: string) => `Go to ${publicUrl}`,
+  },
   notSent: {
     title: 'You were logged out',
     text: 'What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',

@@ -21,6 +21,10 @@ export interface Exchange extends IdleTimed, DeskUse {
   responseStarted: boolean
   /** The head of the response has come. */
   headReceived: boolean
+  /** No content follows the head, whatever length it says (RFC 9110 8.6, 15.3.5): undici waits for it. */
+  noContent: boolean
+  /** The session is being ended, because this was Desk's logout. */
+  loggingOut: Promise<void> | undefined
   /** The first chunk of the response body, until the next one comes. */
   firstChunk: Buffer | undefined
   /** Head or bytes have gone out to the client. */
@@ -36,6 +40,8 @@ export interface Exchange extends IdleTimed, DeskUse {
   /** The connection had served another request before. */
   reused: boolean
   retried: boolean
+  /** It is sent again, with escapes for the raw bytes of its query. */
+  escaped: boolean
 }
 
 type SettledBy = Parameters<DeskUse['settle']>[0]
@@ -49,7 +55,7 @@ export function beginExchange(
   context: RequestContext,
   deps: { countBytes: (bytes: number) => void; settle: (exchange: Exchange, how: SettledBy) => void },
 ): Exchange {
-  const body = hasBody(request) ? bodyStream(request) : undefined
+  const body = hasBody(request) ? bodyStream(request, response) : undefined
   const exchange: Exchange = {
     request,
     response,
@@ -58,6 +64,8 @@ export function beginExchange(
     abort: undefined,
     responseStarted: false,
     headReceived: false,
+    noContent: false,
+    loggingOut: undefined,
     firstChunk: undefined,
     flushed: false,
     resume: nothing,
@@ -66,6 +74,7 @@ export function beginExchange(
     finished: false,
     reused: false,
     retried: false,
+    escaped: false,
     idle: 0,
     settle: how => deps.settle(exchange, how),
     queued: newUseState(),
@@ -87,6 +96,15 @@ const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 export function mayRetry(exchange: Exchange, error: Error): boolean {
   if (exchange.retried || exchange.responseStarted || !exchange.reused || exchange.body) return false
   return idempotent.has(exchange.request.method ?? '') && lostConnection.has(codeOf(error))
+}
+
+/**
+ * Whether a Desk that answers 400 may have meant the raw UTF-8 of the query: some servers, Node among them, take only
+ * its escapes, which mean the same (RFC 3986 2.1). Only where asking twice changes nothing.
+ */
+export function mayEscape({ escaped, body, request, context }: Exchange): boolean {
+  if (escaped || body || (request.method !== 'GET' && request.method !== 'HEAD')) return false
+  return /[\x80-\xff]/.test(context.target.raw)
 }
 
 export function codeOf(error: Error): string {

@@ -8,16 +8,18 @@ import type { Log } from '../../../ops/log.js'
 import type { LiveResponses } from '../../access/live-responses.js'
 import type { RequestContext } from '../../context.js'
 import type { DeskLogout } from '../../logout/desk-logout.js'
+import { escapeBytes } from '../../request/target.js'
 import { refuse } from '../../responses/refuse.js'
 import { cutResponse, dropRest, sendResponse } from '../../responses/send.js'
 import type { UnreadLimit } from '../../server/unread-limit.js'
 import type { DeskQueue } from '../desk-queue.js'
 import type { RequestHeaders } from '../request-headers.js'
-import type { ResponseHeaders } from '../response-headers.js'
+import { type ResponseHeaders, withoutLength } from '../response-headers.js'
 import type { Timeouts } from '../timeouts.js'
 import type { DeskConnection } from '../upstream.js'
-import { beginExchange, boundExchanges, codeOf, type Exchange, mayRetry, tooSlow } from './exchange.js'
+import { beginExchange, boundExchanges, codeOf, type Exchange, mayEscape, mayRetry, tooSlow } from './exchange.js'
 import { latin1Lines, passHints } from './hints-and-trailers.js'
+import type { HeadError } from './refused-header.js'
 import { createResponseSender } from './send-response.js'
 
 export interface ForwarderDeps {
@@ -32,7 +34,7 @@ export interface ForwarderDeps {
   deskLogout?: DeskLogout | undefined
   /** desk.timeout, in milliseconds. */
   timeout: number
-  timeouts: Pick<Timeouts, 'body' | 'unread'>
+  timeouts: Pick<Timeouts, 'body' | 'unread' | 'afterLogout'>
   /** Called with the size of each chunk of a body. */
   countBytes(bytes: number): void
 }
@@ -54,7 +56,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   const start = (exchange: Exchange) => {
     const { request, context, body } = exchange
     const options: Dispatcher.DispatchOptions = {
-      path: context.target.raw,
+      path: exchange.escaped ? escapeBytes(context.target.raw) : context.target.raw,
       method: request.method ?? 'GET',
       headers: requestHeaders(request.rawHeaders, context),
       body: body ?? null,
@@ -78,10 +80,16 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       onHeaders(status, received, resume, reason) {
         exchange.idle = 0
         if (status < 200) return passHints(request, response, status, received)
+        if (status === 400 && mayEscape(exchange)) {
+          exchange.escaped = true
+          return true
+        }
         exchange.headReceived = true
         exchange.resume = resume
         queue.headReceived(exchange)
-        const headers = responseHeaders(latin1Lines(received), context)
+        exchange.noContent = status === 204 || status === 304
+        const passed = responseHeaders(latin1Lines(received), context)
+        const headers = status === 204 ? withoutLength(passed) : passed
         if (!queue.hasPlace(exchange) && isEventStream(headers) && !queue.makePlace(exchange)) {
           refuseBusy(exchange)
           return true
@@ -94,7 +102,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
           return true
         }
         exchange.paused = true
-        logOut(exchange, headers, begin).finally(() => {
+        exchange.loggingOut = logOut(exchange, headers, begin).finally(() => {
           exchange.paused = false
           resume()
         })
@@ -103,20 +111,35 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       onData(chunk) {
         exchange.idle = 0
         countBytes(chunk.length)
+        if (!exchange.headReceived) return true
         return sender.data(exchange, chunk)
       },
       onComplete(trailers) {
-        complete(exchange, trailers)
+        if (exchange.headReceived) complete(exchange, trailers)
+        else if (!exchange.finished) start(exchange)
       },
       onError(error) {
-        if (exchange.finished) return
-        // RFC 9110 8.6: a 304 may say how long the page would have been. undici waits for those bytes.
-        if (exchange.headReceived && response.statusCode === 304) return complete(exchange, null)
-        if (!mayRetry(exchange, error)) return fail(exchange, error)
-        exchange.retried = true
-        exchange.abort = undefined
-        start(exchange)
+        handleError(exchange, error)
       },
+    }
+  }
+
+  const handleError = (exchange: Exchange, error: Error): void => {
+    // The logout goes on without Desk: whoever ends a session gets an answer.
+    if (exchange.paused) {
+      exchange.loggingOut?.then(() => handleError(exchange, error))
+      return
+    }
+    if (exchange.finished) return
+    if (exchange.escaped && !exchange.headReceived && !exchange.retried) {
+      exchange.retried = true
+      start(exchange)
+    } else if (exchange.noContent) complete(exchange, null)
+    else if (!mayRetry(exchange, error)) fail(exchange, error)
+    else {
+      exchange.retried = true
+      exchange.abort = undefined
+      start(exchange)
     }
   }
 
@@ -134,6 +157,11 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   /** Ends the session before the browser sees anything of Desk's response. */
   const logOut = async (exchange: Exchange, headers: string[], begin: (headers: string[]) => void) => {
     const { request, response, context } = exchange
+    // The end of this session must not cut the response that tells of it.
+    liveResponses.end(exchange)
+    const late = setTimeout(cutResponse, timeouts.afterLogout, request, response)
+    late.unref()
+    response.once('close', () => clearTimeout(late))
     try {
       const result = await deskLogout?.finish(request, context, headers)
       if (!result || 'headers' in result) return begin(result?.headers ?? headers)
@@ -156,7 +184,13 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const isSlow = code === tooSlow
     if (!isSlow)
       log.warn(
-        { request: context.id, code, begun: response.headersSent, 'desk.url': context.snapshot.config.desk.url },
+        {
+          request: context.id,
+          code,
+          header: (error as HeadError).header,
+          begun: response.headersSent,
+          'desk.url': context.snapshot.config.desk.url,
+        },
         'Desk did not answer as it should',
       )
     context.outcome = isSlow ? 'bad_request' : 'upstream_error'
@@ -193,7 +227,8 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       if (context.verdict?.kind !== 'pass') return refuse('internal', request, response, context)
       const exchange = beginExchange(request, response, context, { countBytes, settle })
       const identified = context.session !== undefined || context.api !== undefined
-      if (identified) liveResponses.begin(exchange)
+      // A logout outlives the session also when somebody else ends that first.
+      if (identified && !deskLogout?.applies(request, context, [])) liveResponses.begin(exchange)
       deadlines.begin(exchange)
       response.on('close', () => {
         deadlines.end(exchange)
