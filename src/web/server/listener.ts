@@ -42,7 +42,13 @@ export function openListener(
 ): FastifyInstance {
   const timing = { headersTimeout: times.head, connectionsCheckingInterval: times.check }
   // No limit for the whole request: an upload to Desk may take long. The gateway's own forms have a limit.
-  const heads = { maxHeaderSize: config.limits.header, keepAliveTimeout: keepAlive, requestTimeout: 0, ...timing, ...upgradeOptions }
+  const heads = {
+    maxHeaderSize: config.limits.header,
+    keepAliveTimeout: keepAlive,
+    requestTimeout: 0,
+    ...timing,
+    ...upgradeOptions,
+  }
   const createFor = (handler: RequestListener) => {
     const pipelining = createPipelining({ most: pipelined, begin: handler, log })
     const server = config.tls
