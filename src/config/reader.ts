@@ -1,10 +1,11 @@
 // Reads the environment variables and files that a configuration names: regular files of limited size only.
 
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecret } from '../core/secret.js'
 import { printable } from './problems.js'
-import { type ConfigReader, Unreadable } from './schema/values.js'
+import { type ConfigReader, says, Unreadable } from './schema/values.js'
 
 /** Bytes; an agents file of forty thousand people has four million. */
 const mostBytes = 4 * 1024 * 1024
@@ -34,11 +35,27 @@ function readText(path: string): string {
     const facts = statSync(path)
     if (!facts.isFile()) throw new Unreadable(`${shown} is no file`)
     if (facts.size > mostBytes) throw new Unreadable(`the file ${shown} is larger than 4 MB`)
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+    const bytes = readFileSync(path)
+    if (isDerCertificate(bytes)) throw new Unreadable(says(`the file ${shown} is in DER, not PEM`, pemFromDer(shown)))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     if (error instanceof Unreadable) throw error
     throw new Unreadable(`the file ${shown} ${whyNot(error)}`)
   }
+}
+
+/** Windows saves certificates so, as .cer. */
+function isDerCertificate(bytes: Buffer): boolean {
+  if (bytes[0] !== 0x30 || bytes[1] !== 0x82) return false
+  try {
+    return new X509Certificate(bytes).subject !== undefined
+  } catch {
+    return false
+  }
+}
+
+function pemFromDer(path: string): string {
+  return `openssl x509 -inform DER -in ${path} -out ${path}.pem`
 }
 
 /** Why a file cannot be read, to follow its name in a message. */

@@ -2,14 +2,20 @@
 // key that the operator trusts; its dates and its chain decide nothing, they are only reported.
 
 import { X509Certificate } from 'node:crypto'
+import { leafOf } from '../core/certificate-chain.js'
 
-const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g
+const block = /-----BEGIN (?:X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END (?:X509 )?CERTIFICATE-----/g
 
 /** Every certificate of a PEM file, or the one of a bare base64 text. Throws when there is none or one cannot be read. */
 export function certificatesIn(text: string): X509Certificate[] {
-  const blocks = text.match(block)
-  if (blocks) return blocks.map(pem => new X509Certificate(pem))
-  return [new X509Certificate(Buffer.from(text.replace(/\s+/g, ''), 'base64'))]
+  const blocks = [...text.matchAll(block)].map(([, base64 = '']) => base64)
+  const found = blocks.length > 0 ? blocks : [text]
+  return found.map(base64 => new X509Certificate(Buffer.from(base64.replace(/\s+/g, ''), 'base64')))
+}
+
+/** The certificate of a PEM file whose key may sign: of a chain the leaf's alone. Throws like certificatesIn. */
+export function signingCertificateIn(text: string): X509Certificate {
+  return leafOf(certificatesIn(text)) as X509Certificate
 }
 
 /** SHA-256 of the certificate in lower-case hex, as `explain` shows it. */

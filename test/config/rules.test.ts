@@ -36,7 +36,12 @@ const files = {
   'locked.key': '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n',
   'p256.key': curveKey('P-256'),
   'p384.key': curveKey('P-384'),
-  'curve.crt': curveCertificate(),
+  'curve.crt': curveCertificate('P-256'),
+  'p521.crt': curveCertificate('P-521'),
+  'line.crt': one.certificate.replaceAll('\n', ''),
+  'escaped.crt': one.certificate.replaceAll('\n', '\\n'),
+  'spaces.crt': one.certificate.replaceAll('\n', ' '),
+  'chain.p7b': '-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n',
   'weak.pub': weakKey(),
   'weak.key': weakPrivateKey(),
   'text.txt': 'nothing',
@@ -231,15 +236,20 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     ofProvider({ ...samlProvider, certificate: 'one.crt', key: 'other.key' }),
     'providers[0].key: does not belong to providers[0].certificate',
   ],
+  'saml: certificates on one line': [
+    ofProvider({ ...saml, certificates: ['line.crt', 'escaped.crt', 'spaces.crt', 'chain.p7b'] }),
+    ...[0, 1, 2].map(at => `providers[0].certificates[${at}]: holds a certificate without the line breaks of PEM`),
+    'providers[0].certificates[3]: holds PKCS#7',
+  ],
   'saml: no certificates': [
     ofProvider({ ...saml, certificates: ['broken.crt', 'text.txt', 'one.key'] }),
     'providers[0].certificates[0]: holds a certificate that is not X.509',
-    'providers[0].certificates[1]: holds a certificate that is not X.509',
+    'providers[0].certificates[1]: holds no certificate in PEM',
     'providers[0].certificates[2]: holds no certificate in PEM',
   ],
   'saml: a certificate whose signatures nobody here can verify': [
-    ofProvider({ ...saml, certificates: ['one.crt', 'curve.crt'] }),
-    'providers[0].certificates[1]: holds a key that is not RSA',
+    ofProvider({ ...saml, certificates: ['one.crt', 'p521.crt', 'curve.crt'] }),
+    'providers[0].certificates[1]: holds a key that is neither RSA nor P-256 nor P-384',
   ],
   'one certificate in two providers': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', issuer: 'urn:b' }] }),
@@ -499,6 +509,10 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     ofProvider({ ...samlProvider, issuer: 'urn:a', certificates: ['one.crt'] }),
     'providers[0].certificates: stands beside metadata: the metadata is what counts',
   ],
+  'certificates in one file that are no chain': [
+    ofProvider({ ...saml, certificates: ['both.crt'] }),
+    'providers[0].certificates[0]: holds 2 certificates that are no chain: only that of CN=test may sign',
+  ],
   'SHA-1 of certificates and signatures': [
     ofProvider({ ...saml, certificates: [], certificateFingerprints: [sha256, sha1], allowSha1: true }),
     'providers[0].certificateFingerprints[1]: is of SHA-1, which is weak',
@@ -556,8 +570,8 @@ const fine: Record<string, Record<string, unknown>> = {
     })),
   }),
   'both kinds of providers': settings({ providers: [saml, jwks, { ...jwtProvider, id: 'c', name: 'C' }] }),
-  'certificates: bare base64, several, several in a file': settings({
-    providers: [{ ...saml, certificates: ['bare.crt', 'both.crt'] }],
+  'certificates: bare base64, several, of a curve': settings({
+    providers: [{ ...saml, certificates: ['bare.crt', 'other.crt', 'curve.crt'] }],
   }),
   'public keys in PEM': ofProvider({ ...jwks, jwks: 'one.pub', algorithms: ['RS256'] }),
   'TLS on the listener': settings({ tls: { cert: 'both.crt', key: 'one.key' } }),

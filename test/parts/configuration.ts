@@ -118,9 +118,9 @@ export function curveKey(namedCurve: 'P-256' | 'P-384'): string {
 }
 
 /** A certificate that carries a key of a curve. */
-export function curveCertificate(): string {
+export function curveCertificate(namedCurve: 'P-256' | 'P-521'): string {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve })
   const plan = { commonName: 'curve', serial: 2, notBefore: today, notAfter: today + 86_400_000 }
   return selfSignedCertificate({ ...plan, privateKey, publicKey })
 }

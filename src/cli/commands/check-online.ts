@@ -9,7 +9,7 @@ import type { Config } from '../../config/schema/index.js'
 import { openDirectory } from '../../directory/create.js'
 import { createLog } from '../../ops/log.js'
 import { createMetrics } from '../../ops/metrics.js'
-import { certificatesIn } from '../../providers/certificates.js'
+import { signingCertificateIn } from '../../providers/certificates.js'
 import { metadataLimits } from '../../providers/saml/metadata/location.js'
 import { type IdpFacts, readMetadata } from '../../providers/saml/metadata/metadata.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
@@ -136,7 +136,7 @@ async function tryFetched(
 }
 
 function expectedMetadata({ issuer, metadataCertificate }: Extract<Provider, { type: 'saml' }>) {
-  return { issuer, signers: metadataCertificate ? certificatesIn(metadataCertificate.text) : [] }
+  return { issuer, signers: metadataCertificate ? [signingCertificateIn(metadataCertificate.text)] : [] }
 }
 
 /** A directory behind a URL: its list is read once, or one address looked up that nobody has. */

@@ -1,6 +1,7 @@
 // Certificates and keys in files: they can be read, fit each other and their use, and no two providers share one.
 
 import type { X509Certificate } from 'node:crypto'
+import { isChain, leafOf } from '../../core/certificate-chain.js'
 import { dotted, type Path } from '../problems.js'
 import type { FileText } from '../schema/values.js'
 import {
@@ -30,7 +31,7 @@ type ClientTls = { ca?: FileText | undefined; cert?: FileText | undefined; key?:
 
 function client(rules: Rules, path: Path, tls: ClientTls | undefined): void {
   if (!tls) return
-  if (tls.ca) read(rules, [...path, 'ca'], certificatesIn(tls.ca.text))
+  if (tls.ca) read(rules, [...path, 'ca'], certificatesIn(tls.ca))
   const [cert, key] = [rules.written([...path, 'cert']), rules.written([...path, 'key'])]
   if ((cert === undefined) !== (key === undefined)) {
     rules.problem([...path, cert === undefined ? 'cert' : 'key'], 'is missing', 'cert and key go together')
@@ -39,7 +40,7 @@ function client(rules: Rules, path: Path, tls: ClientTls | undefined): void {
 }
 
 function pair(rules: Rules, certAt: Path, cert: FileText | undefined, keyAt: Path, key: FileText | undefined): void {
-  const certificates = cert && read(rules, certAt, certificatesIn(cert.text))
+  const certificates = cert && read(rules, certAt, certificatesIn(cert))
   const privateKey = key && read(rules, keyAt, privateKeyIn(key.text))
   const leaf = certificates?.[0]
   if (!leaf) return
@@ -76,7 +77,7 @@ function providerKeys(rules: Rules): void {
       pair(rules, [...path, 'certificate'], provider.certificate, [...path, 'key'], provider.key)
       // It signs only metadata, and a federation signs that of many providers with one.
       if (provider.metadataCertificate)
-        idpCertificates(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
+        idpCertificate(rules, [...path, 'metadataCertificate'], provider.metadataCertificate)
       if (provider.key) ownKey(rules, [...path, 'key'], provider.key)
       for (const [at, other] of (provider.otherKeys ?? []).entries()) {
         const place = [...path, 'otherKeys', at]
@@ -85,9 +86,11 @@ function providerKeys(rules: Rules): void {
       }
       for (const [at, file] of (provider.certificates ?? []).entries()) {
         const place = [...path, 'certificates', at]
-        for (const { publicKey, fingerprint, fingerprint256 } of file ? idpCertificates(rules, place, file) : []) {
-          claim(index, place, fingerprintOf(publicKey))
-          for (const one of [fingerprint, fingerprint256]) claim(index, place, `certificate ${plainFingerprint(one)}`)
+        const leaf = file && idpCertificate(rules, place, file)
+        if (!leaf) continue
+        claim(index, place, fingerprintOf(leaf.publicKey))
+        for (const one of [leaf.fingerprint, leaf.fingerprint256]) {
+          claim(index, place, `certificate ${plainFingerprint(one)}`)
         }
       }
       for (const [at, written] of (provider.certificateFingerprints ?? []).entries()) {
@@ -104,17 +107,23 @@ function providerKeys(rules: Rules): void {
   }
 }
 
-/** Certificates in one file count as a list. The library that verifies XML signatures supports only RSA. */
-function idpCertificates(rules: Rules, path: Path, file: FileText): X509Certificate[] {
-  const found = read(rules, path, idpCertificatesIn(file.text)) ?? []
-  if (found.some(({ publicKey }) => publicKey.asymmetricKeyType !== 'rsa')) {
-    rules.problem(path, 'holds a key that is not RSA', 'ECDSA signatures of SAML cannot be verified here')
+/** The one that may sign: several in a file are one key with its chain. */
+function idpCertificate(rules: Rules, path: Path, file: FileText): X509Certificate | undefined {
+  const found = read(rules, path, idpCertificatesIn(file)) ?? []
+  const leaf = leafOf(found)
+  if (!leaf) return undefined
+  if (!isChain(found)) {
+    const message = `holds ${found.length} certificates that are no chain: only that of ${leaf.subject} may sign`
+    rules.warning(path, message.replaceAll('\n', ', '), 'each in a file of its own')
   }
   const hint = path.includes('certificates')
     ? 'add the next one beside it, and take it out after the change'
     : undefined
-  for (const certificate of found) inTime(rules, path, certificate, hint)
-  return found
+  inTime(rules, path, leaf, hint)
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = leaf.publicKey
+  if (type === 'rsa' || (type === 'ec' && ['prime256v1', 'secp384r1'].includes(details?.namedCurve ?? ''))) return leaf
+  rules.problem(path, 'holds a key that is neither RSA nor P-256 nor P-384', 'no other signature of SAML is verified')
+  return leaf
 }
 
 /** RSA signs requests and unwraps the keys of assertions. An unreadable key is reported with its certificate. */

@@ -8,27 +8,44 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto'
+import type { FileText } from '../schema/values.js'
 import { isMapping } from '../zod-introspection.js'
 
 export type PemResult<T> = { value: T } | { problem: string; hint?: string }
 
-const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+const certificateBlock = /-----BEGIN (?:X509 )?CERTIFICATE-----[^-]+-----END (?:X509 )?CERTIFICATE-----/g
 const publicBlocks = /-----BEGIN (PUBLIC KEY|RSA PUBLIC KEY|CERTIFICATE)-----[^-]+-----END \1-----/g
 const privateBlock = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/
 
 /** Every certificate of a PEM file, at least one. */
-export function certificatesIn(text: string): PemResult<X509Certificate[]> {
+export function certificatesIn({ text, path }: FileText): PemResult<X509Certificate[]> {
   const blocks = text.match(certificateBlock)
+  // OpenSSL reads no PEM without line breaks, and no other program is sure to.
+  if (blocks?.some(block => block.trim().split(/\r?\n/).length < 3) || isBase64(text)) {
+    return { problem: 'holds a certificate without the line breaks of PEM', hint: pemFromText(path) }
+  }
   if (blocks) return certificatesOf(blocks)
   const hint = privateBlock.test(text) ? 'it holds a private key' : '-----BEGIN CERTIFICATE-----'
+  if (text.includes('-----BEGIN PKCS7-----')) {
+    return { problem: 'holds PKCS#7', hint: `openssl pkcs7 -in ${path} -print_certs -out ${path}.pem` }
+  }
   return { problem: 'holds no certificate in PEM', hint }
 }
 
 /** The same, or the bare base64 that identity providers show on their pages and in their metadata. */
-export function idpCertificatesIn(text: string): PemResult<X509Certificate[]> {
-  const bare = text.replace(/\s+/g, '')
-  if (!/^[A-Za-z0-9+/]+=*$/.test(bare)) return certificatesIn(text)
+export function idpCertificatesIn(file: FileText): PemResult<X509Certificate[]> {
+  if (!isBase64(file.text)) return certificatesIn(file)
+  const bare = file.text.replace(/\s+/g, '')
   return certificatesOf([`-----BEGIN CERTIFICATE-----\n${bare}\n-----END CERTIFICATE-----`])
+}
+
+function isBase64(text: string): boolean {
+  return /^[A-Za-z0-9+/]{64,}=*$/.test(text.replace(/\s+/g, ''))
+}
+
+function pemFromText(path: string): string {
+  const base64 = `sed 's/-----[A-Z0-9 ]*-----//g; s/\\\\n//g' ${path} | tr -d '[:space:]' | openssl base64 -d -A`
+  return `${base64} | openssl x509 -inform DER -out ${path}.pem`
 }
 
 function certificatesOf(blocks: string[]): PemResult<X509Certificate[]> {

@@ -1,7 +1,7 @@
 // Logins by SAML 2.0, as the registry of protocols has them.
 
 import type { SamlSettings } from '../../config/schema/providers.js'
-import { certificatesIn, fingerprintOf } from '../certificates.js'
+import { fingerprintOf, signingCertificateIn } from '../certificates.js'
 import type { Protocol, ProviderDeps } from '../protocol.js'
 import { handleSamlCallback } from '../select.js'
 import { createMetadataSource, type MetadataSource } from './metadata/metadata.js'
@@ -27,7 +27,7 @@ function createMetadata(
   source: NonNullable<SamlSettings['metadata']>,
   deps: ProviderDeps,
 ): MetadataSource {
-  const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
+  const signers = metadataCertificate ? [signingCertificateIn(metadataCertificate.text)] : []
   const named = { provider, source, issuer, signers }
   if (!deps.metadataStore || !('url' in source)) return createMetadataSource({ ...deps, ...named })
   const identity = { provider, url: source.url, issuer, signers: signers.map(fingerprintOf) }

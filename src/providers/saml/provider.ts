@@ -6,7 +6,7 @@ import { type RecordCheck, runChecks } from '../../core/checks.js'
 import type { Attempt, CallbackRequest, Clock, Identity, Provider, Random, Verdict } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import { certificatesIn } from '../certificates.js'
+import { signingCertificateIn } from '../certificates.js'
 import { checkEmail, checkNameId, personIn } from './assertion/attributes.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './assertion/checks.js'
 import { attemptOf, checkInResponseTo, isAttemptMissing } from './assertion/in-response-to.js'
@@ -97,9 +97,9 @@ function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | und
   const { metadata } = deps
   if (metadata) return () => metadata.current()
   if (settings.metadata) throw new Error(`provider ${settings.id}: its metadata source is missing`)
-  const certificates = settings.certificates.flatMap(({ path, text }) => {
+  const certificates = settings.certificates.map(({ path, text }) => {
     try {
-      return certificatesIn(text)
+      return signingCertificateIn(text)
     } catch {
       throw new Error(`provider ${settings.id}: ${path} is no certificate`)
     }

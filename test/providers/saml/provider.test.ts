@@ -129,14 +129,11 @@ t.test(
   'rollover: either certificate verifies while both are there, the old one no longer after it is gone',
   async t => {
     const both = openSaml(samlSettings([signing.certificate, next.certificate]), { clock }).provider
-    const bundle = openSaml(samlSettings([signing.certificate + next.certificate]), { clock }).provider
     const after = openSaml(samlSettings([next.certificate]), { clock }).provider
     const old = callbackOf(idp.message())
     const rolled = callbackOf(createSamlIdp({ signing: next, clock }).message())
-    for (const provider of [both, bundle]) {
-      t.ok((await provider.handleCallback(old)).identity)
-      t.ok((await provider.handleCallback(rolled)).identity)
-    }
+    t.ok((await both.handleCallback(old)).identity)
+    t.ok((await both.handleCallback(rolled)).identity)
     t.ok((await after.handleCallback(rolled)).identity)
     t.equal((await after.handleCallback(old)).reason, 'saml.signature_invalid')
   },

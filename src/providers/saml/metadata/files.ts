@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Finding, Path } from '../../../config/problems.js'
 import { certificateDates } from '../../../config/rules/pem.js'
 import type { ProviderSettings, SamlSettings } from '../../../config/schema/providers.js'
-import { certificatesIn } from '../../certificates.js'
+import { signingCertificateIn } from '../../certificates.js'
 import { MetadataError } from './document.js'
 import { readMetadata } from './metadata.js'
 import type { IdpFacts } from './reader.js'
@@ -47,7 +47,7 @@ function fromSettings(
   { issuer, certificates, certificateFingerprints }: SamlSettings,
   index: number,
 ): ProviderIdentifiers {
-  const keys = certificates.flatMap(({ text }) => certificatesIn(text).flatMap(namesOf))
+  const keys = certificates.flatMap(({ text }) => namesOf(signingCertificateIn(text)))
   return { index, path: ['providers', index], issuer, keys: [...keys, ...certificateFingerprints.map(digits)] }
 }
 
@@ -66,13 +66,16 @@ function read(
   text: string,
   { now, path, found }: { now: number; path: Path; found: MetadataFindings },
 ): IdpFacts | undefined {
-  const signers = metadataCertificate ? certificatesIn(metadataCertificate.text) : []
+  const signers = metadataCertificate ? [signingCertificateIn(metadataCertificate.text)] : []
   try {
     // As of long ago nothing has expired.
     const facts = readMetadata(text, { issuer, signers, now: Number.NEGATIVE_INFINITY })
     if (facts.validUntil !== undefined && facts.validUntil <= now) {
       const message = `has expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
       found.warnings.push({ path, message, hint: 'new metadata of the identity provider' })
+    }
+    for (const warning of facts.warnings ?? []) {
+      found.warnings.push({ path, message: warning, hint: 'the others count; ask the provider for new metadata' })
     }
     for (const certificate of facts.certificates) {
       const dates = certificateDates(certificate, now)

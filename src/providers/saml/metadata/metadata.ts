@@ -62,6 +62,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
   let facts: IdpFacts | undefined
   let version: string | undefined
   let problem: string | undefined
+  let lastWarning: string | undefined
   let next: { cancel(): void } | undefined
   let inFlight: Promise<void> | undefined
   let askedAt: number | undefined
@@ -74,10 +75,17 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     if (read) facts = readMetadata(read.text, { ...deps, now: clock.now() })
     if (!current()) throw new MetadataError('the metadata has run out')
     version = read ? read.version : version
+    warn(facts?.warnings?.join(', '))
     if (problem !== undefined) log.info({ provider }, 'the metadata of an identity provider can be read again')
     problem = undefined
     failures = 0
     if (facts?.own !== undefined) persisted.save(facts.own)
+  }
+  const warn = (warning: string | undefined) => {
+    if (warning !== undefined && warning !== lastWarning) {
+      log.warn({ provider, warning }, 'part of the metadata of an identity provider is not used')
+    }
+    lastWarning = warning
   }
   const fail = (error: unknown) => {
     failures++

@@ -3,6 +3,7 @@
 
 import type { X509Certificate } from 'node:crypto'
 import { XMLSerializer } from '@xmldom/xmldom'
+import { hasIssued, leafOf } from '../../../core/certificate-chain.js'
 import { certificatesIn } from '../../certificates.js'
 import { samlDuration, samlTime } from '../datetime.js'
 import { postBinding, redirectBinding, signature } from '../namespaces.js'
@@ -19,6 +20,8 @@ export interface IdpFacts {
   wantsSignedRequests?: boolean
   /** All that may sign; several during a rollover. */
   certificates: X509Certificate[]
+  /** What was passed over, for the operator. */
+  warnings?: string[]
   /** SingleLogoutService, HTTP-Redirect binding. */
   sloUrl?: string
   /** SingleLogoutService with a binding that browsers speak, in the order of the metadata. */
@@ -45,8 +48,10 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
   if (loginUrl === undefined && loginPostUrl === undefined) {
     throw new MetadataError('there is no SingleSignOnService with the HTTP-Redirect or HTTP-POST binding')
   }
-  const certificates = signingCertificates(descriptor)
-  if (certificates.length === 0) throw new MetadataError('there is no signing certificate')
+  const { certificates, warnings } = signingKeys(descriptor)
+  if (certificates.length === 0) {
+    throw new MetadataError(warnings[0] ?? 'there is no signing certificate')
+  }
   const cacheDuration = cachedFor(root, entity)
   const sloUrl = endpoint(descriptor, 'SingleLogoutService', redirectBinding)
   const services = logoutServices(descriptor)
@@ -54,6 +59,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
     entityId: entity.getAttribute('entityID') ?? '',
     certificates,
     wantsSignedRequests: ['true', '1'].includes(descriptor.getAttribute('WantAuthnRequestsSigned') ?? ''),
+    ...(warnings.length === 0 ? {} : { warnings }),
     ...(loginUrl === undefined ? {} : { loginUrl }),
     ...(loginPostUrl === undefined ? {} : { loginPostUrl }),
     ...(sloUrl === undefined ? {} : { sloUrl }),
@@ -117,20 +123,55 @@ function speaksSaml2(descriptor: Element): boolean {
   return protocols.split(/\s+/).includes('urn:oasis:names:tc:SAML:2.0:protocol')
 }
 
-/** KeyDescriptor for signing, or for anything (SAML Metadata 2.4.1.1). */
-function signingCertificates(descriptor: Element): X509Certificate[] {
+interface SigningKeys {
+  certificates: X509Certificate[]
+  /** Why something was passed over, for the operator. */
+  warnings: string[]
+}
+
+/** KeyDescriptor for signing, or for anything (SAML Metadata 2.4.1.1). One that cannot be read keeps no other from signing. */
+function signingKeys(descriptor: Element): SigningKeys {
   const keys = children(descriptor, 'KeyDescriptor').filter(key =>
     ['', 'signing'].includes(key.getAttribute('use') ?? ''),
   )
-  const texts = keys.flatMap(key => {
-    const found = key.getElementsByTagNameNS(signature, 'X509Certificate')
-    return Array.from({ length: found.length }, (_, index) => found.item(index)?.textContent ?? '')
+  const read = keys.map(keysOf)
+  const unreadable = read.reduce((sum, one) => sum + one.unreadable, 0)
+  const warnings = unreadable === 0 ? [] : [`signing certificates that cannot be read: ${unreadable}`]
+  const distinct = new Map(read.flatMap(({ leaves }) => leaves).map(one => [one.fingerprint256, one]))
+  return { certificates: [...distinct.values()], warnings }
+}
+
+/**
+ * The certificates of a KeyDescriptor that may sign. Attack: whoever holds the key of an authority signs for its customers.
+ * An X509Data holds one key, with its chain (XML Signature 4.5.4), and what has issued another certificate of the KeyInfo
+ * is an authority wherever it stands.
+ */
+function keysOf(descriptor: Element): { leaves: X509Certificate[]; unreadable: number } {
+  const chains = elementsOf(descriptor, 'X509Data').map(data =>
+    elementsOf(data, 'X509Certificate').flatMap(({ textContent }) => readable(textContent ?? '')),
+  )
+  const all = chains.flat()
+  const known = all.filter(one => one !== undefined)
+  const leaves = chains.flatMap(chain => {
+    const certificates = chain.filter(one => one !== undefined)
+    const leaf = leafOf(certificates)
+    // The one that cannot be read may be the leaf, unless another stands first.
+    if (!leaf || (certificates.length < chain.length && chain[0] !== leaf)) return []
+    return known.some(other => hasIssued(leaf, other)) ? [] : [leaf]
   })
-  return [...new Set(texts.map(text => text.replace(/\s+/g, '')))].map(text => {
-    try {
-      return certificatesIn(text)[0] as X509Certificate
-    } catch {
-      throw new MetadataError('a signing certificate cannot be read')
-    }
-  })
+  return { leaves, unreadable: all.length - known.length }
+}
+
+function elementsOf(element: Element, name: string): Element[] {
+  const found = element.getElementsByTagNameNS(signature, name)
+  return Array.from({ length: found.length }, (_, index) => found.item(index)).flatMap(one => one ?? [])
+}
+
+/** Base64, in lines or not, or PEM as some programs write it; several PEM blocks are a chain. */
+function readable(text: string): Array<X509Certificate | undefined> {
+  try {
+    return certificatesIn(text)
+  } catch {
+    return [undefined]
+  }
 }
