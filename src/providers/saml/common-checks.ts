@@ -90,6 +90,25 @@ export function same(
   return { ok: seen === expected, reason, expected, seen: seen ?? 'none', setting }
 }
 
+/** An address of ours; however it is spelled, it is the same (RFC 3986 6.2.2.1, 6.2.3). */
+export function sameUrl(expected: string, seen: string | undefined, reason: CheckOutcome['reason']): CheckOutcome {
+  const ok = seen !== undefined && (seen === expected || plainUrl(seen) === plainUrl(expected))
+  return { ...same(expected, seen, reason, 'publicUrl'), ok }
+}
+
+/**
+ * Scheme and host in lower case, without the scheme's own port, %-escapes in upper case. Nothing else: what URL does to dots,
+ * slashes and tabs would make one address of two.
+ */
+function plainUrl(written: string): string {
+  const [, scheme = '', host, port = '', rest = ''] = /^(https?):\/\/([^/?#@:\s]+|\[[\d:a-f.]+\])(:\d*)?(\/.*)$/i.exec(written) ?? []
+  if (host === undefined) return written
+  const own = scheme.toLowerCase() === 'https' ? ':443' : ':80'
+  const kept = port === ':' || port === own ? '' : port
+  const path = rest.replace(/%[\da-f]{2}/gi, escape => escape.toUpperCase())
+  return `${scheme}://${host}`.toLowerCase() + kept + path
+}
+
 function before(at: number): string {
   return `at or before ${new Date(at).toISOString()}`
 }

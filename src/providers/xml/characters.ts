@@ -19,6 +19,14 @@ export function isForbidden(code: number): boolean {
   return code === 0x85 || code === 0x2028 || code === 0xfeff || code >= 0xfffe
 }
 
+/** Without the white space of XML at its ends: what indents an element. Any other space stays, and so does what is inside. */
+export function trimSpace(text: string): string {
+  let [from, to] = [0, text.length]
+  while (from < to && isSpace(text.charCodeAt(from))) from++
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
 export function isNameStart(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f
 }

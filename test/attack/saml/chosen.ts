@@ -106,7 +106,7 @@ const chosen: Record<string, string> = {
   'clock-behind.xml': 'an IdP whose clock is an hour behind',
   'holds-for-a-year.xml': 'an assertion of an hour ago that says to hold for a year',
   'no-conditions.xml': 'no Conditions',
-  'no-times.xml': 'Conditions without times',
+  'no-end.xml': 'no end anywhere',
   'time-without-zone.xml': 'an end at "2026-11-22T10:00:00"',
   'unknown-condition.xml': 'an unknown condition',
   'no-authn-statement.xml': 'no AuthnStatement',

@@ -321,16 +321,10 @@ const times: Attack[] = [
     ...before(/(<saml:Conditions .*<\/saml:Conditions>)/, '$1$1'),
   },
   {
-    name: 'Conditions without times',
-    reason: 'saml.malformed',
-    check: 'conditions NotOnOrAfter',
-    ...before(conditionsTag, '<saml:Conditions>'),
-  },
-  {
-    name: 'Conditions without an end',
-    reason: 'saml.malformed',
-    check: 'conditions NotOnOrAfter',
-    ...conditions(`NotBefore="${minutes(-1)}"`),
+    name: 'no end anywhere',
+    reason: 'saml.confirmation_invalid',
+    check: 'confirmation NotOnOrAfter',
+    ...before(/ NotOnOrAfter="[^"]*"/g, ''),
   },
   ...[
     '2026-11-22T10:00:00',
@@ -427,8 +421,8 @@ const answers: Attack[] = [
   },
   {
     name: 'an empty InResponseTo',
-    reason: 'saml.in_response_to_unknown',
-    check: 'InResponseTo',
+    reason: 'saml.unsolicited',
+    check: 'solicited',
     change: { plan: { inResponseTo: '' } },
   },
   {
@@ -566,8 +560,8 @@ const persons: Attack[] = [
     'Jane',
     'a@b@example.com',
     'a@b&#13;&#10;X-Admin: 1',
-    '\njane@example.com',
-    'jane@example.com ',
+    '\u00a0jane@example.com',
+    'jane @example.com',
     'a@example.com,b@example.com',
     '&lt;a@example.com&gt;',
     `${'a'.repeat(300)}@example.com`,

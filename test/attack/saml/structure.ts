@@ -392,7 +392,7 @@ const malformed: Attack[] = [
   },
   { name: 'base64 with a character too many', message: () => `${idp.message().slice(0, -4)}*` },
   { name: 'base64url', message: () => Buffer.from(`${good()}<!--???>>>-->`).toString('base64url') },
-  { name: 'base64 with spaces', message: () => idp.message().replace(/(.{76})/, '$1 ') },
+  { name: 'base64 with no-break spaces', message: () => idp.message().replace(/(.{76})/, '$1\u00a0') },
   {
     name: 'base64 with set bits at its end',
     message: () =>

@@ -1,5 +1,6 @@
 // A chain of certificates is one key: the leaf's signs, the authority's never does, and the leaf's end is what counts.
 
+import type { X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { SigningKey } from '../../../src/demo/saml-response.js'
 import { createMetadataSource } from '../../../src/providers/saml/metadata/metadata.js'
@@ -25,7 +26,7 @@ function metadata(...descriptors: string[]): string {
   return idpMetadata([]).replace('<md:SingleSignOnService', () => `${descriptors.join('')}<md:SingleSignOnService`)
 }
 
-function openMetadata(text: string, more: { signers?: Parameters<typeof createMetadataSource>[0]['signers'] } = {}) {
+function openMetadata(text: string, more: { signers?: X509Certificate[] } = {}) {
   const source = createMetadataSource({
     ...{ provider: 'corp', source: { path: 'idp.xml', text, madeUp: true as const }, clock, log: silent },
     ...{ random: systemRandom, fetchText: () => Promise.reject(new Error('no call')), ...more },
@@ -105,7 +106,7 @@ t.test('chains', { skip: missingParts('openssl') }, async t => {
     for (const { provider, metrics } of setups) {
       const { body } = await metrics.text()
       const [, seconds] = /deskgate_idp_certificate_expiry_seconds\{provider="corp"\} (\S+)/.exec(body) ?? []
-      t.ok(Number(seconds) <= 6 * 86_400, seconds)
+      t.ok(Number(seconds) <= 6 * 86_400, `${seconds}`)
       provider.close()
     }
   })

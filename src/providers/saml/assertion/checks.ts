@@ -10,6 +10,7 @@ import {
   hasNotExpired,
   instant,
   same,
+  sameUrl,
   time,
 } from '../common-checks.js'
 import { samlTime } from '../datetime.js'
@@ -72,7 +73,7 @@ function checkOrigin(check: RecordCheck, facts: AssertionFacts, response: Respon
   const signed = response.responseSignatures > 0
   // SAML Bindings 3.5.5.2: a signed message must say where it was sent. An unsigned one may leave it out.
   const mayBeOpen = !signed && response.destination === undefined
-  const destination = same(acsUrl, response.destination ?? 'none', 'saml.destination_mismatch', 'publicUrl')
+  const destination = sameUrl(acsUrl, response.destination, 'saml.destination_mismatch')
   check('destination', { ...destination, ok: destination.ok || mayBeOpen })
   // SAML Profiles 4.1.4.2: so must its issuer be named.
   if (signed) check('issuer of the signed response', same(issuer, response.responseIssuers[0], 'saml.issuer_unknown'))
@@ -109,7 +110,7 @@ function confirmationChecks(
   const until = samlTime(one.notOnOrAfter)
   return [
     ['confirmation data', same('1', String(one.data), 'saml.confirmation_invalid')],
-    ['recipient', same(acsUrl, one.recipient ?? 'none', 'saml.recipient_mismatch', 'publicUrl')],
+    ['recipient', sameUrl(acsUrl, one.recipient, 'saml.recipient_mismatch')],
     // SAML Profiles 4.1.4.2: a bearer confirmation ends, and begins at once.
     ['confirmation without NotBefore', { ...same('none', one.notBefore ?? 'none', 'saml.confirmation_invalid') }],
     [
@@ -136,11 +137,12 @@ function checkConditions(check: RecordCheck, all: ConditionsFacts[], expected: S
     seen: audiences.map(list => list.join(', ')).join(' and ') || 'none',
     setting: 'providers[].entityId',
   })
-  const until = time(check, 'conditions NotOnOrAfter', notOnOrAfter)
+  // SAML Core 2.5.1.2: it may be left out. The confirmation has an end of its own, and may not leave it out.
+  const until = notOnOrAfter === undefined ? Number.POSITIVE_INFINITY : time(check, 'conditions NotOnOrAfter', notOnOrAfter)
   if (notBefore !== undefined) {
     const from = time(check, 'conditions NotBefore', notBefore)
     check('conditions begun', hasBegun(from, now, skew))
   }
-  check('conditions not expired', hasNotExpired(until, now, skew))
+  if (notOnOrAfter !== undefined) check('conditions not expired', hasNotExpired(until, now, skew))
   return until
 }

@@ -2,6 +2,7 @@
 // that no claim comes from elsewhere; it checks nothing.
 
 import { DOMParser } from '@xmldom/xmldom'
+import { trimSpace } from '../../xml/characters.js'
 import { assertion as namespace } from '../namespaces.js'
 
 /** A verified assertion as plain data: it crosses threads as it is. Times as written. */
@@ -64,7 +65,7 @@ export function readAssertion(xml: string): AssertionFacts | undefined {
     id: root.getAttribute('ID') ?? '',
     version: root.getAttribute('Version') ?? '',
     issueInstant: root.getAttribute('IssueInstant') ?? '',
-    issuers: children(root, 'Issuer').map(text),
+    issuers: children(root, 'Issuer').map(whole),
     subjects: subjects.length,
     nameIds: within('NameID').map(text),
     nameId: nameIdFacts(within('NameID')[0]),
@@ -103,10 +104,11 @@ function confirmation(element: Element): ConfirmationFacts {
     method: element.getAttribute('Method') ?? '',
     data: data.length,
     ...given({
-      recipient: of('Recipient'),
+      recipient: trimmed(of('Recipient')),
       notBefore: of('NotBefore'),
       notOnOrAfter: of('NotOnOrAfter'),
-      inResponseTo: of('InResponseTo'),
+      // Some providers write an empty one where there was no request.
+      inResponseTo: of('InResponseTo') || undefined,
     }),
   }
 }
@@ -145,8 +147,17 @@ function elements(element: Element): Element[] {
 }
 
 /** Attack: a comment splits a text into two nodes; the whole of it counts, never the first part. */
-function text(element: Element): string {
+function whole(element: Element): string {
   return element.textContent ?? ''
+}
+
+/** The same without what indents it. */
+function text(element: Element): string {
+  return trimSpace(whole(element))
+}
+
+function trimmed(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : trimSpace(value)
 }
 
 function attribute(element: Element, name: string): string | undefined {

@@ -2,7 +2,8 @@
 // is the library's: it would take an unsigned or repeated one.
 
 import type { RecordCheck } from '../../../core/checks.js'
-import { checkIssueInstant, checkMessageHeader, hasNotExpired, same, time } from '../common-checks.js'
+import { trimSpace } from '../../xml/characters.js'
+import { checkIssueInstant, checkMessageHeader, hasNotExpired, sameUrl, time } from '../common-checks.js'
 import { success } from '../namespaces.js'
 import type { LogoutSummary } from './summary.js'
 
@@ -23,7 +24,7 @@ export function checkLogoutMessage(check: RecordCheck, summary: LogoutSummary, e
   const { now, skew } = expected
   checkMessageHeader(check, summary, expected.issuer)
   // Attack: what was signed for another service of the same provider.
-  check('destination', same(expected.address, summary.destination, 'saml.destination_mismatch', 'publicUrl'))
+  check('destination', sameUrl(expected.address, summary.destination, 'saml.destination_mismatch'))
   const issuedAt = checkIssueInstant(check, summary.issueInstant, { now, skew, oldest })
   if (summary.notOnOrAfter === undefined) return issuedAt + oldest + skew
   const until = time(check, 'NotOnOrAfter', summary.notOnOrAfter)
@@ -39,7 +40,7 @@ export function checkLoggedOut(check: RecordCheck, { nameIds, unreadable }: Logo
     seen: unreadable.join(', ') || undefined,
     setting: 'providers[].key',
   })
-  const [nameId = ''] = nameIds
+  const nameId = trimSpace(nameIds[0] ?? '')
   // Attack: with two, one reader takes the first and another the last.
   const seen = nameId === '' && nameIds.length === 1 ? 'empty' : String(nameIds.length)
   check('NameID', { ok: nameIds.length === 1 && nameId !== '', reason: 'saml.malformed', expected: '1', seen })

@@ -6,6 +6,7 @@ import { type Check, type RecordCheck, runChecks } from '../../../core/checks.js
 import type { Clock, Navigation, Random, Session } from '../../../core/contracts.js'
 import type { Reason } from '../../../core/reasons.js'
 import { fingerprintOf, matchFingerprints } from '../../certificates.js'
+import { trimSpace } from '../../xml/characters.js'
 import type { Signer } from '../bindings.js'
 import { type DecryptionKeys, decryptNameId } from '../encryption/decrypt-assertion.js'
 import type { IdpFacts, LogoutService } from '../metadata/metadata.js'
@@ -105,7 +106,7 @@ async function verify(deps: SamlLogoutDeps, message: LogoutMessage): Promise<Log
     if (summary.kind === 'response') return checkLogoutStatus(check, summary)
     const keys = { key: settings.key?.text, otherKeys: settings.otherKeys.map(other => other.key.text) }
     const nameId = checkLoggedOut(check, withDecryptedNameId(check, signed, keys))
-    return { replayKey: { id: summary.id, until }, nameId, sessionIndexes: [...new Set(summary.sessionIndexes)] }
+    return { replayKey: { id: summary.id, until }, nameId, sessionIndexes: [...new Set(summary.sessionIndexes.map(trimSpace))] }
   })
   if ('reason' in result) return result
   const { checks, value } = result

@@ -28,6 +28,7 @@ export function parseMetadata(text: string): Element {
   // A byte order mark is common in metadata files from Windows.
   const xml = text.startsWith('\ufeff') ? text.slice(1) : text
   if (xml.length > largest) throw new MetadataError('the metadata is over 5 MB')
+  if (isHtml(xml)) throw new MetadataError('an HTML page instead of metadata: name the URL of the metadata itself')
   try {
     readXml(xml, limits, { open: () => undefined, close: () => undefined, text: () => undefined })
     const refuse = (message: string) => {
@@ -40,6 +41,15 @@ export function parseMetadata(text: string): Element {
       throw new MetadataError(`the metadata is no XML that is accepted: ${error.message}`)
     throw error
   }
+}
+
+/** Login pages and error pages come with status 200 too. */
+function isHtml(text: string): boolean {
+  const start = text
+    .slice(0, 2000)
+    .replace(/<\?xml[^>]{0,200}>/, '')
+    .replace(/<!--.*?-->/gs, '')
+  return /^\s*<(?:!doctype\s+html|html)\b/i.test(start)
 }
 
 /** Child elements of that name in the metadata's namespace. */

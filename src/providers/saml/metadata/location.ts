@@ -14,7 +14,7 @@ export interface MetadataText {
 }
 
 /** Entities files of federations are large. */
-export const metadataLimits = { bytes: 5 * 1024 * 1024, ms: 10_000 }
+export const metadataLimits = { bytes: 5 * 1024 * 1024, ms: 10_000, redirects: 3, gzip: true } as const
 
 /** Undefined: unchanged since `version`. Throws FetchFailed or FileUnreadable. */
 export async function readMetadataText(

@@ -19,8 +19,8 @@ export type Prescan = { xml: string; summary: ResponseSummary } | { malformed: s
 const largest = 256 * 1024
 
 /**
- * Two thousand groups, each a value of an attribute of its own, make 4,000 elements; the libraries' time grows with the
- * square of the elements. Comments split text and cost seconds by the thousand.
+ * For 256 kB. Two thousand groups, each a value of an attribute of its own, make 4,000 elements; the libraries' time grows
+ * with the square of the elements. Comments split text and cost seconds by the thousand.
  */
 export const responseLimits: XmlLimits = {
   elements: 4500,
@@ -44,13 +44,25 @@ export function prescanOf(callback: CallbackRequest): Prescan {
   return prescan
 }
 
+/** A larger message may hold as much more of what groups are made of. */
+export function limitsFor(most: number): XmlLimits {
+  const more = Math.max(1, most / largest)
+  const { elements, attributes, references } = responseLimits
+  return {
+    ...responseLimits,
+    elements: Math.floor(elements * more),
+    attributes: Math.floor(attributes * more),
+    references: Math.floor(references * more),
+  }
+}
+
 /** Reads the base64 form field, of at most `most` bytes decoded. Linear in its length; never throws. */
 export function prescanResponse(message: unknown, most = largest): Prescan {
   const bytes = decodeBase64(message, most)
   if (!bytes) return { malformed: `not base64, empty, or over ${most / 1024} kB` }
   const xml = decodeUtf8(bytes)
   if (xml === undefined) return { malformed: 'not UTF-8' }
-  return prescanXml(xml, bytes.length)
+  return prescanXml(xml, { bytes: bytes.length, most })
 }
 
 /**
@@ -59,13 +71,15 @@ export function prescanResponse(message: unknown, most = largest): Prescan {
  */
 export function prescanDecrypted(assertion: string): Prescan {
   const xml = `<deskgate:Response xmlns:deskgate="${protocol}">${assertion}</deskgate:Response>`
-  return prescanXml(xml, Buffer.byteLength(assertion))
+  const bytes = Buffer.byteLength(assertion)
+  // It is no larger than the message that held it, whose size has been looked at.
+  return prescanXml(xml, { bytes, most: bytes })
 }
 
-function prescanXml(xml: string, bytes: number): Prescan {
+function prescanXml(xml: string, { bytes, most }: { bytes: number; most: number }): Prescan {
   try {
     const reader = createSummaryReader(xml)
-    const { steps } = readXml(xml, responseLimits, reader.events)
+    const { steps } = readXml(xml, limitsFor(most), reader.events)
     return { xml, summary: { ...reader.summary(), bytes, steps } }
   } catch (error) {
     if (error instanceof LogoutRoot) return { malformed: error.message, logout: true }
@@ -85,19 +99,22 @@ export function issuerIn(summary: ResponseSummary): string | undefined {
 }
 
 /**
- * Strict base64 (RFC 4648 4), but for line breaks, which some providers put in.
+ * Strict base64 (RFC 4648 4), but for white space, with which some providers fold and indent it (RFC 2045 6.8).
  * Attack: a lenient decoder skips what it does not know, so that two decoders see two messages.
  */
 export function decodeBase64(message: unknown, most = largest): Buffer | undefined {
-  if (typeof message !== 'string' || message.length > most * 1.5) return undefined
-  const text = message.replaceAll('\r\n', '').replaceAll('\n', '')
+  if (typeof message !== 'string' || message.length > most * 2 + longestMargin) return undefined
+  const text = message.replace(/[\t\n\r ]+/g, '')
   if (text.length === 0 || text.length % 4 !== 0) return undefined
-  // Lines have 64 or 76 characters (RFC 7468, RFC 2045).
-  if (message.length - text.length > text.length / 16 + 4) return undefined
+  // Lines of 64 characters that are indented by 30 are half as long again.
+  if (message.length - text.length > text.length / 2 + longestMargin) return undefined
   const bytes = Buffer.from(text, 'base64')
   if (bytes.length > most || bytes.toString('base64') !== text) return undefined
   return bytes
 }
+
+/** White space around a message, in characters. */
+const longestMargin = 1024
 
 /** A byte order mark stays in the text, where the reader refuses it. */
 export function decodeUtf8(bytes: Buffer): string | undefined {

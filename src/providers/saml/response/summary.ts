@@ -70,7 +70,8 @@ function emptySummary(root: XmlElement): ReadSummary {
     elements: 1,
     version: attributeOf(root, 'Version'),
     destination: attributeOf(root, 'Destination'),
-    inResponseTo: attributeOf(root, 'InResponseTo'),
+    // Some providers write an empty one where there was no request.
+    inResponseTo: attributeOf(root, 'InResponseTo') || undefined,
     responseIssuers: [],
     assertionIssuers: [],
     confirmationInResponseTo: [],
@@ -111,7 +112,7 @@ function textList(place: string, element: XmlElement, summary: ReadSummary): str
   if (place.endsWith('d:Signature/d:KeyInfo/d:X509Data/d:X509Certificate')) return summary.certificates
   if (place.endsWith('a:Assertion/a:Subject/a:SubjectConfirmation/a:SubjectConfirmationData')) {
     const id = attributeOf(element, 'InResponseTo')
-    if (id !== undefined) summary.confirmationInResponseTo.push(id)
+    if (id) summary.confirmationInResponseTo.push(id)
   }
   return undefined
 }
