@@ -1,6 +1,8 @@
 // HTTP client for texts that the operator has configured: metadata, key sets, directories. Every call is limited in
-// time and size, verifies TLS and follows no redirect. Never call it with a URL from a request or a token.
+// time and size, verifies TLS and follows no redirect to another origin. Never call it with a URL from a request or a token.
 
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
 import { EnvHttpProxyAgent, request } from 'undici'
 
 export interface FetchLimits {
@@ -10,6 +12,10 @@ export interface FetchLimits {
   ms?: number
   /** The ETag of the copy at hand: with it a 304 is an answer too (RFC 9110 13.1.2). */
   etag?: string | undefined
+  /** The most redirects that are followed, each within the origin of the URL; default 0. */
+  redirects?: number
+  /** A body that is packed with gzip is taken too; `bytes` counts it unpacked. */
+  gzip?: true
   /** More headers of the request. Their values are never shown. */
   headers?: Readonly<Record<string, string>>
 }
@@ -29,7 +35,7 @@ export interface FetchedText {
 
 /**
  * Gets a text by http or https. Resolves only for a 200 with a body of UTF-8 within the limits, and for a 304 to an
- * ETag. Throws FetchFailed, and nothing else, in every other case; a redirect is one of them.
+ * ETag. Throws FetchFailed, and nothing else, in every other case; a redirect is one of them unless some are allowed.
  */
 export type FetchText = (url: string, limits?: FetchLimits) => Promise<FetchedText>
 
@@ -53,7 +59,7 @@ export class FetchFailed extends Error {
 
 type Limits = FetchLimits & typeof defaults
 
-const defaults = { bytes: 1024 * 1024, ms: 5000 }
+const defaults = { bytes: 1024 * 1024, ms: 5000, redirects: 0 }
 
 /**
  * Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY (read by undici) and NODE_EXTRA_CA_CERTS (read by Node).
@@ -109,16 +115,19 @@ class UnusableResponse extends Error {
 async function receive(
   agent: EnvHttpProxyAgent,
   url: URL,
-  { bytes, etag, headers: more, signal }: Limits & { signal: AbortSignal },
+  limits: Limits & { signal: AbortSignal },
 ): Promise<FetchedText> {
+  const { bytes, etag, headers: more, signal, redirects, gzip } = limits
   // undici's request, unlike its fetch, follows no redirect and unpacks nothing. One connection per call: calls are
   // rare, and a kept one that the server is just closing would fail the next.
-  const headers = { ...more, ...(etag === undefined ? {} : { 'if-none-match': etag }) }
-  const answer = await request(url, { dispatcher: agent, signal, reset: true, headers })
+  const asked = { ...(gzip ? { 'accept-encoding': 'gzip' } : {}), ...(etag === undefined ? {} : { 'if-none-match': etag }) }
+  const answer = await request(url, { dispatcher: agent, signal, reset: true, headers: { ...more, ...asked } })
   try {
     if (answer.statusCode === 304 && etag !== undefined) return { text: '', unchanged: true, etag }
-    refuseUnlessPlain(answer.statusCode, answer.headers)
-    const text = await readText(answer.body, bytes)
+    const target = redirects > 0 ? sameOriginTarget(answer, url) : undefined
+    if (target) return await receive(agent, target, { ...limits, redirects: redirects - 1 })
+    const coding = refuseUnlessUsable(answer.statusCode, answer.headers, gzip)
+    const text = await readText(coding === 'gzip' ? unpacked(answer.body) : answer.body, bytes)
     const { etag: version, 'content-type': type, link } = answer.headers
     const links = Array.isArray(link) ? link.join(', ') : link
     return { text, ...named('etag', version), ...named('type', type), ...named('link', links) }
@@ -128,7 +137,28 @@ async function receive(
   }
 }
 
-function refuseUnlessPlain(status: number, headers: Record<string, string | string[] | undefined>): void {
+type AnswerHeaders = Record<string, string | string[] | undefined>
+
+/** Where a redirect leads; undefined when it is none. Throws when it leads elsewhere: whoever answers there was not configured. */
+function sameOriginTarget({ statusCode: status, headers }: { statusCode: number; headers: AnswerHeaders }, from: URL) {
+  const { location } = headers
+  if (![301, 302, 303, 307, 308].includes(status) || typeof location !== 'string') return undefined
+  const target = URL.canParse(location, from) ? new URL(location, from) : undefined
+  if (target?.origin === from.origin && target.username === '' && target.password === '') return target
+  const shown = target && /^https?:$/.test(target.protocol) ? ` to ${target.origin}${target.pathname}` : ''
+  throw new UnusableResponse(
+    `answered ${status}${shown}: redirects to another origin are not followed, name the final URL`,
+    { status },
+  )
+}
+
+/** The error of either stream ends the reading of the result. */
+function unpacked(body: NodeJS.ReadableStream): AsyncIterable<Buffer> {
+  return pipeline(body, createGunzip(), () => {})
+}
+
+/** The coding of the body. */
+function refuseUnlessUsable(status: number, headers: AnswerHeaders, gzip: true | undefined): 'gzip' | undefined {
   if (status >= 300 && status < 400) {
     throw new UnusableResponse(`answered ${status}: redirects are not followed, name the final URL`, { status })
   }
@@ -139,8 +169,10 @@ function refuseUnlessPlain(status: number, headers: Record<string, string | stri
     })
   }
   const coding = headers['content-encoding']
-  // Attack: a few kilobytes of gzip unpack to gigabytes. We asked for none, so none is unpacked.
-  if (coding !== undefined && coding !== 'identity') throw new UnusableResponse('answered with a compressed body')
+  if (coding === undefined || coding === 'identity') return undefined
+  // Attack: a few kilobytes of gzip unpack to gigabytes. Where none was asked for, none is unpacked; else it is counted.
+  if (gzip && (coding === 'gzip' || coding === 'x-gzip')) return 'gzip'
+  throw new UnusableResponse('answered with a compressed body')
 }
 
 async function readText(body: AsyncIterable<Buffer>, most: number): Promise<string> {
@@ -167,6 +199,7 @@ function named<K extends string>(key: K, value: string | string[] | undefined): 
 function explain(error: unknown): string {
   if (error instanceof UnusableResponse) return error.message
   const code = codeOf(error) ?? (error instanceof Error ? codeOf(error.cause) : undefined)
+  if (code?.startsWith('Z_')) return 'the compressed body is damaged'
   return `no connection (${code ?? 'unknown error'})`
 }
 

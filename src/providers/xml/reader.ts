@@ -27,7 +27,7 @@ export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { el
     if (xml[reading.at] !== '<') text(reading)
     else if (xml[reading.at + 1] === '/') endTag(reading)
     else if (xml[reading.at + 1] === '!') markup(reading)
-    else if (xml[reading.at + 1] === '?') fail('a processing instruction')
+    else if (xml[reading.at + 1] === '?') instruction(reading)
     else startTag(reading)
   }
   if (reading.open.length > 0) fail('an element is not closed')
@@ -37,12 +37,40 @@ export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { el
 
 /** The XML declaration, and only for what the bytes are anyway. Attack: a declared encoding that one parser believes. */
 function declaration(reading: Reading) {
-  if (!reading.xml.startsWith('<?xml')) return
-  const end = reading.xml.slice(0, 120).indexOf('?>')
+  const { xml, limits } = reading
+  if (!/^<\?xml[\s?]/.test(xml)) return
+  const end = xml.slice(0, 120).indexOf('?>')
   if (end < 0) fail('an XML declaration')
-  const allowed =
-    /^<\?xml version=(?:"1\.0"|'1\.0')(?: encoding=(?:"utf-8"|'utf-8'))?(?: standalone=(?:"(?:yes|no)"|'(?:yes|no)'))? ?$/i
-  if (!allowed.test(reading.xml.slice(0, end))) fail('an XML declaration other than version 1.0 and UTF-8')
+  const written = xml.slice(0, end)
+  // Every encoding of these has the same ASCII.
+  const ascii = limits.kind === 'metadata' && asciiDeclaration.test(written) && isAscii(xml)
+  if (!ascii && !declarations[limits.kind].test(written)) fail('an XML declaration other than version 1.0 and UTF-8')
+  reading.at = end + 2
+}
+
+const declarations = {
+  message:
+    /^<\?xml version=(?:"1\.0"|'1\.0')(?: encoding=(?:"utf-8"|'utf-8'))?(?: standalone=(?:"(?:yes|no)"|'(?:yes|no)'))? ?$/i,
+  metadata:
+    /^<\?xml\s+version=(?:"1\.0"|'1\.0')(?:\s+encoding=(?:"utf-?8"|'utf-?8'))?(?:\s+standalone=(?:"(?:yes|no)"|'(?:yes|no)'))?\s*$/i,
+}
+const asciiDeclaration =
+  /^<\?xml\s+version=["']1\.0["']\s+encoding=["'](?:us-ascii|ascii|iso-8859-\d{1,2}|latin1|windows-125\d|cp125\d)["'](?:\s+standalone=["'](?:yes|no)["'])?\s*$/i
+
+function isAscii(xml: string): boolean {
+  for (let index = 0; index < xml.length; index++) if (xml.charCodeAt(index) > 0x7f) return false
+  return true
+}
+
+/** Programs put a style sheet before their metadata. Attack: anywhere else it cuts a text in two. */
+function instruction(reading: Reading) {
+  const { xml, at, limits, elements } = reading
+  if (limits.kind !== 'metadata' || elements > 0) fail('a processing instruction')
+  const end = find(reading, '?>', at + 2)
+  checkCharacters(reading, at + 2, end)
+  if (!/^<\?[A-Za-z_][\w.-]{0,127}(?:\s|\?>)/.test(xml.slice(at, at + 132)) || /^<\?xml[\s?]/i.test(xml.slice(at, at + 6))) {
+    fail('a processing instruction')
+  }
   reading.at = end + 2
 }
 
