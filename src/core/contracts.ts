@@ -19,6 +19,14 @@ export interface SamlSubject {
   notOnOrAfter?: number
 }
 
+/** How and when an agent has logged in at the identity provider, as it said itself. */
+export interface Authentication {
+  /** SAML: the AuthnContext class; JWT: acr. */
+  context?: string
+  /** SAML: AuthnInstant; JWT: auth_time. Milliseconds since the epoch. */
+  at?: number
+}
+
 /** What an identity provider stated about an agent in one login. */
 export interface Identity {
   provider: string
@@ -27,6 +35,8 @@ export interface Identity {
   roles?: string[]
   /** JWT: what the provider calls the agent; only handed back to it at logout. */
   externalId?: string
+  /** Already held against the provider's settings. */
+  authentication?: Authentication
   /** Accepted once only: unique for the provider, until the time (ms since the epoch) when the response is void anyway. */
   replayKey: { id: string; until: number }
   saml?: SamlSubject

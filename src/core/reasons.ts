@@ -78,6 +78,16 @@ const table = {
     hint: 'The state is not one that this browser was given for this provider, or requireState is set and none came back.',
     setting: 'providers[].requireState',
   },
+  'jwt.context_mismatch': {
+    status: 400,
+    hint: "The token's acr is none of providers[].authnContext and acceptedContexts. Have the provider demand that method, and state it in acr.",
+    setting: 'providers[].acceptedContexts',
+  },
+  'jwt.authentication_too_old': {
+    status: 400,
+    hint: 'The token has no auth_time, or one that is longer ago than providers[].maxAuthAge. Have the provider log the agent in anew, and state when in auth_time.',
+    setting: 'providers[].maxAuthAge',
+  },
   'saml.malformed': {
     status: 400,
     hint: 'Invalid SAML 2.0 response, or one over the limits (size, elements, depth, no DOCTYPE, UTF-8).',
@@ -160,6 +170,16 @@ const table = {
     status: 400,
     hint: 'The value for the e-mail is not one e-mail address. See providers[].attributes.email.',
     setting: 'providers[].attributes.email',
+  },
+  'saml.context_mismatch': {
+    status: 400,
+    hint: 'The agent has logged in by another method than providers[].authnContext asks for. Have the identity provider demand it; where it has another name for the same method, list that in providers[].acceptedContexts.',
+    setting: 'providers[].acceptedContexts',
+  },
+  'saml.authentication_too_old': {
+    status: 400,
+    hint: 'The agent has logged in at the identity provider before this login began (providers[].forceAuthn), or longer ago than providers[].maxAuthAge. Have the identity provider heed ForceAuthn, or end its sessions sooner.',
+    setting: 'providers[].maxAuthAge',
   },
   'saml.metadata_unavailable': {
     status: 503,

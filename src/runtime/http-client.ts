@@ -120,7 +120,10 @@ async function receive(
   const { bytes, etag, headers: more, signal, redirects, gzip } = limits
   // undici's request, unlike its fetch, follows no redirect and unpacks nothing. One connection per call: calls are
   // rare, and a kept one that the server is just closing would fail the next.
-  const asked = { ...(gzip ? { 'accept-encoding': 'gzip' } : {}), ...(etag === undefined ? {} : { 'if-none-match': etag }) }
+  const asked = {
+    ...(gzip ? { 'accept-encoding': 'gzip' } : {}),
+    ...(etag === undefined ? {} : { 'if-none-match': etag }),
+  }
   const answer = await request(url, { dispatcher: agent, signal, reset: true, headers: { ...more, ...asked } })
   try {
     if (answer.statusCode === 304 && etag !== undefined) return { text: '', unchanged: true, etag }

@@ -30,6 +30,7 @@ const elsewhere: Reason[] = [
   'session.store_unavailable',
 ]
 
+const password = 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport'
 const nowhere = 'http://127.0.0.1:1'
 const roles = Array.from({ length: 90 }, (_, i) => `a-role-with-a-long-name-${i}-${'x'.repeat(80)}`)
 const agents = [
@@ -46,9 +47,9 @@ function settings(desk: Desk) {
     publicUrl,
     desk: { url: desk.url },
     providers: [
-      corp,
+      { ...corp, acceptedContexts: [password], maxAuthAge: '1h' },
       portal,
-      { ...portal, ...strict, id: 'strict' },
+      { ...portal, ...strict, id: 'strict', authnContext: ['urn:example:mfa'], maxAuthAge: '15m' },
       { ...portal, id: 'keys', issuer: 'https://keys.example.com', secrets: undefined, jwks: `${nowhere}/jwks.json` },
       { id: 'meta', type: 'saml', name: 'Meta', metadata: `${nowhere}/metadata` },
     ],
@@ -61,6 +62,7 @@ function settings(desk: Desk) {
 type Make = (agent: UserAgent) => Promise<Answer> | Answer
 
 const minute = 60_000
+const hoursAgo = (hours: number) => new Date(clock.now() - hours * 60 * minute).toISOString()
 const seconds = () => clock.now() / 1000
 const token = (claims: Record<string, unknown>, change: Record<string, unknown> = {}): Make => {
   return async () => {
@@ -69,6 +71,7 @@ const token = (claims: Record<string, unknown>, change: Record<string, unknown> 
   }
 }
 const secretKey = new TextEncoder().encode(portalSecret)
+const strictParties = { iss: 'https://strict.example.com', aud: publicUrl }
 const strictly = (claims: Record<string, unknown>): Make => {
   const make = token(claims, { key: new TextEncoder().encode(strictSecret) })
   return async agent => ({ ...(await make(agent)), path: '/auth/jwt/strict' })
@@ -131,6 +134,11 @@ const refusals: Partial<Record<Reason, [status: number, make: Make]>> = {
       return { path, fields: { ...fields, return_to: '/', state } }
     },
   ],
+  'jwt.context_mismatch': [400, strictly({ ...strictParties, acr: '0' })],
+  'jwt.authentication_too_old': [
+    400,
+    async agent => strictly({ ...strictParties, acr: 'urn:example:mfa', auth_time: seconds() - 86_400 })(agent),
+  ],
   'saml.malformed': [400, () => ({ path: '/auth/saml/acs', fields: { SAMLResponse: 'bm9uc2Vuc2U=' } })],
   'saml.status_not_success': [400, response({ before: swap('status:Success', 'status:Requester') })],
   'saml.algorithm_not_allowed': [
@@ -158,6 +166,11 @@ const refusals: Partial<Record<Reason, [status: number, make: Make]>> = {
   'saml.decryption_failed': [400, response({ sign: 'response', before: encrypted })],
   'saml.email_missing': [400, response({ before: swap(/<saml:NameID[^>]*>[^<]*<\/saml:NameID>/, '') })],
   'saml.email_invalid': [400, response({}, 'ada at example.com')],
+  'saml.context_mismatch': [400, response({ before: swap(password, 'urn:example:other') })],
+  'saml.authentication_too_old': [
+    400,
+    response(() => ({ before: swap(/AuthnInstant="[^"]*"/, `AuthnInstant="${hoursAgo(2)}"`) })),
+  ],
   'agent.unknown': [403, person('eve@example.com')],
   'agent.disabled': [403, person('carla@example.com')],
   'agent.forbidden': [403, person('heavy@example.com')],

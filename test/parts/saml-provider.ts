@@ -30,6 +30,8 @@ export function samlSettings(certificates: string[], changes: Partial<SamlSettin
     wantAssertionsEncrypted: false,
     forceAuthn: false,
     authnContext: [],
+    acceptedContexts: [],
+    maxAuthAge: null,
     allowSha1: false,
     clockSkew: 60_000,
     attributes: { email: 'NameID' },

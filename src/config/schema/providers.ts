@@ -12,6 +12,8 @@ const id = () =>
 const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Login with X".' })
 const clockSkew = () =>
   duration('0s', '24h').prefault('60s').meta({ description: "How far the provider's clock may be off." })
+const contexts = () => z.array(z.string().min(1)).default([])
+const maxAuthAge = () => duration('1s', '90d').nullable().default(null)
 const allow = () =>
   z
     .strictObject({
@@ -99,14 +101,19 @@ export const saml = (read: ConfigReader) =>
       .boolean()
       .default(false)
       .meta({ description: 'Refuse assertions that are not encrypted; needs key.' }),
-    forceAuthn: z.boolean().default(false).meta({ description: 'Ask the IdP to log the agent in anew each time.' }),
-    authnContext: z
-      .array(z.string())
-      .default([])
-      .meta({
-        description: 'Requested AuthnContext classes; none by default.',
-        examples: [['urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport']],
-      }),
+    forceAuthn: z.boolean().default(false).meta({
+      description: 'Have the IdP log the agent in anew each time, and refuse a response by an older authentication.',
+    }),
+    authnContext: contexts().meta({
+      description:
+        'AuthnContext classes that are asked for; the response must name one of them, or of acceptedContexts.',
+      examples: [['urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport']],
+    }),
+    acceptedContexts: contexts().meta({
+      description: 'Classes that the response may name too: some providers have other names than those asked for.',
+      examples: [['http://schemas.microsoft.com/claims/multipleauthn']],
+    }),
+    maxAuthAge: maxAuthAge().meta({ description: 'How long ago the authentication may be; null: not checked.' }),
     allowSha1: z.boolean().default(false).meta({ description: 'Accept SHA-1 signatures. Do not.' }),
     clockSkew: clockSkew(),
     attributes: z
@@ -173,6 +180,12 @@ export const jwt = (read: ConfigReader) =>
       .default(null)
       .meta({ description: 'What aud must hold; null: not checked.', examples: ['deskgate'] }),
     requireState: z.boolean().default(false).meta({ description: 'Refuse a token that this browser did not ask for.' }),
+    authnContext: contexts().meta({
+      description: "The token's acr must be one of these, or of acceptedContexts; none: not checked.",
+      examples: [['urn:example:mfa']],
+    }),
+    acceptedContexts: contexts().meta({ description: 'More values of acr.', examples: [['phr']] }),
+    maxAuthAge: maxAuthAge().meta({ description: "How long ago the token's auth_time may be; null: not checked." }),
     bearer: z
       .boolean()
       .default(false)

@@ -37,7 +37,7 @@ export interface TokenClaims extends Subject {
 export type Claims = Record<string, unknown>
 
 /** Seconds since the epoch beyond the year 5000 are milliseconds written by mistake. */
-const latest = 1e11
+export const latest = 1e11
 const textForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 const roleForm = /^[^\p{Cc}\p{Cs}]{1,128}$/u
 const mostRoles = 200
@@ -166,7 +166,7 @@ function checkTime(
 }
 
 /** A NumericDate (RFC 7519 2) in milliseconds: a number of seconds, fractions allowed. Undefined when it is not there. */
-function numericDate(claims: Claims, name: string, check: RecordCheck): number | undefined {
+export function numericDate(claims: Claims, name: string, check: RecordCheck): number | undefined {
   if (!Object.hasOwn(claims, name)) return undefined
   const value = claims[name]
   // Attack: 1e400 is read as Infinity, an iat that is never too old. It is not below the limit either.
@@ -237,7 +237,7 @@ function listOf(value: unknown): string[] | undefined {
 }
 
 /** How far a time is from this host's clock. */
-function fromNow(at: number, now: number): string {
+export function fromNow(at: number, now: number): string {
   return at > now ? `in ${seconds(at - now)}` : `${seconds(now - at)} ago`
 }
 

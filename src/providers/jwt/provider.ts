@@ -16,6 +16,7 @@ import type {
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { FetchText } from '../../runtime/http-client.js'
+import { checkAuthentication } from './authentication.js'
 import { createBearer } from './bearer-token.js'
 import { checkClaims, type TokenClaims } from './claims.js'
 import { createProviderKeys } from './keys.js'
@@ -126,11 +127,12 @@ async function verify(
   const { iat } = object
   if (typeof iat === 'number') deps.metrics.idpClockSkew(settings.id, iat - now / 1000)
   const claims = checkClaims(object, { ...settings, bearerAudiences, now }, check)
+  const authentication = checkAuthentication(object, { ...settings, now }, check)
   known.claims = claims
   const { id: provider, requireState } = settings
   const rules = { provider, requireState, attempt: (state: string) => callback.attempt(state) }
   const attempt = checkState(statesOf(callback, claims), rules, check)
-  return { claims, identity: identityOf(claims, settings), attempt }
+  return { claims, identity: { ...identityOf(claims, settings), authentication }, attempt }
 }
 
 /** It names exactly one login, and this browser has no attempt for it. */

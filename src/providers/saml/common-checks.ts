@@ -101,11 +101,12 @@ export function sameUrl(expected: string, seen: string | undefined, reason: Chec
  * slashes and tabs would make one address of two.
  */
 function plainUrl(written: string): string {
-  const [, scheme = '', host, port = '', rest = ''] = /^(https?):\/\/([^/?#@:\s]+|\[[\d:a-f.]+\])(:\d*)?(\/.*)$/i.exec(written) ?? []
+  const [, scheme = '', host, port = '', rest = ''] =
+    /^(https?):\/\/([^/?#@:\s]+|\[[\d:a-f.]+\])(:\d*)?(\/.*)$/i.exec(written) ?? []
   if (host === undefined) return written
   const own = scheme.toLowerCase() === 'https' ? ':443' : ':80'
   const kept = port === ':' || port === own ? '' : port
-  const path = rest.replace(/%[\da-f]{2}/gi, escape => escape.toUpperCase())
+  const path = rest.replace(/%[\da-f]{2}/gi, one => one.toUpperCase())
   return `${scheme}://${host}`.toLowerCase() + kept + path
 }
 
@@ -120,6 +121,7 @@ export function after(at: number): string {
 
 /** For `seen`: a time, and how far it is from this host's clock. */
 export function instant(at: number, now: number): string {
+  if (Number.isNaN(at)) return 'no time'
   const seconds = Math.round((at - now) / 1000)
   return `${new Date(at).toISOString()} (${Math.abs(seconds)} s ${seconds < 0 ? 'ago' : 'ahead'})`
 }

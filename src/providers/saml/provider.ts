@@ -8,6 +8,7 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { signingCertificateIn } from '../certificates.js'
 import { checkEmail, checkNameId, personIn } from './assertion/attributes.js'
+import { checkAuthentication } from './assertion/authentication.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './assertion/checks.js'
 import { attemptOf, checkInResponseTo, isAttemptMissing } from './assertion/in-response-to.js'
 import type { AssertionFacts } from './assertion/read.js'
@@ -174,6 +175,7 @@ function checkVerified(
   const replayKey = { id: `saml:${id}:${assertion.id}`, until }
   if (isAttemptMissing({ assertion, response }, callback)) known.attemptMissing = replayKey
   const attempt = checkInResponseTo(check, { assertion, response }, callback, settings)
+  const authentication = checkAuthentication(check, assertion.authnStatements, settings, { attempt, now })
   const nameId = checkNameId(check, assertion, attributes)
   const email = checkEmail(check, assertion, attributes)
   const sessionIndex = assertion.authnStatements.find(statement => statement.sessionIndex)?.sessionIndex
@@ -181,7 +183,8 @@ function checkVerified(
     provider: id,
     email,
     ...personIn(assertion, attributes),
-    replayKey: replayKey,
+    authentication,
+    replayKey,
     saml: {
       nameId,
       ...assertion.nameId,

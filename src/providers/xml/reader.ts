@@ -68,7 +68,10 @@ function instruction(reading: Reading) {
   if (limits.kind !== 'metadata' || elements > 0) fail('a processing instruction')
   const end = find(reading, '?>', at + 2)
   checkCharacters(reading, at + 2, end)
-  if (!/^<\?[A-Za-z_][\w.-]{0,127}(?:\s|\?>)/.test(xml.slice(at, at + 132)) || /^<\?xml[\s?]/i.test(xml.slice(at, at + 6))) {
+  if (
+    !/^<\?[A-Za-z_][\w.-]{0,127}(?:\s|\?>)/.test(xml.slice(at, at + 132)) ||
+    /^<\?xml[\s?]/i.test(xml.slice(at, at + 6))
+  ) {
     fail('a processing instruction')
   }
   reading.at = end + 2

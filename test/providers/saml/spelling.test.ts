@@ -4,15 +4,26 @@
 import t from 'tap'
 import { decodeBase64 } from '../../../src/providers/saml/response/prescan.js'
 import { createTestClock } from '../../parts/clock.js'
-import { acsUrl, attempt, callbackOf, createSamlIdp, newSigningKey, type ResponseChange, swap } from '../../parts/saml-idp.js'
+import {
+  acsUrl,
+  attempt,
+  callbackOf,
+  createSamlIdp,
+  newSigningKey,
+  type ResponseChange,
+  swap,
+} from '../../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../../parts/saml-provider.js'
 
 const signing = newSigningKey()
 const clock = createTestClock()
 const idp = createSamlIdp({ signing, clock })
-const { provider } = openSaml(samlSettings([signing.certificate], { attributes: { email: 'NameID', roles: 'groups' } }), {
-  clock,
-})
+const { provider } = openSaml(
+  samlSettings([signing.certificate], { attributes: { email: 'NameID', roles: 'groups' } }),
+  {
+    clock,
+  },
+)
 const byMail = openSaml(samlSettings([signing.certificate], { attributes: { email: 'mail' } }), { clock }).provider
 const idpInitiated = openSaml(samlSettings([signing.certificate], { idpInitiated: true }), { clock }).provider
 const judge = (message: string, by = provider) => by.handleCallback(callbackOf(message))

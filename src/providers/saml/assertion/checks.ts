@@ -138,7 +138,8 @@ function checkConditions(check: RecordCheck, all: ConditionsFacts[], expected: S
     setting: 'providers[].entityId',
   })
   // SAML Core 2.5.1.2: it may be left out. The confirmation has an end of its own, and may not leave it out.
-  const until = notOnOrAfter === undefined ? Number.POSITIVE_INFINITY : time(check, 'conditions NotOnOrAfter', notOnOrAfter)
+  const until =
+    notOnOrAfter === undefined ? Number.POSITIVE_INFINITY : time(check, 'conditions NotOnOrAfter', notOnOrAfter)
   if (notBefore !== undefined) {
     const from = time(check, 'conditions NotBefore', notBefore)
     check('conditions begun', hasBegun(from, now, skew))

@@ -20,13 +20,13 @@ export function attemptOf(callback: CallbackRequest, provider: string, id: strin
 
 /**
  * The attempt that the response answers; undefined for a login that began at the identity provider, which only
- * passes with `idpInitiated`. Throws Refused by way of `check`.
+ * passes with `idpInitiated` and without `forceAuthn`. Throws Refused by way of `check`.
  */
 export function checkInResponseTo(
   check: RecordCheck,
   { assertion, response }: { assertion: AssertionFacts; response: ResponseSummary },
   callback: CallbackRequest,
-  provider: { id: string; idpInitiated: boolean },
+  provider: { id: string; idpInitiated: boolean; forceAuthn: boolean },
 ): Attempt | undefined {
   const confirmed = confirmedBy(assertion)
   const all = requestsOf(assertion, response)
@@ -49,12 +49,14 @@ export function checkInResponseTo(
   // Attack: InResponseTo written into an unsigned Response would tie a stolen unsolicited assertion to any login.
   const tied = confirmed.length > 0 || response.responseSignatures > 0
   const answered = tied ? attempt : undefined
+  // A new authentication can be told from an old one only by when it was asked for.
+  const mayBegin = provider.idpInitiated && !provider.forceAuthn
   check('solicited', {
-    ok: answered !== undefined || provider.idpInitiated,
+    ok: answered !== undefined || mayBegin,
     reason: 'saml.unsolicited',
-    expected: provider.idpInitiated ? 'any' : 'the answer to a request',
+    expected: mayBegin ? 'any' : 'the answer to a request',
     seen: answered ? 'the answer to a request' : 'no signed InResponseTo',
-    setting: 'providers[].idpInitiated',
+    setting: provider.idpInitiated && !mayBegin ? 'providers[].forceAuthn' : 'providers[].idpInitiated',
   })
   return answered
 }

@@ -19,8 +19,16 @@ export interface AssertionFacts {
   unreadable: string[]
   confirmations: ConfirmationFacts[]
   conditions: ConditionsFacts[]
-  authnStatements: Array<{ sessionIndex?: string; sessionNotOnOrAfter?: string }>
+  authnStatements: AuthnStatementFacts[]
   attributes: AttributeFacts[]
+}
+
+export interface AuthnStatementFacts {
+  authnInstant?: string
+  sessionIndex?: string
+  sessionNotOnOrAfter?: string
+  /** The classes that it names: one, or it says nothing. */
+  contexts: string[]
 }
 
 export interface ConfirmationFacts {
@@ -72,12 +80,7 @@ export function readAssertion(xml: string): AssertionFacts | undefined {
     unreadable: unreadable.map(({ localName }) => localName),
     confirmations: within('SubjectConfirmation').map(confirmation),
     conditions: children(root, 'Conditions').map(conditions),
-    authnStatements: children(root, 'AuthnStatement').map(element =>
-      given({
-        sessionIndex: attribute(element, 'SessionIndex'),
-        sessionNotOnOrAfter: attribute(element, 'SessionNotOnOrAfter'),
-      }),
-    ),
+    authnStatements: children(root, 'AuthnStatement').map(authnStatement),
     attributes: statements.flatMap(statement => children(statement, 'Attribute')).map(attributeFacts),
   }
 }
@@ -94,6 +97,18 @@ function nameIdFacts(element: Element | undefined): AssertionFacts['nameId'] {
     nameQualifier: attribute(element, 'NameQualifier'),
     spNameQualifier: attribute(element, 'SPNameQualifier'),
   })
+}
+
+function authnStatement(element: Element): AuthnStatementFacts {
+  const contexts = children(element, 'AuthnContext').flatMap(one => children(one, 'AuthnContextClassRef'))
+  return {
+    contexts: contexts.map(text),
+    ...given({
+      authnInstant: attribute(element, 'AuthnInstant'),
+      sessionIndex: attribute(element, 'SessionIndex'),
+      sessionNotOnOrAfter: attribute(element, 'SessionNotOnOrAfter'),
+    }),
+  }
 }
 
 function confirmation(element: Element): ConfirmationFacts {

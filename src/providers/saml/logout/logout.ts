@@ -106,7 +106,11 @@ async function verify(deps: SamlLogoutDeps, message: LogoutMessage): Promise<Log
     if (summary.kind === 'response') return checkLogoutStatus(check, summary)
     const keys = { key: settings.key?.text, otherKeys: settings.otherKeys.map(other => other.key.text) }
     const nameId = checkLoggedOut(check, withDecryptedNameId(check, signed, keys))
-    return { replayKey: { id: summary.id, until }, nameId, sessionIndexes: [...new Set(summary.sessionIndexes.map(trimSpace))] }
+    return {
+      replayKey: { id: summary.id, until },
+      nameId,
+      sessionIndexes: [...new Set(summary.sessionIndexes.map(trimSpace))],
+    }
   })
   if ('reason' in result) return result
   const { checks, value } = result

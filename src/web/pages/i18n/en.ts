@@ -46,6 +46,16 @@ const setUpWrong: RefusalText = {
   text: 'Your login service and the help desk do not agree on a setting. Only your administrator can mend that: please send the reference below.',
   next: 'again',
 }
+const otherMethod: RefusalText = {
+  title: 'Another way of logging in is needed',
+  text: 'The help desk asks for a stronger login than the one you used, such as a second factor. Please log in again and choose it. If your login service does not offer it, tell your administrator the reference below.',
+  next: 'again',
+}
+const tooOld: RefusalText = {
+  title: 'Please log in once more',
+  text: 'Your login service remembered an earlier login, and the help desk asks for a new one. Log in again; if your login service does not ask you to, log out there first.',
+  next: 'again',
+}
 const noAddress: RefusalText = {
   title: 'Your e-mail address is missing',
   text: 'Your login service did not tell us an e-mail address that we can use. Please tell your administrator the reference below.',
@@ -72,6 +82,8 @@ const refusals: Record<Reason, RefusalText> = {
   'jwt.audience_mismatch': setUpWrong,
   'jwt.replayed': usedUp,
   'jwt.state_mismatch': unbound,
+  'jwt.context_mismatch': otherMethod,
+  'jwt.authentication_too_old': tooOld,
   'saml.malformed': broken,
   'saml.status_not_success': {
     title: 'Your login service said no',
@@ -98,6 +110,8 @@ const refusals: Record<Reason, RefusalText> = {
   'saml.decryption_failed': setUpWrong,
   'saml.email_missing': noAddress,
   'saml.email_invalid': noAddress,
+  'saml.context_mismatch': otherMethod,
+  'saml.authentication_too_old': tooOld,
   'saml.metadata_unavailable': serviceAway,
   'agent.unknown': {
     title: 'You have no access to the help desk',

@@ -1,0 +1,53 @@
+// How and when the agent has logged in at the provider, by a verified token: acr and auth_time (OpenID Connect Core 2). Only
+// for claims whose signature has been verified.
+
+import type { RecordCheck } from '../../core/checks.js'
+import type { Authentication } from '../../core/contracts.js'
+import { type Claims, fromNow, invalidUnless, latest, numericDate } from './claims.js'
+import { show } from './header.js'
+import { getOwn } from './strict-json.js'
+
+/** Times in milliseconds. */
+export interface AuthenticationRules {
+  now: number
+  clockSkew: number
+  authnContext: readonly string[]
+  acceptedContexts: readonly string[]
+  maxAuthAge: number | null
+}
+
+/** By which method and when the agent has logged in at the provider (OpenID Connect Core 2: acr, auth_time). */
+export function checkAuthentication(claims: Claims, rules: AuthenticationRules, check: RecordCheck): Authentication {
+  const { now, clockSkew, maxAuthAge } = rules
+  const context = getOwn(claims, 'acr') ?? undefined
+  const accepted = [...rules.authnContext, ...rules.acceptedContexts]
+  if (accepted.length > 0) {
+    invalidUnless(check, 'acr type', context === undefined || typeof context === 'string', 'a string', context)
+    check('acr', {
+      ok: typeof context === 'string' && accepted.includes(context),
+      reason: 'jwt.context_mismatch',
+      expected: accepted.join(' or '),
+      seen: context === undefined ? 'none' : show(context),
+      setting: 'acceptedContexts',
+    })
+  }
+  const written = getOwn(claims, 'auth_time')
+  const known = typeof written === 'number' && Math.abs(written) < latest ? { at: written * 1000 } : {}
+  const authentication = { ...(typeof context === 'string' && context !== '' ? { context } : {}), ...known }
+  if (maxAuthAge === null) return authentication
+  // null is read as "not there", as everywhere.
+  const at = written === null ? undefined : numericDate(claims, 'auth_time', check)
+  if (at !== undefined) {
+    const [ok, seen] = [at - clockSkew <= now, fromNow(at, now)]
+    const expected = `at most ${clockSkew / 1000} s`
+    check('auth_time not ahead', { ok, reason: 'jwt.from_the_future', expected, seen, setting: 'clockSkew' })
+  }
+  check('auth_time age', {
+    ok: at !== undefined && now - at <= maxAuthAge + clockSkew,
+    reason: 'jwt.authentication_too_old',
+    expected: `at least -${(maxAuthAge + clockSkew) / 1000} s`,
+    seen: at === undefined ? 'none' : fromNow(at, now),
+    setting: 'maxAuthAge',
+  })
+  return authentication
+}
