@@ -10,6 +10,8 @@ export interface Check {
   seen?: string
   /** The configuration key that changes the outcome. */
   setting?: string
+  /** What to do about it, where that says more than the hint of the reason. */
+  hint?: string
 }
 
 /** The outcome of one check; `reason` is why the login is refused when it is not ok. */
@@ -19,6 +21,7 @@ export interface CheckOutcome {
   expected?: string | undefined
   seen?: string | undefined
   setting?: string | undefined
+  hint?: string | undefined
 }
 
 /** Records a check; throws Refused when it is not ok. */
@@ -43,8 +46,9 @@ const longest = 300
  */
 export async function runChecks<T>(body: (check: RecordCheck) => Promise<T> | T): Promise<ChecksResult<T>> {
   const checks: Check[] = []
-  const check: RecordCheck = (name, { ok, reason, expected, seen, setting }) => {
-    checks.push({ name, ok, ...shown({ expected, seen, setting }) })
+  const check: RecordCheck = (name, { ok, reason, expected, seen, setting, hint }) => {
+    const advice = ok || hint === undefined ? {} : { hint }
+    checks.push({ name, ok, ...shown({ expected, seen, setting }), ...advice })
     if (!ok) throw new Refused(reason)
   }
   try {

@@ -29,7 +29,7 @@ export function report(checks: readonly Check[], { reason, hint, accepted, open 
     return [...lines, '', `accepted: ${escapeControls(accepted ?? '')}`]
   }
   const rest = 'It stops at the first check that fails: what comes after was not looked at.'
-  return [...lines, '', `refused: ${reason}`, `  ${hint ?? hintOf(reason)}`, `  ${rest}`]
+  return [...lines, '', `refused: ${reason}`, `  ${hint ?? checks.at(-1)?.hint ?? hintOf(reason)}`, `  ${rest}`]
 }
 
 /** A check that names no setting gets the one of its reason. */

@@ -46,7 +46,7 @@ export function createRefuseLogin(deps: {
     const origin = { address: context.address, browser: browserName(headers['user-agent']) }
     const reference = deps.refusedLogins.record({ provider, reason, checks, ...origin })
     const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
-    const advice = { hint: hintOf(reason), setting: settingOf(reason) }
+    const advice = { hint: checks.at(-1)?.hint ?? hintOf(reason), setting: settingOf(reason) }
     deps.log.info({ ...facts, request: context.id, ...advice }, 'login refused')
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
     deps.audit({ event: 'login_refused', ...who, request: context.id })

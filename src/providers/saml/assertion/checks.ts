@@ -27,6 +27,9 @@ export interface SamlExpectations {
   skew: number
 }
 
+const noAuthnStatement =
+  'The assertion has no AuthnStatement: it says who somebody is, not that they have logged in. Switch the authentication statement on at the identity provider.'
+
 /** An assertion is taken this long after it was issued at most, whatever it says itself. */
 const oldest = 600_000
 
@@ -48,6 +51,7 @@ export function checkAssertion(
     reason: 'saml.malformed',
     expected: 'an AuthnStatement',
     seen: String(facts.authnStatements.length),
+    hint: noAuthnStatement,
   })
   return Math.min(confirmedUntil, conditionsUntil, issuedAt + oldest) + expected.skew
 }

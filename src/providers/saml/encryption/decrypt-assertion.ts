@@ -7,8 +7,8 @@ import { MalformedXml, readXml } from '../../xml/reader.js'
 import type { XmlElement } from '../../xml/types.js'
 import { assertion } from '../namespaces.js'
 import { prescanDecrypted, type ResponseSummary } from '../response/prescan.js'
-import { allowedInstead, isSha1, refusedAlgorithm } from '../signature/algorithms.js'
-import { decrypt, refusedEncryption } from './decrypt.js'
+import { type AlgorithmSettings, allowedInstead, hintFor, isSha1, refusedAlgorithm } from '../signature/algorithms.js'
+import { decrypt, isCbc, refusedEncryption } from './decrypt.js'
 import { type EncryptedData, type EncryptedPlace, type NameIdPlace, readEncryptedData } from './encrypted-data.js'
 
 export interface DecryptionKeys {
@@ -20,6 +20,11 @@ export interface DecryptionKeys {
 
 export interface DecryptionOptions extends DecryptionKeys {
   allowSha1: boolean
+}
+
+/** The response's own signature has been verified, and what is decrypted comes out of the verified bytes: then AES-CBC will do. */
+interface Opening extends DecryptionKeys {
+  responseSigned: boolean
 }
 
 /** A verified piece of XML whose subject may be encrypted. */
@@ -39,7 +44,7 @@ export function decryptAssertion(
   xml: string,
   opening: DecryptionOptions & { responseSigned: boolean },
 ): { assertion: string; xml: string; summary: ResponseSummary } {
-  const { text } = decryptAt(check, xml, 'p:Response/a:EncryptedAssertion', opening)
+  const { text } = decryptAt(check, xml, 'p:Response/a:EncryptedAssertion', { ...opening, isExpected: isAssertion })
   const prescan = prescanDecrypted(text)
   const malformed = 'malformed' in prescan ? prescan.malformed : undefined
   check('decrypted assertion', { ok: malformed === undefined, reason: 'saml.malformed', seen: malformed })
@@ -67,13 +72,9 @@ export function decryptAssertion(
  * What was verified, with its encrypted NameID in clear; as it is where none is encrypted. Two are refused, and one
  * beside a NameID in clear makes two NameIDs. Throws Refused by way of `check`.
  */
-export function decryptNameId(
-  check: RecordCheck,
-  { xml, unreadable, place }: VerifiedXml,
-  opening: DecryptionKeys,
-): string {
+export function decryptNameId(check: RecordCheck, { xml, unreadable, place }: VerifiedXml, opening: Opening): string {
   if (!unreadable.includes('EncryptedID')) return xml
-  const { text, from, to } = decryptAt(check, xml, place, opening)
+  const { text, from, to } = decryptAt(check, xml, place, { ...opening, isExpected: isNameId })
   check('decrypted NameID', { ok: isNameId(text), reason: 'saml.malformed', expected: 'a NameID' })
   return xml.slice(0, from) + text + xml.slice(to)
 }
@@ -83,7 +84,7 @@ export function checkAlgorithms(
   check: RecordCheck,
   name: string,
   summary: ResponseSummary,
-  settings: { allowSha1: boolean },
+  settings: AlgorithmSettings,
 ) {
   const seen = refusedAlgorithm(summary.algorithms, settings)
   check(name, {
@@ -92,6 +93,7 @@ export function checkAlgorithms(
     expected: allowedInstead(seen),
     seen,
     setting: isSha1(seen) ? 'providers[].allowSha1' : undefined,
+    hint: hintFor(seen),
   })
 }
 
@@ -102,21 +104,34 @@ interface Decrypted {
   to: number
 }
 
-function decryptAt(check: RecordCheck, xml: string, place: EncryptedPlace, opening: DecryptionKeys): Decrypted {
+/** Attack: with AES-CBC, what the decrypted text is like must not be told from whether it could be decrypted. */
+function decryptAt(
+  check: RecordCheck,
+  xml: string,
+  place: EncryptedPlace,
+  opening: Opening & { isExpected(text: string): boolean },
+): Decrypted {
   const what = place.endsWith('EncryptedID') ? 'NameID' : 'assertion'
   const cipher = readEncryptedData(xml, place)
   const parts = cipher ? undefined : 'something else'
   check(`encrypted ${what}`, { ok: cipher !== undefined, reason, expected: 'one EncryptedData, one key', seen: parts })
-  const refused = cipher && refusedEncryption(cipher)
+  const refused = cipher && refusedEncryption(cipher, opening)
   check(`encryption of the ${what}`, {
     ok: refused === undefined,
     reason: 'saml.algorithm_not_allowed',
     expected: 'AES-GCM with RSA-OAEP, one hash',
     seen: refused,
+    hint: hintFor(refused),
   })
-  const text = cipher && decryptBy(cipher, opening)
+  const found = cipher && decryptBy(cipher, opening)
+  const text = found !== undefined && isCbc(cipher?.algorithm) && !opening.isExpected(found) ? undefined : found
   check(`decryption of the ${what}`, { ok: text !== undefined, reason, expected: 'made for our certificate', setting })
   return { text: text ?? '', from: cipher?.from ?? 0, to: cipher?.to ?? 0 }
+}
+
+function isAssertion(text: string): boolean {
+  const prescan = prescanDecrypted(text)
+  return 'summary' in prescan && prescan.summary.assertions === 1
 }
 
 /** By the first key that fits. */

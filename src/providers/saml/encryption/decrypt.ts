@@ -1,14 +1,18 @@
-// Decrypts one piece of a SAML message: AES-GCM with a key that is wrapped by RSA-OAEP, and nothing else. By node:crypto,
-// as xml-encryption takes CBC, cannot be told not to, and knows neither rsa-oaep nor the names of OAEP's digests.
+// Decrypts one piece of a SAML message: AES with a key that is wrapped by RSA-OAEP, and nothing else. By node:crypto, as
+// xml-encryption cannot be told what not to take, and knows neither rsa-oaep nor the names of OAEP's digests.
 
 import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto'
 import { encryption, encryption11, signature } from '../namespaces.js'
 import type { EncryptedData } from './encrypted-data.js'
 
-const ciphers: Readonly<Record<string, { name: 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm'; bytes: number }>> = {
-  [`${encryption11}aes128-gcm`]: { name: 'aes-128-gcm', bytes: 16 },
-  [`${encryption11}aes192-gcm`]: { name: 'aes-192-gcm', bytes: 24 },
-  [`${encryption11}aes256-gcm`]: { name: 'aes-256-gcm', bytes: 32 },
+type Bits = 128 | 192 | 256
+const ciphers: Readonly<Record<string, { mode: 'gcm' | 'cbc'; bits: Bits }>> = {
+  [`${encryption11}aes128-gcm`]: { mode: 'gcm', bits: 128 },
+  [`${encryption11}aes192-gcm`]: { mode: 'gcm', bits: 192 },
+  [`${encryption11}aes256-gcm`]: { mode: 'gcm', bits: 256 },
+  [`${encryption}aes128-cbc`]: { mode: 'cbc', bits: 128 },
+  [`${encryption}aes192-cbc`]: { mode: 'cbc', bits: 192 },
+  [`${encryption}aes256-cbc`]: { mode: 'cbc', bits: 256 },
 }
 const digests: Readonly<Record<string, string>> = {
   [`${signature}sha1`]: 'sha1',
@@ -23,13 +27,22 @@ const masks: Readonly<Record<string, string>> = {
 /** XML Encryption 5.2.4: the IV comes first, the tag last. */
 const ivBytes = 12
 const tagBytes = 16
+/** XML Encryption 5.2.2: the IV is a block, and the last byte says how many of the last block are padding. */
+const blockBytes = 16
+
+export function isCbc(algorithm: string | undefined): boolean {
+  return algorithm !== undefined && ciphers[algorithm]?.mode === 'cbc'
+}
 
 /**
  * The algorithm that cannot be taken, undefined when all can. OAEP has a digest and a mask of its own (XML Encryption
  * 5.5.2), and OpenSSL is only ever told of one hash for both.
  */
-export function refusedEncryption({ algorithm, key }: EncryptedData): string | undefined {
-  if (!ciphers[algorithm]) return `EncryptionMethod: ${algorithm}`
+export function refusedEncryption(
+  { algorithm, key }: EncryptedData,
+  { responseSigned }: { responseSigned: boolean },
+): string | undefined {
+  if (!ciphers[algorithm] || (isCbc(algorithm) && !responseSigned)) return `EncryptionMethod: ${algorithm}`
   return oaepHash(key) === undefined ? `EncryptionMethod: ${key.algorithm} with two different hashes` : undefined
 }
 
@@ -38,20 +51,41 @@ export function decrypt(cipher: EncryptedData, privateKey: KeyObject): string | 
   const method = ciphers[cipher.algorithm]
   const oaep = oaepHash(cipher.key)
   const [wrapped, data] = [bytesOf(cipher.key.value), bytesOf(cipher.value)]
-  if (!method || oaep === undefined || !wrapped || !data || data.length < ivBytes + tagBytes) return undefined
+  if (!method || oaep === undefined || !wrapped || !data) return undefined
   try {
     const label = cipher.key.label === undefined ? {} : { oaepLabel: Buffer.from(cipher.key.label, 'base64') }
     const padding = constants.RSA_PKCS1_OAEP_PADDING
     const secret = privateDecrypt({ key: privateKey, padding, oaepHash: oaep, ...label }, wrapped)
-    if (secret.length !== method.bytes) return undefined
-    // Attack: without a fixed length a tag of four bytes would do.
-    const decipher = createDecipheriv(method.name, secret, data.subarray(0, ivBytes), { authTagLength: tagBytes })
-    decipher.setAuthTag(data.subarray(-tagBytes))
-    const text = Buffer.concat([decipher.update(data.subarray(ivBytes, -tagBytes)), decipher.final()])
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text)
+    if (secret.length !== method.bits / 8) return undefined
+    const text = (method.mode === 'gcm' ? decryptGcm : decryptCbc)(data, { secret, bits: method.bits })
+    return text && new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text)
   } catch {
     return undefined
   }
+}
+
+interface CipherKey {
+  secret: Buffer
+  bits: Bits
+}
+
+/** Throws when the data was altered. */
+function decryptGcm(data: Buffer, { secret, bits }: CipherKey): Buffer | undefined {
+  if (data.length < ivBytes + tagBytes) return undefined
+  // Attack: without a fixed length a tag of four bytes would do.
+  const options = { authTagLength: tagBytes }
+  const decipher = createDecipheriv(`aes-${bits}-gcm`, secret, data.subarray(0, ivBytes), options)
+  decipher.setAuthTag(data.subarray(-tagBytes))
+  return Buffer.concat([decipher.update(data.subarray(ivBytes, -tagBytes)), decipher.final()])
+}
+
+/** It says nothing of whether the data was altered: that is the signature's part, verified before. */
+function decryptCbc(data: Buffer, { secret, bits }: CipherKey): Buffer | undefined {
+  if (data.length < 2 * blockBytes || data.length % blockBytes !== 0) return undefined
+  const decipher = createDecipheriv(`aes-${bits}-cbc`, secret, data.subarray(0, blockBytes)).setAutoPadding(false)
+  const padded = Buffer.concat([decipher.update(data.subarray(blockBytes)), decipher.final()])
+  const padding = padded.at(-1) ?? 0
+  return padding < 1 || padding > blockBytes ? undefined : padded.subarray(0, -padding)
 }
 
 function oaepHash({ algorithm, digest, mask }: EncryptedData['key']): string | undefined {

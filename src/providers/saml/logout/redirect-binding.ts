@@ -1,9 +1,10 @@
 // Reads a SAML message out of the query of the HTTP-Redirect binding (SAML Bindings 3.4.4), and verifies its detached
 // signature over the octets as they were sent. Must never pick one of two values, and never inflate without bound.
 
-import { verify, type X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
 import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
+import { verifiesBytes } from '../signature/methods.js'
 
 /** What a detached signature says of a message; `octets` are the bytes that it covers. */
 export interface DetachedSignature {
@@ -117,33 +118,11 @@ function fail(why: string): never {
   throw new Malformed(why)
 }
 
-/** The name of the digest in node:crypto by the algorithm. */
-const digests: Readonly<Record<string, string>> = {
-  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256': 'sha256',
-  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha384': 'sha384',
-  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512': 'sha512',
-}
-const sha1 = 'http://www.w3.org/2000/09/xmldsig#rsa-sha1'
-
-/** The name of the digest in node:crypto; undefined when the algorithm is not allowed. */
-export function redirectDigest(algorithm: string, { allowSha1 }: { allowSha1: boolean }): string | undefined {
-  if (Object.hasOwn(digests, algorithm)) return digests[algorithm]
-  return allowSha1 && algorithm === sha1 ? 'sha1' : undefined
-}
-
-/** Whether one of the certificates' RSA keys made the signature. Never throws. */
+/** Whether one of the certificates' keys made the signature by the algorithm that it names. Never throws. */
 export function verifiesRedirect(
-  { octets, value }: DetachedSignature,
-  digest: string,
+  { octets, algorithm, value }: DetachedSignature,
   certificates: readonly X509Certificate[],
 ): boolean {
   const bytes = Buffer.from(octets, 'latin1')
-  return certificates.some(({ publicKey }) => {
-    if (publicKey.asymmetricKeyType !== 'rsa') return false
-    try {
-      return verify(digest, bytes, publicKey, value)
-    } catch {
-      return false
-    }
-  })
+  return certificates.some(({ publicKey: key }) => verifiesBytes(algorithm, bytes, { key, value }))
 }

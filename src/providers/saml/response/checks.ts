@@ -17,7 +17,8 @@ export function checkMessage(
   const { xml, summary } = prescan as Exclude<Prescan, { malformed: string }>
   const version = summary.version ?? 'none'
   check('response version', { ok: version === '2.0', reason: 'saml.malformed', expected: '2.0', seen: version })
-  checkAlgorithms(check, 'algorithms', summary, settings)
+  const responseSigned = summary.responseSignatures > 0
+  checkAlgorithms(check, 'algorithms', summary, { ...settings, responseSigned })
   return { xml, summary }
 }
 

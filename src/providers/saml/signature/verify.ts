@@ -44,7 +44,8 @@ export function verifySaml(input: VerifyInput): Promise<VerifyResult> {
       : await checkSigned(check, input, input, signedAssertion)
     const facts = checkRead(check, 'signed assertion', xml)
     const { unreadable } = facts
-    const clear = decryptNameId(check, { xml, unreadable, place: 'a:Assertion/a:Subject/a:EncryptedID' }, input)
+    const opening = { ...input, responseSigned: input.signed.response }
+    const clear = decryptNameId(check, { xml, unreadable, place: 'a:Assertion/a:Subject/a:EncryptedID' }, opening)
     return clear === xml ? facts : checkRead(check, 'assertion with its NameID', clear)
   })
 }
