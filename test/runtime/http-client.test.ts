@@ -53,6 +53,61 @@ t.test('a redirect is refused and not followed', async t => {
   t.strictSame(target.seen, [])
 })
 
+t.test('redirects within the origin are followed where some are allowed, and no others', async t => {
+  const other = await startHttpServer((_, response) => response.end('evil'))
+  const server = await startHttpServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://x')
+    const to = searchParams.get('to')
+    if (to !== null) return response.writeHead(Number(searchParams.get('status') ?? 302), { location: to }).end()
+    return response.end(pathname)
+  })
+  t.teardown(server.close)
+  t.teardown(other.close)
+  const fetchText = open(t)
+  const ask = (to: string, redirects = 2, status = 302) =>
+    fetchText(`${server.url}/?status=${status}&to=${encodeURIComponent(to)}`, { redirects })
+  for (const status of [301, 302, 303, 307, 308]) t.equal((await ask('/final', 2, status)).text, '/final')
+  t.equal((await ask(`${server.url}/whole`)).text, '/whole')
+  t.equal((await ask('/?to=/twice')).text, '/twice')
+  await t.rejects(ask('/?to=/twice', 1), { message: /redirects are not followed/ })
+  await t.rejects(ask('/final', 0), { message: /redirects are not followed/ })
+  for (const to of [
+    other.url,
+    `${other.url}/x`,
+    'https://example.com/secret?key=7',
+    '//example.com/',
+    'file:///etc/passwd',
+  ]) {
+    await t.rejects(ask(to), { name: 'FetchFailed', message: /redirects to another origin are not followed/ }, to)
+  }
+  await t.rejects(ask('https://example.com/m?key=7'), { message: /answered 302 to https:\/\/example\.com\/m:/ })
+  await t.rejects(ask('http://user:pass@127.0.0.1/'), { message: /another origin/ })
+  t.strictSame(other.seen, [])
+})
+
+t.test('gzip is unpacked where it is asked for, and counted unpacked', async t => {
+  const bodies: Record<string, Buffer> = {
+    '/good': gzipSync('text with \u00e4'),
+    '/bomb': gzipSync(Buffer.alloc(10_000_000)),
+    '/cut': gzipSync('a'.repeat(5000)).subarray(0, 20),
+    '/none': Buffer.from('plain'),
+    '/latin': gzipSync(Buffer.from([0xe4])),
+  }
+  const server = await startHttpServer((request, response) => {
+    const coding = request.url === '/identity' ? 'identity' : request.url === '/br' ? 'br' : 'gzip'
+    response.writeHead(200, { 'content-encoding': coding }).end(bodies[request.url ?? ''] ?? 'plain')
+  })
+  t.teardown(server.close)
+  const ask = (path: string) => open(t)(server.url + path, { gzip: true, bytes: 100_000 })
+  t.equal((await ask('/good')).text, 'text with \u00e4')
+  t.equal((await ask('/identity')).text, 'plain')
+  await t.rejects(ask('/bomb'), { message: /larger than 100000 bytes/ })
+  await t.rejects(ask('/cut'), { message: /damaged/ })
+  await t.rejects(ask('/none'), { message: /damaged/ })
+  await t.rejects(ask('/latin'), { message: /not UTF-8/ })
+  await t.rejects(ask('/br'), { message: /compressed/ })
+})
+
 t.test('anything but 200 is a failure', async t => {
   for (const status of [204, 206, 304, 401, 404, 500, 503]) {
     const server = await startHttpServer((_, response) => response.writeHead(status).end())

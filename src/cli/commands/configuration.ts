@@ -12,15 +12,24 @@ export function configFile(option: string | undefined, env: NodeJS.ProcessEnv): 
   return option ?? (env.DESKGATE_CONFIG || 'deskgate.yaml')
 }
 
+/** What a metadata file is that cannot be used: while a gateway starts, the other providers go on without it. */
+export type UnusableMetadata = 'problem' | 'warning'
+
 /**
  * Loads the configuration and checks the SAML metadata files that it names. Never rejects for a mistake in them.
- * `running`: the configuration to be replaced without a restart.
+ * `running`: the configuration to be replaced without a restart; it knows metadata that is better than a broken file.
  */
-export async function loadWithMetadata(file: string, env: NodeJS.ProcessEnv, running?: Config): Promise<LoadedFile> {
+export async function loadWithMetadata(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  { running, unusable = 'problem' }: { running?: Config; unusable?: UnusableMetadata } = {},
+): Promise<LoadedFile> {
   const loaded = await loadConfig(file, env, systemClock, running)
   if (!('config' in loaded)) return loaded
   const { config, place, files } = loaded
-  const { problems, warnings: more } = metadataFindings(config.providers, systemClock.now())
+  const found = metadataFindings(config.providers, systemClock.now())
+  const problems = unusable === 'problem' ? [...found.problems, ...found.unusable] : found.problems
+  const more = unusable === 'problem' ? found.warnings : [...found.unusable, ...found.warnings]
   const warnings = [...loaded.warnings, ...more.map(place)]
   return problems.length > 0 ? { problems: problems.map(place), warnings, files } : { config, place, warnings, files }
 }
@@ -30,8 +39,9 @@ export async function readConfiguration(
   option: string | undefined,
   io: Io,
   print: 'all' | 'problems' = 'all',
+  unusable: UnusableMetadata = 'problem',
 ): Promise<Config | undefined> {
-  return (await readPlacedConfiguration(option, io, print))?.config
+  return (await readPlacedConfiguration(option, io, print, unusable))?.config
 }
 
 /** The same, with a function that finds the place of a setting in the file. */
@@ -39,8 +49,9 @@ export async function readPlacedConfiguration(
   option: string | undefined,
   io: Io,
   print: 'all' | 'problems' = 'all',
+  unusable: UnusableMetadata = 'problem',
 ): Promise<Extract<Loaded, { config: Config }> | undefined> {
-  const loaded = await loadWithMetadata(configFile(option, io.env), io.env)
+  const loaded = await loadWithMetadata(configFile(option, io.env), io.env, { unusable })
   for (const warning of print === 'all' ? loaded.warnings : []) io.err(`warning: ${formatProblem(warning)}`)
   if ('config' in loaded) return loaded
   for (const problem of loaded.problems) io.err(formatProblem(problem))

@@ -24,7 +24,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   // A SIGHUP without a listener would end the process while it starts.
   let onHangup = () => {}
   process.on('SIGHUP', () => onHangup())
-  const config = await readConfiguration(options.config, io)
+  const config = await readConfiguration(options.config, io, 'all', 'warning')
   if (!config) {
     process.exitCode = 1
     return
@@ -44,7 +44,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
 
 function sourceOf({ config }: ServeOptions, { env }: Io): ConfigSource {
   const file = configFile(config, env)
-  return { load: running => loadWithMetadata(file, env, running) }
+  return { load: running => loadWithMetadata(file, env, running ? { running } : {}) }
 }
 
 /** The primary process of a cluster. */
@@ -67,7 +67,7 @@ async function runWorker(options: ServeOptions, link: WorkerLink, io: Io): Promi
   // Before the server has started there is nothing to drain.
   link.onDrain(serveOn => (drain ?? (() => process.exit(0)))(serveOn))
   try {
-    const config = await readConfiguration(options.config, io, 'problems')
+    const config = await readConfiguration(options.config, io, 'problems', 'warning')
     if (!config) process.exit(1)
     tuneProcess(config.runtime.tuning)
     const log = createLog({ ...config.log, worker: link.number })

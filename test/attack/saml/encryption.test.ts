@@ -110,7 +110,7 @@ const algorithms: Attack[] = [
   ...['aes128-cbc', 'aes256-cbc', 'tripledes-cbc'].map(name => ({
     name: `a real assertion encrypted by ${name}`,
     check: 'algorithms',
-    change: { encrypt: to(sp.certificate, { data: `${xmlenc}${name}` }) },
+    change: { sign: 'assertion' as const, encrypt: to(sp.certificate, { data: `${xmlenc}${name}` }) },
   })),
   {
     name: 'a key wrapped by RSA 1.5',

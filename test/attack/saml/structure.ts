@@ -335,7 +335,10 @@ const algorithms: Attack[] = [
   },
   {
     name: 'encryption by AES-CBC',
-    change: { after: swap('</saml:Assertion>', encrypted('http://www.w3.org/2001/04/xmlenc#aes256-cbc')) },
+    change: {
+      sign: 'assertion' as const,
+      after: swap('</saml:Assertion>', encrypted('http://www.w3.org/2001/04/xmlenc#aes256-cbc')),
+    },
   },
   {
     name: 'a key encrypted by RSA 1.5',

@@ -302,3 +302,29 @@ t.test('without any certificate every login is refused', async t => {
   const { provider } = openSaml(samlSettings([]), { clock })
   t.equal((await provider.handleCallback(callbackOf(idp.message()))).reason, 'saml.signature_invalid')
 })
+
+t.test('two thousand long groups, 450 kB, log in where limits.callback allows them', async t => {
+  const { provider } = openSaml(settings({ attributes: { email: 'NameID', roles: 'groups' } }), { clock })
+  const names = Array.from(
+    { length: 2000 },
+    (_, index) => `CN=Group ${index} &amp; more,OU=${'x'.repeat(60)},DC=example`,
+  )
+  const value = (name: string) =>
+    `<saml:AttributeValue xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="xs:string">${name}</saml:AttributeValue>`
+  const one = `<saml:Attribute Name="groups">${names.map(value).join('')}</saml:Attribute>`
+  const each = names.map(
+    name =>
+      `<saml:Attribute Name="groups" NameFormat="urn:x" FriendlyName="groups"><saml:AttributeValue>${name}${' '.repeat(40)}</saml:AttributeValue></saml:Attribute>`,
+  )
+  for (const written of [one, each.join('')]) {
+    const statement = `<saml:AttributeStatement>${written}</saml:AttributeStatement></saml:Assertion>`
+    const message = idp.message({ sign: 'response', before: swap('</saml:Assertion>', statement) })
+    t.ok(Buffer.from(message, 'base64').length > 440_000, `${Buffer.from(message, 'base64').length} bytes`)
+    const from = performance.now()
+    const { identity, checks } = await provider.handleCallback({ ...callbackOf(message), maxBytes: 1024 * 1024 })
+    t.comment(`${Math.round(performance.now() - from)} ms`)
+    t.equal(identity?.roles?.length, 2000, JSON.stringify(checks.at(-1)))
+    t.match(await provider.handleCallback(callbackOf(message)), { reason: 'saml.malformed' }, 'not by default')
+    t.match(await provider.handleCallback({ ...callbackOf(message), maxBytes: 400_000 }), { reason: 'saml.malformed' })
+  }
+})

@@ -11,7 +11,10 @@ import { readMetadata } from './metadata.js'
 import type { IdpFacts } from './reader.js'
 
 export interface MetadataFindings {
+  /** What no gateway may start with. */
   problems: Finding[]
+  /** Files that cannot be used: nobody can log in by them, which is no reason to keep other providers from starting. */
+  unusable: Finding[]
   /** Metadata or certificates that have expired or soon will: one provider's end is no reason to keep the others from starting. */
   warnings: Finding[]
 }
@@ -26,7 +29,7 @@ interface ProviderIdentifiers {
 
 /** What is wrong with the metadata in files, and what of it another provider has too. `now` in milliseconds. */
 export function metadataFindings(providers: readonly ProviderSettings[], now: number): MetadataFindings {
-  const found: MetadataFindings = { problems: [], warnings: [] }
+  const found: MetadataFindings = { problems: [], unusable: [], warnings: [] }
   const before: ProviderIdentifiers[] = []
   for (const [index, provider] of providers.entries()) {
     if (provider.type !== 'saml') continue
@@ -89,7 +92,7 @@ function read(
     return facts
   } catch (error) {
     if (!(error instanceof MetadataError)) throw error
-    found.problems.push({ path, message: `cannot be used: ${error.message}` })
+    found.unusable.push({ path, message: `cannot be used: ${error.message}` })
     return undefined
   }
 }

@@ -24,7 +24,7 @@ const largest = 256 * 1024
  */
 export const responseLimits: XmlLimits = {
   elements: 4500,
-  attributes: 12_000,
+  attributes: 16_000,
   attributesPerElement: 24,
   depth: 24,
   comments: 32,

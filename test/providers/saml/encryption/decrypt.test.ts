@@ -40,6 +40,10 @@ for (const sign of ['response', 'assertion', 'both'] as const) {
       t.strictSame(verdict.identity, {
         provider: 'corp',
         email: 'jane@example.com',
+        authentication: {
+          context: 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport',
+          at: clock.now(),
+        },
         replayKey: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
         saml: { nameId: 'Jane@Example.com', nameIdFormat: emailFormat, sessionIndex: '_s' },
       })

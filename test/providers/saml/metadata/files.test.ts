@@ -17,6 +17,9 @@ const files = {
   'one-again.xml': idpMetadata([two], { entityId: issuer }),
   'one-key.xml': idpMetadata([two, one], { entityId: 'https://other.example.com' }),
   'past.xml': idpMetadata([one], { attributes: ' validUntil="2025-01-01T00:00:00Z"' }),
+  'empty.xml': '',
+  'half.xml': idpMetadata([one]).slice(0, 300),
+  'no-key.xml': idpMetadata([]),
   'page.xml': '<html><body>Log in</body></html>',
   'all.xml': federation([
     idpMetadata([one], { entityId: issuer }),
@@ -26,6 +29,10 @@ const files = {
 
 /** What is said of these providers, without the file's name. */
 async function said(...providers: object[]) {
+  return saidAt('problem', ...providers)
+}
+
+async function saidAt(unusable: 'problem' | 'warning', ...providers: object[]) {
   const settings = {
     publicUrl: 'https://desk.example.com',
     desk: { url: 'http://desk.internal:3000' },
@@ -33,7 +40,7 @@ async function said(...providers: object[]) {
     agents: [{ any: true }],
   }
   const { folder, file } = await writeConfiguration(JSON.stringify(settings), files)
-  const loaded = await loadWithMetadata(file, {})
+  const loaded = await loadWithMetadata(file, {}, { unusable })
   await rm(folder, { recursive: true })
   const lines = (found: typeof loaded.warnings) => found.map(one => formatProblem({ ...one, file: '' }))
   return { problems: 'config' in loaded ? [] : lines(loaded.problems), warnings: lines(loaded.warnings) }
@@ -53,7 +60,9 @@ const cases: [string, object[], RegExp[]][] = [
   [
     'no metadata',
     [{ metadata: 'page.xml' }],
-    [/^:1:\d+ providers\[0\]\.metadata: cannot be used: the text is no SAML metadata$/],
+    [
+      /^:1:\d+ providers\[0\]\.metadata: cannot be used: an HTML page instead of metadata: name the URL of the metadata itself$/,
+    ],
   ],
   ['several, and none is named', [{ metadata: 'all.xml' }], [/providers\[0\]\.metadata: cannot be used: .*set issuer/]],
   [
@@ -97,6 +106,18 @@ t.test('the fingerprint of a certificate names its key', async t => {
   t.match((await said(pinned, { metadata: 'one.xml' })).problems, [
     /providers\[1\]\.metadata: holds a key of providers\[0\] too/,
   ])
+})
+
+t.test('a file that cannot be used keeps no gateway from starting, and others not from logging in', async t => {
+  for (const metadata of ['page.xml', 'all.xml', 'empty.xml', 'half.xml', 'no-key.xml']) {
+    const { problems, warnings } = await saidAt('warning', { metadata }, { metadata: 'two.xml' })
+    t.same(problems, [], metadata)
+    t.match(warnings, [/providers\[0\]\.metadata: cannot be used: /], metadata)
+    const checked = await said({ metadata }, { metadata: 'two.xml' })
+    t.match(checked.problems, [/providers\[0\]\.metadata: cannot be used: /], 'check and a reload say it as a problem')
+  }
+  const shared = await saidAt('warning', { metadata: 'one.xml' }, { metadata: 'one-again.xml' })
+  t.equal(shared.problems.length, 1, 'what makes logins unsafe stays a problem')
 })
 
 t.test('metadata that has expired keeps the others from nothing', async t => {

@@ -39,6 +39,49 @@ function entity(
 
 const read = (text: string, issuer?: string) => readIdpMetadata(text, { issuer, now: clock.now() })
 
+const starts = [
+  '<?xml version="1.0" encoding="ISO-8859-1"?>',
+  '<?xml version="1.0" encoding="iso-8859-15" standalone="no"?>',
+  "<?xml version='1.0' encoding='US-ASCII'?>",
+  '<?xml version="1.0" encoding="ASCII" ?>',
+  '<?xml version="1.0" encoding="windows-1252"?>',
+  '<?xml version="1.0" encoding="UTF8"?>',
+  '<?xml  version="1.0"\n  encoding="UTF-8"?>',
+  '<?xml version="1.0" encoding="UTF-8"?>\n<?xml-stylesheet type="text/xsl" href="/metadata.xsl"?>\n',
+  '<?xml-stylesheet href="a.css"?><!-- made by hand --><?php-made?>',
+]
+for (const start of starts) {
+  t.test(`metadata that begins with ${JSON.stringify(start)}`, async t =>
+    t.equal(read(start + entity()).entityId, idpIssuer),
+  )
+}
+
+t.test('certificates as PEM, in lines or on one; one that cannot be read keeps no other from signing', async t => {
+  const bare = signing.certificate.replace(/-----[^-]+-----|\s/g, '')
+  for (const written of [
+    `\n${signing.certificate}`,
+    signing.certificate.replaceAll('\n', '\r\n'),
+    `-----BEGIN CERTIFICATE-----${bare}-----END CERTIFICATE-----`,
+    signing.certificate.replaceAll('CERTIFICATE', 'X509 CERTIFICATE'),
+    `\t ${bare.replace(/.{76}/g, '$& \n\t')}`,
+  ]) {
+    const inside = key(signing.certificate).replace(/(<ds:X509Certificate>)[^<]*/, `$1${written}`)
+    t.equal(read(entity({ keys: inside })).certificates.length, 1, written.slice(0, 60))
+  }
+  const good = key(signing.certificate)
+  for (const keys of [
+    key('AAAA') + good,
+    good + key('!'),
+    good + key(''),
+    key('AAAA') + good + key('BBBB') + key(next.certificate),
+  ]) {
+    const facts = read(entity({ keys }))
+    t.ok(facts.certificates.length >= 1)
+    t.match(facts.warnings, [/^signing certificates that cannot be read: [12]$/])
+  }
+  t.equal(read(entity()).warnings, undefined)
+})
+
 t.test('reads who the IdP is, where to go, and what signs', async t => {
   const keys =
     key(signing.certificate, 'signing') + key(next.certificate) + key(newSigningKey('enc').certificate, 'encryption')
@@ -85,7 +128,7 @@ t.test('of several IdPs the one that issuer names is taken', async t => {
 
 const broken: Array<[string, string, RegExp]> = [
   ['a DOCTYPE', `<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>${entity()}`, /DOCTYPE/],
-  ['HTML', '<html><body>Log in</body></html>', /no SAML metadata/],
+  ['HTML', '<html><body>Log in</body></html>', /an HTML page instead of metadata/],
   ['nothing', '', /no element/],
   ['over 5 MB', entity().padEnd(5 * 1024 * 1024 + 1), /over 5 MB/],
   ['an end that has come', entity({ attributes: ' validUntil="2026-11-22T00:00:00Z"' }), /has run out/],
@@ -96,6 +139,16 @@ const broken: Array<[string, string, RegExp]> = [
     entity({ keys: key(signing.certificate, 'encryption') }),
     /no signing certificate/,
   ],
+  ['an HTML page', '<!DOCTYPE html>\n<html lang="en"><body>Log in</body></html>', /an HTML page instead of metadata/],
+  ['XHTML', '<?xml version="1.0"?><!-- x --><!DOCTYPE html PUBLIC "x"><html/>', /an HTML page instead of metadata/],
+  ['an HTML page in capitals', '\n\n<HTML><HEAD></HEAD></HTML>', /an HTML page instead of metadata/],
+  ['ISO-8859-1 with an umlaut', `<?xml version="1.0" encoding="ISO-8859-1"?><!-- \u00e4 -->${entity()}`, /UTF-8/],
+  ['UTF-16', `<?xml version="1.0" encoding="UTF-16"?>${entity()}`, /UTF-8/],
+  ['UTF-7', `<?xml version="1.0" encoding="UTF-7"?>${entity()}`, /UTF-8/],
+  ['EBCDIC', `<?xml version="1.0" encoding="cp037"?>${entity()}`, /UTF-8/],
+  ['a processing instruction inside', entity({ keys: `<?x y?>${key(signing.certificate)}` }), /processing instruction/],
+  ['a second declaration', `<?xml version="1.0"?><?xml version="1.0"?>${entity()}`, /processing instruction/],
+  ['an instruction that does not end', `<?xml version="1.0"?><?x ${entity()}`, /does not end/],
   ['a certificate that is none', entity({ keys: key('AAAA') }), /cannot be read/],
   [
     'the SOAP binding only',
