@@ -9,6 +9,7 @@ import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
 import t from 'tap'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
+import { SignedXml } from 'xml-crypto'
 import * as z from 'zod'
 import { openRaw } from './parts/raw-http.js'
 import { createSamlIdp, entityId, newSigningKey } from './parts/saml-idp.js'
@@ -103,6 +104,16 @@ t.test(
     t.equal(getVerifiedXml(xml, documentElement, [newSigningKey().certificate]), null, 'undone by another key')
   },
 )
+
+t.test('xml-crypto sets its tables in the constructor, where a setter of the prototype adds to them', async t => {
+  await import('../src/providers/saml/signature/methods.js')
+  const { SignatureAlgorithms, HashAlgorithms } = new SignedXml()
+  const more = 'http://www.w3.org/2001/04/xmldsig-more#'
+  for (const name of ['rsa-sha256', 'rsa-sha384', 'ecdsa-sha256', 'ecdsa-sha384']) {
+    t.ok(Object.hasOwn(SignatureAlgorithms, `${more}${name}`), name)
+  }
+  t.ok(Object.hasOwn(HashAlgorithms, `${more}sha384`))
+})
 
 t.test('zod keeps the valid parts when it is run from inside, and shows its definitions', async t => {
   const schema = z.object({ good: z.string(), bad: z.number().default(1) })
