@@ -52,7 +52,7 @@ const markup = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i
 /** What stands before the URL of a Refresh (HTML 4.2.5.3): a time, a separator, `url=`, a quote. */
 const beforeUrl = /^\s*[\d.]*\s*(?:[;,]\s*|\s)(?:url\s*=\s*)?["']?\s*/i
 /** Also without a scheme, which then is Desk's own (RFC 3986 4.2). */
-const origin = /^(?:https?:)?\/\/[^/?#\\]+/i
+const origin = /^(?:https?:)?\/\/[^/?#\\"']+/i
 
 export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeaders {
   const { cookies, publicUrl } = deps

@@ -53,7 +53,7 @@ export function refusedHeader(text: string): string | undefined {
     if (line === '\r' || line === '') break
     // RFC 9112 5.2: a line that begins with white space goes on with the one before.
     if (/^[ \t]/.test(line)) return previous === undefined ? undefined : shown(previous)
-    const [name = ''] = line.split(':', 1)
+    const [name = ''] = line.replace(/\r$/, '').split(':', 1)
     const value = line.slice(name.length + 1).replace(/\r$/, '')
     if (!line.includes(':') || !token.test(name) || control.test(value)) return shown(name)
     const folded = name.toLowerCase()
