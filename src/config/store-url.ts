@@ -36,7 +36,7 @@ export function hostListProblem(url: string): { message: string; hint: string } 
   const sentinel = /^rediss?\+sentinel:/.test(url)
   const hint = sentinel ? 'redis+sentinel://h1:26379,h2:26379/mymaster/0' : 'redis+cluster://h1:6379,h2:6379'
   const list = readHostList(url)
-  if (!list) return { message: 'is no URL (percent-encode / ? # @ and : in a password)', hint }
+  if (!list) return { message: 'invalid URL (percent-encode / ? # @ and : in a password)', hint }
   const [name, database = '0', ...rest] = sentinel ? list.path : ['', ...list.path]
   if (name === undefined) return { message: "does not name the Sentinels' primary", hint }
   if (!/^\d{1,5}$/.test(database) || rest.length > 0)

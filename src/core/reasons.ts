@@ -198,7 +198,7 @@ const table = {
   },
   'agent.forbidden': {
     status: 403,
-    hint: 'The agent is known but may not come this way. See providers[].allow and access.',
+    hint: 'The agent is known but may not use this provider. See providers[].allow and access.',
     setting: 'providers[].allow',
   },
   'agent.directory_unavailable': {

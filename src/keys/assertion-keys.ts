@@ -80,7 +80,7 @@ function scalarKey(seed: Buffer): KeyObject {
 
 function describe(key: KeyObject): PublicKey {
   const { kty, crv, x, y } = key.export({ format: 'jwk' })
-  if (kty !== 'EC' || crv !== 'P-256' || x === undefined || y === undefined) throw new Error('it is no P-256 key')
+  if (kty !== 'EC' || crv !== 'P-256' || x === undefined || y === undefined) throw new Error('not a P-256 key')
   // RFC 7638 3.2: the required members in lexicographic order, without white space.
   const kid = base64url(createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest())
   return { kty, crv, x, y, kid, alg: 'ES256', use: 'sig' }

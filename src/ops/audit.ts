@@ -90,7 +90,7 @@ export function createAuditLog(deps: AuditDeps): AuditLog {
           { audit: destination.name, cause: failure, line: line.trimEnd() },
           'an audit line could not be written',
         )
-      } else if (destination.failing) log.info({ audit: destination.name }, 'the audit log is written again')
+      } else if (destination.failing) log.info({ audit: destination.name }, 'audit log writable again')
       destination.failing = failure !== undefined
     }
   }

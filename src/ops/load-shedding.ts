@@ -78,8 +78,8 @@ export function createLoadShedding(deps: LoadSheddingDeps): LoadShedding {
     if (next === shedding) return
     shedding = next
     const facts = { delay: Math.round(load.delay), heap: Math.round(load.heap * 100) / 100, rss }
-    if (shedding) log.error(facts, 'overloaded: requests are turned away with 503')
-    else log.info(facts, 'not overloaded any more')
+    if (shedding) log.error(facts, 'overloaded, refusing requests with 503')
+    else log.info(facts, 'no longer overloaded')
   }
   const timer = setInterval(measureNow, sampleEvery).unref()
 

@@ -43,7 +43,7 @@ export function createRateLimit(deps: {
     return { key, most, window, left: (windowNumber + 1) * window - now }
   }
   const failed = (error: unknown) => {
-    if (!failureLogged) log.warn({ limit: name, cause: (error as Error).message }, 'what is refused cannot be counted')
+    if (!failureLogged) log.warn({ limit: name, cause: (error as Error).message }, 'rate-limit counter unavailable')
     failureLogged = true
   }
 

@@ -190,7 +190,7 @@ async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts
       endRemoved(previous, next, deps)
       // The new rules and directory may no longer allow agents who are logged in.
       agents.follow(next.directory).catch((error: Error) => {
-        deps.log.error({ cause: error.message }, 'live sessions could not be held to the new configuration')
+        deps.log.error({ cause: error.message }, 'live sessions could not be checked against the new configuration')
       })
       const named = new Set(next.providers.map(({ id }) => id))
       for (const { id } of previous.providers) if (!named.has(id)) deps.metrics.forget(id)

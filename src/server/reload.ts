@@ -111,7 +111,7 @@ function reportResult(
     const problems = result.problems.map(formatProblem)
     const reported = problems.join('\n')
     if (cause === 'file' && reported === previous) return previous
-    log.error({ cause, problems }, 'the configuration was refused: the one before it goes on')
+    log.error({ cause, problems }, 'configuration rejected, keeping the previous one')
     audit({ event: 'configuration_rejected', why: cause, problems })
     return reported
   }

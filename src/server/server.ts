@@ -94,7 +94,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     gateway.windDown()
     await pause(serveOn)
     const cut = await gateway.close(finish)
-    if (cut > 0) log.warn({ connections: cut, drain: config.drain }, 'the drain is over: open connections were cut')
+    if (cut > 0) log.warn({ connections: cut, drain: config.drain }, 'drain time over, open connections closed')
     await resources.pool.close()
     await ops.close()
     await probes?.close()

@@ -42,7 +42,7 @@ export function createSnapshots(deps: { log: Log }): Snapshots {
   const retireIfUnused = (snapshot: ConfigSnapshot) => {
     if (snapshot === newest || openRequests.get(snapshot) !== 0) return
     retire(snapshot).catch((error: Error) => {
-      deps.log.warn({ cause: error.message }, 'what an earlier configuration used could not be closed')
+      deps.log.warn({ cause: error.message }, 'resources of an earlier configuration could not be closed')
     })
   }
 

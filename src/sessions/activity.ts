@@ -51,11 +51,11 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   const logOutcome = (writing: Promise<void>) =>
     writing.then(
       () => {
-        if (failing) log.info('activity is written back again')
+        if (failing) log.info('session activity written again')
         failing = false
       },
       (error: Error) => {
-        if (!failing) log.warn({ cause: error.message }, 'activity cannot be written back')
+        if (!failing) log.warn({ cause: error.message }, 'session activity cannot be written')
         failing = true
       },
     )

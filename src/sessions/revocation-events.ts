@@ -38,7 +38,7 @@ export function createRevocationEvents(deps: {
       try {
         listener(handle, why)
       } catch (error) {
-        log.error({ session: handle, cause: (error as Error).message }, 'a listener of endings failed')
+        log.error({ session: handle, cause: (error as Error).message }, 'revocation listener failed')
       }
     }
   }

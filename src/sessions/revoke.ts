@@ -150,7 +150,7 @@ export function createRevokeEverywhere(deps: {
     if (replication === 'replicated') queue.confirmAll()
     if (replication === 'not replicated') {
       queue.addUnconfirmed(revocation)
-      log.warn('an ending is not replicated: a failover of the session store could undo it')
+      log.warn('revocation not replicated; a failover of the session store could undo it')
     }
     return { count, replication }
   }

@@ -40,12 +40,12 @@ identity:
 `
   const found = problems(text, { env: { PORTAL_SECRET: longSecret('portal') } })
   t.same(found, [
-    'deskgate.yaml:1:1 publicUrl: is no origin (scheme, host and port only, such as https://desk.example.com)',
+    'deskgate.yaml:1:1 publicUrl: invalid origin (scheme, host and port only, such as https://desk.example.com)',
     'deskgate.yaml:2:1 listen: has a port above 65535',
-    'deskgate.yaml:3:30 trustedProxies[1]: is no CIDR (such as 10.0.0.0/8 or 192.0.2.7/32)',
+    'deskgate.yaml:3:30 trustedProxies[1]: invalid CIDR (such as 10.0.0.0/8 or 192.0.2.7/32)',
     'deskgate.yaml:5:5 secrets[0]: the variable DESKGATE_SECRET is not set',
     'deskgate.yaml:6:5 secrets[1]: has 8 bytes: at least 32 are needed (openssl rand -base64 32)',
-    'deskgate.yaml:9:3 desk.timeout: is no duration (such as 500ms, 30s, 5m, 8h or 7d)',
+    'deskgate.yaml:9:3 desk.timeout: invalid duration (such as 500ms, 30s, 5m, 8h or 7d)',
     'deskgate.yaml:11:5 providers[0].loginUrl: is missing (it is needed where there is no metadata)',
     'deskgate.yaml:15:20 providers[0].certificates[0]: the file /etc/deskgate/idp.crt does not exist',
     'deskgate.yaml:16:5 providers[1].id: is the id of providers[0] too',
@@ -74,17 +74,17 @@ constructor: 1
 `
   t.same(problems(text), [
     'deskgate.yaml:1:1 publicUrl: has no value (scheme, host and port only, such as https://desk.example.com)',
-    'deskgate.yaml:2:9 desk.url: is no origin (scheme, host and port only, such as http://desk.internal:3000)',
+    'deskgate.yaml:2:9 desk.url: invalid origin (scheme, host and port only, such as http://desk.internal:3000)',
     'deskgate.yaml:2:26 desk.host: must be public or upstream (did you mean public?)',
-    'deskgate.yaml:2:39 desk.timeout: is no duration (such as 500ms, 30s, 5m, 8h or 7d)',
+    'deskgate.yaml:2:39 desk.timeout: invalid duration (such as 500ms, 30s, 5m, 8h or 7d)',
     'deskgate.yaml:2:52 desk.public: must be a list (put it in [ ])',
     'deskgate.yaml:4:14 providers[0].type: is no type of provider (saml or jwt)',
     'deskgate.yaml:5:5 providers[1].type: is missing (saml or jwt)',
     'deskgate.yaml:6:25 providers[2].name: must not be empty',
-    'deskgate.yaml:6:35 providers[2].loginUrl: is no http or https URL',
+    'deskgate.yaml:6:35 providers[2].loginUrl: invalid http or https URL',
     'deskgate.yaml:6:68 providers[2].requireState: must be true or false',
-    'deskgate.yaml:6:97 providers[2].secrets[0]: is no secret (did you mean file?)',
-    'deskgate.yaml:6:109 providers[2].secrets[1]: is no secret ({ env: NAME }, { file: PATH } or a text)',
+    'deskgate.yaml:6:97 providers[2].secrets[0]: invalid secret (did you mean file?)',
+    'deskgate.yaml:6:109 providers[2].secrets[1]: invalid secret ({ env: NAME }, { file: PATH } or a text)',
     'deskgate.yaml:7:5 providers[3]: must be a mapping',
     'deskgate.yaml:8:1 agents: must name at least one source (who may enter is never a default)',
     'deskgate.yaml:9:11 limits.headers: must be a whole number',
@@ -92,7 +92,7 @@ constructor: 1
     'deskgate.yaml:10:35 sessions.store.pasword: is no setting (did you mean password?)',
     'deskgate.yaml:10:49 sessions.idle: is shorter than 1s',
     'deskgate.yaml:10:59 sessions.lifetime: is longer than 400d',
-    'deskgate.yaml:11:8 ops.adminToken: is no secret ({ env: NAME }, { file: PATH } or a text)',
+    'deskgate.yaml:11:8 ops.adminToken: invalid secret ({ env: NAME }, { file: PATH } or a text)',
     'deskgate.yaml:12:1 timeout: is no setting here (there is desk.timeout: look at the indentation)',
     'deskgate.yaml:13:1 constructor: is no setting here',
   ])
@@ -220,7 +220,7 @@ t.test('origins are taken as browsers write them', async t => {
     'ftp://a.example',
     'a.example',
   ]) {
-    t.match(problems(settings({ publicUrl: url })), [/publicUrl: is no origin/], url)
+    t.match(problems(settings({ publicUrl: url })), [/publicUrl: invalid origin/], url)
   }
 })
 

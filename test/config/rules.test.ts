@@ -72,7 +72,7 @@ const listUrl = 'https://desk.example.com/users'
 const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   'a header of the directory that is none': [
     list({ url: listUrl, headers: { 'X Token': 'x' } }),
-    'agents[0].http.headers["X Token"]: is no header name',
+    'agents[0].http.headers["X Token"]: invalid header name',
   ],
   'Attack: a header of the directory that holds two': [
     list({ url: listUrl, headers: { Authorization: 'x\r\nX-Other: y' } }),
@@ -80,11 +80,11 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'Attack: an e-mail address that would choose the server': [
     list({ url: 'https://{email}/users' }),
-    'agents[0].http.url: is no http or https URL',
+    'agents[0].http.url: invalid http or https URL',
   ],
   'a password in the URL of the directory': [
     list({ url: 'https://me:secret@desk.example.com/users' }),
-    'agents[0].http.url: is no http or https URL',
+    'agents[0].http.url: invalid http or https URL',
   ],
   'what is no JSON pointer': [
     list({ url: listUrl, list: 'users', next: '/a~2' }),
@@ -93,26 +93,26 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'http elsewhere than on localhost and 127.0.0.1': [
     settings({ publicUrl: 'http://desk.example.com' }),
-    'publicUrl: is not https: cookies and logins could be read on the way',
+    'publicUrl: not https: cookies and logins could be read in transit',
   ],
   'http on [::1]': [
     settings({ publicUrl: 'http://[::1]:8080' }),
-    'publicUrl: is not https: cookies and logins could be read on the way',
+    'publicUrl: not https: cookies and logins could be read in transit',
   ],
   'one port for both listeners': [settings({ listen: '0.0.0.0:9090' }), 'ops.listen: is the address of listen too'],
   'no CIDR': [
     settings({ trustedProxies: ['10.0.0.0', '10.0.0.0/33', 'proxy', '2001:db8::/32', '192.0.2.1/32'] }),
-    'trustedProxies[0]: is no CIDR',
-    'trustedProxies[1]: is no CIDR',
-    'trustedProxies[2]: is no CIDR',
+    'trustedProxies[0]: invalid CIDR',
+    'trustedProxies[1]: invalid CIDR',
+    'trustedProxies[2]: invalid CIDR',
   ],
   'Desk is the gateway itself': [
     settings({ desk: { url: 'https://desk.example.com/' } }),
-    'desk.url: leads back to the gateway: every request would go round in a circle',
+    'desk.url: points back to the gateway: requests would loop',
   ],
   "Desk is the gateway's listener": [
     settings({ desk: { url: 'http://localhost:8080' } }),
-    'desk.url: leads back to the gateway: every request would go round in a circle',
+    'desk.url: points back to the gateway: requests would loop',
   ],
   'short secrets': [
     settings({
@@ -126,27 +126,27 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'one secret in two providers': [
     settings({ providers: [jwtProvider, { ...jwtProvider, id: 'b', name: 'B' }] }),
-    'providers[1].secrets[0]: is the same secret as providers[0].secrets[0]',
+    'providers[1].secrets[0]: same secret as providers[0].secrets[0]',
   ],
   'a provider that knows the key ring': [
     settings({ secrets: jwtProvider.secrets }),
-    'providers[0].secrets[0]: is the same secret as secrets[0]',
+    'providers[0].secrets[0]: same secret as secrets[0]',
   ],
   'an admin token that a provider knows': [
     settings({ ops: { adminToken: jwtProvider.secrets[0] } }),
-    'ops.adminToken: is the same secret as providers[0].secrets[0]',
+    'ops.adminToken: same secret as providers[0].secrets[0]',
   ],
   'no key ring for a shared store': [
     settings({ sessions: store }),
-    'secrets: is needed unless the store is memory: all processes must seal alike',
+    'secrets: required unless the store is memory: all processes must seal alike',
   ],
   'several processes on the memory store': [settings({ workers: 2 }), 'workers: needs a store that processes share'],
   'one process per core on the memory store': [
     settings({ workers: 'auto' }),
     'workers: needs a store that processes share',
   ],
-  'no provider': [settings({ providers: [] }), 'providers: names none: nobody can log in'],
-  'no providers at all': [settings({ providers: undefined }), 'providers: names none: nobody can log in'],
+  'no provider': [settings({ providers: [] }), 'providers: no provider: nobody can log in'],
+  'no providers at all': [settings({ providers: undefined }), 'providers: no provider: nobody can log in'],
   'two providers of one id': [
     settings({ providers: [jwtProvider, { ...samlProvider, id: 'portal' }] }),
     'providers[1].id: is the id of providers[0] too',
@@ -182,7 +182,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
       certificates: [],
       certificateFingerprints: ['ab', `${sha256}00`, sha256.replace(/^../, 'xy'), `SHA256:${sha256}`, sha256, ''],
     }),
-    ...[0, 1, 2, 3, 5].map(at => `providers[0].certificateFingerprints[${at}]: is no fingerprint`),
+    ...[0, 1, 2, 3, 5].map(at => `providers[0].certificateFingerprints[${at}]: invalid fingerprint`),
   ],
   'one certificate in two providers, once as a fingerprint': [
     settings({
@@ -209,15 +209,15 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: a key that cannot sign or decrypt': [
     ofProvider({ ...samlProvider, key: 'p256.key' }),
-    'providers[0].key: is no RSA key of at least 2048 bits',
+    'providers[0].key: not an RSA key of at least 2048 bits',
   ],
   'saml: a key that is too short': [
     ofProvider({ ...samlProvider, key: 'weak.key' }),
-    'providers[0].key: is no RSA key of at least 2048 bits',
+    'providers[0].key: not an RSA key of at least 2048 bits',
   ],
   'saml: a key that is none': [
     ofProvider({ ...samlProvider, key: 'text.txt', wantAssertionsEncrypted: true }),
-    'providers[0].key: holds no private key in PEM',
+    'providers[0].key: contains no PEM private key',
   ],
   'saml: one issuer in two providers': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', certificates: ['other.crt'] }] }),
@@ -244,8 +244,8 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   'saml: no certificates': [
     ofProvider({ ...saml, certificates: ['broken.crt', 'text.txt', 'one.key'] }),
     'providers[0].certificates[0]: holds a certificate that is not X.509',
-    'providers[0].certificates[1]: holds no certificate in PEM',
-    'providers[0].certificates[2]: holds no certificate in PEM',
+    'providers[0].certificates[1]: contains no PEM certificate',
+    'providers[0].certificates[2]: contains no PEM certificate',
   ],
   'saml: a certificate whose signatures nobody here can verify': [
     ofProvider({ ...saml, certificates: ['one.crt', 'p521.crt', 'curve.crt'] }),
@@ -283,30 +283,30 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'jwt: a JWKS that holds a secret': [
     ofProvider({ ...jwks, jwks: 'secret.jwks' }),
-    'providers[0].jwks: holds a secret or private key',
+    'providers[0].jwks: contains a secret or private key',
   ],
-  'jwt: a private key': [ofProvider({ ...jwks, jwks: 'one.key' }), 'providers[0].jwks: holds a private key'],
-  'jwt: an empty JWKS': [ofProvider({ ...jwks, jwks: 'empty.jwks' }), 'providers[0].jwks: holds no usable key'],
+  'jwt: a private key': [ofProvider({ ...jwks, jwks: 'one.key' }), 'providers[0].jwks: contains a private key'],
+  'jwt: an empty JWKS': [ofProvider({ ...jwks, jwks: 'empty.jwks' }), 'providers[0].jwks: contains no usable key'],
   'limits: no callback fits': [
     settings({ limits: { bodies: '4mb', callback: '900kb' } }),
     'limits.bodies: is less than five times limits.callback: no such callback would fit',
   ],
   'jwt: a JWKS of nothing that is known': [
     ofProvider({ ...jwks, jwks: 'odd.jwks' }),
-    'providers[0].jwks: holds no usable key',
+    'providers[0].jwks: contains no usable key',
   ],
   'jwt: an RSA key that is too short': [
     ofProvider({ ...jwks, jwks: 'weak.pub' }),
-    'providers[0].jwks: holds no usable key',
+    'providers[0].jwks: contains no usable key',
   ],
-  'jwt: no JWKS': [ofProvider({ ...jwks, jwks: 'none.jwks' }), 'providers[0].jwks: is no JWKS'],
+  'jwt: no JWKS': [ofProvider({ ...jwks, jwks: 'none.jwks' }), 'providers[0].jwks: invalid JWKS'],
   'jwt: neither JWKS nor PEM': [
     ofProvider({ ...jwks, jwks: 'text.txt' }),
     'providers[0].jwks: is neither a JWKS nor a public key in PEM',
   ],
   'jwt: a JWKS by another scheme': [
     ofProvider({ ...jwks, jwks: 'file:///etc/passwd' }),
-    'providers[0].jwks: is no http or https URL',
+    'providers[0].jwks: invalid http or https URL',
   ],
   'tls: a key of another certificate': [
     settings({ tls: { cert: 'one.crt', key: 'other.key' } }),
@@ -314,8 +314,8 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'tls: swapped': [
     settings({ tls: { cert: 'one.key', key: 'one.crt' } }),
-    'tls.cert: holds no certificate in PEM',
-    'tls.key: holds no private key in PEM',
+    'tls.cert: contains no PEM certificate',
+    'tls.key: contains no PEM private key',
   ],
   'tls: a passphrase': [
     settings({ tls: { cert: 'one.crt', key: 'locked.key' } }),
@@ -324,7 +324,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   'tls: no key': [settings({ tls: { cert: 'one.crt' } }), 'tls.key: is missing'],
   'desk.tls: a certificate without its key, and no authority': [
     settings({ desk: { url: 'https://desk.internal', tls: { cert: 'one.crt', ca: 'text.txt' } } }),
-    'desk.tls.ca: holds no certificate in PEM',
+    'desk.tls.ca: contains no PEM certificate',
     'desk.tls.key: is missing',
   ],
   'desk.tls: a key of another certificate': [
@@ -333,9 +333,9 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'assertion keys that cannot sign ES256': [
     settings({ identity: { assertion: { keys: ['p256.key', 'p384.key', 'one.key', 'one.crt'] } } }),
-    'identity.assertion.keys[1]: is no P-256 key: assertions are signed by ES256',
-    'identity.assertion.keys[2]: is no P-256 key: assertions are signed by ES256',
-    'identity.assertion.keys[3]: holds no private key in PEM',
+    'identity.assertion.keys[1]: not a P-256 key; assertions are signed with ES256',
+    'identity.assertion.keys[2]: not a P-256 key; assertions are signed with ES256',
+    'identity.assertion.keys[3]: contains no PEM private key',
   ],
   'identity headers that servers read as one': [
     settings({
@@ -364,9 +364,9 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'a header name that would begin another header': [
     settings({ identity: { headers: { id: 'X-A\r\nX-B' } } }),
-    'identity.headers.id: is no header name',
+    'identity.headers.id: invalid header name',
   ],
-  'redis: no URL': [settings({ secrets, sessions: { store: 'redis://a b' } }), 'sessions.store: is no URL'],
+  'redis: no URL': [settings({ secrets, sessions: { store: 'redis://a b' } }), 'sessions.store: invalid URL'],
   'redis: no host, no database': [
     settings({ secrets, sessions: { store: 'redis:///first' } }),
     'sessions.store: names no host',
@@ -399,7 +399,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'a public rule that is none': [
     settings({ desk: { url: 'http://d', public: ['assets', 'GET /a*b', '/a?x', '/a%2fb', 'get /a', '/ok/*'] } }),
-    ...[0, 1, 2, 3, 4].map(index => `desk.public[${index}]: is no path rule`),
+    ...[0, 1, 2, 3, 4].map(index => `desk.public[${index}]: invalid path rule`),
   ],
 }
 
@@ -468,11 +468,11 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'everybody is a trusted proxy': [
     settings({ trustedProxies: ['0.0.0.0/0'] }),
-    'trustedProxies[0]: trusts everybody: any client can choose the address that is logged',
+    'trustedProxies[0]: trusts every peer: any client can choose the address that is logged',
   ],
   'everything is public': [
     settings({ desk: { url: 'http://d', public: ['GET /*', '/auth/*', '/auth', '/authors/*'] } }),
-    'desk.public[0]: makes every path public: nobody needs to log in',
+    'desk.public[0]: makes every path public: no login is required',
     "desk.public[1]: has no effect: everything under /auth is the gateway's own",
     "desk.public[2]: has no effect: everything under /auth is the gateway's own",
   ],
@@ -520,7 +520,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'a source that is never asked': [
     settings({ agents: [{ any: true }, { domains: ['example.com'] }] }),
-    'agents[1]: is never asked: agents[0] knows everybody',
+    'agents[1]: never asked: agents[0] knows everybody',
   ],
   'an empty agents file': [settings({ agents: [{ file: 'text.yaml' }] }), 'agents[0].file: names no agent'],
   'a certificate that has ended': [
@@ -533,8 +533,8 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
       ops: { adminToken: { env: 'TOKEN' } },
     }),
     'secrets[0]: begins or ends with white space',
-    'secrets[1]: uses few different characters: it can be guessed',
-    'secrets[3]: is the same secret as secrets[2]',
+    'secrets[1]: too little variety to be random',
+    'secrets[3]: same secret as secrets[2]',
     'ops.adminToken: has 9 bytes: at least 32 are needed',
   ],
   'a very short assertion': [
@@ -638,15 +638,15 @@ t.test('rules run beside the mistakes of the schema, and believe nothing that is
     { files },
   )
   t.same(found.sort(), [
-    'listen: is no address',
+    'listen: invalid address',
     'providers[0].algorithms: must be a list',
     'providers[0].name: must be a text',
-    'providers[0].secrets[0]: is no secret',
+    'providers[0].secrets[0]: invalid secret',
     'providers[1].certificates[0]: the file /etc/deskgate/none does not exist',
-    'providers[1].loginUrl: is no http or https URL',
-    'publicUrl: is no origin',
+    'providers[1].loginUrl: invalid http or https URL',
+    'publicUrl: invalid origin',
     'secrets[0]: the variable NONE is not set',
-    'sessions.idle: is no duration',
+    'sessions.idle: invalid duration',
     'tls.cert: the file /etc/deskgate/none does not exist',
   ])
 })

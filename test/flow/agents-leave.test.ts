@@ -41,7 +41,7 @@ async function open(t: Test, { replicas, down }: { replicas: number; down?: true
     await redis?.stop()
     await Promise.all([api.close(), desk.close()])
   })
-  if (!down) await soon(() => gates.every(({ lines }) => lines.some(({ msg }) => msg === 'the agents are read')))
+  if (!down) await soon(() => gates.every(({ lines }) => lines.some(({ msg }) => msg === 'agents loaded')))
   const ready = async ({ opsUrl }: InProcessGateway) => (await fetch(`${opsUrl}/ready`)).status === 200
   await soon(async () => (await Promise.all(gates.map(ready))).every(Boolean))
   const enter = async (name: string, way: 'corp' | 'portal' = 'corp') => {
@@ -170,7 +170,7 @@ t.test('a gateway starts while the API is down, and lets people in as soon as th
   const { api, enter, gates } = await open(t, { replicas: 1, down: true })
   t.match((await enter('ada')).page, { status: 503, reason: 'agent.directory_unavailable' })
   api.wrong = undefined
-  await soon(() => gates.some(({ lines }) => lines.some(({ msg }) => msg === 'the agents can be read again')))
+  await soon(() => gates.some(({ lines }) => lines.some(({ msg }) => msg === 'agents source readable again')))
   t.equal((await enter('ada')).page.status, 303)
   t.match((await enter('zoe')).page, { status: 403, reason: 'agent.unknown' })
 })

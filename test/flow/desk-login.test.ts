@@ -210,7 +210,7 @@ const wrong: Record<string, [object, RegExp]> = {
   'a path of ours': [{ paths: ['/login', '/auth/login'] }, /\.paths\[1\]: is the gateway's own/],
   'no page': [{ paths: ['POST /login'] }, /\.paths: names no page/],
   'no path': [{ paths: [] }, /\.paths: names no path/],
-  'a query': [{ paths: ['/login?x'] }, /\.paths\[0\]: is no path rule/],
+  'a query': [{ paths: ['/login?x'] }, /\.paths\[0\]: invalid path rule/],
   'another host': [{ whoami: 'http://elsewhere/me' }, /\.whoami: is no path/],
   'another host, by slashes': [{ whoami: '//elsewhere/me' }, /\.whoami: is no path/],
   'our own answer': [{ whoami: '/auth/session' }, /\.whoami: is the gateway's own/],

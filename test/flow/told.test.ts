@@ -103,7 +103,7 @@ t.test('a 502 names desk.url, and the line of a request its agent', async t => {
   t.notOk(lineOf('/open')?.agent, 'a public path has none')
   t.match(lineOf('/gone'), { status: 502, agent: 'ada@example.com' })
   t.match(
-    gateway.lines.find(({ msg }) => msg === 'Desk did not answer as it should'),
+    gateway.lines.find(({ msg }) => msg === 'Desk response failed'),
     { level: 'warn', 'desk.url': desk.url, code: 'ECONNREFUSED' },
   )
 })

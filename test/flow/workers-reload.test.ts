@@ -104,7 +104,7 @@ t.test('reloads with two workers', { skip: missingParts('redis-server') }, async
   })
 
   t.test('a worker that takes the place of one that died answers by what counts now', async t => {
-    const said = () => gateway.lines.filter(({ msg }) => msg === 'a worker listens')
+    const said = () => gateway.lines.filter(({ msg }) => msg === 'worker listening')
     const before = said().length
     process.kill(Number(said().at(-1)?.pid), 'SIGKILL')
     await write('/fourth')

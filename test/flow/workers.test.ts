@@ -46,7 +46,7 @@ async function start(t: Test, changes: Record<string, unknown> = {}) {
 
 /** The workers' processes by their numbers, as the log says. */
 function pids({ lines }: RunningGateway): number[] {
-  const said = lines.filter(({ msg }) => msg === 'a worker listens')
+  const said = lines.filter(({ msg }) => msg === 'worker listening')
   return [...new Map(said.map(({ worker, pid }) => [worker, Number(pid)])).values()]
 }
 
@@ -115,7 +115,7 @@ t.test('two workers', { skip }, async t => {
     t.match(line, { level: 'error', pid: victim, signal: 'SIGKILL', deaths: 1 })
     t.equal((await ada.visit('/tickets')).status, 200, 'the other one serves at once')
     t.equal((await readiness(gateway)).status, 200)
-    await gateway.line(({ msg, worker, pid }) => msg === 'a worker listens' && worker === line.worker && pid !== victim)
+    await gateway.line(({ msg, worker, pid }) => msg === 'worker listening' && worker === line.worker && pid !== victim)
     const now = pids(gateway)
     t.ok(now.includes(other ?? 0) && !now.includes(victim) && now.filter(isAlive).length === 2)
     for (let turn = 0; turn < 4; turn++) t.equal((await ada.visit('/tickets')).status, 200)

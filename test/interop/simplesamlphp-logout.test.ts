@@ -126,7 +126,7 @@ t.test('single logout with SimpleSAMLphp', { skip: missingParts('redis') || noSi
         const back = await bring(agent, one, response)
         t.match(back, { status: 303, location: '/auth/logged-out' })
         t.equal((await agent.visit('/auth/logged-out')).status, 200)
-        const told = one.lines.filter(({ msg }) => msg === 'an identity provider has answered a logout')
+        const told = one.lines.filter(({ msg }) => msg === 'logout response received from identity provider')
         t.equal(told.length, 1)
         t.equal(told[0]?.reason, undefined, 'its answer was believed, and says that it worked')
 

@@ -94,7 +94,7 @@ config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ 
 files.deskgate.yaml would take the place of config: write it under config, or give it another name
 {{- end }}
 {{- if contains "PRIVATE KEY-----" $text }}
-files.{{ $name }} holds a private key, and a ConfigMap is no place for one: put it into a Secret, and name /etc/deskgate/secrets/NAME in config
+files.{{ $name }} contains a private key, and a ConfigMap is no place for one: put it into a Secret, and name /etc/deskgate/secrets/NAME in config
 {{- end }}
 {{- end }}
 {{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" .Values.config)) -}}

@@ -13,7 +13,7 @@ export function agentRules(rules: Rules): void {
   let knowsAll: number | undefined
   for (const [index, source] of (config.agents ?? []).entries()) {
     if (source === undefined) continue
-    if (knowsAll !== undefined) warning(['agents', index], `is never asked: agents[${knowsAll}] knows everybody`)
+    if (knowsAll !== undefined) warning(['agents', index], `never asked: agents[${knowsAll}] knows everyone`)
     if ('any' in source && source.any === true) knowsAll ??= index
     if ('http' in source) httpRules(rules, index, source.http ?? {})
     if (!('file' in source) || source.file === undefined) continue
@@ -29,7 +29,7 @@ function httpRules({ problem, warning }: Rules, index: number, { url, next, head
     warning([...path, 'next'], 'is not used: with {email} in the url only one page is read')
   }
   for (const [name, value] of Object.entries(headers ?? {})) {
-    if (!headerName.test(name)) problem([...path, 'headers', name], 'is no header name')
+    if (!headerName.test(name)) problem([...path, 'headers', name], 'invalid header name')
     else if (value && !headerValue.test(value.reveal())) {
       problem(
         [...path, 'headers', name],

@@ -24,7 +24,7 @@ function bodies({ config, problem }: Rules): void {
 function publicOrigin({ config, problem }: Rules): void {
   if (config.publicUrl === undefined || isCleartextAllowed(config.publicUrl)) return
   const hint = 'use https; http is for localhost and 127.0.0.1'
-  problem(['publicUrl'], 'is not https: cookies and logins could be read on the way', hint)
+  problem(['publicUrl'], 'not https: cookies and logins could be read in transit', hint)
 }
 
 function listeners({ config, problem, warning }: Rules): void {
@@ -67,15 +67,15 @@ function proxies({ config, problem, warning }: Rules): void {
   for (const [index, cidr] of (config.trustedProxies ?? []).entries()) {
     if (cidr === undefined) continue
     const path = ['trustedProxies', index]
-    if (!ipaddr.isValidCIDR(cidr)) problem(path, 'is no CIDR', 'such as 10.0.0.0/8 or 192.0.2.7/32')
-    else if (cidr.endsWith('/0')) warning(path, 'trusts everybody: any client can choose the address that is logged')
+    if (!ipaddr.isValidCIDR(cidr)) problem(path, 'invalid CIDR', 'such as 10.0.0.0/8 or 192.0.2.7/32')
+    else if (cidr.endsWith('/0')) warning(path, 'trusts every peer: any client can choose the address that is logged')
   }
 }
 
 function desk({ config, problem, warning }: Rules): void {
   const { desk, publicUrl } = config
   if (!desk?.url) return
-  const loop = 'leads back to the gateway: every request would go round in a circle'
+  const loop = 'points back to the gateway: requests would loop'
   if (desk.url === publicUrl) problem(['desk', 'url'], loop, 'the address of Desk itself, as this host reaches it')
   else if (isOwnListener(desk.url, config.listen)) problem(['desk', 'url'], loop, 'it is the address of listen')
   if (desk.tls && desk.url.startsWith('http:')) {
@@ -106,7 +106,7 @@ function publicPaths({ config, warning }: Rules): void {
   for (const [index, rule] of (config.desk?.public ?? []).entries()) {
     const path = ['desk', 'public', index]
     const pattern = rule?.replace(/^[A-Z]+ /, '') ?? ''
-    if (pattern === '/*') warning(path, 'makes every path public: nobody needs to log in')
+    if (pattern === '/*') warning(path, 'makes every path public: no login is required')
     if (config.prefix !== undefined && `${pattern}/`.startsWith(`${config.prefix}/`)) {
       warning(path, `has no effect: everything under ${config.prefix} is the gateway's own`)
     }

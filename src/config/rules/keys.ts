@@ -58,7 +58,7 @@ function inTime({ now, warning }: Rules, path: Path, certificate: X509Certificat
 function signingKey(rules: Rules, path: Path, file: FileText): void {
   const key = read(rules, path, privateKeyIn(file.text))
   if (!key || (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1')) return
-  rules.problem(path, 'is no P-256 key: assertions are signed by ES256', 'deskgate keys generate')
+  rules.problem(path, 'not a P-256 key; assertions are signed with ES256', 'deskgate keys generate')
 }
 
 // Attack: anyone who has a key that two providers trust can log in as the people of both.
@@ -68,7 +68,7 @@ function providerKeys(rules: Rules): void {
     const owner = owners.get(name)
     if (!owner) owners.set(name, { index, path })
     else if (owner.index !== index) {
-      rules.problem(path, `is the key of ${dotted(owner.path)} too`, 'each provider needs its own')
+      rules.problem(path, `is the key of ${dotted(owner.path)} too`, 'use a separate one for each provider')
     }
   }
   for (const [index, provider] of (rules.config.providers ?? []).entries()) {
@@ -132,7 +132,7 @@ function ownKey(rules: Rules, path: Path, file: FileText): void {
   if (!('value' in found)) return
   const { asymmetricKeyType, asymmetricKeyDetails } = found.value
   if (asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048) return
-  rules.problem(path, 'is no RSA key of at least 2048 bits', 'openssl req -x509 -newkey rsa:3072 -nodes')
+  rules.problem(path, 'not an RSA key of at least 2048 bits', 'openssl req -x509 -newkey rsa:3072 -nodes')
 }
 
 function read<T>(rules: Rules, path: Path, found: PemResult<T>): T | undefined {

@@ -29,7 +29,7 @@ export function certificatesIn({ text, path }: FileText): PemResult<X509Certific
   if (text.includes('-----BEGIN PKCS7-----')) {
     return { problem: 'holds PKCS#7', hint: `openssl pkcs7 -in ${path} -print_certs -out ${path}.pem` }
   }
-  return { problem: 'holds no certificate in PEM', hint }
+  return { problem: 'contains no PEM certificate', hint }
 }
 
 /** The same, or the bare base64 that identity providers show on their pages and in their metadata. */
@@ -83,29 +83,29 @@ export function privateKeyIn(text: string): PemResult<KeyObject> {
     return { value: createPrivateKey(text) }
   } catch {
     const hint = text.includes('CERTIFICATE') ? 'it holds a certificate' : '-----BEGIN PRIVATE KEY-----'
-    return { problem: 'holds no private key in PEM', hint }
+    return { problem: 'contains no PEM private key', hint }
   }
 }
 
 /** The usable keys of a JWKS (RFC 7517), or of PEM public keys and certificates; at least one. */
 export function publicKeysIn(text: string): PemResult<KeyObject[]> {
-  if (privateBlock.test(text)) return { problem: 'holds a private key', hint: 'only the public one belongs here' }
+  if (privateBlock.test(text)) return { problem: 'contains a private key', hint: 'only the public one belongs here' }
   const pem = text.match(publicBlocks)
   const jwks = pem ? undefined : jwksIn(text)
   if (jwks && 'problem' in jwks) return jwks
   const keys = pem ? pem.map(block => () => createPublicKey(block)) : (jwks?.value ?? [])
   const usable = keys.flatMap(usableKey)
   if (usable.length > 0) return { value: usable }
-  return { problem: 'holds no usable key', hint: 'RSA of at least 2048 bits, P-256 or Ed25519' }
+  return { problem: 'contains no usable key', hint: 'RSA of at least 2048 bits, P-256 or Ed25519' }
 }
 
 function jwksIn(text: string): PemResult<(() => KeyObject)[]> {
   try {
     const parsed: unknown = JSON.parse(text)
     const keys = isMapping(parsed) ? parsed.keys : undefined
-    if (!Array.isArray(keys)) return { problem: 'is no JWKS', hint: '{ "keys": [ … ] }' }
+    if (!Array.isArray(keys)) return { problem: 'invalid JWKS', hint: '{ "keys": [ … ] }' }
     const open = keys.some(key => isMapping(key) && (key.kty === 'oct' || 'd' in key || 'k' in key))
-    if (open) return { problem: 'holds a secret or private key', hint: 'only public ones belong here' }
+    if (open) return { problem: 'contains a secret or private key', hint: 'only public ones belong here' }
     return { value: keys.map(key => () => createPublicKey({ key: key as JsonWebKey, format: 'jwk' })) }
   } catch {
     return { problem: 'is neither a JWKS nor a public key in PEM' }

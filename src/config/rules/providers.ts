@@ -25,7 +25,7 @@ function somebodyCanLogIn({ config, written, problem }: Rules): void {
   const providers = written(['providers'])
   const none = providers === undefined || (Array.isArray(providers) && providers.length === 0)
   if (!none || config.login?.alsoAllowDeskAuthentication !== false) return
-  problem(['providers'], 'names none: nobody can log in', 'see config/examples')
+  problem(['providers'], 'no provider: nobody can log in', 'see config/examples')
 }
 
 function names({ config, problem, warning }: Rules): void {
@@ -118,7 +118,7 @@ function onePath(rules: Rules, rule: string, index: number): void {
   const path = [...key, 'paths', index]
   const pattern = rule.replace(/^[A-Z]+ /, '')
   if (pattern === '/*')
-    rules.problem(path, 'makes every path public: nobody needs to log in', "Desk's login page alone")
+    rules.problem(path, 'makes every path public: no login is required', "Desk's login page alone")
   if (isOwn(pattern, rules)) rules.problem(path, `is the gateway's own: everything under ${rules.config.prefix} is`)
 }
 

@@ -95,7 +95,7 @@ function fingerprints({ problem, warning }: Rules, path: Path, provider: Saml): 
     const place = [...path, 'certificateFingerprints', index]
     const digits = plainFingerprint(written)
     if (digits === undefined) {
-      problem(place, 'is no fingerprint', 'SHA-256 in 64 hex digits, or SHA-1 in 40; colons and spaces do not matter')
+      problem(place, 'invalid fingerprint', 'SHA-256 in 64 hex digits, or SHA-1 in 40; colons and spaces do not matter')
     } else if (digits.length === 40) {
       warning(place, 'is of SHA-1, which is weak', 'openssl x509 -noout -fingerprint -sha256 -in idp.crt')
     }

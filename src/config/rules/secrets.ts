@@ -52,9 +52,9 @@ function tooShort({ written, problem, warning }: Rules, path: Path, secret: Secr
 
 function oddEdges({ warning }: Rules, path: Path, secret: Secret): void {
   const value = secret.reveal()
-  if (value !== value.trim()) warning(path, 'begins or ends with white space', 'it counts as part of the secret')
+  if (value !== value.trim()) warning(path, 'begins or ends with white space', 'the white space is part of the secret')
   if (value.length >= least && new Set(value).size < 8) {
-    warning(path, 'uses few different characters: it can be guessed')
+    warning(path, 'too little variety to be random', 'generate one with `openssl rand -base64 48`')
   }
 }
 
@@ -64,8 +64,8 @@ function repeated({ problem, warning }: Rules, placed: Placed[]): void {
   for (const { path, secret, group } of placed) {
     const before = first.get(secret.reveal())
     if (!before) first.set(secret.reveal(), { path, secret, group })
-    else if (before.group === group) warning(path, `is the same secret as ${dotted(before.path)}`)
-    else problem(path, `is the same secret as ${dotted(before.path)}`, 'each purpose needs its own')
+    else if (before.group === group) warning(path, `same secret as ${dotted(before.path)}`)
+    else problem(path, `same secret as ${dotted(before.path)}`, 'use a separate one for each purpose')
   }
 }
 
@@ -75,5 +75,5 @@ function ringNeeded({ config, written, problem }: Rules): void {
   const ring = written(['secrets'])
   if (ring !== undefined && !(Array.isArray(ring) && ring.length === 0)) return
   const hint = 'secrets: [{ env: DESKGATE_SECRET }]'
-  problem(['secrets'], 'is needed unless the store is memory: all processes must seal alike', hint)
+  problem(['secrets'], 'required unless the store is memory: all processes must seal alike', hint)
 }

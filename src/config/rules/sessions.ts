@@ -30,7 +30,7 @@ function redis({ config, problem, warning }: Rules, url: string): void {
     return
   }
   if (!URL.canParse(url)) {
-    problem(path, 'is no URL', 'redis://host:6379/0')
+    problem(path, 'invalid URL', 'redis://host:6379/0')
     return
   }
   const parsed = new URL(url)

@@ -10,7 +10,7 @@ const pointer = () => z.string().regex(pointerShape, says('is no JSON pointer', 
 /** Anyone can choose the address that replaces {email}: it must not choose the server. */
 const listUrl = () => {
   const wrong = says(
-    'is no http or https URL',
+    'invalid http or https URL',
     'such as https://desk.example.com/api/users, {email} in path or query only',
   )
   return z.string(wrong).refine(value => {

@@ -5,13 +5,13 @@ import { type ConfigReader, clientTls, cookieName, duration, origin, says } from
 
 /** "[METHOD ]/path[*]": * only at the end, GET means HEAD too, the query is never matched. */
 export const pathRule = () => {
-  const wrong = says('is no path rule', 'such as "GET /assets/*": * only at the end, no query, no escapes')
+  const wrong = says('invalid path rule', 'such as "GET /assets/*": * only at the end, no query, no escapes')
   return z.string(wrong).regex(/^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?$/, wrong)
 }
 
 /** The same, or with a pair of the query that has to be there: "GET /?@action=logout". */
 const logoutPath = () => {
-  const wrong = says('is no path rule', 'such as "GET /logout" or "GET /?@action=logout": one name=value, no escapes')
+  const wrong = says('invalid path rule', 'such as "GET /logout" or "GET /?@action=logout": one name=value, no escapes')
   return z.string(wrong).regex(/^([A-Z]{1,20} )?\/[^\s*?#%;\\]*\*?(\?[^\s=&;#%]+=[^\s&;#%]*)?$/, wrong)
 }
 

@@ -24,7 +24,7 @@ export const tls = (read: ConfigReader) =>
 export const prefix = () =>
   z
     .string()
-    .regex(/^(\/[A-Za-z0-9_-]+)+$/, says('is no path that the gateway can own', 'such as /auth'))
+    .regex(/^(\/[A-Za-z0-9_-]+)+$/, says('invalid prefix', 'such as /auth'))
     .default('/auth')
     .meta({
       description: "Where the gateway's own paths are. /auth/jwt/* and /auth/saml/acs stay where they are in any case.",
@@ -32,7 +32,7 @@ export const prefix = () =>
 
 export const workers = () =>
   z
-    .union([z.int().min(1).max(256), z.literal('auto')], { error: says('is neither auto nor a number of processes') })
+    .union([z.int().min(1).max(256), z.literal('auto')], { error: says('invalid number of processes') })
     .default(1)
     .meta({
       description: 'Processes behind the one port, each with connections to Redis of its own; auto: one per core.',
@@ -64,7 +64,7 @@ export const limits = () =>
       headers: z.int().min(10).max(10_000).default(200).meta({ description: 'The most header lines of a request.' }),
       logins: z
         .string()
-        .regex(/^[1-9]\d{0,5}\/(s|m|h)$/, says('is no rate', 'such as 60/m'))
+        .regex(/^[1-9]\d{0,5}\/(s|m|h)$/, says('invalid rate', 'such as 60/m'))
         .default('60/m')
         .meta({ description: 'Refused logins per address (IPv6: per /64).' }),
       pipelined: z

@@ -7,7 +7,7 @@ import { type ConfigReader, duration, file, keyFile, says, secret, url, urlOrFil
 const id = () =>
   z
     .string()
-    .regex(/^[a-z0-9-]{1,64}$/, says('is no id', 'small letters, digits and hyphens, at most 64'))
+    .regex(/^[a-z0-9-]{1,64}$/, says('invalid id', 'small letters, digits and hyphens, at most 64'))
     .meta({ description: 'Names the provider in paths, logs and metrics: [a-z0-9-].' })
 const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Login with X".' })
 const clockSkew = () =>

@@ -39,12 +39,12 @@ const store = (read: ConfigReader) =>
           keyPrefix: 'deskgate:',
         })),
       ],
-      { error: says('is no store', 'memory, a Redis URL, or { url, password, tls… }') },
+      { error: says('invalid store', 'memory, a Redis URL, or { url, password, tls… }') },
     )
     .prefault('memory')
     .refine(
       ({ url }) => url === undefined || scheme.test(url.reveal()),
-      says('is no store', 'memory, or a URL: redis://, rediss://, redis+sentinel://, redis+cluster://'),
+      says('invalid store', 'memory, or a URL: redis://, rediss://, redis+sentinel://, redis+cluster://'),
     )
 
 export const sessions = (read: ConfigReader) =>

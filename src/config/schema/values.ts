@@ -50,7 +50,7 @@ function bytesOf(text: string): number {
 
 /** `500ms`, `30s`, `5m`, `8h`, `7d`: milliseconds when loaded. The bounds are durations too, and inclusive. */
 export const duration = (least: string, most: string) => {
-  const wrong = says('is no duration', 'such as 500ms, 30s, 5m, 8h or 7d')
+  const wrong = says('invalid duration', 'such as 500ms, 30s, 5m, 8h or 7d')
   return z
     .string(wrong)
     .regex(durationShape, { error: wrong, abort: true })
@@ -62,7 +62,7 @@ export const duration = (least: string, most: string) => {
 
 /** `256kb`, `10mb`: bytes when loaded. The bounds are sizes too, and inclusive. */
 export const size = (least: string, most: string) => {
-  const wrong = says('is no size', 'such as 256kb or 10mb')
+  const wrong = says('invalid size', 'such as 256kb or 10mb')
   return z
     .string(wrong)
     .regex(sizeShape, { error: wrong, abort: true })
@@ -78,7 +78,7 @@ export const secret = (read: ConfigReader) =>
     .union(
       [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string().min(1)],
       {
-        error: says('is no secret', '{ env: NAME }, { file: PATH } or a text'),
+        error: says('invalid secret', '{ env: NAME }, { file: PATH } or a text'),
       },
     )
     .transform((value, context) => {
@@ -119,11 +119,11 @@ function hidden({ path, text }: FileText): FileText {
 }
 
 /** An absolute http or https URL, as written. */
-export const url = () => z.url({ protocol: /^https?$/, error: says('is no http or https URL') })
+export const url = () => z.url({ protocol: /^https?$/, error: says('invalid http or https URL') })
 
 /** The origin of an http or https URL without path, query or user. */
 export const origin = (example: string) => {
-  const wrong = says('is no origin', `scheme, host and port only, such as ${example}`)
+  const wrong = says('invalid origin', `scheme, host and port only, such as ${example}`)
   return z
     .url({ protocol: /^https?$/, error: wrong, abort: true })
     .refine(isOrigin, wrong)
@@ -143,7 +143,7 @@ export const urlOrFile = (read: ConfigReader) =>
     .transform((value, context): { url: string } | FileText => {
       if (!/^[a-z]+:\/\//i.test(value)) return attempt(context, () => read.file(value))
       return attempt(context, () => {
-        if (!/^https?:\/\//.test(value) || !URL.canParse(value)) throw new Unreadable('is no http or https URL')
+        if (!/^https?:\/\//.test(value) || !URL.canParse(value)) throw new Unreadable('invalid http or https URL')
         return { url: value }
       })
     })
@@ -151,7 +151,7 @@ export const urlOrFile = (read: ConfigReader) =>
 
 /** host:port or unix:/path. */
 export const address = () => {
-  const wrong = says('is no address', 'host:port or unix:/path')
+  const wrong = says('invalid address', 'host:port or unix:/path')
   const shape = /^(unix:\/.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:[\]\s/]+:\d{1,5})$/
   return z
     .string(wrong)
@@ -164,7 +164,7 @@ export const address = () => {
 
 /** The name of an HTTP header (RFC 9110 5.1). */
 export const headerName = () => {
-  const wrong = says('is no header name', 'letters, digits and hyphens, such as X-Agent-Email')
+  const wrong = says('invalid header name', 'letters, digits and hyphens, such as X-Agent-Email')
   return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
 }
 

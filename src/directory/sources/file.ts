@@ -39,7 +39,7 @@ export function createFileSource({ path, text, madeUp }: FileText, deps: FileSou
 
   const adopt = (changedText: string) => {
     const agents = parse(changedText, path)
-    if (agents.size === 0 && current.agents.size > 0) throw new Error(`${path} names no agent any more: not believed`)
+    if (agents.size === 0 && current.agents.size > 0) throw new Error(`${path} no longer names any agent; ignored`)
     const changed = changedEmails(current.agents, agents)
     current = { text: changedText, agents, at: clock.now() }
     status.loaded({ agents: agents.size, changed: changed.length, problems: [] })

@@ -30,8 +30,8 @@ export function createSourceStatus(deps: {
 
   const unchanged = (agents: number) => {
     metrics.directory(source, { agents, at: clock.now() })
-    if (failure !== undefined) log.info({ source, agents }, 'the agents can be read again')
-    else if (!begun) log.info({ source, agents }, 'the agents are read')
+    if (failure !== undefined) log.info({ source, agents }, 'agents source readable again')
+    else if (!begun) log.info({ source, agents }, 'agents loaded')
     failure = undefined
     begun = true
   }
@@ -39,12 +39,12 @@ export function createSourceStatus(deps: {
   return {
     unchanged,
     loaded({ agents, changed, problems }) {
-      if (begun && changed > 0) log.info({ source, agents, changed }, 'the agents have changed')
+      if (begun && changed > 0) log.info({ source, agents, changed }, 'agents changed')
       unchanged(agents)
       const all = problems.join('\n')
       if (all !== reportedProblems && problems.length > 0) {
         const entries = problems.slice(0, maxEntries)
-        log.warn({ source, count: problems.length, entries }, 'entries of the agents cannot be used as they are')
+        log.warn({ source, count: problems.length, entries }, 'agents entries ignored')
       }
       reportedProblems = all
     },
@@ -52,7 +52,7 @@ export function createSourceStatus(deps: {
       const why = error instanceof Error ? error.message : 'unknown error'
       if (why !== failure) {
         const kept = at === undefined ? 'nothing' : new Date(at).toISOString()
-        log.warn({ source, error: why, kept }, 'the agents could not be read; what was read before counts')
+        log.warn({ source, error: why, kept }, 'agents source unreadable, keeping the last version')
       }
       failure = why
     },

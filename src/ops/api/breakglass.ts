@@ -84,7 +84,7 @@ export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): 
     const until = new Date(link.until).toISOString()
     const facts = { agent, minutes, until, operator, link: link.id, address: request.ip }
     deps.audit({ event: 'breakglass_created', why: reason, ...facts })
-    deps.log.warn({ ...facts, why: reason }, 'a break-glass link was made')
+    deps.log.warn({ ...facts, why: reason }, 'break-glass link created')
     deps.metrics.breakglass('created')
     const warning =
       found === 'unavailable'

@@ -41,9 +41,9 @@ export function createRemoteKeySet(
       const { text } = await deps.fetchText(source.url, limits)
       const next = readKeySet(text)
       if (next.ignored.length > 0) {
-        deps.log.warn({ provider: source.id, ignored: next.ignored.slice(0, 10) }, 'keys of the JWKS are not used')
+        deps.log.warn({ provider: source.id, ignored: next.ignored.slice(0, 10) }, 'JWKS keys ignored')
       }
-      if (next.size === 0) deps.log.warn({ provider: source.id }, 'the JWKS holds no usable key')
+      if (next.size === 0) deps.log.warn({ provider: source.id }, 'JWKS without a usable key')
       // An empty set is adopted too: that is how a provider takes its keys back.
       set = next
       if (text !== published) version++
@@ -54,7 +54,7 @@ export function createRemoteKeySet(
       absent.clear()
     } catch (error) {
       failure = error instanceof Error ? error.message : 'unknown error'
-      deps.log.warn({ provider: source.id, error: failure }, 'the JWKS could not be fetched')
+      deps.log.warn({ provider: source.id, error: failure }, 'JWKS fetch failed')
     }
   }
 

@@ -66,7 +66,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
   const watch = createCertificateWatch({ ...deps, provider: id, certificates: () => idp()?.certificates ?? [] })
   const parts: Parts = { settings, deps, entityId, sp, idp, watch }
   void deps.metadata?.ready.then(watch.checkNow)
-  if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures are accepted: allowSha1 is set')
+  if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures accepted because allowSha1 is set')
   const singleLogout = createSamlLogout({ ...deps, settings, entityId, idp, signer: sp.signer })
 
   return {

@@ -40,7 +40,7 @@ export function createServiceProvider(
       if (wanted && !signer && !warned) {
         // Many say so in their metadata and take unsigned requests all the same.
         warned = true
-        log.warn({ provider }, 'the identity provider wants signed requests: set key and certificate')
+        log.warn({ provider }, 'identity provider requires signed requests; set key and certificate')
       }
       const { loginUrl, loginPostUrl } = idp
       const plan = { id: requestId(attempt), now, loginUrl, loginPostUrl, entityId, acsUrl, forceAuthn, authnContext }

@@ -53,7 +53,7 @@ export function startPrimary(deps: PrimaryDeps): Primary {
     if (message.deskgate === 'reload others') reload('api', slot)
     if (message.deskgate !== 'listening') return
     supervisor.listening(slot)
-    log.info({ worker: slot.number, pid: slot.handle?.pid }, 'a worker listens')
+    log.info({ worker: slot.number, pid: slot.handle?.pid }, 'worker listening')
     if (state.complete || clusterState().listening < count) return
     state.complete = true
     log.info({ ...message.addresses, workers: count } satisfies Addresses & { workers: number }, 'listening')
@@ -75,8 +75,8 @@ export function startPrimary(deps: PrimaryDeps): Primary {
       const exits = await supervisor.close({ deskgate: 'drain', serveOn } satisfies FromPrimary)
       const bad = exits.filter(({ code }) => code !== 0).length
       if (bad === 0) return
-      log.error({ workers: exits.length, bad }, 'workers did not end in an orderly way')
-      throw new Error('workers did not end in an orderly way')
+      log.error({ workers: exits.length, bad }, 'workers did not shut down cleanly')
+      throw new Error('workers did not shut down cleanly')
     },
     reload,
     kill: () => supervisor.kill(),

@@ -33,8 +33,8 @@ export function createConnectionStatus(
   const failures = createRepeatedLog({
     ...deps,
     level: 'error',
-    failure: 'no connection to the session store',
-    recovery: 'connected to the session store again',
+    failure: 'session store connection lost',
+    recovery: 'session store connection restored',
     facts: { store: 'redis', connection: purpose },
   })
   let problem: string | undefined = notConnectedYet

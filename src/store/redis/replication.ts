@@ -23,7 +23,7 @@ export function createReplication(deps: {
 
   const withoutPermission = (error: unknown): number => {
     if (replyCode(error) !== 'NOPERM') throw error
-    if (!warned) log.warn({ store: 'redis' }, 'the Redis user may not use ROLE and WAIT: endings are not confirmed')
+    if (!warned) log.warn({ store: 'redis' }, 'Redis user may not use ROLE and WAIT; replication of revocations is not confirmed')
     warned = true
     return -1
   }

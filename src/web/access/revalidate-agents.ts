@@ -112,7 +112,7 @@ export function createAgentRevalidation(deps: AgentRevalidationDeps): AgentReval
   }
   const run = (): Promise<void> => {
     running ??= revalidateAll()
-      .catch((error: Error) => log.error({ error: error.message }, 'live agents could not be looked at again'))
+      .catch((error: Error) => log.error({ error: error.message }, 'revalidation of logged-in agents failed'))
       .finally(() => {
         running = undefined
         if (changed.size > 0 && followed) retry = schedule(run, retryAfter)

@@ -84,7 +84,7 @@ async function askDesk(
     replayKey: { id, until },
   })
   if (verdict === 'nobody') {
-    deps.log.info({ request: context.id }, 'Desk says that nobody is logged in with the cookie that it has just set')
+    deps.log.info({ request: context.id }, 'Desk reports no login for the cookie that it has just set')
     return { kind: 'nobody' }
   }
   return signInWith(deps, request, verdict, id)

@@ -68,7 +68,7 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
     responseReceived({ context }, refused) {
       const failed = refused?.checks.find(({ ok }) => !ok)?.name
       const facts = refused && { reason: refused.reason, provider: refused.provider, check: failed }
-      log.info({ ...facts, request: context.id }, 'an identity provider has answered a logout')
+      log.info({ ...facts, request: context.id }, 'logout response received from identity provider')
     },
   }
 }

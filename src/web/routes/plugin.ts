@@ -174,7 +174,7 @@ function handleError(log: Log) {
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return sendError('unsupported_media', request, reply)
     const status = error.statusCode ?? 500
     if (status >= 400 && status < 500) return sendError('bad_request', request, reply)
-    log.error({ error: error.message, stack: error.stack, request: context.id }, 'a request of our own failed')
+    log.error({ error: error.message, stack: error.stack, request: context.id }, 'gateway request failed')
     return sendError('internal', request, reply)
   }
 }

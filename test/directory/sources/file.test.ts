@@ -61,7 +61,7 @@ t.test('an invalid file keeps the previous list, and is logged with its problem 
   await writeFile(file, '- { email: ada@example.com, active: false }\n')
   for (let i = 0; i < 2; i++) await look()
   t.equal(await source.find('ada@example.com'), 'disabled')
-  t.match(lines.at(-1), { msg: 'the agents can be read again' })
+  t.match(lines.at(-1), { msg: 'agents source readable again' })
 })
 
 t.test('Attack, or an accident: an emptied or missing file logs nobody out', async t => {
@@ -70,7 +70,7 @@ t.test('Attack, or an accident: an emptied or missing file logs nobody out', asy
     await writeFile(file, text)
     for (let i = 0; i < 2; i++) await look()
   }
-  t.match(warnings()[0]?.error, /names no agent any more: not believed$/)
+  t.match(warnings()[0]?.error, /no longer names any agent; ignored$/)
   await unlink(file)
   await look()
   t.match(warnings().at(-1)?.error, /ENOENT$/)

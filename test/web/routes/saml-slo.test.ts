@@ -135,7 +135,7 @@ t.test('our logout ends here first, then asks the provider, whose answer ends on
       t.equal(back.headers['set-cookie'], undefined)
     }
   }
-  const said = gate.lines.filter(({ msg }) => msg === 'an identity provider has answered a logout')
+  const said = gate.lines.filter(({ msg }) => msg === 'logout response received from identity provider')
   t.same(
     said.map(({ reason }) => reason),
     [undefined, undefined, ...Array(4).fill('saml.status_not_success')],
@@ -163,7 +163,7 @@ t.test('an answer that is unsigned, wrong or garbage ends on the same page and c
   }
   t.equal(await alive(session), true)
   t.same(gate.events, [], 'and anybody could have sent it')
-  const said = gate.lines.filter(({ msg }) => msg === 'an identity provider has answered a logout')
+  const said = gate.lines.filter(({ msg }) => msg === 'logout response received from identity provider')
   t.same(
     said.map(({ reason }) => reason),
     [

@@ -130,7 +130,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
     close() {
       closed = true
       next?.cancel()
-      log.debug({ source: name }, 'the list of agents is no longer read')
+      log.debug({ source: name }, 'agents list closed')
     },
   }
 }

@@ -35,7 +35,7 @@ export function createHttpLookupSource(deps: HttpSourceDeps): DirectorySource {
   const store = (email: string, answer: KnownState) => {
     const before = answers.get(email)
     answers.set(email, answer)
-    if (failed) log.info({ source: name }, 'the agents can be looked up again')
+    if (failed) log.info({ source: name }, 'agents lookup available again')
     failed = undefined
     if (before && JSON.stringify(before.found) !== JSON.stringify(answer.found)) {
       for (const listener of listeners) listener([email])
@@ -45,7 +45,7 @@ export function createHttpLookupSource(deps: HttpSourceDeps): DirectorySource {
   const fail = (error: unknown): never => {
     const why = error instanceof Error ? error.message : 'unknown error'
     if (!failed)
-      log.warn({ source: name, error: why }, 'an agent could not be looked up; what was answered before counts')
+      log.warn({ source: name, error: why }, 'agents lookup failed, keeping the last answer')
     failed = { why, at: clock.now() }
     throw new DirectoryUnavailable(why, { cause: error })
   }

@@ -112,6 +112,6 @@ function compare(
   const key = others.find(other => other.keys.some(name => one.keys.includes(name)))
   if (key) {
     const message = `holds a key of providers[${key.index}] too`
-    problems.push({ path, message, hint: 'each provider needs its own' })
+    problems.push({ path, message, hint: 'use a separate one for each provider' })
   }
 }

@@ -76,7 +76,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     if (!current()) throw new MetadataError('the metadata has run out')
     version = read ? read.version : version
     warn(facts?.warnings?.join(', '))
-    if (problem !== undefined) log.info({ provider }, 'the metadata of an identity provider can be read again')
+    if (problem !== undefined) log.info({ provider }, 'identity provider metadata readable again')
     problem = undefined
     failures = 0
     if (facts?.own !== undefined) persisted.save(facts.own)
@@ -125,7 +125,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     persisted.load(text => {
       if (facts) return
       facts = readIdpMetadata(text, { issuer: deps.issuer, now: clock.now() })
-      log.info({ provider }, 'the metadata of an identity provider is the kept copy until it can be read')
+      log.info({ provider }, 'identity provider metadata unavailable, using the stored copy')
     })
 
   const start = (): Promise<void> => {

@@ -53,7 +53,7 @@ export function createPersistedMetadata(deps: {
     } catch (error) {
       if (error instanceof StoreUnavailable)
         return retryLater(() => !superseded && void load(from, take), loadRetryDelay)
-      log.warn({ provider, error: (error as Error).message }, 'the kept metadata of an identity provider is no use')
+      log.warn({ provider, error: (error as Error).message }, 'stored identity provider metadata unusable')
     }
   }
 

@@ -68,7 +68,7 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
     if (threads) return threads
     const opened = openThreads(fileURLToPath(deps.entry ?? entry), limits)
     opened.on('message', begin)
-    opened.on('error', (error: Error) => deps.log.error({ error: error.message }, 'a SAML thread ended'))
+    opened.on('error', (error: Error) => deps.log.error({ error: error.message }, 'SAML worker thread ended'))
     threads = opened
     return opened
   }
@@ -83,7 +83,7 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
     } catch (error) {
       if (task.end.signal.aborted || closed) return { failed: task.failed }
       // The thread ran out of its memory, or crashed: the message is refused, the gateway lives on.
-      deps.log.error({ error: (error as Error).message }, 'a SAML message could not be verified')
+      deps.log.error({ error: (error as Error).message }, 'SAML verification failed')
       return { failed: outOfMemory(error) ? 'costly' : 'busy' }
     }
   }

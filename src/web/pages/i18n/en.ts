@@ -23,7 +23,7 @@ const broken: RefusalText = {
 }
 const tooLate: RefusalText = {
   title: 'This login took too long',
-  text: 'The answer of your login service has run out. Please log in again. If it happens every time, a clock is wrong: tell your administrator.',
+  text: 'The answer of your login service has expired. Please log in again. If it happens every time, a clock is wrong: tell your administrator.',
   next: 'again',
 }
 const tooEarly: RefusalText = {
@@ -42,8 +42,8 @@ const unbound: RefusalText = {
   next: 'again',
 }
 const setUpWrong: RefusalText = {
-  title: 'The login is not set up right',
-  text: 'Your login service and the help desk do not agree on a setting. Only your administrator can mend that: please send the reference below.',
+  title: 'Single sign-on is not configured correctly',
+  text: 'Your login service and the help desk do not agree on a setting. Your administrator has to fix this: please send the reference below.',
   next: 'again',
 }
 const otherMethod: RefusalText = {
@@ -124,7 +124,7 @@ const refusals: Record<Reason, RefusalText> = {
     next: 'other',
   },
   'agent.forbidden': {
-    title: 'You may not come in this way',
+    title: 'You may not log in this way',
     text: 'Your login worked, but it does not open the help desk. Ask your administrator, or log in another way.',
     next: 'other',
   },
@@ -155,12 +155,12 @@ const refusals: Record<Reason, RefusalText> = {
     next: 'other',
   },
   'login.link_expired': {
-    title: 'This link has run out',
-    text: 'It was good for a short time only. Ask for a new one, or log in as usual.',
+    title: 'This link has expired',
+    text: 'Links are valid for a short time. Ask for a new one, or log in as usual.',
     next: 'other',
   },
   'login.busy_unavailable': {
-    title: 'Very many people are logging in',
+    title: 'Many people are logging in',
     text: 'Please try again in a moment.',
     next: 'again',
   },
@@ -196,7 +196,7 @@ const errors = {
   },
   shed: {
     title: 'Just a moment',
-    text: 'Very many people are here at this moment. Your request was not carried out: please try again in a few seconds.',
+    text: 'The help desk is very busy. Your request was not processed: please try again in a few seconds.',
   },
   desk_busy: {
     title: 'The help desk is very busy',
@@ -227,7 +227,7 @@ const errors = {
     title: 'This cannot be read',
     text: 'Only a form (application/x-www-form-urlencoded, without compression) is accepted here.',
   },
-  too_large: { title: 'This is too large', text: 'What was sent is larger than what is accepted here.' },
+  too_large: { title: 'This is too large', text: 'The request is larger than the limit for this page.' },
   prefetch: { title: 'Not now', text: 'This page is not loaded ahead of time.' },
 } satisfies Record<string, NoticeText>
 
@@ -268,8 +268,8 @@ export const en = {
       text: 'Get a new token and send the request again. The member "reason" says what is wrong with this one.',
     },
     403: {
-      title: 'The bearer token opens nothing here',
-      text: 'The token is good, but the agent whom it names may not use the help desk.',
+      title: 'The bearer token gives no access',
+      text: 'The token is valid, but its agent may not use the help desk.',
     },
     503: {
       title: 'The bearer token cannot be checked just now',
@@ -285,7 +285,7 @@ export const en = {
   logout: {
     title: 'Log out?',
     text: (email: string) => `You are logged in as ${email}.`,
-    nobody: 'Nobody is logged in in this browser.',
+    nobody: 'You are not logged in in this browser.',
     button: 'Log out',
     back: 'Back to the help desk',
   },

@@ -191,7 +191,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
           begun: response.headersSent,
           'desk.url': context.snapshot.config.desk.url,
         },
-        'Desk did not answer as it should',
+        'Desk response failed',
       )
     context.outcome = isSlow ? 'bad_request' : 'upstream_error'
     if (response.headersSent) cutResponse(request, response)

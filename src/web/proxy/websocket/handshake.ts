@@ -54,7 +54,7 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
         queue.stalled(use)
       },
       onRead: () => queue.reads(use),
-      onViolation: (from, why) => log.warn({ request: use.context.id, from }, `a WebSocket was closed: ${why}`),
+      onViolation: (from, why) => log.warn({ request: use.context.id, from }, `WebSocket closed: ${why}`),
     })
   }
 
@@ -78,7 +78,7 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       socket.off('close', giveUp)
       log.warn(
         { request: context.id, code, header, 'desk.url': desk.url },
-        'Desk did not answer a WebSocket handshake as it should',
+        'Desk WebSocket handshake failed',
       )
       onResponse(refuseSocket(error, request, socket, context))
     }

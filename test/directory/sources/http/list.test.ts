@@ -61,7 +61,7 @@ t.test('a list says who is an agent', async t => {
   t.same(await find('ada'), { email: 'ada@example.com', id: '3', name: 'ada', roles: ['admin', 'agent'] })
   t.equal(await find('bob'), 'disabled')
   t.equal(await find('eve'), 'unknown')
-  t.match(lines.at(-1), { msg: 'the agents are read', agents: 3 })
+  t.match(lines.at(-1), { msg: 'agents loaded', agents: 3 })
   t.match((await metrics.text()).body, /deskgate_directory_agents\{source="http .*\/api\/v2\/users"\} 3/)
 })
 
@@ -98,7 +98,7 @@ t.test('the record of an agent changes with the list', async t => {
   t.equal(await find('cyd'), 'unknown')
   t.match(await find('dee'), { id: '3' })
   t.same(changed[0]?.sort(), ['ada@example.com', 'cyd@example.com', 'dee@example.com'])
-  t.match(lines.at(-1), { msg: 'the agents have changed', agents: 3, changed: 3 })
+  t.match(lines.at(-1), { msg: 'agents changed', agents: 3, changed: 3 })
 })
 
 t.test('while the API is down, agents of the last copy are found, others are not, until staleFor is over', async t => {
@@ -125,7 +125,7 @@ t.test('while the API is down, agents of the last copy are found, others are not
   await refresh()
   t.match(await find('ada'), { id: '3' })
   t.equal(await find('eve'), 'unknown')
-  t.match(lines.at(-1), { msg: 'the agents can be read again' })
+  t.match(lines.at(-1), { msg: 'agents source readable again' })
 })
 
 t.test('before the first copy nobody is found, and nothing is known of live sessions', async t => {
