@@ -3,8 +3,7 @@
 // from the marks in the guides: docs/not-run.md.
 
 import { readFile, writeFile } from 'node:fs/promises'
-import { editorSchema } from '../src/config/reference.js'
-import { reference } from '../src/config/reference.js'
+import { editorSchema, reference } from '../src/config/reference.js'
 import { chartKinds } from './chart/kinds.js'
 import { chartReadme } from './chart/readme.js'
 import { valuesSchema } from './chart/values-schema.js'

@@ -11,7 +11,7 @@ import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { isValidHost } from './request/host.js'
 import { escapeBytes, readTarget, type Target } from './request/target.js'
-import { refuse } from './responses/refuse.js'
+import { refuse } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {
   /** The snapshot in force. */

@@ -4,8 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 import { parse, parseDocument } from 'yaml'
 import { parseAgents } from '../../src/config/agents.js'
-import { type Described, describeConfig, editorSchema } from '../../src/config/reference.js'
-import { reference } from '../../src/config/reference.js'
+import { type Described, describeConfig, editorSchema, reference } from '../../src/config/reference.js'
 import { curveKey, load, longSecret, problems, rsaPair } from '../parts/configuration.js'
 
 const folder = new URL('../../config/', import.meta.url)

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { choosePorts } from '../../src/demo/demo.js'
 import { systemClock } from '../../src/runtime/clock.js'
-import { startChromium, screenshot } from '../parts/browser.js'
+import { screenshot, startChromium } from '../parts/browser.js'
 import { startDesk } from '../parts/desk.js'
 import { startInProcessGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider } from '../parts/identity-provider.js'

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { startChromium, screenshot } from '../parts/browser.js'
+import { screenshot, startChromium } from '../parts/browser.js'
 import { spawnDeskgate } from '../parts/command.js'
 import { freePort } from '../parts/ports.js'
 import { missingParts } from '../parts/required-parts.js'

@@ -19,7 +19,9 @@ interface Open {
 
 /** An event stream and a WebSocket that Desk keeps open. */
 async function open({ desk, gateway }: ApiSetup, path: string, credentials: string): Promise<Open> {
-  desk.onRequest((_request, response) => response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders())
+  desk.onRequest((_request, response) =>
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders(),
+  )
   const [stream, socket] = [openRaw(gateway.port), openRaw(gateway.port)]
   stream.send([`GET ${path} HTTP/1.1`, 'Host: x', credentials, '', ''].join('\r\n'))
   socket.send([`GET ${path} HTTP/1.1`, 'Host: x', credentials, ...upgrade, key, '', ''].join('\r\n'))

@@ -22,7 +22,7 @@ import {
 } from '../parts/key-rotation.js'
 import { startRedis } from '../parts/redis.js'
 import { missingParts } from '../parts/required-parts.js'
-import { echoIdentity, startSteadyAgents, type SteadyAgent } from '../parts/steady-agents.js'
+import { echoIdentity, type SteadyAgent, startSteadyAgents } from '../parts/steady-agents.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 

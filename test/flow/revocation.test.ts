@@ -7,7 +7,7 @@
 import t from 'tap'
 import { revokeSessions } from '../../src/cli/commands/sessions.js'
 import { missingParts } from '../parts/required-parts.js'
-import { adminToken, type ReplicaFleet, startFleet, type AgentSession } from '../parts/revocation.js'
+import { type AgentSession, adminToken, type ReplicaFleet, startFleet } from '../parts/revocation.js'
 import { until } from '../parts/wait-until.js'
 
 /** Processes of each replica. */
@@ -57,7 +57,8 @@ t.test('sessions revoke --agent, on two replicas', { skip: missingParts('redis-s
     for (const { socket } of all) socket.raw.close()
   })
   const of = (...some: string[]) => all.filter(({ email }) => some.includes(email))
-  const firstOf = (email: string) => fleet.replicas.map(at => of(email).find(visitor => visitor.at === at) as AgentSession)
+  const firstOf = (email: string) =>
+    fleet.replicas.map(at => of(email).find(visitor => visitor.at === at) as AgentSession)
   const streams = await Promise.all([ada, bob].flatMap(firstOf).map(fleet.stream))
   t.teardown(() => {
     for (const stream of streams) stream.close()

@@ -13,7 +13,7 @@ import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { freePort } from '../parts/ports.js'
 import { startRedis } from '../parts/redis.js'
 import { missingParts } from '../parts/required-parts.js'
-import { echoIdentity, startSteadyAgents, type SteadyAgents, type SteadyAgent } from '../parts/steady-agents.js'
+import { echoIdentity, type SteadyAgent, type SteadyAgents, startSteadyAgents } from '../parts/steady-agents.js'
 import { createUserAgent, exchange, type UserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import type { Profile } from '../parts/browser.js'
 import { screenshot } from '../parts/browser.js'
 import { missingParts } from '../parts/required-parts.js'
-import { type ThreeSites, startThreeSites } from '../parts/three-sites.js'
+import { startThreeSites, type ThreeSites } from '../parts/three-sites.js'
 
 t.test('three sites', { skip: missingParts('chromium', 'openssl') }, async t => {
   const sites = await startThreeSites()

@@ -4,7 +4,7 @@
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { breakglass } from '../../src/cli/commands/breakglass.js'
-import { startChromium, screenshot, type Chromium } from '../parts/browser.js'
+import { type Chromium, screenshot, startChromium } from '../parts/browser.js'
 import { settings } from '../parts/configuration.js'
 import { deskCookie, deskLogin, startDeskWithLogin } from '../parts/desk-with-login.js'
 import { startInProcessGateway } from '../parts/gateway.js'

@@ -106,34 +106,38 @@ t.test('encrypted by SimpleSAMLphp, with AES-GCM', { skip: noSimpleSamlPhp() }, 
   })
 })
 
-t.test('SimpleSAMLphp 1.19 as it comes encrypts with AES-CBC, which is taken inside a signed response alone', { skip: noSimpleSamlPhp() }, async t => {
-  const idp = await startSimpleSamlPhp()
-  const behind = await startInteropGateway({ metadata: idp.metadataUrl, ...own }, { files, adminToken })
-  t.teardown(async () => {
-    await behind.close()
-    await idp.stop()
-  })
-  await idp.importSp(await behind.spMetadata())
-  for (const what of ['assertion.encryption', 'nameid.encryption']) {
-    for (const assertion of [true, false]) {
-      const signing = { 'saml20.sign.response': true, 'saml20.sign.assertion': assertion }
-      await idp.configure({ ...off, [what]: true, ...signing })
-      const { text, send } = await answer(idp, behind)
-      t.equal(algorithm('EncryptedData', text), 'aes128-cbc')
-      t.equal(loginOutcome(await send()), '303 /tickets/7', what)
+t.test(
+  'SimpleSAMLphp 1.19 as it comes encrypts with AES-CBC, which is taken inside a signed response alone',
+  { skip: noSimpleSamlPhp() },
+  async t => {
+    const idp = await startSimpleSamlPhp()
+    const behind = await startInteropGateway({ metadata: idp.metadataUrl, ...own }, { files, adminToken })
+    t.teardown(async () => {
+      await behind.close()
+      await idp.stop()
+    })
+    await idp.importSp(await behind.spMetadata())
+    for (const what of ['assertion.encryption', 'nameid.encryption']) {
+      for (const assertion of [true, false]) {
+        const signing = { 'saml20.sign.response': true, 'saml20.sign.assertion': assertion }
+        await idp.configure({ ...off, [what]: true, ...signing })
+        const { text, send } = await answer(idp, behind)
+        t.equal(algorithm('EncryptedData', text), 'aes128-cbc')
+        t.equal(loginOutcome(await send()), '303 /tickets/7', what)
+      }
+      await idp.configure({ ...off, [what]: true, 'saml20.sign.response': false, 'saml20.sign.assertion': true })
+      const { send } = await answer(idp, behind)
+      const page = await send()
+      t.equal(loginOutcome(page), '400 saml.algorithm_not_allowed', what)
+      const told = await explained(behind, page.reference ?? '')
+      t.match(told, /EncryptionMethod: http:\/\/www\.w3\.org\/2001\/04\/xmlenc#aes128-cbc/)
+      t.match(told, /AES-CBC is taken only inside a response that is itself signed/)
+      t.match(told, /saml20\.sign\.response/)
     }
-    await idp.configure({ ...off, [what]: true, 'saml20.sign.response': false, 'saml20.sign.assertion': true })
-    const { send } = await answer(idp, behind)
-    const page = await send()
-    t.equal(loginOutcome(page), '400 saml.algorithm_not_allowed', what)
-    const told = await explained(behind, page.reference ?? '')
-    t.match(told, /EncryptionMethod: http:\/\/www\.w3\.org\/2001\/04\/xmlenc#aes128-cbc/)
-    t.match(told, /AES-CBC is taken only inside a response that is itself signed/)
-    t.match(told, /saml20\.sign\.response/)
-  }
-  await idp.configure({ ...off, 'saml20.sign.response': true })
-  t.equal(loginOutcome(await (await answer(idp, behind)).send()), '303 /tickets/7')
-})
+    await idp.configure({ ...off, 'saml20.sign.response': true })
+    t.equal(loginOutcome(await (await answer(idp, behind)).send()), '303 /tickets/7')
+  },
+)
 
 /** What `deskgate explain REFERENCE` prints. */
 async function explained({ gateway }: InteropGateway, reference: string): Promise<string> {

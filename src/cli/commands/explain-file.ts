@@ -17,7 +17,7 @@ import { verifySaml } from '../../providers/saml/signature/verify.js'
 import type { NoProvider } from '../../providers/select.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createHttpClient } from '../../runtime/http-client.js'
-import { gatewayProviders } from '../../server/snapshot.js'
+import { gatewayProviders } from '../../server/config-snapshot.js'
 import { checkAllowed } from '../../web/access/authorize-agent.js'
 
 export interface FileVerdict {

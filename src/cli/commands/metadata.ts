@@ -2,7 +2,7 @@
 
 import type { Config } from '../../config/schema/index.js'
 import { systemClock } from '../../runtime/clock.js'
-import { spMetadataOf } from '../../server/snapshot.js'
+import { spMetadataOf } from '../../server/config-snapshot.js'
 import type { ExitCode, Io } from '../io.js'
 import { readConfiguration } from './configuration.js'
 import { escapeControls } from './report.js'

@@ -117,8 +117,7 @@ export function deskLoginRules(rules: Rules): void {
 function onePath(rules: Rules, rule: string, index: number): void {
   const path = [...key, 'paths', index]
   const pattern = rule.replace(/^[A-Z]+ /, '')
-  if (pattern === '/*')
-    rules.problem(path, 'makes every path public: no login is required', "Desk's login page alone")
+  if (pattern === '/*') rules.problem(path, 'makes every path public: no login is required', "Desk's login page alone")
   if (isOwn(pattern, rules)) rules.problem(path, `is the gateway's own: everything under ${rules.config.prefix} is`)
 }
 

@@ -49,12 +49,9 @@ export const login = () =>
         .enum(['auto', 'always'])
         .default('auto')
         .meta({ description: 'auto: straight to the IdP when there is one way in, else the page; always: the page.' }),
-      deskLoginPaths: z
-        .array(pagePath())
-        .default(['/login', '/login/new'])
-        .meta({
-          description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
-        }),
+      deskLoginPaths: z.array(pagePath()).default(['/login', '/login/new']).meta({
+        description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
+      }),
       alsoAllowDeskAuthentication: z
         .union([z.literal(false), deskLogin()], { error: 'is neither false nor { paths, whoami, email, cookie }' })
         .default(false)

@@ -42,7 +42,9 @@ export const audit = (read: ConfigReader) =>
   z
     .strictObject({
       to: z
-        .union([place(read), z.array(place(read)).min(1)], { error: says('invalid destination', 'stdout, a file, or a list') })
+        .union([place(read), z.array(place(read)).min(1)], {
+          error: says('invalid destination', 'stdout, a file, or a list'),
+        })
         .transform(to => [to].flat())
         .prefault('stdout')
         .meta({ description: 'stdout, a file, or several of them.', examples: [['stdout', 'audit.log']] }),

@@ -23,7 +23,8 @@ export function createReplication(deps: {
 
   const withoutPermission = (error: unknown): number => {
     if (replyCode(error) !== 'NOPERM') throw error
-    if (!warned) log.warn({ store: 'redis' }, 'Redis user may not use ROLE and WAIT; replication of revocations is not confirmed')
+    if (!warned)
+      log.warn({ store: 'redis' }, 'Redis user may not use ROLE and WAIT; replication of revocations is not confirmed')
     warned = true
     return -1
   }

@@ -5,7 +5,7 @@ import { METHODS } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { AccessVerdict } from '../context.js'
-import { refuse, refuseVerdict } from '../responses/refuse.js'
+import { refuse, refuseVerdict } from '../responses/send-error.js'
 
 const methods = METHODS.filter(method => method !== 'CONNECT')
 

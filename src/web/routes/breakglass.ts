@@ -18,7 +18,7 @@ import {
   isBreakglassToken,
 } from '../../providers/breakglass.js'
 import type { ResponseData } from '../context.js'
-import type { RefuseLogin } from '../login/refuse.js'
+import type { RefuseLogin } from '../login/refuse-login.js'
 import type { SignIn } from '../login/sign-in.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'

@@ -9,7 +9,7 @@ import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js
 import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
-import type { RefuseLogin } from '../login/refuse.js'
+import type { RefuseLogin } from '../login/refuse-login.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'

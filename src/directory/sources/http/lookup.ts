@@ -44,8 +44,7 @@ export function createHttpLookupSource(deps: HttpSourceDeps): DirectorySource {
   }
   const fail = (error: unknown): never => {
     const why = error instanceof Error ? error.message : 'unknown error'
-    if (!failed)
-      log.warn({ source: name, error: why }, 'agents lookup failed, keeping the last answer')
+    if (!failed) log.warn({ source: name, error: why }, 'agents lookup failed, keeping the last answer')
     failed = { why, at: clock.now() }
     throw new DirectoryUnavailable(why, { cause: error })
   }

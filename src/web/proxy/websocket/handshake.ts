@@ -8,8 +8,8 @@ import type { Duplex } from 'node:stream'
 import type { Config } from '../../../config/schema/index.js'
 import type { Log } from '../../../ops/log.js'
 import type { Pipeline, RequestContext } from '../../context.js'
-import { refuseSocket } from '../../responses/refuse.js'
 import { closeWhenRead, head as headOf } from '../../responses/send.js'
+import { refuseSocket } from '../../responses/send-error.js'
 import type { UnreadLimit } from '../../server/unread-limit.js'
 import type { DeskQueue } from '../desk-queue.js'
 import { type DeskUse, newUseState } from '../desk-use.js'
@@ -76,10 +76,7 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       queue.leave(use)
       if (!isFirst() || socket.destroyed || socket.writableEnded) return
       socket.off('close', giveUp)
-      log.warn(
-        { request: context.id, code, header, 'desk.url': desk.url },
-        'Desk WebSocket handshake failed',
-      )
+      log.warn({ request: context.id, code, header, 'desk.url': desk.url }, 'Desk WebSocket handshake failed')
       onResponse(refuseSocket(error, request, socket, context))
     }
     socket.on('close', giveUp)

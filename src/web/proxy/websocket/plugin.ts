@@ -9,7 +9,7 @@ import type { CloseReason } from '../../access/live-bearers.js'
 import type { LiveConnections } from '../../access/live-connections.js'
 import type { AccessVerdict, GatewayErrorCode, RequestContext, Tunnel } from '../../context.js'
 import type { RequestLifecycle } from '../../request-lifecycle.js'
-import { refuseSocket, refuseVerdictSocket } from '../../responses/refuse.js'
+import { refuseSocket, refuseVerdictSocket } from '../../responses/send-error.js'
 import { onWebSocketOffer } from '../../server/other-upgrades.js'
 
 export interface UpgradeDeps {

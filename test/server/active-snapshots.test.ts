@@ -3,7 +3,7 @@
 import t from 'tap'
 import type { Provider } from '../../src/core/contracts.js'
 import { createLog } from '../../src/ops/log.js'
-import { createSnapshots } from '../../src/server/snapshots.js'
+import { createSnapshots } from '../../src/server/active-snapshots.js'
 import type { ConfigSnapshot } from '../../src/web/context.js'
 import { until } from '../parts/wait-until.js'
 
