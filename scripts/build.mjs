@@ -8,13 +8,16 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 const inputs = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
+/** A copy of the sources may come without it. */
+const optional = new Set(['package-lock.json'])
 
 /** Changes with every name and byte of what dist is built from. */
 export function fingerprint(folder = root) {
   const sources = readdirSync(join(folder, 'src'), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name))
-  const files = [...inputs.map(name => join(folder, name)), ...sources.sort()]
+  const present = inputs.filter(name => !optional.has(name) || existsSync(join(folder, name)))
+  const files = [...present.map(name => join(folder, name)), ...sources.sort()]
   const hash = createHash('sha256')
   for (const file of files) {
     const bytes = readFileSync(file)

@@ -102,7 +102,7 @@ t.test('a number, or a list, where a text is needed says what to do', async t =>
   const found = problems('publicUrl: 7\nsite: 8\ndesk: []\nlisten: true\n')
   t.match(found.join('\n'), 'site: must be a text (put it in quotes)')
   t.match(found.join('\n'), 'desk: must be a mapping')
-  t.match(found.join('\n'), 'listen: is no address (host:port or unix:/path)')
+  t.match(found.join('\n'), 'listen: invalid address (host:port or unix:/path)')
 })
 
 t.test('what is no configuration at all is one clear problem with its place', async t => {

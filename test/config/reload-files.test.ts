@@ -65,7 +65,7 @@ t.test('what needs a restart is a problem with its place, and only when it chang
   t.match(against({ prefix: '/sso', drain: '5s' }), [/prefix: cannot change/, /drain: cannot change/])
   t.match(
     against({ sessions: { store: 'redis://h:6379/0' } }),
-    [/sessions\.store: cannot change/, /secrets: is needed/].reverse(),
+    [/sessions\.store: cannot change/, /secrets: required unless/].reverse(),
   )
   t.match(against({ tls: { cert: 'a', key: 'b' } }, { a: one.certificate, b: one.key }), [/tls: cannot change/])
   t.match(against({ nonsense: 1, limits: { header: '64kb' } }), [

@@ -520,7 +520,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'a source that is never asked': [
     settings({ agents: [{ any: true }, { domains: ['example.com'] }] }),
-    'agents[1]: never asked: agents[0] knows everybody',
+    'agents[1]: never asked: agents[0] knows everyone',
   ],
   'an empty agents file': [settings({ agents: [{ file: 'text.yaml' }] }), 'agents[0].file: names no agent'],
   'a certificate that has ended': [

@@ -94,7 +94,7 @@ t.test('it says so, serves on, and no connection loses a request', async t => {
     silent.socket.destroyed || (await once(silent.socket, 'close')),
     'a connection without a request holds nothing up',
   )
-  t.notOk(gateway.lines.some(({ msg }) => String(msg).includes('were cut')))
+  t.notOk(gateway.lines.some(({ msg }) => String(msg).includes('open connections closed')))
 })
 
 t.test('what does not end in time is cut, and said', async t => {
@@ -107,6 +107,6 @@ t.test('what does not end in time is cut, and said', async t => {
   if (!endless.socket.destroyed) await once(endless.socket, 'close')
   t.match(
     gateway.lines.find(({ level }) => level === 'warn'),
-    { connections: 1, msg: /drain is over/ },
+    { connections: 1, msg: /drain time over/ },
   )
 })

@@ -75,7 +75,7 @@ async function roll(t: Test, replica: Replica, running: RunningGateway, place: P
   t.equal(running.child.exitCode ?? (await ended), 0, `${replica.name} ends with 0`)
   t.equal(running.stderr(), '')
   t.notOk(
-    running.lines.some(({ msg }) => String(msg).includes('were cut')),
+    running.lines.some(({ msg }) => String(msg).includes('open connections closed')),
     'nothing was cut',
   )
   await rm(running.folder, { recursive: true, force: true })

@@ -93,7 +93,7 @@ t.test('a rollover under load, and a start without the IdP', { skip: missingPart
   await site.close()
   const again = await startGateway(settings, { files })
   t.teardown(again.stop)
-  await again.line(({ msg }) => /is the kept copy/.test(msg ?? ''))
+  await again.line(({ msg }) => /using the stored copy/.test(msg ?? ''))
   t.equal((await logIn(again, next)).outcome, 'in', 'the IdP is down, and logins go on')
   t.equal((await logIn(again, evil)).outcome, '400 saml.signature_invalid', "by the IdP's keys only")
   const line = await again.line(({ error }) => /metadata/.test(String(error)))

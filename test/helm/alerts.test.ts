@@ -75,7 +75,19 @@ const cases: Record<string, Case> = {
   },
   DeskgateLoginsUnavailable: {
     fires: [logins('0+1x200', refused('agent.directory_unavailable'))],
-    not: [logins('0+9x200', refused('agent.unknown'))],
+    not: [
+      logins('0+9x200', refused('agent.unknown')),
+      // Attack: anybody can have it refused so, by a token with a made-up kid.
+      logins('0+50x200', refused('jwt.keys_unavailable')),
+    ],
+    at: 20,
+  },
+  DeskgateKeysUnavailable: {
+    fires: [logins('0+3x200', refused('jwt.keys_unavailable'))],
+    not: [
+      logins('0+1x200', refused('jwt.keys_unavailable')),
+      logins('0+9x200', refused('saml.metadata_unavailable')),
+    ],
     at: 20,
   },
   DeskgateSignaturesInvalid: {

@@ -100,7 +100,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
     { 'config.secrets': [{ file: 'ring.txt' }], files: { 'ring.txt': 'x'.repeat(40) } },
     /files\.ring\.txt is the secret of config\.secrets\[0\]/,
   ],
-  ['a key among the files', { files: { 'sp.key': key } }, /files\.sp\.key holds a private key/],
+  ['a key among the files', { files: { 'sp.key': key } }, /files\.sp\.key contains a private key/],
   [
     'a file that is not there',
     provider({ metadata: 'idp.xml' }),

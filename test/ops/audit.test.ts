@@ -100,7 +100,7 @@ t.test('a place that takes nothing is told of, with the line, and stops nothing'
   await rm(blocked(folder), { recursive: true })
   audit.write({ event: 'login_kept' })
   t.match(await lines(), [{ event: 'login_kept' }])
-  t.match(logged().at(-1), { level: 'info', msg: /written again/ })
+  t.match(logged().at(-1), { level: 'info', msg: /writable again/ })
 })
 
 t.test('a full disk is told of', { skip: process.platform !== 'linux' }, async t => {

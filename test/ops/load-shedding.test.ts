@@ -25,7 +25,7 @@ t.test('one long pause is no overload, two looks in a row are', async t => {
   t.same([look(much), look(1), look(much), look(much)], [false, false, false, true])
   t.equal(look(overloadLimits.delay * 0.9), true, 'a little less is not enough')
   t.equal(look(1), false)
-  t.match(lines, [{ msg: /turned away/ }, { msg: /not overloaded/ }])
+  t.match(lines, [{ msg: /refusing requests/ }, { msg: /no longer overloaded/ }])
 })
 
 t.test('a heap that is nearly full is overload too', async t => {
@@ -74,7 +74,7 @@ t.test('memory beyond its limit is overload, and is asked back from V8', async t
   t.same([look(299), look(301), look(299), look(301), look(301)], [false, false, false, false, true])
   t.equal(collected(), 3)
   t.same([look(299), look(286), look(284)], [true, true, false], 'a twentieth less ends it')
-  t.match(lines, [{ msg: /turned away/, rss: 301 }, { msg: /not overloaded/ }])
+  t.match(lines, [{ msg: /refusing requests/, rss: 301 }, { msg: /no longer overloaded/ }])
 })
 
 t.test('without a limit no memory is too much', async t => {

@@ -121,7 +121,7 @@ export function curveKey(namedCurve: 'P-256' | 'P-384'): string {
 export function curveCertificate(namedCurve: 'P-256' | 'P-521'): string {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const { publicKey } = generateKeyPairSync('ec', { namedCurve })
-  const plan = { commonName: 'curve', serial: 2, notBefore: today, notAfter: today + 86_400_000 }
+  const plan = { commonName: 'curve', serial: 2, notBefore: today, notAfter: today + 90 * 86_400_000 }
   return selfSignedCertificate({ ...plan, privateKey, publicKey })
 }
 

@@ -60,7 +60,9 @@ const people: Record<string, AgentRecord | 'disabled'> = {
 
 export async function startLoginServer(options: LoginServerOptions = {}): Promise<LoginServer> {
   const clock = createTestClock()
-  const config = configure(options.settings)
+  // The settings of a provider count only by its ID here: the provider itself is given, or is the portal.
+  const ids = options.providers?.map(({ id }) => id) ?? ['portal']
+  const config = { ...configure(options.settings), providers: ids.map(id => jwtSettings({ id })) }
   const lines: LoginServer['lines'] = []
   const events: AuditEvent[] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
@@ -165,7 +167,12 @@ function createBrowser(app: FastifyInstance, origin: string): TestBrowser {
     payload?: string,
   ) => {
     const cookie = header(url, site)
-    const all = { 'user-agent': agentString, ...(cookie === '' ? {} : { cookie }), ...headers }
+    const all = {
+      host: new URL(origin).host,
+      'user-agent': agentString,
+      ...(cookie === '' ? {} : { cookie }),
+      ...headers,
+    }
     const response = await app.inject({ method, url, headers: all, ...(payload === undefined ? {} : { payload }) })
     take(response)
     return response

@@ -28,6 +28,7 @@ t.test('what makes a build necessary', async t => {
     ['the compiler settings', () => writeFileSync(at('tsconfig.json'), '{ }')],
     ['those of the build', () => writeFileSync(at('tsconfig.build.json'), '{ }')],
     ['the lock file', () => writeFileSync(at('package-lock.json'), '{ }')],
+    ['no lock file any more', () => rmSync(at('package-lock.json'))],
     ['a build that was broken off', () => rmSync(at('dist/.built-from'))],
     ['a dist without its entry point', () => rmSync(at('dist/main.js'))],
   ]

@@ -40,7 +40,7 @@
 {{- $config := .Values.config -}}
 {{- $sessions := pick (dig "sessions" dict $config) "store" "idle" "lifetime" "perAgent" "nearCache" "outageGrace" -}}
 {{- $ops := pick (dig "ops" dict $config) "listen" "probes" -}}
-{{- $said := dict "sessions" $sessions "ops" $ops "header" (dig "limits" "header" "" $config) "tls" (not (empty (get $config "tls"))) -}}
+{{- $said := dict "sessions" $sessions "ops" $ops "header" (dig "limits" "header" "" $config) "tuning" (dig "runtime" "tuning" "" $config) "tls" (not (empty (get $config "tls"))) -}}
 {{- $said = merge $said (pick $config "listen" "prefix" "workers" "drain") -}}
 {{- $texts := list -}}
 {{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" (dig "sessions" "store" dict $config))) -}}

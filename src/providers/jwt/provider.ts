@@ -132,7 +132,11 @@ async function verify(
   const { id: provider, requireState } = settings
   const rules = { provider, requireState, attempt: (state: string) => callback.attempt(state) }
   const attempt = checkState(statesOf(callback, claims), rules, check)
-  return { claims, identity: { ...identityOf(claims, settings), authentication }, attempt }
+  return {
+    claims,
+    identity: { ...identityOf(claims, settings), ...(isEmpty(authentication) ? {} : { authentication }) },
+    attempt,
+  }
 }
 
 /** It names exactly one login, and this browser has no attempt for it. */
@@ -175,4 +179,8 @@ function withQuery(url: string, parameters: Record<string, string>): string {
 
 function originsOf(urls: (string | undefined)[]): string[] {
   return [...new Set(urls.flatMap(url => (url === undefined ? [] : [new URL(url).origin])))]
+}
+
+function isEmpty({ context, at }: NonNullable<Identity['authentication']>): boolean {
+  return context === undefined && at === undefined
 }

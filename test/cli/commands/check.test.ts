@@ -20,6 +20,7 @@ const portal = {
   name: 'Portal',
   loginUrl: 'https://portal.example.com/login',
   secrets: [longEnough],
+  requireState: false,
 }
 const saml = { id: 'corp', type: 'saml', name: 'Corp', issuer: 'https://idp.example.com', certificates: ['idp.crt'] }
 const settings = { publicUrl: 'https://desk.example.com', providers: [portal], agents: [{ any: true }] }

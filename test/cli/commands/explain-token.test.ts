@@ -15,7 +15,10 @@ const configuration = JSON.stringify({
   publicUrl: 'https://desk.example.com',
   desk: { url: 'http://127.0.0.1:9' },
   providers: [
-    { id: 'portal', type: 'jwt', name: 'Portal', loginUrl: 'https://portal.example.com/login', secrets: [secret] },
+    {
+      ...{ id: 'portal', type: 'jwt', name: 'Portal', loginUrl: 'https://portal.example.com/login' },
+      ...{ secrets: [secret], requireState: false },
+    },
   ],
   agents: [{ domains: ['example.com'] }],
 })

@@ -38,6 +38,6 @@ function address(service: Element, attribute: string): string | undefined {
   if (!location) return undefined
   // Attack: a javascript: address that our own page would send browsers to.
   if (!/^https?:\/\/[^\s]+$/.test(location))
-    throw new MetadataError(`the ${attribute} of ${service.localName} invalid http or https URL`)
+    throw new MetadataError(`the ${attribute} of ${service.localName} is not an http or https URL`)
   return location
 }

@@ -171,7 +171,7 @@ t.test('the metadata says by which binding, and where answers go', async t => {
     'Location="https://idp.example.com/p" ResponseLocation="javascript:alert(1)"',
   ]) {
     const text = metadataOf(service('HTTP-POST', attributes))
-    t.throws(() => readIdpMetadata(text, { now: clock.now() }), { message: /of SingleLogoutService is no http/ })
+    t.throws(() => readIdpMetadata(text, { now: clock.now() }), { message: /of SingleLogoutService is not an http/ })
   }
 })
 

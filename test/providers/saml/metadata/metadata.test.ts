@@ -158,12 +158,12 @@ const broken: Array<[string, string, RegExp]> = [
   [
     'a script for a form',
     entity({ services: service('SingleSignOnService', post, 'javascript:alert(1)') }),
-    /no http or https URL/,
+    /not an http or https URL/,
   ],
   [
     'a script for an address',
     entity({ services: service('SingleSignOnService', redirect, 'javascript:alert(1)') }),
-    /no http or https URL/,
+    /not an http or https URL/,
   ],
   ['SAML 1.1 only', entity({ protocols: 'urn:oasis:names:tc:SAML:1.1:protocol' }), /does not speak SAML 2.0/],
   ['another namespace', entity().replace(md, 'xmlns:md="urn:x"'), /no SAML metadata/],
