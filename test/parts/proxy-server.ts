@@ -14,6 +14,7 @@ import { closeResources, openResources, type Resources } from '../../src/server/
 import type { ConfigSnapshot, GatewayErrorCode } from '../../src/web/context.js'
 import { createPaths } from '../../src/web/request/paths.js'
 import { createTestClock, type TestClock } from './clock.js'
+import { jwtSettings } from './jwt-provider.js'
 
 export interface TestProxy extends Pick<Gateway, 'app' | 'sessions' | 'upgrades' | 'liveConnections'> {
   port: number
@@ -48,7 +49,8 @@ export const publicUrl = 'https://desk.example.com'
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const { deskUrl, settings, port: wanted = 0, store, providers = () => [], ...overrides } = options
   const clock = createTestClock()
-  const config = configure(deskUrl, settings)
+  // Sessions are of the provider corp: without its settings they would be those of a removed one.
+  const config = { ...configure(deskUrl, settings), providers: [jwtSettings({ id: 'corp' })] }
   const lines: TestProxy['lines'] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const wrapStore = (memory: Store) => store?.(clock) ?? memory

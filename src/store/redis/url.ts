@@ -99,7 +99,7 @@ function listed(settings: StoreSettings): HostList {
   const url = settings.url.reveal()
   const problem = hostListProblem(url)
   const list = readHostList(url)
-  if (problem || !list) throw new Error(`sessions.store ${problem?.message ?? 'invalid URL'}, such as ${problem?.hint}`)
+  if (problem || !list) throw new Error(`sessions.store: ${problem?.message ?? 'invalid URL'}, such as ${problem?.hint}`)
   return list
 }
 
@@ -115,7 +115,7 @@ function loginOf(settings: StoreSettings, { scheme, username, password }: HostLi
 
 /** Attack: the error of `new URL` carries the whole input, password and all, into whatever logs it. */
 function parsed(url: string): URL {
-  if (!URL.canParse(url)) throw new Error('sessions.store is no URL (percent-encode / ? # @ and : in a password)')
+  if (!URL.canParse(url)) throw new Error('sessions.store: invalid URL (percent-encode / ? # @ and : in a password)')
   return new URL(url)
 }
 
