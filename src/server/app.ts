@@ -186,8 +186,9 @@ async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts
       // Assertions signed with the old keys are still on their way to Desk.
       publishedKeys.keep(previous.identity.jwks().keys, previous.config.identity.assertion.ttl)
       snapshots.replace(next)
-      deps.sessions.bindTo(config.publicUrl)
+      // First: the records of another publicUrl cannot be read any more after that.
       endRemoved(previous, next, deps)
+      deps.sessions.bindTo(config.publicUrl)
       // The new rules and directory may no longer allow agents who are logged in.
       agents.follow(next.directory).catch((error: Error) => {
         deps.log.error({ cause: error.message }, 'live sessions could not be checked against the new configuration')

@@ -74,7 +74,8 @@ async function revokePage(deps: RevokeDeps, revocation: PagedRevocation, handles
       const { record, exists } = found
       // An earlier try may have failed after it removed the record: notify for missing records too.
       if (!exists) return notifyAll(deps, handle, why)
-      const isMeant = record && matches(selector, record) && !(record.createdAt > (createdUntil ?? record.createdAt))
+      // A record that cannot be read, such as one of another publicUrl: the index vouches for it.
+      const isMeant = !record || (matches(selector, record) && !(record.createdAt > (createdUntil ?? record.createdAt)))
       return isMeant ? revokeOne(deps, handle, { why, by }) : 0
     }),
   )

@@ -83,7 +83,10 @@ t.test('nothing makes a protected path public', async t => {
     '/health/%70ublic/',
   ]
   for (const target of tricks) t.match(await ask(target), { status: 401, reached: [] }, target)
-  for (const method of ['POST', 'OPTIONS', 'PUT', 'PROPFIND', 'TRACE'])
+  for (const target of ['/public/a', '/admin'])
+    for (const held of ['', cookie])
+      t.match(await ask(target, { method: 'TRACE', cookie: held }), { status: 405, reached: [] }, `TRACE ${target}`)
+  for (const method of ['POST', 'OPTIONS', 'PUT', 'PROPFIND'])
     t.match(await ask('/public/a', { method }), { status: 401, reached: [] }, method)
   t.match(await ask('/admin', { method: 'OPTIONS' }), { status: 401, reached: [] })
   t.match(await ask('/admin', { method: 'HEAD' }), { status: 401, reached: [] })
@@ -122,7 +125,7 @@ t.test('what cannot be read in one way is refused, with a session as without', a
     '//public/a',
     '/%2fevil',
     'http://evil/public/a',
-    'https://desk.example.com/admin',
+    'https://desk.example.com.evil.example/admin',
     'ftp://x/y',
     '*',
     '/public/a#b',
@@ -144,7 +147,7 @@ t.test('what cannot be read in one way is refused, with a session as without', a
     '///public/a',
     '/.//public/a',
     '/public/%C2%85',
-    'HTTP://desk.example.com/public/a',
+    'HTTP://desk.example.com@evil.example/public/a',
     'https:/public/a',
     'javascript:/public/a',
     'desk.example.com:443',
@@ -174,6 +177,27 @@ t.test('what cannot be read in one way is refused, with a session as without', a
   ]) {
     t.equal((await sendRaw(proxy.port, rawRequest(line, [`Cookie: ${cookie}`]))).status, 400, JSON.stringify(line))
   }
+})
+
+t.test('an absolute-form target of our own host is judged by its path', async t => {
+  t.match(await ask('https://desk.example.com/admin'), { status: 401, reached: [] })
+  t.match(await ask('HTTP://DESK.example.com:80/public/../admin', { cookie }), { status: 400, reached: [] })
+  t.match(await ask('https://desk.example.com/public/a'), { status: 200, reached: ['/public/a'] })
+  t.match(await ask('http://desk.example.com:443/admin?x', { cookie }), { status: 200, reached: ['/admin?x'] })
+  t.match(await ask('https://desk.example.com/auth/saml/acs', { method: 'POST', cookie }), { body: 'own', reached: [] })
+  for (const path of ['/auth/nothing', '/AUTH/login', '/auth%2flogin'])
+    t.match(await ask(`https://desk.example.com${path}`, { cookie }), { status: 404, reached: [] }, path)
+  const bad = [
+    'https://desk.example.com:8443/public/a',
+    'https://desk.example.com./public/a',
+    'https://x@desk.example.com/public/a',
+    'https://desk.example.com\\public/a',
+    'https://desk.example.com//public/a',
+    'https://desk.example.com/public/%252e%252e/admin',
+    'https://desk.example.com#/public/a',
+    'ws://desk.example.com/public/a',
+  ]
+  for (const target of bad) t.match(await ask(target, { cookie }), { status: 400, reached: [] }, target)
 })
 
 t.test('with a session, Desk gets every other target byte for byte', async t => {

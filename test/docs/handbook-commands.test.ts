@@ -61,7 +61,11 @@ t.test('what to do when', async t => {
       shell.run(block('explain REFERENCE').replace('REFERENCE', refused.reference ?? '')),
       shell.run(block('audit.log')),
     ])
-    t.match(look, { code: 0, stdout: /"ready":true[\s\S]*ok +desk\.url[\s\S]*everything that the gateway itself calls answers[\s\S]*4 live sessions/ })
+    t.match(look, {
+      code: 0,
+      stdout:
+        /"ready":true[\s\S]*ok +desk\.url[\s\S]*everything that the gateway itself calls answers[\s\S]*4 live sessions/,
+    })
     t.match(explained, { code: 0, stdout: /FAIL +agent is known[\s\S]*agent\.unknown/ })
     t.match(audited, { code: 0, stdout: /"event":"login"/ })
     t.notMatch(audited.stdout, 'ben@example.com')

@@ -115,7 +115,14 @@ t.test('built and started in a copy of the checkout', { skip: missingParts('redi
     const serve = lines.pop() ?? ''
     t.match(serve, / serve /)
     const checked = await shell.run(secrets + lines.join('\n'))
-    t.match(checked, { code: 0, stdout: /ok +desk\.url[\s\S]*ok +sessions\.store[\s\S]*everything that the gateway itself calls answers/ }, checked.stderr)
+    t.match(
+      checked,
+      {
+        code: 0,
+        stdout: /ok +desk\.url[\s\S]*ok +sessions\.store[\s\S]*everything that the gateway itself calls answers/,
+      },
+      checked.stderr,
+    )
     t.match(await tryOut(shell, `${secrets}exec ${serve}`, { says: '"msg":"listening"' }), { code: 0 })
   })
 

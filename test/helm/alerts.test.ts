@@ -84,10 +84,7 @@ const cases: Record<string, Case> = {
   },
   DeskgateKeysUnavailable: {
     fires: [logins('0+3x200', refused('jwt.keys_unavailable'))],
-    not: [
-      logins('0+1x200', refused('jwt.keys_unavailable')),
-      logins('0+9x200', refused('saml.metadata_unavailable')),
-    ],
+    not: [logins('0+1x200', refused('jwt.keys_unavailable')), logins('0+9x200', refused('saml.metadata_unavailable'))],
     at: 20,
   },
   DeskgateSignaturesInvalid: {

@@ -102,7 +102,9 @@ async function admit(deps: CallbackDeps, request: FastifyRequest, reply: Fastify
   }
   const { attempt, done } = admission
   if (attempt !== undefined) countAgainst(request, attempt)
-  reply.raw.once('close', done)
+  // A client that has gone away meanwhile closes no response any more.
+  if (reply.raw.destroyed) done()
+  else reply.raw.once('close', done)
   return undefined
 }
 

@@ -153,4 +153,8 @@ function letReadersContinue(server: Server): void {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response)
   })
+  // RFC 9110 10.1.1. Attack: Node answers these by itself and keeps the connection, past every limit and the log.
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(417, { Connection: 'close', 'Content-Length': 0 }).end()
+  })
 }

@@ -11,6 +11,12 @@ export interface RawQueries {
   take(error: NodeJS.ErrnoException, socket: Socket): boolean
 }
 
+/** A target as it was sent, and as it is read again. */
+interface RawTarget {
+  sent: string
+  ascii: string
+}
+
 /** What Node adds to the error of its parser. */
 interface ParserError extends NodeJS.ErrnoException {
   bytesParsed?: number
@@ -20,20 +26,25 @@ interface ParserError extends NodeJS.ErrnoException {
 
 /** The most bytes that wait for an earlier response. */
 const mostUnread = 128 * 1024
-/** A request line up to the byte at which the parser stopped: inside the query. */
-const beginning = /^[A-Z-]{1,20} [^ ?]*\?[^ ]*$/
+/**
+ * A request line up to the byte at which the parser stopped: inside the query. Attack: bytes of the body before it, or a method
+ * that came in two chunks, would become another method. No method that Node parses ends with one of these.
+ */
+const beginning = /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS) [^ ?]*\?[^ ]*$/
 
 export function createRawQueries(server: () => Server): RawQueries {
   /** Bytes that came since the parser stopped, in order. */
   const unread = new WeakMap<Socket, Buffer[]>()
-  const targets = new WeakMap<Socket, string>()
+  const targets = new WeakMap<Socket, RawTarget>()
   let watching = false
 
   const restore = (request: IncomingMessage) => {
     const target = targets.get(request.socket)
     if (target === undefined) return
     targets.delete(request.socket)
-    request.url = target
+    // Attack: a target that was meant for an earlier request of the connection, which nobody announced.
+    if (request.url === target.ascii) request.url = target.sent
+    else request.socket.destroy()
   }
   const watch = () => {
     if (watching) return
@@ -74,15 +85,15 @@ function findRawQuery({
   code,
   bytesParsed = 0,
   rawPacket,
-}: ParserError): { bytes: Buffer; target: string } | undefined {
+}: ParserError): { bytes: Buffer; target: RawTarget } | undefined {
   if (code !== 'HPE_INVALID_URL' || !rawPacket || (rawPacket[bytesParsed] ?? 0) < 0x80) return undefined
   const start = rawPacket.lastIndexOf('\n', bytesParsed) + 1
   const end = rawPacket.indexOf('\n', bytesParsed)
   // A line that is in two chunks cannot be put together: the first of them is gone.
   if (end < 0 || !beginning.test(rawPacket.toString('latin1', start, bytesParsed))) return undefined
   const line = rawPacket.toString('latin1', start, end)
-  const [, target = ''] = line.split(' ')
   const ascii = line.replace(/[\x80-\xff]/g, 'x')
+  const target = { sent: line.split(' ')[1] ?? '', ascii: ascii.split(' ')[1] ?? '' }
   return { bytes: Buffer.concat([Buffer.from(ascii, 'latin1'), rawPacket.subarray(end)]), target }
 }
 

@@ -33,9 +33,9 @@ t.test('a good token becomes a session, its cookies, and a way to the page', asy
   t.equal(response.headers.location, '/tickets/7?tab=1')
   const lines = [response.headers['set-cookie'] ?? []].flat()
   t.match(lines, [
-    /^__Host-deskgate=[A-Za-z0-9_-]{43}; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
-    /^__Secure-deskgate-seen=[A-Za-z0-9_-]+; Path=\/auth; Secure; HttpOnly; SameSite=None$/,
-    new RegExp(`^__Host-deskgate-login\\.${state}=[^;]+; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=None$`),
+    /^__Host-deskgate=[A-Za-z0-9_-]{43}; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    /^__Secure-deskgate-seen=[A-Za-z0-9_-]+; Path=\/auth; HttpOnly; Secure; SameSite=None$/,
+    new RegExp(`^__Host-deskgate-login\\.${state}=[^;]+; Max-Age=600; Path=/; HttpOnly; Secure; SameSite=None$`),
   ])
   t.equal(lines.length, 3)
   const { items } = await gate.sessions.list({ email: 'ada@example.com' })

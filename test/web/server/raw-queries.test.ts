@@ -96,3 +96,34 @@ t.test('what is no UTF-8, and bytes in the path, stay refused', async t => {
   }
   t.equal(targets.length, before)
 })
+
+t.test('Attack: a target that an unanswered request leaves for the next one of the connection', async t => {
+  for (const extra of [[], ['Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAA']]) {
+    const before = targets.length
+    const connection = openRaw(proxy.port)
+    connection.send(bytes(rawRequest('GET /evil?é HTTP/1.1', ['Expect: foo', ...extra])))
+    t.equal((await connection.response()).status, 417)
+    connection.send(bytes(rawRequest('GET /victim HTTP/1.1', [mine])))
+    await connection.ended()
+    t.same(targets.slice(before), [], 'the connection is over')
+  }
+})
+
+t.test('Attack: the end of a body, and the query behind it, as one request line', async t => {
+  for (const [body, line] of [
+    ['PROP', 'PATCH /x?é HTTP/1.1'],
+    ['UN', 'LOCK /x?é HTTP/1.1'],
+    ['M-', 'SEARCH /x?é HTTP/1.1'],
+  ] as const) {
+    const before = targets.length
+    const connection = openRaw(proxy.port)
+    connection.send(
+      bytes(`${rawRequest('POST /a HTTP/1.1', [mine, `Content-Length: ${body.length}`], body)}${rawRequest(line)}`),
+    )
+    await connection.ended()
+    t.notOk(
+      targets.slice(before).some(target => target.startsWith('/x')),
+      line,
+    )
+  }
+})
