@@ -38,8 +38,10 @@ export function isBuilt(folder = root) {
 const say = text => process.stderr.write(`${text}\n`)
 
 function compile() {
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const compiler = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+  // Run by npm, the path has the compiler; run by hand, it is where npm installs it.
+  const local = join(root, 'node_modules/typescript/bin/tsc')
+  const [command, ...first] = existsSync(local) ? [process.execPath, local] : ['tsc']
+  const compiler = spawn(command, [...first, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
   return new Promise(resolve => {
     compiler.on('close', code => resolve(code ?? 1))
   })

@@ -100,10 +100,17 @@ t.test('Attack: the Host header in any address that we build', async t => {
   const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' }
   const all = [
     await gate.browser().visit('/auth/login', headers),
+    await gate.browser().visit('/auth/login?here=1', headers),
+    await gate.browser().visit('/auth/login', { ...headers, host: 'desk.example.com' }),
     await gate.browser().visit('/tickets', headers),
     await gate.browser().fetch('/tickets', headers),
     await gate.browser().visit('/auth/logged-out', headers),
     await gate.browser().post('/auth/jwt', { jwt: await gate.token() }, headers),
   ]
+  t.strictSame(
+    all.slice(0, 3).map(({ statusCode }) => statusCode),
+    [421, 302, 302],
+    'a page that names publicUrl, and logins that begin',
+  )
   for (const response of all) t.notMatch(JSON.stringify(response.headers) + response.body, 'evil.example')
 })
