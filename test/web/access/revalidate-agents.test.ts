@@ -7,6 +7,7 @@ import { createRevalidate } from '../../../src/web/access/revalidate-agents.js'
 import { createTestClock } from '../../parts/clock.js'
 import { startLoginServer } from '../../parts/login-server.js'
 import { createTestSessions } from '../../parts/sessions.js'
+import { until } from '../../parts/wait-until.js'
 
 const at = 1_000_000
 const session: Session = {
@@ -76,6 +77,7 @@ t.test('a session that is read is checked before it is used, and one that is ove
   clock.move(40_000)
   revalidate = () => ({ over: 'gone' })
   t.equal(await there.sessions.read(session.handle), undefined)
+  await until(() => here.revocationReasons(session.handle).length > 0 && there.audits.length > 0)
   t.equal(here.sessions.peek(session.handle), undefined)
   t.same(here.revocationReasons(session.handle), ['gone'])
   t.match(there.audits.at(-1), { event: 'session_ended', agent: 'ada@example.com', why: 'gone' })
