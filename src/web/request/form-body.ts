@@ -3,6 +3,7 @@
 // they contain.
 
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
 import { networkOf } from '../../ops/rate-limit.js'
@@ -105,8 +106,8 @@ function readBody(
 }
 
 interface Turns {
-  /** Pauses the stream until it is its turn, if it is not now. Returns what ends the turn. */
-  begin(stream: IncomingMessage): () => void
+  /** Reads no more of the form's connection until it is its turn, if it is not now. Returns what ends the turn. */
+  begin(form: IncomingMessage): () => void
 }
 
 /** Attack: the bytes of hundreds of forms that are only counted, all in each turn of the event loop, hold up everybody. */
@@ -114,20 +115,36 @@ function createTurns(most: number): Turns {
   const waiting = new Set<IncomingMessage>()
   const running = new Set<IncomingMessage>()
   return {
-    begin(stream) {
-      if (running.size < most) running.add(stream)
-      else waiting.add(stream.pause())
+    begin(form) {
+      if (running.size < most) running.add(form)
+      else {
+        waiting.add(form)
+        stopReading(form)
+      }
       return () => {
-        waiting.delete(stream)
-        if (!running.delete(stream)) return
+        if (waiting.delete(form)) return readOn(form)
+        if (!running.delete(form)) return
         const [next] = waiting
         if (!next) return
         waiting.delete(next)
         running.add(next)
-        next.resume()
+        readOn(next)
       }
     },
   }
+}
+
+/** The connection, not the form: a paused form keeps up to 64 kB that no limit counts. Node resumes the connection itself. */
+function stopReading({ socket }: IncomingMessage): void {
+  socket.on('resume', pause).pause()
+}
+
+function readOn({ socket }: IncomingMessage): void {
+  socket.off('resume', pause).resume()
+}
+
+function pause(this: Socket): void {
+  this.pause()
 }
 
 /** At least `bytes`, doubled so that a long form is seldom copied, and never more than it can become. */
