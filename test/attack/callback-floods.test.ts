@@ -1,15 +1,15 @@
 // Forms that never end and refused logins by the dozen, against real sockets: they hold little memory, and nobody else
 // waits for them or loses a login.
 
-import { readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
+import { holdForms, memoryOf } from '../parts/flood.js'
 import { startGateway, startInProcessGateway } from '../parts/gateway.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { openRaw } from '../parts/raw-http.js'
-import { createUserAgent } from '../parts/user-agent.js'
+import { createUserAgent, type UserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -32,6 +32,14 @@ async function settings(t: Test, changes: Record<string, unknown> = {}) {
   }
 }
 
+/**
+ * MB that a gateway may hold more than when it was quiet. Not what the process holds in all: run from the sources it holds the
+ * compiler too, once more in the thread that verifies signatures. bench/floods.ts holds the built gateway to 300 MB in all.
+ */
+const mostGrowth = 180
+/** ms for an answer on a machine that does much else; how fast they are is measured in bench/floods.ts. */
+const patience = 10_000
+
 t.test('900 forms whose last byte does not come: little memory, and agents go on', { timeout: 240_000 }, async t => {
   const listeners = { listen: '127.0.0.1:0', ops: { listen: '127.0.0.1:0' } }
   const gateway = await startGateway(
@@ -39,65 +47,39 @@ t.test('900 forms whose last byte does not come: little memory, and agents go on
     { files: { 'idp.crt': idp.certificate } },
   )
   t.teardown(gateway.stop)
-  const rss = async () => {
-    const status = await readFile(`/proc/${gateway.child.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000
-  }
   const agent = createUserAgent(publicUrl, { port: gateway.port })
   await logIn(agent, idp, { way: 'portal', email: 'ada@example.com' })
+  // It starts the thread that verifies signatures.
+  await logIn(createUserAgent(publicUrl, { port: gateway.port }), idp, { way: 'corp', email: 'cy@example.com' })
+  const visit = async (who: UserAgent) => {
+    const began = performance.now()
+    const { status, body } = await who.visit('/tickets')
+    return { status, body, late: performance.now() - began > patience }
+  }
+  const expected = { ...(await visit(agent)), status: 200, late: false }
+  const quiet = await memoryOf(gateway)
+  let most = quiet
+  const look = async () => {
+    most = Math.max(most, await memoryOf(gateway))
+  }
   const sockets = new Set<Socket>()
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
   })
-  const chunk = Buffer.alloc(16 * 1024, 97)
-  const hold = (path: string, size: number) => {
-    const socket = connect(gateway.port, '127.0.0.1')
-    sockets.add(socket)
-    let left = size - 1
-    const push = () => {
-      while (left > 0) {
-        const piece = chunk.subarray(0, Math.min(left, chunk.length))
-        left -= piece.length
-        if (!socket.write(piece)) return
-      }
-    }
-    socket.on('error', () => {}).on('drain', push)
-    socket.write(head(path, size))
-    push()
-    return new Promise<void>(resolve => void socket.once('connect', resolve).once('close', () => resolve()))
-  }
-  // Just under what is read, just under what is kept, of other paths, and of the gateway's own forms.
-  const kinds: [string, number][] = [
-    ['/auth/saml/acs', 1_040_000],
-    ['/auth/saml/acs', 285_000],
-    ['/auth/jwt/callback', 280_000],
-    ['/auth/saml/slo', 130_000],
-    ['/auth/jwt', 1_040_000],
-    ['/auth/logout', 16_000],
-  ]
-  let most = 0
   for (let round = 0; round < 15; round++) {
-    await Promise.all(
-      Array.from({ length: 60 }, (_, index) => hold(...(kinds[index % kinds.length] ?? (kinds[0] as never)))),
-    )
-    most = Math.max(most, await rss())
+    await holdForms(gateway.port, 60, sockets)
+    await look()
   }
   t.equal(sockets.size, 900)
-  const waits: number[] = []
   for (let request = 0; request < 20; request++) {
-    const began = performance.now()
-    t.equal((await agent.visit('/tickets')).status, 200)
-    waits.push(performance.now() - began)
-    most = Math.max(most, await rss())
+    t.same(await visit(agent), expected, 'an agent’s requests go on')
+    await look()
   }
-  t.ok(Math.max(...waits) < 5000, 'an agent’s requests go on')
   const late = createUserAgent(publicUrl, { port: gateway.port })
   await logIn(late, idp, { way: 'corp', email: 'bob@example.com' })
-  t.equal((await late.visit('/tickets')).status, 200, 'a login by SAML beside them')
-  most = Math.max(most, await rss())
-  // The sources, compiled as they run, take more than the built program, and a busy machine collects later.
-  t.ok(most < 450, `${Math.round(most)} MB`)
-  t.comment(`${Math.round(most)} MB at most, an agent waited ${Math.round(Math.max(...waits))} ms at most`)
+  t.same(await visit(late), expected, 'a login by SAML beside them')
+  await look()
+  t.ok(most - quiet < mostGrowth, `${Math.round(quiet)} MB grew by ${Math.round(most - quiet)} MB`)
 })
 
 t.test('a form in the smallest pieces costs what it contains', { timeout: 120_000 }, async t => {
@@ -107,9 +89,7 @@ t.test('a form in the smallest pieces costs what it contains', { timeout: 120_00
     { files: { 'idp.crt': idp.certificate } },
   )
   t.teardown(gateway.stop)
-  const rss = async () =>
-    Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${gateway.child.pid}/status`, 'utf8'))?.[1]) / 1000
-  const before = await rss()
+  const before = await memoryOf(gateway)
   const pieces = '1\r\na\r\n'.repeat(100_000)
   const sockets = Array.from({ length: 20 }, () => connect(gateway.port, '127.0.0.1'))
   t.teardown(() => {
@@ -124,7 +104,7 @@ t.test('a form in the smallest pieces costs what it contains', { timeout: 120_00
         }),
     ),
   )
-  const grown = (await rss()) - before
+  const grown = (await memoryOf(gateway)) - before
   t.ok(grown < 150, `${Math.round(grown)} MB for two million bytes`)
 })
 

@@ -1,5 +1,6 @@
 // Attack: one client, or many from one place, that ask for more than they take. Real sockets against a gateway as `serve` runs
-// it. What is held to: its memory, the connections to Desk, and how long an agent waits who works beside it.
+// it. What is held to: its memory, the connections to Desk, and that an agent who works beside it is answered. How much later
+// is for bench/floods.ts to judge.
 
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -7,12 +8,17 @@ import t, { type Test } from 'tap'
 import { type Flooded, requestBytes, startFlooded } from '../parts/flood.js'
 import { until } from '../parts/wait-until.js'
 
-/** MB; a process that compiles its sources as it runs. bench/floods.ts holds the built program to 300 MB, and p99 to five times the quiet one. */
-const mostMemory = 450
+/**
+ * MB that the process holds more than when it was quiet. It compiles its sources as it runs, and how much that takes says
+ * nothing of floods; bench/floods.ts holds the built program to 300 MB in all.
+ */
+const mostGrowth = 180
 /** desk.connections */
 const mostConnections = 256
-/** ms of an agent's work that is measured, quiet and flooded. */
-const span = 6_000
+/** ms of an agent's work before the flood, and at least during it. */
+const [warmUp, span] = [1_000, 3_000]
+/** ms that an answer may take on a machine that does much else. */
+const patience = 10_000
 
 async function start(t: Test, settings?: Record<string, unknown>) {
   const flooded = await startFlooded(settings)
@@ -20,16 +26,17 @@ async function start(t: Test, settings?: Record<string, unknown>) {
   return flooded
 }
 
-/** An agent works before and during the flood, and gets every answer in time; how much later is for the bench to judge. */
-async function compare(t: Test, { work, cookie }: Flooded, flood: () => Promise<unknown>) {
+/** An agent works before and during the flood, and gets every page. Returns how many MB the gateway has grown by so far. */
+async function workThrough(t: Test, { work, cookie, watchMemory }: Flooded, flood: () => Promise<unknown>) {
   const agent = await cookie('agent@example.com')
-  await work(agent, () => pause(1_000))
-  const quiet = await work(agent, () => pause(span))
-  const flooded = await work(agent, async () => {
+  await work(agent, () => pause(warmUp))
+  const growth = await watchMemory()
+  const { waits, failures } = await work(agent, async () => {
     await Promise.all([flood(), pause(span)])
   })
-  t.same(flooded.failures, [], 'every request of the agent is answered')
-  t.ok(flooded.p99 < 5_000, `p99 ${quiet.p99.toFixed(1)} ms, flooded ${flooded.p99.toFixed(1)} ms`)
+  t.same(failures, [], 'each request of the agent is answered with the page')
+  t.ok(Math.max(...waits) < patience, `of ${waits.length} the longest wait: ${Math.max(...waits).toFixed(0)} ms`)
+  return growth
 }
 
 /** Reads until so many answers have begun. */
@@ -57,11 +64,12 @@ const big = requestBytes('GET /open/big')
 t.test('two clients that pipeline and never read', async t => {
   const flooded = await start(t)
   const { open, desk } = flooded
+  const growth = await flooded.watchMemory()
   for (const socket of [await open(), await open()]) socket.write(big.repeat(4_000))
   await until(() => desk.seen('/open/big') > 2)
   await pause(3_000)
   t.ok(desk.most() <= 32, `${desk.most()} connections to Desk at once`)
-  t.ok(flooded.mostMemory() < mostMemory, `${flooded.mostMemory()} MB`)
+  t.ok(growth() < mostGrowth, `grew by ${growth()} MB`)
   const other = await open()
   other.write(requestBytes('GET /open/page'))
   t.same(await answersOn(other, 1), ['200'], 'another client is served')
@@ -70,34 +78,34 @@ t.test('two clients that pipeline and never read', async t => {
 t.test('64 clients that never read, beside an agent at work', async t => {
   const flooded = await start(t)
   const { open, desk } = flooded
-  await compare(t, flooded, async () => {
+  const growth = await workThrough(t, flooded, async () => {
     for (let i = 0; i < 64; i++) (await open()).write(big.repeat(500))
   })
   t.ok(desk.most() <= mostConnections, `${desk.most()} connections to Desk at once`)
-  t.ok(flooded.mostMemory() < mostMemory, `${flooded.mostMemory()} MB`)
+  t.ok(growth() < mostGrowth, `grew by ${growth()} MB`)
 })
 
 t.test('64 agents who never read, at the limit of connections', async t => {
   const flooded = await start(t, { desk: { connections: 64 } })
   const { open, desk, cookie } = flooded
   const cookies = await Promise.all(Array.from({ length: 8 }, (_, i) => cookie(`mallory-${i}@example.com`)))
-  await compare(t, flooded, async () => {
+  const growth = await workThrough(t, flooded, async () => {
     for (let i = 0; i < 64; i++) {
       const target = requestBytes('GET /big', `Cookie: ${cookies[i % cookies.length]}`)
       ;(await open()).write(target.repeat(100))
     }
   })
   t.ok(desk.most() <= mostConnections, `${desk.most()} connections to Desk at once`)
-  t.ok(flooded.mostMemory() < mostMemory, `${flooded.mostMemory()} MB`)
+  t.ok(growth() < mostGrowth, `grew by ${growth()} MB`)
 })
 
 t.test("pages of the gateway's own that nobody reads", async t => {
   const flooded = await start(t)
   const login = requestBytes('GET /auth/login', 'Accept: text/html', 'Sec-Fetch-Mode: navigate')
-  await compare(t, flooded, async () => {
+  const growth = await workThrough(t, flooded, async () => {
     for (let i = 0; i < 64; i++) (await flooded.open()).write(login.repeat(500))
   })
-  t.ok(flooded.mostMemory() < mostMemory, `${flooded.mostMemory()} MB`)
+  t.ok(growth() < mostGrowth, `grew by ${growth()} MB`)
 })
 
 t.test('10,000 pipelined requests with random cookies on one connection', async t => {
@@ -107,7 +115,7 @@ t.test('10,000 pipelined requests with random cookies on one connection', async 
     const cookie = Buffer.alloc(32, `${i}-random`).toString('base64url')
     return requestBytes(`GET /page/${i}`, `Cookie: __Host-deskgate=${cookie}`)
   })
-  await compare(t, flooded, async () => {
+  await workThrough(t, flooded, async () => {
     const answers = answersOn(socket, requests.length)
     socket.write(requests.join(''))
     t.ok((await answers).every(status => status === '401'))
@@ -119,7 +127,7 @@ t.test('requests that Desk never answers', async t => {
   const flooded = await start(t)
   const { open, desk, cookie } = flooded
   const mallory = await cookie('mallory@example.com')
-  await compare(t, flooded, async () => {
+  await workThrough(t, flooded, async () => {
     for (let i = 0; i < 300; i++) {
       ;(await open()).write(requestBytes(i % 2 ? 'GET /open/never' : 'GET /never', `Cookie: ${mallory}`))
     }
@@ -133,7 +141,7 @@ t.test('300 idle event streams beside an agent at work', async t => {
   const { open, desk, cookie } = flooded
   const tabs = await cookie('tabs@example.com')
   const sockets: Socket[] = []
-  await compare(t, flooded, async () => {
+  const growth = await workThrough(t, flooded, async () => {
     for (let i = 0; i < 300; i++) {
       const socket = await open()
       socket.write(requestBytes('GET /events', `Cookie: ${tabs}`))
@@ -145,7 +153,7 @@ t.test('300 idle event streams beside an agent at work', async t => {
   const heard = Promise.all(sockets.map(socket => hears(socket, 'the first event')))
   desk.say('the first event')
   await heard
-  t.ok(flooded.mostMemory() < mostMemory, `${flooded.mostMemory()} MB`)
+  t.ok(growth() < mostGrowth, `grew by ${growth()} MB`)
 })
 
 function hears(socket: Socket, text: string): Promise<void> {

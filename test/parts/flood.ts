@@ -1,5 +1,5 @@
 // Many clients that want to do harm, on real sockets, and what is looked at meanwhile: the memory of the gateway's process,
-// the connections that Desk has, and how long an agent waits who works beside it.
+// the connections that Desk has, and what an agent is answered who works beside it.
 
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -10,11 +10,12 @@ import { systemClock } from '../../src/runtime/clock.js'
 import { agree } from './desk.js'
 import { type RunningGateway, startGateway } from './gateway.js'
 import { createIdentityProvider, logIn } from './identity-provider.js'
-import { quantile, startLoad } from './load.js'
+import { startLoad } from './load.js'
 import { createUserAgent } from './user-agent.js'
 
 const publicUrl = 'https://desk.example.com'
 const big = Buffer.alloc(1024 * 1024, 'a')
+export const smallPage = 'hello'.repeat(200)
 
 export interface FloodedDesk {
   url: string
@@ -42,7 +43,7 @@ export async function startFloodedDesk(): Promise<FloodedDesk> {
     request.resume()
     if (path.endsWith('/never')) return
     if (path.endsWith('/big')) return void response.writeHead(200, { 'Content-Length': big.length }).end(big)
-    if (!path.endsWith('/events')) return void response.end('hello'.repeat(200))
+    if (!path.endsWith('/events')) return void response.end(smallPage)
     streams.add(response)
     response.on('close', () => streams.delete(response))
     response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(': hello\n\n')
@@ -78,12 +79,17 @@ export interface Flooded {
   cookie(email?: string): Promise<string>
   /** A bare connection; it is closed with the others. Without a reader nothing of what comes is read. */
   open(): Promise<Socket>
-  /** MB that the gateway's process holds, and the most that it was seen to hold. */
-  memory(): Promise<number>
-  mostMemory(): number
-  /** p99 in ms of the requests of an agent at work while `meanwhile` happens; `failures` are answers other than 200. */
-  work(cookie: string, meanwhile: () => Promise<unknown>): Promise<{ p99: number; failures: string[] }>
+  /** From the call on: the MB that the gateway's process was seen to hold at most, beyond what it holds now. */
+  watchMemory(): Promise<() => number>
+  /** The requests of an agent at work while `meanwhile` happens: how long each waited, in ms, and what was no page of Desk. */
+  work(cookie: string, meanwhile: () => Promise<unknown>): Promise<{ waits: number[]; failures: string[] }>
   close(): Promise<void>
+}
+
+/** MB that the gateway's process holds. */
+export async function memoryOf({ child }: Pick<RunningGateway, 'child'>): Promise<number> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000
 }
 
 /** A gateway as `serve` runs it, with an agent's login at hand. */
@@ -102,20 +108,19 @@ export async function startFlooded(settings: Record<string, unknown> = {}): Prom
     ...rest,
   })
   const clients = new Set<Socket>()
-  const memory = async () => {
-    const status = await readFile(`/proc/${gateway.child.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1000
-  }
   let most = 0
   const timer = setInterval(async () => {
-    most = Math.max(most, await memory().catch(() => 0))
+    most = Math.max(most, await memoryOf(gateway).catch(() => 0))
   }, 50)
 
   return {
     gateway,
     desk,
-    memory,
-    mostMemory: () => most,
+    async watchMemory() {
+      const quiet = await memoryOf(gateway)
+      most = quiet
+      return () => Math.round(most - quiet)
+    },
     async cookie(email = 'ada@example.com') {
       const agent = createUserAgent(publicUrl, { port: gateway.port })
       const page = await logIn(agent, idp, { way: 'portal', email })
@@ -133,10 +138,11 @@ export async function startFlooded(settings: Record<string, unknown> = {}): Prom
     async work(cookie, meanwhile) {
       const origin = `http://127.0.0.1:${gateway.port}`
       const headers = { cookie, host: new URL(publicUrl).host }
-      const load = startLoad({ origin, path: '/tickets', headers, perSecond: 50 })
+      const check = (_: number, body: string) => (body === smallPage ? undefined : 'another page')
+      const load = startLoad({ origin, path: '/tickets', headers, perSecond: 50, check })
       await meanwhile()
       await load.stop()
-      return { p99: quantile(load.times, 0.99), failures: load.failures }
+      return { waits: load.times, failures: load.failures }
     },
     async close() {
       clearInterval(timer)
@@ -150,4 +156,49 @@ export async function startFlooded(settings: Record<string, unknown> = {}): Prom
 /** A request's bytes, to be sent many times in a row. */
 export function requestBytes(target: string, ...headers: string[]): string {
   return [`${target} HTTP/1.1`, 'Host: desk.example.com', ...headers, '', ''].join('\r\n')
+}
+
+// Just under what is read, just under what is kept, of other paths, and of the gateway's own forms.
+const unfinished: [path: string, bytes: number][] = [
+  ['/auth/saml/acs', 1_040_000],
+  ['/auth/saml/acs', 285_000],
+  ['/auth/jwt/callback', 280_000],
+  ['/auth/saml/slo', 130_000],
+  ['/auth/jwt', 1_040_000],
+  ['/auth/logout', 16_000],
+]
+const formPiece = Buffer.alloc(16 * 1024, 'a')
+
+/** So many forms, sixty at a time, whose last byte does not come. Settles when all are connected. */
+export async function holdForms(
+  port: number,
+  count: number,
+  sockets: Set<Socket>,
+  ...headers: string[]
+): Promise<void> {
+  for (let begun = 0; begun < count; begun += 60) {
+    const some = Array.from({ length: Math.min(60, count - begun) }, (_, index) => {
+      const socket = connect(port, '127.0.0.1')
+      sockets.add(socket)
+      return holdForm(socket, unfinished[index % unfinished.length] as [string, number], headers)
+    })
+    await Promise.all(some)
+  }
+}
+
+function holdForm(socket: Socket, [path, bytes]: [string, number], headers: string[]): Promise<void> {
+  const type = 'Content-Type: application/x-www-form-urlencoded'
+  const navigation = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document']
+  let left = bytes - 1
+  const push = () => {
+    while (left > 0) {
+      const piece = formPiece.subarray(0, Math.min(left, formPiece.length))
+      left -= piece.length
+      if (!socket.write(piece)) return
+    }
+  }
+  socket.on('error', () => {}).on('drain', push)
+  socket.write(requestBytes(`POST ${path}`, ...headers, ...navigation, type, `Content-Length: ${bytes}`))
+  push()
+  return new Promise(resolve => void socket.once('connect', resolve).once('close', () => resolve()))
 }
