@@ -102,6 +102,7 @@ t.test('a provider that cannot begin: 503, a reference, and no attempt', async t
 })
 
 t.test('only a page that a person visits begins a login', async t => {
+  const host = 'desk.example.com'
   const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()
@@ -125,12 +126,12 @@ t.test('only a page that a person visits begins a login', async t => {
     }
     const image = await browser.visit(path, { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' })
     t.equal(image.statusCode, 401)
-    const head = await gate.app.inject({ method: 'HEAD', url: path, headers: { accept: 'text/html' } })
+    const head = await gate.app.inject({ method: 'HEAD', url: path, headers: { host, accept: 'text/html' } })
     t.equal(head.statusCode, 200)
     t.equal(head.headers['set-cookie'], undefined)
   }
   t.equal(browser.cookies.size, 0)
-  const old = await gate.app.inject({ url: '/auth/login', headers: { accept: 'text/html,*/*' } })
+  const old = await gate.app.inject({ url: '/auth/login', headers: { host, accept: 'text/html,*/*' } })
   t.equal(old.statusCode, 302, 'a browser that says no more than Accept')
 })
 
