@@ -50,11 +50,13 @@ export async function createAuthority(name = 'Deskgate test authority'): Promise
     certFile: file('ca.crt'),
     spki: spkiOf(cert),
     async issue(names, { days = 90 } = {}) {
-      const [id, first = 'localhost'] = [`leaf${++issued}`, ...names]
+      const serial = ++issued
+      const [id, first = 'localhost'] = [`leaf${serial}`, ...names]
       const alternatives = names.map(one => `${/^[\d.]+$|:/.test(one) ? 'IP' : 'DNS'}:${one}`).join(',')
       await writeFile(file(`${id}.ext`), `subjectAltName=${alternatives}\nextendedKeyUsage=serverAuth,clientAuth\n`)
       await openssl('req', ...curve, '-keyout', `${id}.key`, '-out', `${id}.csr`, '-subj', `/CN=${first}`)
-      const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', `${id}.ext`]
+      // With a serial file, two certificates that are issued at once would read it half written.
+      const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-set_serial', `${serial}`, '-extfile', `${id}.ext`]
       await openssl('x509', '-req', '-in', `${id}.csr`, '-out', `${id}.crt`, '-days', String(days), ...signed)
       const chain = (await readFile(file(`${id}.crt`), 'utf8')) + cert
       await writeFile(file(`${id}.pem`), chain)
