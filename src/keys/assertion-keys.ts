@@ -1,5 +1,5 @@
-// The ES256 keys of the identity assertion: from files, or derived from the key ring so that every replica signs with
-// the same one. All keys that could verify are published, so that Desk does not notice a rotation.
+// The ES256 keys of the identity assertion: from files, or derived from the key ring so that every replica signs with the
+// same one. All keys that could verify are published (/auth/jwks.json), so that Desk does not notice a rotation.
 
 import {
   createECDH,
@@ -9,6 +9,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto'
+import type { Clock } from '../core/contracts.js'
 
 /** A public key of the assertion (RFC 7517). */
 export type PublicKey = {
@@ -97,4 +98,31 @@ function readKey<T>(file: { path: string; text: string }, read: (text: string) =
 
 function base64url(bytes: Buffer): string {
   return bytes.toString('base64url')
+}
+
+export interface PublishedKeys {
+  /** These keys, and former keys that are still needed. */
+  with(keys: readonly PublicKey[]): PublicKey[]
+  /** Keeps former keys, whose assertions are valid for `ttl` milliseconds more. */
+  keep(keys: readonly PublicKey[], ttl: number): void
+}
+
+/** Milliseconds on top: clocks differ, and earlier requests are still being sent. */
+const margin = 60_000
+
+export function createPublishedKeys(deps: { clock: Clock }): PublishedKeys {
+  let former: { key: PublicKey; until: number }[] = []
+
+  return {
+    with(keys) {
+      former = former.filter(({ until }) => deps.clock.now() < until)
+      const all = [...keys, ...former.map(({ key }) => key)]
+      // The first of an ID stays where it is: the signing key leads.
+      return all.filter((key, at) => all.findIndex(({ kid }) => kid === key.kid) === at)
+    },
+    keep(keys, ttl) {
+      const until = deps.clock.now() + ttl + margin
+      former = [...former, ...keys.map(key => ({ key, until }))]
+    },
+  }
 }

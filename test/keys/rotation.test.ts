@@ -1,8 +1,7 @@
 // Keys that change while the gateway runs: what they sealed and signed before is still good for as long as it has to be.
 
 import t from 'tap'
-import { newSigningKey, signingKeysOf } from '../../src/keys/assertion-keys.js'
-import { createPublishedKeys } from '../../src/keys/jwks.js'
+import { createPublishedKeys, newSigningKey, signingKeysOf } from '../../src/keys/assertion-keys.js'
 import { createKeyring, createReplaceableKeyring } from '../../src/keys/keyring.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createTestClock } from '../parts/clock.js'
