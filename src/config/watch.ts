@@ -1,7 +1,9 @@
-// Polls the files of the configuration, and reports a change once the files are stable again. Polling, because change
-// notifications get lost on network and overlay file systems, and do not follow a swapped symlink.
+// Finds changes of the files that a configuration was read from, by polling, and reports one once the files are stable
+// again. Change notifications get lost on network and overlay file systems, and do not follow a swapped symlink.
 
-import { type FileFingerprints, fileFingerprints } from './file-fingerprints.js'
+import { type BigIntStats, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { ConfigReader } from './schema/values.js'
 
 export interface FileWatch {
   close(): void
@@ -42,6 +44,43 @@ export function watchFiles(deps: {
     close() {
       closed = true
       clearTimeout(timer)
+    },
+  }
+}
+
+/** The fingerprint of each file, by absolute path. */
+export type FileFingerprints = ReadonlyMap<string, string>
+
+/** Differs for any two states of a file. Never throws: a missing file has a fingerprint too. */
+export function fileFingerprint(path: string): string {
+  try {
+    return statFingerprint(statSync(path, { bigint: true }))
+  } catch (error) {
+    return errorFingerprint(error)
+  }
+}
+
+/** The same for many files, without blocking: a network file system can be slow. */
+function fileFingerprints(paths: readonly string[]): Promise<string[]> {
+  return Promise.all(paths.map(path => stat(path, { bigint: true }).then(statFingerprint, errorFingerprint)))
+}
+
+function statFingerprint({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join('-')
+}
+
+function errorFingerprint(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown'
+}
+
+/** A reader that records the fingerprint of each file just before it reads it. */
+export function recordingReader(reader: ConfigReader, fingerprints: Map<string, string>): ConfigReader {
+  return {
+    ...reader,
+    file(path) {
+      const absolute = reader.path(path)
+      if (!fingerprints.has(absolute)) fingerprints.set(absolute, fileFingerprint(absolute))
+      return reader.file(path)
     },
   }
 }

@@ -2,10 +2,10 @@
 // nothing, and is reported in the log, in the audit log, by /ready and as a metric.
 
 import { changedKeys } from '../config/changes.js'
-import type { FileFingerprints } from '../config/file-fingerprints.js'
 import type { LoadedFile } from '../config/load.js'
 import { formatProblem } from '../config/problems.js'
 import type { Config } from '../config/schema/index.js'
+import type { FileFingerprints } from '../config/watch.js'
 import type { ReloadResult } from '../ops/api.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
