@@ -1,7 +1,6 @@
 // Where the gateway and Desk are: origins, listeners, loops, proxies, public paths.
 
 import ipaddr from 'ipaddr.js'
-import { isCleartextAllowed, isLoopback } from './hosts.js'
 import type { Rules } from './rule.js'
 
 export function gatewayRules(rules: Rules): void {
@@ -111,4 +110,28 @@ function publicPaths({ config, warning }: Rules): void {
       warning(path, `has no effect: everything under ${config.prefix} is the gateway's own`)
     }
   }
+}
+
+const loopback = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+function isLoopback(host: string): boolean {
+  return loopback.has(host)
+}
+
+/** Whether an origin is https, or http on one of the two names that browsers trust without it. */
+function isCleartextAllowed(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin)
+  return protocol === 'https:' || hostname === 'localhost' || hostname === '127.0.0.1'
+}
+
+/** Whether data sent to a URL can be read in transit. */
+export function isCleartext(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'http:' && !isLoopback(hostname)
+}
+
+/** Whether a URL is on the site of a loopback origin: the host has no subdomains, and the scheme must match. */
+export function isSameSite(origin: string, url: string): boolean {
+  const [one, other] = [new URL(origin), new URL(url)]
+  return one.protocol === other.protocol && one.hostname === other.hostname
 }

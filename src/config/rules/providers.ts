@@ -1,7 +1,7 @@
 // The list of identity providers: they differ, have usable URLs, and at least one login is possible.
 
 import type { Path } from '../problems.js'
-import { isCleartext, isSameSite } from './hosts.js'
+import { isCleartext, isSameSite } from './gateway.js'
 import type { Rules } from './rule.js'
 
 /** Names of gateway paths, and of logins without an identity provider. */
