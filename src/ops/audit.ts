@@ -5,8 +5,7 @@ import { type DestinationStream, pino } from 'pino'
 import type { Clock, EndedBy } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { type AppendFile, createAppendFile } from '../runtime/append-file.js'
-import { escapeInvisible } from './escape-invisible.js'
-import { type Log, openStdout } from './log.js'
+import { escapeInvisible, type Log, openStdout } from './log.js'
 
 export type AuditEvent = {
   event:

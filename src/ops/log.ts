@@ -2,8 +2,6 @@
 // fields with a sensitive name are masked.
 
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { type BufferedOutput, createBufferedOutput, type OutputSink } from './buffered-output.js'
-import { escapeInvisible } from './escape-invisible.js'
 import type { RequestOutcome } from './metrics.js'
 
 export interface Log extends Logger {
@@ -98,4 +96,68 @@ export function createAccessFormat(worker?: number): (line: AccessLine) => strin
     const agent = line.agent === undefined ? '' : `,"agent":${escapeInvisible(JSON.stringify(line.agent))}`
     return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session}${agent},"msg":"request"}\n`
   }
+}
+
+/** Takes whole lines, each with its line break. */
+interface OutputSink {
+  write(text: string): unknown
+}
+
+interface BufferedOutput extends OutputSink {
+  /** Written with others, at most `maxDelay` later. */
+  writeSoon(line: string): void
+  flush(): void
+}
+
+/** The most characters that are buffered, and the longest delay in milliseconds. */
+const [defaultSize, maxDelay] = [16 * 1024, 100]
+
+/** `size`: the number of characters that may be buffered. */
+export function createBufferedOutput(sink: OutputSink, { size = defaultSize }: { size?: number } = {}): BufferedOutput {
+  let buffered = ''
+  let timer: NodeJS.Timeout | undefined
+
+  const flush = () => {
+    if (buffered === '') return
+    clearTimeout(timer)
+    timer = undefined
+    process.removeListener('exit', flush)
+    const text = buffered
+    buffered = ''
+    sink.write(text)
+  }
+
+  return {
+    flush,
+    write(line) {
+      flush()
+      return sink.write(line)
+    },
+    writeSoon(line) {
+      buffered += line
+      if (buffered.length >= size) return flush()
+      if (timer) return
+      timer = setTimeout(flush, maxDelay).unref()
+      process.once('exit', flush)
+    },
+  }
+}
+
+/**
+ * Attack: JSON allows characters that hide or reorder text in a terminal or a browser: C1 controls, format characters
+ * including the bidirectional ones, and two separators that some readers treat as the end of a line.
+ */
+const invisible = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu
+
+/** Matches nearly every line, and is cheaper than the replacement. */
+const printableAscii = /^[\x20-\x7e\n]*$/
+
+/** `json`: a line of JSON, or a part of one. */
+export function escapeInvisible(json: string): string {
+  return printableAscii.test(json) ? json : json.replace(invisible, escaped)
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+  return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }

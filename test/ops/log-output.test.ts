@@ -1,6 +1,5 @@
 import t from 'tap'
-import { createBufferedOutput } from '../../src/ops/buffered-output.js'
-import { createAccessFormat, createLog } from '../../src/ops/log.js'
+import { createAccessFormat, createBufferedOutput, createLog } from '../../src/ops/log.js'
 import { until } from '../parts/wait-until.js'
 
 function sink() {
