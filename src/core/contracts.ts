@@ -74,7 +74,7 @@ export interface Session {
   saml?: SamlSubject
   /** See Identity. */
   externalId?: string
-  /** The identity provider's statements about the agent: they count where the directory states nothing (see directory/merge-identity.ts). */
+  /** The identity provider's statements about the agent: they count where the directory states nothing (see directory/directory.ts). */
   idpClaims?: Pick<Identity, 'name' | 'roles'>
   from: ClientInfo
 }
@@ -288,7 +288,7 @@ export interface Provider {
   knowsKid?(kid: string): boolean
 }
 
-/** What a directory source states of an agent. What it leaves out (an empty list counts as stated) the IdP's claims may fill in: see directory/merge-identity.ts. */
+/** What a directory source states of an agent. What it leaves out (an empty list counts as stated) the IdP's claims may fill in: see directory/directory.ts. */
 export interface AgentRecord {
   email: string
   id?: string

@@ -1,7 +1,8 @@
 // Finds agents: asks the sources in the order of the configuration. The first source that knows the e-mail decides,
 // also when the agent is inactive. A source that cannot answer must never be skipped.
 
-import type { AgentRecord, Directory, KnownState } from '../core/contracts.js'
+import type { RecordCheck } from '../core/checks.js'
+import type { Agent, AgentRecord, Directory, Identity, KnownState } from '../core/contracts.js'
 import { canonicalEmail } from '../core/email.js'
 import { DirectoryUnavailable } from '../core/errors.js'
 
@@ -72,4 +73,39 @@ function knownStateFrom(
   }
   const state = source.knownState?.(email)
   return state instanceof Promise ? state.then(combine, () => undefined) : combine(state)
+}
+
+/** The agent of a canonical e-mail address; throws Refused (core/checks.ts) with the reason of the first check that fails. */
+export async function checkAgentInDirectory(
+  check: RecordCheck,
+  directory: Directory,
+  email: string,
+): Promise<AgentRecord> {
+  const result = await directory.find(email).catch((error: unknown) => {
+    if (error instanceof DirectoryUnavailable) return 'unavailable' as const
+    throw error
+  })
+  const details = {
+    expected: 'an active agent',
+    seen: typeof result === 'string' ? `${email}: ${result}` : email,
+    setting: 'agents',
+  }
+  check('directory answers', { ok: result !== 'unavailable', reason: 'agent.directory_unavailable', setting: 'agents' })
+  check('agent is known', { ok: result !== 'unknown', reason: 'agent.unknown', ...details })
+  check('agent is active', { ok: result !== 'disabled', reason: 'agent.disabled', ...details })
+  return result as AgentRecord
+}
+
+/**
+ * The agent of a session. Values of the directory (also an empty list of roles) replace the claims of the identity provider,
+ * whose name and roles count only where the directory has none. The ID comes from the directory alone.
+ */
+export function mergeIdentity(record: AgentRecord, claims: Pick<Identity, 'name' | 'roles'>): Agent {
+  const name = record.name ?? claims.name
+  return {
+    email: record.email,
+    ...(record.id === undefined ? {} : { id: record.id }),
+    ...(name === undefined ? {} : { name }),
+    roles: [...(record.roles ?? claims.roles ?? [])],
+  }
 }

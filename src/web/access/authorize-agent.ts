@@ -6,8 +6,7 @@ import type { Config } from '../../config/schema/index.js'
 import type { RecordCheck } from '../../core/checks.js'
 import type { Agent, Identity } from '../../core/contracts.js'
 import { domainOf } from '../../core/email.js'
-import { checkAgentInDirectory } from '../../directory/checks.js'
-import { mergeIdentity } from '../../directory/merge-identity.js'
+import { checkAgentInDirectory, mergeIdentity } from '../../directory/directory.js'
 import type { ConfigSnapshot } from '../context.js'
 
 /** An identity before the directory is asked. The address is canonical. */
