@@ -1,8 +1,10 @@
-// Reads sessions from the store, one shared read for each handle. Nothing is believed of a session as long as a queued
-// revocation means it. A read that was overtaken by a revocation is discarded.
+// Reads sessions from the store, one shared read for each handle, and revalidates them before they are used. Nothing is
+// believed of a session as long as a queued revocation means it. A read that was overtaken by a revocation is discarded.
 
-import type { Handle, Session } from '../core/contracts.js'
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Handle, Revalidate, Session } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { SessionCache } from './cache.js'
 import { isHandle } from './keys.js'
@@ -84,6 +86,53 @@ export function createReader(deps: {
     },
     refresh(handle) {
       if (!loads.has(handle)) startLoad(handle).catch(() => {})
+    },
+  }
+}
+
+export interface Revalidation {
+  /** The session as it may be used; undefined when it is no longer valid, and is being revoked. */
+  revalidate(session: Session): Promise<Session | undefined>
+  /** Revalidates every cached session that may be used. */
+  revalidateAll(): Promise<void>
+}
+
+/** Sessions that are revalidated at the same time, before other work gets its turn. */
+const batchSize = 200
+
+/** `check`: see Revalidate. `end` revokes one session; a failed revocation is queued (revocation-queue.ts). */
+export function createRevalidation(deps: {
+  cache: Pick<SessionCache, 'usable' | 'replace'>
+  check: Revalidate
+  end(session: Session, why: string): Promise<unknown>
+  log: Log
+}): Revalidation {
+  const { cache, check, end, log } = deps
+
+  const revalidate = async (session: Session): Promise<Session | undefined> => {
+    const result = await check(session)
+    if (!('over' in result)) return result
+    // It takes effect in this process at once; nothing waits for the store.
+    end(session, result.over).catch((error: Error) => {
+      // What waits for the store is queued, and logged there.
+      if (error instanceof StoreUnavailable) return
+      log.error({ session: session.handle, cause: error.message }, 'session could not be revoked')
+    })
+    return undefined
+  }
+  const refreshCached = async (session: Session) => {
+    const result = await revalidate(session)
+    if (result && result !== session) cache.replace(session, result)
+  }
+
+  return {
+    revalidate,
+    async revalidateAll() {
+      const sessions = cache.usable()
+      for (let at = 0; at < sessions.length; at += batchSize) {
+        await Promise.all(sessions.slice(at, at + batchSize).map(refreshCached))
+        await breathe()
+      }
     },
   }
 }
