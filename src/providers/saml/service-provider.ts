@@ -6,10 +6,12 @@ import { Refused } from '../../core/checks.js'
 import type { Attempt, Navigation } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { certificatesIn } from '../certificates.js'
+import { escapeXml } from '../xml/escape.js'
 import { requestId } from './assertion/in-response-to.js'
-import { authnRequest } from './authn-request.js'
 import type { Signer } from './bindings.js'
+import { postForm, redirectUrl } from './bindings.js'
 import type { IdpFacts } from './metadata/metadata.js'
+import { assertion, postBinding, protocol } from './namespaces.js'
 
 export interface ServiceProvider {
   /** PEM; undefined without a key. */
@@ -69,4 +71,56 @@ function readable<T>(read: () => T): T | undefined {
   } catch {
     return undefined
   }
+}
+
+export interface AuthnRequestPlan {
+  id: string
+  /** Milliseconds since the epoch. */
+  now: number
+  /** HTTP-Redirect binding; this or the next is needed. */
+  loginUrl?: string | undefined
+  /** HTTP-POST binding. */
+  loginPostUrl?: string | undefined
+  entityId: string
+  acsUrl: string
+  forceAuthn: boolean
+  /** AuthnContext classes to ask for; none leaves the choice to the provider. */
+  authnContext: readonly string[]
+  /** Signs the request; it goes unsigned without. */
+  signer?: Signer | undefined
+}
+
+/** IIS, and with it ADFS, takes a query of 2,048 characters; old proxies take an address of as many. */
+const longestUrl = 2048
+
+/** How the browser leaves for the provider. `relayState` has at most 80 bytes (SAML Bindings 3.4.3). */
+function authnRequest(plan: AuthnRequestPlan, relayState: string): Navigation {
+  const { loginUrl, loginPostUrl, signer } = plan
+  const message = (to: string) => ({ field: 'SAMLRequest' as const, to, xml: authnRequestXml(plan, to), relayState })
+  const redirect = loginUrl === undefined ? undefined : redirectUrl(message(loginUrl), signer)
+  if (redirect !== undefined && (redirect.length <= longestUrl || loginPostUrl === undefined)) return { redirect }
+  if (loginPostUrl === undefined) throw new Error('neither loginUrl nor loginPostUrl')
+  return postForm(message(loginPostUrl), signer)
+}
+
+/**
+ * The request itself. No NameID format is asked for: ADFS and SimpleSAMLphp refuse a format they are not set up for,
+ * and every provider has a default.
+ */
+function authnRequestXml(plan: AuthnRequestPlan, destination: string): string {
+  const force = plan.forceAuthn ? ' ForceAuthn="true"' : ''
+  return [
+    `<samlp:AuthnRequest xmlns:samlp="${protocol}" xmlns:saml="${assertion}" ID="${escapeXml(plan.id)}" Version="2.0"`,
+    ` IssueInstant="${new Date(plan.now).toISOString()}" Destination="${escapeXml(destination)}"${force}`,
+    ` ProtocolBinding="${postBinding}" AssertionConsumerServiceURL="${escapeXml(plan.acsUrl)}">`,
+    `<saml:Issuer>${escapeXml(plan.entityId)}</saml:Issuer><samlp:NameIDPolicy AllowCreate="true"/>`,
+    requestedContext(plan.authnContext),
+    '</samlp:AuthnRequest>',
+  ].join('')
+}
+
+function requestedContext(classes: readonly string[]): string {
+  if (classes.length === 0) return ''
+  const references = classes.map(one => `<saml:AuthnContextClassRef>${escapeXml(one)}</saml:AuthnContextClassRef>`)
+  return `<samlp:RequestedAuthnContext Comparison="exact">${references.join('')}</samlp:RequestedAuthnContext>`
 }
