@@ -3,12 +3,13 @@
 // that has expired, or that lacks a required signature.
 
 import type { X509Certificate } from 'node:crypto'
+import type { FileText } from '../../../config/schema/values.js'
 import type { Clock, Random } from '../../../core/contracts.js'
 import type { Log } from '../../../ops/log.js'
 import type { FetchText } from '../../../runtime/http-client.js'
 import { type Scheduler, systemScheduler } from '../../../runtime/scheduler.js'
+import { readTextFile } from '../../../runtime/watched-file.js'
 import { MetadataError } from './document.js'
-import { type MetadataLocation, type MetadataText, readMetadataText } from './location.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
 import { signedMetadata } from './signature.js'
 import type { MetadataStoreCopy } from './store-copy.js'
@@ -189,4 +190,26 @@ function retryAfter(failures: number): number {
 /** Until a file is looked at again. */
 function untilNextFileCheck(failures: number): number {
   return failures === 0 ? filePause : Math.min(fileRetry, retryAfter(failures))
+}
+
+type MetadataLocation = { url: string } | FileText
+
+/** A text and what names its version, where there is such a thing. */
+interface MetadataText {
+  text: string
+  version?: string | undefined
+}
+
+/** Entities files of federations are large. */
+export const metadataLimits = { bytes: 5 * 1024 * 1024, ms: 10_000, redirects: 3, gzip: true } as const
+
+/** Undefined: unchanged since `version`. Throws FetchFailed or FileUnreadable. */
+async function readMetadataText(
+  place: MetadataLocation,
+  deps: { fetchText: FetchText },
+  version: string | undefined,
+): Promise<MetadataText | undefined> {
+  if (!('url' in place)) return readTextFile(place.path, { bytes: metadataLimits.bytes, fingerprint: version })
+  const { text, etag, unchanged } = await deps.fetchText(place.url, { ...metadataLimits, etag: version })
+  return unchanged ? undefined : { text, version: etag }
 }
