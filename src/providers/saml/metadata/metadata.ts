@@ -15,8 +15,7 @@ import { signedMetadata } from './signature.js'
 import type { MetadataStoreCopy } from './store-copy.js'
 import { createPersistedMetadata } from './store-copy.js'
 
-export type { LogoutService } from './endpoints.js'
-export type { IdpFacts } from './reader.js'
+export type { IdpFacts, LogoutService } from './reader.js'
 
 export interface MetadataSource {
   /** What is known of the IdP now; undefined while nothing could be read, or when it has expired. */
