@@ -4,7 +4,7 @@
 import { DOMParser } from '@xmldom/xmldom'
 import t from 'tap'
 import { prescanResponse } from '../../../src/providers/saml/response/prescan.js'
-import { findCertificate } from '../../../src/providers/saml/signature/find-certificate.js'
+import { findCertificate } from '../../../src/providers/saml/signature/verify.js'
 import { createSamlIdp, encode, type ResponseChange, swap } from '../../parts/saml-idp.js'
 import { clock, idp, judge, signing, stranger } from './refusals.js'
 

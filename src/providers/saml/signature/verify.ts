@@ -3,13 +3,17 @@
 // node-saml, which is asked about signatures and structure alone: every check of what an assertion says is ours.
 
 import type { X509Certificate } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
+import { DOMParser } from '@xmldom/xmldom'
+import { ExclusiveCanonicalization, ExclusiveCanonicalizationWithComments, findAncestorNs } from 'xml-crypto'
 import { type ChecksResult, type RecordCheck, runChecks } from '../../../core/checks.js'
 import { certificatesIn, embeddedIn, fingerprintOf, matchFingerprints } from '../../certificates.js'
 import { type AssertionFacts, readAssertion } from '../assertion/read.js'
 import { type DecryptionOptions, decryptAssertion, decryptNameId } from '../encryption/decrypt-assertion.js'
-import { findCertificate } from './find-certificate.js'
+import { signature as namespace } from '../namespaces.js'
+import { verifiesBytes } from './methods.js'
 
 export interface VerifyInput extends DecryptionOptions {
   /** The message that passed the prescan. */
@@ -156,4 +160,40 @@ function read(xml: string): AssertionFacts | undefined {
   } catch {
     return undefined
   }
+}
+
+const withComments = 'http://www.w3.org/2001/10/xml-exc-c14n#WithComments'
+
+/** The PEM among `certificates` whose key signed the SignedInfo; undefined when none did, or it cannot be read. */
+export function findCertificate(signature: string, certificates: readonly string[]): string | undefined {
+  try {
+    const { signedInfo, value, method } = readSignature(signature)
+    return certificates.find(pem => verifiesBytes(method, signedInfo, { key: createPublicKey(pem), value }))
+  } catch {
+    return undefined
+  }
+}
+
+function readSignature(xml: string): { signedInfo: Buffer; value: Buffer; method: string } {
+  const document = new DOMParser({ errorHandler: refuse }).parseFromString(xml, 'text/xml')
+  const only = (name: string) => {
+    const found = document.getElementsByTagNameNS(namespace, name)
+    const [element] = [found.item(0)]
+    if (!element || found.length !== 1) throw new Error(`not one ${name}`)
+    return element
+  }
+  const signedInfo = only('SignedInfo')
+  const comments = only('CanonicalizationMethod').getAttribute('Algorithm') === withComments
+  const canonicalization = comments ? new ExclusiveCanonicalizationWithComments() : new ExclusiveCanonicalization()
+  const ancestorNamespaces = findAncestorNs(document, "//*[local-name()='SignedInfo']")
+  const canonical = canonicalization.process(signedInfo, { ancestorNamespaces })
+  return {
+    signedInfo: Buffer.from(canonical, 'utf8'),
+    value: Buffer.from(only('SignatureValue').textContent ?? '', 'base64'),
+    method: only('SignatureMethod').getAttribute('Algorithm') ?? '',
+  }
+}
+
+function refuse(_level: string, message: string) {
+  throw new Error(message)
 }
