@@ -13,7 +13,7 @@ import {
   type LogoutReading,
   readPostedLogout,
   readRedirectLogout,
-} from '../../providers/saml/logout/read-message.js'
+} from '../../providers/saml/logout/summary.js'
 import { isSaml, type SamlProvider } from '../../providers/saml/provider.js'
 import { selectSamlProvider } from '../../providers/select.js'
 import type { Attempts } from '../login/attempts.js'

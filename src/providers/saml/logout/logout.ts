@@ -14,8 +14,8 @@ import { allowedInstead, refusedAlgorithm } from '../signature/algorithms.js'
 import { verifyMessage } from '../signature/verify.js'
 import { checkLoggedOut, checkLogoutMessage, checkLogoutStatus } from './checks.js'
 import { type LogoutStatus, logoutRequestXml, logoutResponseXml, sendByBinding } from './messages.js'
-import type { LogoutMessage } from './read-message.js'
 import { verifiesRedirect } from './redirect-binding.js'
+import type { LogoutMessage } from './summary.js'
 import { type LogoutSummary, prescanLogout } from './summary.js'
 
 export interface SamlLogoutDeps {
