@@ -4,7 +4,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { ProviderSettings, SamlSettings } from '../../config/schema/providers.js'
 import { certificatesIn } from '../certificates.js'
-import { escapeXml } from '../xml/escape.js'
+import { escapeXml } from '../xml/characters.js'
 import {
   emailFormat,
   encryption,

@@ -1,5 +1,5 @@
-// Which characters and references the strict XML reader takes. Everything by character code: no regular expression sees
-// what a stranger sent.
+// Which characters and references the strict XML reader takes, and which we write. Everything by character code: no regular
+// expression sees what a stranger sent.
 
 const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 /** '&#x10FFFF;' with some leading zeros. */
@@ -58,4 +58,17 @@ function decodeNumber(body: string): string | undefined {
   }
   if (digits === '' || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined
   return code <= 0xffff && isForbidden(code) ? undefined : String.fromCodePoint(code)
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+}
+
+/** For element text and quoted attribute values (XML 1.0 2.4). */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"']/g, character => entities[character] ?? character)
 }

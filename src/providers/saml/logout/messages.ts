@@ -2,7 +2,7 @@
 // wherever there is a key (SAML Profiles 4.4.4 wants it). Reads nothing.
 
 import type { Navigation, SamlSubject } from '../../../core/contracts.js'
-import { escapeXml } from '../../xml/escape.js'
+import { escapeXml } from '../../xml/characters.js'
 import { postForm, redirectUrl, type Signer } from '../bindings.js'
 import { assertion, protocol } from '../namespaces.js'
 import type { MessageKind } from './redirect-binding.js'
