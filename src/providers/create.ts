@@ -4,7 +4,7 @@ import type { ProviderSettings } from '../config/schema/providers.js'
 import type { Provider } from '../core/contracts.js'
 import { breakglassId } from './breakglass.js'
 import { deskId } from './desk-login.js'
-import { jwtProtocol } from './jwt/protocol.js'
+import { jwtProtocol } from './jwt/provider.js'
 import type { Protocol, ProviderDeps as ProtocolDeps } from './protocol.js'
 import { samlProtocol } from './saml/protocol.js'
 

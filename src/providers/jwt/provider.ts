@@ -16,6 +16,8 @@ import type {
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { FetchText } from '../../runtime/http-client.js'
+import type { Protocol } from '../protocol.js'
+import { handleJwtCallback } from '../select.js'
 import { checkAuthentication } from './authentication.js'
 import { createBearer } from './bearer-token.js'
 import { checkClaims, type TokenClaims } from './claims.js'
@@ -183,4 +185,14 @@ function originsOf(urls: (string | undefined)[]): string[] {
 
 function isEmpty({ context, at }: NonNullable<Identity['authentication']>): boolean {
   return context === undefined && at === undefined
+}
+
+export const jwtProtocol: Protocol<JwtSettings> = {
+  type: 'jwt',
+  malformed: 'jwt.malformed',
+  replayed: 'jwt.replayed',
+  unselected: 'jwt.issuer_mismatch',
+  messageFields: ['jwt', 'token'],
+  create: createJwtProvider,
+  handleCallback: (callback, providers) => handleJwtCallback(callback, {}, providers),
 }
