@@ -6,7 +6,7 @@ import { breakglassId } from './breakglass.js'
 import { deskId } from './desk-login.js'
 import { jwtProtocol } from './jwt/provider.js'
 import type { Protocol, ProviderDeps as ProtocolDeps } from './protocol.js'
-import { samlProtocol } from './saml/protocol.js'
+import { samlProtocol } from './saml/provider.js'
 
 /** Another protocol is one folder, and one line here. */
 export const protocols: { readonly [Type in Provider['type']]: Protocol<Extract<ProviderSettings, { type: Type }>> } = {

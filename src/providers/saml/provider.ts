@@ -6,7 +6,9 @@ import { type RecordCheck, runChecks } from '../../core/checks.js'
 import type { Attempt, CallbackRequest, Clock, Identity, Provider, Random, Verdict } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import { signingCertificateIn } from '../certificates.js'
+import { fingerprintOf, signingCertificateIn } from '../certificates.js'
+import type { Protocol, ProviderDeps } from '../protocol.js'
+import { handleSamlCallback } from '../select.js'
 import { checkEmail, checkNameId, personIn } from './assertion/attributes.js'
 import { checkAuthentication } from './assertion/authentication.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './assertion/checks.js'
@@ -16,6 +18,8 @@ import { describeClock, samlTime } from './datetime.js'
 import { createSamlLogout, type SamlLogout } from './logout/logout.js'
 import { type CertificateWatch, createCertificateWatch } from './metadata/certificate-watch.js'
 import type { IdpFacts, MetadataSource } from './metadata/metadata.js'
+import { createMetadataSource } from './metadata/metadata.js'
+import { createMetadataStoreCopy } from './metadata/store-copy.js'
 import { checkMessage, checkSender, checkStructure } from './response/checks.js'
 import { inResponseToIn, prescanOf, type ResponseSummary } from './response/prescan.js'
 import { createServiceProvider, type ServiceProvider } from './service-provider.js'
@@ -197,4 +201,31 @@ function checkVerified(
 
 function origins(urls: Array<string | undefined>): string[] {
   return [...new Set(urls.flatMap(url => (url === undefined ? [] : new URL(url).origin)))]
+}
+
+export const samlProtocol: Protocol<SamlSettings> = {
+  type: 'saml',
+  malformed: 'saml.malformed',
+  replayed: 'saml.replayed',
+  unselected: 'saml.issuer_unknown',
+  messageFields: ['SAMLResponse'],
+  create(settings, deps) {
+    const { metadata } = settings
+    if (!metadata) return createSamlProvider(settings, deps)
+    return createSamlProvider(settings, { ...deps, metadata: createMetadata(settings, metadata, deps) })
+  },
+  handleCallback: handleSamlCallback,
+}
+
+function createMetadata(
+  { id: provider, issuer, metadataCertificate }: SamlSettings,
+  source: NonNullable<SamlSettings['metadata']>,
+  deps: ProviderDeps,
+): MetadataSource {
+  const signers = metadataCertificate ? [signingCertificateIn(metadataCertificate.text)] : []
+  const named = { provider, source, issuer, signers }
+  if (!deps.metadataStore || !('url' in source)) return createMetadataSource({ ...deps, ...named })
+  const identity = { provider, url: source.url, issuer, signers: signers.map(fingerprintOf) }
+  const storeCopy = createMetadataStoreCopy(identity, { ...deps.metadataStore, clock: deps.clock })
+  return createMetadataSource({ ...deps, ...named, storeCopy })
 }
