@@ -3,7 +3,12 @@
 import t from 'tap'
 import { createMetrics } from '../../../src/ops/metrics.js'
 import type { Readiness } from '../../../src/ops/readiness.js'
-import { type ClusterState, mergeMetrics, mergeReadiness, sumDeadWorkers } from '../../../src/server/cluster/merge.js'
+import {
+  type ClusterState,
+  mergeMetrics,
+  mergeReadiness,
+  sumDeadWorkers,
+} from '../../../src/server/cluster/aggregate.js'
 
 const well = { config: 'current', draining: false, shedding: false } as const
 const up: Readiness = { ready: true, state: 'serving', store: 'up', ...well }
