@@ -2,15 +2,18 @@
 // on this machine only, and its keys exist in memory only.
 
 import { type AddressInfo, createServer, type Server } from 'node:net'
+import { formatProblem, loadConfigText } from '../config/load.js'
+import type { Config } from '../config/schema/index.js'
+import { type ConfigReader, Unreadable } from '../config/schema/values.js'
 import type { Clock, Random } from '../core/contracts.js'
+import { createSecret } from '../core/secret.js'
 import { createLog } from '../ops/log.js'
 import { systemClock, systemRandom } from '../runtime/clock.js'
 import { startServer } from '../server/server.js'
 import { newSigningKey } from './certificate.js'
 import { createDemoDesk } from './desk.js'
-import { createDemoIdp } from './idp.js'
+import { createDemoIdp, demoIdpPaths } from './idp.js'
 import { agentsFile, type Person, people } from './people.js'
-import { demoSettings } from './settings.js'
 
 export interface Demo {
   /** What browsers open: Desk through the gateway. */
@@ -134,4 +137,81 @@ function listenOnce(port: number, host: string): Promise<Server | undefined> {
     )
     probe.listen({ host, port }, () => resolve(probe))
   })
+}
+
+export interface DemoPlan {
+  /** Origins, all on one host name: cookies and providers then behave as on one site. */
+  publicUrl: string
+  idpUrl: string
+  deskUrl: string
+  /** host:port. */
+  listen: string
+  /** The gateway's SAML SP entity ID. */
+  entityId: string
+  /** PEM. */
+  idpCertificate: string
+  jwtSecret: string
+  /** The agents file. */
+  agents: string
+}
+
+/** `now` in milliseconds since the epoch. Throws when the settings are invalid, which is a bug. */
+function demoSettings(plan: DemoPlan, now: number): Config {
+  const reader = readerOf({ 'idp.crt': plan.idpCertificate, 'agents.yaml': plan.agents })
+  // JSON is YAML.
+  const loaded = loadConfigText(JSON.stringify(settingsOf(plan)), { file: 'demo', reader, now })
+  if ('config' in loaded) return loaded.config
+  throw new Error(loaded.problems.map(formatProblem).join('\n'))
+}
+
+function settingsOf(plan: DemoPlan): object {
+  const idp = (path: string) => `${plan.idpUrl}${path}`
+  return {
+    publicUrl: plan.publicUrl,
+    listen: plan.listen,
+    site: plan.entityId,
+    desk: { url: plan.deskUrl, public: ['GET /assets/*'] },
+    providers: [
+      {
+        id: 'saml',
+        type: 'saml',
+        name: 'Aloha (SAML)',
+        issuer: plan.idpUrl,
+        loginUrl: idp(demoIdpPaths.samlLogin),
+        logoutUrl: idp(demoIdpPaths.logout),
+        certificates: ['idp.crt'],
+        attributes: { email: 'NameID', name: 'displayName', roles: 'groups' },
+      },
+      {
+        id: 'jwt',
+        type: 'jwt',
+        name: 'Aloha (JWT)',
+        loginUrl: idp(demoIdpPaths.jwtLogin),
+        logoutUrl: idp(demoIdpPaths.logout),
+        secrets: [plan.jwtSecret],
+        issuer: plan.idpUrl,
+        audience: plan.publicUrl,
+      },
+    ],
+    agents: [{ file: 'agents.yaml' }],
+    ops: { listen: '127.0.0.1:0' },
+    log: { level: 'warn' },
+    audit: { to: '/dev/null' },
+    drain: '2s',
+  }
+}
+
+function readerOf(files: Record<string, string>): ConfigReader {
+  return {
+    env: name => {
+      throw new Unreadable(`the demo reads no variable ${name}`)
+    },
+    file: path => {
+      const text = files[path]
+      if (text === undefined) throw new Unreadable(`the demo has no file ${path}`)
+      return { path, text, madeUp: true }
+    },
+    path: path => path,
+    secret: createSecret,
+  }
 }
