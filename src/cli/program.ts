@@ -3,10 +3,10 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import { startDemo } from '../demo/demo.js'
+import { newSigningKey } from '../keys/assertion-keys.js'
 import { breakglass } from './commands/breakglass.js'
 import { check } from './commands/check.js'
 import { explain } from './commands/explain.js'
-import { generateKey } from './commands/keys.js'
 import { printMetadata } from './commands/metadata.js'
 import { serve, untilSignal } from './commands/serve.js'
 import { listSessions, revokeSessions } from './commands/sessions.js'
@@ -232,4 +232,10 @@ Example:
   $ (umask 077; deskgate keys generate > identity.key)`,
     )
     .action(() => done(generateKey(io)))
+}
+
+/** Prints a new ES256 key as PKCS #8 PEM, for a file in identity.assertion.keys. */
+function generateKey(io: Io): ExitCode {
+  io.out(newSigningKey().trimEnd())
+  return 0
 }
