@@ -155,7 +155,10 @@ export interface DemoPlan {
   agents: string
 }
 
-/** `now` in milliseconds since the epoch. Throws when the settings are invalid, which is a bug. */
+/**
+ * Like a small production configuration, but with its files and secrets in memory. `now` in milliseconds since the
+ * epoch. Throws when the settings are invalid, which is a bug.
+ */
 function demoSettings(plan: DemoPlan, now: number): Config {
   const reader = readerOf({ 'idp.crt': plan.idpCertificate, 'agents.yaml': plan.agents })
   // JSON is YAML.

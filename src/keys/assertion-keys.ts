@@ -110,6 +110,7 @@ export interface PublishedKeys {
 /** Milliseconds on top: clocks differ, and earlier requests are still being sent. */
 const margin = 60_000
 
+/** The current keys, and former keys until the last assertion that they signed has expired. */
 export function createPublishedKeys(deps: { clock: Clock }): PublishedKeys {
   let former: { key: PublicKey; until: number }[] = []
 

@@ -121,6 +121,7 @@ export interface ReplaceableKeyring extends Keyring {
   replace(next: Keyring): void
 }
 
+/** For everything that outlives a reload. One call never mixes two rings. */
 export function createReplaceableKeyring(first: Keyring): ReplaceableKeyring {
   let ring = first
   return {

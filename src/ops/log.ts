@@ -112,7 +112,10 @@ interface BufferedOutput extends OutputSink {
 /** The most characters that are buffered, and the longest delay in milliseconds. */
 const [defaultSize, maxDelay] = [16 * 1024, 100]
 
-/** `size`: the number of characters that may be buffered. */
+/**
+ * A write for each access log line would cost more than the request itself. `size`: the number of characters that may
+ * be buffered.
+ */
 export function createBufferedOutput(sink: OutputSink, { size = defaultSize }: { size?: number } = {}): BufferedOutput {
   let buffered = ''
   let timer: NodeJS.Timeout | undefined

@@ -100,7 +100,11 @@ export interface Revalidation {
 /** Sessions that are revalidated at the same time, before other work gets its turn. */
 const batchSize = 200
 
-/** `check`: see Revalidate. `end` revokes one session; a failed revocation is queued (revocation-queue.ts). */
+/**
+ * An agent who has lost access since the login must not continue with the old record. Requests that the cache answers
+ * never wait for it. `check`: see Revalidate. `end` revokes one session; a failed revocation is queued (revocation-
+ * queue.ts).
+ */
 export function createRevalidation(deps: {
   cache: Pick<SessionCache, 'usable' | 'replace'>
   check: Revalidate

@@ -75,6 +75,10 @@ const limits = { bytes: 256 * 1024, ms: 5000 }
 /** The most unknown key IDs that are remembered between two look-ups. */
 const mostAbsent = 1000
 
+/**
+ * Fetched at the start, again when it is old or a token names a key that it lacks, and kept while the endpoint is down.
+ * Tokens that anybody may send cause at most one request per cool-down.
+ */
 function createRemoteKeySet(
   source: { id: string; url: string },
   deps: { clock: Clock; fetchText: FetchText; log: Log },

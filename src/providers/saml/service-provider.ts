@@ -93,7 +93,10 @@ export interface AuthnRequestPlan {
 /** IIS, and with it ADFS, takes a query of 2,048 characters; old proxies take an address of as many. */
 const longestUrl = 2048
 
-/** How the browser leaves for the provider. `relayState` has at most 80 bytes (SAML Bindings 3.4.3). */
+/**
+ * The AuthnRequest (SAML Core 3.4.1). It goes by redirect where it can: no page of ours is between then. How the
+ * browser leaves for the provider. `relayState` has at most 80 bytes (SAML Bindings 3.4.3).
+ */
 function authnRequest(plan: AuthnRequestPlan, relayState: string): Navigation {
   const { loginUrl, loginPostUrl, signer } = plan
   const message = (to: string) => ({ field: 'SAMLRequest' as const, to, xml: authnRequestXml(plan, to), relayState })

@@ -122,6 +122,7 @@ export interface LogoutMessage {
   at?: 'acs'
 }
 
+/** Untrusted: it serves to find the provider that has to verify the message. */
 export type LogoutReading = LogoutMessage | { kind: MessageKind; malformed: string }
 
 /** The fields of a posted form: a field that is there twice has no value. */

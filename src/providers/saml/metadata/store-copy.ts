@@ -74,6 +74,7 @@ export interface PersistedMetadata {
 const loadRetryDelay = 300
 const saveRetryDelay = 5000
 
+/** With retries: when a gateway starts, its connection to the store is not up yet. Never makes the caller wait. */
 export function createPersistedMetadata(deps: {
   provider: string
   storeCopy?: MetadataStoreCopy

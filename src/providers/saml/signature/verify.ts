@@ -164,7 +164,10 @@ function read(xml: string): AssertionFacts | undefined {
 
 const withComments = 'http://www.w3.org/2001/10/xml-exc-c14n#WithComments'
 
-/** The PEM among `certificates` whose key signed the SignedInfo; undefined when none did, or it cannot be read. */
+/**
+ * Cheap, and before the XML library sees the message around the signature: it says nothing about what was signed. The
+ * PEM among `certificates` whose key signed the SignedInfo; undefined when none did, or it cannot be read.
+ */
 export function findCertificate(signature: string, certificates: readonly string[]): string | undefined {
   try {
     const { signedInfo, value, method } = readSignature(signature)
