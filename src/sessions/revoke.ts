@@ -1,11 +1,11 @@
 // Revokes sessions: in this process at once, then in the store, then on the other replicas. A revocation that fails on
 // the way is queued and can be repeated: none is left half done.
 
-import type { Clock, EndedBy, Handle, SessionSelector, Sessions, Store } from '../core/contracts.js'
+import type { Clock, EndedBy, Handle, Session, SessionSelector, Sessions, Store } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
 import type { SessionCache } from './cache.js'
-import { type GroupSelector, indexFor, isHandle, isSingle, matches } from './keys.js'
+import { emailIndex, type GroupSelector, indexFor, isHandle, isSingle, matches } from './keys.js'
 import type { SessionRecord } from './records.js'
 import type { SessionRepository, StoredSession } from './repository.js'
 import type { RevocationEvents } from './revocation-events.js'
@@ -155,4 +155,42 @@ export function createRevokeEverywhere(deps: {
     }
     return { count, replication }
   }
+}
+
+/**
+ * After each login the oldest sessions beyond the limit are revoked. Exact under a race: each login counts after it has
+ * written its own session, and all of them sort alike, so that they revoke the same ones. `perAgent`: 0 is no limit.
+ * `end` revokes one session. The result rejects with StoreUnavailable.
+ */
+export function createPerAgentLimit(deps: {
+  store: Store
+  repository: SessionRepository
+  perAgent: number
+  end(handle: string, why: string): Promise<unknown>
+}): (login: SessionRecord) => Promise<void> {
+  const { store, repository, perAgent, end } = deps
+
+  const liveSessions = async (email: string) => {
+    const found: Session[] = []
+    let cursor: string | undefined
+    do {
+      const page = await store.indexPage(emailIndex(email), cursor, pageSize)
+      const read = await Promise.all(page.members.filter(isHandle).map(repository.find))
+      // Attack: anyone who can write to the store can change an index; sessions of other agents are not counted.
+      found.push(...read.flatMap(({ session }) => (session && matches({ email }, session) ? [session] : [])))
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return found
+  }
+
+  return async login => {
+    if (perAgent === 0) return
+    const sessions = (await liveSessions(login.agent.email)).sort(byAge)
+    const excess = sessions.slice(0, Math.max(0, sessions.length - perAgent))
+    for (const { handle } of excess) await end(handle, 'the agent has too many sessions')
+  }
+}
+
+function byAge(a: Session, b: Session): number {
+  return a.createdAt - b.createdAt || (a.handle < b.handle ? -1 : 1)
 }
