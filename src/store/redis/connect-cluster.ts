@@ -4,6 +4,7 @@ import { Cluster, Command, Redis } from 'ioredis'
 import type { StoreSettings } from '../../config/schema/sessions.js'
 import type { Commands } from './client.js'
 import {
+  createReconnection,
   disconnect,
   nothing,
   type OpenClient,
@@ -14,7 +15,6 @@ import {
 } from './connection.js'
 import { clusterOptions, connectionOptions, nodeLogin, singleOptions } from './connection-options.js'
 import { createConnectionStatus } from './connection-status.js'
-import { createReconnection } from './reconnection.js'
 import { clusterOf, type RedisHost, type RedisLogin } from './url.js'
 
 export function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnection {

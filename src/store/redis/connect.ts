@@ -8,17 +8,18 @@ import { systemRandom } from '../../runtime/clock.js'
 import { connectCluster } from './connect-cluster.js'
 import {
   type ConnectDeps,
+  createReconnection,
   disconnect,
   type OpenClient,
   type OpenDeps,
   openClient,
+  type Reconnection,
   type RedisConnection,
   withinFirstTimeout,
 } from './connection.js'
 import { connectionOptions, type Purpose, sentinelOptions, singleOptions } from './connection-options.js'
 import { watchFailovers } from './failover-watch.js'
 import { createPrimarySearch } from './primary-search.js'
-import { createReconnection, type Reconnection } from './reconnection.js'
 import { addressOf, type RedisLogin, sentinelsOf, topologyOf } from './url.js'
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */

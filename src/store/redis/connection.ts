@@ -4,11 +4,11 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Clock, Random } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
+import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
 import type { Commands, RedisClient, Writer } from './client.js'
 import type { Purpose } from './connection-options.js'
 import { type ConnectionStatus, createConnectionStatus } from './connection-status.js'
 import { createHandshake, type Handshake } from './handshake.js'
-import type { Reconnection } from './reconnection.js'
 import type { RedisLogin, Topology } from './url.js'
 
 /** The connection on which messages arrive. */
@@ -120,3 +120,60 @@ export function withinFirstTimeout(settled: Promise<void>): Promise<void> {
 }
 
 export function nothing(): void {}
+
+/** The common part of single clients and clusters. */
+export interface ReconnectableClient {
+  on(event: 'connect' | 'end', listener: () => void): unknown
+  connect(): Promise<unknown>
+}
+
+export interface Reconnection {
+  /** The server has answered a command. */
+  succeeded(): void
+  /** Milliseconds before the next attempt. */
+  pause(): number
+  /** Connects the client again, as a rule, when ioredis has given it up. */
+  follow(client: ReconnectableClient): void
+  /** The next end of the client is final. */
+  stop(): void
+}
+
+/** Milliseconds. An address where nothing answers costs nobody anything, and is found again soon. */
+const unreachable: BackoffRange = { first: 50, longest: 1000 }
+/** A server that accepts connections and refuses them is the busier for each attempt. */
+const refused: BackoffRange = { first: 50, longest: 5000 }
+
+export function createReconnection({ random }: { random: Random }): Reconnection {
+  let failures = 0
+  let accepted = false
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+
+  const pause = () => {
+    const range = accepted ? refused : unreachable
+    accepted = false
+    return backoffDelay(++failures, range, random)
+  }
+
+  return {
+    succeeded() {
+      failures = 0
+    },
+    pause,
+    follow(client) {
+      client.on('connect', () => {
+        accepted = true
+      })
+      // ioredis gives up for good when it is told to disconnect while it connects.
+      client.on('end', () => {
+        if (stopped) return
+        timer = setTimeout(() => client.connect().catch(() => {}), pause())
+        timer.unref()
+      })
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}

@@ -3,9 +3,9 @@
 
 import type { Random } from '../../core/contracts.js'
 import type { RedisClient } from './client.js'
+import { createReconnection } from './connection.js'
 import { connectionOptions, singleOptions } from './connection-options.js'
 import { createHandshake } from './handshake.js'
-import { createReconnection } from './reconnection.js'
 import type { RedisHost, SentinelAddress } from './url.js'
 
 const channel = '+switch-master'
