@@ -18,8 +18,7 @@ import {
   withinFirstTimeout,
 } from './connection.js'
 import { connectionOptions, type Purpose, sentinelOptions, singleOptions } from './connection-options.js'
-import { watchFailovers } from './failover-watch.js'
-import { createPrimarySearch } from './primary-search.js'
+import { createPrimarySearch, watchFailovers } from './failover.js'
 import { addressOf, type RedisLogin, sentinelsOf, topologyOf } from './url.js'
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */

@@ -143,6 +143,10 @@ const unreachable: BackoffRange = { first: 50, longest: 1000 }
 /** A server that accepts connections and refuses them is the busier for each attempt. */
 const refused: BackoffRange = { first: 50, longest: 5000 }
 
+/**
+ * When a client connects again: after growing, spread-out pauses, which begin anew only once the server has answered a
+ * command. A server that accepts connections and closes them has not.
+ */
 export function createReconnection({ random }: { random: Random }): Reconnection {
   let failures = 0
   let accepted = false
