@@ -11,8 +11,8 @@ import { createRateLimit } from '../ops/rate-limit.js'
 import { isConfigured } from '../providers/create.js'
 import { createInFlight } from '../runtime/in-flight.js'
 import { createSessions, handleOf } from '../sessions/sessions.js'
+import { createRecheck } from '../web/access/authorize.js'
 import { createLiveConnections, type LiveConnections } from '../web/access/live-connections.js'
-import { createRecheck } from '../web/access/recheck.js'
 import {
   type AgentRevalidation,
   createAgentRevalidation,

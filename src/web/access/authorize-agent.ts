@@ -75,3 +75,13 @@ function checkHeaderSize(step: RecordCheck, identity: AgentPolicy['identity'], p
     setting: 'agents',
   })
 }
+
+/** Whether Desk would get the same identity. */
+export function sameAgent(a: Agent, b: Agent): boolean {
+  if (a === b) return true
+  return a.email === b.email && a.id === b.id && a.name === b.name && sameRoles(a, b)
+}
+
+export function sameRoles({ roles: a }: Agent, { roles: b }: Agent): boolean {
+  return a.length === b.length && a.every((role, index) => role === b[index])
+}

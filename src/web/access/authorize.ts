@@ -2,13 +2,22 @@
 // open only turn its verdict into a response, an error on a socket or a close. In doubt it refuses.
 
 import type { IncomingMessage } from 'node:http'
-import type { Agent, Session, Sessions } from '../../core/contracts.js'
+import type { Agent, Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { AccessVerdict, Bearer, GatewayErrorCode, Guard, PathRoles, RequestContext } from '../context.js'
+import type {
+  AccessVerdict,
+  Bearer,
+  ConfigSnapshot,
+  GatewayErrorCode,
+  Guard,
+  PathRoles,
+  RequestContext,
+} from '../context.js'
+import type { Cookies } from '../request/cookies.js'
 import { compilePathRules } from '../request/path-rules.js'
 import type { Paths } from '../request/paths.js'
+import { cookieHeader } from '../request/read-cookies.js'
 import type { Target } from '../request/target.js'
-import type { Authenticate } from './authenticate.js'
 
 export interface GuardDeps {
   paths: Pick<Paths, 'owns'>
@@ -100,5 +109,47 @@ async function noteLater(verdict: Promise<AccessVerdict>, context: RequestContex
     return note(await verdict, context)
   } catch (error) {
     return note(error instanceof StoreUnavailable ? unavailable : internal, context)
+  }
+}
+
+export interface AuthenticateDeps {
+  cookies: Pick<Cookies, 'readSession'>
+  sessions: Pick<Sessions, 'peek' | 'read'>
+  handleOf: (cookie: string) => Handle
+}
+
+/**
+ * A session that is in memory is found at once; only a miss returns a promise, which rejects with StoreUnavailable when
+ * the store is down.
+ */
+type Authenticate = (request: IncomingMessage) => Session | undefined | Promise<Session | undefined>
+
+/** Uses only the exact bytes of the cookie, and never treats a store failure as "no session". */
+export function createAuthenticate({ cookies, sessions, handleOf }: AuthenticateDeps): Authenticate {
+  return request => {
+    const cookie = cookies.readSession(cookieHeader(request))
+    if (cookie === undefined) return undefined
+    const handle = handleOf(cookie)
+    return sessions.peek(handle) ?? sessions.read(handle)
+  }
+}
+
+export interface Recheck {
+  /** For an agent whose session was read again just now. */
+  permit(agent: Agent, request: IncomingMessage, context: RequestContext): AccessVerdict
+  /** As if the request came now. The verdict and the identity are in the context that is returned. */
+  authorize(request: IncomingMessage, context: RequestContext): Promise<RequestContext>
+}
+
+export function createRecheck(current: () => ConfigSnapshot): Recheck {
+  return {
+    permit: (agent, request, { target }) => current().pipeline.guard.permit(agent, request.method ?? '', target),
+    async authorize(request, context) {
+      const snapshot = current()
+      const now: RequestContext = { ...context, snapshot, session: undefined, verdict: undefined }
+      delete now.api
+      await snapshot.pipeline.guard.authorize(request, now)
+      return now
+    },
   }
 }

@@ -6,8 +6,8 @@ import type { IncomingMessage } from 'node:http'
 import type { ApiCaller, Clock } from '../../core/contracts.js'
 import { statusOf } from '../../core/reasons.js'
 import type { RequestContext } from '../context.js'
-import type { Recheck } from './recheck.js'
-import { sameRoles } from './same-agent.js'
+import type { Recheck } from './authorize.js'
+import { sameRoles } from './authorize-agent.js'
 
 /**
  * `ended`: session or token is over. `unverified`: the store could not confirm it for too long. `changed`: the agent no

@@ -4,10 +4,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock, Handle } from '../../core/contracts.js'
 import type { RequestContext } from '../context.js'
+import type { Recheck } from './authorize.js'
 import { type CloseReason, createLiveBearers } from './live-bearers.js'
 import { createLiveResponses, type LiveResponses } from './live-responses.js'
 import { createLiveSessions, type LiveSessionsDeps } from './live-sessions.js'
-import type { Recheck } from './recheck.js'
 
 /** Calls `onClose` once, when a connection must be closed. Returns a function that stops watching. */
 export type WatchLive = (

@@ -3,8 +3,8 @@
 
 import type { Agent, Clock, Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import { sameRoles } from './authorize-agent.js'
 import type { CloseReason } from './live-bearers.js'
-import { sameRoles } from './same-agent.js'
 
 export type OnClose = (reason: CloseReason) => void
 

@@ -11,8 +11,7 @@ import type { Log } from '../../ops/log.js'
 import { isConfigured } from '../../providers/create.js'
 import { type Scheduler, systemScheduler } from '../../runtime/scheduler.js'
 import type { ConfigSnapshot } from '../context.js'
-import { checkAgent } from './authorize-agent.js'
-import { sameAgent } from './same-agent.js'
+import { checkAgent, sameAgent } from './authorize-agent.js'
 
 type RevalidationRules = Pick<ConfigSnapshot, 'directory' | 'identity' | 'config'>
 

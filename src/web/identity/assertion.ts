@@ -5,7 +5,7 @@ import { sign } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Agent, ApiCaller, Clock, Session } from '../../core/contracts.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
-import { sameAgent } from '../access/same-agent.js'
+import { sameAgent } from '../access/authorize-agent.js'
 
 export interface AssertionDeps {
   /** iss: publicUrl. */
