@@ -6,7 +6,7 @@ import type { Clock } from '../../core/contracts.js'
 import type { MarkerCookies } from '../context.js'
 import type { Sealer } from '../login/attempts.js'
 import { type Cookies, serializeCookie } from '../request/cookies.js'
-import { isFromOurPages } from '../request/origin-check.js'
+import { isFromOurPages } from '../request/fetch-metadata.js'
 import { compilePathRules } from '../request/path-rules.js'
 import { cookieHeader, readCookies } from '../request/read-cookies.js'
 

@@ -1,8 +1,7 @@
-// The kind of client: a browser tab, a frame, or a program. Read from Fetch Metadata, else from Accept. Decides the
-// format of a response, never what is allowed.
+// What a request says of its sender: a browser tab, a frame or a program (from Fetch Metadata, else from Accept), a WebSocket,
+// and whether it comes from our own pages. The kind decides the format of a response, never what is allowed.
 
-import type { IncomingHttpHeaders } from 'node:http'
-import { namesWebSocket } from './websocket-offer.js'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 export type ClientKind = 'document' | 'frame' | 'program'
 
@@ -41,4 +40,48 @@ export function isPageNavigation(request: { method?: string | undefined; headers
 /** `q` is not parsed: a client that accepts HTML at all gets a page, which says no more than the JSON. */
 function acceptsPages(headers: IncomingHttpHeaders): boolean {
   return /\btext\/html\b|\bapplication\/xhtml\+xml\b/i.test(headers.accept ?? '')
+}
+
+/**
+ * Whether a state-changing request under the prefix comes from our own pages. Callbacks and single logout come from
+ * other sites by design and are checked elsewhere. By what only the browser can write (Fetch Standard 3.2, Fetch
+ * Metadata 2): Origin must be ours, and Sec-Fetch-Site, where the browser sends it, must be same-origin. Without an
+ * Origin, or with `null`, only Sec-Fetch-Site can vouch.
+ */
+export function isFromOurPages(headers: IncomingHttpHeaders, publicUrl: string): boolean {
+  const site = headers['sec-fetch-site']
+  if (site !== undefined && site !== 'same-origin') return false
+  const { origin } = headers
+  if (origin === undefined || origin === 'null') return site === 'same-origin'
+  return origin === publicUrl
+}
+
+/**
+ * Whether the agent asked for a request to Desk: by a link, form or script of a page at publicUrl, or by typing the
+ * address.
+ * Attack: another site's link or form, and a picture in the text of a ticket, which is of our own origin: none of them
+ * is a wish to log out (the twin of login CSRF). `none` is only ever said of what a person did in the browser itself.
+ */
+export function isUserInitiated({ headers }: { headers: IncomingHttpHeaders }, publicUrl: string): boolean {
+  const { origin, 'sec-fetch-site': site, 'sec-fetch-dest': destination } = headers
+  if (isSpeculative(headers)) return false
+  if (origin !== undefined && origin !== publicUrl && origin !== 'null') return false
+  const page = clientKindOf(headers) === 'document'
+  if (site === undefined) return origin === publicUrl || (page && originOf(headers.referer) === publicUrl)
+  if (site === 'none') return page
+  return site === 'same-origin' && (page || destination === 'empty')
+}
+
+function originOf(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined
+}
+
+/** Whether `websocket` is among the protocols of an Upgrade header, in any case. */
+function namesWebSocket(upgrade: string): boolean {
+  return upgrade.split(',').some(protocol => protocol.trim().toLowerCase() === 'websocket')
+}
+
+/** Every other offer of an Upgrade is ignored (RFC 9110 7.8). */
+export function offersWebSocket({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers.upgrade !== undefined && namesWebSocket(headers.upgrade)
 }

@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { offersWebSocket } from '../request/websocket-offer.js'
+import { offersWebSocket } from '../request/fetch-metadata.js'
 import { afterEarlierResponses, noticeEnd, readAgain } from './read-again.js'
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void

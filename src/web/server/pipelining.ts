@@ -5,7 +5,7 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../../ops/log.js'
-import { offersWebSocket } from '../request/websocket-offer.js'
+import { offersWebSocket } from '../request/fetch-metadata.js'
 
 export interface Pipelining {
   /** The server's listener for `request`. */
