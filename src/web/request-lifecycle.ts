@@ -9,8 +9,7 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
-import { isValidHost } from './request/host.js'
-import { escapeBytes, readTarget, type Target } from './request/target.js'
+import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
 import { refuse } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {

@@ -1,6 +1,10 @@
 // Reads a request target once: the path to decide on and the bytes to forward. A target that two servers could read in
 // two ways is refused and never repaired; no later stage decodes a path again.
 
+import type { IncomingHttpHeaders } from 'node:http'
+import { isIPv6 } from 'node:net'
+import { memoizeByName } from './header-names.js'
+
 const [hash, percent, dot, slash, semicolon, question, backslash] = [0x23, 0x25, 0x2e, 0x2f, 0x3b, 0x3f, 0x5c]
 
 const badEscape = /%(?![0-9A-Fa-f]{2})/
@@ -40,7 +44,7 @@ function toOriginForm(raw: string, publicUrl: string): string | undefined {
  * publicUrl has its default port, those of http and https count as none.
  * @param scheme of the target that names it, without one: any
  */
-export function namesHost(authority: string, publicUrl: string, scheme?: string): boolean {
+function namesHost(authority: string, publicUrl: string, scheme?: string): boolean {
   const { hostname, port } = new URL(publicUrl)
   const [, name = '', sent = ''] = /^(.*?)(?::(\d{0,5}))?$/.exec(authority) ?? []
   if (name.toLowerCase() !== hostname) return false
@@ -125,4 +129,24 @@ export interface Target {
   query: string
   /** It holds %2F, %25 or ';': never public, and 404 where the gateway owns it. */
   ambiguous: boolean
+}
+
+/** Labels of letters, digits, '-' and '_', and one dot between them; a dot at the end names the root. */
+const name = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/i
+
+/** Whether a value is host[:port] (RFC 9110 7.2), with a name that somebody could really have. */
+export const isValidHost: (value: string) => boolean = memoizeByName(value => {
+  const [, host = '', port = ''] = /^(\[[^\]]*\]|[^:]*)(?::(\d{0,5}))?$/.exec(value) ?? []
+  if (Number(port) > 65_535) return false
+  return host.startsWith('[') ? isIPv6(host.slice(1, -1)) && !host.includes('%') : name.test(host)
+})
+
+/**
+ * Whether a browser has opened publicUrl, as far as the headers tell. A proxy that writes its own Host may still say the
+ * browser's in X-Forwarded-Host; nothing is granted for it, so that nobody has to be trusted here.
+ */
+export function isAtPublicUrl(headers: IncomingHttpHeaders, publicUrl: string): boolean {
+  if (headers.host === undefined) return true
+  const forwarded = String(headers['x-forwarded-host'] ?? '').split(',')
+  return [headers.host, ...forwarded].some(host => namesHost(host.trim(), publicUrl))
 }

@@ -13,9 +13,9 @@ import type { RefuseLogin } from '../login/refuse-login.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
-import { isAtPublicUrl } from '../request/host.js'
 import type { Paths } from '../request/paths.js'
 import { returnToIn } from '../request/return-to.js'
+import { isAtPublicUrl } from '../request/target.js'
 import {
   errorResponse,
   formTargetsOf,

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { clientKindOf } from '../../../src/web/request/fetch-metadata.js'
-import { isAtPublicUrl } from '../../../src/web/request/host.js'
-import { readTarget } from '../../../src/web/request/target.js'
+import { isAtPublicUrl, readTarget } from '../../../src/web/request/target.js'
 
 t.test('absolute-form targets of our own host are read as origin form, others are not', async t => {
   const read = (raw: string, publicUrl = 'https://desk.example.com') => readTarget(raw, publicUrl)?.raw
