@@ -14,8 +14,8 @@ import type {
   RequestContext,
 } from '../context.js'
 import type { Cookies } from '../request/cookies.js'
-import { compilePathRules } from '../request/path-rules.js'
 import type { Paths } from '../request/paths.js'
+import { compilePathRules } from '../request/paths.js'
 import { cookieHeader } from '../request/read-cookies.js'
 import type { Target } from '../request/target.js'
 

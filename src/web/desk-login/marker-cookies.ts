@@ -7,7 +7,7 @@ import type { MarkerCookies } from '../context.js'
 import type { Sealer } from '../login/attempts.js'
 import { type Cookies, serializeCookie } from '../request/cookies.js'
 import { isFromOurPages } from '../request/fetch-metadata.js'
-import { compilePathRules } from '../request/path-rules.js'
+import { compilePathRules } from '../request/paths.js'
 import { cookieHeader, readCookies } from '../request/read-cookies.js'
 
 export interface MarkerCookiesDeps {

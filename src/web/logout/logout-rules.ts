@@ -2,7 +2,7 @@
 // Desk's response expires. Pure.
 
 import type { DeskLogoutRule } from '../../config/schema/desk.js'
-import { compilePathRules, type PathRules } from '../request/path-rules.js'
+import { compilePathRules, type PathRules } from '../request/paths.js'
 import type { Target } from '../request/target.js'
 
 /** `received`: the headers of Desk's response, names and values alternate; `now` in milliseconds. */

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { createCookies } from '../../../src/web/request/cookies.js'
-import { compilePathRules } from '../../../src/web/request/path-rules.js'
-import { createPaths } from '../../../src/web/request/paths.js'
+import { compilePathRules, createPaths } from '../../../src/web/request/paths.js'
 import { readTarget } from '../../../src/web/request/target.js'
 
 t.test('a rule opens exactly what it names', async t => {
