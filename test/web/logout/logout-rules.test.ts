@@ -3,7 +3,7 @@
 import t from 'tap'
 import { createReader } from '../../../src/config/reader.js'
 import { type DeskLogoutRule, desk } from '../../../src/config/schema/desk.js'
-import { compileLogoutRules } from '../../../src/web/logout/logout-rules.js'
+import { compileLogoutRules } from '../../../src/web/logout/desk-logout.js'
 import { readTarget } from '../../../src/web/request/target.js'
 
 const now = Date.UTC(2026, 10, 22)
