@@ -13,7 +13,7 @@ import { consumeOnce } from '../login/replay-guard.js'
 import type { SignedIn, SignIn, SignInRefused } from '../login/sign-in.js'
 import { isPageNavigation } from '../request/fetch-metadata.js'
 import { browserName } from '../request/user-agent.js'
-import { jarOf } from '../responses/fastify-reply.js'
+import { jarOf } from '../responses/send.js'
 
 export interface DeskSignInDeps {
   store: Pick<Store, 'claim'>

@@ -25,7 +25,7 @@ import { noticePage } from '../pages/pages.js'
 import type { Paths } from '../request/paths.js'
 import { browserName } from '../request/user-agent.js'
 import { errorResponse, formTargetsOf, pageContextOf } from '../responses/errors.js'
-import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
+import { goTo, jarOf, replyWith } from '../responses/send.js'
 
 export interface BreakglassRouteDeps {
   paths: Paths

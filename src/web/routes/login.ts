@@ -24,7 +24,7 @@ import {
   otherHostResponse,
   pageContextOf,
 } from '../responses/errors.js'
-import { goTo, jarOf, replyWith, writeCookies } from '../responses/fastify-reply.js'
+import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
 export interface LoginDeps {
   paths: Paths

@@ -27,7 +27,7 @@ import { formOf } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { errorResponse, leavingResponse, pageContextOf } from '../responses/errors.js'
-import { goTo, jarOf, replyWith } from '../responses/fastify-reply.js'
+import { goTo, jarOf, replyWith } from '../responses/send.js'
 
 export interface SloDeps {
   paths: Paths

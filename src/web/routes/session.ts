@@ -12,7 +12,7 @@ import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { formTargetsOf, pageContextOf } from '../responses/errors.js'
-import { goTo, jarOf, replyWith, writeCookies } from '../responses/fastify-reply.js'
+import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
 export interface SessionRouteDeps {
   paths: Paths
