@@ -1,7 +1,7 @@
 // Which name a mistyped one stands for.
 
 import t from 'tap'
-import { nearest } from '../../src/config/issues.js'
+import { nearest } from '../../src/config/partial-config.js'
 
 const known = ['idle', 'lifetime', 'store', 'perAgent', 'publicUrl', 'id']
 
