@@ -4,8 +4,8 @@
 import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client'
 import type { MetricPart } from '../../ops/metrics.js'
 import type { Readiness } from '../../ops/readiness.js'
-import type { FromWorker, MergedAnswers, Topic, WorkerParts } from './ipc.js'
 import type { WorkerSlot } from './supervisor.js'
+import type { FromWorker, MergedAnswers, Topic, WorkerParts } from './worker-link.js'
 
 export interface Aggregator {
   /** Answers a worker that asks for everybody's facts. */

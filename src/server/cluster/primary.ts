@@ -8,9 +8,8 @@ import type { ReloadCause } from '../reload.js'
 import type { Addresses, ShutdownTimes } from '../server.js'
 import type { ClusterState } from './aggregate.js'
 import { createAggregator } from './aggregate.js'
-import { type FromPrimary, type FromWorker, isOurs } from './ipc.js'
 import { createSupervisor, type ProcessHandle, type WorkerSlot } from './supervisor.js'
-import { numberVariable } from './worker-link.js'
+import { type FromPrimary, type FromWorker, isOurs, numberVariable } from './worker-link.js'
 
 export { joinCluster, type WorkerLink } from './worker-link.js'
 

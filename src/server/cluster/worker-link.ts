@@ -2,9 +2,10 @@
 // receives drain and reload. Only the primary process handles signals.
 
 import cluster from 'node:cluster'
+import type { MetricPart } from '../../ops/metrics.js'
+import type { Readiness } from '../../ops/readiness.js'
 import type { ReloadCause } from '../reload.js'
 import type { Addresses, OpsSources } from '../server.js'
-import { type FromPrimary, type FromWorker, isOurs, type MergedAnswers, type Topic, type WorkerParts } from './ipc.js'
 
 export interface WorkerLink {
   /** Starts at 1, stays the same after a restart. */
@@ -108,4 +109,38 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
       if (draining !== undefined) listener(draining)
     },
   }
+}
+
+/** What each worker reports, by topic. */
+export interface WorkerParts {
+  metrics: MetricPart[]
+  readiness: Readiness
+}
+
+/** The answers of all workers merged, by topic. */
+export interface MergedAnswers {
+  metrics: { type: string; body: string }
+  readiness: Readiness
+}
+
+export type Topic = keyof WorkerParts
+
+export type FromWorker =
+  | { deskgate: 'listening'; addresses: Addresses }
+  /** Asks for the merged answer, with this worker's own part. */
+  | { deskgate: 'ask'; id: number; topic: Topic; part: WorkerParts[Topic] }
+  | { deskgate: 'part'; id: number; part: WorkerParts[Topic] }
+  /** Its API was asked to reload: the other workers have to reload too. */
+  | { deskgate: 'reload others' }
+
+export type FromPrimary =
+  | { deskgate: 'tell'; id: number; topic: Topic }
+  | { deskgate: 'whole'; id: number; whole: MergedAnswers[Topic] }
+  /** `serveOn`: milliseconds to keep serving while not ready. */
+  | { deskgate: 'drain'; serveOn: number }
+  | { deskgate: 'reload'; cause: ReloadCause }
+
+/** The same channel carries messages of Node and of libraries. */
+export function isOurs(message: unknown): message is { deskgate: string } {
+  return typeof message === 'object' && message !== null && 'deskgate' in message
 }

@@ -6,8 +6,8 @@ import { createMetrics } from '../../../src/ops/metrics.js'
 import type { Readiness } from '../../../src/ops/readiness.js'
 import type { ClusterState } from '../../../src/server/cluster/aggregate.js'
 import { createAggregator } from '../../../src/server/cluster/aggregate.js'
-import type { FromWorker } from '../../../src/server/cluster/ipc.js'
 import type { WorkerSlot } from '../../../src/server/cluster/supervisor.js'
+import type { FromWorker } from '../../../src/server/cluster/worker-link.js'
 import { createWorkerLink, type WorkerLink } from '../../../src/server/cluster/worker-link.js'
 
 const well = { config: 'current', draining: false, shedding: false } as const
