@@ -1,12 +1,13 @@
 // What stays open after the decision: WebSockets, event streams, downloads. Each is closed when its session or its bearer
 // token is over, or when the rules in force no longer let its agent in.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock, Handle } from '../../core/contracts.js'
+import { createInFlight } from '../../runtime/in-flight.js'
 import type { RequestContext } from '../context.js'
+import { cutResponse } from '../responses/send.js'
 import type { Recheck } from './authorize.js'
 import { type CloseReason, createLiveBearers } from './live-bearers.js'
-import { createLiveResponses, type LiveResponses } from './live-responses.js'
 import { createLiveSessions, type LiveSessionsDeps } from './live-sessions.js'
 
 /** Calls `onClose` once, when a connection must be closed. Returns a function that stops watching. */
@@ -72,6 +73,49 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
     close() {
       clearInterval(timer)
       bearers.close()
+    },
+  }
+}
+
+/** A request with a session or a bearer token, until its response is over. */
+export interface LiveResponse {
+  request: IncomingMessage
+  response: ServerResponse
+  context: RequestContext
+}
+
+interface Entry extends LiveResponse {
+  /** How often it was found open. */
+  ticks?: number
+  /** Stops watching it. */
+  unwatch?: () => void
+}
+
+export interface LiveResponses {
+  begin(one: LiveResponse): void
+  end(one: LiveResponse): void
+  /** Watches each response that was open at two calls. */
+  tick(): void
+}
+
+/** `watch`: see LiveConnections. */
+function createLiveResponses(
+  watch: (request: IncomingMessage, context: RequestContext, onClose: () => void) => () => void,
+): LiveResponses {
+  const open = createInFlight<Entry>()
+
+  return {
+    begin: open.add,
+    end(one: Entry) {
+      open.remove(one)
+      one.unwatch?.()
+    },
+    tick() {
+      for (const one of open.all()) {
+        const { request, response, context } = one
+        one.ticks = (one.ticks ?? 0) + 1
+        if (one.ticks === 2) one.unwatch = watch(request, context, () => cutResponse(request, response))
+      }
     },
   }
 }

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Log } from '../../../ops/log.js'
-import type { LiveResponses } from '../../access/live-responses.js'
+import type { LiveResponses } from '../../access/live-connections.js'
 import type { RequestContext } from '../../context.js'
 import type { DeskLogout } from '../../logout/desk-logout.js'
 import { escapeBytes } from '../../request/target.js'
