@@ -56,10 +56,7 @@ type Issue = z.core.$ZodRawIssue
 
 type Schema = z.core.$ZodType
 
-/**
- * Zod's issues as messages for operators. It never shows a value. The findings of one issue; `root` is the schema of
- * the whole file.
- */
+/** One of zod's issues as findings for operators. Never shows a value. `root`: the schema of the whole file. */
 function findingsOf(root: Schema, issue: Issue, above: Path = []): Finding[] {
   const path = [...above, ...((issue.path ?? []) as Path)]
   if (issue.code === 'unrecognized_keys') return unknownKeys(root, issue, path)

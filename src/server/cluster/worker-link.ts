@@ -111,7 +111,7 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
   }
 }
 
-/** What each worker reports, by topic. */
+/** What each worker reports, by topic: facts and counters, never a session, a secret or a request. */
 export interface WorkerParts {
   metrics: MetricPart[]
   readiness: Readiness

@@ -98,7 +98,10 @@ export interface LiveResponses {
   tick(): void
 }
 
-/** `watch`: see LiveConnections. */
+/**
+ * Nearly all requests are over before the first tick: they cost one step into a list and one out of it. A response that
+ * is still open after about a second lives no longer than its session or bearer token. `watch`: see LiveConnections.
+ */
 function createLiveResponses(
   watch: (request: IncomingMessage, context: RequestContext, onClose: () => void) => () => void,
 ): LiveResponses {

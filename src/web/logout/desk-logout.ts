@@ -77,6 +77,7 @@ interface QueryRule {
   pair: string
 }
 
+/** Which exchanges with Desk are a logout there (desk.logout). */
 export function compileLogoutRules(sources: readonly DeskLogoutRule[]): LogoutRules {
   const paths = sources.filter(rule => typeof rule === 'string')
   const plain = compilePathRules(paths.filter(rule => !rule.includes('?')))

@@ -1,5 +1,6 @@
-// Reads a request target once: the path to decide on and the bytes to forward. A target that two servers could read in
-// two ways is refused and never repaired; no later stage decodes a path again.
+// Reads a request target and a Host once: the path to decide on and the bytes to forward. A target that two servers could
+// read in two ways is refused and never repaired; no later stage decodes a path again. A Host chooses nothing: every URL is
+// built from publicUrl; another name than ours is a hint that cookies would be set in vain.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIPv6 } from 'node:net'
