@@ -12,12 +12,12 @@ const head = `# Commands
 <!-- Made from the program by \`npm run generate\`: change src/cli/program.ts. -->
 
 After \`npm ci && npm run build\` the command is \`node dist/main.js\`; these pages call it \`deskgate\`, as the package does.
-What it prints for you or for a program to read goes to stdout, problems and warnings to stderr.
+Results go to stdout, problems and warnings to stderr.
 
 | exit code | |
 | --- | --- |
 | 0 | done |
-| 1 | it found a problem: said on stderr, one line each |
+| 1 | a problem: stderr has one line for each |
 | 2 | wrong usage |
 
 | variable | |

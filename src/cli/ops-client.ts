@@ -76,7 +76,9 @@ export async function askOps({ base, token }: OpsAccess, path: string, method: '
     return undefined
   }
   if (answer.statusCode === 401)
-    throw new OpsUnreachable('the gateway refuses the admin token: compare ops.adminToken with the running one')
+    throw new OpsUnreachable(
+      'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway',
+    )
   const body = await answer.body.json().catch(() => undefined)
   if (answer.statusCode !== 200) throw new OpsUnreachable(refusal(answer.statusCode, body))
   return body

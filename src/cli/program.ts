@@ -26,12 +26,12 @@ const opsOption = [
 ] as const
 
 const asksGateway = `
-Asks the ops API of a running gateway, any replica will do; ops.adminToken must
-be set there. The token comes from $DESKGATE_ADMIN_TOKEN, else from the
-configuration; with --ops and the variable no configuration is needed.
+Calls the ops API of a running gateway (any replica), where ops.adminToken must
+be set. The token comes from $DESKGATE_ADMIN_TOKEN, else from the configuration.
+With --ops and the variable no configuration is needed.
 `
 const exitCodes = `
-Exit code: 0 done; 1 a problem was found, and is said on stderr; 2 wrong usage.
+Exit code: 0 done; 1 a problem, which stderr explains; 2 wrong usage.
 `
 
 /** The whole command line. Throws CommanderError instead of ending the process. */
@@ -40,7 +40,7 @@ export function createProgram(deps: ProgramDeps): Command {
     .description('A single sign-on gateway in front of a help desk.')
     .version(deps.version)
     .exitOverride()
-    .showHelpAfterError('(--help shows what can be given)')
+    .showHelpAfterError('(--help shows the options)')
     .addHelpText('after', '\nTo begin: deskgate demo. Examples: deskgate COMMAND --help.')
     .addHelpText('after', exitCodes.trimEnd())
   addRunning(program, deps)
@@ -59,14 +59,14 @@ function addRunning(program: Command, { io }: ProgramDeps): void {
     .addHelpText(
       'after',
       `
-Logs JSON lines on stdout; one with "msg":"listening" says that it accepts
-connections.
+Writes the log to stdout as JSON lines. The line with "msg":"listening" means
+that the gateway accepts connections.
 
-Signals: SIGTERM ends it in an orderly way within the configured drain, SIGINT
-the same without waiting for load balancers, a second signal at once. SIGHUP
-reads the configuration again, as a changed file does by itself.
+Signals: SIGTERM shuts the gateway down within the configured drain. SIGINT does
+the same without waiting for load balancers. A second signal ends it at once.
+SIGHUP reloads the configuration; a changed file is reloaded automatically.
 
-Exit code: 0 ended in an orderly way; 1 the configuration has a problem, or it
+Exit code: 0 orderly shutdown; 1 the configuration has a problem, or the gateway
 cannot start; 2 wrong usage.
 
 Example:
@@ -81,10 +81,10 @@ Example:
     .addHelpText(
       'after',
       `
-Everything is kept in memory and listens on loopback. It prints where to go and
-whom to log in as.
+Everything is kept in memory and listens on loopback. The command prints the
+address to open and the people to log in as.
 
-Exit code: 0 ended in an orderly way; 1 it cannot start; 2 wrong usage.
+Exit code: 0 orderly shutdown; 1 the demo cannot start; 2 wrong usage.
 
 Example:
   $ deskgate demo --port 9000`,
@@ -110,8 +110,8 @@ function addChecking(program: Command, { io, done }: ProgramDeps): void {
       'after',
       `
 Reads every file and variable that the configuration names. Warnings do not
-change the exit code. --online lists what it tried; an address that only
-browsers go to, such as publicUrl, is warned of when it does not answer here.
+change the exit code. --online lists everything that it tried. It only warns of
+an address that browsers alone use, such as publicUrl, if it does not answer.
 ${exitCodes}
 Examples:
   $ deskgate check --config deskgate.yaml
@@ -122,23 +122,23 @@ Examples:
   program
     .command('explain')
     .description('every check of a login in order, expected against seen, and the setting to change')
-    .argument('[reference]', 'of a refused login of the last day, as the agent saw it')
+    .argument('[reference]', 'the reference of a login that was refused within the last day, as the agent saw it')
     .option(...configOption)
     .option(...opsOption)
     .option('--saml <file>', 'instead of a reference: a SAML response as XML, base64 or the posted form')
     .option('--jwt <file>', 'instead of a reference: a token, in the compact form or as the posted form')
     .option('--provider <id>', 'with a file: check against this provider')
-    .option('--at <time>', 'with a file: as of this time, such as 2026-01-31T12:00:00Z')
+    .option('--at <time>', 'with a file: check at this time, such as 2026-01-31T12:00:00Z')
     .option('--json', 'the checks as one line of JSON on stdout')
     .addHelpText(
       'after',
       `
-A reference is looked up at a running gateway, any replica will do;
-ops.adminToken must be set there. A file is checked here, by the configuration,
-and nothing is used up.
+A reference is looked up at a running gateway (any replica), where ops.adminToken
+must be set. A file is checked here with the configuration; its message can still
+be used for a login afterwards.
 
-Exit code: 0 the reference was found, or what the file holds would be accepted;
-1 not, and stderr says why; 2 wrong usage.
+Exit code: 0 the reference was found, or the message in the file would be
+accepted; 1 otherwise, and stderr says why; 2 wrong usage.
 
 Examples:
   $ deskgate explain 7KQ2M-XW9PA --config deskgate.yaml
@@ -170,8 +170,8 @@ Examples:
     .command('revoke')
     .description('end sessions on every replica; takes exactly one of --agent, --id and --all')
     .option('--agent <email>', 'every current session of this agent; later ones are not affected')
-    .option('--id <handle>', 'the one that "deskgate sessions list" shows under this handle')
-    .option('--all', 'every session of everybody')
+    .option('--id <handle>', 'the session with this handle, as "deskgate sessions list" shows it')
+    .option('--all', 'every session of every agent')
     .option(...configOption)
     .option(...opsOption)
     .addHelpText(
@@ -186,16 +186,16 @@ Example:
 function addBreakglass(program: Command, { io, done }: ProgramDeps): void {
   program
     .command('breakglass')
-    .description('print a one-time login URL for an agent: for when the identity provider is down')
-    .requiredOption('--agent <email>', 'who is to get in; the directory must know the agent')
-    .requiredOption('--reason <text>', 'why: it goes into the audit log')
-    .option('--minutes <minutes>', 'the longest that the session lasts, 1 to 480', '30')
+    .description('print a one-time login URL for an agent, for use while the identity provider is down')
+    .requiredOption('--agent <email>', 'the agent to log in; the directory must know the address')
+    .requiredOption('--reason <text>', 'the reason, for the audit log')
+    .option('--minutes <minutes>', 'how long the session may last, 1 to 480', '30')
     .option(...configOption)
     .option(...opsOption)
     .addHelpText(
       'after',
       `
-The URL alone is on stdout. It is good once and for 15 minutes: hand it over
+Only the URL is printed on stdout. It is valid once and for 15 minutes: treat it
 like a password.
 ${asksGateway}${exitCodes}
 Example:
@@ -220,13 +220,13 @@ Example:
 
   program
     .command('keys')
-    .description('make keys')
+    .description('generate keys')
     .command('generate')
     .description('print a new identity signing key (ES256, PEM), for a file in identity.assertion.keys')
     .addHelpText(
       'after',
       `
-The key is on stdout and in no other place.
+The key is printed on stdout and stored nowhere.
 ${exitCodes}
 Example:
   $ (umask 077; deskgate keys generate > identity.key)`,

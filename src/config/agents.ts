@@ -41,8 +41,8 @@ function canonical(entries: readonly (Partial<{ [Key in keyof AgentEntry]: unkno
     const path = [index, 'email']
     const email = canonicalEmail(entry.email)
     const before = email === undefined ? undefined : first.get(email)
-    if (email === undefined) repeated.push({ path, message: 'is no e-mail address that can log in' })
-    else if (before !== undefined) repeated.push({ path, message: `is the address of [${before}] too` })
+    if (email === undefined) repeated.push({ path, message: 'invalid e-mail address: nobody can log in with it' })
+    else if (before !== undefined) repeated.push({ path, message: `same address as [${before}]` })
     else first.set(email, index)
     agents.push({ ...entry, email: email ?? '' } as AgentEntry)
   }

@@ -32,7 +32,7 @@ export function readDocument(text: string, file: string): { document?: Document;
   const offsets = new Map<string, number>()
   const found: { offset: number; path: Path; message: string }[] = []
   for (const tag of parsed.warnings) {
-    found.push({ offset: tag.pos[0], path: [], message: 'has a tag or directive that is not supported' })
+    found.push({ offset: tag.pos[0], path: [], message: 'unsupported tag or directive' })
   }
   const value = createWalk(offsets, (offset, path, message) => found.push({ offset, path, message }))(parsed.contents)
   const problems = found.map(({ offset, path, message }) => ({
@@ -51,16 +51,16 @@ export function readDocument(text: string, file: string): { document?: Document;
 }
 
 const faults: Record<string, string> = {
-  MULTIPLE_DOCS: 'holds several documents: there may be one only',
+  MULTIPLE_DOCS: 'contains several documents; only one is allowed',
   TAB_AS_INDENT: 'is indented by a tab: use spaces',
   RESOURCE_EXHAUSTION: 'is nested too deeply',
   // The parser's messages for these two quote the text, which may be a secret.
-  UNEXPECTED_TOKEN: 'is no YAML from here on: a text that holds : or # or quotes must stand in quotes',
-  TAG_RESOLVE_FAILED: 'has a tag that is not supported',
+  UNEXPECTED_TOKEN: 'invalid YAML from here on; put a text that contains : or # or quotes in quotes',
+  TAG_RESOLVE_FAILED: 'unsupported tag',
 }
 
 function faultOf(fault: { code: string; message: string }): string {
-  return faults[fault.code] ?? `is no YAML: ${faultText(fault.message)}`
+  return faults[fault.code] ?? `invalid YAML: ${faultText(fault.message)}`
 }
 
 function faultText(message: string): string {
@@ -78,7 +78,7 @@ function createWalk(offsets: Map<string, number>, say: Say): (root: Node | null)
   const walk = (node: unknown, path: Path, offset: number): unknown => {
     if (path.length > deepest) return say(offset, path.slice(0, 3), 'is nested too deeply')
     if (behindAlias > 0 && ++aliased > mostAliased) {
-      if (aliased === mostAliased + 1) say(offset, path, 'uses aliases that expand to too much')
+      if (aliased === mostAliased + 1) say(offset, path, 'aliases expand to too much data')
       return undefined
     }
     if (isAlias(node)) return follow(node.source, path, offset)
@@ -95,7 +95,7 @@ function createWalk(offsets: Map<string, number>, say: Say): (root: Node | null)
   }
   const follow = (name: string, path: Path, offset: number) => {
     const target = anchors.get(name)
-    if (!target) return say(offset, path, 'uses an alias that nothing before it defines')
+    if (!target) return say(offset, path, 'uses an alias that is not defined above')
     behindAlias++
     const value = walk(target, path, offset)
     behindAlias--
@@ -106,8 +106,8 @@ function createWalk(offsets: Map<string, number>, say: Say): (root: Node | null)
     for (const { key, value } of items) {
       const start = startOf(key, offset)
       const name = isScalar(key) ? String(key.value) : undefined
-      if (name === undefined || name === '__proto__') say(start, path, 'has a key that is no name')
-      else if (Object.hasOwn(result, name)) say(start, [...path, name], 'stands here twice')
+      if (name === undefined || name === '__proto__') say(start, path, 'has a key that is not a name')
+      else if (Object.hasOwn(result, name)) say(start, [...path, name], 'duplicate key')
       else result[name] = step(value, [...path, name], start)
     }
     return result
@@ -121,7 +121,7 @@ const unusable = /[\p{Cs}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/u
 
 function plain(node: Scalar, path: Path, offset: number, say: Say): unknown {
   if (typeof node.value !== 'string' || !unusable.test(node.value)) return node.value
-  return say(offset, path, 'holds a control character')
+  return say(offset, path, 'contains a control character')
 }
 
 function startOf(node: unknown, otherwise: number): number {

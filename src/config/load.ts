@@ -64,7 +64,7 @@ export function loadConfigText(text: string, options: LoadOptions): Loaded {
   const { document, problems } = readDocument(text, options.file)
   if (!document) return { problems, warnings: [] }
   if (document.value === null) return unusable('is empty')
-  if (!isMapping(document.value)) return unusable('is no mapping of settings')
+  if (!isMapping(document.value)) return unusable('not a mapping of settings')
   return validate(document, options)
 }
 
@@ -145,7 +145,7 @@ const needRestart = [
 export const restartKeys: readonly string[] = [...needRestart, 'tls']
 
 const message = 'cannot change while the gateway runs'
-const hint = 'restart it, or take the change back: nothing else of the new configuration counts until then'
+const hint = 'restart the gateway, or undo the change; until then no part of the new configuration applies'
 
 /** `written`: the value as written in the new file. Invalid settings are left out: they have their own problem. */
 export function restartFindings(

@@ -69,7 +69,7 @@ function ofUnion(root: Schema, issue: Issue & { code: 'invalid_union' }, path: P
   const union = issue.inst as Schema | undefined
   if (issue.discriminator !== undefined) {
     const missing = !isMapping(issue.input) || issue.input[issue.discriminator] === undefined
-    const { message, hint } = schemaMessage(issue) ?? { message: 'is none of the known values' }
+    const { message, hint } = schemaMessage(issue) ?? { message: 'unknown value' }
     return [{ path, message: missing ? 'is missing' : message, hint }]
   }
   const branch = union && matchingOption(union, issue.input)
@@ -78,7 +78,7 @@ function ofUnion(root: Schema, issue: Issue & { code: 'invalid_union' }, path: P
     return issues.flatMap(inner => findingsOf(root, inner, path))
   }
   const { message, hint } =
-    issue.input === undefined ? missing(issue) : (schemaMessage(issue) ?? { message: 'has the wrong form' })
+    issue.input === undefined ? missing(issue) : (schemaMessage(issue) ?? { message: 'invalid value' })
   const typed = isMapping(issue.input) ? Object.keys(issue.input) : []
   const meant = union && typed.length === 1 ? nearest(typed[0] ?? '', options(union).flatMap(keysOf)) : undefined
   const known = meant !== undefined && meant !== typed[0]
@@ -94,9 +94,9 @@ function unknownKeys(root: Schema, issue: Issue & { code: 'unrecognized_keys' },
   return issue.keys.map((key, index) => {
     const path = [...above, key]
     const near = index < mostHints ? nearest(key, siblings) : undefined
-    if (near !== undefined) return { path, message: 'is no setting', hint: `did you mean ${near}?` }
+    if (near !== undefined) return { path, message: 'unknown setting', hint: `did you mean ${near}?` }
     const elsewhere = index < mostHints ? everywhere.find(known => known.endsWith(`.${key}`)) : undefined
-    return { path, message: 'is no setting here', hint: elsewhere && `there is ${elsewhere}: look at the indentation` }
+    return { path, message: 'unknown setting here', hint: elsewhere && `there is ${elsewhere}: check the indentation` }
   })
 }
 
@@ -121,7 +121,7 @@ function messageOf(issue: Issue): { message: string; hint?: string | undefined }
     return { message: `must be ${listed(values)}`, hint: meant && `did you mean ${meant}?` }
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') return wrongSize(issue)
-  return { message: 'has the wrong form' }
+  return { message: 'invalid value' }
 }
 
 function wrongType(issue: Issue & { code: 'invalid_type' }): { message: string; hint?: string | undefined } {

@@ -33,7 +33,7 @@ function readText(path: string): string {
   const shown = printablePath(path)
   try {
     const facts = statSync(path)
-    if (!facts.isFile()) throw new Unreadable(`${shown} is no file`)
+    if (!facts.isFile()) throw new Unreadable(`${shown} is not a file`)
     if (facts.size > mostBytes) throw new Unreadable(`the file ${shown} is larger than 4 MB`)
     const bytes = readFileSync(path)
     if (isDerCertificate(bytes)) throw new Unreadable(says(`the file ${shown} is in DER, not PEM`, pemFromDer(shown)))
@@ -64,7 +64,7 @@ export function whyNot(error: unknown): string {
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user'
   if (code === 'EISDIR') return 'is a folder'
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is no UTF-8 text'
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text'
   return `cannot be read (${code ?? 'unknown reason'})`
 }
 

@@ -14,7 +14,7 @@ interface ReasonFacts {
 const table = {
   'jwt.malformed': {
     status: 400,
-    hint: 'The posted form holds no compact JWS of at most 16 kB. Check that the provider posts the token in the field "jwt".',
+    hint: 'The posted form contains no compact JWS of at most 16 kB. Check that the provider posts the token in the field "jwt".',
   },
   'jwt.algorithm_not_allowed': {
     status: 400,
@@ -33,11 +33,11 @@ const table = {
   },
   'jwt.claim_missing': {
     status: 400,
-    hint: 'A required claim is missing: email, iat and jti must be there.',
+    hint: 'A required claim is missing. The provider must send email, iat and jti.',
   },
   'jwt.claim_invalid': {
     status: 400,
-    hint: 'A claim has the wrong type or an unusable value.',
+    hint: 'A claim has the wrong type or an unusable value. The failed check names it: correct it at the provider.',
   },
   'jwt.expired': {
     status: 400,
@@ -61,12 +61,12 @@ const table = {
   },
   'jwt.issuer_mismatch': {
     status: 400,
-    hint: "The token's iss is not providers[].issuer.",
+    hint: "The token's iss is not providers[].issuer. If the provider is the right one, copy the iss that was seen into issuer.",
     setting: 'providers[].issuer',
   },
   'jwt.audience_mismatch': {
     status: 400,
-    hint: "The token's aud does not hold providers[].audience.",
+    hint: "The token's aud does not contain providers[].audience. Use the same value at the provider and here.",
     setting: 'providers[].audience',
   },
   'jwt.replayed': {
@@ -75,26 +75,26 @@ const table = {
   },
   'jwt.state_mismatch': {
     status: 400,
-    hint: 'The state is not one that this browser was given for this provider, or requireState is set and none came back.',
+    hint: 'This browser was not given this state for this provider, or requireState is set and no state came back. The provider must return state unchanged; a login may take ten minutes.',
     setting: 'providers[].requireState',
   },
   'jwt.context_mismatch': {
     status: 400,
-    hint: "The token's acr is none of providers[].authnContext and acceptedContexts. Have the provider demand that method, and state it in acr.",
+    hint: "The token's acr is not in providers[].authnContext or acceptedContexts. Have the provider require such a method and name it in acr.",
     setting: 'providers[].acceptedContexts',
   },
   'jwt.authentication_too_old': {
     status: 400,
-    hint: 'The token has no auth_time, or one that is longer ago than providers[].maxAuthAge. Have the provider log the agent in anew, and state when in auth_time.',
+    hint: 'The token has no auth_time, or one that is older than providers[].maxAuthAge. Have the provider log the agent in again, and send the time in auth_time.',
     setting: 'providers[].maxAuthAge',
   },
   'saml.malformed': {
     status: 400,
-    hint: 'Invalid SAML 2.0 response, or one over the limits (size, elements, depth, no DOCTYPE, UTF-8).',
+    hint: 'Invalid SAML 2.0 response, or one over the limits (size, elements, depth, no DOCTYPE, UTF-8). The failed check names the fault.',
   },
   'saml.status_not_success': {
     status: 400,
-    hint: 'The identity provider itself refused the login. Its status code is among the checks.',
+    hint: "The identity provider itself refused the login. Its status code is among the checks; the provider's log says why.",
   },
   'saml.algorithm_not_allowed': {
     status: 400,
@@ -106,7 +106,7 @@ const table = {
   },
   'saml.signature_invalid': {
     status: 400,
-    hint: 'No configured certificate verifies the signature. Compare the certificate fingerprints.',
+    hint: "No configured certificate verifies the signature. Add the provider's current certificate to providers[].certificates, or use metadata.",
     setting: 'providers[].certificates',
   },
   'saml.issuer_unknown': {
@@ -131,7 +131,7 @@ const table = {
   },
   'saml.confirmation_invalid': {
     status: 400,
-    hint: 'There is no usable bearer SubjectConfirmation.',
+    hint: 'The assertion has no usable bearer SubjectConfirmation. Choose the Web Browser SSO profile at the identity provider.',
   },
   'saml.expired': {
     status: 400,
@@ -145,40 +145,40 @@ const table = {
   },
   'saml.in_response_to_unknown': {
     status: 400,
-    hint: 'The response answers a request that this browser did not send, or sent more than ten minutes ago.',
+    hint: 'The response belongs to a request that this browser did not send, or sent more than ten minutes ago. Open Desk at publicUrl, with cookies allowed, and log in again.',
   },
   'saml.unsolicited': {
     status: 400,
-    hint: 'The response answers no request. See providers[].idpInitiated if logins may start at the identity provider.',
+    hint: 'The login began at the identity provider. Start at Desk, or set providers[].idpInitiated to true.',
     setting: 'providers[].idpInitiated',
   },
   'saml.replayed': {
     status: 400,
-    hint: 'This assertion has been used before.',
+    hint: 'This assertion has been used before. Log in again.',
   },
   'saml.decryption_failed': {
     status: 400,
-    hint: 'The assertion is encrypted and cannot be decrypted with providers[].key, or it is not encrypted though providers[].wantAssertionsEncrypted is set.',
+    hint: 'The assertion cannot be decrypted with providers[].key, or it is not encrypted although providers[].wantAssertionsEncrypted is set. Compare the certificate at the identity provider with providers[].certificate.',
     setting: 'providers[].key',
   },
   'saml.email_missing': {
     status: 400,
-    hint: 'The assertion holds no value for the e-mail. See providers[].attributes.email.',
+    hint: 'The assertion has no e-mail address. Name the attribute in providers[].attributes.email, or send it at the identity provider.',
     setting: 'providers[].attributes.email',
   },
   'saml.email_invalid': {
     status: 400,
-    hint: 'The value for the e-mail is not one e-mail address. See providers[].attributes.email.',
+    hint: 'The value is not one e-mail address. Name another attribute in providers[].attributes.email, or correct it at the identity provider.',
     setting: 'providers[].attributes.email',
   },
   'saml.context_mismatch': {
     status: 400,
-    hint: 'The agent has logged in by another method than providers[].authnContext asks for. Have the identity provider demand it; where it has another name for the same method, list that in providers[].acceptedContexts.',
+    hint: 'The agent logged in by another method than providers[].authnContext asks for. Have the identity provider require the method. If it has another name for the same method, add that name to providers[].acceptedContexts.',
     setting: 'providers[].acceptedContexts',
   },
   'saml.authentication_too_old': {
     status: 400,
-    hint: 'The agent has logged in at the identity provider before this login began (providers[].forceAuthn), or longer ago than providers[].maxAuthAge. Have the identity provider heed ForceAuthn, or end its sessions sooner.',
+    hint: 'The agent logged in at the identity provider before this login began (providers[].forceAuthn), or longer ago than providers[].maxAuthAge. Have the identity provider honour ForceAuthn, or end its sessions sooner.',
     setting: 'providers[].maxAuthAge',
   },
   'saml.metadata_unavailable': {
@@ -188,12 +188,12 @@ const table = {
   },
   'agent.unknown': {
     status: 403,
-    hint: 'The directory does not know this e-mail address. Add the agent, or see agents.',
+    hint: 'The directory does not know this e-mail address. Add the agent, or compare the spelling with the sources in agents.',
     setting: 'agents',
   },
   'agent.disabled': {
     status: 403,
-    hint: 'The directory says that this agent is inactive.',
+    hint: 'The directory marks this agent as inactive. Activate the agent there if that is wrong.',
     setting: 'agents',
   },
   'agent.forbidden': {
@@ -203,20 +203,20 @@ const table = {
   },
   'agent.directory_unavailable': {
     status: 503,
-    hint: 'A directory source could not answer. See agents.',
+    hint: 'A source in agents could not answer. The log names the source and the cause.',
     setting: 'agents',
   },
   'login.attempt_unknown': {
     status: 400,
-    hint: 'The login that this answers has expired (ten minutes), or its cookie did not come back.',
+    hint: 'The login has expired (after ten minutes), or its cookie did not come back. Open Desk at publicUrl, with cookies allowed, and log in again.',
   },
   'login.other_session': {
     status: 409,
-    hint: 'An unsolicited login arrived in a browser where another agent is logged in.',
+    hint: 'An unsolicited login arrived in a browser where another agent is logged in. Log out first if the login was intended.',
   },
   'login.loop': {
     status: 400,
-    hint: 'This browser finished several logins within a minute but never brought its session cookie back.',
+    hint: 'This browser finished several logins within a minute but never sent its session cookie back. Allow cookies; check that no proxy removes Cookie or Set-Cookie, and publicUrl.',
   },
   'login.rate_limited': {
     status: 429,
@@ -225,19 +225,19 @@ const table = {
   },
   'login.link_used': {
     status: 400,
-    hint: 'This break-glass link has been used.',
+    hint: 'This break-glass link has been used. Make another one.',
   },
   'login.link_expired': {
     status: 400,
-    hint: 'This break-glass link has expired.',
+    hint: 'This break-glass link has expired. Make another one.',
   },
   'login.busy_unavailable': {
     status: 503,
-    hint: 'Too many logins are being verified at this moment, or too many forms are unfinished. See limits.bodies.',
+    hint: 'Too many logins are being verified at the moment, or too many forms are incomplete. Try again; see workers and limits.bodies.',
   },
   'session.store_unavailable': {
     status: 503,
-    hint: 'The session store could not be reached. See sessions.store.',
+    hint: 'The session store could not be reached. See sessions.store, and the cause in the log.',
     setting: 'sessions.store',
   },
 } as const satisfies Record<string, ReasonFacts>

@@ -94,8 +94,8 @@ export function postToGatewayPage(person: Person, action: string, fields: Fields
   return page(
     'One moment',
     html`<h1>Hello ${person.name}</h1><p>You are on your way to Desk.</p>
-<form id="handover" method="post" action="${action}">!${hidden(fields)}<button class="button">Continue to Desk</button></form>`,
-    { nonce, code: 'document.getElementById("handover").submit()' },
+<form id="callback" method="post" action="${action}">!${hidden(fields)}<button class="button">Continue to Desk</button></form>`,
+    { nonce, code: 'document.getElementById("callback").submit()' },
   )
 }
 

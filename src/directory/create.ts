@@ -25,7 +25,7 @@ export interface DirectoryDeps {
 /** Throws when an agents file cannot be used; an API that is down is no reason. `agents`: the configuration's list, in its order. */
 export function openDirectory(agents: readonly AgentSource[], deps: DirectoryDeps): Required<Directory> {
   const sources = agents.map(source => createSource(source, deps))
-  deps.log.info({ sources: sources.map(({ name }) => name) }, 'the directory')
+  deps.log.info({ sources: sources.map(({ name }) => name) }, 'directory sources')
   return createDirectory(sources)
 }
 

@@ -91,7 +91,7 @@ function hasToken(request: FastifyRequest, token: Secret): boolean {
 function answerReload(result: ReloadResult, reply: FastifyReply) {
   if (result.applied) return reply.send({ changed: result.changed, warnings: result.warnings })
   const { problems } = result
-  return problem(reply, 422, 'The configuration was refused; the one before it goes on', { problems })
+  return problem(reply, 422, 'Configuration rejected; the previous one is kept', { problems })
 }
 
 function answerError(error: Error & { statusCode?: number }, reply: FastifyReply) {

@@ -85,10 +85,7 @@ export function createAuditLog(deps: AuditDeps): AuditLog {
       const failure = destination.file ? destination.file.append(line) : write(destination.stream, line)
       if (failure !== undefined) {
         lost()
-        log.error(
-          { audit: destination.name, cause: failure, line: line.trimEnd() },
-          'an audit line could not be written',
-        )
+        log.error({ audit: destination.name, cause: failure, line: line.trimEnd() }, 'audit line could not be written')
       } else if (destination.failing) log.info({ audit: destination.name }, 'audit log writable again')
       destination.failing = failure !== undefined
     }

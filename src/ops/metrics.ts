@@ -70,13 +70,13 @@ export function createMetrics(): Metrics {
   })
   const logins = new Counter({
     name: 'deskgate_logins_total',
-    help: 'Logins by provider, outcome (accepted or refused) and, where refused, the reason. No provider: none was found.',
+    help: 'Logins by provider, outcome (accepted or refused) and reason of the refusal. Empty provider: none was found for the message.',
     labelNames: ['provider', 'outcome', 'reason'],
     registers,
   })
   const breakglass = new Counter({
     name: 'deskgate_breakglass_total',
-    help: 'Break-glass links by what became of them.',
+    help: 'Break-glass links by outcome.',
     labelNames: ['outcome'],
     registers,
   })
@@ -109,12 +109,12 @@ export function createMetrics(): Metrics {
   })
   const revocations = new Counter({
     name: 'deskgate_revocations_total',
-    help: 'Sessions ended before their time.',
+    help: 'Sessions ended before they expired.',
     registers,
   })
   const certificates = new Gauge({
     name: 'deskgate_idp_certificate_expiry_seconds',
-    help: 'Seconds until the last signing certificate of an IdP ends.',
+    help: 'Seconds until the last signing certificate of an IdP expires.',
     labelNames: ['provider'],
     registers,
     // Logins would fail first at the worker that has not read the new metadata yet.
@@ -142,14 +142,14 @@ export function createMetrics(): Metrics {
   })
   const rejected = new Gauge({
     name: 'deskgate_config_rejected',
-    help: '1 while the last reload was refused: the configuration before it goes on.',
+    help: '1 while the last reload was refused: the previous configuration is kept.',
     registers,
     // One worker that refused it is enough.
     aggregator: 'max',
   })
   const lost = new Counter({
     name: 'deskgate_audit_failures_total',
-    help: 'Audit lines that a place (audit.to) did not take; they are in the log.',
+    help: 'Audit lines that could not be written to a destination (audit.to); they are in the log.',
     registers,
   })
   const countRequest = countByLabel(requests, 'outcome', requestOutcomes)

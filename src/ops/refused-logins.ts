@@ -54,7 +54,7 @@ export function createRefusedLogins(deps: { store: Store; clock: Clock; random: 
       deps.store.set(keyOf(reference), value, day).catch((error: Error) => {
         deps.log.warn(
           { reference, reason: report.reason, error: error.message },
-          'the checks of a refused login could not be kept',
+          'report of a refused login could not be stored',
         )
       })
       return reference

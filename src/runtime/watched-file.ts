@@ -33,7 +33,7 @@ async function read(path: string, { bytes, fingerprint: known }: { bytes: number
   const file = await open(path, 'r')
   try {
     const stats = await file.stat({ bigint: true })
-    if (!stats.isFile()) throw new FileUnreadable(`${path}: is no file`)
+    if (!stats.isFile()) throw new FileUnreadable(`${path}: not a file`)
     if (stats.size > bytes) throw new FileUnreadable(`${path}: is larger than ${bytes} bytes`)
     const fingerprint = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join('-')
     if (fingerprint === known) return undefined

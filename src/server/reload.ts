@@ -87,7 +87,7 @@ async function loadAndApply(deps: ReloadDeps, note: (files: FileFingerprints) =>
     if (changed.length > 0) await deps.apply(loaded.config, changed)
     return { applied: true, changed, warnings: loaded.warnings }
   } catch (error) {
-    const message = error instanceof Error ? error.message : 'could not be put to use'
+    const message = error instanceof Error ? error.message : 'could not be applied'
     return { applied: false, problems: [{ file: 'configuration', line: 1, column: 1, key: '(file)', message }] }
   }
 }
@@ -119,7 +119,7 @@ function reportResult(
   if (changed.length === 0 && previous === undefined && cause === 'file') return undefined
   log.info(
     { cause, changed, warnings: warnings.map(formatProblem) },
-    changed.length > 0 ? 'the configuration was changed' : 'the configuration is what it was',
+    changed.length > 0 ? 'configuration changed' : 'configuration unchanged',
   )
   if (changed.length > 0) audit({ event: 'configuration_changed', why: cause, changed })
   const keys = changed.filter(key => keyWords.test(key))

@@ -62,7 +62,7 @@ export function createRevocationQueue(deps: {
   const failures = createRepeatedLog({
     ...deps,
     level: 'warn',
-    failure: 'revocations wait for the session store; they act in this process',
+    failure: 'revocations queued until the session store answers; in force in this process',
     recovery: 'queued revocations written',
   })
   let unconfirmed: Revocation[] = []
@@ -73,7 +73,8 @@ export function createRevocationQueue(deps: {
 
   const add = (revocation: Revocation, cause: StoreUnavailable) => {
     const key = JSON.stringify(revocation.selector)
-    if (queued.size >= maxQueued && !queued.has(key)) throw new StoreUnavailable('too many endings wait for the store')
+    if (queued.size >= maxQueued && !queued.has(key))
+      throw new StoreUnavailable('too many revocations wait for the store')
     queued.set(key, { revocation, cause })
     failures.failed(cause.message, { waiting: queued.size })
     if (!timer && !flushing) retryLater()

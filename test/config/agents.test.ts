@@ -41,22 +41,22 @@ t.test('every mistake is told in its place', async t => {
 `
   t.same(said(text), [
     'agents.yaml:2:3 [0].id: must be a text (put it in quotes)',
-    'agents.yaml:3:3 [1].email: is no e-mail address that can log in',
-    'agents.yaml:4:3 [2].email: is the address of [0] too',
+    'agents.yaml:3:3 [1].email: invalid e-mail address: nobody can log in with it',
+    'agents.yaml:4:3 [2].email: same address as [0]',
     'agents.yaml:5:3 [3].email: is missing',
     'agents.yaml:6:27 [4].active: must be true or false',
-    'agents.yaml:6:39 [4].rolls: is no setting (did you mean roles?)',
+    'agents.yaml:6:39 [4].rolls: unknown setting (did you mean roles?)',
     'agents.yaml:7:27 [5].roles: must be a list (put it in [ ])',
     'agents.yaml:8:3 [6]: must be a mapping',
-    'agents.yaml:9:3 [7].email: is the address of [0] too',
-    'agents.yaml:10:3 [7].email: stands here twice',
-    'agents.yaml:11:5 [8].email: is no e-mail address that can log in',
+    'agents.yaml:9:3 [7].email: same address as [0]',
+    'agents.yaml:10:3 [7].email: duplicate key',
+    'agents.yaml:11:5 [8].email: invalid e-mail address: nobody can log in with it',
   ])
 })
 
 t.test('what is no list is no agents file', async t => {
   t.same(said('email: a@example.com\n'), ['agents.yaml:1:1 (file): must be a list'])
-  t.match(said('- {\n'), [/^agents.yaml:2:1 \(yaml\): is no YAML/])
+  t.match(said('- {\n'), [/^agents.yaml:2:1 \(yaml\): invalid YAML/])
 })
 
 t.test('attack: an address that only looks like another stays another', async t => {
@@ -64,7 +64,7 @@ t.test('attack: an address that only looks like another stays another', async t 
   const parsed = parseAgents(text, 'agents.yaml')
   t.equal('agents' in parsed ? parsed.agents.length : 0, 3)
   t.same(said('- email: "ada@example.com\\u200b"\n'), [
-    'agents.yaml:1:3 [0].email: is no e-mail address that can log in',
+    'agents.yaml:1:3 [0].email: invalid e-mail address: nobody can log in with it',
   ])
 })
 

@@ -46,14 +46,14 @@ identity:
     'deskgate.yaml:5:5 secrets[0]: the variable DESKGATE_SECRET is not set',
     'deskgate.yaml:6:5 secrets[1]: has 8 bytes: at least 32 are needed (openssl rand -base64 32)',
     'deskgate.yaml:9:3 desk.timeout: invalid duration (such as 500ms, 30s, 5m, 8h or 7d)',
-    'deskgate.yaml:11:5 providers[0].loginUrl: is missing (it is needed where there is no metadata)',
+    'deskgate.yaml:11:5 providers[0].loginUrl: is missing (required without metadata)',
     'deskgate.yaml:15:20 providers[0].certificates[0]: the file /etc/deskgate/idp.crt does not exist',
-    'deskgate.yaml:16:5 providers[1].id: is the id of providers[0] too',
-    'deskgate.yaml:21:18 providers[1].algorithms[0]: does not fit secrets (secrets go with HS256)',
+    'deskgate.yaml:16:5 providers[1].id: same id as providers[0]',
+    'deskgate.yaml:21:18 providers[1].algorithms[0]: does not work with secrets (secrets need HS256)',
     'deskgate.yaml:23:5 agents[0]: is not one source (did you mean domains?)',
-    'deskgate.yaml:25:3 sessions.idel: is no setting (did you mean idle?)',
+    'deskgate.yaml:25:3 sessions.idel: unknown setting (did you mean idle?)',
     'deskgate.yaml:26:3 sessions.perAgent: must be at least 0',
-    'deskgate.yaml:28:14 identity.headers.email: is a header that requests use for something else (such as X-Agent-Email)',
+    'deskgate.yaml:28:14 identity.headers.email: has another meaning in requests (such as X-Agent-Email)',
   ])
 })
 
@@ -78,7 +78,7 @@ constructor: 1
     'deskgate.yaml:2:26 desk.host: must be public or upstream (did you mean public?)',
     'deskgate.yaml:2:39 desk.timeout: invalid duration (such as 500ms, 30s, 5m, 8h or 7d)',
     'deskgate.yaml:2:52 desk.public: must be a list (put it in [ ])',
-    'deskgate.yaml:4:14 providers[0].type: is no type of provider (saml or jwt)',
+    'deskgate.yaml:4:14 providers[0].type: unknown type of provider (saml or jwt)',
     'deskgate.yaml:5:5 providers[1].type: is missing (saml or jwt)',
     'deskgate.yaml:6:25 providers[2].name: must not be empty',
     'deskgate.yaml:6:35 providers[2].loginUrl: invalid http or https URL',
@@ -86,15 +86,15 @@ constructor: 1
     'deskgate.yaml:6:97 providers[2].secrets[0]: invalid secret (did you mean file?)',
     'deskgate.yaml:6:109 providers[2].secrets[1]: invalid secret ({ env: NAME }, { file: PATH } or a text)',
     'deskgate.yaml:7:5 providers[3]: must be a mapping',
-    'deskgate.yaml:8:1 agents: must name at least one source (who may enter is never a default)',
+    'deskgate.yaml:8:1 agents: must name at least one source (there is no default: name your agents)',
     'deskgate.yaml:9:11 limits.headers: must be a whole number',
     'deskgate.yaml:9:25 limits.header: is less than 8kb',
-    'deskgate.yaml:10:35 sessions.store.pasword: is no setting (did you mean password?)',
+    'deskgate.yaml:10:35 sessions.store.pasword: unknown setting (did you mean password?)',
     'deskgate.yaml:10:49 sessions.idle: is shorter than 1s',
     'deskgate.yaml:10:59 sessions.lifetime: is longer than 400d',
     'deskgate.yaml:11:8 ops.adminToken: invalid secret ({ env: NAME }, { file: PATH } or a text)',
-    'deskgate.yaml:12:1 timeout: is no setting here (there is desk.timeout: look at the indentation)',
-    'deskgate.yaml:13:1 constructor: is no setting here',
+    'deskgate.yaml:12:1 timeout: unknown setting here (there is desk.timeout: check the indentation)',
+    'deskgate.yaml:13:1 constructor: unknown setting here',
   ])
 })
 
@@ -109,13 +109,13 @@ t.test('what is no configuration at all is one clear problem with its place', as
   const cases: [string, string][] = [
     ['', '1:1 (file): is empty'],
     ['# only a comment\n', '1:1 (file): is empty'],
-    ['- a\n- b\n', '1:1 (file): is no mapping of settings'],
-    ['just text', '1:1 (file): is no mapping of settings'],
-    ['a: 1\n---\nb: 2\n', '2:1 (yaml): holds several documents: there may be one only'],
+    ['- a\n- b\n', '1:1 (file): not a mapping of settings'],
+    ['just text', '1:1 (file): not a mapping of settings'],
+    ['a: 1\n---\nb: 2\n', '2:1 (yaml): contains several documents; only one is allowed'],
     ['desk:\n\turl: x\n', '2:1 (yaml): is indented by a tab: use spaces'],
     [
       'desk: { url: x\nlisten: y\n',
-      '2:1 (yaml): is no YAML: flow map in block collection must be sufficiently indented and end with a }',
+      '2:1 (yaml): invalid YAML: flow map in block collection must be sufficiently indented and end with a }',
     ],
   ]
   for (const [text, expected] of cases) t.same(problems(text), [`deskgate.yaml:${expected}`], JSON.stringify(text))
@@ -155,10 +155,10 @@ t.test('a key that stands twice, or is no name, is told', async t => {
     /^deskgate.yaml:1:1 /,
     /^deskgate.yaml:1:1 /,
     /^deskgate.yaml:1:1 /,
-    'deskgate.yaml:2:1 site: stands here twice',
-    'deskgate.yaml:3:1 (yaml): has a key that is no name',
-    'deskgate.yaml:4:3 (yaml): has a key that is no name',
-    'deskgate.yaml:6:3 (yaml): has a key that is no name',
+    'deskgate.yaml:2:1 site: duplicate key',
+    'deskgate.yaml:3:1 (yaml): has a key that is not a name',
+    'deskgate.yaml:4:3 (yaml): has a key that is not a name',
+    'deskgate.yaml:6:3 (yaml): has a key that is not a name',
   ])
 })
 
@@ -166,12 +166,16 @@ t.test('tags, directives and control characters are told', async t => {
   const base = JSON.stringify(settings()).slice(1, -1)
   t.same(
     problems(`{ ${base}, "site": !env SITE }`).map(line => line.replace(/^\S+ /, '')),
-    ['(yaml): has a tag or directive that is not supported'],
+    ['(yaml): unsupported tag or directive'],
   )
   for (const value of ['"a\\x07"', '"\\ud800"', '"\\e[31m"', '"a\\u0085"']) {
-    t.match(problems(`{ ${base}, "site": ${value} }`), [/site: holds a control character$/], value)
+    t.match(problems(`{ ${base}, "site": ${value} }`), [/site: contains a control character$/], value)
   }
-  t.match(problems('"a\\x1b[31mb\\n": 1').join(), '["a [31mb "]: is no setting here', 'nor do they reach the terminal')
+  t.match(
+    problems('"a\\x1b[31mb\\n": 1').join(),
+    '["a [31mb "]: unknown setting here',
+    'nor do they reach the terminal',
+  )
 })
 
 t.test('an alias stands for what it names, and a mistake in it is told where it is used', async t => {
@@ -184,7 +188,7 @@ drain: *long
   t.equal(loadValid(text).drain, 120_000)
   t.match(problems(text.replace('2m', '2 min')), [/^deskgate.yaml:2:41 desk.timeout: /, /^deskgate.yaml:5:1 drain: /])
   t.same(problems(text.replace('*long', '*short')), [
-    'deskgate.yaml:5:1 drain: uses an alias that nothing before it defines',
+    'deskgate.yaml:5:1 drain: uses an alias that is not defined above',
   ])
 })
 
@@ -279,7 +283,7 @@ t.test('files', async t => {
       `[2]: the file ${join(folder, 'conf', 'none')} does not exist`,
       '[3].file: must not be empty',
       `[4]: the file ${join(folder, 'empty')} is empty`,
-      `[5]: the file ${join(folder, 'binary')} is no UTF-8 text`,
+      `[5]: the file ${join(folder, 'binary')} is not UTF-8 text`,
       `[6]: the file ${join(folder, 'large')} is larger than 4 MB`,
     ])
     t.match(found[7], /\[7\].*control character/)
@@ -294,7 +298,7 @@ t.test('files', async t => {
     }
     t.same(await at(join(folder, 'none.yaml')), [`${join(folder, 'none.yaml')}:1:1 (file): does not exist`])
     t.same(await at(folder), [`${folder}:1:1 (file): is a folder`])
-    t.match(await at(join(folder, 'binary')), [/is no UTF-8 text/])
+    t.match(await at(join(folder, 'binary')), [/is not UTF-8 text/])
     t.match(await at(join(folder, 'large')), [/is larger than 1 MB/])
     t.match(await at('/dev/zero'), [/is larger than 1 MB/])
   })
@@ -304,8 +308,8 @@ t.test('files', async t => {
     await write({ agents: [{ file: 'agents.yaml' }] })
     const agents = join(folder, 'conf', 'agents.yaml')
     t.same(await say(), [
-      `${agents}:2:3 [1].email: is the address of [0] too`,
-      `${agents}:3:3 [1].nmae: is no setting (did you mean name?)`,
+      `${agents}:2:3 [1].email: same address as [0]`,
+      `${agents}:3:3 [1].nmae: unknown setting (did you mean name?)`,
     ])
   })
 })

@@ -69,7 +69,7 @@ t.test('what needs a restart is a problem with its place, and only when it chang
   )
   t.match(against({ tls: { cert: 'a', key: 'b' } }, { a: one.certificate, b: one.key }), [/tls: cannot change/])
   t.match(against({ nonsense: 1, limits: { header: '64kb' } }), [
-    /nonsense: is no setting/,
+    /nonsense: unknown setting/,
     /limits\.header: cannot change/,
   ])
 })

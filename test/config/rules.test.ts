@@ -76,7 +76,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'Attack: a header of the directory that holds two': [
     list({ url: listUrl, headers: { Authorization: 'x\r\nX-Other: y' } }),
-    'agents[0].http.headers.Authorization: holds a character that no header may have',
+    'agents[0].http.headers.Authorization: contains a character that headers may not contain',
   ],
   'Attack: an e-mail address that would choose the server': [
     list({ url: 'https://{email}/users' }),
@@ -86,10 +86,10 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     list({ url: 'https://me:secret@desk.example.com/users' }),
     'agents[0].http.url: invalid http or https URL',
   ],
-  'what is no JSON pointer': [
+  'what invalid JSON pointer': [
     list({ url: listUrl, list: 'users', next: '/a~2' }),
-    'agents[0].http.list: is no JSON pointer',
-    'agents[0].http.next: is no JSON pointer',
+    'agents[0].http.list: invalid JSON pointer',
+    'agents[0].http.next: invalid JSON pointer',
   ],
   'http elsewhere than on localhost and 127.0.0.1': [
     settings({ publicUrl: 'http://desk.example.com' }),
@@ -99,7 +99,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ publicUrl: 'http://[::1]:8080' }),
     'publicUrl: not https: cookies and logins could be read in transit',
   ],
-  'one port for both listeners': [settings({ listen: '0.0.0.0:9090' }), 'ops.listen: is the address of listen too'],
+  'one port for both listeners': [settings({ listen: '0.0.0.0:9090' }), 'ops.listen: same address as listen'],
   'no CIDR': [
     settings({ trustedProxies: ['10.0.0.0', '10.0.0.0/33', 'proxy', '2001:db8::/32', '192.0.2.1/32'] }),
     'trustedProxies[0]: invalid CIDR',
@@ -138,18 +138,21 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'no key ring for a shared store': [
     settings({ sessions: store }),
-    'secrets: required unless the store is memory: all processes must seal alike',
+    'secrets: required unless the store is memory: all processes need the same keys',
   ],
-  'several processes on the memory store': [settings({ workers: 2 }), 'workers: needs a store that processes share'],
+  'several processes on the memory store': [
+    settings({ workers: 2 }),
+    'workers: needs a store that all processes share',
+  ],
   'one process per core on the memory store': [
     settings({ workers: 'auto' }),
-    'workers: needs a store that processes share',
+    'workers: needs a store that all processes share',
   ],
   'no provider': [settings({ providers: [] }), 'providers: no provider: nobody can log in'],
   'no providers at all': [settings({ providers: undefined }), 'providers: no provider: nobody can log in'],
   'two providers of one id': [
     settings({ providers: [jwtProvider, { ...samlProvider, id: 'portal' }] }),
-    'providers[1].id: is the id of providers[0] too',
+    'providers[1].id: same id as providers[0]',
   ],
   "a provider called by the gateway's own words": [
     settings({
@@ -158,8 +161,8 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
         { ...samlProvider, id: 'breakglass' },
       ],
     }),
-    "providers[0].id: is one of the gateway's own words",
-    "providers[1].id: is one of the gateway's own words",
+    'providers[0].id: reserved by the gateway',
+    'providers[1].id: reserved by the gateway',
   ],
   'saml: a metadataCertificate that is none': [
     ofProvider({ ...samlProvider, metadataCertificate: 'broken.crt' }),
@@ -192,12 +195,12 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
         { ...saml, id: 'c', name: 'C', issuer: 'urn:c', certificates: [], certificateFingerprints: [sha1] },
       ],
     }),
-    'providers[1].certificateFingerprints[0]: is the key of providers[0].certificates[0] too',
-    'providers[2].certificateFingerprints[0]: is the key of providers[0].certificates[0] too',
+    'providers[1].certificateFingerprints[0]: same key as providers[0].certificates[0]',
+    'providers[2].certificateFingerprints[0]: same key as providers[0].certificates[0]',
   ],
   'saml: fingerprints beside metadata': [
     ofProvider({ ...samlProvider, certificateFingerprints: [sha256] }),
-    'providers[0].certificateFingerprints: stands beside metadata',
+    'providers[0].certificateFingerprints: cannot be combined with metadata',
   ],
   'saml: encryption wanted without a key': [
     ofProvider({ ...samlProvider, wantAssertionsEncrypted: true }),
@@ -221,7 +224,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: one issuer in two providers': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', certificates: ['other.crt'] }] }),
-    'providers[1].issuer: is the issuer of providers[0] too',
+    'providers[1].issuer: same issuer as providers[0]',
   ],
   'saml: signed requests without key and certificate': [
     ofProvider({ ...samlProvider, signRequests: true }),
@@ -238,8 +241,8 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: certificates on one line': [
     ofProvider({ ...saml, certificates: ['line.crt', 'escaped.crt', 'spaces.crt', 'chain.p7b'] }),
-    ...[0, 1, 2].map(at => `providers[0].certificates[${at}]: holds a certificate without the line breaks of PEM`),
-    'providers[0].certificates[3]: holds PKCS#7',
+    ...[0, 1, 2].map(at => `providers[0].certificates[${at}]: contains a certificate without the line breaks of PEM`),
+    'providers[0].certificates[3]: contains PKCS#7',
   ],
   'saml: no certificates': [
     ofProvider({ ...saml, certificates: ['broken.crt', 'text.txt', 'one.key'] }),
@@ -249,32 +252,32 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: a certificate whose signatures nobody here can verify': [
     ofProvider({ ...saml, certificates: ['one.crt', 'p521.crt', 'curve.crt'] }),
-    'providers[0].certificates[1]: holds a key that is neither RSA nor P-256 nor P-384',
+    'providers[0].certificates[1]: contains a key that is neither RSA nor P-256 nor P-384',
   ],
   'one certificate in two providers': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', issuer: 'urn:b' }] }),
-    'providers[1].certificates[0]: is the key of providers[0].certificates[0] too',
+    'providers[1].certificates[0]: same key as providers[0].certificates[0]',
   ],
   'one key in two providers, once in a bundle': [
     settings({ providers: [saml, { ...saml, id: 'b', name: 'B', issuer: 'urn:b', certificates: ['both.crt'] }] }),
-    'providers[1].certificates[0]: is the key of providers[0].certificates[0] too',
+    'providers[1].certificates[0]: same key as providers[0].certificates[0]',
   ],
   'one key in a certificate and as a public key': [
     settings({ providers: [saml, { ...jwks, jwks: 'one.pub' }] }),
-    'providers[1].jwks: is the key of providers[0].certificates[0] too',
+    'providers[1].jwks: same key as providers[0].certificates[0]',
   ],
   'one JWKS in two providers': [
     settings({ providers: [jwks, { ...jwks, id: 'b', name: 'B' }] }),
-    'providers[1].jwks: is the key of providers[0].jwks too',
+    'providers[1].jwks: same key as providers[0].jwks',
   ],
   'jwt: no key': [ofProvider({ ...jwtProvider, secrets: [] }), 'providers[0].secrets: is missing'],
   'jwt: two kinds of keys': [
     ofProvider({ ...jwtProvider, jwks: 'https://portal.example.com/jwks' }),
-    'providers[0].jwks: stands beside secrets: a provider has one kind of key',
+    'providers[0].jwks: cannot be combined with secrets: a provider has one kind of key',
   ],
   'jwt: algorithms that do not fit': [
     ofProvider({ ...jwks, algorithms: ['ES256', 'HS256'] }),
-    'providers[0].algorithms[1]: does not fit jwks',
+    'providers[0].algorithms[1]: does not work with jwks',
   ],
   'jwt: no algorithm': [ofProvider({ ...jwtProvider, algorithms: [] }), 'providers[0].algorithms: must not be empty'],
   'jwt: algorithm none': [
@@ -289,7 +292,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   'jwt: an empty JWKS': [ofProvider({ ...jwks, jwks: 'empty.jwks' }), 'providers[0].jwks: contains no usable key'],
   'limits: no callback fits': [
     settings({ limits: { bodies: '4mb', callback: '900kb' } }),
-    'limits.bodies: is less than five times limits.callback: no such callback would fit',
+    'limits.bodies: less than five times limits.callback: a callback of that size would not fit',
   ],
   'jwt: a JWKS of nothing that is known': [
     ofProvider({ ...jwks, jwks: 'odd.jwks' }),
@@ -341,9 +344,9 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({
       identity: { headers: { id: 'X_Agent.Email', roles: 'x-agent-name' }, assertion: { header: 'X-AGENT-PROVIDER' } },
     }),
-    'identity.headers.email: is the header of headers.id too',
-    'identity.headers.roles: is the header of headers.name too',
-    'identity.assertion.header: is the header of headers.provider too',
+    'identity.headers.email: same header as headers.id',
+    'identity.headers.roles: same header as headers.name',
+    'identity.assertion.header: same header as headers.provider',
   ],
   'identity headers that requests need': [
     settings({
@@ -359,7 +362,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
       },
     }),
     ...['headers.id', 'headers.email', 'headers.name', 'headers.roles', 'headers.provider', 'assertion.header'].map(
-      key => `identity.${key}: is a header that requests use for something else`,
+      key => `identity.${key}: has another meaning in requests`,
     ),
   ],
   'a header name that would begin another header': [
@@ -378,7 +381,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'redis: TLS without TLS': [
     settings({ secrets, sessions: { store: { url: 'redis://redis', tls: { serverName: 'redis' } } } }),
-    'sessions.store.tls: does not go with redis://',
+    'sessions.store.tls: cannot be used with redis://',
   ],
   'one metadata in two providers': [
     settings({
@@ -390,12 +393,12 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
         ...(index === 3 ? { issuer: 'https://one' } : {}),
       })),
     }),
-    'providers[1].metadata: is the metadata of providers[0] too',
-    'providers[3].metadata: is the metadata of providers[0] too',
+    'providers[1].metadata: same metadata as providers[0]',
+    'providers[3].metadata: same metadata as providers[0]',
   ],
   'a domain that no address ends with': [
     settings({ agents: [{ domains: ['@example.com', '*.example.com', 'example.com.', 'Example.com'] }] }),
-    ...[0, 1, 2].map(index => `agents[0].domains[${index}]: is no domain`),
+    ...[0, 1, 2].map(index => `agents[0].domains[${index}]: invalid domain`),
   ],
   'a public rule that is none': [
     settings({ desk: { url: 'http://d', public: ['assets', 'GET /a*b', '/a?x', '/a%2fb', 'get /a', '/ok/*'] } }),
@@ -412,7 +415,7 @@ for (const [name, [config, ...expected]] of Object.entries(problems)) {
 const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   'a token that nobody asked for': [
     settings({ providers: [{ ...jwtProvider, requireState: undefined }] }),
-    'providers[0].requireState: is not set: a token that nobody here has asked for logs in',
+    'providers[0].requireState: not set: a token that this browser did not ask for can log in',
   ],
   'a logout of Desk by query that is public': [
     settings({
@@ -422,7 +425,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
         logout: ['GET /out?do=logout', { cookie: '_desk' }],
       },
     }),
-    'desk.logout[0]: is public too: whose session it is is not looked at there, so none ends',
+    'desk.logout[0]: also in desk.public: sessions are not checked there, so none ends',
   ],
   'an access rule that desk.public makes a hole into': [
     settings({
@@ -439,15 +442,15 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'next beside a look-up': [
     list({ url: `${listUrl}?email={email}`, next: '/next' }),
-    'agents[0].http.next: is not used: with {email} in the url only one page is read',
+    'agents[0].http.next: has no effect: with {email} in the url only one page is read',
   ],
   'idle beyond lifetime': [
     settings({ sessions: { idle: '48h' } }),
-    'sessions.idle: is longer than lifetime: it never counts',
+    'sessions.idle: longer than lifetime: it has no effect',
   ],
   'a provider on another site over http': [
     settings({ publicUrl: 'http://localhost:8080' }),
-    'providers[0].loginUrl: is on another site: over an http publicUrl nobody can log in there',
+    'providers[0].loginUrl: on another site: nobody can log in there while publicUrl is http',
   ],
   'http on this machine, and no provider that is known to be elsewhere': [
     settings({
@@ -464,7 +467,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
         { ...samlProvider, metadata: 'http://localhost:9/m' },
       ],
     }),
-    'providers[0].loginUrl: is on another site: over an http publicUrl nobody can log in there',
+    'providers[0].loginUrl: on another site: nobody can log in there while publicUrl is http',
   ],
   'everybody is a trusted proxy': [
     settings({ trustedProxies: ['0.0.0.0/0'] }),
@@ -473,8 +476,8 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   'everything is public': [
     settings({ desk: { url: 'http://d', public: ['GET /*', '/auth/*', '/auth', '/authors/*'] } }),
     'desk.public[0]: makes every path public: no login is required',
-    "desk.public[1]: has no effect: everything under /auth is the gateway's own",
-    "desk.public[2]: has no effect: everything under /auth is the gateway's own",
+    'desk.public[1]: has no effect: everything under /auth belongs to the gateway',
+    'desk.public[2]: has no effect: everything under /auth belongs to the gateway',
   ],
   'TLS settings for a Desk without TLS': [
     settings({ desk: { url: 'http://d', tls: { serverName: 'd' } } }),
@@ -488,34 +491,34 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
         { ...samlProvider, id: 'signed', name: 'S', metadata: 'http://idp.example/s', metadataCertificate: 'one.crt' },
       ],
     }),
-    'providers[0].loginUrl: is not https: it can be read on the way',
-    'providers[0].jwks: is not https: whoever is on the way can replace the keys',
-    'providers[1].metadata: is not https: whoever is on the way can replace the keys',
+    'providers[0].loginUrl: not https: it can be read in transit',
+    'providers[0].jwks: not https: the keys can be replaced in transit',
+    'providers[1].metadata: not https: the keys can be replaced in transit',
   ],
   'public keys without an audience': [
     ofProvider({ ...jwks, audience: null }),
-    'providers[0].audience: is not set: a token that was made for another application is accepted',
+    'providers[0].audience: not set: tokens for other applications are accepted',
   ],
   'long times': [
     ofProvider({ ...jwtProvider, clockSkew: '11m', maxAge: '2h' }),
-    'providers[0].clockSkew: is more than 10m: what has expired is accepted for as long',
-    'providers[0].maxAge: is more than 1h: a stolen token lives as long',
+    'providers[0].clockSkew: more than 10m: expired messages are accepted for that long',
+    'providers[0].maxAge: more than 1h: a stolen token stays valid that long',
   ],
   'two providers of one name': [
     settings({ providers: [jwtProvider, { ...samlProvider, name: 'Portal' }] }),
-    'providers[1].name: is the name of providers[0] too: agents cannot tell them apart',
+    'providers[1].name: same name as providers[0]: agents cannot tell them apart',
   ],
   'settings beside metadata': [
     ofProvider({ ...samlProvider, issuer: 'urn:a', certificates: ['one.crt'] }),
-    'providers[0].certificates: stands beside metadata: the metadata is what counts',
+    'providers[0].certificates: has no effect: metadata is set',
   ],
   'certificates in one file that are no chain': [
     ofProvider({ ...saml, certificates: ['both.crt'] }),
-    'providers[0].certificates[0]: holds 2 certificates that are no chain: only that of CN=test may sign',
+    'providers[0].certificates[0]: contains 2 certificates that are not a chain: only that of CN=test may sign',
   ],
   'SHA-1 of certificates and signatures': [
     ofProvider({ ...saml, certificates: [], certificateFingerprints: [sha256, sha1], allowSha1: true }),
-    'providers[0].certificateFingerprints[1]: is of SHA-1, which is weak',
+    'providers[0].certificateFingerprints[1]: SHA-1 is weak',
     'providers[0].allowSha1: is set: SHA-1 signatures can be forged',
   ],
   'a source that is never asked': [
@@ -525,7 +528,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   'an empty agents file': [settings({ agents: [{ file: 'text.yaml' }] }), 'agents[0].file: names no agent'],
   'a certificate that has ended': [
     settings({ tls: { cert: 'ended.crt', key: 'ended.key' } }),
-    'tls.cert: has expired on 2026-11-21',
+    'tls.cert: expired on 2026-11-21',
   ],
   'odd secrets': [
     settings({
@@ -539,15 +542,15 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'a very short assertion': [
     settings({ identity: { assertion: { ttl: '5s' } } }),
-    'identity.assertion.ttl: is very short: clocks that differ by seconds refuse it',
+    'identity.assertion.ttl: very short: Desk refuses assertions if the clocks differ by seconds',
   ],
   'single logout without a key': [
     ofProvider({ ...samlProvider, sloUrl: 'https://idp.example.com/slo' }),
-    'providers[0].sloUrl: stands without key and certificate',
+    'providers[0].sloUrl: set without key and certificate',
   ],
   'two passwords': [
     settings({ secrets, sessions: { store: { url: 'redis://u:p@redis/0', password: 'q' } } }),
-    'sessions.store.password: stands beside one in the URL',
+    'sessions.store.password: also set in the URL',
   ],
 }
 
@@ -654,7 +657,7 @@ t.test('rules run beside the mistakes of the schema, and believe nothing that is
 t.test('a provider without a known type is told, and no rule looks into it', async t => {
   const unknown = { id: 7, type: 'oidc', name: [], loginUrl: 8, jwks: { url: 9 }, secrets: [1], clockSkew: 'x' }
   t.same(problemMessages(settings({ providers: [unknown, { ...unknown, type: undefined }] })), [
-    'providers[0].type: is no type of provider',
+    'providers[0].type: unknown type of provider',
     'providers[1].type: is missing',
   ])
 })
@@ -670,13 +673,13 @@ t.test('bearer tokens: an audience of their own, and nothing that has no effect'
   t.same(problemMessages(bearer({ bearer: true, bearerAudience: 'api' })), [])
   t.same(warningMessages(bearer({ bearer: true, bearerAudience: 'api', bearerPassThrough: true })), [])
   t.same(problemMessages(bearer({ bearer: true })), [`${key}: is missing: bearer needs it`])
-  const same = `${key}: is the audience of logins at providers[0] too`
+  const same = `${key}: also the audience of logins at providers[0]`
   t.same(problemMessages(bearer({ bearer: true, bearerAudience: 'api', audience: 'api' })), [same])
   const other = { ...jwtProvider, id: 'b', name: 'B', secrets: [longSecret('b')], audience: 'api' }
   const two = [{ ...jwtProvider, bearer: true, bearerAudience: 'api' }, other]
-  t.same(problemMessages(settings({ providers: two })), [`${key}: is the audience of logins at providers[1] too`])
+  t.same(problemMessages(settings({ providers: two })), [`${key}: also the audience of logins at providers[1]`])
   t.same(warningMessages(bearer({ bearerAudience: 'api', bearerPassThrough: true })), [
-    `${key}: opens nothing: bearer is off`,
+    `${key}: has no effect: bearer is off`,
     'providers[0].bearerPassThrough: has no effect: bearer is off',
   ])
 })

@@ -93,7 +93,7 @@ t.test('the pages of provider and Desk', { skip: missingParts('chromium', 'opens
     await page.goto(`${idpUrl}/jwt/login?state=st4te`)
     await page.getByRole('button', { name: 'Maya Okafor' }).click()
     await screenshot(page, 'idp-handover')
-    t.equal(await page.locator('#handover').getAttribute('action'), `${issuer}/auth/jwt/callback`)
+    t.equal(await page.locator('#callback').getAttribute('action'), `${issuer}/auth/jwt/callback`)
     t.ok(await page.getByRole('button', { name: 'Continue to Desk' }).isVisible())
   })
 

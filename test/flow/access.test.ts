@@ -54,8 +54,14 @@ t.test('providers[].allow: role and domain, with the check and the setting behin
   t.equal((await enter('ada@example.com')).page.status, 303)
   t.equal((await enter('dee@partner.example')).page.status, 303)
   const cases = [
-    { email: 'cyd@example.com', way: 'corp', name: 'role may come this way', seen: 'no role', setting: 'roles' },
-    { email: 'dee@partner.example', way: 'portal', name: 'domain may come this way', setting: 'domains' },
+    {
+      email: 'cyd@example.com',
+      way: 'corp',
+      name: 'role may log in by this provider',
+      seen: 'no role',
+      setting: 'roles',
+    },
+    { email: 'dee@partner.example', way: 'portal', name: 'domain may log in by this provider', setting: 'domains' },
   ] as const
   for (const { email, way, name, setting } of cases) {
     const { page, agent } = await enter(email, way)

@@ -51,7 +51,7 @@ t.test('a link lets the agent in, once, and for no longer than it says', async t
   t.equal(code, 0)
   t.match(out, [/^https:\/\/desk\.example\.com\/auth\/breakglass\/[\w-]{43}$/])
   t.equal(out.length, 1, 'the link alone on stdout')
-  t.match(err, /good once, until 2026-11-22T00:15:00\.000Z; opens a session of at most 30 minutes as ada@example\.com/)
+  t.match(err, /valid once, until 2026-11-22T00:15:00\.000Z; opens a session of at most 30 minutes as ada@example\.com/)
   const token = path.split('/').at(-1) ?? ''
   t.notMatch(err, token)
 

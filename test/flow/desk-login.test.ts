@@ -204,17 +204,17 @@ t.test('any replica can finish, and a mark is good on one of them', { skip: miss
 
 const at = 'login.alsoAllowDeskAuthentication'
 const wrong: Record<string, [object, RegExp]> = {
-  'a cookie of ours': [{ cookie: '__Host-deskgate' }, /\.cookie: has a name of the gateway's own cookies/],
-  'no name of a cookie': [{ cookie: 'a b' }, /\.cookie: is no name of a cookie/],
+  'a cookie of ours': [{ cookie: '__Host-deskgate' }, /\.cookie: has the name of a cookie of the gateway/],
+  'no name of a cookie': [{ cookie: 'a b' }, /\.cookie: invalid cookie name/],
   'every path': [{ paths: ['/*'] }, /\.paths\[0\]: makes every path public/],
   'a path of ours': [{ paths: ['/login', '/auth/login'] }, /\.paths\[1\]: is the gateway's own/],
   'no page': [{ paths: ['POST /login'] }, /\.paths: names no page/],
   'no path': [{ paths: [] }, /\.paths: names no path/],
   'a query': [{ paths: ['/login?x'] }, /\.paths\[0\]: invalid path rule/],
-  'another host': [{ whoami: 'http://elsewhere/me' }, /\.whoami: is no path/],
-  'another host, by slashes': [{ whoami: '//elsewhere/me' }, /\.whoami: is no path/],
+  'another host': [{ whoami: 'http://elsewhere/me' }, /\.whoami: invalid path/],
+  'another host, by slashes': [{ whoami: '//elsewhere/me' }, /\.whoami: invalid path/],
   'our own answer': [{ whoami: '/auth/session' }, /\.whoami: is the gateway's own/],
-  'no pointer': [{ email: 'email' }, /\.email: is no JSON pointer/],
+  'no pointer': [{ email: 'email' }, /\.email: invalid JSON pointer/],
   'an unknown key': [{ name: 'x' }, /name: is not known|name/],
 }
 for (const [what, [change, words]] of Object.entries(wrong)) {
@@ -230,7 +230,7 @@ for (const [what, [change, words]] of Object.entries(wrong)) {
 
 t.test('the id desk is taken; without it all is well, also with no identity provider', async t => {
   const named = settings({ providers: [{ ...jwtProvider, id: 'desk' }] })
-  t.match(problemMessages(named), ["providers[0].id: is one of the gateway's own words"])
+  t.match(problemMessages(named), ['providers[0].id: reserved by the gateway'])
   const login = { alsoAllowDeskAuthentication: deskLogin }
   t.same(problemMessages(settings({ login })), [])
   t.same(problemMessages(settings({ login, providers: [] })), [])

@@ -78,7 +78,7 @@ async function start(t: Test) {
       const from = gateway.lines.length
       await write(text)
       const { status } = await ask('/api/reload', 'POST')
-      const taken = () => gateway.lines.slice(from).find(({ msg }) => msg === 'the configuration was changed')
+      const taken = () => gateway.lines.slice(from).find(({ msg }) => msg === 'configuration changed')
       await until(() => status !== 200 || taken() !== undefined, patience)
       return { status, changed: (taken()?.changed ?? []) as string[] }
     },

@@ -70,7 +70,7 @@ t.test('a pod from its check to its end', { skip }, async t => {
     const changed = await objects({ values: values({ files: both }) })
     t.same(objectOf(changed, 'Deployment').spec.template, objectOf(rendered, 'Deployment').spec.template)
     await pod.swap(changed, secrets)
-    await gateway.waitForOutput('the configuration was changed')
+    await gateway.waitForOutput('configuration changed')
     t.equal((await logInAs('bob')).page.status, 303)
   })
 

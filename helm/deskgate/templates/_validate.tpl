@@ -37,7 +37,7 @@ config.desk.url is missing: the address of Desk's Service, such as http://desk.h
 config.providers is empty: nobody can log in; name at least one identity provider
 {{- end }}
 {{- if empty (get $config "agents") }}
-config.agents is empty: who may enter is never a default; name a directory, such as [{ domains: [example.com] }]
+config.agents is empty: there is no default; name a directory, such as [{ domains: [example.com] }]
 {{- end }}
 {{- end -}}
 

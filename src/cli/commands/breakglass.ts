@@ -29,7 +29,7 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
     return 2
   }
   if (options.reason.trim() === '') {
-    io.err('error: --reason must say why: it goes into the audit log')
+    io.err('error: --reason must not be empty: it goes into the audit log')
     return 2
   }
   const access = await opsAccess(options, io, 'the API that makes break-glass links is off')
@@ -41,7 +41,7 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
     return 1
   }
   if (answer.warning) io.err(`warning: ${answer.warning}`)
-  io.err(`good once, until ${answer.until}; opens a session of at most ${answer.minutes} minutes as ${answer.agent}:`)
+  io.err(`valid once, until ${answer.until}; opens a session of at most ${answer.minutes} minutes as ${answer.agent}:`)
   io.out(answer.url)
   return 0
 }
@@ -61,7 +61,7 @@ async function requestLink(
   const answer = (await body.json().catch(() => undefined)) as Record<string, unknown> | undefined
   if (statusCode === 200 && typeof answer?.url === 'string') return answer as unknown as BreakglassAnswer
   if (statusCode === 401)
-    return { refused: 'the gateway refuses the admin token: compare ops.adminToken with the running one' }
+    return { refused: 'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway' }
   if (statusCode === 404)
     return { refused: 'the gateway has no such API: is ops.adminToken set there, and is --ops right?' }
   const words = [answer?.title, answer?.detail].filter(word => typeof word === 'string').join(': ')

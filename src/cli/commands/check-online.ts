@@ -128,7 +128,7 @@ async function tryFetched(
   await fetchText.close()
   const warnings = (facts?.certificates ?? []).flatMap(certificate => {
     const dates = certificateDates(certificate, now)
-    return dates === undefined ? [] : [{ path: at(key), message: `holds a signing certificate that ${dates}` }]
+    return dates === undefined ? [] : [{ path: at(key), message: `contains a signing certificate that ${dates}` }]
   })
   const trial: Trial = { path: at(key), address: shown(source.url), neededBy: 'gateway', warnings, ...outcome }
   return { trials: [trial], ...(facts ? { facts } : {}) }
@@ -158,7 +158,7 @@ async function trySource(source: AgentSource, index: number): Promise<Trial[]> {
 async function forBrowsers(agent: Dispatcher, path: Path, url: string): Promise<Trial[]> {
   const { origin } = new URL(url)
   const problem = await noAnswer(agent, origin)
-  const hint = "browsers go there, this host need not: check it from an agent's network"
+  const hint = "only browsers have to reach it: try it from an agent's network"
   const failure = problem === undefined ? {} : { problem, hint }
   return [{ path, address: shown(url), neededBy: 'browsers', warnings: [], ...failure }]
 }

@@ -37,10 +37,10 @@ export async function explain(reference: string | undefined, options: ExplainOpt
 function wrongUsage(reference: string | undefined, options: ExplainOptions): string | undefined {
   const { saml, jwt, provider, at } = options
   const given = [reference, saml, jwt].filter(value => value !== undefined)
-  if (given.length !== 1) return 'give one of a reference, --saml FILE and --jwt FILE'
+  if (given.length !== 1) return 'give exactly one: a reference, --saml FILE or --jwt FILE'
   if (at !== undefined && Number.isNaN(Date.parse(at))) return '--at takes a time such as 2026-01-31T12:00:00Z'
   if (reference === undefined) return undefined
-  if (provider !== undefined || at !== undefined) return '--provider and --at go with --saml FILE or --jwt FILE'
+  if (provider !== undefined || at !== undefined) return '--provider and --at need --saml FILE or --jwt FILE'
   if (referenceForm.test(reference.trim().toUpperCase())) return undefined
   const hint = 'the page of the refused login and the log show it, such as 7KQ2M-XW9PA'
   return `${escapeControls(reference.slice(0, 60))} is not a reference: ${hint}; for a file use --saml or --jwt`
@@ -123,7 +123,7 @@ const timeReasons: readonly Reason[] = ['saml.expired', 'jwt.expired', 'jwt.too_
 /** A saved message has usually expired by now, whatever was wrong with it then. */
 function atIssueTime(issuedAt: number | undefined): string {
   const time = issuedAt === undefined ? 'TIME' : new Date(issuedAt).toISOString()
-  return `It was checked as of now. To check it as of when it arrived: --at ${time}`
+  return `The checks used the current time. To use the time of arrival: --at ${time}`
 }
 
 function print(head: [string, string][], checks: Check[], outcome: ReportOutcome, io: Io): void {

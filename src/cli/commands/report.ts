@@ -28,7 +28,7 @@ export function report(checks: readonly Check[], { reason, hint, accepted, open 
     for (const [name, why] of open) lines.push(`  --    ${name.padEnd(width)}  ${why}`)
     return [...lines, '', `accepted: ${escapeControls(accepted ?? '')}`]
   }
-  const rest = 'It stops at the first check that fails: what comes after was not looked at.'
+  const rest = 'The checks stop at the first failure; later checks did not run.'
   return [...lines, '', `refused: ${reason}`, `  ${hint ?? checks.at(-1)?.hint ?? hintOf(reason)}`, `  ${rest}`]
 }
 

@@ -60,7 +60,7 @@ export async function revokeSessions(options: RevokeOptions, io: Io): Promise<Ex
   )
   if (replication === 'not replicated') {
     io.err(
-      'warning: no replica of the session store has it yet: a failover now could bring them back. Ask again later.',
+      'warning: no replica of the session store has the revocation yet: a failover now could bring the sessions back. Repeat the command later.',
     )
   }
   return 0
@@ -108,7 +108,7 @@ async function pageAt(access: OpsAccess, agent: string | undefined, cursor: stri
 
 function bodyOf(body: unknown): unknown {
   if (body !== undefined) return body
-  throw new OpsUnreachable('there is no sessions API at this address: set ops.adminToken, and look at --ops')
+  throw new OpsUnreachable('no sessions API at this address: set ops.adminToken there, and check --ops')
 }
 
 const handleForm = /^[A-Za-z0-9_-]{43}$/

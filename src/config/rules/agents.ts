@@ -13,7 +13,7 @@ export function agentRules(rules: Rules): void {
   let knowsAll: number | undefined
   for (const [index, source] of (config.agents ?? []).entries()) {
     if (source === undefined) continue
-    if (knowsAll !== undefined) warning(['agents', index], `never asked: agents[${knowsAll}] knows everyone`)
+    if (knowsAll !== undefined) warning(['agents', index], `never asked: agents[${knowsAll}] accepts everyone`)
     if ('any' in source && source.any === true) knowsAll ??= index
     if ('http' in source) httpRules(rules, index, source.http ?? {})
     if (!('file' in source) || source.file === undefined) continue
@@ -26,15 +26,15 @@ export function agentRules(rules: Rules): void {
 function httpRules({ problem, warning }: Rules, index: number, { url, next, headers }: DeepPartial<HttpAgents>): void {
   const path = ['agents', index, 'http']
   if (url?.includes('{email}') && next !== undefined) {
-    warning([...path, 'next'], 'is not used: with {email} in the url only one page is read')
+    warning([...path, 'next'], 'has no effect: with {email} in the url only one page is read')
   }
   for (const [name, value] of Object.entries(headers ?? {})) {
     if (!headerName.test(name)) problem([...path, 'headers', name], 'invalid header name')
     else if (value && !headerValue.test(value.reveal())) {
       problem(
         [...path, 'headers', name],
-        'holds a character that no header may have',
-        'a line break at the end, perhaps',
+        'contains a character that headers may not contain',
+        'perhaps a line break at the end',
       )
     }
   }
@@ -49,7 +49,7 @@ export function accessRules({ config, warning }: Rules): void {
     if (shut === '/*') continue
     const hole = open.find(path => overlap(path, shut))
     if (hole === undefined) continue
-    warning(['access', 'paths', index, 'match'], `does not hold for ${hole}, which desk.public opens to everybody`)
+    warning(['access', 'paths', index, 'match'], `has no effect on ${hole}, which desk.public opens to everybody`)
   }
 }
 

@@ -17,7 +17,11 @@ function bodies({ config, problem }: Rules): void {
   const { bodies, callback } = config.limits ?? {}
   if (bodies === undefined || callback === undefined || bodies >= 5 * callback) return
   // The whole form is a tenth longer, and one address gets a quarter.
-  problem(['limits', 'bodies'], 'is less than five times limits.callback: no such callback would fit', 'raise bodies')
+  problem(
+    ['limits', 'bodies'],
+    'less than five times limits.callback: a callback of that size would not fit',
+    'raise bodies',
+  )
 }
 
 function publicOrigin({ config, problem }: Rules): void {
@@ -30,16 +34,16 @@ function listeners({ config, problem, warning }: Rules): void {
   const { listen } = config
   const { listen: ops, probes, adminToken } = config.ops ?? {}
   if (collide(listen, ops)) {
-    problem(['ops', 'listen'], 'is the address of listen too', 'the ops listener needs one of its own')
+    problem(['ops', 'listen'], 'same address as listen', 'give the ops listener its own address')
   }
   for (const [name, address] of Object.entries({ listen, 'ops.listen': ops })) {
     if (!collide(address, probes ?? undefined)) continue
-    problem(['ops', 'probes'], `is the address of ${name} too`, 'the probes need a listener of their own')
+    problem(['ops', 'probes'], `same address as ${name}`, 'give the probes their own address')
   }
   // Attack: anyone who reads the token on the network can list and end every session.
   if (ops !== undefined && adminToken !== undefined && !isLocal(ops)) {
     const hint = 'keep ops.listen on 127.0.0.1, and give kubelet and Prometheus ops.probes'
-    warning(['ops', 'listen'], 'offers the API to other hosts, and it is not encrypted', hint)
+    warning(['ops', 'listen'], 'exposes the unencrypted API to other hosts', hint)
   }
 }
 
@@ -97,7 +101,7 @@ function logoutPaths({ config, warning }: Rules): void {
     const pattern = rule.replace(/^[A-Z]+ /, '').replace(/\?.*$/, '')
     const covers = (wide: string) => (wide.endsWith('*') ? pattern.startsWith(wide.slice(0, -1)) : wide === pattern)
     if (!open.some(covers)) continue
-    warning(['desk', 'logout', index], 'is public too: whose session it is is not looked at there, so none ends')
+    warning(['desk', 'logout', index], 'also in desk.public: sessions are not checked there, so none ends')
   }
 }
 
@@ -107,7 +111,7 @@ function publicPaths({ config, warning }: Rules): void {
     const pattern = rule?.replace(/^[A-Z]+ /, '') ?? ''
     if (pattern === '/*') warning(path, 'makes every path public: no login is required')
     if (config.prefix !== undefined && `${pattern}/`.startsWith(`${config.prefix}/`)) {
-      warning(path, `has no effect: everything under ${config.prefix} is the gateway's own`)
+      warning(path, `has no effect: everything under ${config.prefix} belongs to the gateway`)
     }
   }
 }

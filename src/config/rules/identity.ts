@@ -24,12 +24,13 @@ export function identityRules({ config, problem, warning }: Rules): void {
     const folded = fold(name)
     const before = seen.get(folded)
     if (reserved.has(folded) || reservedFamilies.test(folded)) {
-      problem(path, 'is a header that requests use for something else', 'such as X-Agent-Email')
-    } else if (before !== undefined) problem(path, `is the header of ${before} too`, 'case does not count, nor _ or .')
+      problem(path, 'has another meaning in requests', 'such as X-Agent-Email')
+    } else if (before !== undefined)
+      problem(path, `same header as ${before}`, 'upper and lower case, - and _ and . are the same')
     else seen.set(folded, path.slice(1).join('.'))
   }
   if (config.desk?.url !== undefined && assertion?.ttl !== undefined && assertion.ttl < 10_000) {
-    warning(['identity', 'assertion', 'ttl'], 'is very short: clocks that differ by seconds refuse it')
+    warning(['identity', 'assertion', 'ttl'], 'very short: Desk refuses assertions if the clocks differ by seconds')
   }
 }
 

@@ -12,18 +12,15 @@ export function jwtRules(rules: Rules): void {
     const { audience, maxAge } = provider
     if (kind === 'jwks' && audience === null) {
       const hint = 'what the provider writes into aud for Deskgate'
-      rules.warning(
-        [...path, 'audience'],
-        'is not set: a token that was made for another application is accepted',
-        hint,
-      )
+      rules.warning([...path, 'audience'], 'not set: tokens for other applications are accepted', hint)
     }
     bearer(rules, path)
     if (rules.written([...path, 'requireState']) === undefined) {
-      const hint = 'true where the provider hands back state or return_to; false says that logins may begin there'
-      rules.warning([...path, 'requireState'], 'is not set: a token that nobody here has asked for logs in', hint)
+      const hint = 'set true if the provider returns state or return_to, false if logins may begin there'
+      rules.warning([...path, 'requireState'], 'not set: a token that this browser did not ask for can log in', hint)
     }
-    if ((maxAge ?? 0) > 3_600_000) rules.warning([...path, 'maxAge'], 'is more than 1h: a stolen token lives as long')
+    if ((maxAge ?? 0) > 3_600_000)
+      rules.warning([...path, 'maxAge'], 'more than 1h: a stolen token stays valid that long')
   }
 }
 
@@ -36,13 +33,13 @@ function bearer({ config, problem, warning }: Rules, path: Path): void {
     problem(key, 'is missing: bearer needs it', 'the aud of the tokens of API clients, such as desk-api')
   }
   if (!bearer && bearerAudience !== undefined) {
-    warning(key, 'opens nothing: bearer is off', 'a token of this audience stays refused at a login')
+    warning(key, 'has no effect: bearer is off', 'logins with such a token are refused all the same')
   }
   if (!bearer && bearerPassThrough) warning([...path, 'bearerPassThrough'], 'has no effect: bearer is off')
   const login = config.providers?.findIndex(other => other?.type === 'jwt' && other.audience === bearerAudience) ?? -1
   if (bearerAudience === undefined || login < 0) return
   // Attack: a token for one API request must not open a session, nor a login's token the API.
-  problem(key, `is the audience of logins at providers[${login}] too`, 'two different words')
+  problem(key, `also the audience of logins at providers[${login}]`, 'use two different values')
 }
 
 function kindOfKey({ written, problem }: Rules, path: Path): 'secrets' | 'jwks' | undefined {
@@ -53,11 +50,11 @@ function kindOfKey({ written, problem }: Rules, path: Path): 'secrets' | 'jwks' 
     // Attack: with both, a token signed by HMAC with the public key (RFC 8725 2.1) has two chances.
     problem(
       [...path, 'jwks'],
-      'stands beside secrets: a provider has one kind of key',
-      'two providers, if both are needed',
+      'cannot be combined with secrets: a provider has one kind of key',
+      'use two providers if you need both',
     )
   }
-  if (!hasSecrets && !hasJwks) problem([...path, 'secrets'], 'is missing', 'secrets, or jwks')
+  if (!hasSecrets && !hasJwks) problem([...path, 'secrets'], 'is missing', 'set secrets or jwks')
   if (hasSecrets === hasJwks) return undefined
   return hasSecrets ? 'secrets' : 'jwks'
 }
@@ -67,7 +64,7 @@ function algorithms({ config, problem }: Rules, path: Path, kind: 'secrets' | 'j
   if (provider?.type !== 'jwt') return
   for (const [index, algorithm] of (provider.algorithms ?? []).entries()) {
     if (algorithm === undefined || (algorithm === 'HS256') === (kind === 'secrets')) continue
-    const hint = kind === 'secrets' ? 'secrets go with HS256' : 'jwks goes with RS256, ES256 and EdDSA'
-    problem([...path, 'algorithms', index], `does not fit ${kind}`, hint)
+    const hint = kind === 'secrets' ? 'secrets need HS256' : 'jwks needs RS256, ES256 or EdDSA'
+    problem([...path, 'algorithms', index], `does not work with ${kind}`, hint)
   }
 }

@@ -34,7 +34,7 @@ function client(rules: Rules, path: Path, tls: ClientTls | undefined): void {
   if (tls.ca) read(rules, [...path, 'ca'], certificatesIn(tls.ca))
   const [cert, key] = [rules.written([...path, 'cert']), rules.written([...path, 'key'])]
   if ((cert === undefined) !== (key === undefined)) {
-    rules.problem([...path, cert === undefined ? 'cert' : 'key'], 'is missing', 'cert and key go together')
+    rules.problem([...path, cert === undefined ? 'cert' : 'key'], 'is missing', 'set both cert and key')
   }
   pair(rules, [...path, 'cert'], tls.cert, [...path, 'key'], tls.key)
 }
@@ -68,7 +68,7 @@ function providerKeys(rules: Rules): void {
     const owner = owners.get(name)
     if (!owner) owners.set(name, { index, path })
     else if (owner.index !== index) {
-      rules.problem(path, `is the key of ${dotted(owner.path)} too`, 'use a separate one for each provider')
+      rules.problem(path, `same key as ${dotted(owner.path)}`, 'use a separate one for each provider')
     }
   }
   for (const [index, provider] of (rules.config.providers ?? []).entries()) {
@@ -113,16 +113,20 @@ function idpCertificate(rules: Rules, path: Path, file: FileText): X509Certifica
   const leaf = leafOf(found)
   if (!leaf) return undefined
   if (!isChain(found)) {
-    const message = `holds ${found.length} certificates that are no chain: only that of ${leaf.subject} may sign`
-    rules.warning(path, message.replaceAll('\n', ', '), 'each in a file of its own')
+    const message = `contains ${found.length} certificates that are not a chain: only that of ${leaf.subject} may sign`
+    rules.warning(path, message.replaceAll('\n', ', '), 'put each certificate into its own file')
   }
   const hint = path.includes('certificates')
-    ? 'add the next one beside it, and take it out after the change'
+    ? 'add the next one beside it, and remove this one after the change'
     : undefined
   inTime(rules, path, leaf, hint)
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = leaf.publicKey
   if (type === 'rsa' || (type === 'ec' && ['prime256v1', 'secp384r1'].includes(details?.namedCurve ?? ''))) return leaf
-  rules.problem(path, 'holds a key that is neither RSA nor P-256 nor P-384', 'no other signature of SAML is verified')
+  rules.problem(
+    path,
+    'contains a key that is neither RSA nor P-256 nor P-384',
+    'other SAML signatures are not supported',
+  )
   return leaf
 }
 

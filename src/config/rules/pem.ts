@@ -22,12 +22,12 @@ export function certificatesIn({ text, path }: FileText): PemResult<X509Certific
   const blocks = text.match(certificateBlock)
   // OpenSSL reads no PEM without line breaks, and no other program is sure to.
   if (blocks?.some(block => block.trim().split(/\r?\n/).length < 3) || isBase64(text)) {
-    return { problem: 'holds a certificate without the line breaks of PEM', hint: pemFromText(path) }
+    return { problem: 'contains a certificate without the line breaks of PEM', hint: pemFromText(path) }
   }
   if (blocks) return certificatesOf(blocks)
   const hint = privateBlock.test(text) ? 'it holds a private key' : '-----BEGIN CERTIFICATE-----'
   if (text.includes('-----BEGIN PKCS7-----')) {
-    return { problem: 'holds PKCS#7', hint: `openssl pkcs7 -in ${path} -print_certs -out ${path}.pem` }
+    return { problem: 'contains PKCS#7', hint: `openssl pkcs7 -in ${path} -print_certs -out ${path}.pem` }
   }
   return { problem: 'contains no PEM certificate', hint }
 }
@@ -64,7 +64,7 @@ const day = 86_400_000
  */
 export function certificateDates({ validFrom, validTo }: X509Certificate, now: number): string | undefined {
   const [from, until] = [Date.parse(validFrom), Date.parse(validTo)]
-  if (until <= now) return `has expired on ${dayOf(until)}`
+  if (until <= now) return `expired on ${dayOf(until)}`
   if (until <= now + 30 * day) {
     const days = Math.floor((until - now) / day)
     return `expires on ${dayOf(until)}, in ${days === 1 ? '1 day' : `${days} days`}`

@@ -15,7 +15,7 @@ export function providerRules(rules: Rules): void {
     const path = ['providers', index]
     cleartext(rules, path, provider)
     if ((provider.clockSkew ?? 0) > 600_000) {
-      rules.warning([...path, 'clockSkew'], 'is more than 10m: what has expired is accepted for as long')
+      rules.warning([...path, 'clockSkew'], 'more than 10m: expired messages are accepted for that long')
     }
   }
   otherSites(rules)
@@ -36,14 +36,14 @@ function names({ config, problem, warning }: Rules): void {
     if (id !== undefined) {
       const before = ids.get(id)
       const path = ['providers', index, 'id']
-      if (taken.has(id)) problem(path, "is one of the gateway's own words", 'choose another')
+      if (taken.has(id)) problem(path, 'reserved by the gateway', 'choose another')
       else if (before === undefined) ids.set(id, index)
-      else problem(path, `is the id of providers[${before}] too`)
+      else problem(path, `same id as providers[${before}]`)
     }
     if (name === undefined) continue
     const before = labels.get(name)
     if (before === undefined) labels.set(name, index)
-    else warning(['providers', index, 'name'], `is the name of providers[${before}] too: agents cannot tell them apart`)
+    else warning(['providers', index, 'name'], `same name as providers[${before}]: agents cannot tell them apart`)
   }
 }
 
@@ -65,10 +65,7 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
     // Signed metadata cannot be replaced in transit, and contains no secret.
     if (key === 'metadata' && provider.type === 'saml' && provider.metadataCertificate) continue
     const keys = key === 'metadata' || key === 'jwks'
-    warning(
-      [...path, key],
-      `is not https: ${keys ? 'whoever is on the way can replace the keys' : 'it can be read on the way'}`,
-    )
+    warning([...path, key], `not https: ${keys ? 'the keys can be replaced in transit' : 'it can be read in transit'}`)
   }
 }
 
@@ -88,7 +85,7 @@ function otherSites({ config, warning }: Rules): void {
     if (url === undefined || isSameSite(publicUrl, url)) continue
     const hint = 'use https, or one host name for both'
     warned++
-    warning(['providers', index, key], 'is on another site: over an http publicUrl nobody can log in there', hint)
+    warning(['providers', index, key], 'on another site: nobody can log in there while publicUrl is http', hint)
   }
   if (warned > 0) return
   warning(['publicUrl'], 'is http: an identity provider on another site cannot log anybody in', 'use https for that')
@@ -107,18 +104,19 @@ export function deskLoginRules(rules: Rules): void {
     rules.problem([...key, 'paths'], 'names no page that an agent can visit', 'such as /login, without a method')
   }
   if (cookie !== undefined && /^(?:__Host-|__Secure-)?deskgate/i.test(cookie)) {
-    rules.problem([...key, 'cookie'], "has a name of the gateway's own cookies", "the name of Desk's session cookie")
+    rules.problem([...key, 'cookie'], 'has the name of a cookie of the gateway', "the name of Desk's session cookie")
   }
   if (whoami !== undefined && isOwn(whoami, rules)) {
-    rules.problem([...key, 'whoami'], `is the gateway's own: everything under ${rules.config.prefix} is`)
+    rules.problem([...key, 'whoami'], `belongs to the gateway, like everything under ${rules.config.prefix}`)
   }
 }
 
 function onePath(rules: Rules, rule: string, index: number): void {
   const path = [...key, 'paths', index]
   const pattern = rule.replace(/^[A-Z]+ /, '')
-  if (pattern === '/*') rules.problem(path, 'makes every path public: no login is required', "Desk's login page alone")
-  if (isOwn(pattern, rules)) rules.problem(path, `is the gateway's own: everything under ${rules.config.prefix} is`)
+  if (pattern === '/*')
+    rules.problem(path, 'makes every path public: no login is required', "name only Desk's login page")
+  if (isOwn(pattern, rules)) rules.problem(path, `belongs to the gateway, like everything under ${rules.config.prefix}`)
 }
 
 function isOwn(path: string, { config }: Rules): boolean {

@@ -15,13 +15,18 @@ export function samlRules(rules: Rules): void {
     fingerprints(rules, path, provider)
     logout(rules, path, provider)
     const { issuer, allowSha1 } = provider
-    if (allowSha1) rules.warning([...path, 'allowSha1'], 'is set: SHA-1 signatures can be forged', 'SHA-256 at the IdP')
+    if (allowSha1)
+      rules.warning(
+        [...path, 'allowSha1'],
+        'is set: SHA-1 signatures can be forged',
+        'choose SHA-256 at the identity provider',
+      )
     sameMetadata(rules, index, provider)
     if (issuer === undefined) continue
     const before = issuers.get(issuer)
     if (before === undefined) issuers.set(issuer, index)
     else
-      rules.problem([...path, 'issuer'], `is the issuer of providers[${before}] too`, 'one entry per identity provider')
+      rules.problem([...path, 'issuer'], `same issuer as providers[${before}]`, 'use one entry per identity provider')
   }
 }
 
@@ -38,8 +43,8 @@ function sameMetadata(
     return issuer === undefined || other.issuer === undefined
   })
   if (before < 0) return
-  const hint = 'one entry per identity provider; issuer, where it holds several'
-  problem(['providers', index, 'metadata'], `is the metadata of providers[${before}] too`, hint)
+  const hint = 'use one entry per identity provider; set issuer if the metadata has several'
+  problem(['providers', index, 'metadata'], `same metadata as providers[${before}]`, hint)
 }
 
 function urlOf(metadata: DeepPartial<SamlSettings>['metadata']): string | undefined {
@@ -55,21 +60,22 @@ function complete({ written, problem, warning }: Rules, path: Path): void {
   if (has('metadata')) {
     // The issuer selects one of several providers in the metadata.
     const idle = manual.filter(key => key !== 'issuer' && has(key))
-    for (const key of idle) warning([...path, key], 'stands beside metadata: the metadata is what counts')
+    for (const key of idle) warning([...path, key], 'has no effect: metadata is set')
     // An operator who sets them expects that no other key of the metadata is trusted.
     const pinned = [...path, 'certificateFingerprints']
-    if (has('certificateFingerprints')) problem(pinned, 'stands beside metadata', 'the metadata alone says who signs')
+    if (has('certificateFingerprints'))
+      problem(pinned, 'cannot be combined with metadata', 'the certificates come from the metadata')
     return
   }
   if (has('metadataCertificate')) {
-    problem([...path, 'metadataCertificate'], 'has nothing to verify', 'it goes with metadata')
+    problem([...path, 'metadataCertificate'], 'has no effect without metadata')
   }
   const lacking = manual.filter(key => !has(key) && !(key === 'certificates' && has('certificateFingerprints')))
   if (lacking.length === 0) return
   if (lacking.length === manual.length) {
-    problem([...path, 'metadata'], 'is missing', 'metadata, or issuer with loginUrl and certificates')
+    problem([...path, 'metadata'], 'is missing', 'set metadata, or issuer, loginUrl and certificates')
   } else {
-    for (const key of lacking) problem([...path, key], 'is missing', 'it is needed where there is no metadata')
+    for (const key of lacking) problem([...path, key], 'is missing', 'required without metadata')
   }
 }
 
@@ -81,7 +87,7 @@ function keyAndCertificate({ problem }: Rules, path: Path, provider: Saml): void
   const wanted = signRequests || wantAssertionsEncrypted || certificate !== undefined
   if (wanted && key === undefined) problem([...path, 'key'], 'is missing', `${needsKey} needs it`)
   if ((provider.otherKeys ?? []).length > 0 && (key === undefined || certificate === undefined)) {
-    problem([...path, 'otherKeys'], 'goes with key and certificate', 'the key that signs now is key')
+    problem([...path, 'otherKeys'], 'needs key and certificate', 'key is the one that signs')
   }
   if (signRequests && certificate === undefined) {
     problem([...path, 'certificate'], 'is missing', 'signRequests needs it')
@@ -97,7 +103,7 @@ function fingerprints({ problem, warning }: Rules, path: Path, provider: Saml): 
     if (digits === undefined) {
       problem(place, 'invalid fingerprint', 'SHA-256 in 64 hex digits, or SHA-1 in 40; colons and spaces do not matter')
     } else if (digits.length === 40) {
-      warning(place, 'is of SHA-1, which is weak', 'openssl x509 -noout -fingerprint -sha256 -in idp.crt')
+      warning(place, 'SHA-1 is weak', 'openssl x509 -noout -fingerprint -sha256 -in idp.crt')
     }
   }
 }
@@ -111,5 +117,5 @@ export function plainFingerprint(written: string): string | undefined {
 function logout({ warning }: Rules, path: Path, { sloUrl, key, certificate }: Saml): void {
   if (sloUrl === undefined || (key !== undefined && certificate !== undefined)) return
   const hint = 'most identity providers refuse logout requests that are not signed'
-  warning([...path, 'sloUrl'], 'stands without key and certificate', hint)
+  warning([...path, 'sloUrl'], 'set without key and certificate', hint)
 }

@@ -75,5 +75,5 @@ function ringNeeded({ config, written, problem }: Rules): void {
   const ring = written(['secrets'])
   if (ring !== undefined && !(Array.isArray(ring) && ring.length === 0)) return
   const hint = 'secrets: [{ env: DESKGATE_SECRET }]'
-  problem(['secrets'], 'required unless the store is memory: all processes must seal alike', hint)
+  problem(['secrets'], 'required unless the store is memory: all processes need the same keys', hint)
 }

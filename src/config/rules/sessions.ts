@@ -9,11 +9,11 @@ export function sessionRules(rules: Rules): void {
   const url = store?.url?.reveal()
   if (url === 'memory') {
     if (config.workers !== undefined && config.workers !== 1) {
-      problem(['workers'], 'needs a store that processes share', 'sessions.store: a Redis URL')
+      problem(['workers'], 'needs a store that all processes share', 'sessions.store: a Redis URL')
     }
   } else if (url !== undefined) redis(rules, url)
   if (idle !== undefined && lifetime !== undefined && idle > lifetime) {
-    warning(['sessions', 'idle'], 'is longer than lifetime: it never counts')
+    warning(['sessions', 'idle'], 'longer than lifetime: it has no effect')
   }
   const { outageGrace } = config.sessions ?? {}
   if (outageGrace && url === 'memory') warning(['sessions', 'outageGrace'], 'has no effect: memory has no outages')
@@ -40,7 +40,7 @@ function redis({ config, problem, warning }: Rules, url: string): void {
   if (parsed.search !== '' || parsed.hash !== '') problem(path, 'may have neither ? nor #', 'encode them in a password')
   const { tls, password } = config.sessions?.store ?? {}
   if (tls && parsed.protocol === 'redis:') {
-    problem(['sessions', 'store', 'tls'], 'does not go with redis://', 'the URL must begin with rediss://')
+    problem(['sessions', 'store', 'tls'], 'cannot be used with redis://', 'the URL must begin with rediss://')
   }
-  if (password && parsed.password !== '') warning(['sessions', 'store', 'password'], 'stands beside one in the URL')
+  if (password && parsed.password !== '') warning(['sessions', 'store', 'password'], 'also set in the URL')
 }

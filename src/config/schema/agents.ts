@@ -5,7 +5,7 @@ import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
 import { type ConfigReader, duration, file, says, secret } from './values.js'
 
-const pointer = () => z.string().regex(pointerShape, says('is no JSON pointer', 'such as /email'))
+const pointer = () => z.string().regex(pointerShape, says('invalid JSON pointer', 'such as /email'))
 
 /** Anyone can choose the address that replaces {email}: it must not choose the server. */
 const listUrl = () => {
@@ -39,7 +39,7 @@ const http = (read: ConfigReader) =>
       .meta({ description: 'How often the list is read, or a live agent looked up again.' }),
     staleFor: duration('0s', '24d')
       .prefault('24h')
-      .meta({ description: 'How long the last answer counts for logins when no newer one can be had.' }),
+      .meta({ description: 'How long the last answer is used for logins while there is no newer one.' }),
     map: z
       .strictObject({
         email: pointer(),
@@ -53,7 +53,7 @@ const http = (read: ConfigReader) =>
 
 /** An e-mail domain, in lower case when loaded. */
 export const domain = () => {
-  const wrong = says('is no domain', 'such as example.com: no @, no *, subdomains one by one')
+  const wrong = says('invalid domain', 'such as example.com: no @, no *, subdomains one by one')
   return z
     .string(wrong)
     .regex(/^[^@\s/*:.]+(\.[^@\s/*:.]+)*$/, wrong)
@@ -69,7 +69,7 @@ const source = (read: ConfigReader) =>
         domains: z.array(domain()).min(1).meta({ description: 'Everybody with such an address; no subdomains.' }),
       }),
       z.strictObject({
-        any: z.literal(true).meta({ description: 'Everybody whom an identity provider vouches for.' }),
+        any: z.literal(true).meta({ description: 'Everybody whom an identity provider authenticates.' }),
       }),
     ],
     { error: says('is not one source', 'exactly one of file, http, domains or any') },
@@ -78,7 +78,7 @@ const source = (read: ConfigReader) =>
 export const agents = (read: ConfigReader) =>
   z
     .array(source(read))
-    .min(1, says('must name at least one source', 'who may enter is never a default'))
+    .min(1, says('must name at least one source', 'there is no default: name the source of your agents'))
     .meta({
       description:
         'The directory, asked in order: file, http, domains, any. A source that knows the e-mail ends the search.',
@@ -113,7 +113,7 @@ export const access = () =>
         }),
     })
     .prefault({})
-    .meta({ description: 'Who may reach what.' })
+    .meta({ description: 'Access rules.' })
 
 /** One entry of an agents file. */
 export const agentEntry = z.strictObject({

@@ -17,7 +17,7 @@ const logoutPath = () => {
 
 const logoutRule = () =>
   z.union([logoutPath(), z.strictObject({ cookie: cookieName() })], {
-    error: says('is no logout of Desk', '"GET /logout", "GET /?@action=logout" or { cookie: NAME }'),
+    error: says('invalid logout rule', '"GET /logout", "GET /?@action=logout" or { cookie: NAME }'),
   })
 
 /** A logout in Desk: its path, or the cookie that Desk's response expires. */

@@ -43,7 +43,7 @@ export const trustedProxies = () =>
     .array(z.string())
     .default([])
     .meta({
-      description: 'CIDRs of the proxies whose X-Forwarded-* is believed; none by default.',
+      description: 'CIDRs of the proxies whose X-Forwarded-* headers are accepted; none by default.',
       examples: [['10.0.0.0/8']],
     })
 
@@ -102,7 +102,7 @@ export const runtime = () =>
         .default('auto')
         .meta({
           description:
-            "auto keeps an idle process fast and frees the buffers of large bodies early; off leaves V8 as it is, for comparison or when an operator's own flags are to count.",
+            "auto keeps an idle process fast and frees the buffers of large bodies early; off leaves V8 as it is, for comparison or for an operator's own flags.",
         }),
     })
     .prefault({})
@@ -111,5 +111,5 @@ export const runtime = () =>
 export const drain = () =>
   duration('0s', '24h').prefault('30s').meta({
     description:
-      'How long the end may take after SIGTERM. For a third of it the gateway serves on while /ready says 503, so that balancers notice; then requests under way finish, and what is still open shortly before its end is cut.',
+      'How long the shutdown may take after SIGTERM. For a third of that time the gateway keeps serving while /ready answers 503, so that load balancers notice. Then open requests finish, and what is still open shortly before the end is cut.',
   })

@@ -23,7 +23,7 @@ export const identity = (read: ConfigReader) =>
       assertion: z
         .strictObject({
           header: headerName().default('X-Agent-Assertion').meta({ description: 'The header that it is in.' }),
-          ttl: duration('2s', '1h').prefault('60s').meta({ description: 'How long an assertion is good for.' }),
+          ttl: duration('2s', '1h').prefault('60s').meta({ description: 'How long an assertion is valid.' }),
           audience: z
             .string()
             .min(1)

@@ -15,13 +15,13 @@ export const site = () =>
 
 /** A path of Desk that is requested exactly as written. */
 const plainPath = () => {
-  const wrong = says('is no path', 'such as /api/v2/me: no host, no fragment')
+  const wrong = says('invalid path', 'such as /api/v2/me: no host, no fragment')
   return z.string(wrong).regex(/^\/(?!\/)[!-"$-[\]-~]*$/, wrong)
 }
 
 /** A page of Desk, whatever its query. */
 const pagePath = () => {
-  const wrong = says('is no path', 'such as /login: no host, no query, no escapes')
+  const wrong = says('invalid path', 'such as /login: no host, no query, no escapes')
   return z.string(wrong).regex(/^\/(?!\/)[^\s*?#%;\\]*$/, wrong)
 }
 
@@ -35,7 +35,7 @@ const deskLogin = () =>
     }),
     email: z
       .string()
-      .regex(pointerShape, says('is no JSON pointer', 'such as /email or /user/email'))
+      .regex(pointerShape, says('invalid JSON pointer', 'such as /email or /user/email'))
       .meta({ description: 'JSON pointer (RFC 6901) to the e-mail address in that answer.' }),
     cookie: cookieName().meta({ description: "The name of Desk's session cookie." }),
   })
@@ -45,10 +45,9 @@ export type LoginSettings = z.output<ReturnType<typeof deskLogin>>
 export const login = () =>
   z
     .strictObject({
-      chooser: z
-        .enum(['auto', 'always'])
-        .default('auto')
-        .meta({ description: 'auto: straight to the IdP when there is one way in, else the page; always: the page.' }),
+      chooser: z.enum(['auto', 'always']).default('auto').meta({
+        description: 'auto: straight to the IdP if there is only one way to log in, else the page; always: the page.',
+      }),
       deskLoginPaths: z.array(pagePath()).default(['/login', '/login/new']).meta({
         description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
       }),

@@ -22,7 +22,7 @@ const allow = () =>
     })
     .prefault({})
     .meta({
-      description: 'Who may come this way; empty lists allow all.',
+      description: 'Which agents may log in by this provider; empty lists allow all.',
       examples: [{ roles: ['agent', 'admin'], domains: ['example.com'] }],
     })
 
@@ -195,7 +195,7 @@ export const jwt = (read: ConfigReader) =>
       .min(1)
       .optional()
       .meta({
-        description: 'The one aud of bearer tokens; a token of it is refused at a login.',
+        description: 'The only aud of bearer tokens; logins with such a token are refused.',
         examples: ['desk-api'],
       }),
     bearerPassThrough: z
@@ -208,7 +208,7 @@ export const jwt = (read: ConfigReader) =>
 export const providers = (read: ConfigReader) =>
   z
     .array(
-      z.discriminatedUnion('type', [saml(read), jwt(read)], { error: says('is no type of provider', 'saml or jwt') }),
+      z.discriminatedUnion('type', [saml(read), jwt(read)], { error: says('unknown type of provider', 'saml or jwt') }),
     )
     .default([])
     .meta({ description: 'The identity providers, in the order of the login page.' })

@@ -25,7 +25,7 @@ const store = (read: ConfigReader) =>
               .meta({ description: 'For rediss://; with redis+sentinel:// and redis+cluster:// it turns TLS on.' }),
             keyPrefix: z
               .string()
-              .regex(/^[\x21-\x7e]{0,64}$/, says('holds a character that is none for a key'))
+              .regex(/^[\x21-\x7e]{0,64}$/, says('contains a character that keys may not contain'))
               .default('deskgate:')
               .meta({ description: 'What every key begins with.' }),
           })
@@ -73,7 +73,10 @@ export const sessions = (read: ConfigReader) =>
       idleIgnore: z
         .array(pathRule())
         .default([])
-        .meta({ description: 'Paths whose requests are no activity, as in desk.public.', examples: [['/api/poll']] }),
+        .meta({
+          description: 'Paths whose requests do not count as activity, as in desk.public.',
+          examples: [['/api/poll']],
+        }),
       perAgent: z
         .int()
         .min(0)

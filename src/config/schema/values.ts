@@ -170,7 +170,7 @@ export const headerName = () => {
 
 /** The name of a cookie (RFC 9110 5.6.2). */
 export const cookieName = () => {
-  const wrong = says('is no name of a cookie', 'letters, digits, _ and -, such as _desk_session')
+  const wrong = says('invalid cookie name', 'letters, digits, _ and -, such as _desk_session')
   return z.string(wrong).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, wrong)
 }
 

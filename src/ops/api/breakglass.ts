@@ -49,19 +49,19 @@ const line = (most: number) =>
     .string()
     .trim()
     .max(most, `has more than ${most} characters`)
-    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'holds a control character')
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'contains a control character')
 
 const orderSchema = z.strictObject({
   agent: z
     .string()
     .transform(canonicalEmail)
-    .refine(email => email !== undefined, 'is no e-mail address'),
+    .refine(email => email !== undefined, 'is not an e-mail address'),
   minutes: z
-    .int('is no whole number')
+    .int('is not a whole number')
     .min(leastMinutes, `is less than ${leastMinutes}`)
     .max(mostMinutes, `is more than ${mostMinutes}`)
     .default(30),
-  reason: line(500).min(1, 'is empty: say why, it goes into the audit log'),
+  reason: line(500).min(1, 'is empty: give the reason, it goes into the audit log'),
   operator: line(100).default(''),
 })
 
@@ -70,14 +70,14 @@ export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): 
   app.post('/breakglass', async (request, reply) => {
     const parsed = orderSchema.safeParse(request.body)
     if (!parsed.success)
-      return problem(reply, 400, 'The order cannot be read', {
+      return problem(reply, 400, 'Invalid request body', {
         detail: parsed.error.issues.map(formatIssue).join('; '),
       })
     const { agent = '', ...order } = parsed.data
     const found = await findAgent(deps.directory, agent)
     if (found === 'unknown' || found === 'disabled') {
       const detail = found === 'unknown' ? `does not know ${agent}: see agents` : `says that ${agent} is inactive`
-      return problem(reply, 422, 'Nobody can log in with this', { detail: `the directory ${detail}` })
+      return problem(reply, 422, 'This agent cannot log in', { detail: `the directory ${detail}` })
     }
     const { token, link } = await deps.issuer.issue({ agent, ...order })
     const { minutes, reason, operator } = order

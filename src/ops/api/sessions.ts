@@ -67,8 +67,8 @@ export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): v
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       const detail =
-        'The ending acts in this process already, and will be written as soon as the store answers: other processes may ' +
-        'still let the sessions in until then. Ask again to be sure.'
+        'The revocation is in force in this process, and is queued until the store answers. Other processes may accept ' +
+        'the sessions until then. Repeat the request to be sure.'
       return problem(reply.header('retry-after', '5'), 503, 'The store does not answer', { detail })
     }
   }
@@ -84,7 +84,7 @@ function readList(query: unknown): Parsed<{ which: SessionSelector; cursor: stri
   if (refusal) return refusal
   // An empty value counts as none here, but not when sessions are ended.
   if (isGiven(cursor) && !(typeof cursor === 'string' && cursorForm.test(cursor))) {
-    return { detail: 'cursor is what the page before gave, URL-encoded; leave it out for the first page.' }
+    return { detail: 'cursor is the value from the previous page, URL-encoded; leave it out for the first page.' }
   }
   const which = isGiven(agent) ? readAgent(agent) : { value: 'all' as const }
   return 'detail' in which ? which : { value: { which: which.value, cursor: isGiven(cursor) ? cursor : undefined } }
@@ -122,9 +122,7 @@ function readAgent(agent: unknown): Parsed<{ email: string }> {
 }
 
 function unknownIn(rest: Record<string, unknown>, known: string): { detail: string } | undefined {
-  return Object.keys(rest).length > 0
-    ? { detail: `The query holds more than is known here: it takes ${known}.` }
-    : undefined
+  return Object.keys(rest).length > 0 ? { detail: `Unknown query parameter: the query takes ${known}.` } : undefined
 }
 
 function factsOf(session: Session, end: number): SessionFacts {

@@ -85,7 +85,7 @@ function entriesOf(text: string): unknown[] {
     throw new KeySetInvalid('it is neither JSON nor PEM')
   }
   const keys = isObject(parsed) ? getOwn(parsed, 'keys') : undefined
-  if (!Array.isArray(keys)) throw new KeySetInvalid('it is no JWKS: an object with an array "keys"')
+  if (!Array.isArray(keys)) throw new KeySetInvalid('not a JWKS: it has to be an object with an array "keys"')
   if (keys.length > mostKeys) throw new KeySetInvalid(`it holds more than ${mostKeys} keys`)
   return keys
 }
@@ -98,12 +98,12 @@ export function counted(count: number, noun: string): string {
 type KeyResult = { jwk: JWK } | { why: string }
 
 function readEntry(entry: unknown): KeyResult {
-  if (!isObject(entry)) return { why: 'no object' }
+  if (!isObject(entry)) return { why: 'not an object' }
   if (getOwn(entry, 'kty') === 'oct') return { why: 'a symmetric key' }
   // A published private key is everybody's key.
   if (privateParts.some(part => Object.hasOwn(entry, part))) return { why: 'a private key' }
   const { kid, alg, use, key_ops } = entry
-  if (kid !== undefined && typeof kid !== 'string') return { why: 'its kid is no string' }
+  if (kid !== undefined && typeof kid !== 'string') return { why: 'its kid is not a string' }
   const result = readPublicKey(() => createPublicKey({ key: entry, format: 'jwk' }))
   if (!('jwk' in result)) return result
   // What the set says of the key's use is passed on for jose to check; x5u, x5c and the like are not.

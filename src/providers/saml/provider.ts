@@ -106,7 +106,7 @@ function idpSource(settings: SamlSettings, deps: SamlDeps): () => IdpFacts | und
     try {
       return signingCertificateIn(text)
     } catch {
-      throw new Error(`provider ${settings.id}: ${path} is no certificate`)
+      throw new Error(`provider ${settings.id}: ${path} is not a certificate`)
     }
   })
   const { issuer = '', loginUrl = '' } = settings

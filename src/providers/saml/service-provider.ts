@@ -54,14 +54,14 @@ export function createServiceProvider(
 function keyOf({ id, key }: SamlSettings): string | undefined {
   if (!key) return undefined
   const rsa = readable(() => createPrivateKey(key.text).asymmetricKeyType === 'rsa')
-  if (rsa !== true) throw new Error(`provider ${id}: ${key.path} is no RSA key`)
+  if (rsa !== true) throw new Error(`provider ${id}: ${key.path} is not an RSA key`)
   return key.text
 }
 
 function signerOf({ id, certificate }: SamlSettings, key: string | undefined): Signer | undefined {
   if (!certificate || key === undefined) return undefined
   const leaf = readable(() => certificatesIn(certificate.text)[0])
-  if (!leaf) throw new Error(`provider ${id}: ${certificate.path} is no certificate`)
+  if (!leaf) throw new Error(`provider ${id}: ${certificate.path} is not a certificate`)
   return { key, certificate: leaf.toString() }
 }
 

@@ -34,7 +34,7 @@ export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: strin
     if (prefix === 'xml' || prefix === 'xmlns' || reserved.has(value)) fail('a reserved namespace')
     // Attack: canonicalisation of a relative namespace fails, and some verifiers then hash nothing (C14N 1.0, 1.3).
     const undeclares = kind === 'metadata' && prefix === '' && value === ''
-    if (escaped || !(isAbsolute(value) || undeclares)) fail('a namespace that is no absolute URI')
+    if (escaped || !(isAbsolute(value) || undeclares)) fail('a namespace that is not an absolute URI')
     scope.set(prefix, value)
   }
 

@@ -47,7 +47,7 @@ export function startPrimary(deps: PrimaryDeps): Primary {
   }
   const onMessage = (slot: WorkerSlot, message: FromWorker) => {
     if (message.deskgate === 'ask')
-      aggregator.ask(slot, message).catch(error => log.error({ error: String(error) }, 'survey'))
+      aggregator.ask(slot, message).catch(error => log.error({ error: String(error) }, 'worker query failed'))
     if (message.deskgate === 'part') aggregator.addPart(slot, message)
     if (message.deskgate === 'reload others') reload('api', slot)
     if (message.deskgate !== 'listening') return

@@ -85,7 +85,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     slot.deaths = served >= stableAfter ? 1 : slot.deaths + 1
     const wait = restartDelay(slot.deaths, random)
     const facts = { worker: slot.number, pid, ...exit, deaths: slot.deaths, wait }
-    log.error(facts, 'a worker has died; another one takes its place')
+    log.error(facts, 'worker died, starting another one')
     slot.timer = setTimeout(() => startIn(slot), wait)
   }
 

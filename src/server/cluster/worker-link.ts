@@ -64,7 +64,7 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         waiting.delete(id)
-        reject(new Error('the first process does not answer'))
+        reject(new Error('the primary process does not answer'))
       }, answerTimeout)
       waiting.set(id, whole => {
         clearTimeout(timer)

@@ -19,16 +19,16 @@ const replies: Record<string, string> = {
   ASK: 'this is a cluster node: use redis+cluster://',
   CROSSSLOT: 'this is a cluster node: use redis+cluster://',
   CLUSTERDOWN: 'the Redis cluster is down: not all of its slots are served',
-  READONLY: 'this is a replica, it takes no writes: give the address of the primary, or use redis+sentinel://',
+  READONLY: 'this is a read-only replica: give the address of the primary, or use redis+sentinel://',
   MASTERDOWN: 'this is a replica that has lost its primary',
   NOREPLICAS: 'Redis has too few replicas to take a write (min-replicas-to-write)',
-  NOAUTH: 'Redis wants a password (NOAUTH): set sessions.store.password, or the user in the URL',
+  NOAUTH: 'Redis requires a password (NOAUTH): set sessions.store.password, or the user in the URL',
   WRONGPASS: 'Redis refuses the user name or password (WRONGPASS)',
   DENIED: 'Redis is in protected mode (DENIED): give its default user a password, or bind it to this address',
   LOADING: 'Redis is still loading its data (LOADING)',
   OOM: 'Redis is out of memory (OOM): raise maxmemory, and keep maxmemory-policy noeviction',
-  MISCONF: 'Redis takes no writes because it cannot save to its disk (MISCONF): see its log and the free space',
-  WRONGTYPE: 'a key of ours holds something else (WRONGTYPE): give this gateway a keyPrefix or database of its own',
+  MISCONF: 'Redis refuses writes because it cannot save to its disk (MISCONF): see its log and the free space',
+  WRONGTYPE: 'a key of this gateway has another type (WRONGTYPE): give this gateway a keyPrefix or database of its own',
   BUSY: 'Redis is busy with a script (BUSY)',
 }
 
@@ -63,9 +63,9 @@ const topologyReplies: Partial<Record<Topology, Record<string, string>>> = {
 /** Errors about Sentinels: ioredis gives only a text for them, with addresses in it. */
 const sentinelErrors: [RegExp, string][] = [
   [/invalid reply: null|No such master/, 'the Sentinels know no primary of this name: see the path of sessions.store'],
-  [/NOAUTH/, 'the Sentinels want a password (NOAUTH): set sessions.store.sentinelPassword'],
+  [/NOAUTH/, 'the Sentinels require a password (NOAUTH): set sessions.store.sentinelPassword'],
   [/WRONGPASS|invalid password/, 'the Sentinels refuse the password (WRONGPASS): see sessions.store.sentinelPassword'],
-  [/unknown command/i, 'this is no Sentinel: give the addresses of the Sentinels, or use redis://'],
+  [/unknown command/i, 'this is not a Sentinel: give the addresses of the Sentinels, or use redis://'],
   [/timed out|ETIMEDOUT/i, 'a Sentinel did not answer in time'],
 ]
 
@@ -89,7 +89,7 @@ const networkErrors: Record<string, string> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     'the authority of the certificate of Redis is not trusted: set sessions.store.tls.ca',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    'Redis wants a client certificate: set sessions.store.tls.cert and sessions.store.tls.key',
+    'Redis requires a client certificate: set sessions.store.tls.cert and sessions.store.tls.key',
 }
 
 /** A sentence for the operator. `offline`: why the connection is down, if it is. */
@@ -144,7 +144,7 @@ function explainReply(error: Error, topology: Topology | undefined): string {
   if (error.message.startsWith(tooManyClients)) {
     return `Redis has too many clients: raise its maxclients, or close others. Redis says: ${tooManyClients} reached`
   }
-  if (/cluster support disabled/.test(error.message)) return 'this is no cluster node: use redis://'
+  if (/cluster support disabled/.test(error.message)) return 'this is not a cluster node: use redis://'
   const command = safe(commandOf(error) ?? 'a command')
   if (command === 'select') return 'the database number in sessions.store does not exist, or may not be used'
   return `Redis refused ${command} (${safe(word)}): version 7 or newer is needed`

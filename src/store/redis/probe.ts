@@ -41,7 +41,7 @@ export function createRedisProbe(deps: RedisProbeDeps): () => Promise<void> {
     warned = true
     log.warn(
       { store: 'redis', policy },
-      'this Redis drops keys when it is full: set maxmemory-policy noeviction, or used tokens are forgotten and sessions lost',
+      'Redis evicts keys when it is full; set maxmemory-policy noeviction, otherwise used tokens and sessions are lost',
     )
   }
 
@@ -110,7 +110,7 @@ function checkTopology(wanted: Topology, { mode, role }: { mode?: unknown; role?
     return
   }
   if (mode === 'sentinel') throw new StoreUnavailable('this is a Sentinel: use redis+sentinel://')
-  if (wanted === 'cluster' && mode !== undefined) throw new StoreUnavailable('this is no cluster node: use redis://')
+  if (wanted === 'cluster' && mode !== undefined) throw new StoreUnavailable('this is not a cluster node: use redis://')
   if (role !== 'replica' && role !== 'slave') return
   if (wanted === 'sentinel') throw new StoreUnavailable('the Sentinels led to a replica: a failover is under way')
   const hint = 'give the address of the primary, or use redis+sentinel://'

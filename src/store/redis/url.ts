@@ -125,7 +125,7 @@ function decoded(part: string): string | undefined {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw new Error('a % in the user or password of sessions.store is no percent-encoding: write it as %25')
+    throw new Error('a % in the user or password of sessions.store is not a percent-encoding: write it as %25')
   }
 }
 

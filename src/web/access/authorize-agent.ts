@@ -46,7 +46,7 @@ export function checkAllowed(step: RecordCheck, config: AgentPolicy['config'], p
   if (!allow) return
   const { roles, domains } = allow
   if (domains.length > 0) {
-    step('domain may come this way', {
+    step('domain may log in by this provider', {
       ok: domains.includes(domainOf(agent.email)),
       reason: 'agent.forbidden',
       expected: `an address at ${domains.join(' or ')}`,
@@ -55,7 +55,7 @@ export function checkAllowed(step: RecordCheck, config: AgentPolicy['config'], p
     })
   }
   if (roles.length > 0) {
-    step('role may come this way', {
+    step('role may log in by this provider', {
       ok: agent.roles.some(role => roles.includes(role)),
       reason: 'agent.forbidden',
       expected: `one of the roles ${roles.join(', ')}`,

@@ -52,7 +52,7 @@ function whyForbidden(snapshot: RevalidationRules, provider: string, agent: Agen
   let why: string | undefined
   const step: RecordCheck = (name, { ok, reason, setting }) => {
     if (ok) return
-    why = `the agent may not come in any more: ${name} (${setting ?? reason})`
+    why = `the agent may no longer log in: ${name} (${setting ?? reason})`
     throw new Refused(reason)
   }
   try {

@@ -49,8 +49,7 @@ export function createLoginLimit(deps: {
     const behindUnknownProxy = snapshot.config.trustedProxies.length === 0 && headers['x-forwarded-for'] !== undefined
     if (!behindUnknownProxy || !isPrivate(address)) return address
     if (!warned) {
-      const advice =
-        'a proxy that is not in trustedProxies: all clients have its address, so refused logins have no limit'
+      const advice = 'refused logins not limited: this address is a proxy that trustedProxies does not name; add it'
       log.warn({ address }, advice)
     }
     warned = true

@@ -52,7 +52,7 @@ export async function checkNotReplayed(
   check('not used before', {
     ok: !repeated,
     reason: replayedReason(provider.type),
-    expected: 'an answer, and an attempt, that was not used before',
+    expected: 'a response and an attempt that were not used before',
     seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
   })
   return undefined

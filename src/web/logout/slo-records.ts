@@ -36,11 +36,11 @@ const hints: { readonly [reason in Reason]?: string } = {
     "The Destination is not this gateway's single logout URL. Set it at the identity provider, or publicUrl.",
   'saml.signature_missing':
     'The logout request is not signed. Switch on the signing of logout requests at the identity provider.',
-  'saml.replayed': 'This logout request has been used before.',
+  'saml.replayed': 'This logout request has been used before. Log out again.',
   'saml.malformed':
-    'The message is no SAML 2.0 logout request within the limits (size, elements, no DOCTYPE, no comment).',
+    'Invalid SAML 2.0 logout request, or one over the limits (size, elements, no DOCTYPE, no comment). The failed check names the fault.',
   'saml.decryption_failed':
-    'The NameID of the logout request is encrypted, and providers[].key does not open it. Have it encrypted to our certificate, or not at all.',
+    'The NameID of the logout request is encrypted, and providers[].key cannot decrypt it. Encrypt it for providers[].certificate, or switch its encryption off.',
 }
 
 export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Audit; log: Log }): SloRecords {
@@ -58,7 +58,8 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
     },
     accepted({ context }, provider, ended) {
       if (ended === 0) {
-        const hint = 'The NameID and SessionIndex of the request have to be those of the login.'
+        const hint =
+          'NameID and SessionIndex have to be the same as at the login. Compare both at the identity provider.'
         log.info({ provider, request: context.id, hint }, 'logout request ended no session')
         return
       }

@@ -84,7 +84,7 @@ export function createDeskQueue(deps: { log: Pick<Log, 'warn'>; schedule?: Sched
     if (now - warnedAt >= quiet) {
       warnedAt = now
       const facts = { connections: slots.all().length, waiting: waiting.size() }
-      log.warn(facts, 'no free connection to Desk within 10 s: requests are refused with 503; see desk.connections')
+      log.warn(facts, 'no free connection to Desk within 10 s, refusing requests with 503; see desk.connections')
     }
     use.settle('busy')
   }

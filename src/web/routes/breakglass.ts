@@ -86,7 +86,7 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
   const { session, setCookies } = result.signedIn
   const facts = { ...linkFields(found), session: session.handle, address: context.address, request: context.id }
   deps.audit({ event: 'breakglass_used', ...facts, browser: from.browser })
-  deps.log.warn(facts, 'a break-glass link was used')
+  deps.log.warn(facts, 'break-glass link used')
   deps.metrics.breakglass('used')
   reply.header('referrer-policy', onlyOrigin)
   return goTo(reply, '/', setCookies)
@@ -105,11 +105,11 @@ async function findLink(
   const setting = 'sessions.store'
   check('session store answers', { ok: link !== 'unavailable', reason: 'session.store_unavailable', setting })
   const known = link as BreakglassLink | undefined
-  check('link is good', {
+  check('link is valid', {
     ok: known !== undefined && clock.now() < known.until,
     reason: 'login.link_expired',
     expected: 'a link that was made less than 15 minutes ago',
-    seen: known === undefined ? 'none that the store knows' : `good until ${new Date(known.until).toISOString()}`,
+    seen: known === undefined ? 'none that the store knows' : `valid until ${new Date(known.until).toISOString()}`,
   })
   return known as BreakglassLink
 }
@@ -129,7 +129,7 @@ function refuse(
   const { context, headers } = request
   const facts = { ...(link ? linkFields(link) : {}), reason, address: context.address, request: context.id }
   deps.audit({ event: 'breakglass_refused', ...facts })
-  deps.log.warn(facts, 'a break-glass link was refused')
+  deps.log.warn(facts, 'break-glass link refused')
   deps.metrics.breakglass('refused')
   const refused = { reason, provider: breakglassId, checks, agent: link?.agent, returnTo: '/' }
   return replyWith(reply, withReferrerPolicy(deps.refuseLogin(context, headers, refused)))

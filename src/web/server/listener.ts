@@ -84,7 +84,7 @@ export function serverTls({ cert, key }: NonNullable<Config['tls']>) {
 /** What is wrong with an address of one's own, by the code of the error. */
 const listenErrors: Record<string, string> = {
   EADDRINUSE: 'is in use by another process: stop it, or choose another port',
-  EADDRNOTAVAIL: 'is no address of this host: 0.0.0.0 stands for all of them',
+  EADDRNOTAVAIL: 'is not an address of this host: 0.0.0.0 stands for all of them',
   EACCES: 'may not be used by this user: ports below 1024 need a privilege, a socket a folder that can be written',
   ENOTFOUND: 'has a host name that does not resolve',
   ENOENT: 'is in a folder that does not exist',

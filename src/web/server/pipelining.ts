@@ -138,7 +138,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
     if (!longest) return
     const { socket, waiting } = longest
     const facts = { address: socket.remoteAddress, requests: waiting.length, all: count }
-    if (!warned) log?.warn(facts, 'too many pipelined requests wait: connections cut, the ones with the most first')
+    if (!warned) log?.warn(facts, 'too many pipelined requests, closing the connections with the most')
     warned = true
     dropWaiting(longest)
     socket.destroy()

@@ -88,7 +88,7 @@ export function createUnreadLimit(deps: UnreadLimitDeps): UnreadLimit {
       facts.cut++
       socket.destroy()
     }
-    log.warn(facts, 'clients do not read: connections cut; see limits.unread')
+    log.warn(facts, 'too many unread bytes, closing connections; see limits.unread')
   }
   const run = () => {
     check()

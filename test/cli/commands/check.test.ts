@@ -39,7 +39,7 @@ const expiring = (days: number) => newSigningKey('idp.example.com', Date.now() +
 
 t.test('certificates of providers: expired, soon, and later', async t => {
   const cases: [number, RegExp | undefined][] = [
-    [-2, /^warning: .*providers\[0\]\.certificates\[0\]: has expired on \d{4}-\d\d-\d\d/],
+    [-2, /^warning: .*providers\[0\]\.certificates\[0\]: expired on \d{4}-\d\d-\d\d/],
     [0, /certificates\[0\]: expires on \d{4}-\d\d-\d\d, in 0 days/],
     [1, /certificates\[0\]: expires on \d{4}-\d\d-\d\d, in 1 day \(/],
     [29, /certificates\[0\]: expires on \d{4}-\d\d-\d\d, in 29 days \(add the next one beside it/],
@@ -58,8 +58,8 @@ t.test('certificates inside metadata in a file', async t => {
   const { certificates: _, issuer: __, ...provider } = saml
   const metadata = (days: number) => idpMetadata([expiring(days)])
   for (const [days, warning] of [
-    [-1, /providers\[0\]\.metadata: holds a signing certificate that has expired on/],
-    [12, /providers\[0\]\.metadata: holds a signing certificate that expires on .*, in 12 days/],
+    [-1, /providers\[0\]\.metadata: contains a signing certificate that has expired on/],
+    [12, /providers\[0\]\.metadata: contains a signing certificate that expires on .*, in 12 days/],
     [60, undefined],
   ] as const) {
     const config = { ...settings, providers: [{ ...provider, metadata: 'idp.xml' }] }
@@ -125,7 +125,7 @@ t.test('--online lists what it tried: Desk, metadata, directory, and where only 
     err.join('\n'),
     /warning: .* publicUrl: .* does not answer: ECONNREFUSED \(browsers go there, this host need not/,
   )
-  t.match(err.join('\n'), /providers\[0\]\.metadata: holds a signing certificate that expires on .*, in 3 days/)
+  t.match(err.join('\n'), /providers\[0\]\.metadata: contains a signing certificate that expires on .*, in 3 days/)
   t.match(out.at(-1), /everything that the gateway itself calls answers/)
 
   const json = await checked(t, config, {}, { online: true, json: true })

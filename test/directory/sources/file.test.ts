@@ -55,7 +55,7 @@ t.test('an invalid file keeps the previous list, and is logged with its problem 
   await writeFile(file, '- { email: ada@example.com }\n- { email: bob@example.com, rolls: [agent] }\n')
   for (let i = 0; i < 4; i++) await look()
   t.equal(warnings().length, 1, 'once')
-  t.match(warnings()[0]?.error, `${file}:2:29 [1].rolls: is no setting`)
+  t.match(warnings()[0]?.error, `${file}:2:29 [1].rolls: unknown setting`)
   t.match(await source.find('ada@example.com'), { roles: ['admin'] })
   t.same(changed, [])
   await writeFile(file, '- { email: ada@example.com, active: false }\n')

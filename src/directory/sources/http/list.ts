@@ -56,7 +56,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
 
   /** Attack, or an accident: an almost empty list would log everybody out. */
   const refuseImplausible = (agents: AgentsList, before: AgentsList) => {
-    if (agents.size === 0) throw new ListUnusable('names no agent at all: not believed (see list and map)')
+    if (agents.size === 0) throw new ListUnusable('names no agent at all: ignored (see list and map)')
     const [active, deactivated] = [countActive(before), countDeactivated(before, agents)]
     const implausible =
       active > 1 && (deactivated === active || (deactivated > acceptedLoss && deactivated > active / 2))
@@ -64,7 +64,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
     if (implausible && lossReads < readsToConfirmLoss) {
       const remaining = readsToConfirmLoss - lossReads
       throw new ListUnusable(
-        `takes the access of ${deactivated} of ${active} agents: waits until ${remaining} more readings say so`,
+        `would remove ${deactivated} of ${active} agents: waits for ${remaining} more readings that agree`,
       )
     }
     lossReads = 0

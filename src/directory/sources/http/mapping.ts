@@ -25,11 +25,11 @@ export function createMapping(map: HttpAgents['map']): MapEntry {
     const written = at(entry, map.email)
     if (written === undefined || written === null || written === '') return { problem: `has no e-mail (${map.email})` }
     const email = canonicalEmail(written)
-    if (email === undefined) return { problem: 'has an e-mail that is no address' }
+    if (email === undefined) return { problem: 'has an invalid e-mail address' }
 
     const problems: string[] = []
-    const id = textOf(at(entry, map.id), () => problems.push('has an id that is no text or number'))
-    const name = textOf(at(entry, map.name), () => problems.push('has a name that is no text'))
+    const id = textOf(at(entry, map.id), () => problems.push('has an id that is neither a text nor a number'))
+    const name = textOf(at(entry, map.name), () => problems.push('has a name that is not a text'))
     const roles = map.roles === undefined ? undefined : rolesOf(at(entry, map.roles))
     const active = map.active === undefined ? true : activeOf(at(entry, map.active))
     if (roles === 'unusable') problems.push(`has roles that are neither a text nor a list of texts: refused`)

@@ -108,7 +108,7 @@ export function parse(text: string, place: string): unknown {
     return JSON.parse(text)
   } catch {
     // The error quotes the text.
-    throw new ListUnusable(`${place}: is no JSON`)
+    throw new ListUnusable(`${place}: invalid JSON`)
   }
 }
 
@@ -134,7 +134,7 @@ function nextOf(
   if (written === undefined || written === null || written === '' || written === false) return undefined
   const next = typeof written === 'string' && URL.canParse(written, url) ? new URL(written, url) : undefined
   if (!next || !/^https?:$/.test(next.protocol) || next.username !== '' || next.password !== '') {
-    throw new ListUnusable(`page ${number}: where the next page is, there is no URL`)
+    throw new ListUnusable(`page ${number}: the pointer next leads to no URL`)
   }
   next.hash = ''
   return next.href

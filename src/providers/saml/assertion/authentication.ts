@@ -83,6 +83,6 @@ function instantChecks(
       : [['authenticated for this login', notBefore(since - skew, 'providers[].forceAuthn')] as NamedCheck]),
     ...(maxAuthAge === null
       ? []
-      : [['authenticated lately', notBefore(now - maxAuthAge - skew, 'providers[].maxAuthAge')] as NamedCheck]),
+      : [['authenticated recently', notBefore(now - maxAuthAge - skew, 'providers[].maxAuthAge')] as NamedCheck]),
   ]
 }

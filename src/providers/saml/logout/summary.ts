@@ -72,7 +72,7 @@ function kindOf(root: XmlElement): MessageKind {
   const name = nameOf(root)
   if (name === 'p:LogoutRequest') return 'request'
   if (name === 'p:LogoutResponse') return 'response'
-  throw new MalformedXml('the root is no SAML 2.0 LogoutRequest or LogoutResponse')
+  throw new MalformedXml('the root is not a SAML 2.0 LogoutRequest or LogoutResponse')
 }
 
 function emptySummary(root: XmlElement): LogoutSummary {

@@ -46,9 +46,7 @@ export function createCertificateWatch(deps: {
     const until = new Date(end).toISOString()
     deps.log.warn(
       { provider, until, days: Math.floor(left / day) },
-      threshold === 0
-        ? 'the signing certificate of an identity provider has expired'
-        : 'the signing certificate of an identity provider expires soon',
+      threshold === 0 ? 'identity provider certificate has expired' : 'identity provider certificate expires soon',
     )
   }
   const repeat = () => {

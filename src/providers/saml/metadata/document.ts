@@ -37,8 +37,7 @@ export function parseMetadata(text: string): Element {
     const errorHandler = { warning: refuse, error: refuse, fatalError: refuse }
     return new DOMParser({ errorHandler }).parseFromString(xml, 'text/xml').documentElement
   } catch (error) {
-    if (error instanceof MalformedXml)
-      throw new MetadataError(`the metadata is no XML that is accepted: ${error.message}`)
+    if (error instanceof MalformedXml) throw new MetadataError(`the metadata is not acceptable XML: ${error.message}`)
     throw error
   }
 }

@@ -74,19 +74,23 @@ function read(
     // As of long ago nothing has expired.
     const facts = readMetadata(text, { issuer, signers, now: Number.NEGATIVE_INFINITY })
     if (facts.validUntil !== undefined && facts.validUntil <= now) {
-      const message = `has expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
-      found.warnings.push({ path, message, hint: 'new metadata of the identity provider' })
+      const message = `expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
+      found.warnings.push({ path, message, hint: 'get new metadata from the identity provider' })
     }
     for (const warning of facts.warnings ?? []) {
-      found.warnings.push({ path, message: warning, hint: 'the others count; ask the provider for new metadata' })
+      found.warnings.push({
+        path,
+        message: warning,
+        hint: 'the other certificates are used; ask the provider for new metadata',
+      })
     }
     for (const certificate of facts.certificates) {
       const dates = certificateDates(certificate, now)
       if (dates !== undefined)
         found.warnings.push({
           path,
-          message: `holds a signing certificate that ${dates}`,
-          hint: 'new metadata of the identity provider',
+          message: `contains a signing certificate that ${dates}`,
+          hint: 'get new metadata from the identity provider',
         })
     }
     return facts
@@ -106,12 +110,12 @@ function compare(
   const { path } = one
   const issuer = others.find(other => other.issuer === one.issuer)
   if (issuer) {
-    const hint = 'one entry per identity provider'
-    problems.push({ path, message: `holds the issuer of providers[${issuer.index}] too`, hint })
+    const hint = 'use one entry per identity provider'
+    problems.push({ path, message: `same issuer as providers[${issuer.index}]`, hint })
   }
   const key = others.find(other => other.keys.some(name => one.keys.includes(name)))
   if (key) {
-    const message = `holds a key of providers[${key.index}] too`
+    const message = `has a key of providers[${key.index}]`
     problems.push({ path, message, hint: 'use a separate one for each provider' })
   }
 }

@@ -73,7 +73,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
   const current = () => (facts && isExpired(facts, clock) ? undefined : facts)
   const adopt = (read: MetadataText | undefined) => {
     if (read) facts = readMetadata(read.text, { ...deps, now: clock.now() })
-    if (!current()) throw new MetadataError('the metadata has run out')
+    if (!current()) throw new MetadataError('the metadata has expired')
     version = read ? read.version : version
     warn(facts?.warnings?.join(', '))
     if (problem !== undefined) log.info({ provider }, 'identity provider metadata readable again')
@@ -83,7 +83,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
   }
   const warn = (warning: string | undefined) => {
     if (warning !== undefined && warning !== lastWarning) {
-      log.warn({ provider, warning }, 'part of the metadata of an identity provider is not used')
+      log.warn({ provider, warning }, 'identity provider metadata partly ignored')
     }
     lastWarning = warning
   }
@@ -92,10 +92,7 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
     const why = error instanceof Error ? error.message : 'unknown'
     // One line for each kind of error, however long it lasts.
     if (!closed && why !== problem) {
-      log.warn(
-        { provider, error: why, kept: current() !== undefined },
-        'the metadata of an identity provider could not be read',
-      )
+      log.warn({ provider, error: why, kept: current() !== undefined }, 'identity provider metadata unreadable')
     }
     problem = why
   }

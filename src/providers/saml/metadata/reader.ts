@@ -39,7 +39,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
   const found = entities(root).filter(entity => children(entity, 'IDPSSODescriptor').length > 0)
   const entity = pick(found, expected.issuer)
   const validUntil = expiryOf(root, entity)
-  if (validUntil !== undefined && validUntil <= expected.now) throw new MetadataError('the metadata has run out')
+  if (validUntil !== undefined && validUntil <= expected.now) throw new MetadataError('the metadata has expired')
   const descriptor = children(entity, 'IDPSSODescriptor').filter(speaksSaml2)[0]
   if (!descriptor) throw new MetadataError('the identity provider does not speak SAML 2.0')
   const loginUrl = endpoint(descriptor, 'SingleSignOnService', redirectBinding)
@@ -71,7 +71,7 @@ export function readIdpMetadata(text: string, expected: { issuer?: string | unde
 
 function entities(root: Element): Element[] {
   if (isOf(root, 'EntityDescriptor')) return [root]
-  if (!isOf(root, 'EntitiesDescriptor')) throw new MetadataError('the text is no SAML metadata')
+  if (!isOf(root, 'EntitiesDescriptor')) throw new MetadataError('the text is not SAML metadata')
   return [...children(root, 'EntityDescriptor'), ...children(root, 'EntitiesDescriptor').flatMap(entities)]
 }
 
@@ -81,7 +81,8 @@ function pick(found: Element[], issuer: string | undefined): Element {
   if (entity && matching.length === 1) return entity
   const ids = found.slice(0, 5).map(one => one.getAttribute('entityID'))
   if (found.length === 0) throw new MetadataError('the metadata holds no identity provider')
-  if (!entity) throw new MetadataError(`no identity provider is named like issuer; there is ${ids.join(', ')}`)
+  if (!entity)
+    throw new MetadataError(`the metadata has no identity provider with this issuer; it has ${ids.join(', ')}`)
   throw new MetadataError(
     `the metadata holds ${matching.length} identity providers: set issuer to one of ${ids.join(', ')}`,
   )
@@ -91,7 +92,7 @@ function pick(found: Element[], issuer: string | undefined): Element {
 function expiryOf(root: Element, entity: Element): number | undefined {
   const times = around(root, entity, 'validUntil').map(text => {
     const at = samlTime(text)
-    if (at === undefined) throw new MetadataError('validUntil is no UTC time')
+    if (at === undefined) throw new MetadataError('validUntil is not a UTC time')
     return at
   })
   return times.length === 0 ? undefined : Math.min(...times)

@@ -65,7 +65,7 @@ const logoutRoots = new Set(['p:LogoutRequest', 'p:LogoutResponse'])
 function emptySummary(root: XmlElement): ReadSummary {
   const name = nameOf(root)
   if (logoutRoots.has(name)) throw new LogoutRoot('a logout message')
-  if (name !== 'p:Response') throw new MalformedXml('the root is no SAML 2.0 Response')
+  if (name !== 'p:Response') throw new MalformedXml('the root is not a SAML 2.0 Response')
   return {
     elements: 1,
     version: attributeOf(root, 'Version'),

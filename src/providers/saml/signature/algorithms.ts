@@ -97,7 +97,7 @@ export function hintFor(refused: string | undefined): string | undefined {
 }
 
 const signResponse = [
-  'AES-CBC is taken only inside a response that is itself signed. Have the identity provider sign the response:',
+  'AES-CBC is accepted only inside a response that is itself signed. Have the identity provider sign the response:',
   'Microsoft Entra ID: Signing Option "Sign SAML response and assertion";',
   'ADFS: Set-AdfsRelyingPartyTrust -SamlResponseSignature MessageAndAssertion;',
   'Salesforce: IdP Certificate in Web App Settings (it signs the response);',

@@ -86,7 +86,7 @@ const refusals: Record<Reason, RefusalText> = {
   'jwt.authentication_too_old': tooOld,
   'saml.malformed': broken,
   'saml.status_not_success': {
-    title: 'Your login service said no',
+    title: 'Your login service refused the login',
     text: 'It ended the login itself, perhaps because it was cancelled or you may not use this application. Please try again or ask your administrator.',
     next: 'again',
   },
@@ -135,7 +135,7 @@ const refusals: Record<Reason, RefusalText> = {
   },
   'login.attempt_unknown': unbound,
   'login.other_session': {
-    title: 'Somebody else is logged in here',
+    title: 'Another agent is logged in here',
     text: 'A login arrived that this browser did not ask for, while another agent is logged in. Nothing has changed. If you want to switch, log out first.',
     next: 'logout',
   },
@@ -187,7 +187,7 @@ const errors = {
     text: 'Usually it holds too many cookies for this site. Clear them and try again.',
   },
   too_slow: {
-    title: 'This did not arrive',
+    title: 'Your request did not arrive completely',
     text: 'Your browser stopped sending before everything was here. Check your connection and try again.',
   },
   store_unavailable: {
@@ -210,7 +210,7 @@ const errors = {
     title: 'The help desk takes too long',
     text: 'You are logged in, but the help desk did not answer in time. Please try again in a minute.',
   },
-  internal: { title: 'Something went wrong', text: 'That was our mistake. Please try again.' },
+  internal: { title: 'Something went wrong', text: 'This is an error of the login gateway. Please try again.' },
   trace_refused: {
     title: 'TRACE is not allowed',
     text: 'A response to TRACE would repeat headers that only the help desk may see.',
@@ -220,7 +220,7 @@ const errors = {
     text: 'Only version 13 (RFC 6455) is supported.',
   },
   method_not_allowed: {
-    title: 'This page is not for visiting',
+    title: 'This page cannot be opened directly',
     text: 'Login services send their answers here by POST. To log in, start from the help desk.',
   },
   unsupported_media: {
@@ -273,7 +273,7 @@ export const en = {
     },
     503: {
       title: 'The bearer token cannot be checked just now',
-      text: 'Nothing is wrong with the token as far as we know. Send the request again in a moment.',
+      text: 'The token may be valid. Send the request again in a moment.',
     },
   },
   leaving: {

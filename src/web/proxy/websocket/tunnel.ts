@@ -33,9 +33,9 @@ export const largestFrame = 64 * 1024 * 1024
 
 /** Close code and reason (RFC 6455 7.4.1), and the text for the log. */
 const closeCodes: Record<PumpFault, [code: number, reason: string, words: string]> = {
-  broken: [1002, 'protocol error', 'what was sent are no frames of RFC 6455'],
-  'too large': [1009, 'message too big', 'a frame was larger than 64 MiB'],
-  unread: [1013, 'try again later', 'what was sent was not read in time'],
+  broken: [1002, 'protocol error', 'invalid frames (RFC 6455)'],
+  'too large': [1009, 'message too big', 'frame larger than 64 MiB'],
+  unread: [1013, 'try again later', 'data not read in time'],
 }
 
 export function joinSockets(client: Duplex, desk: Duplex, early: EarlyBytes, options: TunnelOptions): Tunnel {

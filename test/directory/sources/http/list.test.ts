@@ -145,7 +145,7 @@ const nonsense: Record<string, { says: RegExp; answer(response: ServerResponse):
   'a page': { says: /^page 1: is no JSON$/, answer: response => response.end('<html>Log in</html>') },
   'no list': { says: /^page 1: there is no list at \/_embedded\/entries/, answer: response => response.end('{}') },
   'an empty list': {
-    says: /^names no agent at all: not believed/,
+    says: /^names no agent at all: ignored/,
     answer: response => response.end('{"_embedded":{"entries":[]}}'),
   },
   'a redirect': {
@@ -161,7 +161,7 @@ const nonsense: Record<string, { says: RegExp; answer(response: ServerResponse):
     answer: response => response.end('{"_embedded":{"entries":[]},"_links":{"next":{"href":"/api/v2/users"}}}'),
   },
   'a next that is no URL': {
-    says: /^page 1: where the next page is, there is no URL$/,
+    says: /^page 1: the pointer next leads to no URL$/,
     answer: response => response.end('{"_embedded":{"entries":[]},"_links":{"next":{"href":7}}}'),
   },
   'brackets without end': { says: /^page 1: /, answer: response => response.end('['.repeat(1_000_000)) },
@@ -213,8 +213,8 @@ t.test('the token goes to the API, and nowhere else', async t => {
 t.test('unclear entries take access away, and are named in the log', async t => {
   const odd: [Person, unknown, RegExp?][] = [
     [person('none', { email: undefined }), 'unknown', /page 1, entry 1: has no e-mail \(\/email\)/],
-    [person('list', { email: ['list@example.com'] }), 'unknown', /entry 2: has an e-mail that is no address/],
-    [person('crlf', { email: 'crlf@example.com\r\nX: y' }), 'unknown', /entry 3: has an e-mail that is no address/],
+    [person('list', { email: ['list@example.com'] }), 'unknown', /entry 2: has an invalid e-mail address/],
+    [person('crlf', { email: 'crlf@example.com\r\nX: y' }), 'unknown', /entry 3: has an invalid e-mail address/],
     [person('objects', { level: [{ name: 'admin' }] }), 'disabled', /entry 4: has roles that are neither/],
     [person('maybe', { available: 'maybe' }), 'disabled', /entry 5: has a state that is neither/],
     [person('off0', { available: 0 }), 'disabled'],
@@ -271,7 +271,7 @@ t.test(
     api.people = api.people.slice(0, 12)
     await refresh()
     t.match(await find('agent20'), { roles: ['agent'] })
-    t.match(warnings()[0]?.error, /^takes the access of 28 of 40 agents: waits until 2 more readings say so$/)
+    t.match(warnings()[0]?.error, /^would remove 28 of 40 agents: waits for 2 more readings that agree$/)
     t.ok((timers.pauses()[0] ?? 0) > 50_000, 'and those are no hurry')
     await refresh()
     t.match(await find('agent20'), { roles: ['agent'] })
