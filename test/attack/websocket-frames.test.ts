@@ -235,7 +235,7 @@ for (const reader of ['browser', 'Desk'] as const) {
     push()
     await settled(() => sent)
     t.ok(sent < 60e6, `${sent} bytes could be sent, then no more`)
-    await until(() => proxy.lines.some(({ msg }) => /was not read in time/.test(String(msg))))
+    await until(() => proxy.lines.some(({ msg }) => /data not read in time/.test(String(msg))))
     if (reader === 'Desk') {
       await browser.raw.ended()
       t.equal(browser.closed()?.code, 1013)

@@ -86,7 +86,7 @@ constructor: 1
     'deskgate.yaml:6:97 providers[2].secrets[0]: invalid secret (did you mean file?)',
     'deskgate.yaml:6:109 providers[2].secrets[1]: invalid secret ({ env: NAME }, { file: PATH } or a text)',
     'deskgate.yaml:7:5 providers[3]: must be a mapping',
-    'deskgate.yaml:8:1 agents: must name at least one source (there is no default: name your agents)',
+    'deskgate.yaml:8:1 agents: must name at least one source (there is no default: name the source of your agents)',
     'deskgate.yaml:9:11 limits.headers: must be a whole number',
     'deskgate.yaml:9:25 limits.header: is less than 8kb',
     'deskgate.yaml:10:35 sessions.store.pasword: unknown setting (did you mean password?)',
@@ -288,7 +288,7 @@ t.test('files', async t => {
     ])
     t.match(found[7], /\[7\].*control character/)
     await write({ secrets: [{ file: '.' }, { file: '/dev/null' }] })
-    t.match(await say(), [/conf is no file/, /\/dev\/null is no file/])
+    t.match(await say(), [/conf is not a file/, /\/dev\/null is not a file/])
   })
 
   t.test('a configuration that cannot be read is one problem', async t => {

@@ -89,7 +89,7 @@ t.test('a key that does not fit its certificate has its place', async t => {
   const alone = settings({ providers: [{ ...samlProvider, otherKeys: [{ key: 'o.key', certificate: 'o.crt' }] }] })
   const lonely = load(alone, { files: { ...files, 'o.key': other.key } })
   t.match('problems' in lonely ? lonely.problems : [], [
-    { key: 'providers[0].otherKeys', message: /goes with key and certificate/ },
+    { key: 'providers[0].otherKeys', message: /needs key and certificate/ },
   ])
 })
 

@@ -170,7 +170,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: a metadataCertificate without metadata': [
     ofProvider({ ...saml, metadataCertificate: 'one.crt' }),
-    'providers[0].metadataCertificate: has nothing to verify',
+    'providers[0].metadataCertificate: has no effect without metadata',
   ],
   'saml: neither metadata nor anything else': [
     ofProvider({ id: 'corp', type: 'saml', name: 'Corp' }),
@@ -438,7 +438,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
         ],
       },
     }),
-    'access.paths[0].match: does not hold for /admin/assets/*, which desk.public opens to everybody',
+    'access.paths[0].match: has no effect on /admin/assets/*, which desk.public opens to everybody',
   ],
   'next beside a look-up': [
     list({ url: `${listUrl}?email={email}`, next: '/next' }),
@@ -523,7 +523,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'a source that is never asked': [
     settings({ agents: [{ any: true }, { domains: ['example.com'] }] }),
-    'agents[1]: never asked: agents[0] knows everyone',
+    'agents[1]: never asked: agents[0] accepts everyone',
   ],
   'an empty agents file': [settings({ agents: [{ file: 'text.yaml' }] }), 'agents[0].file: names no agent'],
   'a certificate that has ended': [
@@ -689,6 +689,6 @@ t.test('desk.logout: a path that is public too is told', async t => {
   const logout = ['GET /logout', 'POST /session/end']
   t.same(warningMessages(desk({ logout, public: ['GET /assets/*', '/logouts', '/'] })), [])
   for (const open of ['/logout', 'GET /log*']) {
-    t.match(warningMessages(desk({ logout, public: [open] })), [/^desk\.logout\[0\]: is public too/], open)
+    t.match(warningMessages(desk({ logout, public: [open] })), [/^desk\.logout\[0\]: also in desk\.public/], open)
   }
 })

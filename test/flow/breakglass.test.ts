@@ -148,7 +148,7 @@ t.test('wrong usage is 2; what cannot be done is 1 and says why', async t => {
   for (const minutes of ['0', '481', '-1', '1.5', 'soon', '', '1e2', '99999']) {
     t.match(await order(gateway.opsUrl, { minutes }), { code: 2, out: [], err: /--minutes takes/ }, minutes)
   }
-  t.match(await order(gateway.opsUrl, { reason: ' ' }), { code: 2, err: /--reason must say why/ })
+  t.match(await order(gateway.opsUrl, { reason: ' ' }), { code: 2, err: /--reason must not be empty/ })
   const wrong = { DESKGATE_ADMIN_TOKEN: 'another' }
   t.match(await order(gateway.opsUrl, {}, wrong), { code: 1, err: /refuses the admin token/ })
   await t.rejects(order('http://127.0.0.1:1'), /no gateway answers at http:\/\/127\.0\.0\.1:1 \(ECONNREFUSED\)/)

@@ -49,7 +49,7 @@ t.test('an address that cannot be listened on is told by its setting, also when 
     ],
     [
       { listen: '192.0.2.1:8080', ops: { listen: await free() } },
-      /^deskgate: listen: 192\.0\.2\.1:8080 is no address of this host/m,
+      /^deskgate: listen: 192\.0\.2\.1:8080 is not an address of this host/m,
     ],
   ]
   for (const [addresses, message] of cases) {

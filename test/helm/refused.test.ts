@@ -21,7 +21,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   ['an http publicUrl', { 'config.publicUrl': 'http://desk.example.com' }, /read on the way; use https/],
   ['no Desk', { 'config.desk': undefined }, /config\.desk\.url is missing/],
   ['no provider', { 'config.providers': [] }, /config\.providers is empty: nobody can log in/],
-  ['no directory', { 'config.agents': undefined }, /config\.agents is empty: there is no default: name your agents/],
+  ['no directory', { 'config.agents': undefined }, /config\.agents is empty: there is no default/],
   ['memory with two pods', memory, /replicas is 2, but config\.sessions\.store is memory.*or set replicas: 1/],
   ['memory with an autoscaler', { ...memory, 'autoscaling.enabled': true }, /autoscaling is enabled, but .* memory/],
   [

@@ -131,7 +131,7 @@ t.test(
       t.equal(loginOutcome(page), '400 saml.algorithm_not_allowed', what)
       const told = await explained(behind, page.reference ?? '')
       t.match(told, /EncryptionMethod: http:\/\/www\.w3\.org\/2001\/04\/xmlenc#aes128-cbc/)
-      t.match(told, /AES-CBC is taken only inside a response that is itself signed/)
+      t.match(told, /AES-CBC is accepted only inside a response that is itself signed/)
       t.match(told, /saml20\.sign\.response/)
     }
     await idp.configure({ ...off, 'saml20.sign.response': true })

@@ -128,7 +128,7 @@ t.test('wrong input is told in the words of the command', async t => {
     t.match(err, [/is not a reference: the page of the refused login and the log show it/])
     t.notMatch(err[0], /\/api\/|404|adminToken/)
   }
-  t.match(await run('7KQ2M-XW9PA', { provider: 'portal' }), { code: 2, err: [/^error: --provider and --at go with/] })
+  t.match(await run('7KQ2M-XW9PA', { provider: 'portal' }), { code: 2, err: [/^error: --provider and --at need/] })
   const jwt = join(folder, 'any.jwt')
   await writeFile(jwt, 'x')
   t.match(await run(undefined, { jwt, provider: 'none' }), {

@@ -150,7 +150,7 @@ t.test('it warns when a failover could bring the sessions back', async t => {
   const { revoke } = await open(t, () => ({ replication: async () => 'not replicated' as const }))
   const { code, err } = await revoke({ all: true })
   t.equal(code, 0)
-  t.match(err, { length: 1, 0: /^warning: no replica of the session store has it yet/ })
+  t.match(err, { length: 1, 0: /^warning: no replica of the session store has the revocation yet/ })
 })
 
 t.test('what stands in the way is said with what to do', async t => {

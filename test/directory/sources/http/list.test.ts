@@ -141,8 +141,8 @@ t.test('before the first copy nobody is found, and nothing is known of live sess
 })
 
 const nonsense: Record<string, { says: RegExp; answer(response: ServerResponse): void }> = {
-  'no JSON': { says: /^page 1: is no JSON$/, answer: response => response.end('{"_embedded":') },
-  'a page': { says: /^page 1: is no JSON$/, answer: response => response.end('<html>Log in</html>') },
+  'no JSON': { says: /^page 1: invalid JSON$/, answer: response => response.end('{"_embedded":') },
+  'a page': { says: /^page 1: invalid JSON$/, answer: response => response.end('<html>Log in</html>') },
   'no list': { says: /^page 1: there is no list at \/_embedded\/entries/, answer: response => response.end('{}') },
   'an empty list': {
     says: /^names no agent at all: ignored/,

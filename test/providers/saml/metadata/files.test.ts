@@ -68,7 +68,7 @@ const cases: [string, object[], RegExp[]][] = [
   [
     'another issuer',
     [{ metadata: 'one.xml', issuer: 'https://x' }],
-    [/cannot be used: no identity provider is named like issuer/],
+    [/cannot be used: the metadata has no identity provider with this issuer/],
   ],
   [
     'not signed',
@@ -78,17 +78,17 @@ const cases: [string, object[], RegExp[]][] = [
   [
     'the issuer of another, in its metadata',
     [{ metadata: 'one.xml' }, { metadata: 'one-again.xml' }],
-    [/providers\[1\]\.metadata: holds the issuer of providers\[0\] too \(one entry per identity provider\)$/],
+    [/providers\[1\]\.metadata: same issuer as providers\[0\] \(use one entry per identity provider\)$/],
   ],
   [
     'the issuer and the key of another, by hand',
     [{ metadata: 'one.xml' }, manual],
-    [/providers\[1\]: holds the issuer of providers\[0\] too/, /providers\[1\]: holds a key of providers\[0\] too/],
+    [/providers\[1\]: same issuer as providers\[0\]/, /providers\[1\]: has a key of providers\[0\]/],
   ],
   [
     'the key of another, by hand',
     [manual, { metadata: 'one-key.xml' }],
-    [/providers\[1\]\.metadata: holds a key of providers\[0\] too/],
+    [/providers\[1\]\.metadata: has a key of providers\[0\]/],
   ],
 ]
 for (const [name, providers, expected] of cases) {
@@ -104,7 +104,7 @@ t.test('the fingerprint of a certificate names its key', async t => {
   const { fingerprint256 } = new X509Certificate(one)
   const pinned = { issuer: 'https://x', loginUrl: 'https://x/sso', certificateFingerprints: [fingerprint256] }
   t.match((await said(pinned, { metadata: 'one.xml' })).problems, [
-    /providers\[1\]\.metadata: holds a key of providers\[0\] too/,
+    /providers\[1\]\.metadata: has a key of providers\[0\]/,
   ])
 })
 

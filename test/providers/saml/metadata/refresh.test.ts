@@ -195,7 +195,7 @@ t.test('a file is watched: a change, a swapped symlink, a broken one', async t =
   await look()
   t.strictSame(names(), ['CN=next'], 'the old one stays')
   await look()
-  t.match(lines, [{ level: 'warn', error: /no XML that is accepted/, kept: true }], 'and it is said')
+  t.match(lines, [{ level: 'warn', error: /not acceptable XML/, kept: true }], 'and it is said')
   await rm(join(folder, '..data'))
   await look()
   t.match(source.problem(), /ENOENT/)
