@@ -11,8 +11,8 @@ const head = `# Commands
 
 <!-- Made from the program by \`npm run generate\`: change src/cli/program.ts. -->
 
-After \`npm ci && npm run build\` the command is \`node dist/main.js\`; these pages call it \`deskgate\`, as the package does.
-Results go to stdout, problems and warnings to stderr.
+After \`npm ci && npm run build\` the command is \`node dist/main.js\`. These pages call it \`deskgate\`, like the
+package. Results go to stdout, problems and warnings to stderr.
 
 | exit code | |
 | --- | --- |

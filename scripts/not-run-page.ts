@@ -20,12 +20,12 @@ const head = `# What the tests do not run
 
 <!-- Made from the marks in the guides by \`npm run generate\`. -->
 
-The commands and configurations of the guides run in the tests. Those below do not, because they need what a test does not have;
-in the guides \`<!-- not run: needs … -->\` stands above each. What only a cluster can show, and how to see it there, is a table of
-its own: [Kubernetes](kubernetes.md#what-only-a-cluster-can-show).
+The tests run the commands and load the configurations of the guides, except for those below, because these
+need something that the tests do not have. In the guides they are marked \`<!-- not run: needs … -->\`. For checks
+that need a cluster see [Kubernetes](kubernetes.md#what-only-a-cluster-can-show).
 
-In the tests \`npm ci\` itself is not carried out, as it would fetch every package again: they run in what it has installed. Ports, addresses and names of
-hosts in a command are those of the test's own processes.
+The tests do not run \`npm ci\` itself, which would fetch every package again. They replace ports, addresses and
+host names in a command by those of their own processes.
 `
 
 export function notRunPage(): string {

@@ -133,9 +133,9 @@ Examples:
     .addHelpText(
       'after',
       `
-A reference is looked up at a running gateway (any replica), where ops.adminToken
-must be set. A file is checked here with the configuration; its message can still
-be used for a login afterwards.
+A reference is looked up at a running gateway (any replica), where
+ops.adminToken must be set. A file is checked here, with the configuration. Its
+message can still be used for a login afterwards.
 
 Exit code: 0 the reference was found, or the message in the file would be
 accepted; 1 otherwise, and stderr says why; 2 wrong usage.

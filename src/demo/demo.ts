@@ -87,7 +87,7 @@ export function welcome(demo: { url: string; idpUrl: string; deskUrl: string; pe
     'What to try:',
     '',
     '  1. Log in by SAML, see who reached Desk, log out, and log in again by JWT as somebody else.',
-    '  2. Log in as Sam: the provider vouches for him, but he is no agent.',
+    '  2. Log in as Sam: the provider knows him, but he is not an agent.',
     `  3. Pretend to be the team lead:  curl -i -H 'X-Agent-Email: joao@aloha.example' ${demo.url}/team`,
     `     and the same past the gateway: curl -i -H 'X-Agent-Email: joao@aloha.example' ${demo.deskUrl}/team`,
     `  4. The keys that Desk verifies with: ${demo.url}/auth/jwks.json`,

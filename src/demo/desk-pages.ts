@@ -120,7 +120,7 @@ function teamCard({ tickets }: View): string {
 const refusals: Record<NoVisitor | 'role' | 'origin', { title: string; text: string }> = {
   missing: {
     title: 'This request did not come through the gateway',
-    text: 'It carries no signed assertion, so Desk does not believe anything that it says about who is there.',
+    text: 'It has no signed assertion, so Desk accepts no identity from it.',
   },
   invalid: {
     title: 'Somebody tried to pass as an agent',
@@ -128,7 +128,7 @@ const refusals: Record<NoVisitor | 'role' | 'origin', { title: string; text: str
   },
   mismatch: {
     title: 'The headers say something else than the signature',
-    text: 'The identity headers of this request differ from the signed assertion. Desk believes neither.',
+    text: 'The identity headers of this request differ from the signed assertion. Desk accepts neither.',
   },
   keys: {
     title: "The gateway's keys cannot be read",

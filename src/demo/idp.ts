@@ -179,7 +179,7 @@ const id = /^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/
 export function readAuthnRequest(message: string, gateway: { entityId: string; acsUrl: string }): AuthnRequest {
   const root = parse(inflate(message))
   if (root.namespaceURI !== protocol || root.localName !== 'AuthnRequest') {
-    throw new Unanswerable('The message is no SAML 2.0 AuthnRequest.')
+    throw new Unanswerable('The message is not a SAML 2.0 AuthnRequest.')
   }
   const issuer = root.getElementsByTagNameNS(assertion, 'Issuer').item(0)?.textContent?.trim()
   if (issuer !== gateway.entityId) throw new Unanswerable('The request comes from a service that is not known here.')
@@ -197,7 +197,7 @@ function inflate(message: string): string {
     // Attack: a few kilobytes of DEFLATE can hold gigabytes.
     return inflateRawSync(Buffer.from(message, 'base64'), { maxOutputLength: largestXml }).toString('utf8')
   } catch {
-    throw new Unanswerable('The request is no DEFLATE of at most 64 kB.')
+    throw new Unanswerable('The request is not DEFLATE of at most 64 kB.')
   }
 }
 

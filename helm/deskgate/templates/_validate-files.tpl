@@ -40,11 +40,11 @@ secrets: two sources have a file of one name ({{ sortAlpha $known.names | join "
 {{- $place := include "deskgate.anywhere" $leaf.path -}}
 {{- $isText := kindIs "string" $leaf.value -}}
 {{- if and $isText (has $place $kinds.secrets) (include "deskgate.tellsSecret" $leaf) }}
-config.{{ $leaf.path }} holds a secret itself, and a ConfigMap is no place for one: put it into a Secret, and say { file: /etc/deskgate/secrets/NAME }
+config.{{ $leaf.path }} holds a secret itself, and must not be in a ConfigMap: put it into a Secret, and set { file: /etc/deskgate/secrets/NAME }
 {{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not (has $leaf.value $variables.names)) }}
 config.{{ $leaf.path }} is {{ $leaf.value }}, a variable that extraEnv does not set: use { file: /etc/deskgate/secrets/NAME }, which is read again when it changes
 {{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (has $leaf.value $variables.texts) }}
-extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a text, and a Deployment is no place for one: put it into a Secret, and say { file: /etc/deskgate/secrets/NAME }
+extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a text, and must not be in a Deployment: put it into a Secret, and set { file: /etc/deskgate/secrets/NAME }
 {{- else if and $isText (hasSuffix ".file" $leaf.path) (has (trimSuffix ".file" $place) $kinds.secrets) }}
 {{- include "deskgate.problemOfSecretFile" (dict "root" $ "leaf" $leaf "known" $known) }}
 {{- end -}}
@@ -71,7 +71,7 @@ extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a tex
 config.{{ .leaf.path }} is {{ $file }}, but no Secret brings {{ $name }}: name one as secrets.existingSecret
 {{- end -}}
 {{- else if hasKey (default dict .root.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) $file) }}
-files.{{ $file }} is the secret of config.{{ .leaf.path }}, and a ConfigMap is no place for one: put it into a Secret, and say { file: {{ $folder }}NAME }
+files.{{ $file }} is the secret of config.{{ .leaf.path }}, and must not be in a ConfigMap: put it into a Secret, and set { file: {{ $folder }}NAME }
 {{- else if not (include "deskgate.isMounted" (dict "root" .root "path" $file)) }}
 config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ $folder }}
 {{- end -}}
@@ -94,7 +94,7 @@ config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ 
 files.deskgate.yaml would take the place of config: write it under config, or give it another name
 {{- end }}
 {{- if contains "PRIVATE KEY-----" $text }}
-files.{{ $name }} contains a private key, and a ConfigMap is no place for one: put it into a Secret, and name /etc/deskgate/secrets/NAME in config
+files.{{ $name }} contains a private key, and must not be in a ConfigMap: put it into a Secret, and name /etc/deskgate/secrets/NAME in config
 {{- end }}
 {{- end }}
 {{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" .Values.config)) -}}

@@ -28,7 +28,7 @@ nameOverride is {{ include "deskgate.name" . }}, which can be no label: use lett
 {{- if not $url }}
 config.publicUrl is missing: the origin that browsers use, such as https://desk.example.com
 {{- else if not (or (hasPrefix "https://" $url) (has (include "deskgate.host" $url) (list "localhost" "127.0.0.1"))) }}
-config.publicUrl is {{ $url }}: cookies and logins could be read on the way; use https
+config.publicUrl is {{ $url }}: cookies and logins could be read in transit; use https
 {{- end }}
 {{- if not (dig "desk" "url" "" $config) }}
 config.desk.url is missing: the address of Desk's Service, such as http://desk.help:3000
@@ -126,7 +126,7 @@ podDisruptionBudget.maxUnavailable is 0: no node could ever be drained; use 1
 ingress and httpRoute are both enabled: two ways in with two sets of rules; disable one of them
 {{- end }}
 {{- if and $ways (eq .Values.service.type "LoadBalancer") }}
-service.type is LoadBalancer beside {{ join " and " $ways }}: whoever comes by the load balancer could be taken for a trusted proxy, and choose an address; use ClusterIP, or disable {{ join " and " $ways }}
+service.type is LoadBalancer beside {{ join " and " $ways }}: clients of the load balancer could count as a trusted proxy, and choose their address; use ClusterIP, or disable {{ join " and " $ways }}
 {{- end }}
 {{- if and .Values.service.loadBalancerSourceRanges (ne .Values.service.type "LoadBalancer") }}
 service.loadBalancerSourceRanges closes nothing at a Service of type {{ .Values.service.type }}: leave it out, or use LoadBalancer

@@ -80,7 +80,13 @@ function checkParties(claims: Claims, rules: ClaimRules, check: RecordCheck): vo
   if (rules.bearerAudiences.length > 0) {
     // Attack: a token that was made for one API call is posted as a login, and lives on as a session.
     const ok = !audiences.some(audience => rules.bearerAudiences.includes(audience))
-    check('aud is no API', { ok, reason, expected: 'no bearerAudience', seen, setting: 'providers[].bearerAudience' })
+    check('aud not of the API', {
+      ok,
+      reason,
+      expected: 'no bearerAudience',
+      seen,
+      setting: 'providers[].bearerAudience',
+    })
   }
 }
 

@@ -158,8 +158,8 @@ t.test('what stands in the way is said with what to do', async t => {
     indexPage: () => Promise.reject(new StoreUnavailable('down')),
   }))
   await t.rejects(list(), { message: 'the gateway answers 503: The store does not answer' })
-  await t.rejects(revoke({ all: true }), { message: /^the gateway answers 503: .* acts in this process already/ })
-  await t.rejects(list({}, 'another token'), { message: /refuses the admin token: compare ops\.adminToken/ })
+  await t.rejects(revoke({ all: true }), { message: /^the gateway answers 503: .* in force in this process/ })
+  await t.rejects(list({}, 'another token'), { message: /refuses the admin token: compare it with ops\.adminToken/ })
   await t.rejects(list({ ops: '127.0.0.1:9090' }), { message: /--ops takes the URL/ })
   const nobody = `http://127.0.0.1:${await freePort()}`
   await t.rejects(list({ ops: nobody }), { message: /no gateway answers at .*ECONNREFUSED/ })

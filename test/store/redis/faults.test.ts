@@ -232,7 +232,7 @@ t.test(
     const node = await start(t, { more: ['--cluster-enabled', 'yes'] })
     const at = (rest: string) => storeSettings(`redis://${rest}127.0.0.1:${primary.port}`)
     const cases: [string, StoreSettings, RegExp][] = [
-      ['no password', at(''), /wants a password.*NOAUTH/],
+      ['no password', at(''), /requires a password.*NOAUTH/],
       ['wrong password', at(':pa55-wrong@'), /refuses the user name or password.*WRONGPASS/],
       ['unknown user', at(`nobody:${secret}@`), /WRONGPASS/],
       ['a user without the keys', at(`narrow:${secret}@`), /NOPERM/],

@@ -52,7 +52,7 @@ t.test('a wrong address or password is named, with what to do about it', { skip 
   const port = /:(\d+),/.exec(sentinel.url)?.[1]
   const sentinelPassword = createSecret(secret)
   const cases: [string, StoreSettings, RegExp][] = [
-    ['a Redis that is no Sentinel', storeSettings(`redis+sentinel://127.0.0.1:${node.port}/desk`), /no Sentinel/],
+    ['a Redis that is no Sentinel', storeSettings(`redis+sentinel://127.0.0.1:${node.port}/desk`), /not a Sentinel/],
     ['no password for the Sentinels', storeSettings(sentinel.url), /sentinelPassword/],
     [
       'another password for the Sentinels',
@@ -76,7 +76,7 @@ t.test('a wrong address or password is named, with what to do about it', { skip 
     ],
     ['a Sentinel as Redis', storeSettings(`redis://:${secret}@127.0.0.1:${port}`), /this is a Sentinel/],
     ['a cluster node as Redis', storeSettings(node.url), /cluster node: use redis\+cluster/],
-    ['a Redis as cluster', storeSettings(`redis+cluster://:${secret}@127.0.0.1:${plain.port}`), /no cluster node/],
+    ['a Redis as cluster', storeSettings(`redis+cluster://:${secret}@127.0.0.1:${plain.port}`), /not a cluster node/],
     ['no password for the cluster', storeSettings(`redis+cluster://127.0.0.1:${plain.port}`), /NOAUTH/],
     ['nothing there', storeSettings('redis+cluster://127.0.0.1:1'), /cluster does not answer.*address/],
     ['a cluster without slots', storeSettings(`redis+cluster://127.0.0.1:${node.port}`), /cluster is down/],

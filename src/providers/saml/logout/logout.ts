@@ -168,7 +168,7 @@ function verifiedQuery(
   check('signature', {
     ok,
     reason: 'saml.signature_invalid',
-    expected: `by SHA-256 ${idp.certificates.map(fingerprintOf).join(', ') || 'none configured: a fingerprint is no key'}`,
+    expected: `by SHA-256 ${idp.certificates.map(fingerprintOf).join(', ') || 'none configured: a fingerprint is not a key'}`,
     setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
   })
   return message
