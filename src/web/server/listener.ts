@@ -13,7 +13,6 @@ import type { AddressInfo, Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
 import type { Log } from '../../ops/log.js'
-import { upgradeOptions } from './other-upgrades.js'
 import { createPipelining, currentResponse } from './pipelining.js'
 import { createRawQueries } from './raw-queries.js'
 
@@ -47,7 +46,6 @@ export function openListener(
     keepAliveTimeout: keepAlive,
     requestTimeout: 0,
     ...timing,
-    ...upgradeOptions,
   }
   const createFor = (handler: RequestListener) => {
     const pipelining = createPipelining({ most: pipelined, begin: handler, log })

@@ -1,19 +1,19 @@
 // Upgrades to anything but WebSocket are ignored (RFC 9110 7.8): Java's HTTP client and curl offer h2c with every request,
-// and get their response over HTTP/1.1. Newer Node asks shouldUpgradeCallback; Node 20 has stopped reading HTTP when it
-// emits `upgrade`, so the request is read again there, without the offer, from the same connection.
+// and get their response over HTTP/1.1. Node has stopped reading HTTP when it emits `upgrade`: the request is read again,
+// without the offer, from the same connection. Not by shouldUpgradeCallback: Node loses what a client sent behind a request
+// whose offer that function declines.
 
 import type { IncomingMessage, Server } from 'node:http'
+import { Server as TlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { offersWebSocket } from '../request/fetch-metadata.js'
 import { afterEarlierResponses, noticeEnd, readAgain } from './read-again.js'
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** For the options of the server: Node 24.9 and newer ask it, older ones do not know it. */
-export const upgradeOptions = { shouldUpgradeCallback: offersWebSocket }
-
 /** Calls `listener` for offers of WebSocket; every other request that came with an offer becomes a plain one. */
 export function onWebSocketOffer(server: Server, listener: UpgradeListener): void {
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', leaveBodiesUnread)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (offersWebSocket(request)) return listener(request, socket, head)
     const stop = noticeEnd(socket)
@@ -23,6 +23,25 @@ export function onWebSocketOffer(server: Server, listener: UpgradeListener): voi
       readAgain(server, socket, Buffer.concat([headWithoutOffer(request), head]))
     })
   })
+}
+
+/** Node's parser of a connection. What `onIncoming` returns is what the parser does with the rest of the request. */
+interface Parser {
+  onIncoming?: (request: IncomingMessage, keepAlive: boolean) => number
+}
+
+/** The parser stops behind the head; the body is among the bytes that are read again. */
+const stopBehindHead = 2
+
+/** As Node 20 to 24 do. Newer ones read the body for the listener of `upgrade`, who could not read it again. */
+function leaveBodiesUnread(socket: Duplex & { parser?: Parser | null }): void {
+  const { parser } = socket
+  const own = parser?.onIncoming
+  if (!parser || !own) return
+  parser.onIncoming = (request, keepAlive) => {
+    const rest = own(request, keepAlive)
+    return (request as IncomingMessage & { upgrade: unknown }).upgrade ? stopBehindHead : rest
+  }
 }
 
 /** As it was received, without the offer and what belongs to it (RFC 9110 7.6.1, RFC 7540 3.2.1). */
