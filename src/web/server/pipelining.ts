@@ -120,7 +120,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
     count -= connection.waiting.length
     connection.waiting = []
   }
-  /** Node tells only the response whose turn it is that its connection is gone. */
+  /** Not every Node tells a response whose turn has not come that its connection is gone. */
   function end(this: Tracked) {
     const connection = this[pipelined]
     if (!connection) return
@@ -128,8 +128,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
     for (const response of [...connection.begun]) {
       if (response.socket || response.writableFinished) continue
       response.destroy()
-      // Attack: a client that pipelines many requests and goes away would leave a connection to Desk open for each.
-      response.emit('close')
+      process.nextTick(closeOnce, response)
     }
   }
   const cutLongest = () => {
@@ -165,6 +164,14 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
       })
     },
   }
+}
+
+/**
+ * Attack: a client that pipelines many requests and goes away would leave a connection to Desk open for each. Node 24 and
+ * newer emit `close` for a destroyed response, older ones do not.
+ */
+function closeOnce(response: ServerResponse) {
+  if (!response.closed) response.emit('close')
 }
 
 function pause(this: Socket) {
