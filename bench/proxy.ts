@@ -72,7 +72,7 @@ async function measureAll(): Promise<Run> {
   return run
 }
 
-// Whoever ends this ends what it has started.
+// Anyone who ends this ends what it has started.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
 if (!values.render) {
   const run = await measureAll()

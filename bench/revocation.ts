@@ -68,7 +68,7 @@ async function measure(fleet: ReplicaFleet, what: string, people: AgentSession[]
 }
 
 const fleet = await startFleet({ replicas, workers: Number(values.workers), nearCache: values['near-cache'] })
-// Warm, as gateways are that have been running for a while: the first endings are not counted.
+// Warm, as gateways are that have been running for a while: the first revocations are not counted.
 for (let i = 0; i < 8; i++) {
   await revoke(fleet, await enter(fleet, `first${i}@example.com`), { refused: [], closed: [] })
 }

@@ -21,8 +21,8 @@ const head = `# What the tests do not run
 <!-- Made from the marks in the guides by \`npm run generate\`. -->
 
 The tests run the commands and load the configurations of the guides, except for those below, because these
-need something that the tests do not have. In the guides they are marked \`<!-- not run: needs … -->\`. For checks
-that need a cluster see [Kubernetes](kubernetes.md#what-only-a-cluster-can-show).
+need something that the tests do not have. The guides mark them with \`<!-- not run: needs … -->\`. For the
+checks that need a cluster see [Kubernetes](kubernetes.md#what-only-a-cluster-can-show).
 
 The tests do not run \`npm ci\` itself, which would fetch every package again. They replace ports, addresses and
 host names in a command by those of their own processes.

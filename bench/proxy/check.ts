@@ -38,7 +38,7 @@ export async function checkIdentity(one: Contestant): Promise<void> {
   const { cookie: _, ...without } = running.headers
   const stranger = await ask(urlOf(one, 'small'), without)
   if (stranger.status === 200) throw new Error(`${peer.name} lets a stranger in`)
-  // Attack: whoever has a session says that he is somebody else.
+  // Attack: anyone who has a session says that he is somebody else.
   const { status, body } = await ask(urlOf(one, 'seen'), { ...running.headers, [peer.identity]: 'eve@example.com' })
   const [seen, assertion = ''] = body.toString().split('\n')
   if (status !== 200 || seen !== email) throw new Error(`${peer.name}: ${status}, Desk saw ${seen}`)

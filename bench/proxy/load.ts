@@ -22,7 +22,7 @@ export interface Saturation {
   /** Milliseconds. wrk asks again only when it has been answered: these are the times of a queue of its own making. */
   p50: number
   p99: number
-  /** Answers that are no 2xx or 3xx, and broken connections. */
+  /** Answers that are not 2xx or 3xx, and broken connections. */
   failed: number
 }
 
@@ -45,7 +45,7 @@ export async function saturate(
   await rm(folder, { recursive: true })
   const [whole = 0, micros = 1, p50 = 0, p99 = 0, failed = 0, bytes = 0] =
     /^counted (.*)$/m.exec(text)?.[1]?.split(' ').map(Number) ?? []
-  // A redirect to a login is no failure to wrk, and no page.
+  // A redirect to a login is not a failure to wrk, and no page.
   if (bytes < whole * (how.size ?? 0)) throw new Error(`${aim.url}: ${bytes} bytes in ${whole} answers`)
   const requests = how.size !== undefined && how.size > large ? bytes / how.size : whole
   return { requests, perSecond: requests / (micros / 1e6), p50: p50 / 1000, p99: p99 / 1000, failed }

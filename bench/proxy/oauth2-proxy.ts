@@ -64,7 +64,7 @@ export const oauth2Proxy: Peer = {
   },
 }
 
-/** Gives the same agent to whoever brings any code. */
+/** Gives the same agent to anyone who brings any code. */
 async function startProvider() {
   const { privateKey, publicKey } = await generateKeyPair('RS256')
   const jwk = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'RS256', use: 'sig' }

@@ -1,4 +1,4 @@
-// Medians as tables in Markdown: one for each thing that is measured, while it goes on, and the one of everything.
+// Medians as tables in Markdown: one for each thing that is measured, while it continues, and the one of everything.
 
 import { lineOf, verdicts } from './bounds.js'
 import type { What } from './measures.js'

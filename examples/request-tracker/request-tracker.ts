@@ -92,7 +92,7 @@ async function setUp(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
   await rm(unfinished, { recursive: true })
 }
 
-/** Without an assertion it says that it wants one: whoever asks. */
+/** Without an assertion it says that it needs one, to every client. */
 async function answers(port: number): Promise<boolean> {
   try {
     const { status } = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(10_000) })

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
 /** Sees to Request Tracker; false when it is not there in the end. */
 function provide(): boolean {
   const missing = () => parts.filter(part => needed.includes(part.name) && find(part.name) === undefined)
-  // A part that a variable names is the caller's to mend.
+  // A part that a variable names is the caller's to fix.
   const installable = missing().filter(part => !process.env[part.variable])
   if (installable.length > 0 && mayInstall()) install(installable, text => process.stdout.write(text))
   for (const part of missing()) {

@@ -32,7 +32,7 @@ export function formatProblem(problem: Problem): string {
   return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ')
 }
 
-/** providers[0].secrets[1]; a name that is no plain word is quoted. */
+/** providers[0].secrets[1]; a name that is not a plain word is quoted. */
 export function dotted(path: Path): string {
   const written = path.map((part, index) => {
     if (typeof part === 'number') return `[${part}]`

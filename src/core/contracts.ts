@@ -129,7 +129,7 @@ export interface IndexPage {
 export type Replication = 'replicated' | 'not replicated' | 'single'
 
 /**
- * Where sessions, claims and dossiers live: bytes in, bytes out. Keys come without the operator's prefix.
+ * Keeps sessions, replay markers and reports of refused logins as bytes. Keys come without the operator's prefix.
  * Every method fails with StoreUnavailable (core/errors.ts) and nothing else; a failure is never "not there".
  * A time to live is in milliseconds and only cleans up: the reader judges the times in the record by its own Clock.
  */
@@ -173,7 +173,7 @@ export type SessionSelector =
   | { providers: readonly string[] }
   | 'all'
 
-/** Who asked for an ending: the agent, an operator, an identity provider, or the gateway's own rules. */
+/** Who asked for a revocation: the agent, an operator, an identity provider, or the gateway's own rules. */
 export type EndedBy = 'agent' | 'ops' | 'provider' | 'gateway'
 
 export interface Sessions {
@@ -205,7 +205,7 @@ export interface Sessions {
   bindTo(publicUrl: string): void
   /** Called in this process for every session that ends here or elsewhere. */
   onEnd(listener: (handle: Handle, why: string) => void): void
-  /** Called in this process whenever endings elsewhere may have been missed until now: what is open must be read again. */
+  /** Called in this process whenever revocations elsewhere may have been missed until now: what is open must be read again. */
   onGap(listener: () => void): void
   /** When a session ends by itself if nothing more happens, as far as this process knows. Milliseconds since the epoch. */
   expiresAt(session: Session): number
@@ -230,7 +230,7 @@ export interface CallbackRequest {
   pendingAttempts?: number
 }
 
-/** What a provider says of a hand-over: its checks, and either an identity or the reason of the first failure. */
+/** What a provider says of a callback: its checks, and either an identity or the reason of the first failure. */
 export interface Verdict {
   provider: string
   checks: Check[]

@@ -1,4 +1,4 @@
-// The one reading of an e-mail address: A to Z is lower-cased, nothing else; what could be read two ways is no address.
+// The only reading of an e-mail address: A to Z is lower-cased, nothing else. An ambiguous address is invalid.
 
 // Attack: white space, control, format and unassigned characters hide or split an address in headers, logs and look-ups.
 const unusable = /[\s\p{C}\p{Z}<>"(),:;\\[\]]/u

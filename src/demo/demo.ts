@@ -98,7 +98,7 @@ export function welcome(demo: { url: string; idpUrl: string; deskUrl: string; pe
 }
 
 function roleOf(person: Person): string {
-  if (person.agentId === undefined) return 'no agent: gets no further than the gateway'
+  if (person.agentId === undefined) return 'not an agent: the gateway refuses him'
   return person.roles.includes('admin') ? 'agent with the role admin: sees the Team page' : 'agent'
 }
 

@@ -1,4 +1,4 @@
-// The demo's Desk: a small ticket page behind the gateway. It believes an identity only when the signed assertion
+// The demo's Desk: a small ticket page behind the gateway. It trusts an identity only when the signed assertion
 // verifies, refuses everything else loudly, and serves only its public files without one.
 
 import type { ServerResponse } from 'node:http'

@@ -22,7 +22,7 @@ export interface DirectoryDeps {
   later?: Scheduler
 }
 
-/** Throws when an agents file cannot be used; an API that is down is no reason. `agents`: the configuration's list, in its order. */
+/** Throws when an agents file cannot be used; an API that is down is not a reason. `agents`: the configuration's list, in its order. */
 export function openDirectory(agents: readonly AgentSource[], deps: DirectoryDeps): Required<Directory> {
   const sources = agents.map(source => createSource(source, deps))
   deps.log.info({ sources: sources.map(({ name }) => name) }, 'directory sources')

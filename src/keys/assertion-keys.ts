@@ -32,7 +32,7 @@ const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
 
 /**
  * Keys from PEM files: the first signs and must be private, all are published.
- * Throws an Error that names the file when one is no P-256 key.
+ * Throws an Error that names the file when one is not a P-256 key.
  */
 export function signingKeysOf(files: readonly { path: string; text: string }[]): SigningKeys {
   const [first] = files

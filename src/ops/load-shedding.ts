@@ -25,7 +25,7 @@ export interface LoadShedding {
   close(): void
 }
 
-/** Requests are refused above either limit, after two samples in a row: one long garbage collection is no overload. */
+/** Requests are refused above either limit, after two samples in a row: one long garbage collection is not overload. */
 export const overloadLimits = { delay: 500, heap: 0.95 } as const
 /** Requests are accepted again below this share of both limits; memory that was used is given back only slowly. */
 const recovery = { load: 0.8, memory: 0.95 }

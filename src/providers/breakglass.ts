@@ -1,5 +1,5 @@
 // Break-glass: one-time links that let an agent in when the identity providers are down. The store knows a link by its
-// hash alone, sealed, so that whoever reads or writes the store can neither use nor make one. Consuming it is the job of sign-in.
+// hash alone, sealed, so that anyone who reads or writes the store can neither use nor make one. Consuming it is the job of sign-in.
 
 import { createHash } from 'node:crypto'
 import * as z from 'zod'

@@ -18,7 +18,7 @@ export type ProviderInputs = Omit<ProtocolDeps, 'bearerAudiences'>
 
 /**
  * In the order of the configuration; `reuse` may return a provider to take instead of a new one. Throws when a key or certificate
- * cannot be used; an IdP that is down is no reason.
+ * cannot be used; an IdP that is down is not a reason.
  */
 export function createProviders(
   settings: readonly ProviderSettings[],
@@ -35,7 +35,7 @@ function createProvider<S extends ProviderSettings>(settings: S, deps: ProtocolD
   return protocol.create(settings, deps)
 }
 
-/** Whether sessions of this provider may go on; break-glass and Desk's own login are no providers that can be removed. */
+/** Whether sessions of this provider may go on; break-glass and Desk's own login cannot be removed. */
 export function isConfigured(provider: string, settings: readonly { id: string }[]): boolean {
   return provider === breakglassId || provider === deskId || settings.some(({ id }) => id === provider)
 }

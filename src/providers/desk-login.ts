@@ -94,7 +94,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
-/** A value that is no address is shown by its kind only: it may be anything of Desk's. */
+/** A value that is not an address is shown by its kind only: it may be anything of Desk's. */
 function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing there'
   if (value === null) return 'null'

@@ -27,7 +27,7 @@ export interface ProviderDeps {
   fetchText: FetchText
   log: Log
   metrics: Metrics
-  /** The audiences of bearer tokens, of every provider: a token for one of them is no login anywhere. */
+  /** The audiences of bearer tokens, of every provider: a token for one of them is not a login anywhere. */
   bearerAudiences: readonly string[]
 }
 
@@ -41,7 +41,7 @@ export interface Protocol<Settings extends ProviderSettings> {
   readonly unselected: Reason
   /** The form fields that may hold the message; the first one that is filled counts. */
   readonly messageFields: readonly string[]
-  /** Throws when a key or certificate cannot be used; an identity provider that is down is no reason. */
+  /** Throws when a key or certificate cannot be used; an identity provider that is down is not a reason. */
   create(settings: Settings, deps: ProviderDeps): Provider
   /** Has the provider that the message is for verify it, among those of this protocol. Undefined when there is none. */
   handleCallback(callback: CallbackRequest, providers: readonly Provider[]): Promise<Verdict | NoProvider | undefined>

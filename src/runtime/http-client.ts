@@ -142,7 +142,7 @@ async function receive(
 
 type AnswerHeaders = Record<string, string | string[] | undefined>
 
-/** Where a redirect leads; undefined when it is none. Throws when it leads elsewhere: whoever answers there was not configured. */
+/** Where a redirect leads; undefined when it is none. Throws when it leads elsewhere: that server is not configured. */
 function sameOriginTarget({ statusCode: status, headers }: { statusCode: number; headers: AnswerHeaders }, from: URL) {
   const { location } = headers
   if (![301, 302, 303, 307, 308].includes(status) || typeof location !== 'string') return undefined

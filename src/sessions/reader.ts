@@ -1,5 +1,5 @@
 // Reads sessions from the store, one shared read for each handle, and revalidates them before they are used. Nothing is
-// believed of a session as long as a queued revocation means it. A read that was overtaken by a revocation is discarded.
+// trusted of a session as long as a queued revocation means it. A read that was overtaken by a revocation is discarded.
 
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Handle, Revalidate, Session } from '../core/contracts.js'

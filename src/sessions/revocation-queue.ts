@@ -1,5 +1,5 @@
 // Revocations that the store has not taken yet, or that a failover could undo. They act in this process at once, and are
-// written before any answer of the store about the sessions that they mean is believed; other sessions do not wait for
+// written before any answer of the store about the sessions that they mean is trusted; other sessions do not wait for
 // them. Only the end of this process loses one.
 
 import type { Clock, EndedBy, Handle, Random, SessionSelector } from '../core/contracts.js'

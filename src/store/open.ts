@@ -8,7 +8,7 @@ import type { ConnectDeps } from './redis/connection.js'
 import { createRedisStore } from './redis/store.js'
 import { topologyOf } from './redis/url.js'
 
-/** Throws an Error that names the setting when it cannot be used. A Redis that is down is no such error: calls and probe() fail. */
+/** Throws an Error that names the setting when it cannot be used. A Redis that is down is not such an error: calls and probe() fail. */
 export function openStore(settings: StoreSettings, deps: ConnectDeps): Store {
   if (topologyOf(settings) === 'memory') return createMemoryStore({ clock: deps.clock })
   const connection = connect(settings, deps)

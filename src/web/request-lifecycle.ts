@@ -175,7 +175,7 @@ function framingError(request: IncomingMessage, maxHeaders: number): GatewayErro
   const raw = request.rawHeaders
   if (raw.length > 2 * maxHeaders) return 'too_many_headers'
   const old = request.httpVersion === '1.0'
-  // Attack: HTTP/0.9 has no headers at all, and a 2.0 in the request line is no HTTP/2.
+  // Attack: HTTP/0.9 has no headers at all, and a 2.0 in the request line is not HTTP/2.
   if (!old && request.httpVersion !== '1.1') return 'bad_request'
   let hosts = 0
   for (let i = 0; i < raw.length; i += 2) {

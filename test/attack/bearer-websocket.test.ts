@@ -87,7 +87,7 @@ t.test('an Origin of somebody else is refused with a good token too', async t =>
   t.equal(answer.status, 403)
 })
 
-t.test('an open one is cut when its token has run out', async t => {
+t.test('an open one is cut when its token has expired', async t => {
   const { proxy, dial } = await open(t)
   const connection = await dial()
   proxy.clock.move(659_999)

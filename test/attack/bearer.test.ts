@@ -48,7 +48,7 @@ t.test('claims that no bearer token may have', async t => {
   t.same(place.desk.seen, [], 'nothing reaches Desk')
 })
 
-t.test('what is no token, or not signed by the provider', async t => {
+t.test('what is not a token, or not signed by the provider', async t => {
   const place = await startApiSetup(t)
   const good = place.token()
   const [header, payload] = good.split('.')
@@ -137,7 +137,7 @@ t.test('Connection cannot hide the token from the gateway, nor bring it past it'
   t.same(place.desk.last().all('x-agent-email'), [ada])
 })
 
-t.test('a token for the API is no login, and one for a login is none for the API', async t => {
+t.test('a token for the API is not a login, and one for a login is none for the API', async t => {
   for (const bearer of [true, false]) {
     const place = await startApiSetup(t, { portal: { bearer } })
     for (const aud of [audience, [audience], [audience, 'desk'], ['desk', audience]]) {
@@ -158,7 +158,7 @@ t.test('a token for the API is no login, and one for a login is none for the API
   t.equal((await place.newAgent().postCrossSite('/auth/jwt', { jwt })).status, 303)
 })
 
-t.test('a token for the API is no login at another provider that has the same keys', async t => {
+t.test('a token for the API is not a login at another provider that has the same keys', async t => {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const keys = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'e1' }] })
   const server = await startHttpServer((_, response) => void response.end(keys))

@@ -152,7 +152,7 @@ t.test('a page that posts in the background uses up nobody’s logins', async t 
   t.equal(events.length, 1, 'the colleague’s own')
 })
 
-t.test('over its limit an address still logs in whoever has begun to', async t => {
+t.test('over its limit an address still logs in anyone who has begun to', async t => {
   const limits = { logins: '5/m' }
   const gateway = await startInProcessGateway(await settings(t, { limits }), { files: { 'idp.crt': idp.certificate } })
   t.teardown(gateway.close)

@@ -179,7 +179,7 @@ t.test('Expect: 100-continue is answered here and the upload arrives', async t =
   t.strictSame(desk.last().all('expect'), [])
 })
 
-t.test('where a request came from is believed of nobody who is not trusted', async t => {
+t.test('forwarding headers of a peer that is not trusted are ignored', async t => {
   const lies = [
     'X-Forwarded-For: 6.6.6.6',
     'X-Forwarded-Proto: http',
@@ -205,7 +205,7 @@ t.test('where a request came from is believed of nobody who is not trusted', asy
   t.match(got.all('x-request-id'), [/^[\w-]{22}$/])
 })
 
-t.test('a trusted proxy is believed: the last address that nobody vouches for is the client', async t => {
+t.test('behind trusted proxies the client is the last address that none of them vouches for', async t => {
   const cases: [string | undefined, string, string][] = [
     ['198.51.100.7', '198.51.100.7', '198.51.100.7, 127.0.0.1'],
     ['6.6.6.6, 198.51.100.7, 10.1.1.1', '198.51.100.7', '198.51.100.7, 10.1.1.1, 127.0.0.1'],
@@ -371,7 +371,7 @@ t.test('cookies in several lines reach Desk in one, at the place of the first', 
   }
 })
 
-t.test('a malformed Host is refused, whoever it names', async t => {
+t.test('a malformed Host is refused, whatever it names', async t => {
   const before = desk.seen.length
   const bad = [
     'a b',
@@ -411,7 +411,7 @@ t.test('a malformed Host is refused, whoever it names', async t => {
   }
 })
 
-t.test('TRACE is refused on every path, whoever asks, and as a handshake', async t => {
+t.test('TRACE is refused on every path, with and without a session, and as a handshake', async t => {
   const before = desk.seen.length
   const upgrade = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
   for (const target of [

@@ -204,7 +204,7 @@ t.test('claims that can be read in two ways', async t => {
   for (const text of fine) t.equal(await reasonOf(portal, text), undefined, text)
 })
 
-t.test('payloads that are no claims set', async t => {
+t.test('payloads that are not a claims set', async t => {
   const portal = createPortal()
   const good = JSON.stringify(portal.claims())
   const texts = [

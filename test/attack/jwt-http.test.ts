@@ -1,4 +1,4 @@
-// The bad tokens and bad key sets that a hand-over meets, one by one and over HTTP: each is refused with its reason, opens
+// The bad tokens and bad key sets that a callback meets, one by one and over HTTP: each is refused with its reason, opens
 // no session, and shows nothing of itself.
 
 import { generateKeyPairSync } from 'node:crypto'

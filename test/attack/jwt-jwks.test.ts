@@ -109,7 +109,7 @@ t.test('odd keys beside a good one are left out, and the good one works', async 
   t.equal((await portal.accept(token())).reason, undefined)
 })
 
-t.test('a set of nothing but odd keys is no set', async t => {
+t.test('a set of nothing but odd keys is not a set', async t => {
   const other = await exportJWK(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)
   for (const odd of [
     { ...jwk, kid: 7 },

@@ -365,7 +365,7 @@ t.test('a token of 16384 characters is accepted, and one more is too many', asyn
   await refused(t, portal, await padded(pad + 4), 'jwt.malformed')
 })
 
-t.test('messages that are no compact JWS', async t => {
+t.test('messages that are not compact JWS', async t => {
   const portal = createPortal()
   const good = await signed(portal.claims())
   const [header, payload, signature] = good.split('.')
@@ -393,7 +393,7 @@ t.test('messages that are no compact JWS', async t => {
   for (const message of messages) await refused(t, portal, message, 'jwt.malformed', message.slice(0, 20))
 })
 
-t.test('a message that is no string is refused, not thrown', async t => {
+t.test('a message that is not a string is refused, not thrown', async t => {
   const portal = createPortal()
   for (const message of [[await signed(portal.claims())], {}, 7, true]) {
     await refused(t, portal, message as unknown as string, 'jwt.malformed')

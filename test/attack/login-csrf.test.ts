@@ -94,7 +94,7 @@ t.test('Attack: a planted mark of the attacker’s own session hides who is logg
   }
 })
 
-t.test('Attack: a mark that is no mark changes nothing and opens nothing', async t => {
+t.test('Attack: a mark that is not a mark changes nothing and opens nothing', async t => {
   const gate = await open(t)
   const victim = gate.browser()
   await logIn(gate, victim, 'ada@example.com')

@@ -266,7 +266,7 @@ t.test("no spelling of the gateway's own paths reaches Desk", async t => {
   t.match(await ask('/authx', { cookie }), { status: 200, reached: ['/authx'] })
 })
 
-t.test('under another prefix the hand-over paths stay, in any spelling, and the rest of /auth is of Desk', async t => {
+t.test('under another prefix the callback paths stay, in any spelling, and the rest of /auth is of Desk', async t => {
   const { cookie } = await moved.logIn()
   const at = { port: moved.port, cookie }
   t.match(await ask('/sso/login', at), { body: 'own', reached: [] })

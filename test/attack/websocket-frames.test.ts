@@ -87,7 +87,7 @@ const broken: Record<string, Buffer> = {
   'another request': Buffer.from('GET /inner HTTP/1.1\r\nHost: x\r\n\r\n'),
 }
 
-t.test('Attack: what is no frame of a browser ends the WebSocket, and never reaches Desk', async t => {
+t.test('Attack: what is not a frame of a browser ends the WebSocket, and never reaches Desk', async t => {
   const { proxy, open, gone } = await start(t)
   for (const [why, bytes] of Object.entries(broken)) {
     const { browser, desk } = await open()
@@ -116,7 +116,7 @@ t.test('Attack: a bad head in pieces, behind a good frame in pieces', async t =>
   t.ok(desk.got.length <= text('good').length + 1, 'at most the first byte of it, which says nothing yet')
 })
 
-t.test('what Desk sends that is no frame does not get to the browser either', async t => {
+t.test('what Desk sends that is not a frame does not get to the browser either', async t => {
   const { proxy, open } = await start(t)
   const cases = { 'a reserved opcode': head(0x8f, 0), 'a ping of 126 bytes': frame('x'.repeat(126), { opcode: 9 }) }
   for (const [why, bytes] of Object.entries(cases)) {

@@ -141,7 +141,7 @@ t.test(
   },
 )
 
-t.test('what is no WebSocket handshake is refused and closed', async t => {
+t.test('what is not a WebSocket handshake is refused and closed', async t => {
   const without = (name: string) => usual.filter(line => !line.startsWith(name))
   const cases: [string, Handshake][] = [
     ['two protocols', { headers: [...without('Upgrade'), 'Upgrade: websocket, h2c'] }],
@@ -313,7 +313,7 @@ t.test('a session that ends while Desk still thinks takes the handshake with it'
   t.equal(connection.seen().length, 0)
 })
 
-t.test('a session that runs out by time takes its WebSockets with it', async t => {
+t.test('a session that expires takes its WebSockets with it', async t => {
   desk.onUpgrade((request, socket) => agree(request, socket))
   for (const hours of [9, 25]) {
     const { cookie } = await proxy.logIn({ email: 'late@example.com' })

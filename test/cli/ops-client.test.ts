@@ -4,7 +4,7 @@ import t from 'tap'
 import { breakglass } from '../../src/cli/commands/breakglass.js'
 import { listSessions } from '../../src/cli/commands/sessions.js'
 
-t.test('an --ops that is no address is said with what to give instead', async t => {
+t.test('an --ops that is not an address is said with what to give instead', async t => {
   const io = { env: { DESKGATE_ADMIN_TOKEN: 'a token' }, out: () => {}, err: () => {} }
   for (const ops of ['gateway', 'localhost:9090', '']) {
     const order = { agent: 'ana@example.com', reason: 'a test', minutes: '30', ops }

@@ -54,7 +54,7 @@ t.test('every mistake is told in its place', async t => {
   ])
 })
 
-t.test('what is no list is no agents file', async t => {
+t.test('what is not a list is not an agents file', async t => {
   t.same(said('email: a@example.com\n'), ['agents.yaml:1:1 (file): must be a list'])
   t.match(said('- {\n'), [/^agents.yaml:2:1 \(yaml\): invalid YAML/])
 })

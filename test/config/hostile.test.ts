@@ -1,4 +1,4 @@
-// Text that is no configuration, or means harm: it ends, soon, with problems that have a place, and never with an error.
+// Text that is not a configuration, or means harm: it ends, soon, with problems that have a place, and never with an error.
 
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
@@ -183,7 +183,7 @@ for (const [name, [text, expected]] of Object.entries(attacks)) {
   })
 }
 
-t.test('attack: names of the prototype are no settings and no variables', async t => {
+t.test('attack: names of the prototype are not settings and no variables', async t => {
   const found = problems(
     'constructor: 1\ntoString: 1\nhasOwnProperty: 1\n__proto__: { publicUrl: "https://a.example" }\nsecrets: [{ env: constructor }]\n',
   )

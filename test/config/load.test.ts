@@ -105,7 +105,7 @@ t.test('a number, or a list, where a text is needed says what to do', async t =>
   t.match(found.join('\n'), 'listen: invalid address (host:port or unix:/path)')
 })
 
-t.test('what is no configuration at all is one clear problem with its place', async t => {
+t.test('what is not a configuration at all is one clear problem with its place', async t => {
   const cases: [string, string][] = [
     ['', '1:1 (file): is empty'],
     ['# only a comment\n', '1:1 (file): is empty'],
@@ -148,7 +148,7 @@ t.test('a secret in the wrong place is not shown', async t => {
   t.notMatch(found.join(), /hunter2/)
 })
 
-t.test('a key that stands twice, or is no name, is told', async t => {
+t.test('a key that stands twice, or is not a name, is told', async t => {
   const found = problems('site: a\nsite: b\n__proto__: { x: 1 }\n? [a, b]\n: 1\n? { c: d }\n: 1\n')
   t.match(found, [
     /^deskgate.yaml:1:1 /,

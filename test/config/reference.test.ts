@@ -85,7 +85,7 @@ t.test('each commented example is a setting of the right form in its place', asy
   t.ok(tried > 25, `${tried} examples`)
 })
 
-/** A sentence that looks like `word: …` is no example: its word is no key. */
+/** A sentence that looks like `word: …` is not an example: its word is not a key. */
 function isExample(line: string): boolean {
   const key = /# ([a-zA-Z0-9]+):/.exec(line)?.[1] ?? ''
   const keys = new Set<string>()
@@ -103,7 +103,7 @@ function collect(setting: Described, keys: Set<string>): void {
   }
 }
 
-/** The lines of an example that goes on below its key. */
+/** The lines of an example that continues below its key. */
 function following(lines: string[], index: number): number[] {
   const more: number[] = []
   for (let at = index + 1; /^ *# {3,}/.test(lines[at] ?? ''); at++) more.push(at)

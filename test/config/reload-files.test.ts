@@ -45,7 +45,7 @@ t.test('changes are told by key, also inside secrets and key files, and never by
   t.same(changedKeys(before, loadValid(less, { files })).sort(), ['limits.logins', 'providers'])
 })
 
-t.test('metadata that a provider watches by itself is no change', async t => {
+t.test('metadata that a provider watches by itself is not a change', async t => {
   const base = settings({ providers: [{ ...samlProvider, metadata: 'idp.xml' }] })
   const before = loadValid(base, { files: { 'idp.xml': '<a/>' } })
   t.same(changedKeys(before, loadValid(base, { files: { 'idp.xml': '<b/>' } })), [])

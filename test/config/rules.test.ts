@@ -625,7 +625,7 @@ for (const [name, config] of Object.entries(fine)) {
   })
 }
 
-t.test('rules run beside the mistakes of the schema, and believe nothing that is wrong', async t => {
+t.test('rules run beside the mistakes of the schema, and trust nothing that is wrong', async t => {
   const found = problemMessages(
     settings({
       publicUrl: 'http://x/y',

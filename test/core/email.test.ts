@@ -15,7 +15,7 @@ t.test('a non-ASCII address counts only in its exact NFC form, and look-alikes s
   t.not(canonicalEmail('ana@example.com'.replace('a', '\uff41')), 'ana@example.com', 'full-width a')
 })
 
-t.test('what could be read two ways is no address', async t => {
+t.test('what could be read two ways is not an address', async t => {
   const unusable = [
     '',
     '@example.com',

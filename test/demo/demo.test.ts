@@ -68,7 +68,7 @@ t.test('in a browser', { skip: missingParts('chromium') }, async t => {
     t.strictSame(complaints, [])
   })
 
-  t.test('who is no agent is told so, and gets no session', async t => {
+  t.test('a person who is not an agent is told so, and gets no session', async t => {
     const { page, context } = await arrive(browser, t)
     await choose(page, /SAML/, 'Sam Turner')
     await page.waitForURL(url => url.pathname === '/auth/saml/acs')

@@ -1,4 +1,4 @@
-// The demo's Desk: it believes the signed assertion and nothing else, and shows what it was told without being moved by it.
+// The demo's Desk: it trusts the signed assertion and nothing else, and shows what it was told without being moved by it.
 
 import { get } from 'node:http'
 import type { AddressInfo } from 'node:net'

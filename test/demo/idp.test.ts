@@ -94,7 +94,7 @@ t.test('it answers only to its gateway', async t => {
   )
   await refused(
     requestXml(xml => xml.replaceAll('AuthnRequest', 'LogoutRequest')),
-    /no SAML 2.0 AuthnRequest/,
+    /not a SAML 2.0 AuthnRequest/,
   )
   await refused(
     requestXml(xml => `<!DOCTYPE x>${xml}`),

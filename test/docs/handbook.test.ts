@@ -90,7 +90,7 @@ t.test('the codes with which WebSockets are closed are told on both pages', asyn
   }
 })
 
-t.test('under another prefix only the hand-overs stay', async t => {
+t.test('under another prefix only the callbacks stay', async t => {
   const paths = createPaths('/sso')
   const page = text('security.md')
   for (const path of [paths.slo, paths.jwks]) t.match(page, `\`${path}\``)

@@ -39,7 +39,7 @@ async function copyCheckout({ folder }: Shell): Promise<void> {
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
 }
 
-/** Runs what goes on until it is ended, and ends it when it has said `says` and `look` has looked at it. */
+/** Runs what continues until it is ended, and ends it when it has said `says` and `look` has looked at it. */
 async function tryOut(shell: Shell, line: string, { says, look }: { says: string; look?: () => Promise<void> }) {
   const running: ChildProgram = startProgram(['/bin/sh', '-ec', line], {
     cwd: shell.folder,

@@ -1,4 +1,4 @@
-// What is no command in the guides is right too: settings load, PHP, JSON, HTML and PromQL are read by what reads them, and
+// What is not a command in the guides is right too: settings load, PHP, JSON, HTML and PromQL are read by what reads them, and
 // a Redis user with the rights of the page is enough for a gateway.
 
 import { execFileSync } from 'node:child_process'

@@ -86,7 +86,7 @@ t.test('bearerPassThrough: Desk sees the token too', async t => {
   t.same(place.desk.last().all('authorization'), [`Bearer ${token}`])
 })
 
-t.test('public paths and the own ones pay no heed to it', async t => {
+t.test('public paths and the own ones ignore it', async t => {
   const place = await startApiSetup(t)
   for (const token of [place.token(), 'bad']) {
     const page = await place.call({ authorization: `Bearer ${token}` }, '/open')
@@ -177,7 +177,7 @@ t.test('a refusal is told: a log line, an audit event, a metric, and no token an
 })
 
 t.test(
-  "Attack: a token for another provider's API clients is no login, also since a reload has named them",
+  "Attack: a token for another provider's API clients is not a login, also since a reload has named them",
   async t => {
     const place = await startApiSetup(t, { portal: { bearer: false, bearerAudience: undefined } })
     const { portal } = place.idp.settings

@@ -127,7 +127,7 @@ t.test('Attack: another site sends the form, with a link of its own', async t =>
   t.equal((await newAgent().send(path)).status, 303, 'and nothing was used up')
 })
 
-t.test('whoever was here before is replaced, and the session of a link takes no other login in', async t => {
+t.test('the session that was here before is replaced, and the session of a link takes no other login in', async t => {
   const { gateway, newAgent } = await open(t)
   const first = await order(gateway.opsUrl, { minutes: '10' })
   const second = await order(gateway.opsUrl, { minutes: '20' })

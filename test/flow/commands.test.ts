@@ -100,7 +100,7 @@ t.test('wrong usage is 2', async t => {
     t.match(one, { code: 2, stdout: '', stderr: /^error: / }, wrong[i]?.join(' ') ?? '')
 })
 
-t.test('a reader of the output that has gone is no fault', async t => {
+t.test('a reader of the output that has gone is not a fault', async t => {
   const { folder } = await writeConfiguration('')
   t.teardown(() => rm(folder, { recursive: true }))
   const child = spawnDeskgate(['keys', 'generate'], { folder })

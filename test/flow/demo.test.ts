@@ -59,7 +59,7 @@ t.test('the demo', { skip: missingParts('chromium') }, async t => {
     }
   }
 
-  t.test('who is no agent gets a page with a reference, and no session', async t => {
+  t.test('a person who is not an agent gets a page with a reference, and no session', async t => {
     const { page, context, close } = await browser.newProfile()
     t.teardown(close)
     await page.goto(url)

@@ -54,7 +54,7 @@ t.test('a rotation under load, gateway by gateway', { skip: missingParts('redis'
 
   const gateways = await Promise.all([start([old]), start([old])])
   let signer: IdentityProvider = portalOf(old)
-  /** What a load balancer sends to: whoever is not just being replaced. */
+  /** What a load balancer sends to: every replica that is not being replaced. */
   let serving: InProcessGateway[] = [...gateways]
   const failures: string[] = []
   const inside: UserAgent[] = []
@@ -98,7 +98,7 @@ t.test('a rotation under load, gateway by gateway', { skip: missingParts('redis'
     for (const index of [0, 1]) {
       const leaving = gateways[index] as InProcessGateway
       serving = gateways.filter(gateway => gateway !== leaving)
-      // Whoever has chosen it already is let finish, as a balancer does.
+      // A request that has chosen it already may finish, as at a load balancer.
       await Promise.all(flights)
       const fresh = await start(secrets)
       gateways[index] = fresh

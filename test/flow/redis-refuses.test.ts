@@ -77,7 +77,7 @@ async function startAsProcess(t: Test, settings: Record<string, unknown>): Promi
 }
 
 for (const refusal of refusals.filter(({ refuses }) => refuses !== 'connections')) {
-  t.test(`${refusal.name}: Ada logs out, Ben goes on, and the cause is in all three places`, { skip }, async t => {
+  t.test(`${refusal.name}: Ada logs out, Ben continues, and the cause is in all three places`, { skip }, async t => {
     const redis = await startRefusing(refusal)
     t.teardown(redis.stop)
     const { gateway, ready, enter, checked } = await start(t, { refusal, redis })

@@ -82,7 +82,7 @@ t.test('two replicas on one Redis', { skip: missingParts('redis-server') }, asyn
       const agent = newAgent()
       const { path, fields } = await begin(agent, idp, { way, email: 'ada@example.com' })
       t.equal((await agent.postCrossSite(path, fields)).status, 303)
-      // Whoever saw the answer pass has all of it, also the cookies of the attempt, but no session.
+      // Somebody who saw the response pass has all of it, also the cookies of the attempt, but no session.
       const thief = newAgent()
       for (const { line, name } of agent.cookies) if (name.includes('-login.')) thief.take(line)
       const replayed = way === 'corp' ? 'saml.replayed' : 'jwt.replayed'
@@ -201,7 +201,7 @@ async function outage(t: Test, { desk, redis, one, two }: Pair): Promise<void> {
     await until(entered)
     t.equal((await newcomer.visit('/')).status, 200)
   }
-  // Redis came back empty: whoever was in logs in again, and nobody is told to wait.
+  // Redis came back empty: agents log in again, and nobody is told to wait.
   t.equal((await agent.visit('/', { at: two })).status, 302)
   // An answer that was refused while the store was away is good as soon as it is back.
   for (const { answer } of answers) {

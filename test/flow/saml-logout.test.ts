@@ -132,7 +132,7 @@ t.test('single logout on two replicas', { skip: missingParts('redis-server') }, 
     t.same(await statuses(agent.cookieHeader('/')), [401, 401])
   })
 
-  t.test('deskgate explain says that it was a logout, and what to mend', async t => {
+  t.test('deskgate explain says that it was a logout, and what to fix', async t => {
     const { agent } = await enter()
     const page = await agent.visit(
       `/auth/saml/slo?${logout.query({ after: query => query.replace(/&SigAlg=.*/, '') })}`,

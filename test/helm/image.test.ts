@@ -127,7 +127,7 @@ t.test('built and started', { skip: missingParts('redis-server') }, async t => {
   })
 })
 
-/** Nobody may write, whoever runs it. Not for root, whom only the other user stops. */
+/** Nobody may write, whatever user runs it. Not for root, whom only the other user stops. */
 function readOnly(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true }) as string[]) {
     const path = join(folder, name)

@@ -1,4 +1,4 @@
-// Values that cannot work are refused by `helm template`, with what is wrong and how to mend it; all of it at once.
+// Values that cannot work are refused by `helm template`, with what is wrong and how to fix it; all of it at once.
 
 import t from 'tap'
 import { goodValues, valuesWith } from '../parts/chart-values.js'
@@ -18,7 +18,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   ['a typo in config', { 'config.sessions': { idel: '8h' } }, /idel/],
   ['a value of the wrong kind', { 'config.drain': 30 }, /drain/],
   ['no publicUrl', { 'config.publicUrl': undefined }, /config\.publicUrl is missing/],
-  ['an http publicUrl', { 'config.publicUrl': 'http://desk.example.com' }, /read on the way; use https/],
+  ['an http publicUrl', { 'config.publicUrl': 'http://desk.example.com' }, /read in transit; use https/],
   ['no Desk', { 'config.desk': undefined }, /config\.desk\.url is missing/],
   ['no provider', { 'config.providers': [] }, /config\.providers is empty: nobody can log in/],
   ['no directory', { 'config.agents': undefined }, /config\.agents is empty: there is no default/],
@@ -218,7 +218,7 @@ t.test('everything that is wrong is said at once', { skip }, async t => {
   t.equal(stderr.match(/^- /gm)?.length, 5)
 })
 
-t.test('what is no secret may stand in config, and a variable that is set may be named', { skip }, async t => {
+t.test('what is not a secret may stand in config, and a variable that is set may be named', { skip }, async t => {
   const values = valuesWith({
     'config.sessions.store': 'redis://redis:6379/0',
     'config.secrets': [{ env: 'RING' }, { file: '/vault/ring' }],

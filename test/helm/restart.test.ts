@@ -54,7 +54,7 @@ t.test('no other setting does', { skip }, async t => {
   t.equal(await mark({ files: { 'agents.yaml': 'x' } }), before)
 })
 
-t.test('another certificate is no reason, TLS on or off is one', { skip }, async t => {
+t.test('another certificate is not a reason, TLS on or off is one', { skip }, async t => {
   const on = { ...tls, 'config.tls': { cert: 'tls.crt', key: '/x/tls.key' } }
   t.equal(await mark(on), await mark({ ...on, files: { 'tls.crt': 'y' } }))
   t.not(await mark(on), await mark(tls))

@@ -1,4 +1,4 @@
-// The example's Perl verifies the assertion: what Deskgate signs is believed, and what others sign, or was meant for others,
+// The example's Perl verifies the assertion: what Deskgate signs is trusted, and what others sign, or was meant for others,
 // is not. With Debian's own JWT library, as an operator of Request Tracker would use it.
 
 import { execFile } from 'node:child_process'
@@ -21,7 +21,7 @@ const script = `
     print $claims ? $claims->{email} : '-', "\\n";
   }`
 
-t.test('the example in Perl believes Deskgate alone', { skip: missingParts('crypt-jwt') }, async t => {
+t.test('the example in Perl trusts Deskgate alone', { skip: missingParts('crypt-jwt') }, async t => {
   const [mine, strange] = await Promise.all([generateKeyPair('ES256', { extractable: true }), generateKeyPair('ES256')])
   const asText = new TextEncoder().encode(await exportSPKI(mine.publicKey))
   const jwks = JSON.stringify({

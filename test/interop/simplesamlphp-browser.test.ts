@@ -61,7 +61,7 @@ t.test('a browser logs in by SimpleSAMLphp', { skip: missingParts('chromium') ||
     { secure: true, httpOnly: true, sameSite: 'Lax' },
   )
 
-  t.test('whoever is logged in there already comes in without a form', async t => {
+  t.test('an agent who is logged in there already gets in without a form', async t => {
     await context.clearCookies({ domain: names.gateway })
     const tab = await context.newPage()
     await tab.goto(`${publicUrl}/tickets/8`)

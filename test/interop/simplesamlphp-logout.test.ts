@@ -86,7 +86,7 @@ async function bring(agent: UserAgent, at: InProcessGateway, leave: Navigation) 
   return agent.postCrossSite(sloPath, leave.fields, { at })
 }
 
-/** Where one of our pages sends the browser: by redirect, by a page that goes on by itself, or by its form. */
+/** Where one of our pages sends the browser: by redirect, by a page that continues by itself, or by its form. */
 function sentOff({ location, headers, body }: { location: string; headers: object; body: string }): Navigation {
   const refresh = (headers as { refresh?: string }).refresh?.slice('0;url='.length)
   if (location !== '' || refresh !== undefined) return { redirect: location || (refresh ?? '') }

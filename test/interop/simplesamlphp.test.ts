@@ -67,7 +67,7 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
     })
   }
 
-  t.test('logs in without a form whoever is logged in there already', async t => {
+  t.test('logs in without a form if the agent is logged in there already', async t => {
     const visitor = visitorOf(idp)
     for (const agent of [behind.newAgent(), behind.newAgent()]) {
       const form = await answerOf(idp, visitor, 'ben', await beginLogin(agent))
@@ -100,7 +100,7 @@ t.test('SimpleSAMLphp', { skip: noSimpleSamlPhp() }, async t => {
     t.equal(loginOutcome(await open.newAgent().postCrossSite(acsPath, form.fields)), '400 saml.replayed')
   })
 
-  t.test('a NameID that is no e-mail address is refused for what it is', async t => {
+  t.test('a NameID that is not an e-mail address is refused for what it is', async t => {
     await idp.configure({ authproc: undefined })
     const { send } = await answer()
     t.equal(loginOutcome(await send()), '400 saml.email_invalid')

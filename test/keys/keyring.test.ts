@@ -55,7 +55,7 @@ t.test('Attack: every changed character, every cut, every other spelling is refu
   t.equal(keyring.open('attempt', 'A'.repeat(10_000_000), 'one'), undefined, 'bounded')
 })
 
-t.test('Attack: a tag cut to four bytes is no tag', async t => {
+t.test('Attack: a tag cut to four bytes is not a tag', async t => {
   const bytes = Buffer.from(keyring.seal('attempt', Buffer.from('plain text of some length'), 'one'), 'base64url')
   t.equal(keyring.open('attempt', bytes.subarray(0, -12).toString('base64url'), 'one'), undefined)
 })

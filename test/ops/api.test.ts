@@ -68,7 +68,7 @@ function open(
   return { app, clock, dossiers, metrics, readiness, events }
 }
 
-t.test('a type without a body is no body, and a body is JSON', async t => {
+t.test('a type without a body is not a body, and a body is JSON', async t => {
   const { app } = open(t, { adminToken: token })
   const ask = async (type: string, payload: string, url = '/api/sessions?all=true') => {
     const headers = { authorization: `Bearer ${token}`, 'content-type': type }

@@ -18,7 +18,7 @@ function open(first: ProcessLoad) {
   return { loadShedding, look, lines }
 }
 
-t.test('one long pause is no overload, two looks in a row are', async t => {
+t.test('one long pause is not an overload, two looks in a row are', async t => {
   const { loadShedding, look, lines } = open({ delay: 0, heap: 0, rss: 0 })
   t.teardown(loadShedding.close)
   const much = overloadLimits.delay + 1
@@ -105,7 +105,7 @@ t.test('memory that stays although nothing is accepted does not take the process
   t.same([look(310), look(310)], [false, true], 'once it has shrunk, the limit is as set')
 })
 
-t.test('a busy process that uses much memory goes on refusing', async t => {
+t.test('a busy process that uses much memory keeps refusing', async t => {
   const { loadShedding, look } = openMemory(300 * mb)
   t.teardown(loadShedding.close)
   const busy = overloadLimits.delay + 1

@@ -50,7 +50,7 @@ t.test('addresses and rates', async t => {
   t.same(parseRate('9/h'), { most: 9, window: 3_600_000 })
 })
 
-t.test('what is no address has no limit', async t => {
+t.test('what is not an address has no limit', async t => {
   const { limit } = open('1/m')
   for (let i = 0; i < 5; i++) limit.count('unknown')
   t.equal(await limit.wait('unknown'), undefined)

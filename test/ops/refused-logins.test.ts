@@ -46,7 +46,7 @@ t.test('Attack: a flood of refused logins writes no more than the limit of a min
   t.ok(await refusedLogins.find(refusedLogins.record(refused)), 'the next minute has its own')
 })
 
-t.test('what somebody else wrote under a reference is no report', async t => {
+t.test('what somebody else wrote under a reference is not a report', async t => {
   const { store, refusedLogins } = open()
   for (const [index, text] of ['', '{', 'null', '[]', '7', '{"checks":1'].entries()) {
     await store.set(`d:AAAAA-AAAA${index + 2}`, Buffer.from(text || ' '), 1_000)
@@ -54,7 +54,7 @@ t.test('what somebody else wrote under a reference is no report', async t => {
   }
 })
 
-t.test('a reference that is no key finds nothing', async t => {
+t.test('a reference that is not a key finds nothing', async t => {
   const { refusedLogins } = open()
   for (const text of ['', 'AAAAA', 'no such thing', '../s:x', `A`.repeat(9_999)]) {
     t.equal(await refusedLogins.find(text), undefined, text.slice(0, 20))

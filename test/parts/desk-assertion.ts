@@ -6,7 +6,7 @@ import type { Clock } from '../../src/core/contracts.js'
 export interface AssertionSigner {
   /** Claims laid over a good agent's; an undefined one is left out. */
   sign(claims?: Record<string, unknown>): Promise<string>
-  /** Answers the key set to whoever fetches it. */
+  /** Answers the key set to anyone who fetches it. */
   fetch: FetchImplementation
 }
 

@@ -11,7 +11,7 @@ const xmlenc = 'http://www.w3.org/2001/04/xmlenc#'
 const xmlenc11 = 'http://www.w3.org/2009/xmlenc11#'
 
 export interface Encryption {
-  /** PEM of whoever it is for. */
+  /** PEM of the recipient. */
   certificate: string
   /** Default: aes256-gcm and rsa-oaep-mgf1p, by xml-encryption. */
   data?: string

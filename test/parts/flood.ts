@@ -81,7 +81,7 @@ export interface Flooded {
   open(): Promise<Socket>
   /** From the call on: the MB that the gateway's process was seen to hold at most, beyond what it holds now. */
   watchMemory(): Promise<() => number>
-  /** The requests of an agent at work while `meanwhile` happens: how long each waited, in ms, and what was no page of Desk. */
+  /** The requests of an agent at work while `meanwhile` happens: how long each waited, in ms, and what was not a page of Desk. */
   work(cookie: string, meanwhile: () => Promise<unknown>): Promise<{ waits: number[]; failures: string[] }>
   close(): Promise<void>
 }

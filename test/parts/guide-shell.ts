@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '../..')
 export interface Shell {
   /** Where the commands run. */
   folder: string
-  /** With its path, for what goes on running. */
+  /** With its path, for what continues running. */
   env: Record<string, string>
   /** Every line of a block; ends at the first that fails. */
   run(block: string): Promise<CommandResult>

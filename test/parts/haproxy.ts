@@ -72,7 +72,7 @@ function settings(port: number, statistics: number, backends: readonly Backend[]
     'defaults',
     '  mode http',
     '  timeout connect 5s',
-    // A check that a busy machine answers late is no failed one.
+    // A check that a busy machine answers late is not a failed one.
     '  timeout check 10s',
     '  timeout client 60s',
     '  timeout server 60s',

@@ -1,4 +1,4 @@
-// A load balancer as plain as can be: TLS ends here, and each request goes to the next server in turn, whoever sent it.
+// A plain load balancer: TLS ends here, and each request goes to the next server in turn, whatever client sent it.
 
 import { request as ask, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer } from 'node:https'

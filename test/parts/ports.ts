@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 const lowest = 15_000
 const count = 17_000
 
-/** Where this process goes on looking: no port is named twice, and another test process most likely looks elsewhere. */
+/** Where this process continues looking: no port is named twice, and another test process most likely looks elsewhere. */
 let next = Math.floor(Math.random() * count)
 
 export async function freePort(): Promise<number> {

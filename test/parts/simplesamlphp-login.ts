@@ -20,7 +20,7 @@ export async function answerOf(
 ): Promise<PageForm> {
   let page = await pageAt(idp, visitor, await arrive(idp, visitor, from))
   const login = formIn(page.body)
-  // Whoever is logged in there already is not asked again.
+  // Anyone who is logged in there already is not asked again.
   if (asksToLogIn(page)) {
     const entered = { ...login.fields, username: user, password: users[user].password }
     page = await pageAt(idp, visitor, await visitor.send('/module.php/core/loginuserpass.php', entered))
@@ -28,7 +28,7 @@ export async function answerOf(
   return formIn(page.body)
 }
 
-/** Whether whoever comes from there is asked to log in. */
+/** Whether anyone who comes from there is asked to log in. */
 export async function isAsked(idp: SimpleSamlPhp, visitor: UserAgent, from: string | Navigation): Promise<boolean> {
   return asksToLogIn(await pageAt(idp, visitor, await arrive(idp, visitor, from)))
 }

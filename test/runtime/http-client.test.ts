@@ -161,7 +161,7 @@ t.test('Attack: a compressed body is not unpacked', async t => {
   await t.rejects(open(t)(server.url), { message: /compressed/ })
 })
 
-t.test('bytes that are no UTF-8 are refused', async t => {
+t.test('bytes that are not UTF-8 are refused', async t => {
   const server = await startHttpServer((_, response) => response.end(Buffer.from([0x7b, 0xff, 0x7d])))
   t.teardown(server.close)
   await t.rejects(open(t)(server.url), { message: /not UTF-8/ })

@@ -11,7 +11,7 @@ async function node(text: string) {
 }
 
 t.test('on this Node, V8 knows what it is asked for', async t => {
-  // To a flag that it does not know, V8 says so on stderr, and goes on.
+  // To a flag that it does not know, V8 says so on stderr, and continues.
   const text = `await import('${file}').then(({ applyV8Flags }) => applyV8Flags()); console.log('went on')`
   t.strictSame(await node(text), { stdout: 'went on\n', stderr: '' })
 })

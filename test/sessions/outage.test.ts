@@ -329,7 +329,7 @@ t.test(
     // Each replica comes back to Redis in its own time.
     await until(() => one.sessions.read(again.session.handle).then(Boolean, () => false))
     t.same(await one.sessions.read(again.session.handle), again.session)
-    // So does its subscription: an ending is heard where it is whole again.
+    // So does its subscription: a revocation is heard where it is whole again.
     const ended: string[] = []
     await until(async () => {
       const next = await one.sessions.create(identity, agent, from)

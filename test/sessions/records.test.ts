@@ -1,4 +1,4 @@
-// What lies in the store and is not exactly what we wrote is no session, says so in the audit log once, and never throws.
+// What lies in the store and is not exactly what we wrote is not a session, says so in the audit log once, and never throws.
 
 import { createHmac, hkdfSync } from 'node:crypto'
 import t from 'tap'

@@ -1,5 +1,5 @@
 # Who asks, as Deskgate says it: verifies X-Agent-Assertion (a JWS, ES256) with the keys that the gateway publishes.
-# It believes nothing else: a plain X-Agent-Email can be sent by everybody who reaches this server.
+# It trusts nothing else: a plain X-Agent-Email can be sent by everybody who reaches this server.
 
 package Deskgate;
 

@@ -1,4 +1,4 @@
-# Request Tracker behind Deskgate: Debian's own rt-server, but whoever asks is the agent whom Deskgate's signed assertion
+# Request Tracker behind Deskgate: Debian's own rt-server, but the user is the agent whom Deskgate's signed assertion
 # names. A request without a good one gets no further, from wherever it comes. Run by plackup.
 
 use strict;

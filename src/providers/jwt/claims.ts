@@ -14,7 +14,7 @@ export interface ClaimRules {
   clockSkew: number
   issuer: string | null
   audience: string | null
-  /** The audiences of bearer tokens: a token for one of them is no login. */
+  /** The audiences of bearer tokens: a token for one of them is not a login. */
   bearerAudiences: readonly string[]
 }
 

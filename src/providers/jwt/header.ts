@@ -72,7 +72,7 @@ export function readHints(token: string): { iss?: string; kid?: string } {
   return { ...(typeof iss === 'string' ? { iss } : {}), ...(typeof kid === 'string' ? { kid } : {}) }
 }
 
-/** The text of bytes; undefined when they are no UTF-8. A byte order mark stays, and JSON.parse refuses it. */
+/** The text of bytes; undefined when they are not UTF-8. A byte order mark stays, and JSON.parse refuses it. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return utf8.decode(bytes)

@@ -22,7 +22,7 @@ export interface ProviderKeys {
    */
   find(header: TokenHeader): Promise<readonly (KeyObject | CryptoKey)[] | undefined>
   /**
-   * Changes with the keys, so that what was verified before is not believed for longer; undefined when there are none at
+   * Changes with the keys, so that what was verified before is not trusted for longer; undefined when there are none at
    * the moment. Fetches what is old.
    */
   version(): Promise<number | undefined>

@@ -1,5 +1,5 @@
 // An identity provider that posts a signed token (Desk's and Zendesk's "JWT single sign-on"). jose verifies the
-// signature, every other check is ours; nothing is believed before the signature. Never shows, logs or keeps the token.
+// signature, every other check is ours; nothing is trusted before the signature. Never shows, logs or keeps the token.
 
 import type { JwtSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
@@ -31,7 +31,7 @@ export interface JwtDeps {
   fetchText: FetchText
   log: Log
   metrics: Pick<Metrics, 'idpClockSkew'>
-  /** The audiences of bearer tokens, of every provider: a token for one of them is no login anywhere. */
+  /** The audiences of bearer tokens, of every provider: a token for one of them is not a login anywhere. */
   bearerAudiences?: readonly string[]
 }
 

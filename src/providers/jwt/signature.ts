@@ -1,5 +1,5 @@
 // The first checks of every token: its form, its algorithm, and a key of this provider that made its signature. Nothing of
-// a token is believed before; what comes back are the very bytes that were signed, read once and strictly.
+// a token is trusted before; what comes back are the very bytes that were signed, read once and strictly.
 
 import type { KeyObject } from 'node:crypto'
 import { type CryptoKey, compactVerify } from 'jose'

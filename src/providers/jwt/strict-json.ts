@@ -11,7 +11,7 @@ const tokens = /"(?:[^"\\]|\\.)*"?|[{}[\]:,]/gs
 const deepest = 16
 
 /**
- * The object that the text holds, or undefined when it is no JSON object, nests deeper than 16, or names anything twice
+ * The object that the text holds, or undefined when it is not a JSON object, nests deeper than 16, or names anything twice
  * within one object, at any depth. Read its members with `getOwn`: a name such as __proto__ is an ordinary one here.
  */
 export function parseObject(text: string): Record<string, unknown> | undefined {

@@ -1,9 +1,9 @@
-// Times as SAML writes them. A time that could be read in two ways is no time.
+// Times as SAML writes them. A time that could be read in two ways is not a time.
 
 const format = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
 
 /**
- * Milliseconds since the epoch, or undefined when the text is no xs:dateTime in UTC with a Z (SAML Core 1.3.3).
+ * Milliseconds since the epoch, or undefined when the text is not an xs:dateTime in UTC with a Z (SAML Core 1.3.3).
  * Attack: without a zone, Date.parse takes the local time of this host; years beyond 9999 outlive every limit.
  */
 export function samlTime(text: string | undefined): number | undefined {

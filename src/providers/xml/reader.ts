@@ -1,5 +1,5 @@
 // Reads a small, strict subset of XML 1.0 once, from left to right, in linear time. It stands before every XML library:
-// what two parsers might read differently is no XML here. It must never resolve, expand or fetch anything.
+// what two parsers might read differently is not XML here. It must never resolve, expand or fetch anything.
 
 import { isSpace } from './characters.js'
 import { type Cursor, characters, checkCharacters, fail, find, readName, skipSpace } from './cursor.js'
@@ -35,7 +35,7 @@ export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { el
   return { elements: reading.elements, steps: reading.steps }
 }
 
-/** The XML declaration, and only for what the bytes are anyway. Attack: a declared encoding that one parser believes. */
+/** The XML declaration, and only for what the bytes are anyway. Attack: a declared encoding that one parser trusts. */
 function declaration(reading: Reading) {
   const { xml, limits } = reading
   if (!/^<\?xml[\s?]/.test(xml)) return

@@ -21,7 +21,7 @@ import { connectionOptions, type Purpose, sentinelOptions, singleOptions } from 
 import { createPrimarySearch, watchFailovers } from './failover.js'
 import { addressOf, type RedisLogin, sentinelsOf, topologyOf } from './url.js'
 
-/** Throws an Error that names the setting when it cannot be used; a Redis that is down is no such error. */
+/** Throws an Error that names the setting when it cannot be used; a Redis that is down is not such an error. */
 export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnection {
   const topology = topologyOf(settings)
   const openDeps = { random: systemRandom, commandTimeout: 800, ...deps, topology }

@@ -126,7 +126,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     entries.set(handle, entry)
     // Read at once: the guard may have used a copy that is nearly as old as nearCache allows, or older than a reload.
     entry.recheckAt = Math.min(entry.recheckAt, now)
-    // Desk goes on with the roles that it was sent at the beginning.
+    // Desk continues with the roles that it was sent at the beginning.
     entry.watchers.set(onClose, agent => sameRoles(session.agent, agent) && stillAllowed(agent))
     return () => {
       entry.watchers.delete(onClose)

@@ -1,5 +1,5 @@
 // Login by Desk's own login page: a browser that has just logged in there comes to the gateway's login page with a marker
-// cookie, Desk is asked once who that is, and the sign-in goes on as usual. Never asks Desk without a marker cookie.
+// cookie, Desk is asked once who that is, and the sign-in continues as usual. Never asks Desk without a marker cookie.
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'

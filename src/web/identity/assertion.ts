@@ -57,7 +57,7 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
 
   return who => {
     const now = clock.now()
-    // A hash of a token is no handle: neither may be taken for the other.
+    // A hash of a token is not a handle: neither may be taken for the other.
     const key = 'handle' in who ? who.handle : `token ${who.tokenHash}`
     const known = recent.get(key)
     // A clock that was set back makes an assertion anew too: iat must not lie ahead.

@@ -89,7 +89,7 @@ function nextButton(context: RequestContext, { reason, provider, returnTo }: Ref
   const { refusals, buttons } = pageContextOf(context).texts
   const { next } = refusals[reason]
   if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
-  // A one-time link is no provider to start again with.
+  // A one-time link is not a provider to start again with.
   const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.provider.id
   const login = next === 'other' || provider === undefined || !again ? paths.login : `${paths.login}/${provider}`
   return { label: buttons[next], to: { get: loginHref(login, returnTo) } }

@@ -1,5 +1,5 @@
 // Desk's own "Log out": after Desk's response to such a request from its own pages the gateway's session ends too, and the
-// browser goes on as after our own logout. Requests of another site, of an image or of a prefetch end nothing.
+// browser continues as after our own logout. Requests of another site, of an image or of a prefetch end nothing.
 
 import type { IncomingMessage } from 'node:http'
 import type { DeskLogoutRule } from '../../config/schema/desk.js'

@@ -22,7 +22,7 @@ export interface SignOut {
   /** Cookies that remove every trace of a login from this browser. */
   clearCookies(jar: CookieJar): ResponseCookie[]
   /**
-   * On to the provider's logout, or our own page. `how`: a navigation gets a page that goes on by itself, because browsers
+   * On to the provider's logout, or our own page. `how`: a navigation gets a page that continues by itself, because browsers
    * may block the redirect; anything else gets a redirect.
    */
   afterLogout(context: RequestContext, session: Session | undefined, how: 'navigation' | 'other'): ResponseData
@@ -51,7 +51,7 @@ function providerLogout({ providers }: ConfigSnapshot, session: Session): Naviga
   return providers.find(({ id }) => id === session.provider)?.logout(session)
 }
 
-/** 303 (RFC 9110 15.4.4): whatever came before, the browser goes on with a GET. */
+/** 303 (RFC 9110 15.4.4): whatever came before, the browser continues with a GET. */
 function redirect(location: string): ResponseData {
   return { status: 303, headers: ['Cache-Control', 'no-store', 'Location', location], body: '' }
 }

@@ -53,7 +53,7 @@ export function leavingPage(context: PageContext, text: string, target: Extract<
   return layout(context, { title: leaving.title, main, sends: 'at once' })
 }
 
-/** The same without a form: the Refresh header of the response goes on, or the button. */
+/** The same without a form: the Refresh header of the response continues, or the button. */
 export function refreshPage(context: PageContext, text: string, href: string): string {
   const { leaving } = context.texts
   const go = button({ label: leaving.button, to: { get: href } })

@@ -1,5 +1,5 @@
 // Who may use Desk now, and who waits. A request has a slot of desk.connections until the head of its response arrives; a
-// response that goes on counts to desk.longAnswers. Attack: one client takes everything. One session, or one address
+// response that continues counts to desk.longAnswers. Attack: one client takes everything. One session, or one address
 // without a session, has at most a quarter of either, and those who wait take turns by session or address.
 
 import type { Log } from '../../ops/log.js'
@@ -17,7 +17,7 @@ export interface DeskQueue {
   goesOn(use: DeskUse): void
   /** Whether there is a place in desk.longAnswers for it. */
   hasPlace(use: DeskUse): boolean
-  /** Cuts a long response that nobody reads, for one that certainly goes on. False: there is none. */
+  /** Cuts a long response that nobody reads, for one that certainly continues. False: there is none. */
   makePlace(use: DeskUse): boolean
   /** The client has stopped reading. */
   stalled(use: DeskUse): void

@@ -1,5 +1,5 @@
 // Client address and request ID: from the socket and, only where its peer is a trusted proxy, from X-Forwarded-For and
-// X-Request-Id. An untrusted peer's claims are neither believed nor passed on.
+// X-Request-Id. An untrusted peer's claims are neither trusted nor passed on.
 
 import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'

@@ -53,7 +53,7 @@ export function endSlowBody(request: IncomingMessage, limit: number): void {
   for (const over of ['end', 'close'] as const) request.once(over, () => clearTimeout(timer))
 }
 
-/** Several times as fast as URLSearchParams, which reads what is no valid escape. */
+/** Several times as fast as URLSearchParams, which reads what is not a valid escape. */
 function decode(text: string): string {
   if (!text.includes('%') && !text.includes('+')) return text
   try {

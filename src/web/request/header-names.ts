@@ -1,7 +1,7 @@
 // The rule for a request header on its way to Desk, by its name alone. Names are folded first: servers behind Desk read
 // X_Agent_Email, X.Agent.Email and X-Agent-Email as the same.
 
-/** The name with case folded and every character that is no letter or digit read as '-'. */
+/** The name with case folded and every character that is not a letter or digit read as '-'. */
 export function foldHeaderName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
 }

@@ -1,5 +1,5 @@
 // The one reading of the Cookie header. The gateway's own cookies count by their exact bytes, and all of a name are kept:
-// whoever reads them decides what two of one name mean. What goes to Desk is filtered by the most lenient reading.
+// anyone who reads them decides what two of one name mean. What goes to Desk is filtered by the most lenient reading.
 
 import type { IncomingMessage } from 'node:http'
 

@@ -37,7 +37,7 @@ export function safeReturnTo(value: unknown, publicUrl: string, paths: Paths): s
 }
 
 /**
- * The same for a snapshot. Desk's own login page is no page to return to: an agent who began there is logged in by now.
+ * The same for a snapshot. Nobody returns to Desk's own login page: an agent who began there is logged in by now.
  */
 export function returnToIn(
   { config, paths }: { config: Pick<Config, 'publicUrl' | 'login'>; paths: Paths },

@@ -22,7 +22,7 @@ const absoluteForm = /^(https?):\/\/([^/?#]*)(.*)$/is
 /**
  * Reads the target of a request line (RFC 9112 3.2), or undefined where the answer is 400: `*`, a leading `//`, dot
  * segments after one or two decodings, `\` and `%5C` in the path, control characters, a raw `#`, bytes outside printable
- * ASCII in the path, and escapes that are none or are no UTF-8. A path that only decodes by guessing would be decided on
+ * ASCII in the path, and escapes that are none or are not UTF-8. A path that only decodes by guessing would be decided on
  * as one string and opened by Desk as another. The query is never decided on: its escapes and its UTF-8 pass as they are.
  * The absolute form of `publicUrl` is read as the origin form that it stands for; any other is undefined.
  * @param raw latin1: one character for each byte
@@ -99,12 +99,12 @@ function decode(sent: string): string | undefined {
   return path.includes('%') && dotSegment.test(decodeAgain(path)) ? undefined : path
 }
 
-/** The second decoding, byte by byte: only the structure counts, so what is no escape or no UTF-8 stays. */
+/** The second decoding, byte by byte: only the structure counts, so what is not an escape or not UTF-8 stays. */
 function decodeAgain(path: string): string {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-/** Whether bytes are whole UTF-8 without a control character: what a reader could make two things of is no query. */
+/** Whether bytes are whole UTF-8 without a control character: what a reader could make two things of is not a query. */
 function isUtf8(bytes: string): boolean {
   try {
     return !control.test(utf8.decode(Buffer.from(bytes, 'latin1')))

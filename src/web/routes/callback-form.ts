@@ -1,5 +1,5 @@
 // What is checked of a callback before a provider is asked: that a page sent it, how long it is, and that each field is there
-// once. A request that cannot be a login is no refused login: anybody's page can make a browser send it.
+// once. A request that cannot be a login is not a refused login: anybody's page can make a browser send it.
 
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
@@ -17,7 +17,7 @@ export function callbackLimits({ config }: { config: Pick<Config, 'limits'> }): 
   return { keep: Math.floor(callback * formOverhead), read: callback * readFactor }
 }
 
-/** Whether a browser sends this by navigating a page of its own window, or, with `frames`, one in a frame; or is no browser. */
+/** Whether a browser sends this by navigating a page of its own window, or, with `frames`, one in a frame; or is not a browser. */
 export function isNavigation({ headers }: FastifyRequest, frames: 'frames' | 'no frames'): boolean {
   const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers
   // Attack: a script on another site posts its own response in the background. Only a page navigation sets cookies.

@@ -28,7 +28,7 @@ export interface CallbackDeps {
   attempts: Attempts
   signIn: SignIn
   refuseLogin: RefuseLogin
-  /** For what providers send here that is no login. */
+  /** For what providers send here that is not a login. */
   handleSlo: HandleSlo
   /** Without it the number of refused logins is not limited. */
   limit?: LoginLimit | undefined

@@ -86,7 +86,7 @@ const atPublicUrl = 'here'
 
 /**
  * A browser at another host than publicUrl: the cookie of its attempt would stay there, and the login would end in a
- * refusal. The page leads to publicUrl. Whoever has followed that link and is still said to be elsewhere stands behind a
+ * refusal. The page leads to publicUrl. A browser that has followed that link and still seems to be elsewhere is behind a
  * proxy that writes its own Host: then the login begins.
  */
 function refuseOtherHost(request: FastifyRequest): ResponseData | undefined {

@@ -58,7 +58,7 @@ export function createRawQueries(server: () => Server): RawQueries {
       const waiting = unread.get(socket)
       if (waiting && rawPacket) {
         waiting.push(rawPacket)
-        // Attack: a client that goes on sending while an earlier response is under way.
+        // Attack: a client that keeps sending while an earlier response is under way.
         if (waiting.reduce((bytes, chunk) => bytes + chunk.length, 0) > mostUnread) socket.destroy()
         return true
       }

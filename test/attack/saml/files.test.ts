@@ -99,7 +99,7 @@ for (const part of parts) {
     for (const { file, reason, check } of part) {
       const page = await agent.postCrossSite(acsPath, { SAMLResponse: await messageIn(file), RelayState: attempt.id })
       if (file === logoutMessage) {
-        // It is the logout's to answer, as at the logout address: it logs nobody in, and is no refused login.
+        // It is the logout's to answer, as at the logout address: it logs nobody in, and is not a refused login.
         t.match(page, { status: 303, location: '/auth/logged-out', reason: undefined, setCookies: [] }, file)
         continue
       }

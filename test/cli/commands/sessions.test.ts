@@ -71,7 +71,7 @@ t.test('list fits 120 columns, whatever the values are', async t => {
   )
 })
 
-t.test('an agent that is no address is told in the words of the command', async t => {
+t.test('an agent that is not an address is told in the words of the command', async t => {
   const { list } = await open(t)
   for (const agent of ['ada', '', 'a b@example.com', '@example.com']) {
     t.match(await list({ agent }), { code: 2, out: [], err: [/^error: --agent takes one e-mail address/] }, agent)

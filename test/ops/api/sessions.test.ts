@@ -1,4 +1,4 @@
-// What an operator asks the ops API of sessions: the list page by page, endings by name, and what to send when it was wrong.
+// What an operator asks the ops API of sessions: the list page by page, revocations by name, and what to send when it was wrong.
 
 import t, { type Test } from 'tap'
 import type { Store } from '../../../src/core/contracts.js'
@@ -79,7 +79,7 @@ t.test('all of them page by page, or those of one agent', async t => {
   t.same(await ask('/api/sessions?agent=&cursor='), await ask('/api/sessions'), 'an empty value is none')
 })
 
-t.test('an ending is of one, of an agent, or of all; the audit log says who asked', async t => {
+t.test('a revocation is of one, of an agent, or of all; the audit log says who asked', async t => {
   const { ask, logIn, sessions, audits } = open(t)
   const { session } = await logIn('ada@example.com')
   for (let i = 0; i < 3; i++) await logIn('ada@example.com')
@@ -96,7 +96,7 @@ t.test('an ending is of one, of an agent, or of all; the audit log says who aske
   for (const event of audits) t.match(event, { event: 'session_ended', why: 'ended by an operator', by: 'ops' })
 })
 
-t.test('an ending without a clear choice ends nothing, and says what to send', async t => {
+t.test('a revocation without a clear choice ends nothing, and says what to send', async t => {
   const { ask, logIn, sessions } = open(t)
   const { session } = await logIn('ada@example.com')
   const { handle } = session

@@ -91,7 +91,7 @@ t.test('an endpoint that is down costs one try per 30 seconds, and is named', as
   t.match(verdict.checks.at(-1)?.seen, /1 public key; last try: .*ECONNREFUSED.*, none with kid "two"/)
 })
 
-t.test('a key that was published a moment ago is no forgery until it has been looked up', async t => {
+t.test('a key that was published a moment ago is not a forgery until it has been looked up', async t => {
   const { portal, published, reasonBy } = rotating(one)
   t.equal(await reasonBy(one), undefined)
   published.pairs = [one, two]

@@ -12,7 +12,7 @@ import { readTarget } from '../../../src/web/request/target.js'
 
 const session = { handle: 'h' } as Session
 
-t.test('sessions.idleIgnore: polling is let in and is no activity; what cannot be read in one way is', async t => {
+t.test('sessions.idleIgnore: polling is let in and is not activity; what cannot be read in one way is', async t => {
   const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
   const name = cookies.session
   const idleRules = ['/api/poll', 'GET /feed/*']
@@ -118,7 +118,7 @@ t.test('everything else is refused, with the reason in the verdict', async t => 
   }
 })
 
-t.test('a miss is a promise; a store that is down is no missing session; what fails is refused', async t => {
+t.test('a miss is a promise; a store that is down is not a missing session; what fails is refused', async t => {
   const throws = () => {
     throw new Error('broken')
   }

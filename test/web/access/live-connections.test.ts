@@ -80,7 +80,7 @@ t.test('the close frame never lies inside another frame', async t => {
   }
 })
 
-t.test('a frame that Desk does not finish is no way to stay', async t => {
+t.test('a frame that Desk does not finish is not a way to stay', async t => {
   const proxy = await start(t)
   const { cookie, session } = await proxy.logIn()
   const socket = await openWebSocket(proxy.port, cookie)
@@ -166,7 +166,7 @@ t.test('streams and downloads that last are cut; short answers and those of othe
   theirs.close()
 })
 
-t.test('an answer that begins just before the ending and goes on and on is cut as well', async t => {
+t.test('an answer that begins just before the revocation and goes on and on is cut as well', async t => {
   const proxy = await start(t)
   const { cookie, session } = await proxy.logIn()
   desk.onRequest((_, response) => void response.writeHead(200).write('some'))
@@ -324,7 +324,7 @@ t.test('activity elsewhere keeps what is open here', async t => {
   t.equal(socket.closed()?.code, 4401)
 })
 
-t.test('a clock that is set back is no reason to believe what was read', async t => {
+t.test('a clock that is set back is not a reason to trust what was read', async t => {
   const messages = deaf()
   let store: Store | undefined
   const proxy = await start(t, {

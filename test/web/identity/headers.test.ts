@@ -177,7 +177,7 @@ t.test('keys from the ring are the same on every replica, and each is a sound P-
   t.throws(() => deriveSigningKeys([]))
 })
 
-t.test('keys from files: the first signs, all are published, and what is no P-256 key is named', async t => {
+t.test('keys from files: the first signs, all are published, and what is not a P-256 key is named', async t => {
   const [one, two] = [newSigningKey(), newSigningKey()]
   t.ok(await importPKCS8(one, 'ES256'))
   const both = [

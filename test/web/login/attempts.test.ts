@@ -143,7 +143,7 @@ t.test('a used attempt stays, marked used, to its end', t => {
   t.end()
 })
 
-t.test('Attack: a moved, changed, doubled or foreign cookie is no attempt', t => {
+t.test('Attack: a moved, changed, doubled or foreign cookie is not an attempt', t => {
   const { attempts, keyring } = setUp()
   const browser = createBrowser()
   const one = attempts.begin(browser.jar(), 'corp', '/a')

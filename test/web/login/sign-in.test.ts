@@ -147,7 +147,7 @@ t.test('Attack: one answer at once from many browsers makes one session', async 
 })
 
 t.test(
-  'twenty logins in parallel in one browser: every tab goes on, and no session stays that is nobody’s',
+  'twenty logins in parallel in one browser: every tab continues, and no session stays that is nobody’s',
   async t => {
     const gate = await open(t)
     const browser = gate.browser()

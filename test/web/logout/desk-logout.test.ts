@@ -1,4 +1,4 @@
-// Desk's own "Log out": what Desk answers to it ends the gateway's session too, and the browser goes on as from our own
+// Desk's own "Log out": what Desk answers to it ends the gateway's session too, and the browser continues as from our own
 // logout. Nobody else can bring it about.
 
 import type { IncomingMessage } from 'node:http'
@@ -230,7 +230,7 @@ t.test('a store that is down: it is said, the session cookie stays, and what Des
 })
 
 t.test(
-  'a Desk that takes seconds: whoever ends the session gets the answer, and nothing else of it stays open',
+  'a Desk that takes seconds: anyone who ends the session gets the answer, and nothing else of it stays open',
   async t => {
     const place = await open(t)
     const waiting: (() => void)[] = []

@@ -48,7 +48,7 @@ t.test('a rule opens exactly what it names', async t => {
   t.equal(compilePathRules([])('GET', { raw: '/', path: '/', query: '', ambiguous: false }), false)
 })
 
-t.test('the gateway owns its prefix in any spelling, and the hand-over paths under any prefix', async t => {
+t.test('the gateway owns its prefix in any spelling, and the callback paths under any prefix', async t => {
   const paths = createPaths('/sso')
   for (const path of [
     '/sso',
@@ -69,7 +69,7 @@ t.test('the gateway owns its prefix in any spelling, and the hand-over paths und
     t.equal(paths.owns(path), false, path)
 })
 
-t.test('Desk never gets the hand-over paths in a spelling that it might read as theirs', async t => {
+t.test('Desk never gets the callback paths in a spelling that it might read as theirs', async t => {
   const paths = createPaths('/sso')
   for (const path of [
     '/AUTH/saml/acs',

@@ -239,13 +239,13 @@ t.test('Attack: open redirect – whatever leaves publicUrl, or could after one 
   t.end()
 })
 
-t.test('what is no string becomes /', t => {
+t.test('what is not a string becomes /', t => {
   for (const value of [undefined, null, 1, {}, ['/a'], ['/a', '/b'], { toString: () => '/a' }])
     t.equal(safe(value), '/')
   t.end()
 })
 
-t.test('under another prefix the hand-over paths stay closed, /auth itself is Desk’s', t => {
+t.test('under another prefix the callback paths stay closed, /auth itself is Desk’s', t => {
   const other = createPaths('/sso')
   t.equal(safe('/auth/login', other), '/auth/login')
   for (const value of ['/sso/login', '/SSO', '/auth/jwt', '/auth/jwt/callback', '/auth/saml/acs', '/auth/%6awt']) {
@@ -345,7 +345,7 @@ t.test('the state comes out of an echoed return_to, and the rest stays byte for 
   t.end()
 })
 
-t.test('Desk’s own login pages are no page to return to', t => {
+t.test('Desk’s own login pages are not pages to return to', t => {
   const within = (deskLoginPaths: string[]) => (value: unknown) =>
     returnToIn({ config: { publicUrl, login: { deskLoginPaths } }, paths } as never, value)
   const usual = within(['/login', '/login/new'])

@@ -1,4 +1,4 @@
-// What uses a break-glass link up and what does not, and what whoever reads or writes the store can make of one.
+// What uses a break-glass link up and what does not, and what somebody who can read or write the store can do with one.
 
 import t, { type Test } from 'tap'
 import type { AgentRecord, Directory, Store } from '../../../src/core/contracts.js'
@@ -47,7 +47,7 @@ async function open(t: Test) {
   return { gate, state, written, link }
 }
 
-t.test('a refusal by the directory uses nothing up: once it is mended the link works', async t => {
+t.test('a refusal by the directory uses nothing up: once it is fixed the link works', async t => {
   const { gate, state, link } = await open(t)
   const { path } = await link()
   for (const [found, status, reason] of [
@@ -84,7 +84,7 @@ t.test('a store that is down is 503, and nobody is let in', async t => {
   }
 })
 
-t.test('Attack: whoever reads the store can use no link, and whoever writes it can make none', async t => {
+t.test('Attack: anyone who reads the store can use no link, and anyone who writes it can make none', async t => {
   const { gate, state, written, link } = await open(t)
   state.found = { email: 'ada@example.com' }
   const { token, path } = await link()

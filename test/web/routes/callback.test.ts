@@ -139,7 +139,7 @@ t.test('SAML from an issuer that no provider has, or for another provider’s at
   t.match(crossed.body, 'saml.issuer_unknown')
 })
 
-t.test('a form that is no callback is malformed: status, reason, reference, no cookie', async t => {
+t.test('a form that is not a callback is malformed: status, reason, reference, no cookie', async t => {
   const gate = await open(t, { providers: [...(await startLoginServer()).snapshot.providers, createFakeProvider()] })
   const token = await gate.token()
   const big = 'x'.repeat(260 * 1024)

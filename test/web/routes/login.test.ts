@@ -188,7 +188,7 @@ t.test(
   },
 )
 
-t.test('five logins and logouts within a minute are no loop', async t => {
+t.test('five logins and logouts within a minute are not a loop', async t => {
   const gate = await startLoginServer()
   t.teardown(gate.close)
   const browser = gate.browser()

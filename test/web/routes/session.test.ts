@@ -33,7 +33,7 @@ t.test('as JSON: agent, provider, created, idle and absolute end', async t => {
   })
 })
 
-t.test('asking is no activity', async t => {
+t.test('asking is not activity', async t => {
   const gate = await open(t)
   const browser = await enter(gate)
   for (let i = 0; i < 3; i++) {

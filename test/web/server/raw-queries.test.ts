@@ -74,7 +74,7 @@ t.test('a WebSocket', async t => {
   t.equal(targets[before], '/ws?ø=1')
 })
 
-t.test('what is no UTF-8, and bytes in the path, stay refused', async t => {
+t.test('what is not UTF-8, and bytes in the path, stay refused', async t => {
   const before = targets.length
   const refused = [
     '/å',

@@ -1,5 +1,5 @@
 // How and when the agent proved who they are (SAML Core 2.7.2), against what the login asked for. The request may have been
-// unsigned: whoever holds the browser can take its conditions out, so that only the answer counts.
+// unsigned: anyone who holds the browser can take its conditions out, so that only the answer counts.
 
 import type { CheckOutcome, RecordCheck } from '../../../core/checks.js'
 import type { Attempt, Authentication } from '../../../core/contracts.js'

@@ -53,11 +53,11 @@ export interface ConditionsFacts {
 export interface AttributeFacts {
   name: string
   friendlyName?: string
-  /** The text of each value; undefined for a value with elements in it, which is no text. */
+  /** The text of each value; undefined for a value with elements in it, which is not a text. */
   values: Array<string | undefined>
 }
 
-/** Undefined when the XML is no SAML 2.0 Assertion. `xml` must be what a signature was verified over. */
+/** Undefined when the XML is not a SAML 2.0 Assertion. `xml` must be what a signature was verified over. */
 export function readAssertion(xml: string): AssertionFacts | undefined {
   const root = new DOMParser({ errorHandler: stop }).parseFromString(xml, 'text/xml').documentElement
   if (!root || root.namespaceURI !== namespace || root.localName !== 'Assertion') return undefined

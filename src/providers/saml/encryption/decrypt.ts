@@ -46,7 +46,7 @@ export function refusedEncryption(
   return oaepHash(key) === undefined ? `EncryptionMethod: ${key.algorithm} with two different hashes` : undefined
 }
 
-/** The text inside; undefined when the key does not fit, the data was altered, or it is no UTF-8. Never says which. */
+/** The text inside; undefined when the key does not fit, the data was altered, or it is not UTF-8. Never says which. */
 export function decrypt(cipher: EncryptedData, privateKey: KeyObject): string | undefined {
   const method = ciphers[cipher.algorithm]
   const oaep = oaepHash(cipher.key)

@@ -13,9 +13,9 @@ import type { IdpFacts } from './reader.js'
 export interface MetadataFindings {
   /** What no gateway may start with. */
   problems: Finding[]
-  /** Files that cannot be used: nobody can log in by them, which is no reason to keep other providers from starting. */
+  /** Files that cannot be used: nobody can log in by them, but other providers start all the same. */
   unusable: Finding[]
-  /** Metadata or certificates that have expired or soon will: one provider's end is no reason to keep the others from starting. */
+  /** Metadata or certificates that have expired or soon will: the other providers start all the same. */
   warnings: Finding[]
 }
 
@@ -101,7 +101,7 @@ function read(
   }
 }
 
-// Attack: whoever holds a key that two providers trust can speak for the people of both.
+// Attack: anyone who holds a key that two providers trust can speak for the people of both.
 function compare(
   one: ProviderIdentifiers,
   others: readonly ProviderIdentifiers[],

@@ -142,7 +142,7 @@ function signingKeys(descriptor: Element): SigningKeys {
 }
 
 /**
- * The certificates of a KeyDescriptor that may sign. Attack: whoever holds the key of an authority signs for its customers.
+ * The certificates of a KeyDescriptor that may sign. Attack: anyone who holds the key of an authority signs for its customers.
  * An X509Data holds one key, with its chain (XML Signature 4.5.4), and what has issued another certificate of the KeyInfo
  * is an authority wherever it stands.
  */

@@ -1,4 +1,4 @@
-// The checks of a SAML response before its signature is verified. Everything here was written by whoever posted it: it
+// The checks of a SAML response before its signature is verified. Everything here comes from the client that posted it: it
 // may refuse a login, it never grants one.
 
 import type { RecordCheck } from '../../../core/checks.js'

@@ -35,7 +35,7 @@ export const responseLimits: XmlLimits = {
 
 const prescans = new WeakMap<CallbackRequest, Prescan>()
 
-/** The prescan of a callback's message. It is made once, whoever asks first: it is the dearest work on the event loop. */
+/** The prescan of a callback's message. It is made once for all callers: it is the most expensive work on the event loop. */
 export function prescanOf(callback: CallbackRequest): Prescan {
   const known = prescans.get(callback)
   if (known) return known

@@ -17,7 +17,7 @@ export interface MessageSummary {
 
 /** The part of one kind of message. */
 export interface MessageHandler<F extends MessageSummary> {
-  /** Of the root alone. Throws MalformedXml when it is no message of that kind. */
+  /** Of the root alone. Throws MalformedXml when it is not a message of that kind. */
   begin(root: XmlElement): F
   /** An element below the root; `place` is its path with the root. The list that its text belongs to, if any. */
   note(element: XmlElement, place: string, summary: F): string[] | undefined

@@ -47,7 +47,7 @@ export class LogoutRoot extends MalformedXml {
 
 type ReadSummary = Omit<ResponseSummary, 'bytes' | 'steps'>
 
-/** Notes what `xml` holds while it is read. Throws MalformedXml from its events when it is no SAML response. */
+/** Notes what `xml` holds while it is read. Throws MalformedXml from its events when it is not a SAML response. */
 export function createSummaryReader(xml: string): { events: XmlEvents; summary(): ReadSummary } {
   return createMessageReader(xml, {
     begin: emptySummary,

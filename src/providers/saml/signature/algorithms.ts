@@ -52,7 +52,7 @@ const sha1 = ['http://www.w3.org/2000/09/xmldsig#rsa-sha1', 'http://www.w3.org/2
 /** What a message may name beside the lists above. */
 export interface AlgorithmSettings {
   allowSha1: boolean
-  /** The response itself is signed; whoever decrypts has to verify that before. */
+  /** The response itself is signed; anyone who decrypts has to verify that before. */
   responseSigned?: boolean
 }
 

@@ -125,7 +125,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   }
 
   const handleError = (exchange: Exchange, error: Error): void => {
-    // The logout goes on without Desk: whoever ends a session gets an answer.
+    // The logout continues without Desk: anyone who ends a session gets an answer.
     if (exchange.paused) {
       exchange.loggingOut?.then(() => handleError(exchange, error))
       return

@@ -51,7 +51,7 @@ export function refusedHeader(text: string): string | undefined {
   let previous: string | undefined
   for (const line of lines) {
     if (line === '\r' || line === '') break
-    // RFC 9112 5.2: a line that begins with white space goes on with the one before.
+    // RFC 9112 5.2: a line that begins with white space continues with the one before.
     if (/^[ \t]/.test(line)) return previous === undefined ? undefined : shown(previous)
     const [name = ''] = line.replace(/\r$/, '').split(':', 1)
     const value = line.slice(name.length + 1).replace(/\r$/, '')

@@ -122,7 +122,7 @@ t.test('SHA-1 inside is accepted where it is allowed', async t => {
   t.match(await open().handleCallback(callbackOf(encode(xml))), { reason: 'saml.algorithm_not_allowed' })
 })
 
-t.test('a key that is no RSA key, or a certificate that is none, keeps the provider from being made', async t => {
+t.test('a key that is not an RSA key, or a certificate that is none, keeps the provider from being made', async t => {
   const text = 'nothing'
   t.throws(() => open({ key: { path: 'a.key', text } }), { message: /a\.key is no RSA key/ })
   t.throws(() => open({ certificate: { path: 'a.crt', text } }), { message: /a\.crt is no certificate/ })

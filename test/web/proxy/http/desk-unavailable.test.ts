@@ -50,7 +50,7 @@ t.test('a slow Desk is 504, a slow body is not', async t => {
   await slow.close()
 })
 
-t.test('what Desk sends that is no HTTP becomes 502', async t => {
+t.test('what Desk sends that is not HTTP becomes 502', async t => {
   const garbage = {
     'no HTTP': 'SSH-2.0-OpenSSH\r\n\r\n',
     'status 99': 'HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n',

@@ -9,7 +9,7 @@ const [unread, body] = [5000, 3000]
 const timeouts = { unread, body }
 const look = 500
 
-/** One that was sent, with what the test says of it; `told`: the error of whoever was late. */
+/** One that was sent, with what the test says of it; `told`: the error of the side that was late. */
 function exchange(has: { [key: string]: unknown; request?: object } = {}) {
   const told: string[] = []
   const one = {

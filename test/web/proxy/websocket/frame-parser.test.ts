@@ -56,7 +56,7 @@ t.test('advance stops at the end of the current frame', t => {
   t.end()
 })
 
-t.test('a close frame is noticed, and bytes that are no frames do no harm', t => {
+t.test('a close frame is noticed, and bytes that are not frames do no harm', t => {
   const followed = createFrameParser()
   followed.follow(closeFrame(1000, ''))
   t.ok(followed.closing())
