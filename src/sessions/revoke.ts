@@ -159,7 +159,7 @@ export function createRevokeEverywhere(deps: {
 
 /**
  * After each login the oldest sessions beyond the limit are revoked. Exact under a race: each login counts after it has
- * written its own session, and all of them sort alike, so that they revoke the same ones. `perAgent`: 0 is no limit.
+ * written its own session, and all of them sort alike, so that they revoke the same ones. `perAgent`: 0 is not a limit.
  * `end` revokes one session. The result rejects with StoreUnavailable.
  */
 export function createPerAgentLimit(deps: {

@@ -148,7 +148,7 @@ function createRemoteKeySet(
       const known = current()
       const found = await known?.find(kid === undefined ? { alg } : { alg, kid })
       if (!known || !found || found.length > 0 || kid === undefined || known.kids.has(kid)) return found
-      // A key that was published a moment ago is no forgery: only a look-up for it can tell.
+      // A key that was published a moment ago is not a forgery: only a look-up for it can tell.
       if (fetches > before && absent.size < mostAbsent) absent.add(kid)
       return fetches > before || absent.has(kid) ? found : undefined
     },

@@ -100,7 +100,7 @@ export function replyWith(
   return reply.code(data.status).send(data.body === '' ? undefined : Buffer.from(data.body))
 }
 
-/** 303 (RFC 9110 15.4.4): whatever came before, the browser goes on with a GET. */
+/** 303 (RFC 9110 15.4.4): whatever came before, the browser continues with a GET. */
 export function goTo(reply: FastifyReply, location: string, setCookies: readonly ResponseCookie[] = []): FastifyReply {
   return writeCookies(reply, setCookies).code(303).header('location', location).send()
 }
