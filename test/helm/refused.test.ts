@@ -41,9 +41,9 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'a host that nobody opens',
     { 'ingress.hosts': ['help.example.com'] },
-    /ingress\.hosts does not hold desk\.example\.com/,
+    /ingress\.hosts does not contain desk\.example\.com/,
   ],
-  ['no key ring', { 'config.secrets': undefined }, /config\.secrets is empty: all pods must seal alike/],
+  ['no key ring', { 'config.secrets': undefined }, /config\.secrets is empty: all pods need the same secrets/],
   ['no Secret', { secrets: undefined }, /no Secret brings ring: name one as secrets\.existingSecret/],
   ['a secret that the Secret does not have', { 'secrets.keys': { ring: 'ring' } }, /no Secret brings portal/],
   [
@@ -93,7 +93,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'a secret where nothing is mounted',
     { 'config.secrets': [{ file: '/run/ring' }] },
-    /\/run\/ring, which nothing mounts/,
+    /\/run\/ring, which no volume provides/,
   ],
   [
     'a secret among the files',
@@ -104,9 +104,9 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'a file that is not there',
     provider({ metadata: 'idp.xml' }),
-    /metadata is idp\.xml, which is not there: put it under files/,
+    /metadata is idp\.xml, which does not exist: put it under files/,
   ],
-  ['a file in place of config', { files: { 'deskgate.yaml': 'x' } }, /would take the place of config/],
+  ['a file in place of config', { files: { 'deskgate.yaml': 'x' } }, /would replace config/],
   ['an audit file on a read-only root', { 'config.audit.to': '/var/log/audit.log' }, /root file system is read-only/],
   [
     'a grace shorter than the drain',
@@ -131,7 +131,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   ['no probes', { 'config.ops.probes': null }, /config\.ops\.probes is not set: the kubelet cannot ask it/],
   ['a gateway that nobody reaches', { 'config.listen': 'unix:/run/deskgate' }, /the Service cannot reach it/],
   ['one port twice', { 'config.ops.probes': '0.0.0.0:8080' }, /three different ports/],
-  ['dual stack without IPv6', { 'service.ipFamilyPolicy': 'PreferDualStack' }, /hears no IPv6.*"\[::\]:8080"/],
+  ['dual stack without IPv6', { 'service.ipFamilyPolicy': 'PreferDualStack' }, /does not listen on IPv6.*"\[::\]:8080"/],
   [
     'an autoscaler upside down',
     { 'autoscaling.enabled': true, 'autoscaling.minReplicas': 9 },
@@ -150,9 +150,9 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
     /Prometheus could not scrape/,
   ],
   ['a policy for a whole namespace', { 'deskNetworkPolicy.enabled': true }, /would close the whole namespace/],
-  ['a name that no Service may have', { fullnameOverride: 'Help_Desk' }, /Help_Desk can be no Service's name/],
-  ['a name that is no label', { nameOverride: '@' }, /nameOverride is @, which can be no label/],
-  ['a port that is none', { 'config.listen': '0.0.0.0:70000' }, /names port 70000, which is none/],
+  ['a name that no Service may have', { fullnameOverride: 'Help_Desk' }, /Help_Desk is not a valid Service name/],
+  ['a name that is no label', { nameOverride: '@' }, /nameOverride is @, which is not a valid label/],
+  ['a port that is none', { 'config.listen': '0.0.0.0:70000' }, /names port 70000, which is not allowed/],
   [
     'an autoscaler without a request to reckon by',
     { 'autoscaling.enabled': true, resources: null },
@@ -166,17 +166,17 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'networks for a load balancer that is none',
     { 'service.loadBalancerSourceRanges': ['192.0.2.0/24'] },
-    /closes nothing at a Service of type ClusterIP/,
+    /has no effect on a Service of type ClusterIP/,
   ],
   [
     'a traffic policy for nothing',
     { 'service.externalTrafficPolicy': 'Local' },
-    /is nothing that a Service of type ClusterIP has/,
+    /cannot be set on a Service of type ClusterIP/,
   ],
   [
     'an address in place of a name',
     { 'config.publicUrl': 'https://[2001:db8::1]:8443' },
-    /is at the address \[2001:db8::1\], and ingress goes by names/,
+    /is at the address \[2001:db8::1\], and ingress needs a host name/,
   ],
   [
     'a secret in a variable',

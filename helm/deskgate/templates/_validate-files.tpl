@@ -26,7 +26,7 @@
 {{- $variables := fromJson (include "deskgate.variables" .) -}}
 {{- $known := fromJson (include "deskgate.knownSecrets" .) -}}
 {{- if and (ne (include "deskgate.store" .) "memory") (empty (get .Values.config "secrets")) }}
-config.secrets is empty: all pods must seal alike; add [{ file: /etc/deskgate/secrets/ring }] and the Secret that holds it
+config.secrets is empty: all pods need the same secrets; add [{ file: /etc/deskgate/secrets/ring }] and the Secret that holds it
 {{- end }}
 {{- if and (or .Values.secrets.keys) (not .Values.secrets.existingSecret) }}
 secrets.keys names keys of secrets.existingSecret, which is not set: name the Secret
@@ -73,7 +73,7 @@ config.{{ .leaf.path }} is {{ $file }}, but no Secret brings {{ $name }}: name o
 {{- else if hasKey (default dict .root.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) $file) }}
 files.{{ $file }} is the secret of config.{{ .leaf.path }}, and must not be in a ConfigMap: put it into a Secret, and set { file: {{ $folder }}NAME }
 {{- else if not (include "deskgate.isMounted" (dict "root" .root "path" $file)) }}
-config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ $folder }}
+config.{{ .leaf.path }} is {{ $file }}, which no volume provides: secrets are in {{ $folder }}
 {{- end -}}
 {{- end -}}
 
@@ -91,7 +91,7 @@ config.{{ .leaf.path }} is {{ $file }}, which nothing mounts: secrets are in {{ 
 {{- $secrets := printf "%s/" (include "deskgate.secretsFolder" .) -}}
 {{- range $name, $text := .Values.files -}}
 {{- if eq $name "deskgate.yaml" }}
-files.deskgate.yaml would take the place of config: write it under config, or give it another name
+files.deskgate.yaml would replace config: write it under config, or give it another name
 {{- end }}
 {{- if contains "PRIVATE KEY-----" $text }}
 files.{{ $name }} contains a private key, and must not be in a ConfigMap: put it into a Secret, and name /etc/deskgate/secrets/NAME in config
@@ -105,7 +105,7 @@ files.{{ $name }} contains a private key, and must not be in a ConfigMap: put it
 {{- $inConfig := hasKey (default dict $.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" $)) $text) -}}
 {{- $inSecret := and (hasPrefix $secrets $text) (or $known.open (has (trimPrefix $secrets $text) $known.names)) -}}
 {{- if not (or $inConfig $inSecret (include "deskgate.isMounted" (dict "root" $ "path" $text))) }}
-config.{{ $leaf.path }} is {{ $text }}, which is not there: put it under files, or into a Secret when it is a private key, or mount it by extraVolumes
+config.{{ $leaf.path }} is {{ $text }}, which does not exist: put it under files, or into a Secret when it is a private key, or mount it by extraVolumes
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -15,10 +15,10 @@
 {{- define "deskgate.problems.names" -}}
 {{- $name := include "deskgate.fullname" . -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) }}
-{{ $name }} can be no Service's name: set fullnameOverride to lower-case letters, digits and hyphens, a letter first
+{{ $name }} is not a valid Service name: set fullnameOverride to lower-case letters, digits and hyphens, a letter first
 {{- end }}
 {{- if not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$" (include "deskgate.name" .)) }}
-nameOverride is {{ include "deskgate.name" . }}, which can be no label: use letters, digits and hyphens
+nameOverride is {{ include "deskgate.name" . }}, which is not a valid label: use letters, digits and hyphens
 {{- end }}
 {{- end -}}
 
@@ -58,7 +58,7 @@ config.ops.probes is {{ default "not set" $probes }}: the kubelet cannot ask it;
 {{- $ports := list (include "deskgate.port" $listen) (include "deskgate.port" $ops) (include "deskgate.port" $probes) -}}
 {{- range compact $ports -}}
 {{- if or (lt (int64 .) 1) (gt (int64 .) 65535) }}
-config names port {{ . }}, which is none: use one between 1024 and 65535
+config names port {{ . }}, which is not allowed: use one between 1024 and 65535
 {{- end }}
 {{- end }}
 {{- if lt (len (uniq $ports)) 3 }}
@@ -67,7 +67,7 @@ config.listen, config.ops.listen and config.ops.probes must have three different
 {{- if or (has "IPv6" .Values.service.ipFamilies) (has .Values.service.ipFamilyPolicy (list "PreferDualStack" "RequireDualStack")) -}}
 {{- range $key, $address := dict "config.listen" $listen "config.ops.probes" $probes -}}
 {{- if hasPrefix "0.0.0.0:" $address }}
-{{ $key }} is {{ $address }}, which hears no IPv6, but the Service is to have it: use "[::]:{{ include "deskgate.port" $address }}"
+{{ $key }} is {{ $address }}, which does not listen on IPv6, but the Service has IPv6: use "[::]:{{ include "deskgate.port" $address }}"
 {{- end }}
 {{- end }}
 {{- end }}
@@ -123,16 +123,16 @@ podDisruptionBudget.maxUnavailable is 0: no node could ever be drained; use 1
 {{- if .Values.ingress.enabled }}{{ $ways = append $ways "ingress" }}{{ end -}}
 {{- if .Values.httpRoute.enabled }}{{ $ways = append $ways "httpRoute" }}{{ end -}}
 {{- if gt (len $ways) 1 }}
-ingress and httpRoute are both enabled: two ways in with two sets of rules; disable one of them
+ingress and httpRoute are both enabled: requests would pass two sets of rules; disable one of them
 {{- end }}
 {{- if and $ways (eq .Values.service.type "LoadBalancer") }}
 service.type is LoadBalancer beside {{ join " and " $ways }}: clients of the load balancer could count as a trusted proxy, and choose their address; use ClusterIP, or disable {{ join " and " $ways }}
 {{- end }}
 {{- if and .Values.service.loadBalancerSourceRanges (ne .Values.service.type "LoadBalancer") }}
-service.loadBalancerSourceRanges closes nothing at a Service of type {{ .Values.service.type }}: leave it out, or use LoadBalancer
+service.loadBalancerSourceRanges has no effect on a Service of type {{ .Values.service.type }}: leave it out, or use LoadBalancer
 {{- end }}
 {{- if and .Values.service.externalTrafficPolicy (eq .Values.service.type "ClusterIP") }}
-service.externalTrafficPolicy is nothing that a Service of type ClusterIP has: leave it out
+service.externalTrafficPolicy cannot be set on a Service of type ClusterIP: leave it out
 {{- end }}
 {{- if and $ways (empty (get .Values.config "trustedProxies")) }}
 {{ join " and " $ways }} is enabled, but config.trustedProxies is empty: every client would have the controller's address; name the network of its pods, such as [10.0.0.0/8]
@@ -142,11 +142,11 @@ httpRoute.parentRefs is empty: no Gateway would take the route; name one, such a
 {{- end }}
 {{- $host := include "deskgate.host" (get .Values.config "publicUrl" | default "") -}}
 {{- if and $ways (regexMatch "^([0-9.]+|\\[.*\\])$" $host) }}
-config.publicUrl is at the address {{ $host }}, and {{ join " and " $ways }} goes by names: give it a name, or use service.type LoadBalancer
+config.publicUrl is at the address {{ $host }}, and {{ join " and " $ways }} needs a host name: use a name in publicUrl, or service.type LoadBalancer
 {{- end }}
 {{- range $key, $hosts := dict "ingress.hosts" .Values.ingress.hosts "httpRoute.hostnames" .Values.httpRoute.hostnames -}}
 {{- if and $hosts (not (has $host $hosts)) }}
-{{ $key }} does not hold {{ $host }}, the host of config.publicUrl: every link leads there; add it, or leave {{ $key }} empty
+{{ $key }} does not contain {{ $host }}, the host of config.publicUrl: every link leads there; add it, or leave {{ $key }} empty
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -160,7 +160,7 @@ terminationGracePeriodSeconds is {{ include "deskgate.grace" . }}, but preStop a
 
 {{- define "deskgate.problems.policies" -}}
 {{- if and .Values.networkPolicy.enabled (empty .Values.networkPolicy.ingressFrom) }}
-networkPolicy.ingressFrom is empty: in a NetworkPolicy that lets in everybody; name the controller, such as [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ingress-nginx } } }]
+networkPolicy.ingressFrom is empty: a NetworkPolicy without peers allows everybody; name the controller, such as [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ingress-nginx } } }]
 {{- end }}
 {{- if and .Values.deskNetworkPolicy.enabled (empty .Values.deskNetworkPolicy.podLabels) }}
 deskNetworkPolicy.podLabels is empty: the policy would close the whole namespace; name the labels of Desk's pods
