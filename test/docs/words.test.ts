@@ -27,7 +27,7 @@ const words: [RegExp, string][] = [
   [/\bdossiers?\b/i, 'report of a refused login'],
   [/\bhand-?overs?\b/i, 'callback'],
   [/\bending waits\b|\bthe endings\b|\ban ending\b|(?:^|\*\*)endings\b/i, 'revocation'],
-  [/\b(?:berths?|shel(?:f|ves)|tellers?|bereft|entrance|street)\b/i, 'see the glossary of CONTRIBUTING'],
+  [/\b(?:berths?|shel(?:f|ves)|tellers?|bereft|entrance|street)\b/i, 'the usual word'],
   [/\bget(?:s)? no further\b/i, 'is stopped'],
 ]
 
