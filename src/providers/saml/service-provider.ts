@@ -42,7 +42,10 @@ export function createServiceProvider(
       if (wanted && !signer && !warned) {
         // Many say so in their metadata and take unsigned requests all the same.
         warned = true
-        log.warn({ provider }, 'identity provider requires signed requests; set key and certificate')
+        log.warn(
+          { provider },
+          'metadata of identity provider asks for signed requests; if it refuses unsigned ones, set key and certificate',
+        )
       }
       const { loginUrl, loginPostUrl } = idp
       const plan = { id: requestId(attempt), now, loginUrl, loginPostUrl, entityId, acsUrl, forceAuthn, authnContext }

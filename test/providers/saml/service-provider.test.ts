@@ -122,7 +122,7 @@ t.test(
   async t => {
     const { provider, lines } = fromMetadata({ loginUrl: 'https://idp.example.com/sso', wantsSignedRequests: true })
     for (const _ of [1, 2]) t.notMatch(await provider.begin(attempt), { redirect: /Signature/ })
-    t.equal(lines.filter(line => line.includes('requires signed requests')).length, 1)
+    t.equal(lines.filter(line => line.includes('asks for signed requests; if it refuses unsigned ones')).length, 1)
   },
 )
 
