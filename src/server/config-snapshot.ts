@@ -18,12 +18,11 @@ import { createDeskLogin } from '../providers/desk-login.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
 import type { FetchText } from '../runtime/http-client.js'
-import type { Scheduler } from '../runtime/scheduler.js'
 import { handleOf } from '../sessions/sessions.js'
 import { createBearer } from '../web/access/bearer.js'
 import type { LiveResponses } from '../web/access/live-connections.js'
 import type { ConfigSnapshot, RenderError } from '../web/context.js'
-import { createMarkerCookies } from '../web/desk-login/marker-cookies.js'
+import { createMarkerCookies } from '../web/desk-login/accepted-cookies.js'
 import { createIdentityWriter } from '../web/identity/headers.js'
 import { createAttempts } from '../web/login/attempts.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
@@ -67,8 +66,6 @@ export interface GatewayOverrides {
   routes?: (context: FastifyInstance) => Promise<void>
   routeDeps?: Partial<Pick<GatewayRoutesDeps, 'spMetadata' | 'bodyTimeout'>>
   listenerTimes?: ListenerOptions['times']
-  /** Runs the checks of the queue for Desk. */
-  queueSchedule?: Scheduler
   /** Milliseconds between two checks of the live connections. */
   liveInterval?: number
 }
