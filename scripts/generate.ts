@@ -3,11 +3,11 @@
 // from the marks in the guides: docs/not-run.md.
 
 import { readFile, writeFile } from 'node:fs/promises'
-import { editorSchema, reference } from '../src/config/reference.js'
 import { chartKinds } from './chart/kinds.js'
 import { chartReadme } from './chart/readme.js'
 import { valuesSchema } from './chart/values-schema.js'
 import { commandsPage } from './commands-page.js'
+import { editorSchema, reference } from './config-reference.js'
 import { notRunPage } from './not-run-page.js'
 
 const folder = new URL('../config/', import.meta.url)

@@ -1,7 +1,7 @@
 // Which settings are secrets and which are files, for the chart's checks: from the schema, so that a new key cannot be
 // forgotten. Paths stand as in providers[].secrets[]; .* is any name.
 
-import { type Described, describeConfig } from '../../src/config/reference.js'
+import { type Described, describeConfig } from '../config-reference.js'
 
 type Node = Described & { additionalProperties?: Node | boolean }
 

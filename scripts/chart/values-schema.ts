@@ -2,7 +2,7 @@
 // refers to nothing. Draft 7, as Helm 3 reads no later one.
 
 import * as z from 'zod'
-import { editorSchema } from '../../src/config/reference.js'
+import { editorSchema } from '../config-reference.js'
 
 const text = z.string()
 const flag = z.boolean()

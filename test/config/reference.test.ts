@@ -3,8 +3,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 import { parse, parseDocument } from 'yaml'
+import { type Described, describeConfig, editorSchema, reference } from '../../scripts/config-reference.js'
 import { parseAgents } from '../../src/config/agents.js'
-import { type Described, describeConfig, editorSchema, reference } from '../../src/config/reference.js'
 import { curveKey, load, longSecret, problems, rsaPair } from '../parts/configuration.js'
 
 const folder = new URL('../../config/', import.meta.url)

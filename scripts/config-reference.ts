@@ -4,8 +4,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
 import * as z from 'zod'
-import { configSchema } from './schema/index.js'
-import { Unreadable } from './schema/values.js'
+import { configSchema } from '../src/config/schema/index.js'
+import { Unreadable } from '../src/config/schema/values.js'
 
 const width = 110
 
