@@ -79,7 +79,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const recheck = createRecheck(current)
   const live = { sessions, recheck, clock, settings, interval: overrides.liveInterval }
   const liveConnections = createLiveConnections(live)
-  const queue = createDeskQueue({ log, schedule: overrides.queueSchedule })
+  const queue = createDeskQueue({ log })
   const openResponses = createInFlight<ServerResponse>()
   const limit = () => current().config.limits.unread
   const unread = createUnreadLimit({ limit, openResponses: openResponses.all, log })

@@ -15,8 +15,6 @@ export interface AssertionDeps {
   ttl: number
   keys: SigningKeys
   clock: Clock
-  /** The most cached assertions. */
-  cacheSize?: number
 }
 
 interface Signed {
@@ -32,7 +30,7 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
   const { issuer, audience, ttl, clock } = deps
   const { key, kid } = deps.keys.sign
   const header = encode({ alg: 'ES256', typ: 'JWT', kid })
-  const recent = new LRUCache<string, Signed>({ max: deps.cacheSize ?? 10_000 })
+  const recent = new LRUCache<string, Signed>({ max: 10_000 })
 
   const write = (who: Session | ApiCaller, now: number): string => {
     const { agent, provider } = who
