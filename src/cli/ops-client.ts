@@ -47,7 +47,6 @@ export async function opsAccess(
   return undefined
 }
 
-/** The base URL of the ops listener that a configuration describes. */
 export function opsUrl(config: Config): string {
   const { listen } = config.ops
   if (listen.startsWith('unix:')) throw new OpsUnreachable('ops.listen is a socket: give the address with --ops URL')

@@ -4,7 +4,6 @@ import { dotted, type Path } from './problems.js'
 import type { Config } from './schema/index.js'
 import { isMapping } from './zod-introspection.js'
 
-/** The most keys in a list of changes. */
 const maxKeys = 100
 
 /** The changed keys, such as providers[0].secrets[1]; a list of another length is one key. */

@@ -48,7 +48,6 @@ export function watchFiles(deps: {
   }
 }
 
-/** The fingerprint of each file, by absolute path. */
 export type FileFingerprints = ReadonlyMap<string, string>
 
 /** Differs for any two states of a file. Never throws: a missing file has a fingerprint too. */

@@ -236,7 +236,6 @@ export interface Verdict {
   checks: Check[]
   identity?: Identity
   reason?: Reason
-  /** The attempt of this browser that the response belongs to. */
   attempt?: Attempt
   /**
    * Set when the only failure is that this browser has no such attempt (any more): the replay key of the response, to find

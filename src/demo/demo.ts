@@ -151,7 +151,6 @@ export interface DemoPlan {
   /** PEM. */
   idpCertificate: string
   jwtSecret: string
-  /** The agents file. */
   agents: string
 }
 

@@ -37,7 +37,6 @@ export const demoIdpPaths = {
 /** The most characters of a return_to, state or RelayState. */
 const longest = 16_384
 
-/** A Fastify app that is not listening yet. */
 export function createDemoIdp(deps: DemoIdpDeps): FastifyInstance {
   const { publicUrl } = deps.gateway
   const app = createListener({ tls: deps.tls, policy: policyOf(publicUrl, "'none'"), errorPage })

@@ -35,7 +35,6 @@ export interface SigningKey {
   certificate: string
 }
 
-/** Which element is signed, and how. */
 export interface SamlSigning extends SigningKey {
   what: 'response' | 'assertion' | 'both'
   signatureAlgorithm?: string

@@ -117,7 +117,6 @@ function open(key: Buffer, bytes: Buffer, bound: string): Buffer | undefined {
 }
 
 export interface ReplaceableKeyring extends Keyring {
-  /** Uses `next` from now on. */
   replace(next: Keyring): void
 }
 

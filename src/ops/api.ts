@@ -36,7 +36,6 @@ export interface OpsDeps {
   reload?: () => Promise<ReloadResult>
 }
 
-/** The listener, not yet listening. */
 export function createOps(deps: OpsDeps): FastifyInstance {
   const app = openOpsListener()
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => answerError(error, reply))

@@ -26,12 +26,10 @@ export type AuditEvent = {
     | 'admin_refused'
   agent?: string
   provider?: string
-  /** The session's handle. */
   session?: string
   reason?: Reason
   /** Why a session ended, what caused a reload, or why a break-glass link was made. */
   why?: string
-  /** Who ended the session. */
   by?: EndedBy
   /** The reference shown to the agent. */
   reference?: string

@@ -74,7 +74,6 @@ export interface AccessLine {
   /** X-Request-Id. */
   request: string
   address: string
-  /** The session's handle. */
   session: string | undefined
   /** The agent's e-mail address, from the session or the bearer token. */
   agent: string | undefined

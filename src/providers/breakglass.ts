@@ -60,7 +60,6 @@ const contentSchema = z.strictObject({
   until: z.int(),
 })
 
-/** Whether a text can be a token at all. */
 export function isBreakglassToken(text: string): boolean {
   return tokenShape.test(text)
 }

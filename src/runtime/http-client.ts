@@ -27,7 +27,6 @@ export interface FetchedText {
   unchanged?: true
   /** The ETag header (RFC 9110 8.8.3), as sent. */
   etag?: string
-  /** The Content-Type header, as sent. */
   type?: string
   /** The Link header (RFC 8288), as sent; several lines as one. */
   link?: string
@@ -39,7 +38,6 @@ export interface FetchedText {
  */
 export type FetchText = (url: string, limits?: FetchLimits) => Promise<FetchedText>
 
-/** A FetchText that can be closed. */
 export interface HttpClient extends FetchText {
   /** Aborts the calls in flight; later calls fail. */
   close(): Promise<void>

@@ -22,7 +22,6 @@ export interface Snapshots {
 
 /** The one pointer to the current snapshot; `replace` sets the first too. */
 export function createSnapshots(deps: { log: Log }): Snapshots {
-  /** The number of open requests of each snapshot. */
   const openRequests = new Map<ConfigSnapshot, number>()
   let newest: ConfigSnapshot | undefined
 

@@ -62,7 +62,6 @@ export interface GatewayOverrides {
   renderError?: RenderError
   timeouts?: PipelineDeps['timeouts']
   largestFrame?: PipelineDeps['largestFrame']
-  /** In the place of the gateway routes. */
   routes?: (context: FastifyInstance) => Promise<void>
   routeDeps?: Partial<Pick<GatewayRoutesDeps, 'spMetadata' | 'bodyTimeout'>>
   listenerTimes?: ListenerOptions['times']
@@ -78,7 +77,6 @@ export interface SnapshotDeps extends GatewayDeps {
   unread: UnreadLimit
 }
 
-/** What a snapshot needs beside its configuration. */
 export interface SnapshotInputs {
   /** With the secrets of this configuration. */
   keyring: Keyring

@@ -22,7 +22,6 @@ export interface ResourcesDeps {
   log: Log
   /** Replaces the thread pool, to measure what the pool brings. */
   verifySaml?: VerifySaml
-  /** Replaces the measurement of this process, for tests. */
   measure?: () => ProcessLoad
   /** Stands between the gateway and its store, for tests. */
   wrapStore?: (store: Store) => Store

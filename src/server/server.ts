@@ -20,7 +20,6 @@ export interface Server {
   /** The listen address, as a URL that a client on this machine can open. */
   url: string
   opsUrl: string
-  /** The listener of ops.probes, if configured. */
   probesUrl: string | undefined
   /**
    * Reads the configuration again and applies it, completely or not at all, without dropping a connection. Never rejects.

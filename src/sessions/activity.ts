@@ -22,7 +22,6 @@ export interface Activity {
 interface ActivityEntry {
   handle: Handle
   endsAt: number
-  /** The last activity here. */
   seen: number
   /** The activity that was written last. */
   written: number

@@ -24,13 +24,11 @@ export interface SessionCache {
   disconnected(): void
   /** Every entry is read again before it is used. */
   distrustAll(): void
-  /** The store has answered, or has failed to. */
   storeAnswered(ok: boolean): void
   /** Every cached session, however old. */
   sessions(): Session[]
   /** The sessions that `peek` or `serveStale` may return. */
   usable(): Session[]
-  /** Replaces the cached state of a session, if that is still `before`. */
   replace(before: Session, after: Session): void
 }
 

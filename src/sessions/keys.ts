@@ -18,7 +18,6 @@ export function isHandle(text: string): boolean {
   return handleForm.test(text)
 }
 
-/** The key of the time of the last activity. */
 export function activityKey(handle: Handle): string {
   return `a:${handle}`
 }
@@ -35,7 +34,6 @@ export function nameIdIndex(provider: string, nameId: string): string {
   return `n:${hash('sha256', `${provider}\0${nameId}`, 'base64url')}`
 }
 
-/** Every index that a session is in. */
 export function indexesOf(session: Pick<Session, 'agent' | 'provider' | 'saml'>): string[] {
   const indexes = [allIndex, emailIndex(session.agent.email)]
   return session.saml ? [...indexes, nameIdIndex(session.provider, session.saml.nameId)] : indexes

@@ -13,7 +13,6 @@ export type SessionRecord = Omit<Session, 'seenAt'>
 export type Tampering = 'size' | 'version' | 'mac' | 'content'
 
 export interface Records {
-  /** The record's key in the store. */
   keyOf(handle: Handle): string
   pack(session: SessionRecord): Buffer
   /** Never throws. */

@@ -27,7 +27,6 @@ export interface RevocationQueue {
   /** After a gap: unconfirmed revocations may have been undone, and are queued again. */
   requeueUnconfirmed(): void
   isWaiting(): boolean
-  /** Whether a revocation of this very session is queued. */
   has(handle: Handle): boolean
   /**
    * Resolves when no queued revocation means this session; `record` is undefined when the store has none.

@@ -60,7 +60,6 @@ interface Parts {
   bindTo: Sessions['bindTo']
 }
 
-/** Sessions on one page of a list. */
 const pageSize = 100
 
 export function createSessions(deps: SessionsDeps): Sessions {

@@ -173,7 +173,6 @@ export interface DeskLoginFeature {
   markerCookies: MarkerCookies
 }
 
-/** A request to Desk's own login. */
 export interface DeskLoginRequest {
   /** Desk's cookie: passed on only where this login gave it to the browser. */
   cookie: 'passed' | 'withheld'

@@ -13,7 +13,6 @@ import { escapeBytes, isValidHost, readTarget, type Target } from './request/tar
 import { refuse } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {
-  /** The snapshot in force. */
   current: () => ConfigSnapshot
   /** The same for a request that begins: called once for each. */
   acquire: () => ConfigSnapshot
@@ -40,7 +39,6 @@ export interface RequestState {
 }
 
 export interface RequestLifecycle {
-  /** The snapshot in force. */
   current(): ConfigSnapshot
   /**
    * Fastify's `rewriteUrl`: only gateway routes are routed by their target, everything else goes to the one route of

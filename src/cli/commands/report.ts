@@ -20,7 +20,6 @@ export function heading(facts: readonly [name: string, value: string][]): string
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${escapeControls(value)}`)
 }
 
-/** Lines for a terminal. */
 export function report(checks: readonly Check[], { reason, hint, accepted, open = [] }: ReportOutcome): string[] {
   const width = widest([...checks.map(({ name }) => name), ...open.map(([name]) => name)])
   const lines = checks.flatMap(check => (check.ok ? [passed(check, width)] : failed(withSetting(check, reason), width)))
@@ -45,7 +44,6 @@ function passed({ name, expected, seen }: Check, width: number): string {
   return `  ok    ${name.padEnd(width)}  ${value === undefined ? '' : escapeControls(value)}${asked}`.trimEnd()
 }
 
-/** One line for each of expected, seen and setting. */
 function failed({ name, expected, seen, setting }: Check, width: number): string[] {
   const details = [
     expected === undefined ? [] : [`expected  ${escapeControls(expected)}`],

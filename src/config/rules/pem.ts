@@ -76,7 +76,6 @@ function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
 }
 
-/** The private key of a PEM file. */
 export function privateKeyIn(text: string): PemResult<KeyObject> {
   if (/ENCRYPTED/.test(text)) return { problem: 'is protected by a passphrase', hint: 'openssl pkey -in FILE -out NEW' }
   try {

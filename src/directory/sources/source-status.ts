@@ -8,7 +8,6 @@ import type { Metrics } from '../../ops/metrics.js'
 export interface SourceStatus {
   /** A new list is used from now on. */
   loaded(facts: { agents: number; changed: number; problems: readonly string[] }): void
-  /** The list was read and has not changed. */
   unchanged(agents: number): void
   /** The list could not be read. `at`: when the list in use was read, in milliseconds since the epoch. */
   failed(error: unknown, at: number | undefined): void

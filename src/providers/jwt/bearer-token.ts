@@ -11,7 +11,6 @@ import { type Verifier, verifiedClaims } from './signature.js'
 
 export interface BearerDeps extends Verifier {
   clock: Clock
-  /** bearerAudience */
   audience: string
   /** The most tokens in the cache. */
   maxCached?: number

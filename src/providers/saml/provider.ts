@@ -29,7 +29,6 @@ import type { VerifySaml } from './signature/worker-pool.js'
 export interface SamlDeps {
   /** The default entity ID. */
   site: string
-  /** The one address that responses are for. */
   acsUrl: string
   /** The one address of single logout. */
   sloUrl: string

@@ -8,9 +8,7 @@ import type { WorkerSlot } from './supervisor.js'
 import type { FromWorker, MergedAnswers, Topic, WorkerParts } from './worker-link.js'
 
 export interface Aggregator {
-  /** Answers a worker that asks for everybody's facts. */
   ask(asker: WorkerSlot, question: Extract<FromWorker, { deskgate: 'ask' }>): Promise<void>
-  /** Takes a worker's part of an answer. */
   addPart(from: WorkerSlot, part: Extract<FromWorker, { deskgate: 'part' }>): void
   /** A worker has died: its counters are kept. */
   workerDied(slot: WorkerSlot): void
@@ -87,7 +85,6 @@ export function createAggregator(deps: { slots(): readonly WorkerSlot[]; state()
   }
 }
 
-/** The metrics that only the primary process knows. */
 function createPrimaryMetrics(state: () => ClusterState) {
   const registers = [new Registry()]
   new Gauge({
@@ -109,7 +106,6 @@ function createPrimaryMetrics(state: () => ClusterState) {
   }
 }
 
-/** The state of all workers together. */
 export interface ClusterState {
   draining: boolean
   /** All workers have accepted connections at least once. */

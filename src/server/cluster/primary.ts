@@ -16,7 +16,6 @@ export { joinCluster, type WorkerLink } from './worker-link.js'
 export interface Primary {
   /** Drains all workers; rejects when one of them did not exit with 0. */
   close(times?: ShutdownTimes): Promise<void>
-  /** Makes all workers reload their configuration. */
   reload(cause: ReloadCause): void
   /** Kills all workers at once. */
   kill(): void

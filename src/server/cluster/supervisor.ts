@@ -4,11 +4,9 @@
 import type { Clock, Random } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 
-/** One worker's process. */
 export interface ProcessHandle {
   pid: number | undefined
   send(message: object): void
-  /** Kills it at once. */
   kill(): void
 }
 

@@ -31,7 +31,6 @@ export interface IpcChannel {
 /** A terminal or a service manager signals every process of the group; the primary passes it on in order. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
-/** The environment variable with the worker's number. */
 export const numberVariable = 'DESKGATE_WORKER'
 
 /** Undefined in a process that is not a worker. */
@@ -117,7 +116,6 @@ export interface WorkerParts {
   readiness: Readiness
 }
 
-/** The answers of all workers merged, by topic. */
 export interface MergedAnswers {
   metrics: { type: string; body: string }
   readiness: Readiness

@@ -37,7 +37,6 @@ export function nodeLogin({ username, password }: RedisLogin) {
   return { username: username ?? 'default', ...(password === undefined ? {} : { password }) }
 }
 
-/** Further options of a client with one connection. */
 export const singleOptions = { enableOfflineQueue: false }
 
 /** Further options where Sentinels name the primary; `pause` returns the milliseconds before they are asked again. */

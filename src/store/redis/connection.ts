@@ -11,7 +11,6 @@ import { type ConnectionStatus, createConnectionStatus } from './connection-stat
 import { createHandshake, type Handshake } from './handshake.js'
 import type { RedisLogin, Topology } from './url.js'
 
-/** The connection on which messages arrive. */
 export interface MessageConnection {
   client: RedisClient
   /** Whether the server has answered on the present connection. */

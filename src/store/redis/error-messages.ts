@@ -47,7 +47,6 @@ const quoted = new Set([
 
 const tooManyClients = 'ERR max number of clients'
 
-/** Replies that have another meaning in a topology. */
 const topologyReplies: Partial<Record<Topology, Record<string, string>>> = {
   sentinel: {
     READONLY: 'the primary has become a replica (READONLY): a failover is under way',
@@ -69,7 +68,6 @@ const sentinelErrors: [RegExp, string][] = [
   [/timed out|ETIMEDOUT/i, 'a Sentinel did not answer in time'],
 ]
 
-/** By the code of a network or TLS error. */
 const networkErrors: Record<string, string> = {
   ECONNREFUSED: 'nothing listens at the address of Redis (ECONNREFUSED)',
   ECONNRESET: 'Redis closed the connection (ECONNRESET): does it expect rediss:// or a client certificate?',

@@ -6,7 +6,6 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import type { StoreSettings } from '../../config/schema/sessions.js'
 import { type HostList, hostListProblem, readHostList } from '../../config/store-url.js'
 
-/** The login of a connection, and its TLS. */
 export interface RedisLogin {
   username: string | undefined
   password: string | undefined

@@ -21,11 +21,9 @@ import type { Target } from '../request/target.js'
 
 export interface GuardDeps {
   paths: Pick<Paths, 'owns'>
-  /** desk.public */
   publicRules: readonly string[]
   /** sessions.idleIgnore */
   idleRules: readonly string[]
-  /** access.paths */
   pathRoles: PathRoles
   authenticate: Authenticate
   sessions: Pick<Sessions, 'touch'>

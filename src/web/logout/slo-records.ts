@@ -30,7 +30,6 @@ export interface SloRecords {
   responseReceived(request: FastifyRequest, refused: RefusedLogout | undefined): void
 }
 
-/** For reasons whose hint is wrong for a logout. */
 const hints: { readonly [reason in Reason]?: string } = {
   'saml.destination_mismatch':
     "The Destination is not this gateway's single logout URL. Set it at the identity provider, or publicUrl.",

@@ -71,7 +71,6 @@ const scriptSource = sha256(script)
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%233452d9'/%3E%3Cpath d='M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5' stroke='white' fill='none' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
 
-/** A whole page. */
 export function layout(context: PageContext, page: PageParts): string {
   const sending = page.sends === undefined ? '' : `<script>${script}</script>`
   return html`<!doctype html>

@@ -2,7 +2,6 @@
 // that has been arriving for longest gives way, of the network that holds the most: a client that holds back its last bytes
 // keeps nobody else from logging in.
 
-/** One form that is arriving. */
 export interface HeldBody {
   /** Whether it may hold this many bytes from now on. It may cost other forms theirs. */
   hold(bytes: number): boolean

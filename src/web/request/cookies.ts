@@ -33,7 +33,6 @@ export interface Cookies {
    * The header without the cookies of the gateway; undefined when nothing is left. The other bytes stay as they were.
    */
   withoutGatewayCookies(header: string): string | undefined
-  /** Whether a Set-Cookie value of Desk would set a cookie of the gateway. */
   setsGatewayCookie(setCookie: string): boolean
   /** Begins a session in this browser. `seen` is the handle, sealed. */
   setSession(cookie: string, seen: string): ResponseCookie[]

@@ -7,7 +7,6 @@ export interface Form {
   bytes: number
   /** The value of a field that is there exactly once; undefined otherwise. */
   one(name: string): string | undefined
-  /** Which of these fields are there more than once. */
   repeated(names: readonly string[]): string[]
   /** The name of every field, once. */
   names(): string[]

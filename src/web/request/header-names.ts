@@ -61,7 +61,6 @@ const maxRememberedNames = 2000
 export interface HeaderRulesDeps {
   /** Which names only the gateway may send. */
   isReserved(name: string): boolean
-  /** desk.methodOverride */
   methodOverride: boolean
 }
 

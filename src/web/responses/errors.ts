@@ -159,7 +159,6 @@ function loginPath(context: RequestContext, wanted: unknown): string {
   return loginHref(context.snapshot.paths.login, returnToIn(context.snapshot, wanted))
 }
 
-/** A login path with a checked return_to. */
 export function loginHref(login: string, returnTo: string): string {
   return returnTo === '/' ? login : `${login}?return_to=${encodeURIComponent(returnTo)}`
 }

@@ -57,7 +57,6 @@ export function closeWhenRead(socket: Duplex): void {
 
 const unsafe = /[^\t\x20-\x7e\x80-\xff]/
 
-/** The head of an HTTP/1.1 message. */
 export function head(status: number, reason: string, headers: readonly string[]): string {
   let text = `HTTP/1.1 ${status} ${reason}\r\n`
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`

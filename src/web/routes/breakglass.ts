@@ -135,7 +135,6 @@ function refuse(
   return replyWith(reply, withReferrerPolicy(deps.refuseLogin(context, headers, refused)))
 }
 
-/** The fields of a link for logs. */
 function linkFields({ id, agent, minutes, reason, operator }: BreakglassLink) {
   return { link: id, agent, minutes, why: reason, operator }
 }

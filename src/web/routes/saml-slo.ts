@@ -154,7 +154,6 @@ function claim(
   return consumeOnce(deps, `c:slo:${hash}`, until)
 }
 
-/** How many sessions it ended. */
 async function endSessions(
   { sessions, sessionIndexAliases }: SloDeps,
   { id }: SamlProvider,

@@ -30,7 +30,6 @@ interface Opening extends DecryptionKeys {
 /** A verified piece of XML whose subject may be encrypted. */
 export interface VerifiedXml {
   xml: string
-  /** What stands in the place of a NameID. */
   unreadable: readonly string[]
   place: NameIdPlace
 }

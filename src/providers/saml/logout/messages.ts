@@ -16,7 +16,6 @@ interface MessagePlan {
   entityId: string
 }
 
-/** What became of a logout that the provider asked for. */
 export type LogoutStatus = 'Success' | 'Responder'
 
 /** How long the provider may take our request for good, in milliseconds. */

@@ -178,19 +178,16 @@ export function untilNextFetch(facts: IdpFacts | undefined, { now, random }: { n
   return Math.round(pause * (0.9 + (0.2 * random(2).readUInt16BE()) / 65_536))
 }
 
-/** After so many failures in a row. */
 function retryAfter(failures: number): number {
   return Math.min(longestRetry, firstRetry * 2 ** Math.min(failures - 1, 10))
 }
 
-/** Until a file is looked at again. */
 function untilNextFileCheck(failures: number): number {
   return failures === 0 ? filePause : Math.min(fileRetry, retryAfter(failures))
 }
 
 type MetadataLocation = { url: string } | FileText
 
-/** A text and what names its version, where there is such a thing. */
 interface MetadataText {
   text: string
   version?: string | undefined

@@ -13,7 +13,6 @@ export interface MetadataKeys {
   verifies(purpose: string, data: Buffer, mac: Buffer): boolean
 }
 
-/** The saved copy of one provider's metadata. */
 export interface MetadataStoreCopy {
   /** Undefined: there is none that is ours and not too old. Throws StoreUnavailable. */
   find(): Promise<string | undefined>

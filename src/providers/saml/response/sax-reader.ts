@@ -6,7 +6,6 @@ import type { XmlAttribute, XmlElement, XmlEvents } from '../../xml/types.js'
 import { assertion, protocol, signature } from '../namespaces.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
 
-/** The summary of any message. */
 export interface MessageSummary {
   /** Each signature that counts, as XML of its own. */
   signatures: string[]
@@ -15,7 +14,6 @@ export interface MessageSummary {
   algorithms: NamedAlgorithm[]
 }
 
-/** The part of one kind of message. */
 export interface MessageHandler<F extends MessageSummary> {
   /** Of the root alone. Throws MalformedXml when it is not a message of that kind. */
   begin(root: XmlElement): F

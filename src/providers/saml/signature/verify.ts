@@ -34,7 +34,6 @@ export interface VerifyInput extends DecryptionOptions {
   setting: string
 }
 
-/** The checks, with the facts of the assertion or the reason of the refusal. */
 export type VerifyResult = ChecksResult<AssertionFacts>
 
 /** One signed document: the message, or what was encrypted in it. */
