@@ -3,8 +3,9 @@
 import { createSecretKey } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { Clock, Random } from '../core/contracts.js'
+import { escapeXml } from '../providers/xml/characters.js'
 import type { Person } from './people.js'
-import { encodeSamlMessage, escapeXml, type SigningKey, samlResponseXml, signSamlResponse } from './saml-response.js'
+import { encodeSamlMessage, type SigningKey, samlResponseXml, signSamlResponse } from './saml-response.js'
 
 /** The one gateway that the provider knows. */
 export interface KnownGateway {
@@ -26,15 +27,19 @@ export interface IdpMessages {
 /** How long a SAML assertion may be used, in milliseconds. */
 const lifetime = 300_000
 
-/** `origin` is the provider's entity ID and the JWT's iss; `jwtSecret` has at least 32 bytes. */
-export function createIdpMessages(deps: {
+export interface IdpMessagesDeps {
+  /** Where browsers reach the provider: also its SAML entity ID and the JWT's iss. */
   origin: string
   gateway: KnownGateway
+  /** Signs SAML responses. */
   signing: SigningKey
+  /** Signs JWTs (HS256): at least 32 bytes. */
   jwtSecret: string
   clock: Clock
   random: Random
-}): IdpMessages {
+}
+
+export function createIdpMessages(deps: IdpMessagesDeps): IdpMessages {
   const { origin, gateway, signing, clock } = deps
   const key = createSecretKey(deps.jwtSecret, 'utf8')
   const newId = () => `_${deps.random(16).toString('hex')}`

@@ -4,24 +4,13 @@
 import { inflateRawSync } from 'node:zlib'
 import { DOMParser } from '@xmldom/xmldom'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Clock, Random } from '../core/contracts.js'
-import { createIdpMessages, type IdpMessages, type KnownGateway } from './idp-messages.js'
+import { createIdpMessages, type IdpMessages, type IdpMessagesDeps } from './idp-messages.js'
 import * as pages from './idp-pages.js'
 import { createListener, textOf } from './listener.js'
 import type { Person } from './people.js'
-import type { SigningKey } from './saml-response.js'
 
-export interface DemoIdpDeps {
-  /** Where browsers reach it: also its SAML entity ID and the JWT's iss. */
-  origin: string
-  gateway: KnownGateway
+export interface DemoIdpDeps extends IdpMessagesDeps {
   people: readonly Person[]
-  clock: Clock
-  random: Random
-  /** Signs SAML responses. */
-  signing: SigningKey
-  /** Signs JWTs (HS256): at least 32 bytes. */
-  jwtSecret: string
   /** PEM; plain HTTP without it. */
   tls?: { cert: string; key: string } | undefined
 }

@@ -2,6 +2,7 @@
 // checks a response; the providers do that.
 
 import { SignedXml } from 'xml-crypto'
+import { escapeXml } from '../providers/xml/characters.js'
 
 /** What a response says. Times in milliseconds since the epoch. */
 export interface SamlResponsePlan {
@@ -96,11 +97,6 @@ export function signElement(xml: string, xpath: string, signing: Omit<SamlSignin
 /** As the form field `SAMLResponse` carries it (SAML Bindings 3.5.4). */
 export function encodeSamlMessage(xml: string): string {
   return Buffer.from(xml, 'utf8').toString('base64')
-}
-
-export function escapeXml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-  return text.replace(/[&<>"]/g, character => entities[character] ?? character)
 }
 
 function subject(plan: SamlResponsePlan): string {

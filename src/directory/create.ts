@@ -1,26 +1,14 @@
 // Creates the directory of a configuration.
 
 import type { AgentSource } from '../config/schema/agents.js'
-import type { Clock, Directory, Random } from '../core/contracts.js'
+import type { Clock, Directory } from '../core/contracts.js'
 import { domainOf } from '../core/email.js'
-import type { Log } from '../ops/log.js'
-import type { Metrics } from '../ops/metrics.js'
-import type { FetchText } from '../runtime/http-client.js'
-import type { Scheduler } from '../runtime/scheduler.js'
 import { createDirectory, type DirectorySource } from './directory.js'
 import { createFileSource } from './sources/file.js'
-import { createHttpListSource } from './sources/http/list.js'
+import { createHttpListSource, type HttpSourceDeps } from './sources/http/list.js'
 import { createHttpLookupSource } from './sources/http/lookup.js'
 
-export interface DirectoryDeps {
-  fetchText: FetchText
-  clock: Clock
-  random: Random
-  log: Log
-  metrics: Pick<Metrics, 'directory'>
-  /** Default: a timer that does not keep the process alive. */
-  later?: Scheduler
-}
+type DirectoryDeps = Omit<HttpSourceDeps, 'name' | 'settings'>
 
 /** Throws when an agents file cannot be used; an API that is down is not a reason. `agents`: the configuration's list, in its order. */
 export function openDirectory(agents: readonly AgentSource[], deps: DirectoryDeps): Required<Directory> {

@@ -17,6 +17,7 @@ export interface ProviderDeps {
   site: string
   /** The one address that SAML responses are for. */
   acsUrl: string
+  /** Off the event loop in a gateway. */
   verifySaml: VerifySaml
   /** Where a copy of the metadata is stored, for a start while the IdP is down; without it there is no copy. */
   metadataStore?: { store: Store; keyring: MetadataKeys }

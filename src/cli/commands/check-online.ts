@@ -14,6 +14,7 @@ import { type IdpFacts, metadataLimits, readMetadata } from '../../providers/sam
 import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createHttpClient, openAgent } from '../../runtime/http-client.js'
 import { addressOf, clusterOf, sentinelsOf, topologyOf } from '../../store/redis/url.js'
+import { deskTls } from '../../web/proxy/upstream.js'
 import { checkStore } from './check-store.js'
 
 /** One address that was tried. */
@@ -73,17 +74,7 @@ function storeAddress(settings: Config['sessions']['store']): string | undefined
 
 /** Any response will do, whatever its status. */
 async function tryDesk({ desk }: Config): Promise<Trial[]> {
-  const { ca, cert, key, serverName } = desk.tls ?? {}
-  const agent = new Agent({
-    connect: {
-      rejectUnauthorized: true,
-      timeout: patience,
-      ...(ca ? { ca: ca.text } : {}),
-      ...(cert ? { cert: cert.text } : {}),
-      ...(key ? { key: key.text } : {}),
-      ...(serverName ? { servername: serverName } : {}),
-    },
-  })
+  const agent = new Agent({ connect: { ...(deskTls(desk) as object), timeout: patience } })
   const problem = await noAnswer(agent, desk.url)
   await agent.destroy()
   const hint = 'is Desk running, and does this host reach it?'

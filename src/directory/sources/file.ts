@@ -17,6 +17,7 @@ export interface FileSourceDeps {
   clock: Clock
   log: Log
   metrics: Pick<Metrics, 'directory'>
+  /** Default: a timer that does not keep the process alive. */
   later?: Scheduler
 }
 

@@ -3,9 +3,7 @@
 
 import type { SamlSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
-import type { Attempt, CallbackRequest, Clock, Identity, Provider, Random, Verdict } from '../../core/contracts.js'
-import type { Log } from '../../ops/log.js'
-import type { Metrics } from '../../ops/metrics.js'
+import type { Attempt, CallbackRequest, Identity, Provider, Verdict } from '../../core/contracts.js'
 import { fingerprintOf, signingCertificateIn } from '../certificates.js'
 import type { Protocol, ProviderDeps } from '../protocol.js'
 import { handleSamlCallback } from '../select.js'
@@ -24,22 +22,11 @@ import { checkMessage, checkSender, checkStructure } from './response/checks.js'
 import { inResponseToIn, prescanOf, type ResponseSummary } from './response/prescan.js'
 import { createServiceProvider, type ServiceProvider } from './service-provider.js'
 import { checkSignature } from './signature/check.js'
-import type { VerifySaml } from './signature/worker-pool.js'
 
-export interface SamlDeps {
-  /** The default entity ID. */
-  site: string
-  acsUrl: string
-  /** The one address of single logout. */
-  sloUrl: string
+export interface SamlDeps
+  extends Pick<ProviderDeps, 'site' | 'acsUrl' | 'sloUrl' | 'verifySaml' | 'clock' | 'random' | 'log' | 'metrics'> {
   /** Needed when the settings name metadata; closed with the provider. */
   metadata?: MetadataSource
-  /** Off the event loop in a gateway. */
-  verifySaml: VerifySaml
-  clock: Clock
-  random: Random
-  log: Log
-  metrics: Metrics
 }
 
 export interface SamlProvider extends Provider {

@@ -2,13 +2,11 @@
 // a worker that dies, and shuts them down. It serves no requests itself.
 
 import cluster from 'node:cluster'
-import type { Clock, Random } from '../../core/contracts.js'
-import type { Log } from '../../ops/log.js'
 import type { ReloadCause } from '../reload.js'
 import type { Addresses, ShutdownTimes } from '../server.js'
 import type { ClusterState } from './aggregate.js'
 import { createAggregator } from './aggregate.js'
-import { createSupervisor, type ProcessHandle, type WorkerSlot } from './supervisor.js'
+import { createSupervisor, type ProcessHandle, type SupervisorDeps, type WorkerSlot } from './supervisor.js'
 import { type FromPrimary, type FromWorker, isOurs, numberVariable } from './worker-link.js'
 
 export { joinCluster, type WorkerLink } from './worker-link.js'
@@ -21,11 +19,7 @@ export interface Primary {
   kill(): void
 }
 
-export interface PrimaryDeps {
-  count: number
-  clock: Clock
-  random: Random
-  log: Log
+export interface PrimaryDeps extends Pick<SupervisorDeps, 'count' | 'clock' | 'random' | 'log'> {
   /** The first worker could not start; it has printed the reason on stderr. */
   onStartFailed(): void
 }

@@ -3,27 +3,22 @@
 
 import type { AgentEntry } from '../../../config/agents.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
-import type { Clock, Random } from '../../../core/contracts.js'
+import type { Random } from '../../../core/contracts.js'
 import { DirectoryUnavailable } from '../../../core/errors.js'
-import type { Log } from '../../../ops/log.js'
-import type { Metrics } from '../../../ops/metrics.js'
 import type { FetchText } from '../../../runtime/http-client.js'
-import { type Scheduler, systemScheduler } from '../../../runtime/scheduler.js'
+import { systemScheduler } from '../../../runtime/scheduler.js'
 import type { DirectorySource } from '../../directory.js'
 import { type AgentsList, changedEmails, countActive, countDeactivated, findInList } from '../agents-list.js'
+import type { FileSourceDeps } from '../file.js'
 import { createSourceStatus } from '../source-status.js'
 import { createMapping } from './mapping.js'
 import { type ListPages, ListUnusable, listOf, readPages, samePages } from './pagination.js'
 
-export interface HttpSourceDeps {
+export interface HttpSourceDeps extends FileSourceDeps {
   name: string
   settings: HttpAgents
   fetchText: FetchText
-  clock: Clock
   random: Random
-  log: Log
-  metrics: Pick<Metrics, 'directory'>
-  later?: Scheduler
 }
 
 interface Copy {

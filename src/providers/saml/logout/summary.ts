@@ -6,8 +6,7 @@ import type { XmlElement, XmlLimits } from '../../xml/types.js'
 import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
 import { attributeOf, createMessageReader, nameOf } from '../response/sax-reader.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
-import type { MessageKind } from './redirect-binding.js'
-import { type DetachedSignature, readRedirect } from './redirect-binding.js'
+import { type MessageKind, type RedirectMessage, readRedirect } from './redirect-binding.js'
 
 export interface LogoutSummary {
   kind: MessageKind
@@ -110,14 +109,9 @@ function note(element: XmlElement, place: string, summary: LogoutSummary): strin
   return undefined
 }
 
-export interface LogoutMessage {
-  kind: MessageKind
+export interface LogoutMessage extends RedirectMessage {
   binding: 'redirect' | 'post'
-  xml: string
   summary: LogoutSummary
-  relayState?: string
-  /** Redirect binding: the signature of the query. */
-  signature?: DetachedSignature
   /** It came to the assertion consumer service. */
   at?: 'acs'
 }
