@@ -1,6 +1,6 @@
 // Loads the configuration for a command, and prints every problem on stderr, one line each.
 
-import { formatProblem, type Loaded, type LoadedFile, loadConfig } from '../../config/load.js'
+import { formatProblem, type LoadedFile, loadConfig } from '../../config/load.js'
 import type { Config } from '../../config/schema/index.js'
 import { metadataFindings } from '../../providers/saml/metadata/files.js'
 import { systemClock } from '../../runtime/clock.js'
@@ -41,19 +41,9 @@ export async function readConfiguration(
   print: 'all' | 'problems' = 'all',
   unusable: UnusableMetadata = 'problem',
 ): Promise<Config | undefined> {
-  return (await readPlacedConfiguration(option, io, print, unusable))?.config
-}
-
-/** The same, with a function that finds the place of a setting in the file. */
-export async function readPlacedConfiguration(
-  option: string | undefined,
-  io: Io,
-  print: 'all' | 'problems' = 'all',
-  unusable: UnusableMetadata = 'problem',
-): Promise<Extract<Loaded, { config: Config }> | undefined> {
   const loaded = await loadWithMetadata(configFile(option, io.env), io.env, { unusable })
   for (const warning of print === 'all' ? loaded.warnings : []) io.err(`warning: ${formatProblem(warning)}`)
-  if ('config' in loaded) return loaded
+  if ('config' in loaded) return loaded.config
   for (const problem of loaded.problems) io.err(formatProblem(problem))
   return undefined
 }
