@@ -131,7 +131,11 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   ['no probes', { 'config.ops.probes': null }, /config\.ops\.probes is not set: the kubelet cannot ask it/],
   ['a gateway that nobody reaches', { 'config.listen': 'unix:/run/deskgate' }, /the Service cannot reach it/],
   ['one port twice', { 'config.ops.probes': '0.0.0.0:8080' }, /three different ports/],
-  ['dual stack without IPv6', { 'service.ipFamilyPolicy': 'PreferDualStack' }, /does not listen on IPv6.*"\[::\]:8080"/],
+  [
+    'dual stack without IPv6',
+    { 'service.ipFamilyPolicy': 'PreferDualStack' },
+    /does not listen on IPv6.*"\[::\]:8080"/,
+  ],
   [
     'an autoscaler upside down',
     { 'autoscaling.enabled': true, 'autoscaling.minReplicas': 9 },
