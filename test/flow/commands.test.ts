@@ -90,7 +90,7 @@ t.test('commands that need a configuration', async t => {
   t.match(await explained({ saml: form, at }), { code: 1, stderr: /refused: saml\.expired/ })
   t.match(await explained({ jwt: compact, at }), { code: 1, stderr: /refused: jwt\.too_old/ })
   t.match(await explained({ jwt: compact, at: 'noon' }), { code: 2, stderr: /--at takes a time/ })
-  t.match(await explained({ jwt: compact, saml: form }), { code: 2, stderr: /give one of/ })
+  t.match(await explained({ jwt: compact, saml: form }), { code: 2, stderr: /give exactly one/ })
 })
 
 t.test('wrong usage is 2', async t => {
