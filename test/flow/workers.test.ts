@@ -111,7 +111,7 @@ t.test('two workers', { skip }, async t => {
     const counted = await metric(gateway, proxied)
     const [victim = 0, other] = pids(gateway)
     process.kill(victim, 'SIGKILL')
-    const line = await gateway.line(({ msg }) => String(msg).startsWith('a worker has died'))
+    const line = await gateway.line(({ msg }) => String(msg).startsWith('worker died'))
     t.match(line, { level: 'error', pid: victim, signal: 'SIGKILL', deaths: 1 })
     t.equal((await ada.visit('/tickets')).status, 200, 'the other one serves at once')
     t.equal((await readiness(gateway)).status, 200)
