@@ -1,6 +1,6 @@
 // Timers that fire only when a test says so.
 
-import type { Scheduler } from '../../src/runtime/scheduler.js'
+import type { Scheduler } from '../../src/runtime/clock.js'
 
 export interface TestTimers {
   later: Scheduler

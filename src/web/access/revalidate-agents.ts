@@ -9,7 +9,7 @@ import { StoreUnavailable } from '../../core/errors.js'
 import { mergeIdentity } from '../../directory/directory.js'
 import type { Log } from '../../ops/log.js'
 import { isConfigured } from '../../providers/create.js'
-import { type Scheduler, systemScheduler } from '../../runtime/scheduler.js'
+import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
 import type { ConfigSnapshot } from '../context.js'
 import { checkAgent, sameAgent } from './authorize-agent.js'
 

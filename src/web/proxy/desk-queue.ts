@@ -3,8 +3,8 @@
 // without a session, has at most a quarter of either, and those who wait take turns by session or address.
 
 import type { Log } from '../../ops/log.js'
+import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
 import { createInFlight, type InFlight } from '../../runtime/in-flight.js'
-import { type Scheduler, systemScheduler } from '../../runtime/scheduler.js'
 import { createTurns } from '../../runtime/turns.js'
 import { cut, type DeskUse, keyOf, longestUnread, quarterOf, usesOf } from './desk-use.js'
 

@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../../ops/log.js'
-import { type Scheduler, systemScheduler } from '../../runtime/scheduler.js'
+import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
 
 export interface UnreadLimit {
   /** More bytes wait for a client; they are counted at the next check, which comes soon if there are many. */

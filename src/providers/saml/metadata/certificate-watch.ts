@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../../../core/contracts.js'
 import type { Log } from '../../../ops/log.js'
 import type { Metrics } from '../../../ops/metrics.js'
-import { type Scheduler, systemScheduler } from '../../../runtime/scheduler.js'
+import { type Scheduler, systemScheduler } from '../../../runtime/clock.js'
 import { secondsLeft } from '../../certificates.js'
 
 export interface CertificateWatch {

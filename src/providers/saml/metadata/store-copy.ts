@@ -5,7 +5,7 @@ import { hash } from 'node:crypto'
 import type { Clock, Store } from '../../../core/contracts.js'
 import { StoreUnavailable } from '../../../core/errors.js'
 import type { Log } from '../../../ops/log.js'
-import type { Scheduler } from '../../../runtime/scheduler.js'
+import type { Scheduler } from '../../../runtime/clock.js'
 
 /** The part of the key ring that this needs. */
 export interface MetadataKeys {

@@ -1,7 +1,7 @@
 // Idle timeouts for many items with one timer: undici's own, two for each request, cost more than all header work.
 
+import { systemScheduler as background, type Scheduler } from '../../../runtime/clock.js'
 import { createInFlight } from '../../../runtime/in-flight.js'
-import { systemScheduler as background, type Scheduler } from '../../../runtime/scheduler.js'
 
 export interface IdleTimed {
   /** Milliseconds since the last activity, in steps of the interval; set it to 0 at each activity. */

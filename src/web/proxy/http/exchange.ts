@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { errors } from 'undici'
-import type { Scheduler } from '../../../runtime/scheduler.js'
+import type { Scheduler } from '../../../runtime/clock.js'
 import type { RequestContext } from '../../context.js'
 import { bodyStream, hasBody } from '../../request/request-body.js'
 import { type DeskUse, newUseState } from '../desk-use.js'
