@@ -4,7 +4,7 @@
 import { totalmem } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
-import { openGc } from '../runtime/minor-gc.js'
+import { openGc } from '../runtime/tuning.js'
 import type { Log } from './log.js'
 
 export interface ProcessLoad {

@@ -3,7 +3,7 @@
 import { EventEmitter, once } from 'node:events'
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import t from 'tap'
-import { createMinorGcTrigger, openMinorGc } from '../../src/runtime/minor-gc.js'
+import { createMinorGcTrigger, openMinorGc } from '../../src/runtime/tuning.js'
 
 t.test('once for each portion of bytes', async t => {
   let collected = 0

@@ -1,4 +1,4 @@
-// runtime.tuning: with off, V8 is as Node started it; with auto, it is told what v8-flags.ts and minor-gc.ts say.
+// runtime.tuning: with off, V8 is as Node started it; with auto, it is given its flags, and collects bodies early.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'

@@ -4,7 +4,7 @@ import t from 'tap'
 
 const run = promisify(execFile)
 
-const file = new URL('../../src/runtime/v8-flags.ts', import.meta.url).href
+const file = new URL('../../src/runtime/tuning.ts', import.meta.url).href
 
 async function node(text: string) {
   return await run(process.execPath, ['--import=tsx', '--expose-gc', '--input-type=module', '--eval', text])
