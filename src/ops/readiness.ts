@@ -4,8 +4,8 @@
 import type { Clock, Store } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from './log.js'
+import { createRepeatedLog } from './log.js'
 import type { Metrics } from './metrics.js'
-import { createRepeatedLog } from './repeated-log.js'
 
 /** The body of /ready: `ready` is for load balancers, the rest for people. */
 export interface Readiness {

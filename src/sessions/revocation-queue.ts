@@ -5,7 +5,7 @@
 import type { Clock, EndedBy, Handle, Random, SessionSelector } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
-import { createRepeatedLog } from '../ops/repeated-log.js'
+import { createRepeatedLog } from '../ops/log.js'
 import { type BackoffRange, backoffDelay } from '../runtime/backoff.js'
 import { isSingle, matches } from './keys.js'
 import type { SessionRecord } from './records.js'

@@ -1,8 +1,7 @@
 // A failure that repeats is logged at once, and then once a minute with how often it has happened.
 
 import t from 'tap'
-import { createLog } from '../../src/ops/log.js'
-import { createRepeatedLog } from '../../src/ops/repeated-log.js'
+import { createLog, createRepeatedLog } from '../../src/ops/log.js'
 import { createTestClock } from '../parts/clock.js'
 
 function start() {

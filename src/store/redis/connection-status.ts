@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
-import { createRepeatedLog } from '../../ops/repeated-log.js'
+import { createRepeatedLog } from '../../ops/log.js'
 import type { Purpose } from './connection-options.js'
 import { explain, isRefusal, unspecificMessages } from './error-messages.js'
 import type { Topology } from './url.js'
