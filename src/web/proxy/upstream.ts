@@ -53,7 +53,7 @@ export function openDesk(desk: Pick<Config['desk'], 'url' | 'tls' | 'timeout'>):
   let fresh = false
   const options: Client.Options = {
     pipelining: 1,
-    // The forwarder has its own timeouts (deadlines.ts).
+    // The forwarder has its own timeouts (timeouts.ts).
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize,

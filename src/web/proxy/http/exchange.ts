@@ -8,7 +8,7 @@ import type { RequestContext } from '../../context.js'
 import { bodyStream, hasBody } from '../../request/request-body.js'
 import { type DeskUse, newUseState } from '../desk-use.js'
 import type { Timeouts } from '../timeouts.js'
-import { createDeadlines, type Deadlines, type IdleTimed } from './deadlines.js'
+import { createDeadlines, type Deadlines, type IdleTimed } from '../timeouts.js'
 
 export interface Exchange extends IdleTimed, DeskUse {
   request: IncomingMessage
