@@ -4,8 +4,7 @@
 import type { Clock, IndexPage, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { checkCount, checkName, checkTtl, checkValue } from '../validate.js'
-import { createCounters, createReportTable } from './bounded-tables.js'
-import { createExpiry } from './expiry.js'
+import { createCounters, createExpiry, createReportTable } from './bounded-tables.js'
 
 interface Entry {
   key: string
