@@ -120,7 +120,7 @@ t.test('of several IdPs the one that issuer names is taken', async t => {
   t.match(read(all, 'b'), { entityId: 'b', validUntil: Date.UTC(2027, 0, 1) })
   t.equal(read(nested).entityId, 'b')
   t.throws(() => read(all), { name: 'MetadataError', message: /holds 2 identity providers: set issuer to one of a, b/ })
-  t.throws(() => read(all, 'c'), { message: /there is a, b/ })
+  t.throws(() => read(all, 'c'), { message: /it has a, b/ })
   t.throws(() => read(sp), { message: /no identity provider/ })
   const twice = `<md:EntitiesDescriptor ${md}>${entity()}${entity()}</md:EntitiesDescriptor>`
   t.throws(() => read(twice, idpIssuer), { message: /holds 2 identity providers/ })
@@ -131,7 +131,7 @@ const broken: Array<[string, string, RegExp]> = [
   ['HTML', '<html><body>Log in</body></html>', /an HTML page instead of metadata/],
   ['nothing', '', /no element/],
   ['over 5 MB', entity().padEnd(5 * 1024 * 1024 + 1), /over 5 MB/],
-  ['an end that has come', entity({ attributes: ' validUntil="2026-11-22T00:00:00Z"' }), /has run out/],
+  ['an end that has come', entity({ attributes: ' validUntil="2026-11-22T00:00:00Z"' }), /has expired/],
   ['an end that is no time', entity({ attributes: ' validUntil="soon"' }), /validUntil/],
   ['no certificate', entity({ keys: '' }), /no signing certificate/],
   [
