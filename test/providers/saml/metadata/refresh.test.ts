@@ -110,9 +110,9 @@ t.test('what is broken is not taken, is said once, and does not pass for unchang
     timers.next()
     await until(() => timers.waits().length === 1)
   }
-  t.match(source.problem(), /no SAML metadata/)
+  t.match(source.problem(), /not SAML metadata/)
   t.strictSame(names(), ['CN=old'])
-  t.match(lines, [{ level: 'warn', provider: 'corp', error: /no SAML metadata/, kept: true }])
+  t.match(lines, [{ level: 'warn', provider: 'corp', error: /not SAML metadata/, kept: true }])
   t.equal(lines.length, 1)
   state.text = idpMetadata([old.certificate])
   timers.next()
