@@ -34,7 +34,6 @@ export function createRateLimit(deps: {
 
   const counterOf = (address: string) => {
     const network = networkOf(address)
-    if (network === undefined) return undefined
     const { most, window } = parseRate(deps.rate())
     const now = clock.now()
     const windowNumber = Math.floor(now / window)
@@ -50,13 +49,11 @@ export function createRateLimit(deps: {
   return {
     async wait(address) {
       const counter = counterOf(address)
-      if (!counter) return undefined
       const count = await store.get(counter.key).catch(failed)
       return Number(count ?? 0) >= counter.most ? Math.ceil(counter.left / 1000) : undefined
     },
     count(address) {
       const counter = counterOf(address)
-      if (!counter) return
       store.count(counter.key, 2 * counter.window).then(() => {
         failureLogged = false
       }, failed)
@@ -64,9 +61,9 @@ export function createRateLimit(deps: {
   }
 }
 
-/** An IPv4 address, or the /64 network of an IPv6 one, as a client has a whole /64. Undefined: not an address. */
-export function networkOf(address: string): string | undefined {
-  if (!ipaddr.isValid(address)) return undefined
+/** An IPv4 address, or the /64 network of an IPv6 one, as a client has a whole /64. Any other name stands for itself. */
+export function networkOf(address: string): string {
+  if (!ipaddr.isValid(address)) return address
   const parsed = ipaddr.process(address)
   return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString()
 }

@@ -3,11 +3,8 @@
 // or of a provider.
 
 import { createHash } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
-import ipaddr from 'ipaddr.js'
 import type { Store } from '../../core/contracts.js'
 import { type Reason, statusOf } from '../../core/reasons.js'
-import type { Log } from '../../ops/log.js'
 import { networkOf, type RateLimit } from '../../ops/rate-limit.js'
 import type { RequestContext } from '../context.js'
 import { attemptLifetime } from './attempts.js'
@@ -20,9 +17,9 @@ export interface LoginLimit {
    * Whether a callback may be read; asked before its body is. `attempts`: the attempts that this browser's cookies open, read
    * only when they are needed. Call `done` once the callback has been answered. Never rejects.
    */
-  admit(context: RequestContext, headers: IncomingHttpHeaders, attempts: Iterable<{ id: string }>): Promise<Admission>
+  admit(context: RequestContext, attempts: Iterable<{ id: string }>): Promise<Admission>
   /** A login of this client was refused; `attempts`: those that let it in or that it named. Returns at once, never throws. */
-  countRefused(context: RequestContext, headers: IncomingHttpHeaders, refused: CountedRefusal): void
+  countRefused(context: RequestContext, refused: CountedRefusal): void
 }
 
 export interface CountedRefusal {
@@ -38,23 +35,9 @@ const checkedAtOnce = 4
 export function createLoginLimit(deps: {
   limit: RateLimit
   store: Pick<Store, 'get' | 'count'>
-  log: Log
 }): LoginLimit {
-  const { limit, store, log } = deps
+  const { limit, store } = deps
   const checking = new Map<string, number>()
-  let warned = false
-
-  /** The client's address; undefined when many clients may share it. */
-  const addressOf = ({ address, snapshot }: RequestContext, headers: IncomingHttpHeaders) => {
-    const behindUnknownProxy = snapshot.config.trustedProxies.length === 0 && headers['x-forwarded-for'] !== undefined
-    if (!behindUnknownProxy || !isPrivate(address)) return address
-    if (!warned) {
-      const advice = 'refused logins not limited: this address is a proxy that trustedProxies does not name; add it'
-      log.warn({ address }, advice)
-    }
-    warned = true
-    return undefined
-  }
   const begin = (network: string) => {
     checking.set(network, (checking.get(network) ?? 0) + 1)
     let open = true
@@ -72,20 +55,18 @@ export function createLoginLimit(deps: {
   }
 
   return {
-    async admit(context, headers, attempts) {
-      const address = addressOf(context, headers)
-      const network = address === undefined ? undefined : networkOf(address)
-      if (address === undefined || network === undefined) return { done: () => {} }
+    async admit({ address }, attempts) {
+      // Attack: a client that writes X-Forwarded-For itself. Only what a trusted proxy wrote is in this address.
+      const network = networkOf(address)
       const wait = await limit.wait(address)
       if (wait === undefined) return { done: begin(network) }
       // Attack: somebody else behind the same address uses up its limit. Who has begun a login here can finish it.
       for (const attempt of attempts) if (await isUsable(attempt)) return { attempt: attempt.id, done: () => {} }
       return (checking.get(network) ?? 0) < checkedAtOnce ? { done: begin(network) } : { wait }
     },
-    countRefused(context, headers, { reason, attempts = [] }) {
+    countRefused({ address }, { reason, attempts = [] }) {
       if (reason === 'login.rate_limited' || statusOf(reason) === 503) return
-      const address = addressOf(context, headers)
-      if (address !== undefined) limit.count(address)
+      limit.count(address)
       // A failure is the limit's own to report.
       for (const id of new Set(attempts)) store.count(keyOf(id), attemptLifetime).catch(() => {})
     },
@@ -94,10 +75,4 @@ export function createLoginLimit(deps: {
 
 function keyOf(attempt: string): string {
   return `l:attempt:${createHash('sha256').update(attempt).digest('base64url')}`
-}
-
-const privateRanges = new Set(['private', 'loopback', 'linkLocal', 'uniqueLocal', 'carrierGradeNat'])
-
-function isPrivate(address: string): boolean {
-  return ipaddr.isValid(address) && privateRanges.has(ipaddr.process(address).range())
 }

@@ -51,7 +51,7 @@ export function createRefuseLogin(deps: {
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
     deps.audit({ event: 'login_refused', ...who, request: context.id })
     deps.metrics.login(provider ?? '', 'refused', reason)
-    deps.limit?.countRefused(context, headers, refused)
+    deps.limit?.countRefused(context, refused)
     return refusedResponse(context, headers, refused, reference)
   }
 }

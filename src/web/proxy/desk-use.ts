@@ -42,7 +42,7 @@ export function keyOf(use: DeskUse): string {
 }
 
 function findKey({ session, api, address }: DeskUse['context']): string {
-  return session?.handle ?? api?.agent.email ?? networkOf(address) ?? address
+  return session?.handle ?? api?.agent.email ?? networkOf(address)
 }
 
 /** The share of one key. */

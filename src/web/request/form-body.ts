@@ -60,7 +60,7 @@ function readBody(
   const expected = Number(request.headers['content-length'] ?? Number.NaN)
   if (expected > limits.read) return Promise.reject(new FormError('FORM_TOO_LARGE'))
   return new Promise((resolve, reject) => {
-    const held = budget.open(networkOf(address) ?? address, snapshot.config.limits.bodies, () => fail('FORM_GAVE_WAY'))
+    const held = budget.open(networkOf(address), snapshot.config.limits.bodies, () => fail('FORM_GAVE_WAY'))
     let kept: Buffer | undefined = Buffer.alloc(0)
     let bytes = 0
     let endTurn: (() => void) | undefined

@@ -89,7 +89,7 @@ async function admit(deps: CallbackDeps, request: FastifyRequest, reply: Fastify
   const { context, headers } = request
   if (!isNavigation(request, frames)) return rejectBackground(request, reply)
   // Attack: guessing tokens and assertions. After too many refusals a client has to wait.
-  const admission = await deps.limit?.admit(context, headers, deps.attempts.latest(jarOf(request)))
+  const admission = await deps.limit?.admit(context, deps.attempts.latest(jarOf(request)))
   if (!admission) return undefined
   if ('wait' in admission) {
     dropRest(request.raw)
