@@ -18,6 +18,7 @@ import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createHttpClient } from '../../runtime/http-client.js'
 import { gatewayProviders } from '../../server/config-snapshot.js'
 import { checkAllowed } from '../../web/access/authorize-agent.js'
+import { sizeCheck } from '../../web/routes/callback-form.js'
 
 export interface FileVerdict {
   provider: string | undefined
@@ -58,7 +59,7 @@ export async function explainMessageFile(config: Config, login: MessageFileInput
     await Promise.all(providers.map(provider => provider.ready?.()))
     const verdict = await acceptMessage(
       login.kind,
-      message,
+      { message, maxBytes: config.limits.callback },
       providers.map(provider => withFreshAttempt(provider, at)),
     )
     const issuedAt = samlTime(issued)
@@ -74,10 +75,14 @@ export async function explainMessageFile(config: Config, login: MessageFileInput
 
 async function acceptMessage(
   kind: MessageFileInput['kind'],
-  message: string,
+  { message, maxBytes }: { message: string; maxBytes: number },
   providers: Provider[],
 ): Promise<Verdict | NoProvider> {
-  const callback: CallbackRequest = { message, attempt: () => undefined }
+  if (message.length > maxBytes) {
+    const check = sizeCheck(maxBytes, `${message.length} bytes in the form`)
+    return { provider: undefined, reason: protocols[kind].malformed, checks: [check] }
+  }
+  const callback: CallbackRequest = { message, maxBytes, attempt: () => undefined }
   const asked = providers.some(({ type }) => type === kind)
   const none = { name: 'provider', ok: false, expected: `a provider of type ${kind}`, setting: 'providers' }
   const { unselected: reason, handleCallback } = protocols[kind]

@@ -112,7 +112,7 @@ async function handleCallback(parts: Parts, callback: CallbackRequest): Promise<
     const idp = checkIdp(check, parts)
     checkSender(check, message.summary, idp.entityId)
     checkStructure(check, message.summary, parts.settings)
-    const assertion = await checkSignature(check, parts, message, idp)
+    const assertion = await checkSignature(check, parts, { ...message, maxBytes: callback.maxBytes }, idp)
     return checkVerified(
       check,
       parts,

@@ -32,10 +32,7 @@ const refusalsPerAttempt = 3
 /** So many callbacks of an address over its limit are checked at a time. */
 const checkedAtOnce = 4
 
-export function createLoginLimit(deps: {
-  limit: RateLimit
-  store: Pick<Store, 'get' | 'count'>
-}): LoginLimit {
+export function createLoginLimit(deps: { limit: RateLimit; store: Pick<Store, 'get' | 'count'> }): LoginLimit {
   const { limit, store } = deps
   const checking = new Map<string, number>()
   const begin = (network: string) => {

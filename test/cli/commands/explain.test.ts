@@ -1,6 +1,6 @@
 // What an operator reads: the ladder of a login, line by line, from a file and from the gateway.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -143,6 +143,31 @@ t.test('bytes count: what an editor does not show is checked as it stands', asyn
   t.match(await explained({ saml: await file(t, 'latin.xml', latin) }), { code: 1, text: /not UTF-8/ })
   t.match(await explained({ saml: await file(t, 'lines.xml', `\n${idp.xml()}\n\n`) }), { code: 0 })
   t.match(await explained({ saml: await file(t, 'empty.xml', '') }), { code: 1, text: /refused: saml\.malformed/ })
+})
+
+t.test('a file is held to the limits.callback of its configuration, as a posted response is', async t => {
+  const more = (count: number, text: string) => {
+    const one = `<saml:Attribute Name="g"><saml:AttributeValue>${text}</saml:AttributeValue></saml:Attribute>`
+    const statement = `<saml:AttributeStatement>${one.repeat(count)}</saml:AttributeStatement></saml:Assertion>`
+    return saved(t, { before: xml => xml.replace('</saml:Assertion>', statement) })
+  }
+  const raisedTo = async (size: string) => {
+    const text = (await readFile(config, 'utf8')).replaceAll('./', `${folder}/`)
+    const absolute = text.replace(/^(\s*certificates: \[)(?!\/)/m, `$1${folder}/`)
+    return file(t, 'deskgate.yaml', `${absolute}\nlimits: { callback: ${size}, bodies: 64mb }\n`)
+  }
+  const long = await more(2000, 'x'.repeat(100))
+  const many = await more(4000, 'x')
+  t.match(await explained({ saml: long }), { code: 1, text: /size +expected {2}at most 262144 bytes/ })
+  t.match(await explained({ saml: many }), { code: 1, text: /refused: saml\.malformed/ })
+  const raised = await raisedTo('1mb')
+  t.match(await explained({ saml: long, config: raised }), { code: 0 })
+  t.match(await explained({ saml: many, config: raised }), { code: 0 })
+  const lowered = await raisedTo('16kb')
+  t.match(await explained({ saml: await more(100, 'x'.repeat(100)), config: lowered }), {
+    code: 1,
+    text: /size +expected {2}at most 16384 bytes[\s\S]*limits\.callback[\s\S]*refused: saml\.malformed/,
+  })
 })
 
 t.test('by reference: whose login, from where, and how many cookies of logins came', async t => {

@@ -43,12 +43,15 @@ t.test('a fault of ours, or of a provider that is away, is not the client’s', 
   t.ok(counted.includes('jwt.signature_invalid'))
 })
 
-t.test('every client is held to it by the address of its request, a private one and one without an address too', async t => {
-  const { counted, login, visit } = open()
-  const clients = ['10.1.2.3', '192.168.0.1', '127.0.0.1', 'fd00::1', '::1', '100.64.0.1', 'fe80::1', 'unknown']
-  for (const client of clients) login.countRefused(visit(client), { reason: 'jwt.malformed' })
-  t.same(counted, clients)
-})
+t.test(
+  'every client is held to it by the address of its request, a private one and one without an address too',
+  async t => {
+    const { counted, login, visit } = open()
+    const clients = ['10.1.2.3', '192.168.0.1', '127.0.0.1', 'fd00::1', '::1', '100.64.0.1', 'fe80::1', 'unknown']
+    for (const client of clients) login.countRefused(visit(client), { reason: 'jwt.malformed' })
+    t.same(counted, clients)
+  },
+)
 
 t.test('over the limit four callbacks are read at a time, and the next when one of them is answered', async t => {
   const { admit } = open()

@@ -20,10 +20,12 @@ export interface DecryptionKeys {
 
 export interface DecryptionOptions extends DecryptionKeys {
   allowSha1: boolean
+  /** The most bytes of the message; default 256 kB. */
+  maxBytes?: number | undefined
 }
 
 /** The response's own signature has been verified, and what is decrypted comes out of the verified bytes: then AES-CBC will do. */
-interface Opening extends DecryptionKeys {
+interface Opening extends DecryptionKeys, Pick<DecryptionOptions, 'maxBytes'> {
   responseSigned: boolean
 }
 
@@ -43,8 +45,9 @@ export function decryptAssertion(
   xml: string,
   opening: DecryptionOptions & { responseSigned: boolean },
 ): { assertion: string; xml: string; summary: ResponseSummary } {
-  const { text } = decryptAt(check, xml, 'p:Response/a:EncryptedAssertion', { ...opening, isExpected: isAssertion })
-  const prescan = prescanDecrypted(text)
+  const isExpected = (text: string) => isAssertion(text, opening.maxBytes)
+  const { text } = decryptAt(check, xml, 'p:Response/a:EncryptedAssertion', { ...opening, isExpected })
+  const prescan = prescanDecrypted(text, opening.maxBytes)
   const malformed = 'malformed' in prescan ? prescan.malformed : undefined
   check('decrypted assertion', { ok: malformed === undefined, reason: 'saml.malformed', seen: malformed })
   const { xml: wrapped, summary } = prescan as Extract<typeof prescan, { xml: string }>
@@ -111,7 +114,7 @@ function decryptAt(
   opening: Opening & { isExpected(text: string): boolean },
 ): Decrypted {
   const what = place.endsWith('EncryptedID') ? 'NameID' : 'assertion'
-  const cipher = readEncryptedData(xml, place)
+  const cipher = readEncryptedData(xml, place, opening.maxBytes)
   const parts = cipher ? undefined : 'something else'
   check(`encrypted ${what}`, { ok: cipher !== undefined, reason, expected: 'one EncryptedData, one key', seen: parts })
   const refused = cipher && refusedEncryption(cipher, opening)
@@ -128,8 +131,8 @@ function decryptAt(
   return { text: text ?? '', from: cipher?.from ?? 0, to: cipher?.to ?? 0 }
 }
 
-function isAssertion(text: string): boolean {
-  const prescan = prescanDecrypted(text)
+function isAssertion(text: string, maxBytes: number | undefined): boolean {
+  const prescan = prescanDecrypted(text, maxBytes)
   return 'summary' in prescan && prescan.summary.assertions === 1
 }
 

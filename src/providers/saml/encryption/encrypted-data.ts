@@ -2,9 +2,9 @@
 // data, one key, both in place. Anything that could be read in two ways is not there; nothing is ever fetched.
 
 import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement } from '../../xml/types.js'
+import type { XmlElement, XmlLimits } from '../../xml/types.js'
 import { assertion, encryption, encryption11, protocol, signature } from '../namespaces.js'
-import { responseLimits } from '../response/prescan.js'
+import { limitsFor } from '../response/prescan.js'
 
 /** One encrypted piece, as written; values in base64 without white space. */
 export interface EncryptedData {
@@ -27,10 +27,13 @@ export interface EncryptedData {
 export type NameIdPlace = 'a:Assertion/a:Subject/a:EncryptedID' | 'p:LogoutRequest/a:EncryptedID'
 export type EncryptedPlace = 'p:Response/a:EncryptedAssertion' | NameIdPlace
 
-/** The one encrypted piece at that place; undefined when there is none, another, or something else than one of each part. */
-export function readEncryptedData(xml: string, place: EncryptedPlace): EncryptedData | undefined {
+/**
+ * The one encrypted piece at that place; undefined when there is none, another, or something else than one of each part.
+ * `maxBytes`: of the message that it is read from; default 256 kB.
+ */
+export function readEncryptedData(xml: string, place: EncryptedPlace, maxBytes?: number): EncryptedData | undefined {
   try {
-    return encryptedDataIn(collect(xml, place))
+    return encryptedDataIn(collect(xml, place, limitsFor(maxBytes)))
   } catch (error) {
     if (error instanceof MalformedXml) return undefined
     throw error
@@ -44,12 +47,12 @@ interface Parts {
   to: number
 }
 
-function collect(xml: string, place: EncryptedPlace): Parts {
+function collect(xml: string, place: EncryptedPlace, limits: XmlLimits): Parts {
   const parts: Parts = { values: new Map(), from: 0, to: 0 }
   const path: string[] = []
   let text = ''
   const add = (at: string, value: string) => parts.values.set(at, [...(parts.values.get(at) ?? []), value])
-  readXml(xml, responseLimits, {
+  readXml(xml, limits, {
     open(element, from) {
       path.push(nameOf(element))
       text = ''

@@ -44,8 +44,8 @@ export function prescanOf(callback: CallbackRequest): Prescan {
   return prescan
 }
 
-/** A larger message may hold as much more of what groups are made of. */
-export function limitsFor(most: number): XmlLimits {
+/** A larger message may hold as much more of what groups are made of. `most`: bytes (limits.callback). */
+export function limitsFor(most = largest): XmlLimits {
   const more = Math.max(1, most / largest)
   const { elements, attributes, references } = responseLimits
   return {
@@ -66,14 +66,12 @@ export function prescanResponse(message: unknown, most = largest): Prescan {
 }
 
 /**
- * Reads a decrypted assertion, with the same limits. The XML that it returns is a Response of ours
+ * Reads a decrypted assertion, with the limits of the message that held it: of at most `most` bytes. The XML that it returns is a Response of ours
  * around it, whose prefix no identity provider uses: namespaces of the message around it do not reach into it.
  */
-export function prescanDecrypted(assertion: string): Prescan {
+export function prescanDecrypted(assertion: string, most = largest): Prescan {
   const xml = `<deskgate:Response xmlns:deskgate="${protocol}">${assertion}</deskgate:Response>`
-  const bytes = Buffer.byteLength(assertion)
-  // It is no larger than the message that held it, whose size has been looked at.
-  return prescanXml(xml, { bytes, most: bytes })
+  return prescanXml(xml, { bytes: Buffer.byteLength(assertion), most })
 }
 
 function prescanXml(xml: string, { bytes, most }: { bytes: number; most: number }): Prescan {

@@ -20,7 +20,7 @@ export interface SignatureParts {
 export async function checkSignature(
   check: RecordCheck,
   parts: SignatureParts,
-  { xml, summary }: { xml: string; summary: ResponseSummary },
+  { xml, summary, maxBytes }: { xml: string; summary: ResponseSummary; maxBytes: number | undefined },
   idp: IdpFacts,
 ): Promise<AssertionFacts> {
   const { settings, sp } = parts
@@ -37,6 +37,7 @@ export async function checkSignature(
     key: sp.key,
     otherKeys: settings.otherKeys.map(other => other.key.text),
     allowSha1: settings.allowSha1,
+    maxBytes,
   }))
   if (!('failed' in result)) return replay(check, result)
   if (result.failed === 'busy') check('capacity', { ok: false, reason: 'login.busy_unavailable' })

@@ -90,6 +90,37 @@ t.test('an encrypted NameID, in an assertion in clear and in an encrypted one', 
   }
 })
 
+/** So many groups of one character that their elements pass the limits of 256 kB, in few bytes. */
+const groups = (count: number) => (xml: string) => {
+  const one = '<saml:Attribute Name="g"><saml:AttributeValue>x</saml:AttributeValue></saml:Attribute>'
+  return xml.replace(
+    '</saml:Assertion>',
+    `<saml:AttributeStatement>${one.repeat(count)}</saml:AttributeStatement></saml:Assertion>`,
+  )
+}
+
+t.test('a raised limits.callback holds for what is encrypted as for the rest of the message', async t => {
+  const encryptId = (xml: string) => withEncryptedId(xml, nameId => encryptedByHand(nameId, sp.certificate))
+  const many = groups(4000)
+  const both = (xml: string) => encryptId(many(xml))
+  for (const sign of ['response', 'assertion'] as const) {
+    const messages: Record<string, string> = {
+      'in clear': idp.message({ sign, before: many }),
+      'an encrypted NameID': idp.message({ sign, before: both }),
+      'an encrypted assertion': encode(
+        await encryptedResponse(idp, { sign, signing, encrypt: byLibrary, before: many }),
+      ),
+      both: encode(await encryptedResponse(idp, { sign, signing, encrypt: byLibrary, before: both })),
+    }
+    for (const [name, message] of Object.entries(messages)) {
+      const verdict = await open().handleCallback({ ...callbackOf(message), maxBytes: 1024 * 1024 })
+      t.equal(verdict.identity?.email, 'jane@example.com', `${name}, ${sign}: ${JSON.stringify(verdict.checks.at(-1))}`)
+      const byDefault = await open().handleCallback(callbackOf(message))
+      t.notOk(byDefault.identity, `${name}: not by default`)
+    }
+  }
+})
+
 t.test('a key decrypts without a certificate, and what is not encrypted still logs in', async t => {
   const { key } = keys
   const provider = openSaml(samlSettings([signing.certificate], { key }), { clock }).provider
