@@ -55,7 +55,7 @@ export interface RequestLifecycle {
   mount(app: FastifyInstance): void
   /** An onRequest hook for the instance with the gateway routes. */
   gatewayRoutesOnly: onRequestHookHandler
-  /** Ends a request: its metric and its log line. */
+  /** Ends a request: its metric and its log line. A second call does nothing. */
   finish(request: IncomingMessage, status: number): void
 }
 
@@ -77,7 +77,9 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
   const finish = (request: IncomingMessage, status: number) => {
     const state = stateOf(request)
     const { context, startedAt } = state
-    if (!state.finished) release(context.snapshot)
+    // A handshake that fails is answered, and then its socket closes.
+    if (state.finished) return
+    release(context.snapshot)
     state.finished = true
     const now = clock.now()
     const { outcome, id, address, session, api } = context

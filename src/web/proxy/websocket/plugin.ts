@@ -11,6 +11,7 @@ import type { AccessVerdict, GatewayErrorCode, RequestContext, Tunnel } from '..
 import type { RequestLifecycle } from '../../request-lifecycle.js'
 import { refuseSocket, refuseVerdictSocket } from '../../responses/send-error.js'
 import { onWebSocketOffer } from '../../server/other-upgrades.js'
+import { noticeEnd } from '../../server/read-again.js'
 
 export interface UpgradeDeps {
   requestLifecycle: Pick<RequestLifecycle, 'stateOf' | 'finish'>
@@ -58,7 +59,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       liveConnections.touch(session.handle)
     })
   }
-  const forward = (request: IncomingMessage, socket: Duplex, head: Buffer, context: RequestContext) => {
+  const forward = ({ request, socket, head, context, finish }: Handshake) => {
     const { session } = context
     let status: number | undefined
     let tunnel: Tunnel | undefined
@@ -74,13 +75,13 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       open.delete(close)
       unwatch()
       if (status === 101) metrics.websocketClosed()
-      if (status === undefined) requestLifecycle.finish(request, 499)
+      if (status === undefined) finish(499)
     })
     context.snapshot.pipeline.upgrade(request, socket, head, context, (answered, joined) => {
       status = answered
       tunnel = joined
       if (status === 101) metrics.websocketOpened()
-      requestLifecycle.finish(request, status)
+      finish(status)
       if (leaving) return close('leaving')
       if (tunnel && session) listen(tunnel, session, context)
     })
@@ -89,18 +90,21 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
     const { context, error } = requestLifecycle.stateOf(request)
-    const reject = (code: GatewayErrorCode) =>
-      requestLifecycle.finish(request, refuseSocket(code, request, socket, context))
+    // Until it is answered: a client that leaves must not keep its place in the queue for Desk.
+    const stopNoticing = noticeEnd(socket)
+    const finish = (status: number) => {
+      stopNoticing()
+      requestLifecycle.finish(request, status)
+    }
+    const reject = (code: GatewayErrorCode) => finish(refuseSocket(code, request, socket, context))
     const follow = (verdict: AccessVerdict) => {
-      if (socket.destroyed) return requestLifecycle.finish(request, 499)
-      if (verdict.kind !== 'pass') {
-        return requestLifecycle.finish(request, refuseVerdictSocket(verdict, request, socket, context))
-      }
+      if (socket.destroyed) return finish(499)
+      if (verdict.kind !== 'pass') return finish(refuseVerdictSocket(verdict, request, socket, context))
       const fault = handshakeError(request)
       if (fault) return reject(fault)
       // Attack: whatever makes the handshake fail before it is sent must end one WebSocket, not the process.
       try {
-        forward(request, socket, head, context)
+        forward({ request, socket, head, context, finish })
       } catch {
         reject('internal')
       }
@@ -120,6 +124,15 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       for (const close of open) setTimeout(() => close('leaving'), spread * randomFraction(random))
     },
   }
+}
+
+interface Handshake {
+  request: IncomingMessage
+  socket: Duplex
+  head: Buffer
+  context: RequestContext
+  /** Its metric and its log line. */
+  finish(status: number): void
 }
 
 /** From 0 to 1. */
