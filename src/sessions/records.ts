@@ -3,7 +3,7 @@
 // secrets: anything that is not exactly ours is "no session", never an exception.
 
 import * as z from 'zod'
-import type { ClientInfo, Handle, SamlSubject, Session } from '../core/contracts.js'
+import type { ClientInfo, Clock, Handle, SamlSubject, Session } from '../core/contracts.js'
 import type { Keyring } from '../keys/keyring.js'
 
 /** The stored part of a session. The time of the last activity has a key of its own. */
@@ -20,8 +20,10 @@ export interface Records {
 }
 
 const version = 2
-/** Not bound to publicUrl. Such records are read until they end, and no longer written. */
+/** Not bound to publicUrl. Such records are read for at most sessions.lifetime from their login, and no longer written. */
 const unboundVersion = 1
+/** Milliseconds that the clock of the replica that wrote such a record may be ahead of ours. */
+const clockMargin = 60_000
 const macBytes = 32
 const headBytes = 1 + macBytes
 /** No record of ours is longer: the identity headers take at most 8 kB. */
@@ -58,9 +60,14 @@ const content = z.strictObject({
   from: z.strictObject({ address: text, browser: text }),
 })
 
-/** `publicUrl` is asked at each record: a reload may change it. */
-export function createRecords(deps: { keyring: Keyring; publicUrl(): string }): Records {
-  const { keyring, publicUrl } = deps
+/** `publicUrl` is asked at each record: a reload may change it. `lifetime`: milliseconds. */
+export function createRecords(deps: {
+  keyring: Keyring
+  publicUrl(): string
+  clock: Clock
+  lifetime: number
+}): Records {
+  const { keyring, publicUrl, clock, lifetime } = deps
 
   return {
     keyOf,
@@ -78,11 +85,22 @@ export function createRecords(deps: { keyring: Keyring; publicUrl(): string }): 
       const mac = bytes.subarray(1, headBytes)
       const data = bytes[0] === version ? bound(handle, json, publicUrl()) : unbound(handle, json)
       if (!keyring.verifies(purpose, data, mac)) return { tampering: 'mac' }
-      const record = read(json)
+      const found = read(json)
+      const record = found && bytes[0] === unboundVersion ? withinLifetime(found, clock.now(), lifetime) : found
       // Built as at its login, so that V8 gives both objects one shape on the hot path.
       return record ? { record: recordOf({ handle, ...record }, record.saml) } : { tampering: 'content' }
     },
   }
+}
+
+/**
+ * An unbound record with the end that a login of now could have at most; undefined when it begins in the future. Attack:
+ * one with a later end, from a gateway with the same secrets and a longer lifetime, would put off the day of the last.
+ */
+function withinLifetime(record: Omit<SessionRecord, 'handle'>, now: number, lifetime: number) {
+  const { createdAt, endsAt } = record
+  if (!(createdAt <= now + clockMargin)) return undefined
+  return { ...record, endsAt: Math.min(endsAt, createdAt + lifetime) }
 }
 
 /** Exactly the fields of a record, whatever else the caller's objects hold. */

@@ -96,7 +96,7 @@ function assemble(all: SessionsDeps): Parts {
   const store = reportAvailability(deps.store, { all: metrics.storeUp, reads: up => cache.storeAnswered(up) })
   const activity = createActivity({ store, clock, idle, log })
   let { publicUrl } = deps
-  const records = createRecords({ keyring, publicUrl: () => publicUrl })
+  const records = createRecords({ keyring, publicUrl: () => publicUrl, clock, lifetime: settings.lifetime })
   const repository = createSessionRepository({ store, clock, records, activity, audit, idle })
   const cache = createSessionCache({
     clock,

@@ -125,6 +125,36 @@ t.test(
   },
 )
 
+t.test(
+  'Attack: an unbound record lives no longer than sessions.lifetime from its login, whatever its end says',
+  async t => {
+    const day = settings.lifetime
+    const read = async (createdAt: number, endsAt: number, version = 1) => {
+      const { session, sessions, put, clock, audits } = await start()
+      const now = clock.now()
+      const json = JSON.stringify({ ...whole, createdAt: now + createdAt, endsAt: now + endsAt })
+      await put(sealed(session.handle, json, version))
+      const found = await sessions.read(session.handle)
+      const why = audits.find(({ event }) => event === 'record_tampered')?.why
+      return { endsIn: found && found.endsAt - now, why }
+    }
+    t.same(await read(0, day), { endsIn: day, why: undefined }, 'as it was written')
+    t.same(await read(-1000, 1000), { endsIn: 1000, why: undefined }, 'an earlier end of its own')
+    t.same(await read(0, 365 * day), { endsIn: day, why: undefined }, 'a year')
+    t.same(await read(-day + 1000, 365 * day), { endsIn: 1000, why: undefined }, 'nearly over')
+    t.same(await read(-day, 365 * day), { endsIn: undefined, why: undefined }, 'over')
+    t.same(
+      await read(-2 * day, Number.MAX_SAFE_INTEGER - Date.UTC(2030)),
+      { endsIn: undefined, why: undefined },
+      'long over',
+    )
+    t.same(await read(2 * day, 3 * day), { endsIn: undefined, why: 'content' }, 'a login in the future')
+    t.same(await read(61_000, day), { endsIn: undefined, why: 'content' })
+    t.same(await read(59_000, day), { endsIn: day, why: undefined }, 'the clock of another replica')
+    t.same(await read(0, 2 * day, 2), { endsIn: 2 * day, why: undefined }, 'one of ours has its own end')
+  },
+)
+
 /** Written by the release before records were bound to publicUrl, with `testSecret`. */
 const byOldRelease = {
   handle: 'DwBzhbb51LfusnSGBa_hqYSgo7-j8BTQnip4TOnlzRo',
@@ -280,6 +310,8 @@ t.test('a record that would be too large to be read again is not written', async
   const records = createRecords({
     keyring: createKeyring([testSecret], { random: systemRandom }),
     publicUrl: () => 'https://desk.example.com',
+    clock: createTestClock(),
+    lifetime: settings.lifetime,
   })
   const record: SessionRecord = {
     ...whole,
