@@ -79,6 +79,20 @@ const cases: Record<string, Case> = {
       logins('0+9x200', refused('agent.unknown')),
       // Attack: anybody can have it refused so, by a token with a made-up kid.
       logins('0+50x200', refused('jwt.keys_unavailable')),
+      // Attack: by forms that do not end.
+      logins('0+50x200', refused('login.busy_unavailable')),
+      // The gateway's own limits, and refusals with a similar name.
+      logins('0+50x200', refused('login.rate_limited')),
+      logins('0+50x200', refused('login.other_session')),
+    ],
+    at: 20,
+  },
+  DeskgateLoginsBusy: {
+    fires: [logins('0+3x200', refused('login.busy_unavailable'))],
+    not: [
+      logins('0+1x200', refused('login.busy_unavailable')),
+      logins('0+9x200', refused('agent.directory_unavailable')),
+      logins('0+9x200', refused('jwt.keys_unavailable')),
     ],
     at: 20,
   },
