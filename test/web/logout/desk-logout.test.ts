@@ -22,7 +22,7 @@ const fromDesk = { 'sec-fetch-site': 'same-origin' }
 interface Place {
   desk: Desk
   gateway: InProcessGateway
-  enter(way?: Way): Promise<UserAgent>
+  enter(way?: Way, email?: string): Promise<UserAgent>
 }
 
 type LogoutRule = string | { cookie: string }
@@ -55,9 +55,9 @@ async function open(t: Test, logout: LogoutRule[] = ['GET /logout', 'POST /sessi
   return {
     desk,
     gateway,
-    async enter(way = 'portal') {
+    async enter(way = 'portal', email = 'ada@example.com') {
       const agent = createUserAgent(publicUrl, { port: gateway.port })
-      await logIn(agent, idp, { way, email: 'ada@example.com' })
+      await logIn(agent, idp, { way, email })
       agent.take('_desk=1; Path=/')
       return agent
     },
@@ -261,8 +261,12 @@ t.test(
         await until(() => waiting.length === 1)
         const answer = logOut(agent)
         await until(() => waiting.length === 2)
-        // Longer than two rounds of the check that watches what is open.
-        await new Promise(resolve => setTimeout(resolve, 1200))
+        // A request of Ben that began later is cut by the second round of the check that watches what is open.
+        const ben = await place.enter('portal', 'ben@example.com')
+        const later = isCut(ben.fetch('/slow'))
+        await until(() => waiting.length === 3)
+        await ben.send('/auth/logout')
+        t.ok(await later, 'the check has seen the logout twice')
         if (endedBy !== 'itself') {
           const authorization = `Bearer ${adminToken}`
           await fetch(`${place.gateway.opsUrl}/api/sessions?all=true`, { method: 'DELETE', headers: { authorization } })
