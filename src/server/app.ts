@@ -1,5 +1,6 @@
 // The composition root: connects the parts of the gateway in the order in which a request passes them. Together with
-// snapshot.ts (the parts that a reload replaces) the only file that knows every constructor. It opens no listener.
+// config-snapshot.ts (the parts that a reload replaces) the only file that knows every constructor. It opens no
+// listener.
 
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
