@@ -244,3 +244,28 @@ t.test('under another prefix the login is there, and the callbacks stay where th
   t.equal((await browser.visit('/auth/saml/acs/x')).statusCode, 404)
   t.equal((await browser.visit('/AUTH/jwt')).statusCode, 404)
 })
+
+t.test('a login that begins at another host than publicUrl leads there, and sets no cookie', async t => {
+  const gate = await startLoginServer()
+  t.teardown(gate.close)
+  for (const host of ['localhost:8080', '10.0.0.7', 'desk', 'www.desk.example.com', 'desk.example.com:8443']) {
+    for (const path of ['/auth/login', '/auth/login/portal']) {
+      const browser = gate.browser()
+      const page = await browser.visit(`${path}?return_to=%2Ftickets%2F7%3Fa%3D1`, { host })
+      t.match([page.statusCode, page.headers['set-cookie']], [421, undefined], `${host}${path}`)
+      t.match(page.body, 'https://desk.example.com')
+      const [, link = ''] = /href="(https:[^"]*return_to[^"]*)"/.exec(page.body) ?? []
+      const there = new URL(link.replaceAll('&amp;', '&').replaceAll('&#61;', '='))
+      t.equal(there.origin + there.pathname, `https://desk.example.com${path}`)
+      t.equal(there.searchParams.get('return_to'), '/tickets/7?a=1')
+      const next = await browser.visit(`${there.pathname}${there.search}`)
+      t.equal(next.statusCode, 302, 'at publicUrl the login begins')
+      const behindProxy = await gate.browser().visit(`${there.pathname}${there.search}`, { host })
+      t.equal(behindProxy.statusCode, 302, 'behind a proxy with a Host of its own it begins at the second try')
+    }
+    const program = await gate.browser().fetch('/auth/login', { host })
+    t.equal(program.statusCode, 401, 'a program gets no page')
+  }
+  const forwarded = { host: 'deskgate:8080', 'x-forwarded-host': 'desk.example.com' }
+  t.equal((await gate.browser().visit('/auth/login', forwarded)).statusCode, 302)
+})
