@@ -2,7 +2,7 @@
 
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
-import { ada, publicUrl, startApiSetup } from '../parts/api-client.js'
+import { ada, audience, publicUrl, startApiSetup } from '../parts/api-client.js'
 import { portalSecret } from '../parts/identity-provider.js'
 import { forged, hmac } from '../parts/tokens.js'
 import { until } from '../parts/wait-until.js'
@@ -97,6 +97,28 @@ t.test('public paths and the own ones ignore it', async t => {
     t.same(seen.all('authorization'), passed, "a token for the gateway is kept from Desk, any other is Desk's")
     t.equal((await place.call({ authorization: `Bearer ${token}` }, '/auth/session')).status, 401)
     t.equal((await place.call({ authorization: `Bearer ${token}` }, '/auth/jwks.json')).status, 200)
+  }
+})
+
+t.test('Attack: a token for the gateway in any spelling does not reach Desk on a public path', async t => {
+  const place = await startApiSetup(t)
+  const claims = { alg: 'HS256' }
+  const past = place.clock.now() / 1000 - 3600
+  const kept = {
+    'in small letters': `bearer ${place.token()}`,
+    'behind a tab and spaces': `Bearer \t ${place.token()}`,
+    expired: `Bearer ${place.token({ iat: past, exp: past + 60 })}`,
+    'by another key': `Bearer ${forged(claims, place.claims(), hmac('another secret that is long enough, 32 bytes'))}`,
+    'of several audiences': `Bearer ${place.token({ aud: ['x', audience] })}`,
+    'of somebody unknown': `Bearer ${place.token({ email: 'nobody@example.com' })}`,
+  }
+  for (const [name, authorization] of Object.entries(kept)) {
+    t.equal((await place.call({ authorization }, '/open')).status, 200, name)
+    t.same(place.desk.last().all('authorization'), [], name)
+  }
+  for (const authorization of [`Bearer ${place.token({ aud: 'other-api' })}`, 'Basic YTpi', 'Bearer a.b.c']) {
+    t.equal((await place.call({ authorization }, '/open')).status, 200)
+    t.same(place.desk.last().all('authorization'), [authorization], "Desk's own")
   }
 })
 
