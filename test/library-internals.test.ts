@@ -2,17 +2,19 @@
 // that fails after an upgrade says which place has to be read again.
 
 import { readFileSync } from 'node:fs'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { SignedXml } from 'xml-crypto'
 import * as z from 'zod'
+import { dropParser } from '../src/web/server/raw-queries.js'
 import { openRaw } from './parts/raw-http.js'
 import { createSamlIdp, entityId, newSigningKey } from './parts/saml-idp.js'
+import { until } from './parts/wait-until.js'
 
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))
 
@@ -147,4 +149,108 @@ t.test('Node names the response that is being written on its socket, until it is
   connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n\0 invalid\r\n\r\n')
   await connection.ended()
   t.equal(seen?.headersSent, true)
+})
+
+/** A server whose parser is looked at as src/web/server does. */
+const connectionOf = async (t: Test, listener: (socket: Socket, port: number) => void) => {
+  const server = createServer((_, response) => response.end('seen'))
+  const errors: (NodeJS.ErrnoException & { bytesParsed?: number; rawPacket?: Buffer })[] = []
+  server.on('clientError', (error, socket) => {
+    errors.push(error)
+    socket.destroy()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  server.on('connection', (socket: Socket) => listener(socket, port))
+  return { server, port, errors }
+}
+
+type Parser = { onIncoming: (request: IncomingMessage, keepAlive: boolean) => number } & Record<string, unknown>
+const parserOf = (socket: Socket) => (socket as Socket & { parser: Parser }).parser
+
+t.test("the connection's parser stops behind the head of an upgrade when its onIncoming returns 2", async t => {
+  const { server, port } = await connectionOf(t, socket => {
+    const parser = parserOf(socket)
+    t.type(parser.onIncoming, 'function', 'there once the listener of Node has run')
+    const own = parser.onIncoming
+    parser.onIncoming = (request, keepAlive) => {
+      const rest = own(request, keepAlive)
+      return (request as IncomingMessage & { upgrade: unknown }).upgrade ? 2 : rest
+    }
+  })
+  const seen: unknown[] = []
+  server.on('upgrade', (_request, socket, head) => {
+    seen.push(head.toString(), 'remoteAddress' in socket)
+    socket.end()
+  })
+  const connection = openRaw(port)
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 30\r\n\r\n'
+  connection.send(`${head}the body`)
+  await connection.ended()
+  t.same(seen, ['the body', true], 'the body is among the bytes behind the head, and the connection is the socket')
+})
+
+t.test('the parser of a connection can be taken off, with all its listeners, and another put on', async t => {
+  const { server, port } = await connectionOf(t, () => {})
+  const connections: Socket[] = []
+  server.on('connection', socket => connections.push(socket))
+  const connection = openRaw(port)
+  connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await connection.response()
+  const [socket] = connections as [Socket]
+  const names = () =>
+    ['data', 'end', 'close', 'drain', 'error', 'timeout', 'resume', 'pause'].flatMap(event =>
+      socket
+        .listeners(event)
+        .map(({ name }) => name)
+        .filter(name => /socketOn|onSocket/.test(name)),
+    )
+  const expected = ['socketOnData', 'socketOnEnd', 'socketOnClose', 'socketOnDrain', 'socketOnError']
+  for (const name of expected)
+    t.ok(
+      names().some(one => one.endsWith(name)),
+      name,
+    )
+  const parser = parserOf(socket)
+  for (const method of ['unconsume', 'remove', 'close']) t.type(parser[method], 'function', method)
+  dropParser(socket)
+  t.same(names(), [], 'none of the listeners is left')
+  server.emit('connection', socket)
+  t.not(parserOf(socket), parser)
+  connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.equal((await connection.response()).body.toString(), 'seen')
+  connection.close()
+})
+
+t.test('an error of the parser has the bytes, and where it stopped', async t => {
+  const { port, errors } = await connectionOf(t, () => {})
+  const bytes = Buffer.from('GET /a?\xe9 HTTP/1.1\r\nHost: a\r\n\r\n', 'latin1')
+  const connection = openRaw(port)
+  connection.send(bytes)
+  await connection.ended()
+  t.match(errors, [{ code: 'HPE_INVALID_URL', bytesParsed: 7 }])
+  t.same(errors[0]?.rawPacket, bytes)
+})
+
+t.test('a response whose turn has not come is told once that its connection is gone', async t => {
+  const closes: number[] = []
+  const responses: ServerResponse[] = []
+  const server = createServer((_, response) => {
+    const index = responses.push(response) - 1
+    response.on('close', () => closes.push(index))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const connection = openRaw((server.address() as { port: number }).port)
+  connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2))
+  await until(() => responses.length === 2)
+  connection.close()
+  await until(() => closes.length > 0)
+  const second = responses[1] as ServerResponse
+  second.destroy()
+  await new Promise(resolve => process.nextTick(resolve))
+  if (!second.closed) second.emit('close')
+  await new Promise(setImmediate)
+  t.same(closes, [0, 1])
 })
