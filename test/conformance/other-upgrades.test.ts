@@ -2,15 +2,22 @@
 // on every path, with bodies, and on kept connections. Java's HTTP client and curl send such offers.
 
 import { execFile, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { onWebSocketOffer } from '../../src/web/server/other-upgrades.js'
+import { rsaPair } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { startProxy } from '../parts/proxy-server.js'
 import { openRaw, sendRaw } from '../parts/raw-http.js'
 import { missingParts, programPath } from '../parts/required-parts.js'
+import { until } from '../parts/wait-until.js'
 import { openWebSocket } from '../parts/websocket.js'
 
 const desk = await startDesk()
@@ -94,6 +101,59 @@ t.test('one connection, many offers: in order, whole, and without leftovers', as
   }
   connection.close()
   t.same(warnings, [])
+})
+
+t.test('a body that comes in later packets, and what is sent behind it', async t => {
+  for (const [headers, pieces] of [
+    [['Content-Length: 6'], ['ab', 'cdef']],
+    [['Content-Length: 6'], ['', 'abcdef']],
+    [['Transfer-Encoding: chunked'], ['2\r\nab\r\n4\r', '\ncdef\r\n0\r\n\r\n']],
+  ] as const) {
+    for (const offer of offers) {
+      const connection = openRaw(proxy.port)
+      await once(connection.socket, 'connect')
+      connection.socket.setNoDelay(true)
+      const before = desk.seen.length
+      connection.send(request('POST /offer HTTP/1.1', [mine, ...offer, ...headers], pieces[0]))
+      await until(() => desk.seen.length > before)
+      connection.send(`${pieces[1]}${request('GET /behind HTTP/1.1', [mine, ...offer])}`)
+      for (const body of ['/offer', '/behind']) t.equal((await connection.response()).body.toString(), body)
+      t.equal(desk.seen.at(-2)?.body.toString(), 'abcdef')
+      connection.close()
+    }
+  }
+})
+
+t.test('over TLS', async t => {
+  const { key, certificate } = rsaPair(Date.UTC(2035, 0, 1))
+  const server = createServer({ key, cert: certificate }, (request, response) => {
+    let body = ''
+    request.on('data', chunk => {
+      body += chunk
+    })
+    request.on('end', () => response.end(`${request.method} ${request.url} ${body};`))
+  })
+  onWebSocketOffer(server, (_request, socket) => socket.end('HTTP/1.1 400 x\r\n\r\n'))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const socket = connect({ port: (server.address() as AddressInfo).port, rejectUnauthorized: false })
+  let seen = ''
+  socket.on('data', chunk => {
+    seen += chunk
+  })
+  const post = (name: string) => request(`POST /${name} HTTP/1.1`, [...(offers[0] ?? []), 'Content-Length: 3'], 'abc')
+  socket.write(`${post('one')}${post('two')}${request('GET /three HTTP/1.1', [])}`)
+  await until(() => seen.endsWith('GET /three ;'))
+  socket.write(post('four'))
+  await until(() => seen.endsWith('POST /four abc;'))
+  t.same(seen.match(/(?:GET|POST) \/\w+ \w*;/g), [
+    'POST /one abc;',
+    'POST /two abc;',
+    'GET /three ;',
+    'POST /four abc;',
+  ])
+  socket.destroy()
 })
 
 t.test('a client that goes away while an earlier response is under way', async t => {
