@@ -13,12 +13,14 @@ import type { Peer, Running } from './peer.js'
 import { startProgram } from './program.js'
 
 const publicUrl = 'https://desk.example.com'
-const main = join(import.meta.dirname, '../../dist/main.js')
+const built = join(import.meta.dirname, '../../dist/main.js')
 
 export interface DeskgateOptions {
   deskPort: number
   /** The Node that runs it. */
   node: string
+  /** Its program; by default that of this checkout. */
+  main?: string
   /** As the configuration writes them. */
   nearCache?: string
   /** The file for its log, with a line for each request. */
@@ -26,7 +28,7 @@ export interface DeskgateOptions {
 }
 
 export async function startDeskgate(options: DeskgateOptions): Promise<Running> {
-  const { deskPort, node, nearCache = '30s', access } = options
+  const { deskPort, node, main = built, nearCache = '30s', access } = options
   const port = await freePort()
   const redis = await startRedis({ process: 'own' })
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
