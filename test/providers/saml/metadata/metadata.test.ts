@@ -166,7 +166,7 @@ const broken: Array<[string, string, RegExp]> = [
     /not an http or https URL/,
   ],
   ['SAML 1.1 only', entity({ protocols: 'urn:oasis:names:tc:SAML:1.1:protocol' }), /does not speak SAML 2.0/],
-  ['another namespace', entity().replace(md, 'xmlns:md="urn:x"'), /no SAML metadata/],
+  ['another namespace', entity().replace(md, 'xmlns:md="urn:x"'), /not SAML metadata/],
 ]
 for (const [name, text, message] of broken) {
   t.test(`refuses ${name}`, async t => {
@@ -220,7 +220,7 @@ t.test('while the metadata cannot be read logins are refused as unavailable, and
   await t.rejects(provider.begin(attempt), { name: 'Refused', reason: 'saml.metadata_unavailable' })
   t.equal((await provider.handleCallback(callbackOf(message))).reason, 'saml.metadata_unavailable')
   await again()
-  t.match(source.problem(), /no XML/)
+  t.match(source.problem(), /not acceptable XML/)
   await again()
   t.equal(source.problem(), undefined)
   t.equal(provider.issuer(), idpIssuer)
