@@ -4,13 +4,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
-import type { Agent, ApiCaller, Directory, Provider, Session } from '../core/contracts.js'
+import type { ApiCaller, Directory, Provider, Session } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import type { PublicKey } from '../keys/assertion-keys.js'
 import type { RequestOutcome } from '../ops/metrics.js'
 import type { DeskLogin, WhoamiResponse } from '../providers/desk-login.js'
 import type { RequestSource } from './request/client-address.js'
 import type { CookieJar, Cookies } from './request/cookies.js'
+import type { ClientAddress } from './request/networks.js'
 import type { Paths } from './request/paths.js'
 import type { Target } from './request/target.js'
 
@@ -83,8 +84,11 @@ export interface Bearer {
   verify(token: string): Promise<ApiCaller | BearerRefused>
 }
 
-/** Whether access.paths lets an agent send this request to Desk. Synchronous. */
-export type PathRoles = (agent: Pick<Agent, 'roles'>, method: string, target: Target) => boolean
+/** Who asks for a path of Desk: a session, or an API client with a bearer token. */
+export type Asker = Pick<Session | ApiCaller, 'agent' | 'provider'>
+
+/** Whether access.paths lets this request pass to Desk. Synchronous. */
+export type PathAccess = (who: Asker, method: string, request: RequestContext) => boolean
 
 /** Decides on access: the same for plain requests, for upgrades, and for what is open. */
 export interface Guard {
@@ -95,8 +99,8 @@ export interface Guard {
    * for a bearer token, or when the store has to be asked. Never throws or rejects: what fails is refused.
    */
   authorize(request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict>
-  /** The part of it that follows on the identity: whether an agent, as it is now, may send this request. */
-  permit(agent: Agent, method: string, target: Target): AccessVerdict
+  /** The part of it that follows on the identity: whether who asks, as they are now, may send this request. */
+  permit(who: Asker, method: string, request: RequestContext): AccessVerdict
   /** Whether such a request keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
   isActivity(target: Target, method: string): boolean
 }
@@ -183,11 +187,9 @@ export interface DeskLoginRequest {
 }
 
 /** What the gateway knows of a request. */
-export interface RequestContext {
+export interface RequestContext extends ClientAddress {
   /** X-Request-Id. */
   id: string
-  /** The client address: the last hop that is not a trusted proxy. */
-  address: string
   /** The X-Forwarded-For that Desk gets; without it, the address. */
   forwardedFor?: string
   target: Target

@@ -148,11 +148,12 @@ function open(
 ): RequestState {
   const { pipeline } = snapshot
   const target = readTarget(request.url ?? '', snapshot.config.publicUrl)
-  const { id, address, forwardedFor } = pipeline.clientOf(request)
+  const { id, address, unproven, forwardedFor } = pipeline.clientOf(request)
   const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
   const context: RequestContext = {
     id,
     address,
+    unproven,
     forwardedFor,
     target: target ?? nowhere,
     routeClass,

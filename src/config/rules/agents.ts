@@ -2,9 +2,12 @@
 
 import { parseAgents } from '../agents.js'
 import type { DeepPartial } from '../partial-config.js'
+import type { Path } from '../problems.js'
 import type { HttpAgents } from '../schema/agents.js'
-import type { Rules } from './rule.js'
+import { networkRules, type Rules } from './rule.js'
 
+/** The provider of sessions by a one-time link. */
+const breakglassId = 'breakglass'
 /** RFC 9110 5.1 and 5.5. */
 const [headerName, headerValue] = [/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, /^[\t\x20-\x7e\x80-\xff]*$/]
 
@@ -40,7 +43,37 @@ function httpRules({ problem, warning }: Rules, index: number, { url, next, head
   }
 }
 
-export function accessRules({ config, warning }: Rules): void {
+export function accessRules(rules: Rules): void {
+  openPaths(rules)
+  const ids = (rules.config.providers ?? []).map(provider => provider?.id)
+  const known = new Set([...ids, breakglassId, ...(rules.config.login?.alsoAllowDeskAuthentication ? ['desk'] : [])])
+  for (const [index, rule] of (rules.config.access?.paths ?? []).entries()) {
+    const path = ['access', 'paths', index]
+    for (const [at, id] of (rule?.providers ?? []).entries()) {
+      // An id that is missing has a problem of its own.
+      if (id === undefined || known.has(id) || known.has(undefined)) continue
+      rules.problem([...path, 'providers', at], 'is the id of no provider', [...known].join(', '))
+    }
+    addresses(rules, [...path, 'from'], rule?.from)
+  }
+  addresses(rules, ['breakglass', 'from'], rules.config.breakglass?.from)
+}
+
+/** Attack: with a proxy in front that is not trusted, everybody comes from the proxy's address. */
+function addresses(rules: Rules, path: Path, from: readonly (string | undefined)[] | undefined): void {
+  const { publicUrl, tls, trustedProxies, listen } = rules.config
+  if (from === undefined || from.length === 0) return
+  networkRules(rules, path, from, 'is every address of its kind')
+  if ((trustedProxies ?? []).length > 0) return
+  if (listen?.startsWith('unix:')) {
+    rules.warning(path, 'holds for nobody: a unix socket has no address', 'trustedProxies: [127.0.0.1/32]')
+  } else if (publicUrl?.startsWith('https:') && tls === undefined) {
+    const hint = 'name it in trustedProxies'
+    rules.warning(path, 'sees the address of the proxy that ends TLS, and never that of an agent', hint)
+  }
+}
+
+function openPaths({ config, warning }: Rules): void {
   const open = (config.desk?.public ?? []).flatMap(rule => (rule === undefined ? [] : [pathOf(rule)]))
   for (const [index, rule] of (config.access?.paths ?? []).entries()) {
     if (rule?.match === undefined) continue

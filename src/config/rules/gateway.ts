@@ -1,7 +1,6 @@
 // Where the gateway and Desk are: origins, listeners, loops, proxies, public paths.
 
-import ipaddr from 'ipaddr.js'
-import type { Rules } from './rule.js'
+import { networkRules, type Rules } from './rule.js'
 
 export function gatewayRules(rules: Rules): void {
   publicOrigin(rules)
@@ -66,13 +65,9 @@ function split(address: string): { host: string; port: string } {
   return { host: address.slice(0, colon), port: address.slice(colon + 1) }
 }
 
-function proxies({ config, problem, warning }: Rules): void {
-  for (const [index, cidr] of (config.trustedProxies ?? []).entries()) {
-    if (cidr === undefined) continue
-    const path = ['trustedProxies', index]
-    if (!ipaddr.isValidCIDR(cidr)) problem(path, 'invalid CIDR', 'such as 10.0.0.0/8 or 192.0.2.7/32')
-    else if (cidr.endsWith('/0')) warning(path, 'trusts every peer: any client can choose the address that is logged')
-  }
+function proxies(rules: Rules): void {
+  const everybody = 'trusts every peer: any client can choose the address that is logged'
+  networkRules(rules, ['trustedProxies'], rules.config.trustedProxies ?? [], everybody)
 }
 
 function desk({ config, problem, warning }: Rules): void {

@@ -1,6 +1,7 @@
 // The directory (who is an agent) and what agents may reach.
 
 import * as z from 'zod'
+import { canonicalEmail } from '../../core/email.js'
 import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
 import { type ConfigReader, duration, file, says, secret } from './values.js'
@@ -101,15 +102,64 @@ export const agents = (read: ConfigReader) =>
       ],
     })
 
+const required = (value: z.ZodString) => z.array(value).min(1).optional()
+
+/** An address in its canonical form. */
+const email = () =>
+  z.string().transform((value, context) => {
+    const canonical = canonicalEmail(value)
+    if (canonical !== undefined) return canonical
+    context.issues.push({
+      code: 'custom',
+      message: says('invalid e-mail address', 'such as ana@example.com'),
+      input: value,
+    })
+    return z.NEVER
+  })
+
+/** What a path requires: one kind at least. */
+const accessRule = () =>
+  z
+    .strictObject({
+      match: pathRule(),
+      roles: required(z.string().min(1)),
+      emails: z.array(email()).min(1).optional(),
+      domains: z.array(domain()).min(1).optional(),
+      providers: required(z.string().min(1)),
+      from: required(z.string()),
+    })
+    .refine(
+      ({ match, ...kinds }) => Object.values(kinds).some(values => values !== undefined),
+      says('requires nothing', 'roles, emails, domains, providers or from'),
+    )
+
+export const breakglass = () =>
+  z
+    .strictObject({
+      from: z
+        .array(z.string())
+        .default([])
+        .meta({
+          description: 'CIDRs from which a one-time link may be used; none: from anywhere.',
+          examples: [['10.0.0.0/8', '2001:db8::/32']],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'The one-time links of `deskgate breakglass`.' })
+
 export const access = () =>
   z
     .strictObject({
       paths: z
-        .array(z.strictObject({ match: pathRule(), roles: z.array(z.string().min(1)).min(1) }))
+        .array(accessRule())
         .default([])
         .meta({
-          description: 'Paths that need one of the roles, "[METHOD ]/path[*]"; every rule that matches counts.',
-          examples: [[{ match: '/admin/*', roles: ['admin'] }]],
+          description:
+            'Paths that require something of who asks, "[METHOD ]/path[*]": roles, emails, domains, providers, from (CIDRs). All kinds in one rule are required, the values of a kind are alternatives, and every rule that matches must hold.',
+          examples: [
+            [{ match: '/admin/*', roles: ['admin'] }],
+            [{ match: '/payroll/*', domains: ['example.com'], providers: ['corp'], from: ['10.0.0.0/8'] }],
+          ],
         }),
     })
     .prefault({})

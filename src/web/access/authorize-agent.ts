@@ -2,15 +2,13 @@
 // header size. The same checks for a login, a bearer token and the revalidation of a live session. Never opens a
 // session itself.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../../config/schema/index.js'
 import type { RecordCheck } from '../../core/checks.js'
-import type { Agent, Identity } from '../../core/contracts.js'
+import type { Agent, VouchedIdentity } from '../../core/contracts.js'
 import { domainOf } from '../../core/email.js'
 import { checkAgentInDirectory, mergeIdentity } from '../../directory/directory.js'
 import type { ConfigSnapshot } from '../context.js'
-
-/** An identity before the directory is asked. The address is canonical. */
-export type VerifiedIdentity = Pick<Identity, 'provider' | 'email' | 'name' | 'roles'>
 
 /** The part of a config snapshot that decides on access. */
 export type AgentPolicy = Pick<ConfigSnapshot, 'directory' | 'identity'> & { config: Pick<Config, 'providers'> }
@@ -22,10 +20,10 @@ const maxIdentityBytes = 8192
 export async function authorizeAgent(
   step: RecordCheck,
   policy: AgentPolicy,
-  identity: VerifiedIdentity,
+  identity: VouchedIdentity,
 ): Promise<Agent> {
   const agent = mergeIdentity(await checkAgentInDirectory(step, policy.directory, identity.email), identity)
-  checkAgent(step, policy, identity.provider, agent)
+  checkAgent(step, policy, identity.provider, agent, identity.rolesOmitted)
   return agent
 }
 
@@ -35,13 +33,21 @@ export function checkAgent(
   policy: Omit<AgentPolicy, 'directory'>,
   provider: string,
   agent: Agent,
+  hint?: string,
 ): void {
-  checkAllowed(step, policy.config, provider, agent)
+  checkAllowed(step, policy.config, { provider, agent, hint })
   checkHeaderSize(step, policy.identity, provider, agent)
 }
 
-/** providers[].allow. A login without a configured provider has no such rule. Throws Refused. */
-export function checkAllowed(step: RecordCheck, config: AgentPolicy['config'], provider: string, agent: Agent): void {
+/**
+ * providers[].allow. A login without a configured provider has no such rule. Throws Refused. `hint`: why roles may be
+ * missing.
+ */
+export function checkAllowed(
+  step: RecordCheck,
+  config: AgentPolicy['config'],
+  { provider, agent, hint }: { provider: string; agent: Agent; hint?: string | undefined },
+): void {
   const allow = config.providers.find(({ id }) => id === provider)?.allow
   if (!allow) return
   const { roles, domains } = allow
@@ -61,6 +67,7 @@ export function checkAllowed(step: RecordCheck, config: AgentPolicy['config'], p
       expected: `one of the roles ${roles.join(', ')}`,
       seen: agent.roles.length === 0 ? 'no role' : agent.roles.join(', '),
       setting: 'providers[].allow.roles',
+      hint,
     })
   }
 }
@@ -79,7 +86,11 @@ function checkHeaderSize(step: RecordCheck, identity: AgentPolicy['identity'], p
 /** Whether Desk would get the same identity. */
 export function sameAgent(a: Agent, b: Agent): boolean {
   if (a === b) return true
-  return a.email === b.email && a.id === b.id && a.name === b.name && sameRoles(a, b)
+  return a.email === b.email && a.id === b.id && a.name === b.name && sameRoles(a, b) && sameAttributes(a, b)
+}
+
+function sameAttributes({ attributes: a }: Agent, { attributes: b }: Agent): boolean {
+  return a === b || isDeepStrictEqual(a, b)
 }
 
 export function sameRoles({ roles: a }: Agent, { roles: b }: Agent): boolean {

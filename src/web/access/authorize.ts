@@ -2,15 +2,16 @@
 // open only turn its verdict into a response, an error on a socket or a close. In doubt it refuses.
 
 import type { IncomingMessage } from 'node:http'
-import type { Agent, Handle, Session, Sessions } from '../../core/contracts.js'
+import type { Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type {
   AccessVerdict,
+  Asker,
   Bearer,
   ConfigSnapshot,
   GatewayErrorCode,
   Guard,
-  PathRoles,
+  PathAccess,
   RequestContext,
 } from '../context.js'
 import type { Cookies } from '../request/cookies.js'
@@ -24,7 +25,7 @@ export interface GuardDeps {
   publicRules: readonly string[]
   /** sessions.idleIgnore */
   idleRules: readonly string[]
-  pathRoles: PathRoles
+  pathAccess: PathAccess
   authenticate: Authenticate
   sessions: Pick<Sessions, 'touch'>
   /** Where a provider takes bearer tokens. Without it Authorization is Desk's alone. */
@@ -40,26 +41,26 @@ const unavailable = refusal('store_unavailable')
 const internal = refusal('internal')
 
 export function createGuard(deps: GuardDeps): Guard {
-  const { paths, pathRoles, authenticate, sessions, bearer } = deps
+  const { paths, pathAccess, authenticate, sessions, bearer } = deps
   const isPublic = compilePathRules(deps.publicRules)
   const isPolling = compilePathRules(deps.idleRules)
 
   const isActivity = (target: Target, method: string) => !isPolling(method, target)
-  const permit = (agent: Agent, method: string, target: Target) => (pathRoles(agent, method, target) ? pass : forbidden)
+  const permit: Guard['permit'] = (who, method, request) => (pathAccess(who, method, request) ? pass : forbidden)
   const passSession = (session: Session | undefined, { method = '' }: IncomingMessage, context: RequestContext) => {
     if (!session) return challenge
     const { target } = context
     if (isActivity(target, method)) sessions.touch(session)
     context.session = session
     context.outcome = 'proxied'
-    return permit(session.agent, method, target)
+    return permit(session, method, context)
   }
   const passBearer = async (verifier: Bearer, token: string, request: IncomingMessage, context: RequestContext) => {
     const found = await verifier.verify(token)
     if (found.kind === 'refuse bearer') return found
     context.api = found
     context.outcome = 'proxied'
-    return permit(found.agent, request.method ?? '', context.target)
+    return permit(found, request.method ?? '', context)
   }
   const decide = (request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict> => {
     if (context.routeClass === 'public') {
@@ -134,14 +135,14 @@ export function createAuthenticate({ cookies, sessions, handleOf }: Authenticate
 
 export interface Recheck {
   /** For an agent whose session was read again just now. */
-  permit(agent: Agent, request: IncomingMessage, context: RequestContext): AccessVerdict
+  permit(who: Asker, request: IncomingMessage, context: RequestContext): AccessVerdict
   /** As if the request came now. The verdict and the identity are in the context that is returned. */
   authorize(request: IncomingMessage, context: RequestContext): Promise<RequestContext>
 }
 
 export function createRecheck(current: () => ConfigSnapshot): Recheck {
   return {
-    permit: (agent, request, { target }) => current().pipeline.guard.permit(agent, request.method ?? '', target),
+    permit: (who, request, context) => current().pipeline.guard.permit(who, request.method ?? '', context),
     async authorize(request, context) {
       const snapshot = current()
       const now: RequestContext = { ...context, snapshot, session: undefined, verdict: undefined }

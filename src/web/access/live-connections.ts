@@ -51,7 +51,7 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
     const { session, api } = context
     if (api) return bearers.watch(api, request, context, onClose)
     if (!session) return () => {}
-    return sessions.watch(session, onClose, agent => recheck.permit(agent, request, context).kind === 'pass')
+    return sessions.watch(session, onClose, now => recheck.permit(now, request, context).kind === 'pass')
   }
   const responses = createLiveResponses(watch)
   const tick = () => {

@@ -1,15 +1,15 @@
 // Live connections that a session opened. Each is closed when its session ends, for whatever reason, and at its idle and
 // absolute expiry. One that cannot be verified stays open no longer than a request would be served without verification.
 
-import type { Agent, Clock, Handle, Session, Sessions } from '../../core/contracts.js'
+import type { Clock, Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { sameRoles } from './authorize-agent.js'
 import type { CloseReason } from './live-bearers.js'
 
 export type OnClose = (reason: CloseReason) => void
 
-/** Whether the rules in force let the agent, as the session states it now, send the request again. */
-export type StillAllowed = (agent: Agent) => boolean
+/** Whether the rules in force let the session, as it is now, send the request again. */
+export type StillAllowed = (session: Session) => boolean
 
 export interface LiveSessions {
   /**
@@ -72,7 +72,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     const session = await sessions.verify(entry.session.handle)
     if (!session) return close(entry, 'ended')
     for (const [onClose, stillAllowed] of [...entry.watchers]) {
-      if (stillAllowed(session.agent)) continue
+      if (stillAllowed(session)) continue
       entry.watchers.delete(onClose)
       onClose('changed')
     }
@@ -127,7 +127,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     // Read at once: the guard may have used a copy that is nearly as old as nearCache allows, or older than a reload.
     entry.recheckAt = Math.min(entry.recheckAt, now)
     // Desk continues with the roles that it was sent at the beginning.
-    entry.watchers.set(onClose, agent => sameRoles(session.agent, agent) && stillAllowed(agent))
+    entry.watchers.set(onClose, now => sameRoles(session.agent, now.agent) && stillAllowed(now))
     return () => {
       entry.watchers.delete(onClose)
       if (entry.watchers.size === 0 && entries.get(handle) === entry) entries.delete(handle)

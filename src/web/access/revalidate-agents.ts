@@ -42,7 +42,9 @@ function revalidate(snapshot: RevalidationRules, session: Session, known: KnownS
   // An answer from before the login does not count: the replica that logged the agent in may have known more.
   const found = known && known.at > session.createdAt ? known.found : undefined
   if (typeof found === 'string') return { over: endReasons[found] }
-  const agent = found === undefined ? session.agent : mergeIdentity(found, session.idpClaims ?? {})
+  const { attributes } = session.agent
+  const claims = { ...session.idpClaims, ...(attributes === undefined ? {} : { attributes }) }
+  const agent = found === undefined ? session.agent : mergeIdentity(found, claims)
   const forbidden = whyForbidden(snapshot, session.provider, agent)
   if (forbidden !== undefined) return { over: forbidden }
   return sameAgent(agent, session.agent) ? session : { ...session, agent }

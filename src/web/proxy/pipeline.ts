@@ -6,7 +6,7 @@ import type { Handle, Random, Sessions } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { createBodyMeter } from '../../runtime/tuning.js'
 import { createAuthenticate, createGuard } from '../access/authorize.js'
-import { compilePathRoles } from '../access/path-roles.js'
+import { compilePathAccess } from '../access/path-access.js'
 import type { Bearer, IdentityWriter, MarkerCookies, Pipeline, RequestContext } from '../context.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
 import { createClientReader } from '../request/client-address.js'
@@ -23,7 +23,10 @@ import { createUpgrader } from './websocket/handshake.js'
 import { largestFrame } from './websocket/tunnel.js'
 
 export interface PipelineDeps {
-  config: Pick<Config, 'publicUrl' | 'tls' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access' | 'runtime'>
+  config: Pick<
+    Config,
+    'publicUrl' | 'tls' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access' | 'breakglass' | 'runtime'
+  >
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
@@ -60,7 +63,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const plainHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
   const responseHeaders = withMarkerCookies(plainHeaders, markerCookies)
   const connection = openDesk(desk)
-  const readClient = createClientReader({ trustedProxies, random, onIgnored: warnOfProxy(config, log) })
+  const decides = config.breakglass.from.length > 0 || config.access.paths.some(({ from }) => from !== undefined)
+  const readClient = createClientReader({ trustedProxies, random, onIgnored: warnOfProxy(config, log), decides })
   const { deskLogout } = deps
   const { timeout } = desk
   const to = { desk: connection, requestHeaders, responseHeaders, queue, unread }
@@ -76,7 +80,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       paths,
       publicRules: deskLogin ? [...desk.public, ...deskLogin.paths] : desk.public,
       idleRules: config.sessions.idleIgnore,
-      pathRoles: compilePathRoles(config.access.paths),
+      pathAccess: compilePathAccess(config.access.paths).permits,
       authenticate: createAuthenticate({ cookies, sessions, handleOf }),
       sessions,
       bearer: deps.bearer,

@@ -2,11 +2,8 @@
 // X-Request-Id. An untrusted peer's claims are neither trusted nor passed on.
 
 import type { IncomingMessage } from 'node:http'
-import ipaddr from 'ipaddr.js'
 import type { Random } from '../../core/contracts.js'
-
-type Address = ipaddr.IPv4 | ipaddr.IPv6
-type Network = [Address, number]
+import { type Address, type ClientAddress, compileNetworks, parseAddress } from './networks.js'
 
 /** The most peers in the cache. */
 const maxRememberedPeers = 5000
@@ -23,10 +20,11 @@ export function createClientReader(deps: {
   trustedProxies: readonly string[]
   random: Random
   onIgnored?: ((peer: string) => void) | undefined
+  /** A rule depends on the address (`from`), so each request is looked at for whether it was forwarded. */
+  decides?: boolean
 }): (request: IncomingMessage) => RequestSource {
-  const networks = deps.trustedProxies.map(networkOf)
+  const trusts = compileNetworks(deps.trustedProxies)
   const newId = createIds(deps.random)
-  const trusts = (address: Address | undefined) => address !== undefined && networks.some(net => contains(net, address))
   let peers = new Map<string, { text: string; trusted: boolean; local: boolean }>()
   let onIgnored = deps.onIgnored
 
@@ -35,7 +33,7 @@ export function createClientReader(deps: {
     const known = peers.get(key)
     if (known) return known
     if (peers.size >= maxRememberedPeers) peers = new Map()
-    const address = parse(remote ?? '127.0.0.1')
+    const address = parseAddress(remote ?? '127.0.0.1')
     const text = remote === undefined ? 'unknown' : (address?.toString() ?? remote)
     const peer = { text, trusted: trusts(address), local: address !== undefined && localRanges.has(address.range()) }
     peers.set(key, peer)
@@ -45,27 +43,35 @@ export function createClientReader(deps: {
   return request => {
     const peer = peerOf(request.socket.remoteAddress)
     if (!peer.trusted) {
-      if (onIgnored && peer.local && isForwarded(request.rawHeaders)) {
+      const forwarded = (deps.decides || (onIgnored && peer.local)) === true && isForwarded(request.rawHeaders)
+      if (forwarded && onIgnored && peer.local) {
         onIgnored(peer.text)
         onIgnored = undefined
       }
-      return { address: peer.text, forwardedFor: peer.text, id: newId() }
+      return { address: peer.text, unproven: forwarded, forwardedFor: peer.text, id: newId() }
     }
     const chain = believedHops(headerOf(request, 'x-forwarded-for'), trusts)
     const sent = headerOf(request, 'x-request-id')
     chain.push(peer.text)
     return {
       address: chain[0] as string,
+      unproven: false,
       forwardedFor: chain.join(', '),
       id: sent !== undefined && validRequestId.test(sent) ? sent : newId(),
     }
   }
 }
 
+/** Whether a request says that a proxy has passed it on (RFC 7239, and what came before it). */
 function isForwarded(rawHeaders: readonly string[]): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
-    if (name.length > 12 && name[1] === '-' && name.toLowerCase().startsWith('x-forwarded-')) return true
+    const { length } = name
+    if (length > 12 ? name[1] === '-' : length === 9 || length === 3) {
+      const lower = name.toLowerCase()
+      if (lower.startsWith('x-forwarded-') || lower === 'forwarded' || lower === 'x-real-ip' || lower === 'via')
+        return true
+    }
   }
   return false
 }
@@ -78,7 +84,7 @@ function isForwarded(rawHeaders: readonly string[]): boolean {
 function believedHops(chain: string | undefined, trusts: (address: Address) => boolean): string[] {
   const hops: string[] = []
   for (const hop of chain?.split(',').reverse() ?? []) {
-    const address = parse(withoutPort(hop.trim()))
+    const address = parseAddress(withoutPort(hop.trim()))
     if (!address) break
     hops.unshift(address.toString())
     if (!trusts(address)) break
@@ -89,25 +95,6 @@ function believedHops(chain: string | undefined, trusts: (address: Address) => b
 /** Some proxies write 192.0.2.1:4711 or [2001:db8::1]:4711. */
 function withoutPort(hop: string): string {
   return hop.replace(/^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/, '$1').replace(/^\[([^\]]+)\](?::\d{1,5})?$/, '$1')
-}
-
-/** An address, an IPv4-mapped one (RFC 4291 2.5.5.2) as IPv4; undefined for anything else. */
-function parse(text: string): Address | undefined {
-  // ipaddr.js also takes 010.1, 0x7f.1 and 1: here an address has four parts or colons.
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !(text.includes(':') && ipaddr.IPv6.isValid(text))) return undefined
-  return ipaddr.process(text)
-}
-
-function networkOf(cidr: string): Network {
-  const [address, bits] = ipaddr.parseCIDR(cidr)
-  if (address.kind() === 'ipv6' && (address as ipaddr.IPv6).isIPv4MappedAddress() && bits >= 96) {
-    return [(address as ipaddr.IPv6).toIPv4Address(), bits - 96]
-  }
-  return [address, bits]
-}
-
-function contains(network: Network, address: Address): boolean {
-  return address.kind() === network[0].kind() && address.match(network)
 }
 
 /** All lines of a header as one list, as RFC 9110 5.3 joins them. */
@@ -130,9 +117,7 @@ function createIds(random: Random): () => string {
 }
 
 /** The client of a request, as Desk is told. */
-export interface RequestSource {
-  /** The last hop that is not a trusted proxy. */
-  address: string
+export interface RequestSource extends ClientAddress {
   /** The X-Forwarded-For that Desk gets. */
   forwardedFor: string
   /** X-Request-Id. */

@@ -17,11 +17,12 @@ import {
   hashOfToken,
   isBreakglassToken,
 } from '../../providers/breakglass.js'
-import type { ResponseData } from '../context.js'
+import type { RequestContext, ResponseData } from '../context.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
 import type { SignIn } from '../login/sign-in.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'
+import { createFrom } from '../request/networks.js'
 import type { Paths } from '../request/paths.js'
 import { browserName } from '../request/user-agent.js'
 import { errorResponse, formTargetsOf, pageContextOf } from '../responses/errors.js'
@@ -71,6 +72,7 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
   // The directory is asked before the link is used up: a directory that is down, or an agent who has to be added to it,
   // must not cost the only link in an emergency.
   const outcome = await runChecks(async check => {
+    checkFrom(context, check)
     link = await findLink(deps, token, check)
     await checkAgentInDirectory(check, context.snapshot.directory, link.agent)
     return link
@@ -90,6 +92,21 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
   deps.metrics.breakglass('used')
   reply.header('referrer-policy', onlyOrigin)
   return goTo(reply, '/', setCookies)
+}
+
+/** breakglass.from. Before the link is looked for, so that nobody elsewhere learns whether it is good. */
+function checkFrom(context: RequestContext, check: RecordCheck): void {
+  const allowed = context.snapshot.config.breakglass.from
+  if (allowed.length === 0) return
+  const proxy = context.unproven ? ': a proxy that is not in trustedProxies' : ''
+  check('link is used from an allowed address', {
+    ok: createFrom()(allowed)(context),
+    reason: 'agent.forbidden',
+    expected: `an address in ${allowed.join(' or ')}`,
+    seen: context.address + proxy,
+    setting: proxy === '' ? 'breakglass.from' : 'trustedProxies',
+    hint: 'The link is not used up. Open it from an allowed network, or change breakglass.from.',
+  })
 }
 
 /** The link, if it is still valid. */

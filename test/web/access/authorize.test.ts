@@ -40,7 +40,7 @@ t.test('sessions.idleIgnore: polling is let in and is not activity; what cannot 
       const guard = createGuard({
         paths: createPaths('/auth'),
         publicRules: [],
-        pathRoles: () => true,
+        pathAccess: () => true,
         idleRules,
         authenticate: createAuthenticate({ cookies, sessions, handleOf: () => 'h' }),
         sessions,
@@ -75,7 +75,7 @@ function guardOf(changes: Partial<Parameters<typeof createGuard>[0]> = {}) {
     paths: createPaths('/auth'),
     publicRules: ['/open'],
     idleRules: [],
-    pathRoles: ({ roles }, _, { path }) => path !== '/admin' || roles.includes('admin'),
+    pathAccess: ({ agent }, _, { target }) => target.path !== '/admin' || agent.roles.includes('admin'),
     authenticate: () => known,
     sessions: { touch: () => {} },
     bearer: undefined,
@@ -135,7 +135,7 @@ t.test('a miss is a promise; a store that is down is not a missing session; what
     t.same(await verdict, expected)
     t.same(context.verdict, expected)
   }
-  for (const broken of [{ authenticate: throws }, { pathRoles: throws }, { sessions: { touch: throws } }]) {
+  for (const broken of [{ authenticate: throws }, { pathAccess: throws }, { sessions: { touch: throws } }]) {
     t.same(guardOf(broken).ask('/x').verdict, { kind: 'refuse', code: 'internal' })
   }
 })
@@ -156,10 +156,12 @@ t.test('what is open is asked again by the rules in force, and the context of th
   const recheck = createRecheck(() => ({ pipeline: { guard: live.guard } }) as ConfigSnapshot)
   const { context } = live.ask('/admin')
   const request = { method: 'GET', url: '/admin', rawHeaders: [] as string[] } as IncomingMessage
-  t.equal(recheck.permit(admin, request, context).kind, 'pass')
-  t.same(recheck.permit({ ...admin, roles: [] }, request, context), { kind: 'refuse', code: 'forbidden' })
-  live = guardOf({ pathRoles: () => false })
-  t.same(recheck.permit(admin, request, context), { kind: 'refuse', code: 'forbidden' }, 'after a reload')
+  const who = { agent: admin, provider: 'p' }
+  const guest = { agent: { ...admin, roles: [] }, provider: 'p' }
+  t.equal(recheck.permit(who, request, context).kind, 'pass')
+  t.same(recheck.permit(guest, request, context), { kind: 'refuse', code: 'forbidden' })
+  live = guardOf({ pathAccess: () => false })
+  t.same(recheck.permit(who, request, context), { kind: 'refuse', code: 'forbidden' }, 'after a reload')
   live = guardOf({ bearer: { tokenOf: () => token, isOurs: () => true, verify: async () => refusedToken } })
   t.match(await recheck.authorize(request, context), { verdict: refusedToken, session: undefined })
   t.match(context, { verdict: { kind: 'pass' }, session: { agent: admin } })

@@ -123,3 +123,33 @@ t.test('the form takes no more than a button sends, and no other method', async 
   t.equal((await gate.browser().send(path, { x: 'x'.repeat(20_000) })).statusCode, 413)
   t.equal((await gate.browser().send(path)).statusCode, 303)
 })
+
+t.test(
+  'breakglass.from: elsewhere a link is refused and not used up, and nobody learns whether it is good',
+  async t => {
+    const gate = await startLoginServer({ settings: { breakglass: { from: ['192.0.2.0/24', '127.0.0.1/32'] } } })
+    t.teardown(gate.close)
+    const { token } = await gate.breakglass.issue(order)
+    const path = `/auth/breakglass/${token}`
+    for (const headers of [{ 'x-forwarded-for': '127.0.0.1' }, { forwarded: 'for=192.0.2.7' }, { via: '1.1 proxy' }]) {
+      const response = await gate.browser().send(path, {}, headers)
+      t.equal(response.statusCode, 403, 'a proxy that nobody trusts')
+      t.match(response.body, 'agent.forbidden')
+    }
+    t.equal((await gate.browser().send(path)).statusCode, 303, 'and from here it works still')
+
+    const strict = await startLoginServer({ settings: { breakglass: { from: ['192.0.2.0/24', '2001:db8::/32'] } } })
+    t.teardown(strict.close)
+    const good = await strict.breakglass.issue(order)
+    const wrong = `${good.token.slice(1)}A`
+    for (const one of [good.token, wrong]) {
+      const response = await strict.browser().send(`/auth/breakglass/${one}`)
+      t.equal(response.statusCode, 403)
+      t.match(response.body, 'agent.forbidden')
+    }
+    t.match(
+      strict.events.filter(({ event }) => event === 'breakglass_refused'),
+      [{ reason: 'agent.forbidden' }, { reason: 'agent.forbidden' }],
+    )
+  },
+)

@@ -1,0 +1,116 @@
+// access.paths: what a path of Desk requires of who asks for it. A rule restricts access, so in doubt it applies: every
+// reading of a path that some server could have is checked, and a path with too many readings meets every rule.
+
+import type { Config } from '../../config/schema/index.js'
+import { domainOf } from '../../core/email.js'
+import type { Asker, PathAccess, RequestContext } from '../context.js'
+import { createFrom } from '../request/networks.js'
+import type { Target } from '../request/target.js'
+import { createPathIndex, fold } from './path-index.js'
+
+export type PathRule = Config['access']['paths'][number]
+
+/** One kind of requirement of a rule; its values are alternatives. */
+export interface Requirement {
+  kind: Exclude<keyof PathRule, 'match'>
+  isMetBy(who: Asker, request: RequestContext): boolean
+}
+
+/** A rule: all of its requirements have to be met. */
+export interface CompiledRule {
+  match: string
+  /** Undefined: any. */
+  method: string | undefined
+  requirements: readonly Requirement[]
+}
+
+export interface CompiledPathAccess {
+  permits: PathAccess
+  /** Every rule that applies to a request. */
+  rulesFor(method: string, target: Target): CompiledRule[]
+}
+
+/** The most rounds of decoding; a path that needs more is an attack. */
+const maxDecodings = 4
+const escaped = /%[0-9A-Fa-f]{2}/
+/** What deeper decodings must not yield: then the path is uncertain. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const uncertain = /[\\\u0000-\u001f\u007f]|(?:^|\/)\.\.?(?:\/|$)/
+
+/** Every matching rule must hold. */
+export function compilePathAccess(paths: readonly PathRule[]): CompiledPathAccess {
+  const from = createFrom()
+  const rules = paths.map(rule => compileRule(rule, from))
+  if (rules.length === 0) return { permits: () => true, rulesFor: () => [] }
+  const index = createPathIndex(rules.map(rule => ({ pattern: rule.match.slice(rule.match.indexOf(' ') + 1), rule })))
+  const applicable = (target: Target): readonly CompiledRule[] => {
+    if (!target.ambiguous) return index.find(fold(target.path))
+    const readings = ambiguousReadings(target)
+    return readings ? [...new Set(readings.flatMap(index.find))] : rules
+  }
+  return {
+    permits(who, method, request) {
+      for (const rule of applicable(request.target)) {
+        if (hasMethod(rule, method) && !rule.requirements.every(one => one.isMetBy(who, request))) return false
+      }
+      return true
+    },
+    rulesFor: (method, target) => applicable(target).filter(rule => hasMethod(rule, method)),
+  }
+}
+
+function compileRule(rule: PathRule, from: ReturnType<typeof createFrom>): CompiledRule {
+  const { match } = rule
+  const space = match.indexOf(' ')
+  return { match, method: space < 0 ? undefined : match.slice(0, space), requirements: requirementsOf(rule, from) }
+}
+
+/** Another kind of requirement is one line here. */
+function requirementsOf(rule: PathRule, compileFrom: ReturnType<typeof createFrom>): Requirement[] {
+  const requirements: Requirement[] = []
+  const [roles, emails, domains, providers] = [rule.roles, rule.emails, rule.domains, rule.providers].map(setOf)
+  if (roles) requirements.push({ kind: 'roles', isMetBy: ({ agent }) => agent.roles.some(role => roles.has(role)) })
+  if (emails) requirements.push({ kind: 'emails', isMetBy: ({ agent }) => emails.has(agent.email) })
+  if (domains) requirements.push({ kind: 'domains', isMetBy: ({ agent }) => domains.has(domainOf(agent.email)) })
+  if (providers) requirements.push({ kind: 'providers', isMetBy: ({ provider }) => providers.has(provider) })
+  if (rule.from) {
+    const isFrom = compileFrom(rule.from)
+    requirements.push({ kind: 'from', isMetBy: (_, request) => isFrom(request) })
+  }
+  return requirements
+}
+
+function setOf(values: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  return values && new Set(values)
+}
+
+function hasMethod({ method }: CompiledRule, asked: string): boolean {
+  return method === undefined || method === asked || (method === 'GET' && asked === 'HEAD')
+}
+
+/** Attack: /admin%2Fusers, /admin;x/users, /%2561dmin: one server sees the rule's path where another sees a letter. */
+function ambiguousReadings({ raw, path }: Target): string[] | undefined {
+  const found = new Set<string>([raw.split('?', 1)[0] ?? '', path])
+  let deeper = path
+  for (let depth = 1; escaped.test(deeper); depth++) {
+    deeper = decodeOnce(deeper)
+    if (depth >= maxDecodings) return undefined
+    found.add(deeper)
+  }
+  for (const read of [...found]) {
+    found.add(withoutParameters(read))
+    found.add(read.split(';', 1)[0] ?? '')
+  }
+  const readings = [...found].map(fold)
+  return readings.some(read => uncertain.test(read)) ? undefined : readings
+}
+
+/** Byte by byte: invalid UTF-8 must not stop the decoding of the rest. */
+function decodeOnce(path: string): string {
+  return path.replace(/(?:%[0-9A-Fa-f]{2})+/g, escapes => Buffer.from(escapes.replaceAll('%', ''), 'hex').toString())
+}
+
+/** RFC 3986 3.3: some servers drop what is behind a ';' in each segment. */
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, '')
+}
