@@ -20,6 +20,8 @@ export interface CheckOutcome {
   reason: Reason
   expected?: string | undefined
   seen?: string | undefined
+  /** Instead of seen: values whose number is told too. */
+  list?: readonly string[] | undefined
   setting?: string | undefined
   hint?: string | undefined
 }
@@ -37,8 +39,9 @@ export class Refused extends Error {
   }
 }
 
-/** The longest expected or seen value in characters. */
+/** The longest expected or seen value in characters, and the longest list of values. */
 const longest = 300
+const longestList = 6000
 
 /**
  * Runs `body` and records everything that it checks with `check`; the first failure ends it.
@@ -46,9 +49,10 @@ const longest = 300
  */
 export async function runChecks<T>(body: (check: RecordCheck) => Promise<T> | T): Promise<ChecksResult<T>> {
   const checks: Check[] = []
-  const check: RecordCheck = (name, { ok, reason, expected, seen, setting, hint }) => {
+  const check: RecordCheck = (name, { ok, reason, expected, seen, list, setting, hint }) => {
     const advice = ok || hint === undefined ? {} : { hint }
-    checks.push({ name, ok, ...shown({ expected, seen, setting }), ...advice })
+    const listed = list && { seen: cut(`${list.length}: ${list.join(', ')}`, longestList) }
+    checks.push({ name, ok, ...shown({ expected, seen, setting }), ...listed, ...advice })
     if (!ok) throw new Refused(reason)
   }
   try {
@@ -62,7 +66,11 @@ export async function runChecks<T>(body: (check: RecordCheck) => Promise<T> | T)
 function shown(values: { [key: string]: string | undefined }): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const [key, value] of Object.entries(values)) {
-    if (value !== undefined) kept[key] = value.length > longest ? `${value.slice(0, longest)}…` : value
+    if (value !== undefined) kept[key] = cut(value, longest)
   }
   return kept
+}
+
+function cut(value: string, most: number): string {
+  return value.length > most ? `${value.slice(0, most)}…` : value
 }

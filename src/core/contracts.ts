@@ -31,8 +31,15 @@ export interface Authentication {
 export interface Identity {
   provider: string
   email: string
+  /** The agent's ID in Desk. */
+  id?: string
   name?: string
+  /** As providers[].roles maps them. */
   roles?: string[]
+  /** The provider has left roles out because there are too many: why, and what to do. */
+  rolesOmitted?: string
+  /** For headers of Desk, by their names: providers[].attributes.headers. */
+  attributes?: Record<string, string[]>
   /** JWT: what the provider calls the agent; only handed back to it at logout. */
   externalId?: string
   /** Already held against the provider's settings. */
@@ -53,6 +60,8 @@ export interface Agent {
   id?: string
   name?: string
   roles: string[]
+  /** See Identity: of the login alone, as no directory states them. */
+  attributes?: Record<string, string[]>
 }
 
 /** Where a login came from: shown to the agent and the operator, never used for a decision. */
@@ -75,7 +84,7 @@ export interface Session {
   /** See Identity. */
   externalId?: string
   /** The identity provider's statements about the agent: they count where the directory states nothing (see directory/directory.ts). */
-  idpClaims?: Pick<Identity, 'name' | 'roles'>
+  idpClaims?: Pick<Identity, 'id' | 'name' | 'roles'>
   from: ClientInfo
 }
 
@@ -248,12 +257,18 @@ export interface Verdict {
   returnTo?: string
 }
 
+/** What counts of an identity before the directory is asked. The address is canonical. */
+export type VouchedIdentity = Pick<
+  Identity,
+  'provider' | 'email' | 'id' | 'name' | 'roles' | 'rolesOmitted' | 'attributes'
+>
+
 /** The result of verifying the bearer token of one request. */
 export interface BearerVerdict {
   provider: string
   checks: Check[]
   /** `until`: when the token expires, with the clock skew added. Milliseconds since the epoch. */
-  identity?: Pick<Identity, 'provider' | 'email' | 'name' | 'roles'> & { until: number }
+  identity?: VouchedIdentity & { until: number }
   reason?: Reason
 }
 

@@ -98,14 +98,20 @@ export async function checkAgentInDirectory(
 
 /**
  * The agent of a session. Values of the directory (also an empty list of roles) replace the claims of the identity provider,
- * whose name and roles count only where the directory has none. The ID comes from the directory alone.
+ * whose ID, name and roles count only where the directory has none. Attributes come from the identity provider alone.
  */
-export function mergeIdentity(record: AgentRecord, claims: Pick<Identity, 'name' | 'roles'>): Agent {
+export function mergeIdentity(
+  record: AgentRecord,
+  claims: Pick<Identity, 'id' | 'name' | 'roles' | 'attributes'>,
+): Agent {
+  const id = record.id ?? claims.id
   const name = record.name ?? claims.name
+  const { attributes } = claims
   return {
     email: record.email,
-    ...(record.id === undefined ? {} : { id: record.id }),
+    ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { name }),
     roles: [...(record.roles ?? claims.roles ?? [])],
+    ...(attributes === undefined ? {} : { attributes }),
   }
 }

@@ -3,7 +3,7 @@
 // secrets: anything that is not exactly ours is "no session", never an exception.
 
 import * as z from 'zod'
-import type { ClientInfo, Clock, Handle, SamlSubject, Session } from '../core/contracts.js'
+import type { Agent, ClientInfo, Clock, Handle, SamlSubject, Session } from '../core/contracts.js'
 import type { Keyring } from '../keys/keyring.js'
 
 /** The stored part of a session. The time of the last activity has a key of its own. */
@@ -40,6 +40,7 @@ const content = z.strictObject({
     id: text.optional(),
     name: text.optional(),
     roles: z.array(text),
+    attributes: z.record(text, z.array(text)).optional(),
   }),
   provider: text.min(1),
   createdAt: time,
@@ -55,7 +56,7 @@ const content = z.strictObject({
     })
     .optional(),
   /** `idpClaims`: the stored name stays, so that sessions outlive an upgrade. */
-  said: z.strictObject({ name: text.optional(), roles: z.array(text).optional() }).optional(),
+  said: z.strictObject({ id: text.optional(), name: text.optional(), roles: z.array(text).optional() }).optional(),
   externalId: text.optional(),
   from: z.strictObject({ address: text, browser: text }),
 })
@@ -106,10 +107,9 @@ function withinLifetime(record: Omit<SessionRecord, 'handle'>, now: number, life
 /** Exactly the fields of a record, whatever else the caller's objects hold. */
 export function recordOf(base: Omit<SessionRecord, 'saml'>, saml: SessionRecord['saml']): SessionRecord {
   const { handle, agent, provider, createdAt, endsAt, externalId, from, idpClaims } = base
-  const { email, id, name, roles } = agent
   return {
     handle,
-    agent: { email, ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }), roles: [...roles] },
+    agent: agentOf(agent),
     provider,
     createdAt,
     endsAt,
@@ -120,11 +120,27 @@ export function recordOf(base: Omit<SessionRecord, 'saml'>, saml: SessionRecord[
   }
 }
 
+function agentOf({ email, id, name, roles, attributes }: Agent): Agent {
+  return {
+    email,
+    ...(id === undefined ? {} : { id }),
+    ...(name === undefined ? {} : { name }),
+    roles: [...roles],
+    // The headers of the identity have bounded it: 8 kB.
+    ...(attributes === undefined ? {} : { attributes }),
+  }
+}
+
 /** An identity provider may name thousands of groups: claims too long for the headers are not kept, and give no role. */
-function keptClaims({ name, roles }: NonNullable<SessionRecord['idpClaims']>): Pick<SessionRecord, 'idpClaims'> {
-  const idpClaims = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles: [...roles] }) }
-  const small = JSON.stringify(idpClaims).length <= maxClaims
-  return small && Object.keys(idpClaims).length > 0 ? { idpClaims } : {}
+function keptClaims({ id, name, roles }: NonNullable<SessionRecord['idpClaims']>): Pick<SessionRecord, 'idpClaims'> {
+  const stated = id === undefined ? {} : { id }
+  const all = {
+    ...stated,
+    ...(name === undefined ? {} : { name }),
+    ...(roles === undefined ? {} : { roles: [...roles] }),
+  }
+  const idpClaims = JSON.stringify(all).length <= maxClaims ? all : stated
+  return Object.keys(idpClaims).length > 0 ? { idpClaims } : {}
 }
 
 function subjectOf(saml: SamlSubject): SamlSubject {

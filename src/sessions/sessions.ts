@@ -145,11 +145,10 @@ function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
   return async (identity, agent, from) => {
     const cookie = random(32).toString('base64url')
     const createdAt = clock.now()
-    const { provider, saml, externalId, name, roles, endsAt: latest = Number.POSITIVE_INFINITY } = identity
+    const { provider, saml, externalId, endsAt: latest = Number.POSITIVE_INFINITY } = identity
     const endsAt = Math.floor(Math.min(createdAt + lifetime, saml?.notOnOrAfter ?? latest, latest))
-    const idpClaims = { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) }
     const known = externalId === undefined ? {} : { externalId }
-    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, idpClaims, ...known }
+    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, idpClaims: identity, ...known }
     const record = recordOf(base, saml)
     // A revocation that is queued may mean all sessions of this agent that begin until now.
     await queue.settle(record.handle, record)

@@ -30,6 +30,8 @@ export function jwtSettings(changes: Partial<JwtSettings> = {}): JwtSettings {
     maxAuthAge: null,
     bearer: false,
     bearerPassThrough: false,
+    attributes: { name: 'name', roles: 'roles' },
+    roles: { map: {}, default: [], unmapped: 'keep', split: null },
     allow: { roles: [], domains: [] },
     ...changes,
   }

@@ -50,7 +50,9 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const { deskUrl, settings, port: wanted = 0, store, providers = () => [], ...overrides } = options
   const clock = createTestClock()
   // Sessions are of the provider corp: without its settings they would be those of a removed one.
-  const config = { ...configure(deskUrl, settings), providers: [jwtSettings({ id: 'corp' })] }
+  const configured = configure(deskUrl, settings)
+  const corp = configured.providers.length > 0 ? configured.providers : [jwtSettings({ id: 'corp' })]
+  const config = { ...configured, providers: corp }
   const lines: TestProxy['lines'] = []
   const log = createLog({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) })
   const wrapStore = (memory: Store) => store?.(clock) ?? memory

@@ -35,6 +35,7 @@ export function samlSettings(certificates: string[], changes: Partial<SamlSettin
     allowSha1: false,
     clockSkew: 60_000,
     attributes: { email: 'NameID' },
+    roles: { map: {}, default: [], unmapped: 'keep', split: null },
     allow: { roles: [], domains: [] },
     ...changes,
   }

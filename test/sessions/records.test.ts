@@ -306,6 +306,27 @@ t.test('Attack: a forged message revokes at most the session that it names, and 
   t.same(revocations, [[session.handle, 'last']])
 })
 
+t.test('ID and attributes of a login are kept, and an ID also beside claims that are too long', async t => {
+  const { sessions, clock, store } = await start()
+  const attributes = { 'X-Agent-Department': ['Sales', 'Zoë'] }
+  const rich = { ...agent, id: '7', attributes }
+  const { session } = await sessions.create(
+    { ...identity, id: '7', name: 'A', roles: ['admin'], attributes },
+    rich,
+    from,
+  )
+  const other = createTestSessions({ store, clock, settings })
+  t.match(await other.sessions.read(session.handle), {
+    agent: rich,
+    idpClaims: { id: '7', name: 'A', roles: ['admin'] },
+  })
+  const roles = Array.from({ length: 2000 }, (_, i) => `group ${i}`)
+  const many = await sessions.create({ ...identity, id: '7', roles }, rich, from)
+  t.same(many.session.idpClaims, { id: '7' })
+  const bytes = await store.get(`s:${many.session.handle}`)
+  t.ok((bytes?.length ?? Number.POSITIVE_INFINITY) < 1000)
+})
+
 t.test('a record that would be too large to be read again is not written', async t => {
   const records = createRecords({
     keyring: createKeyring([testSecret], { random: systemRandom }),

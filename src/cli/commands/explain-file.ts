@@ -106,7 +106,7 @@ async function withDirectory(
   if (!identity) return { checks, ...(reason ? { reason } : {}) }
   const climbed = await runChecks(async step => {
     const agent = mergeIdentity(await checkAgentInDirectory(step, directory, identity.email), identity)
-    checkAllowed(step, config, identity.provider, agent)
+    checkAllowed(step, config, { ...identity, agent, hint: identity.rolesOmitted })
   })
   const all = [...checks, ...climbed.checks]
   return 'reason' in climbed ? { checks: all, reason: climbed.reason } : { checks: all, accepted: identity.email }

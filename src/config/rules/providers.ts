@@ -14,6 +14,7 @@ export function providerRules(rules: Rules): void {
     if (provider === undefined) continue
     const path = ['providers', index]
     cleartext(rules, path, provider)
+    roleRules(rules, path, provider)
     if ((provider.clockSkew ?? 0) > 600_000) {
       rules.warning([...path, 'clockSkew'], 'more than 10m: expired messages are accepted for that long')
     }
@@ -66,6 +67,28 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
     if (key === 'metadata' && provider.type === 'saml' && provider.metadataCertificate) continue
     const keys = key === 'metadata' || key === 'jwks'
     warning([...path, key], `not https: ${keys ? 'the keys can be replaced in transit' : 'it can be read in transit'}`)
+  }
+}
+
+function roleRules({ warning }: Rules, path: Path, { type, roles, attributes }: Provider): void {
+  const { map = {}, unmapped, default: fallback = [], split } = roles ?? {}
+  const keys = Object.keys(map)
+  const maps = keys.length > 0 || split !== null || unmapped === 'drop'
+  if (type === 'saml' && roles && maps && attributes?.roles === undefined) {
+    warning([...path, 'roles'], 'has no effect: attributes.roles names no attribute', 'such as groups')
+  } else if (unmapped === 'drop' && keys.length === 0 && fallback.length === 0) {
+    warning([...path, 'roles', 'unmapped'], 'drops every role: the map is empty')
+  }
+  const folded = new Map<string, string>()
+  for (const key of keys) {
+    const place = [...path, 'roles', 'map', key]
+    if (key !== key.trim()) warning(place, 'begins or ends with white space: no value of a provider does')
+    if (split && key.includes(split)) warning(place, 'holds the text of split: no value does after that')
+    const before = folded.get(key.toLowerCase())
+    if (before !== undefined && map[before] !== map[key]) {
+      warning(place, 'differs from another key only by case: each counts exactly as it is written')
+    }
+    folded.set(key.toLowerCase(), key)
   }
 }
 

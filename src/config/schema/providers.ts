@@ -2,7 +2,7 @@
 
 import * as z from 'zod'
 import { domain } from './agents.js'
-import { type ConfigReader, duration, file, keyFile, says, secret, url, urlOrFile } from './values.js'
+import { type ConfigReader, duration, file, headerName, keyFile, says, secret, url, urlOrFile } from './values.js'
 
 const id = () =>
   z
@@ -24,6 +24,60 @@ const allow = () =>
     .meta({
       description: 'Which agents may log in by this provider; empty lists allow all.',
       examples: [{ roles: ['agent', 'admin'], domains: ['example.com'] }],
+    })
+
+/** One line of text. */
+const role = () =>
+  z.string().regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,128}$/u, says('invalid role', '1 to 128 characters on one line'))
+const roles = () =>
+  z
+    .strictObject({
+      map: z
+        .record(z.string().min(1), role())
+        .default({})
+        .meta({
+          description: "What the provider calls a role (a group, an ID) → Desk's role. Case counts.",
+          examples: [{ 'b1f5c6a2-3d7e-4f80-9a1b-2c3d4e5f6071': 'agent', 'desk-admins': 'admin' }],
+        }),
+      default: z
+        .array(role())
+        .default([])
+        .meta({ description: 'The roles where none is left.', examples: [['agent']] }),
+      unmapped: z
+        .enum(['keep', 'drop'], { error: says('is neither keep nor drop') })
+        .default('keep')
+        .meta({ description: 'What happens to a value that the map does not name: keep or drop.' }),
+      split: z
+        .string()
+        .min(1)
+        .max(10)
+        .nullable()
+        .default(null)
+        .meta({ description: 'Cuts one value into several; null: a value is one role.', examples: [';'] }),
+    })
+    .prefault({})
+    .meta({ description: "From the provider's groups or roles to Desk's." })
+
+const source = () => z.string().min(1)
+const personId = () =>
+  source()
+    .optional()
+    .meta({
+      description: "The agent's ID in Desk, where the directory states none.",
+      examples: ['employeeNumber'],
+    })
+const nameSources = () =>
+  z.union([source(), z.array(source()).min(1).max(5)], {
+    error: says('invalid name', 'one attribute, or a list such as [firstName, lastName]'),
+  })
+const attributeHeaders = () =>
+  z
+    .record(headerName(), source())
+    .refine(headers => Object.keys(headers).length <= 20, says('names more than 20 headers'))
+    .optional()
+    .meta({
+      description: 'More headers for Desk, each with the attribute that it holds; also in the assertion.',
+      examples: [{ 'X-Agent-Department': 'department' }],
     })
 
 export const saml = (read: ConfigReader) =>
@@ -119,19 +173,23 @@ export const saml = (read: ConfigReader) =>
     attributes: z
       .strictObject({
         email: z.string().min(1).default('NameID').meta({ description: 'NameID, or the attribute with the e-mail.' }),
-        name: z
-          .string()
-          .min(1)
+        id: personId(),
+        name: nameSources()
           .optional()
-          .meta({ description: 'The attribute with the display name.', examples: ['displayName'] }),
+          .meta({
+            description: 'The attribute with the display name, or several, joined by a space.',
+            examples: ['displayName', ['firstName', 'lastName']],
+          }),
         roles: z
           .string()
           .min(1)
           .optional()
           .meta({ description: 'The attribute with the roles.', examples: ['groups'] }),
+        headers: attributeHeaders(),
       })
       .prefault({})
       .meta({ description: 'Where the assertion holds what.' }),
+    roles: roles(),
     allow: allow(),
   })
 
@@ -202,6 +260,21 @@ export const jwt = (read: ConfigReader) =>
       .boolean()
       .default(false)
       .meta({ description: 'Desk sees the Authorization header of a bearer request too.' }),
+    attributes: z
+      .strictObject({
+        id: personId(),
+        name: nameSources()
+          .default('name')
+          .meta({
+            description: 'The claim with the display name, or several, joined by a space.',
+            examples: [['given_name', 'family_name']],
+          }),
+        roles: source().default('roles').meta({ description: 'The claim with the roles.' }),
+        headers: attributeHeaders(),
+      })
+      .prefault({})
+      .meta({ description: 'Which claims hold what.' }),
+    roles: roles(),
     allow: allow(),
   })
 
@@ -215,4 +288,5 @@ export const providers = (read: ConfigReader) =>
 
 export type SamlSettings = z.output<ReturnType<typeof saml>>
 export type JwtSettings = z.output<ReturnType<typeof jwt>>
+export type RoleSettings = z.output<ReturnType<typeof roles>>
 export type ProviderSettings = SamlSettings | JwtSettings

@@ -5,13 +5,14 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
 import type { BearerVerdict, Clock } from '../../core/contracts.js'
-import { audiencesOf, checkIssuer, checkRequired, checkSubject, checkWindow } from './claims.js'
+import { audiencesOf, checkIssuer, checkRequired, checkSubject, checkWindow, type SubjectRules } from './claims.js'
 import { longestToken } from './header.js'
 import { type Verifier, verifiedClaims } from './signature.js'
 
 export interface BearerDeps extends Verifier {
   clock: Clock
   audience: string
+  subject: SubjectRules
   /** The most tokens in the cache. */
   maxCached?: number
 }
@@ -81,7 +82,10 @@ async function verify(
     expected: `exp at most ${longestLife / 1000} s after iat`,
     seen: `${(exp - iat) / 1000} s`,
   })
-  return { identity: { provider: settings.id, ...checkSubject(claims, check), until: exp + settings.clockSkew }, exp }
+  return {
+    identity: { provider: settings.id, ...checkSubject(claims, deps.subject, check), until: exp + settings.clockSkew },
+    exp,
+  }
 }
 
 /** base64url(SHA-256(token)): memory holds no token that could be used again. */

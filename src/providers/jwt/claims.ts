@@ -2,13 +2,16 @@
 // bytes whose signature has been verified.
 
 import type { RecordCheck } from '../../core/checks.js'
+import type { VouchedIdentity } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
 import type { Reason } from '../../core/reasons.js'
+import { type PersonMapping, personOf } from '../attributes.js'
+import { overageHint, type RoleMapping } from '../roles.js'
 import { show } from './header.js'
-import { getOwn } from './strict-json.js'
+import { getOwn, isObject } from './strict-json.js'
 
 /** Times in milliseconds. */
-export interface ClaimRules {
+export interface ClaimRules extends SubjectRules {
   now: number
   maxAge: number
   clockSkew: number
@@ -19,10 +22,12 @@ export interface ClaimRules {
 }
 
 /** Who a token speaks of. */
-export interface Subject {
-  email: string
-  name?: string
-  roles?: string[]
+export type Subject = Omit<VouchedIdentity, 'provider'>
+
+/** What the claims of the subject become: from providers[].attributes and providers[].roles. */
+export interface SubjectRules {
+  attributes: PersonMapping & { roles: string }
+  roleMapping: RoleMapping
 }
 
 export interface TokenClaims extends Subject {
@@ -49,7 +54,7 @@ export function checkClaims(claims: Claims, rules: ClaimRules, check: RecordChec
   const issuedAt = checkTimes(claims, rules, check)
   const jti = getOwn(claims, 'jti')
   invalidUnless(check, 'jti', isText(jti), 'a string of 1 to 256 characters', jti)
-  return { ...checkSubject(claims, check), jti: String(jti), issuedAt, ...checkOptional(claims, check) }
+  return { ...checkSubject(claims, rules, check), jti: String(jti), issuedAt, ...checkOptional(claims, check) }
 }
 
 export function checkRequired(claims: Claims, names: readonly string[], check: RecordCheck): void {
@@ -212,20 +217,44 @@ function checkOptional(claims: Claims, check: RecordCheck): Pick<TokenClaims, 'e
 }
 
 /** The e-mail address, which has to be there, and what else the token says of the agent. */
-export function checkSubject(claims: Claims, check: RecordCheck): Subject {
+export function checkSubject(claims: Claims, { attributes, roleMapping }: SubjectRules, check: RecordCheck): Subject {
   const email = checkEmail(claims, check)
-  const name = getOwn(claims, 'name') ?? undefined
-  const nameOk = name === undefined || name === '' || isText(name)
-  invalidUnless(check, 'name', nameOk, 'a string of at most 256 characters, or none', name)
-  const given = getOwn(claims, 'roles') ?? undefined
-  const roles = given === undefined || given === '' ? [] : listOf(given)
-  const rolesOk = roles !== undefined && roles.length <= mostRoles && roles.every(role => roleForm.test(role))
-  invalidUnless(check, 'roles', rolesOk, 'an array of at most 200 strings of 1 to 128 characters, or one', given)
+  for (const claim of [attributes.name ?? []].flat()) {
+    const name = getOwn(claims, claim) ?? undefined
+    const nameOk = name === undefined || name === '' || isText(name)
+    invalidUnless(check, claim, nameOk, 'a string of at most 256 characters, or none', name)
+  }
+  const person = personOf(check, claim => valuesOf(getOwn(claims, claim)), attributes)
+  const { roles: claim } = attributes
+  const given = getOwn(claims, claim) ?? undefined
+  const values = given === undefined || given === '' ? [] : listOf(given)
+  const expected = 'an array of at most 200 strings of 1 to 128 characters, or one'
+  invalidUnless(check, claim, values !== undefined, expected, given)
+  const overage = given === undefined && isOverage(claims, claim)
+  const roles = roleMapping.record(check, given === undefined ? undefined : values, overage)
+  const rolesOk = !roles || (roles.length <= mostRoles && roles.every(role => roleForm.test(role)))
+  invalidUnless(check, claim, rolesOk, expected, given)
   return {
     email,
-    ...(typeof name === 'string' && name !== '' ? { name } : {}),
-    ...(given === undefined || !roles ? {} : { roles }),
+    ...person,
+    ...(roles === undefined ? {} : { roles }),
+    ...(overage ? { rolesOmitted: overageHint } : {}),
   }
+}
+
+/** Entra ID names where the groups can be fetched instead of the groups (OpenID Connect Core 5.6.2: distributed claims). */
+function isOverage(claims: Claims, claim: string): boolean {
+  const names = getOwn(claims, '_claim_names')
+  return (isObject(names) && Object.hasOwn(names, claim)) || getOwn(claims, 'hasgroups') === true
+}
+
+/** The texts of a claim: numbers and truth values count as texts, and what is nested is none. */
+function valuesOf(value: unknown): (string | undefined)[] | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  return [value].flat().map(one => {
+    if (typeof one === 'string') return one
+    return typeof one === 'boolean' || Number.isFinite(one) ? String(one) : undefined
+  })
 }
 
 function isText(value: unknown): boolean {

@@ -17,10 +17,11 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { FetchText } from '../../runtime/http-client.js'
 import type { Protocol } from '../protocol.js'
+import { compileRoles } from '../roles.js'
 import { handleJwtCallback } from '../select.js'
 import { checkAuthentication } from './authentication.js'
 import { createBearer } from './bearer-token.js'
-import { checkClaims, type TokenClaims } from './claims.js'
+import { checkClaims, type SubjectRules, type TokenClaims } from './claims.js'
 import { createProviderKeys } from './keys.js'
 import { algorithmsOf, type Verifier, verifiedClaims } from './signature.js'
 import { checkState, statesOf, withState } from './state.js'
@@ -42,17 +43,18 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
   const verifier: Verifier = { settings, keys, algorithms: algorithmsOf(settings) }
   const { bearer, bearerAudience: audience, bearerPassThrough: passThrough } = settings
   const takesBearer = bearer && audience !== undefined
+  const subject = { attributes: settings.attributes, roleMapping: compileRoles(settings.roles) }
   return {
     id: settings.id,
     name: settings.name,
     type: 'jwt',
     formTargets: () => originsOf([settings.loginUrl, settings.logoutUrl]),
     begin: async attempt => begin(settings.loginUrl, deps.publicUrl, attempt),
-    handleCallback: callback => handleCallback(callback, { ...verifier, clock, metrics, bearerAudiences }),
+    handleCallback: callback => handleCallback(callback, { ...verifier, clock, metrics, bearerAudiences, subject }),
     logout: session => logout(settings.logoutUrl, session),
     failureUrl: message => settings.logoutUrl && withQuery(settings.logoutUrl, { kind: 'error', message }),
     ...(takesBearer
-      ? { bearer: { audience, passThrough, verify: createBearer({ ...verifier, clock, audience }) } }
+      ? { bearer: { audience, passThrough, verify: createBearer({ ...verifier, clock, audience, subject }) } }
       : {}),
     close: keys.close,
     issuer: () => settings.issuer ?? undefined,
@@ -77,6 +79,7 @@ interface CallbackDeps extends Verifier {
   clock: Clock
   metrics: Pick<Metrics, 'idpClockSkew'>
   bearerAudiences: readonly string[]
+  subject: SubjectRules
 }
 
 async function handleCallback(callback: CallbackRequest, deps: CallbackDeps): Promise<Verdict> {
@@ -122,13 +125,13 @@ async function verify(
   check: RecordCheck,
   known: { claims?: TokenClaims },
 ): Promise<Verified> {
-  const { settings, bearerAudiences } = deps
+  const { settings, bearerAudiences, subject } = deps
   const object = await verifiedClaims(callback.message, deps, check)
   const now = deps.clock.now()
   // Before the checks: the skew matters most for a login that fails because of the clocks.
   const { iat } = object
   if (typeof iat === 'number') deps.metrics.idpClockSkew(settings.id, iat - now / 1000)
-  const claims = checkClaims(object, { ...settings, bearerAudiences, now }, check)
+  const claims = checkClaims(object, { ...settings, ...subject, bearerAudiences, now }, check)
   const authentication = checkAuthentication(object, { ...settings, now }, check)
   known.claims = claims
   const { id: provider, requireState } = settings
@@ -148,14 +151,8 @@ function isAttemptMissing(callback: CallbackRequest, claims: TokenClaims): boole
 }
 
 function identityOf(claims: TokenClaims, settings: JwtSettings): Identity {
-  return {
-    provider: settings.id,
-    email: claims.email,
-    ...(claims.name === undefined ? {} : { name: claims.name }),
-    ...(claims.roles === undefined ? {} : { roles: claims.roles }),
-    ...(claims.externalId === undefined ? {} : { externalId: claims.externalId }),
-    replayKey: replayKeyOf(claims, settings),
-  }
+  const { jti: _jti, issuedAt: _issuedAt, state: _state, returnTo: _returnTo, ...subject } = claims
+  return { provider: settings.id, ...subject, replayKey: replayKeyOf(claims, settings) }
 }
 
 /**

@@ -6,6 +6,7 @@ import { type RecordCheck, runChecks } from '../../core/checks.js'
 import type { Attempt, CallbackRequest, Identity, Provider, Verdict } from '../../core/contracts.js'
 import { fingerprintOf, signingCertificateIn } from '../certificates.js'
 import type { Protocol, ProviderDeps } from '../protocol.js'
+import { compileRoles, type RoleMapping } from '../roles.js'
 import { handleSamlCallback } from '../select.js'
 import { checkEmail, checkNameId, personIn } from './assertion/attributes.js'
 import { checkAuthentication } from './assertion/authentication.js'
@@ -45,6 +46,7 @@ interface Parts {
   sp: ServiceProvider
   idp(): IdpFacts | undefined
   watch: CertificateWatch
+  roles: RoleMapping
 }
 
 /** Throws when a certificate or key file cannot be used: then the gateway does not start. */
@@ -54,7 +56,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
   const idp = idpSource(settings, deps)
   const { id, name, logoutUrl } = settings
   const watch = createCertificateWatch({ ...deps, provider: id, certificates: () => idp()?.certificates ?? [] })
-  const parts: Parts = { settings, deps, entityId, sp, idp, watch }
+  const parts: Parts = { settings, deps, entityId, sp, idp, watch, roles: compileRoles(settings.roles) }
   void deps.metadata?.ready.then(watch.checkNow)
   if (settings.allowSha1) deps.log.warn({ provider: id }, 'SHA-1 signatures accepted because allowSha1 is set')
   const singleLogout = createSamlLogout({ ...deps, settings, entityId, idp, signer: sp.signer })
@@ -146,7 +148,7 @@ interface VerifiedResponse {
 
 function checkVerified(
   check: RecordCheck,
-  { settings, deps, entityId, watch }: Parts,
+  { settings, deps, entityId, watch, roles }: Parts,
   { assertion, response, issuer, outcome: known }: VerifiedResponse,
   callback: CallbackRequest,
 ): { identity: Identity; attempt: Attempt | undefined } {
@@ -172,7 +174,7 @@ function checkVerified(
   const identity: Identity = {
     provider: id,
     email,
-    ...personIn(assertion, attributes),
+    ...personIn(check, assertion, attributes, roles),
     authentication,
     replayKey,
     saml: {

@@ -190,3 +190,31 @@ t.test('by reference: whose login, from where, and how many cookies of logins ca
   t.match(lines[3], /^from {8}127\.0\.0\.1 \(Chrome on Linux\)$/)
   t.match(lines.join('\n'), /refused: saml\.signature_invalid\n {2}No configured certificate/)
 })
+
+t.test('roles of an accepted login: what arrived, what it became, what was dropped', async t => {
+  const yaml = `publicUrl: https://desk.example.com
+secrets: ["the secret of this test is long enough"]
+desk: { url: "http://127.0.0.1:9" }
+agents: [{ any: true }]
+providers:
+  - id: corp
+    type: saml
+    name: B
+    issuer: "https://idp.example.com/metadata"
+    loginUrl: "https://b.example.com/"
+    certificates: ["${folder}/idp.crt"]
+    attributes: { email: NameID, roles: groups, headers: { X-Agent-Department: department } }
+    roles: { map: { g1: agent }, unmapped: drop }
+`
+  const own = await file(t, 'deskgate.yaml', yaml)
+  const attributes = [
+    { name: 'groups', values: ['g1', 'G1', 'g\u001b[2J3'.replace('\u001b', '')] },
+    { name: 'department', values: ['x'.repeat(100_000)] },
+  ]
+  const { text, code } = await explained({ config: own, saml: await saved(t, { plan: { attributes } }) })
+  t.equal(code, 0)
+  t.match(text, /ok {4}roles that arrived +3: g1, G1, g\[2J3/)
+  t.match(text, /ok {4}roles dropped +2: G1 \(the map has g1: case counts\), g\[2J3/)
+  t.match(text, /ok {4}roles, mapped +1: agent/)
+  t.match(text, /ok {4}attributes +1: X-Agent-Department: left out, 1 values of 100001 characters/)
+})

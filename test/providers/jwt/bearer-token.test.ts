@@ -8,6 +8,7 @@ import { createLog } from '../../../src/ops/log.js'
 import { createBearer } from '../../../src/providers/jwt/bearer-token.js'
 import type { ProviderKeys } from '../../../src/providers/jwt/key-set.js'
 import { createProviderKeys } from '../../../src/providers/jwt/keys.js'
+import { compileRoles } from '../../../src/providers/roles.js'
 import { createTestClock } from '../../parts/clock.js'
 import { jwtSettings } from '../../parts/jwt-provider.js'
 import { type Claims, ecdsa, forged, secret } from '../../parts/tokens.js'
@@ -36,6 +37,7 @@ function judge(options: { remembered?: number; published?: () => Promise<string>
   const algorithms = published ? ['ES256'] : ['HS256']
   const accept = createBearer({
     ...{ settings, keys: counting, algorithms, clock, audience: 'api' },
+    subject: { attributes: settings.attributes, roleMapping: compileRoles(settings.roles) },
     ...(remembered === undefined ? {} : { maxCached: remembered }),
   })
   const claims = (changes: Claims = {}) => {

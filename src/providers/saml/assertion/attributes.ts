@@ -1,16 +1,21 @@
-// From a verified assertion to a person: e-mail, name, roles. Exactly one text is an e-mail; whatever could be read two
-// ways is none.
+// From a verified assertion to a person: e-mail, ID, name, roles, attributes. Exactly one text is an e-mail; whatever could
+// be read two ways is none.
 
 import type { RecordCheck } from '../../../core/checks.js'
+import type { VouchedIdentity } from '../../../core/contracts.js'
 import { canonicalEmail } from '../../../core/email.js'
+import { type PersonMapping, personOf } from '../../attributes.js'
+import { overageHint, type RoleMapping } from '../../roles.js'
 import type { AssertionFacts } from './read.js'
 
 /** Where the assertion holds what: 'NameID', or an attribute's Name or FriendlyName. */
-export interface AttributeMapping {
+export interface AttributeMapping extends PersonMapping {
   email: string
-  name?: string | undefined
   roles?: string | undefined
 }
+
+/** Entra ID names it instead of the groups when there are more than 150. */
+const groupsLink = 'http://schemas.microsoft.com/claims/groups.link'
 
 /** The one NameID. Throws Refused by way of `check`. */
 export function checkNameId(check: RecordCheck, { nameIds }: AssertionFacts, { email }: AttributeMapping): string {
@@ -24,7 +29,7 @@ export function checkNameId(check: RecordCheck, { nameIds }: AssertionFacts, { e
 
 /** The canonical address. Throws Refused by way of `check`. */
 export function checkEmail(check: RecordCheck, facts: AssertionFacts, { email: from }: AttributeMapping): string {
-  const values = from === 'NameID' ? facts.nameIds : (valuesOf(facts, from) ?? [])
+  const values = valuesOf(facts, from) ?? []
   const setting = 'providers[].attributes.email'
   const stated = values.some(value => value !== '')
   const names = facts.attributes.map(({ name }) => name)
@@ -47,19 +52,32 @@ export function checkEmail(check: RecordCheck, facts: AssertionFacts, { email: f
   return email ?? ''
 }
 
-/** Name and roles where the mapping names them and the assertion holds them. */
-export function personIn(facts: AssertionFacts, mapping: AttributeMapping): { name?: string; roles?: string[] } {
-  const names = mapping.name === undefined ? [] : (valuesOf(facts, mapping.name) ?? [])
-  const name = names.length === 1 ? names[0]?.trim() : undefined
-  const roles = mapping.roles === undefined ? undefined : valuesOf(facts, mapping.roles)
+/** ID, name, roles and attributes where the mapping names them and the assertion holds them. */
+export function personIn(
+  check: RecordCheck,
+  facts: AssertionFacts,
+  mapping: AttributeMapping,
+  roleMapping: RoleMapping,
+): Omit<VouchedIdentity, 'provider' | 'email'> {
+  const person = personOf(check, name => valuesOf(facts, name), mapping)
+  const stated = mapping.roles === undefined ? undefined : valuesOf(facts, mapping.roles)
+  const values = stated && [...new Set(stated.flatMap(role => role?.trim() || []))]
+  const overage = values === undefined && facts.attributes.some(({ name }) => name === groupsLink)
+  const roles = roleMapping.record(check, values, overage)
   return {
-    ...(name ? { name } : {}),
-    ...(roles ? { roles: [...new Set(roles.flatMap(role => role?.trim() || []))] } : {}),
+    ...person,
+    ...(roles === undefined ? {} : { roles }),
+    ...(overage ? { rolesOmitted: overageHint } : {}),
   }
 }
 
-/** All values of the attributes of that Name, or, where there is none, of that FriendlyName; undefined without any. */
-function valuesOf({ attributes }: AssertionFacts, wanted: string): Array<string | undefined> | undefined {
+/**
+ * The NameID, or all values of the attributes of that Name, or, where there is none, of that FriendlyName; undefined without
+ * any.
+ */
+function valuesOf(facts: AssertionFacts, wanted: string): Array<string | undefined> | undefined {
+  if (wanted === 'NameID') return facts.nameIds
+  const { attributes } = facts
   const named = attributes.filter(({ name }) => name === wanted)
   const found = named.length > 0 ? named : attributes.filter(({ friendlyName }) => friendlyName === wanted)
   return found.length > 0 ? found.flatMap(({ values }) => values) : undefined
