@@ -100,7 +100,9 @@ export function createSnapshot(
     : undefined
   const files = config.identity.assertion.keys
   const keys = files.length > 0 ? signingKeysOf(files) : deriveSigningKeys(keyring.derive('identity-assertion', 48))
-  const identity = createIdentityWriter({ settings: config.identity, publicUrl, deskOrigin: desk.url, keys, clock })
+  const attributeHeaders = config.providers.flatMap(({ attributes }) => Object.keys(attributes.headers ?? {}))
+  const facts = { settings: config.identity, attributeHeaders, publicUrl, deskOrigin: desk.url }
+  const identity = createIdentityWriter({ ...facts, keys, clock })
   const providers = overrides.providers ?? providersOf(config, deps, previous)
   const directory = overrides.directory ?? directoryOf(config, deps, previous)
   const bearer = createBearer({ ...deps, providers, policy: { config, directory, identity } })

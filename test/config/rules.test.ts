@@ -353,7 +353,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
       identity: {
         headers: {
           id: 'Host',
-          email: 'X-Forwarded-User',
+          email: 'X-Forwarded-Proto',
           name: 'content_length',
           roles: 'Connection',
           provider: 'X-Request-Id',
@@ -691,4 +691,109 @@ t.test('desk.logout: a path that is public too is told', async t => {
   for (const open of ['/logout', 'GET /log*']) {
     t.match(warningMessages(desk({ logout, public: [open] })), [/^desk\.logout\[0\]: also in desk\.public/], open)
   }
+})
+
+t.test('access.paths and breakglass: kinds, values, and a proxy that hides every address', async t => {
+  const rule = (changes: object) => settings({ access: { paths: [{ match: '/admin/*', ...changes }] } })
+  const at = 'access.paths[0]'
+  const good = {
+    emails: ['Ana@Example.com'],
+    domains: ['Example.com'],
+    providers: ['portal'],
+    from: ['10.0.0.0/8', '::1/128'],
+  }
+  t.match(load(rule(good)), {
+    config: { access: { paths: [{ emails: ['Ana@example.com'.toLowerCase()], domains: ['example.com'] }] } },
+  })
+  for (const [changes, problem] of [
+    [{}, `${at}: requires nothing`],
+    [{ roles: [] }, `${at}.roles: must not be empty`],
+    [{ from: [] }, `${at}.from: must not be empty`],
+    [{ from: ['10.0.0.1'] }, `${at}.from[0]: invalid CIDR`],
+    [{ from: ['10.0.0.0/8', 'office'] }, `${at}.from[1]: invalid CIDR`],
+    [{ emails: ['ana'] }, `${at}.emails[0]: invalid e-mail address`],
+    [{ domains: ['*.example.com'] }, `${at}.domains[0]: is no domain`],
+    [{ providers: ['corq'] }, `${at}.providers[0]: is the id of no provider`],
+    [{ roles: ['x'], group: ['x'] }, `${at}.group: is no setting here`],
+  ] as const) {
+    t.same(problemMessages(rule(changes)), [problem])
+  }
+  t.same(problemMessages(settings({ breakglass: { from: ['10/8'] } })), ['breakglass.from[0]: invalid CIDR'])
+  const behind = settings({
+    breakglass: { from: ['10.0.0.0/8'] },
+    access: { paths: [{ match: '/x', from: ['10.0.0.0/8'] }] },
+  })
+  const hidden = 'sees the address of the proxy that ends TLS, and never that of an agent'
+  t.same(warningMessages(behind), [`${at}.from: ${hidden}`, `breakglass.from: ${hidden}`])
+  t.same(warningMessages({ ...behind, trustedProxies: ['10.0.0.1/32'] }), [])
+  t.match(warningMessages({ ...behind, listen: 'unix:/run/deskgate.sock' }), [/holds for nobody/, /holds for nobody/])
+})
+
+t.test('headers for attributes: none of the gateway, none twice, one spelling', async t => {
+  const one = (headers: object) => ({ ...jwtProvider, attributes: { headers } })
+  const at = 'providers[0].attributes.headers'
+  const taken = [
+    'Cookie',
+    'host',
+    'X_Request_Id',
+    'Content-Length',
+    'X-Forwarded-For',
+    'X.Forwarded.Proto',
+    'Transfer-Encoding',
+    'Sec-Fetch-Mode',
+    'Authorization',
+  ]
+  for (const name of taken) {
+    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/is a header that requests use/], name)
+  }
+  for (const name of ['X-Agent-Email', 'x_agent_roles', 'X-AGENT-Assertion', 'X.Agent.Id']) {
+    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/is the header of .* too/], name)
+  }
+  const free = [
+    'X-Forwarded-User',
+    'X-Forwarded-Groups',
+    'Remote-User',
+    'X-Agent-Department',
+    'X-Forwarded-Preferred-Username',
+  ]
+  for (const name of free) t.same(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [], name)
+  const twice = one({ 'X-Team': 'a', x_team: 'b' })
+  t.same(problemMessages(settings({ providers: [twice] })), [`${at}.x_team: is the header of another attribute too`])
+  const other = (headers: object) => ({ ...one(headers), id: 'b', name: 'B', secrets: [longSecret('b')] })
+  t.same(problemMessages(settings({ providers: [one({ 'X-Team': 'a' }), other({ 'X-Team': 'z' })] })), [])
+  const spelt = problemMessages(settings({ providers: [one({ 'X-Team': 'a' }), other({ 'x-team': 'z' })] }))
+  t.same(spelt, ['providers[1].attributes.headers.x-team: is spelt in another way at providers[0]'])
+  t.match(problemMessages(settings({ providers: [one({ 'X Team': 'a' })] })), [/invalid header name/])
+  t.match(problemMessages(settings({ providers: [one({ 'X-Team': '' })] })), [/must not be empty/])
+  const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`X-${i}`, 'a']))
+  t.match(problemMessages(settings({ providers: [one(many)] })), [/names more than 20 headers/])
+})
+
+t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case, settings without effect', async t => {
+  const of = (roles: object, changes: object = {}) => settings({ providers: [{ ...jwtProvider, roles, ...changes }] })
+  const at = 'providers[0].roles'
+  const big = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`group-${i}`, `role-${i}`]))
+  const began = performance.now()
+  t.same([...problemMessages(of({ map: big })), ...warningMessages(of({ map: big }))], [])
+  t.ok(performance.now() - began < 10_000)
+  t.same(problemMessages(of({ map: { g: '' } })), [`${at}.map.g: invalid role`])
+  t.same(problemMessages(of({ map: { '': 'agent' } })), [`${at}.map[""]: must not be empty`])
+  for (const role of ['a\nb', 'x'.repeat(129), '\u202ea'])
+    t.same(problemMessages(of({ default: [role] })), [`${at}.default[0]: invalid role`])
+  t.same(problemMessages(of({ unmapped: 'remove' })), [`${at}.unmapped: is neither keep nor drop`])
+  t.same(problemMessages(of({ split: '' })), [`${at}.split: must not be empty`])
+  t.match(warningMessages(of({ map: { Lead: 'a', lead: 'b' } })), [
+    /roles\.map\.lead: differs from another key only by case/,
+  ])
+  t.same(warningMessages(of({ map: { Lead: 'a', lead: 'a' } })), [])
+  t.match(warningMessages(of({ unmapped: 'drop' })), [/drops every role/])
+  t.match(warningMessages(of({ map: { ' a': 'b' } })), [/white space/])
+  t.match(warningMessages(of({ split: ';', map: { 'a;b': 'c' } })), [/holds the text of split/])
+  const bare = { ...saml, roles: { map: { g: 'agent' } } }
+  t.match(warningMessages(settings({ providers: [bare] }), { files }), [/roles: has no effect: attributes\.roles/])
+  const local = settings({
+    identity: { format: { email: 'local' } },
+    agents: [{ domains: ['a.example', 'b.example'] }],
+  })
+  t.match(warningMessages(local), [/identity\.format\.email: makes one agent of/])
 })

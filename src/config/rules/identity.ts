@@ -1,7 +1,8 @@
-// The identity headers: names that differ in every spelling, and that a request needs for nothing else.
+// The headers with the identity and with attributes: names that differ in every spelling, and that a request needs for
+// nothing else.
 
 import type { Path } from '../problems.js'
-import type { Rules } from './rule.js'
+import { foldedHeader, type Rules } from './rule.js'
 
 /** Hop-by-hop, framing, credentials, and what the gateway itself writes; folded. */
 const reserved = new Set(
@@ -10,31 +11,65 @@ const reserved = new Set(
   transfer-encoding upgrade user-agent via x-real-ip x-request-id`.split(/\s+/),
 )
 const reservedFamilies = /^(?:proxy(?:-|$)|(?:x-)?forwarded(?:-|$)|x-original-|sec-|if-|access-control-)/
+/** What oauth2-proxy names an agent by: of that family, and free for an identity. */
+const freeForIdentity = /^x-forwarded-(?:user|email|groups|preferred-username)$/
 
-export function identityRules({ config, problem, warning }: Rules): void {
-  const { headers, assertion } = config.identity ?? {}
-  const named: [Path, string | undefined][] = Object.entries(headers ?? {}).map(([key, name]) => [
-    ['identity', 'headers', key],
-    name,
-  ])
-  named.push([['identity', 'assertion', 'header'], assertion?.header])
+export function identityRules(rules: Rules): void {
+  const { config, warning } = rules
+  const { headers, assertion, format } = config.identity ?? {}
+  /** Folded name → its place. */
   const seen = new Map<string, string>()
-  for (const [path, name] of named) {
-    if (name === undefined) continue
-    const folded = fold(name)
-    const before = seen.get(folded)
-    if (reserved.has(folded) || reservedFamilies.test(folded)) {
-      problem(path, 'has another meaning in requests', 'such as X-Agent-Email')
-    } else if (before !== undefined)
-      problem(path, `same header as ${before}`, 'upper and lower case, - and _ and . are the same')
-    else seen.set(folded, path.slice(1).join('.'))
+  for (const [key, name] of Object.entries(headers ?? {})) {
+    headerRule(rules, seen, { path: ['identity', 'headers', key], name, place: `headers.${key}` })
   }
+  headerRule(rules, seen, {
+    path: ['identity', 'assertion', 'header'],
+    name: assertion?.header,
+    place: 'assertion.header',
+  })
+  attributeRules(rules, seen)
   if (config.desk?.url !== undefined && assertion?.ttl !== undefined && assertion.ttl < 10_000) {
     warning(['identity', 'assertion', 'ttl'], 'very short: Desk refuses assertions if the clocks differ by seconds')
   }
+  if (format?.email === 'local' && hasSeveralDomains(config)) {
+    const hint = 'full, unless the part before the @ is unique'
+    warning(['identity', 'format', 'email'], 'makes one agent of ana@a.example and ana@b.example', hint)
+  }
 }
 
-/** The name as the most lenient server reads it: CGI-like servers treat all punctuation alike. */
-function fold(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
+/** providers[].attributes.headers: providers may share a header, in one spelling. */
+function attributeRules(rules: Rules, identity: ReadonlyMap<string, string>): void {
+  const spelt = new Map<string, { name: string; place: string }>()
+  for (const [index, provider] of (rules.config.providers ?? []).entries()) {
+    const seen = new Map(identity)
+    for (const name of Object.keys(provider?.attributes?.headers ?? {})) {
+      const path = ['providers', index, 'attributes', 'headers', name]
+      headerRule(rules, seen, { path, name, place: 'another attribute' })
+      const folded = foldedHeader(name)
+      const other = spelt.get(folded)
+      if (!other) spelt.set(folded, { name, place: `providers[${index}]` })
+      else if (other.name !== name && other.place !== `providers[${index}]`) {
+        rules.problem(path, `other spelling of the header of ${other.place}`, 'one spelling everywhere')
+      }
+    }
+  }
+}
+
+function headerRule(
+  { problem }: Rules,
+  seen: Map<string, string>,
+  { path, name, place }: { path: Path; name: string | undefined; place: string },
+): void {
+  if (name === undefined) return
+  const folded = foldedHeader(name)
+  const before = seen.get(folded)
+  if (reserved.has(folded) || (reservedFamilies.test(folded) && !freeForIdentity.test(folded))) {
+    problem(path, 'has another meaning in requests', 'such as X-Agent-Email')
+  } else if (before !== undefined) problem(path, `same header as ${before}`, 'upper and lower case, - and _ and . are the same')
+  else seen.set(folded, place)
+}
+
+function hasSeveralDomains({ agents }: Rules['config']): boolean {
+  const domains = (agents ?? []).flatMap(source => (source && 'domains' in source ? (source.domains ?? []) : []))
+  return new Set(domains).size > 1 || (agents ?? []).some(source => source && 'any' in source)
 }

@@ -1,7 +1,34 @@
 // What Desk is told about the agent.
 
 import * as z from 'zod'
-import { type ConfigReader, duration, headerName, keyFile } from './values.js'
+import { type ConfigReader, duration, headerName, keyFile, says } from './values.js'
+
+/** How the values of the headers are written. */
+const format = () =>
+  z
+    .strictObject({
+      email: z
+        .enum(['full', 'local'], { error: says('is neither full nor local') })
+        .default('full')
+        .meta({ description: 'local: only the part before the @.' }),
+      case: z
+        .enum(['keep', 'lower'], { error: says('is neither keep nor lower') })
+        .default('keep')
+        .meta({ description: 'lower: the e-mail address and the ID in lower case.' }),
+      roles: z
+        .enum(['commas', 'lines'], { error: says('is neither commas nor lines') })
+        .default('commas')
+        .meta({ description: 'commas: one header line with all roles; lines: a line for each.' }),
+      encoding: z
+        .enum(['percent', 'utf8'], { error: says('is neither percent nor utf8') })
+        .default('percent')
+        .meta({
+          description:
+            'percent: whatever is not printable ASCII, and %, is percent-encoded UTF-8; utf8: the bytes as they are, for a Desk that decodes nothing.',
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'How the values of the identity headers are written; the assertion stays as it is.' })
 
 export const identity = (read: ConfigReader) =>
   z
@@ -19,7 +46,11 @@ export const identity = (read: ConfigReader) =>
             .meta({ description: 'The provider that the agent logged in by.' }),
         })
         .prefault({})
-        .meta({ description: 'The names of the identity headers.' }),
+        .meta({
+          description:
+            'The names of the identity headers. X-Forwarded-User, X-Forwarded-Email, X-Forwarded-Groups, X-Forwarded-Preferred-Username, Remote-User and the like may be used too.',
+        }),
+      format: format(),
       assertion: z
         .strictObject({
           header: headerName().default('X-Agent-Assertion').meta({ description: 'The header that it is in.' }),

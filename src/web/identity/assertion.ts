@@ -42,6 +42,7 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
       email: agent.email,
       ...(agent.name === undefined ? {} : { name: agent.name }),
       roles: agent.roles,
+      ...(agent.attributes === undefined ? {} : { attributes: agent.attributes }),
       provider,
       ...('handle' in who ? { sid: who.handle } : {}),
       iat: Math.floor(now / 1000),

@@ -10,6 +10,8 @@ import { createAssertionSigner } from './assertion.js'
 
 export interface IdentityDeps {
   settings: IdentitySettings
+  /** The headers of providers[].attributes, of all providers. */
+  attributeHeaders: readonly string[]
   publicUrl: string
   /** The origin of desk.url: the audience where none is configured. */
   deskOrigin: string
@@ -26,9 +28,19 @@ const defaults = [
   'X-Agent-Assertion',
 ]
 
+/** Names that Desks read together: where one of them is the gateway's, a client may send none. Folded. */
+const families = [
+  ['remote-user', 'remote-email', 'remote-name', 'remote-groups'],
+  ['x-remote-user', 'x-remote-email', 'x-remote-name', 'x-remote-groups', 'x-remote-group'],
+  [...['user', 'email', 'groups', 'preferred-username'].map(name => `x-auth-request-${name}`)],
+  ['x-webauth-user', 'x-webauth-email', 'x-webauth-name', 'x-webauth-groups', 'x-webauth-role'],
+]
+
 export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
-  const { headers: names, assertion } = deps.settings
-  const reserved = new Set([...defaults, ...Object.values(names), assertion.header].map(foldHeaderName))
+  const { assertion } = deps.settings
+  const own = [...Object.values(deps.settings.headers), ...deps.attributeHeaders, assertion.header].map(foldHeaderName)
+  const related = families.filter(family => family.some(name => own.includes(name))).flat()
+  const reserved = new Set([...defaults.map(foldHeaderName), ...own, ...related])
   const assertionFor = createAssertionSigner({
     issuer: deps.publicUrl,
     audience: assertion.audience ?? deps.deskOrigin,
@@ -36,33 +48,54 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
     keys: deps.keys,
     clock: deps.clock,
   })
-  const plain = (agent: Agent, provider: string) => [
-    names.id,
-    encodeValue(agent.id ?? ''),
-    names.email,
-    encodeValue(agent.email),
-    names.name,
-    encodeValue(agent.name ?? ''),
-    names.roles,
-    agent.roles.map(encodeRole).join(','),
-    names.provider,
-    encodeValue(provider),
-  ]
+  const write = createPlainHeaders(deps.settings, unique(deps.attributeHeaders))
   return {
     isReserved(name) {
       const folded = foldHeaderName(name)
       return folded.startsWith('x-agent-') || reserved.has(folded)
     },
     append(flat, who) {
-      flat.push(...plain(who.agent, who.provider), assertion.header, assertionFor(who))
+      write(flat, who.agent, who.provider)
+      flat.push(assertion.header, assertionFor(who))
     },
     headerBytes(agent, provider) {
+      const flat: string[] = []
+      write(flat, agent, provider)
       // Two more for ': ' or the line break.
-      const flat = plain(agent, provider)
       return flat.reduce((sum, text) => sum + text.length + 2, 0)
     },
     jwks: () => ({ keys: deps.keys.publish }),
   }
+}
+
+/** All headers of the identity but the assertion, by the formats that are set. */
+function createPlainHeaders(
+  { headers: names, format }: IdentitySettings,
+  attributes: readonly string[],
+): (flat: string[], agent: Agent, provider: string) => void {
+  const encode = format.encoding === 'utf8' ? rawUtf8 : encodeValue
+  // Also with utf8: a comma would make two roles of one.
+  const encodeItem = (item: string) => encode(item).replaceAll(',', '%2C')
+  const inCase = format.case === 'lower' ? (value: string) => value.toLowerCase() : (value: string) => value
+  const emailOf = (email: string) => (format.email === 'local' ? email.slice(0, email.lastIndexOf('@')) : email)
+  const oneLine = format.roles === 'commas'
+  return (flat, agent, provider) => {
+    const { id, email, name, roles } = agent
+    flat.push(names.id, id === undefined ? '' : encode(inCase(id)), names.email, encode(inCase(emailOf(email))))
+    flat.push(names.name, encode(name ?? ''))
+    if (oneLine || roles.length === 0) flat.push(names.roles, roles.map(encodeItem).join(','))
+    else for (const role of roles) flat.push(names.roles, encodeItem(role))
+    flat.push(names.provider, encode(provider))
+    for (const header of attributes) {
+      const values = agent.attributes?.[header]
+      flat.push(header, values === undefined ? '' : values.map(encodeItem).join(','))
+    }
+  }
+}
+
+/** One of each, whatever its spelling. */
+function unique(headers: readonly string[]): string[] {
+  return [...new Map(headers.map(header => [foldHeaderName(header), header])).values()]
 }
 
 const plainValue = /^[\x20-\x24\x26-\x7e]*$/
@@ -78,9 +111,10 @@ function encodeValue(value: string): string {
   return encoded.replace(/^ +| +$/g, spaces => '%20'.repeat(spaces.length))
 }
 
-/** A role, in a list whose separator is the comma. */
-function encodeRole(role: string): string {
-  return encodeValue(role).replaceAll(',', '%2C')
+/** UTF-8 as a string of bytes, as Node writes headers. Attack: a line break in a name would begin another header. */
+function rawUtf8(value: string): string {
+  const printable = value.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return plainValue.test(printable) ? printable : Buffer.from(printable).toString('latin1')
 }
 
 function escapeByte(byte: number): string {

@@ -12,9 +12,15 @@ import { createTestClock } from '../../parts/clock.js'
 const reader = createReader({ folder: '.', env: {} })
 const seeds = [Buffer.alloc(48, 1), Buffer.alloc(48, 2)]
 
-function writer(settings: object = {}, keys = deriveSigningKeys(seeds)) {
+function writer(settings: object = {}, keys = deriveSigningKeys(seeds), attributeHeaders: string[] = []) {
   const clock = createTestClock()
-  const deps = { publicUrl: 'https://desk.example.com', deskOrigin: 'http://desk.internal:3000', keys, clock }
+  const deps = {
+    publicUrl: 'https://desk.example.com',
+    deskOrigin: 'http://desk.internal:3000',
+    keys,
+    clock,
+    attributeHeaders,
+  }
   return { clock, ...createIdentityWriter({ settings: identitySchema(reader).parse(settings), ...deps }) }
 }
 
@@ -211,4 +217,68 @@ t.test('the weight is what the headers take on the wire', async t => {
   const { 'X-Agent-Assertion': _, ...plain } = written(write)
   const bytes = Object.entries(plain).reduce((sum, [name, value]) => sum + `${name}: ${value}\r\n`.length, 0)
   t.equal(write.headerBytes(session.agent, 'corp'), bytes)
+})
+
+t.test('identity.format: how a Desk that decodes nothing wants its values', async t => {
+  const agent = { email: 'ana.m@example.com', id: 'ANA', name: 'Zoë 100%', roles: ['Agent', 'a,b'] }
+  const keys = deriveSigningKeys(seeds)
+  const bytes = (value = '') => Buffer.from(value, 'latin1').toString('utf8')
+  const raw = written(writer({ format: { encoding: 'utf8', email: 'local', case: 'lower' } }, keys), agent)
+  t.equal(raw['X-Agent-Email'], 'ana.m')
+  t.equal(raw['X-Agent-Id'], 'ana')
+  t.equal(bytes(raw['X-Agent-Name']), 'Zoë 100%')
+  t.equal(raw['X-Agent-Roles'], 'Agent,a%2Cb', 'the case of roles counts, and a comma makes no second role')
+  const flat: string[] = []
+  writer({ format: { roles: 'lines' } }, keys).append(flat, { ...session, agent })
+  const lines = flat.flatMap((name, i) => (i % 2 === 0 && name === 'X-Agent-Roles' ? [flat[i + 1]] : []))
+  t.strictSame(lines, ['Agent', 'a%2Cb'])
+  const none = written(writer({ format: { roles: 'lines' } }, keys), { roles: [] })
+  t.equal(none['X-Agent-Roles'], '', 'one line also without roles')
+  t.match(written(writer({}, keys), agent), { 'X-Agent-Email': 'ana.m@example.com', 'X-Agent-Id': 'ANA' })
+})
+
+t.test('Attack: with utf8 nothing in a value ends its line', async t => {
+  const write = writer({ format: { encoding: 'utf8' } })
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      fc.array(fc.string({ unit: 'binary', minLength: 1 })),
+      (value, roles) => {
+        const headers = written(write, { name: value, id: value, roles })
+        const all = Object.values(headers).join('')
+        return (
+          // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+          !/[\x00-\x1f\x7f]/.test(all) &&
+          (headers['X-Agent-Roles'] ?? '').split(',').length === Math.max(roles.length, 1)
+        )
+      },
+    ),
+  )
+  t.equal(written(write, { name: 'a\r\nX-Admin: 1\0\u0085' })['X-Agent-Name'], 'a X-Admin: 1')
+})
+
+t.test('attributes have a header each, empty without a value, and one claim in the assertion', async t => {
+  const write = writer({}, deriveSigningKeys(seeds), ['X-Agent-Department', 'X-Agent-Team'])
+  const attributes = { 'X-Agent-Department': ['Sales, EU', 'Zoë'] }
+  const headers = written(write, { attributes })
+  t.equal(headers['X-Agent-Department'], 'Sales%2C EU,Zo%C3%AB')
+  t.equal(headers['X-Agent-Team'], '')
+  const claims = JSON.parse(Buffer.from(headers['X-Agent-Assertion']?.split('.')[1] ?? '', 'base64url').toString())
+  t.strictSame(claims.attributes, attributes)
+  const other = written(write, { attributes: { 'X-Agent-Department': ['IT'] } })
+  t.not(other['X-Agent-Assertion'], headers['X-Agent-Assertion'], 'changed attributes are signed anew')
+  const without = written(write)['X-Agent-Assertion']
+  t.notOk('attributes' in JSON.parse(Buffer.from(without?.split('.')[1] ?? '', 'base64url').toString()))
+  const { 'X-Agent-Assertion': _, ...plain } = headers
+  const bytes = Object.entries(plain).reduce((sum, [name, value]) => sum + `${name}: ${value}\r\n`.length, 0)
+  t.equal(write.headerBytes({ ...session.agent, attributes }, 'corp'), bytes)
+})
+
+t.test("a name that Desks know brings its relatives: they are the gateway's too", async t => {
+  const write = writer({ headers: { email: 'Remote-User', id: 'X-Auth-Request-User' } }, undefined, ['X-Dept'])
+  for (const name of ['Remote-Email', 'REMOTE_GROUPS', 'remote.name', 'X_Auth_Request_Email', 'x-dept', 'X_DEPT']) {
+    t.equal(write.isReserved(name), true, name)
+  }
+  for (const name of ['Remote-Addr', 'X-Webauth-User', 'X-Remote-User']) t.equal(write.isReserved(name), false, name)
+  t.equal(writer().isReserved('Remote-User'), false, "where it is no identity header, it is an application's own")
 })
