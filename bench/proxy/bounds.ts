@@ -44,6 +44,13 @@ export const bounds: Bound[] = [
     against: 'deskgate',
     most: 1.3,
   },
+  {
+    ...cpu,
+    says: 'CPU of a request: with 500 rules for paths to without',
+    of: 'deskgate-rules',
+    against: 'deskgate',
+    most: 1.05,
+  },
   { ...body, says: 'MB for each CPU second, 10 MiB down: to plain nginx', part: 'large', least: 0.7 },
   { ...body, says: 'MB for each CPU second, 10 MiB up: to plain nginx', part: 'upload', least: 0.6 },
   { ...cpu, says: 'CPU of a WebSocket message: to plain nginx', part: 'websocket', against: 'nginx', most: 2.2 },

@@ -25,10 +25,12 @@ export interface DeskgateOptions {
   nearCache?: string
   /** The file for its log, with a line for each request. */
   access?: string
+  /** access.paths */
+  rules?: readonly object[]
 }
 
 export async function startDeskgate(options: DeskgateOptions): Promise<Running> {
-  const { deskPort, node, main = built, nearCache = '30s', access } = options
+  const { deskPort, node, main = built, nearCache = '30s', access, rules } = options
   const port = await freePort()
   const redis = await startRedis({ process: 'own' })
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
@@ -41,7 +43,9 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
     audit: { to: '/dev/null' },
     desk: { url: `http://127.0.0.1:${deskPort}` },
     sessions: { store: redis.url, nearCache },
-    providers: [idp.settings.portal],
+    // Older builds, which are compared too, know no roles of providers.
+    providers: [rules ? { ...idp.settings.portal, roles: { default: ['agent'] } } : idp.settings.portal],
+    access: { paths: rules ?? [] },
     agents: [{ domains: ['example.com'] }],
   })
   const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], {
@@ -95,4 +99,27 @@ export const deskgateFar: Peer = {
   name: 'Deskgate, near cache off',
   key: 'deskgate-far',
   start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node, nearCache: '0s' }),
+}
+
+/** Of each kind as many; five of them apply to every page, and let it pass. */
+const kinds = [
+  { roles: ['agent', 'admin'] },
+  { emails: [email] },
+  { domains: ['example.com', 'example.org'] },
+  { providers: ['portal'] },
+  { from: ['127.0.0.0/8', '10.0.0.0/8', '2001:db8::/32'] },
+]
+const matches = [(i: number) => `/team-${i}/*`, (i: number) => `DELETE /tickets/${i}`, (i: number) => `/reports/${i}*`]
+const manyRules = Array.from({ length: 500 }, (_, i) => ({
+  match: i < kinds.length ? '/*' : matches[i % matches.length]?.(i),
+  ...kinds[i % kinds.length],
+}))
+
+/** With 500 rules for paths. */
+export const deskgateRules: Peer = {
+  ...common,
+  onNode: 'newest',
+  name: 'Deskgate, 500 rules',
+  key: 'deskgate-rules',
+  start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node, rules: manyRules }),
 }

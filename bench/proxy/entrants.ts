@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { deskgate, deskgateFar, deskgateLog } from './deskgate.js'
+import { deskgate, deskgateFar, deskgateLog, deskgateRules } from './deskgate.js'
 import { mellon, mellonTuned } from './mellon.js'
 import { authRequest, nginx } from './nginx.js'
 import { bareUndici, httpProxy } from './node-peers.js'
@@ -24,6 +24,8 @@ const all: Peer[] = [
   deskgateLog,
   deskgateFar,
 ]
+/** Only where --only names it: it is compared with Deskgate alone. */
+const named: Peer[] = [deskgateRules]
 
 /** Debian packages by the program that is needed of them. */
 const needed = { nginx: 'nginx-light', wrk: 'wrk', h2load: 'nghttp2-client', taskset: 'util-linux' }
@@ -33,9 +35,9 @@ export function entrants(nodes: readonly string[], only?: readonly string[]): { 
   for (const [name, from] of Object.entries(needed)) {
     if (!onPath(name)) throw new Error(`${name} is not on the PATH: apt-get install ${from}`)
   }
-  const unknown = only?.find(key => !all.some(peer => peer.key === key))
-  if (unknown !== undefined) throw new Error(`--only knows ${all.map(({ key }) => key).join(', ')}`)
-  const wanted = all.filter(({ key }) => only === undefined || only.includes(key))
+  const unknown = only?.find(key => ![...all, ...named].some(peer => peer.key === key))
+  if (unknown !== undefined) throw new Error(`--only knows ${[...all, ...named].map(({ key }) => key).join(', ')}`)
+  const wanted = only === undefined ? all : [...all, ...named].filter(({ key }) => only.includes(key))
   const here = wanted.filter(({ program }) => program === undefined || onPath(program))
   const versions = new Map(nodes.map(node => [node, execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()]))
   const newestFirst = [...versions.keys()].sort((a, b) => compare(versions.get(b), versions.get(a)))
