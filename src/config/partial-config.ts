@@ -121,6 +121,8 @@ function messageOf(issue: Issue): { message: string; hint?: string | undefined }
     return { message: `must be ${listed(values)}`, hint: meant && `did you mean ${meant}?` }
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') return wrongSize(issue)
+  const [inner] = issue.code === 'invalid_key' ? issue.issues : []
+  if (inner) return messageOf(inner as Issue)
   return { message: 'invalid value' }
 }
 

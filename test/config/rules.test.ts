@@ -712,21 +712,21 @@ t.test('access.paths and breakglass: kinds, values, and a proxy that hides every
     [{ from: ['10.0.0.1'] }, `${at}.from[0]: invalid CIDR`],
     [{ from: ['10.0.0.0/8', 'office'] }, `${at}.from[1]: invalid CIDR`],
     [{ emails: ['ana'] }, `${at}.emails[0]: invalid e-mail address`],
-    [{ domains: ['*.example.com'] }, `${at}.domains[0]: is no domain`],
-    [{ providers: ['corq'] }, `${at}.providers[0]: is the id of no provider`],
-    [{ roles: ['x'], group: ['x'] }, `${at}.group: is no setting here`],
+    [{ domains: ['*.example.com'] }, `${at}.domains[0]: invalid domain`],
+    [{ providers: ['corq'] }, `${at}.providers[0]: unknown provider`],
+    [{ roles: ['x'], group: ['x'] }, `${at}.group: unknown setting here`],
   ] as const) {
     t.same(problemMessages(rule(changes)), [problem])
   }
-  t.same(problemMessages(settings({ breakglass: { from: ['10/8'] } })), ['breakglass.from[0]: invalid CIDR'])
+  t.same(problemMessages(settings({ breakglass: { from: ['10.0.0.0/33'] } })), ['breakglass.from[0]: invalid CIDR'])
   const behind = settings({
     breakglass: { from: ['10.0.0.0/8'] },
     access: { paths: [{ match: '/x', from: ['10.0.0.0/8'] }] },
   })
-  const hidden = 'sees the address of the proxy that ends TLS, and never that of an agent'
-  t.same(warningMessages(behind), [`${at}.from: ${hidden}`, `breakglass.from: ${hidden}`])
+  const hidden = 'compares the address of the proxy that ends TLS, never that of an agent'
+  t.same(warningMessages(behind).sort(), [`${at}.from: ${hidden}`, `breakglass.from: ${hidden}`])
   t.same(warningMessages({ ...behind, trustedProxies: ['10.0.0.1/32'] }), [])
-  t.match(warningMessages({ ...behind, listen: 'unix:/run/deskgate.sock' }), [/holds for nobody/, /holds for nobody/])
+  t.match(warningMessages({ ...behind, listen: 'unix:/run/deskgate.sock' }), [/never matches/, /never matches/])
 })
 
 t.test('headers for attributes: none of the gateway, none twice, one spelling', async t => {
@@ -744,10 +744,10 @@ t.test('headers for attributes: none of the gateway, none twice, one spelling', 
     'Authorization',
   ]
   for (const name of taken) {
-    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/is a header that requests use/], name)
+    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/has another meaning in requests/], name)
   }
   for (const name of ['X-Agent-Email', 'x_agent_roles', 'X-AGENT-Assertion', 'X.Agent.Id']) {
-    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/is the header of .* too/], name)
+    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/same header as/], name)
   }
   const free = [
     'X-Forwarded-User',
@@ -758,11 +758,11 @@ t.test('headers for attributes: none of the gateway, none twice, one spelling', 
   ]
   for (const name of free) t.same(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [], name)
   const twice = one({ 'X-Team': 'a', x_team: 'b' })
-  t.same(problemMessages(settings({ providers: [twice] })), [`${at}.x_team: is the header of another attribute too`])
+  t.same(problemMessages(settings({ providers: [twice] })), [`${at}.x_team: same header as another attribute`])
   const other = (headers: object) => ({ ...one(headers), id: 'b', name: 'B', secrets: [longSecret('b')] })
   t.same(problemMessages(settings({ providers: [one({ 'X-Team': 'a' }), other({ 'X-Team': 'z' })] })), [])
   const spelt = problemMessages(settings({ providers: [one({ 'X-Team': 'a' }), other({ 'x-team': 'z' })] }))
-  t.same(spelt, ['providers[1].attributes.headers.x-team: is spelt in another way at providers[0]'])
+  t.same(spelt, ['providers[1].attributes.headers.x-team: other spelling of the header of providers[0]'])
   t.match(problemMessages(settings({ providers: [one({ 'X Team': 'a' })] })), [/invalid header name/])
   t.match(problemMessages(settings({ providers: [one({ 'X-Team': '' })] })), [/must not be empty/])
   const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`X-${i}`, 'a']))
@@ -777,7 +777,7 @@ t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case,
   t.same([...problemMessages(of({ map: big })), ...warningMessages(of({ map: big }))], [])
   t.ok(performance.now() - began < 10_000)
   t.same(problemMessages(of({ map: { g: '' } })), [`${at}.map.g: invalid role`])
-  t.same(problemMessages(of({ map: { '': 'agent' } })), [`${at}.map[""]: must not be empty`])
+  t.same(problemMessages(of({ map: { '': 'agent' } })), [`${at}.map[""]: empty key`])
   for (const role of ['a\nb', 'x'.repeat(129), '\u202ea'])
     t.same(problemMessages(of({ default: [role] })), [`${at}.default[0]: invalid role`])
   t.same(problemMessages(of({ unmapped: 'remove' })), [`${at}.unmapped: is neither keep nor drop`])
@@ -787,8 +787,8 @@ t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case,
   ])
   t.same(warningMessages(of({ map: { Lead: 'a', lead: 'a' } })), [])
   t.match(warningMessages(of({ unmapped: 'drop' })), [/drops every role/])
-  t.match(warningMessages(of({ map: { ' a': 'b' } })), [/white space/])
-  t.match(warningMessages(of({ split: ';', map: { 'a;b': 'c' } })), [/holds the text of split/])
+  t.match(warningMessages(of({ map: { ' a': 'b' } })), [/never matches: begins or ends/])
+  t.match(warningMessages(of({ split: ';', map: { 'a;b': 'c' } })), [/never matches: values are split/])
   const bare = { ...saml, roles: { map: { g: 'agent' } } }
   t.match(warningMessages(settings({ providers: [bare] }), { files }), [/roles: has no effect: attributes\.roles/])
   const local = settings({

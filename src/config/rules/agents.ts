@@ -52,7 +52,7 @@ export function accessRules(rules: Rules): void {
     for (const [at, id] of (rule?.providers ?? []).entries()) {
       // An id that is missing has a problem of its own.
       if (id === undefined || known.has(id) || known.has(undefined)) continue
-      rules.problem([...path, 'providers', at], 'is the id of no provider', [...known].join(', '))
+      rules.problem([...path, 'providers', at], 'unknown provider', [...known].join(', '))
     }
     addresses(rules, [...path, 'from'], rule?.from)
   }
@@ -63,13 +63,13 @@ export function accessRules(rules: Rules): void {
 function addresses(rules: Rules, path: Path, from: readonly (string | undefined)[] | undefined): void {
   const { publicUrl, tls, trustedProxies, listen } = rules.config
   if (from === undefined || from.length === 0) return
-  networkRules(rules, path, from, 'is every address of its kind')
+  networkRules(rules, path, from, 'matches every address')
   if ((trustedProxies ?? []).length > 0) return
   if (listen?.startsWith('unix:')) {
-    rules.warning(path, 'holds for nobody: a unix socket has no address', 'trustedProxies: [127.0.0.1/32]')
+    rules.warning(path, 'never matches: a unix socket has no address', 'trustedProxies: [127.0.0.1/32]')
   } else if (publicUrl?.startsWith('https:') && tls === undefined) {
     const hint = 'name it in trustedProxies'
-    rules.warning(path, 'sees the address of the proxy that ends TLS, and never that of an agent', hint)
+    rules.warning(path, 'compares the address of the proxy that ends TLS, never that of an agent', hint)
   }
 }
 

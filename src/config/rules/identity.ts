@@ -65,7 +65,8 @@ function headerRule(
   const before = seen.get(folded)
   if (reserved.has(folded) || (reservedFamilies.test(folded) && !freeForIdentity.test(folded))) {
     problem(path, 'has another meaning in requests', 'such as X-Agent-Email')
-  } else if (before !== undefined) problem(path, `same header as ${before}`, 'upper and lower case, - and _ and . are the same')
+  } else if (before !== undefined)
+    problem(path, `same header as ${before}`, 'upper and lower case, - and _ and . are the same')
   else seen.set(folded, place)
 }
 

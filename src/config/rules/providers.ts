@@ -82,8 +82,8 @@ function roleRules({ warning }: Rules, path: Path, { type, roles, attributes }: 
   const folded = new Map<string, string>()
   for (const key of keys) {
     const place = [...path, 'roles', 'map', key]
-    if (key !== key.trim()) warning(place, 'begins or ends with white space: no value of a provider does')
-    if (split && key.includes(split)) warning(place, 'holds the text of split: no value does after that')
+    if (key !== key.trim()) warning(place, 'never matches: begins or ends with white space')
+    if (split && key.includes(split)) warning(place, 'never matches: values are split before they are mapped')
     const before = folded.get(key.toLowerCase())
     if (before !== undefined && map[before] !== map[key]) {
       warning(place, 'differs from another key only by case: each counts exactly as it is written')

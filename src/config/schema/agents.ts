@@ -102,7 +102,8 @@ export const agents = (read: ConfigReader) =>
       ],
     })
 
-const required = (value: z.ZodString) => z.array(value).min(1).optional()
+const required = <T extends z.ZodType>(value: T, description: string) =>
+  z.array(value).min(1).optional().meta({ description })
 
 /** An address in its canonical form. */
 const email = () =>
@@ -122,11 +123,11 @@ const accessRule = () =>
   z
     .strictObject({
       match: pathRule(),
-      roles: required(z.string().min(1)),
-      emails: z.array(email()).min(1).optional(),
-      domains: z.array(domain()).min(1).optional(),
-      providers: required(z.string().min(1)),
-      from: required(z.string()),
+      roles: required(z.string().min(1), 'One of these roles.'),
+      emails: required(email(), 'One of these e-mail addresses.'),
+      domains: required(domain(), 'An address at one of these domains.'),
+      providers: required(z.string().min(1), 'A login by one of these providers.'),
+      from: required(z.string(), 'A client in one of these networks (CIDRs).'),
     })
     .refine(
       ({ match, ...kinds }) => Object.values(kinds).some(values => values !== undefined),

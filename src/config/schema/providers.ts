@@ -33,7 +33,7 @@ const roles = () =>
   z
     .strictObject({
       map: z
-        .record(z.string().min(1), role())
+        .record(z.string().min(1, says('empty key', 'a group or an ID, as the provider sends it')), role())
         .default({})
         .meta({
           description: "What the provider calls a role (a group, an ID) → Desk's role. Case counts.",
