@@ -19,7 +19,7 @@ export interface RoleMapping {
   /** `values`: undefined when the provider states none. */
   apply(values: readonly string[] | undefined): MappedRoles
   /** The same, with checks that tell the operator what happened, and `explain`. `overage`: see below. */
-  record(check: RecordCheck, values: readonly string[] | undefined, overage?: boolean): string[] | undefined
+  record(check: RecordCheck, values: readonly string[] | undefined, overage?: boolean): MappedRoles
 }
 
 /** What an operator does when Entra ID sends a link in the place of the groups: it sends no more than 150 (SAML) or 200 (JWT). */
@@ -55,7 +55,8 @@ export function compileRoles(settings: RoleSettings): RoleMapping {
   return {
     apply,
     record(check, values, overage = false) {
-      const { roles, arrived, dropped, defaulted } = apply(values)
+      const mapped = apply(values)
+      const { roles, arrived, dropped, defaulted } = mapped
       const row = (name: string, seen: { seen?: string; list?: readonly string[] }, setting?: string) =>
         check(name, { ok: true, reason: 'agent.forbidden', ...seen, setting })
       if (overage) row('groups that were left out', { seen: overageHint })
@@ -64,7 +65,7 @@ export function compileRoles(settings: RoleSettings): RoleMapping {
         if (dropped.length > 0) row('roles dropped', { list: dropped.map(shown) }, 'providers[].roles.unmapped')
         row(defaulted ? 'roles, by default' : 'roles, mapped', { list: roles ?? [] }, 'providers[].roles')
       }
-      return roles
+      return mapped
     },
   }
 }

@@ -231,8 +231,8 @@ export function checkSubject(claims: Claims, { attributes, roleMapping }: Subjec
   const expected = 'an array of at most 200 strings of 1 to 128 characters, or one'
   invalidUnless(check, claim, values !== undefined, expected, given)
   const overage = given === undefined && isOverage(claims, claim)
-  const roles = roleMapping.record(check, given === undefined ? undefined : values, overage)
-  const rolesOk = !roles || (roles.length <= mostRoles && roles.every(role => roleForm.test(role)))
+  const { roles, arrived, dropped } = roleMapping.record(check, given === undefined ? undefined : values, overage)
+  const rolesOk = arrived.length - dropped.length <= mostRoles && (roles ?? []).every(role => roleForm.test(role))
   invalidUnless(check, claim, rolesOk, expected, given)
   return {
     email,

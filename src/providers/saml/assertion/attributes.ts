@@ -63,7 +63,7 @@ export function personIn(
   const stated = mapping.roles === undefined ? undefined : valuesOf(facts, mapping.roles)
   const values = stated && [...new Set(stated.flatMap(role => role?.trim() || []))]
   const overage = values === undefined && facts.attributes.some(({ name }) => name === groupsLink)
-  const roles = roleMapping.record(check, values, overage)
+  const { roles } = roleMapping.record(check, values, overage)
   return {
     ...person,
     ...(roles === undefined ? {} : { roles }),
