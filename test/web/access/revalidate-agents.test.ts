@@ -21,11 +21,15 @@ const session: Session = {
   from: { address: '', browser: '' },
 }
 
-function revalidated(known: KnownState | undefined, allow = { roles: [] as string[], domains: [] as string[] }) {
+function revalidated(
+  known: KnownState | undefined,
+  allow = { roles: [] as string[], domains: [] as string[] },
+  reviewed = session,
+) {
   const identity = { headerBytes: (agent: { roles: string[] }) => agent.roles.join().length } as never
   const config = { providers: [{ id: 'portal', allow }] } as never
   const directory = { find: () => Promise.reject(new Error('not asked')), knownState: () => known }
-  return createRevalidate(() => ({ directory, identity, config }))(session)
+  return createRevalidate(() => ({ directory, identity, config }))(reviewed)
 }
 
 t.test('an answer of the directory counts only when it is newer than the login', async t => {
@@ -48,6 +52,21 @@ t.test('what has not changed is the very same session', async t => {
 t.test('Attack: a value that the directory no longer states is dropped; the IdP claim applies again', async t => {
   const reviewed = revalidated({ found: { email: 'ada@example.com' }, at: at + 1 }) as Session
   t.same(reviewed.agent, { email: 'ada@example.com', name: 'From the IdP', roles: ['staff'] })
+})
+
+t.test('attributes and the ID of the login stay when the directory states something else', async t => {
+  const attributes = { 'X-Agent-Department': ['Sales'] }
+  const agent = { ...session.agent, attributes }
+  const rich: Session = { ...session, agent, idpClaims: { id: '99', name: 'From the IdP', roles: ['staff'] } }
+  const found: AgentRecord = { email: 'ada@example.com', roles: ['admin'] }
+  const changed = revalidated({ found, at: at + 1 }, undefined, rich) as Session
+  t.same(changed.agent, { email: 'ada@example.com', id: '99', name: 'From the IdP', roles: ['admin'], attributes })
+  const same: AgentRecord = { email: 'ada@example.com', id: '7', name: 'Ada', roles: ['agent'] }
+  t.equal(
+    revalidated({ found: same, at: at + 1 }, undefined, rich),
+    rich,
+    'and what has not changed is the same session',
+  )
 })
 
 t.test('providers[].allow and the size of the headers stay in force, also while the directory is away', async t => {
