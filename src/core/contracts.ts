@@ -44,6 +44,8 @@ export interface Identity {
   externalId?: string
   /** Already held against the provider's settings. */
   authentication?: Authentication
+  /** When the provider made this statement, by its own clock. Milliseconds since the epoch. */
+  issuedAt?: number
   /** Accepted once only: unique for the provider, until the time (ms since the epoch) when the response is void anyway. */
   replayKey: { id: string; until: number }
   saml?: SamlSubject
@@ -106,6 +108,8 @@ export interface ApiCaller {
   endsAt: number
   /** Desk sees the token too. */
   passThrough: boolean
+  /** The marks that a revocation by the provider would leave (sessions/revocation-marks.ts); none where it cannot revoke. */
+  marks: readonly string[]
 }
 
 /** One login in progress in one browser tab; stored sealed in a cookie of its own. */
@@ -177,7 +181,8 @@ export interface Page<T> {
 /** The sessions to end or to list. */
 export type SessionSelector =
   | { handle: Handle }
-  | { email: string }
+  | { email: string; provider?: string }
+  /** `nameId`: the provider's own name for the agent; of a JWT provider the external_id. */
   | { provider: string; nameId: string; sessionIndex?: string }
   | { providers: readonly string[] }
   | 'all'
@@ -268,7 +273,16 @@ export interface BearerVerdict {
   provider: string
   checks: Check[]
   /** `until`: when the token expires, with the clock skew added. Milliseconds since the epoch. */
-  identity?: VouchedIdentity & { until: number }
+  identity?: VouchedIdentity & Pick<Identity, 'externalId' | 'issuedAt'> & { until: number }
+  reason?: Reason
+}
+
+/** The result of verifying the token of a revocation call: whoever signed it may end the access of this provider's people. */
+export interface RevocationVerdict {
+  provider: string
+  checks: Check[]
+  /** Accepted once only, as in Identity. Milliseconds since the epoch. */
+  token?: { replayKey: Identity['replayKey']; issuedAt: number }
   reason?: Reason
 }
 
@@ -290,6 +304,11 @@ export interface Provider {
   failureUrl?(message: string): string | undefined
   /** JWT: verifies bearer tokens; only there when the provider accepts them. Never throws on bad input. */
   bearer?: { audience: string; passThrough: boolean; verify(token: string): Promise<BearerVerdict> }
+  /**
+   * Verifies the token of a revocation call; only there when the provider may make them. Never throws on bad input.
+   * `issuer`: as the token names it.
+   */
+  revocation?: { issuer: string; verify(token: string): Promise<RevocationVerdict> }
   close(): void
   /**
    * What this provider calls itself, for finding the provider of a response (providers/select.ts): the SAML entity ID, or

@@ -16,6 +16,8 @@ export type AuditEvent = {
     | 'logout'
     | 'logout_refused'
     | 'bearer_refused'
+    | 'access_revoked'
+    | 'revocation_refused'
     | 'session_ended'
     | 'record_tampered'
     | 'breakglass_created'

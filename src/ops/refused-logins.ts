@@ -15,8 +15,8 @@ export interface RefusedLoginReport {
   checks: Check[]
   address: string
   browser: string
-  /** Set when a logout was refused, not a login. */
-  of?: 'logout'
+  /** Set when a logout or a revocation was refused, not a login. */
+  of?: 'logout' | 'revocation'
   /** Replaces the hint of the reason. */
   hint?: string
 }

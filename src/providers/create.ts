@@ -5,6 +5,7 @@ import type { Provider } from '../core/contracts.js'
 import { breakglassId } from './breakglass.js'
 import { deskId } from './desk-login.js'
 import { jwtProtocol } from './jwt/provider.js'
+import { withRevocation } from './jwt/revocation-token.js'
 import type { Protocol, ProviderDeps as ProtocolDeps } from './protocol.js'
 import { samlProtocol } from './saml/provider.js'
 
@@ -32,7 +33,8 @@ export function createProviders(
 /** The registry gives each type the protocol of its own settings. */
 function createProvider<S extends ProviderSettings>(settings: S, deps: ProtocolDeps): Provider {
   const protocol = protocols[settings.type] as Protocol<S>
-  return protocol.create(settings, deps)
+  const provider = protocol.create(settings, deps)
+  return settings.revocation === null ? provider : withRevocation(provider, settings, deps)
 }
 
 /** Whether sessions of this provider may go on; break-glass and Desk's own login cannot be removed. */

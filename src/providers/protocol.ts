@@ -23,6 +23,8 @@ export interface ProviderDeps {
   metadataStore?: { store: Store; keyring: MetadataKeys }
   /** The one address of SAML single logout. */
   sloUrl: string
+  /** The one address of revocation calls: the audience where none is configured. */
+  revokeUrl: string
   clock: Clock
   random: Random
   fetchText: FetchText

@@ -2,7 +2,7 @@
 // checks issuer, keys and state itself. Must never turn a refusal into an acceptance.
 
 import type { Check } from '../core/checks.js'
-import type { BearerVerdict, CallbackRequest, Provider, Verdict } from '../core/contracts.js'
+import type { BearerVerdict, CallbackRequest, Provider, RevocationVerdict, Verdict } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import { readHints } from './jwt/header.js'
 import { issuerIn, prescanOf } from './saml/response/prescan.js'
@@ -62,7 +62,7 @@ export async function handleJwtCallback(
 export async function verifyBearer(
   token: string,
   providers: readonly Provider[],
-): Promise<(BearerVerdict & { passThrough: boolean }) | undefined> {
+): Promise<(BearerVerdict & { passThrough: boolean; revocable: boolean }) | undefined> {
   const chosen = selectJwtProviders(
     token,
     {},
@@ -70,8 +70,35 @@ export async function verifyBearer(
   )
   return mostTelling(
     chosen,
-    async ({ bearer }) => bearer && { ...(await bearer.verify(token)), passThrough: bearer.passThrough },
+    async ({ bearer, revocation }) =>
+      bearer && {
+        ...(await bearer.verify(token)),
+        passThrough: bearer.passThrough,
+        revocable: revocation !== undefined,
+      },
   )
+}
+
+/**
+ * Verifies the token of a revocation call: the verdict of each provider in whose name it speaks (two applications of one
+ * identity provider have one issuer), else the refusal that says most. Undefined when no provider takes such calls.
+ */
+export async function verifyRevocation(
+  token: string,
+  providers: readonly Provider[],
+): Promise<RevocationVerdict[] | undefined> {
+  const all = providers.filter(({ revocation }) => revocation !== undefined)
+  const { iss } = readHints(token)
+  const named = all.filter(({ revocation }) => revocation?.issuer === iss)
+  const accepted: RevocationVerdict[] = []
+  const refusal = await mostTelling(named.length > 0 ? named : all, async ({ revocation }) => {
+    const verdict = await revocation?.verify(token)
+    if (!verdict?.token) return verdict
+    accepted.push(verdict)
+    return undefined
+  })
+  if (accepted.length > 0) return accepted
+  return refusal && [refusal]
 }
 
 async function mostTelling<T extends { reason?: Reason }>(

@@ -11,6 +11,7 @@ import type { Keyring } from '../keys/keyring.js'
 import { createRateLimit } from '../ops/rate-limit.js'
 import { isConfigured } from '../providers/create.js'
 import { createInFlight } from '../runtime/in-flight.js'
+import { createRevocationMarks } from '../sessions/revocation-marks.js'
 import { createSessions, handleOf } from '../sessions/sessions.js'
 import { createRecheck } from '../web/access/authorize.js'
 import { createLiveConnections, type LiveConnections } from '../web/access/live-connections.js'
@@ -78,13 +79,14 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     revalidate: createRevalidate(current),
   })
   const recheck = createRecheck(current)
-  const live = { sessions, recheck, clock, settings, interval: overrides.liveInterval }
+  const marks = createRevocationMarks({ ...deps, settings })
+  const live = { sessions, recheck, marks, clock, settings, interval: overrides.liveInterval }
   const liveConnections = createLiveConnections(live)
   const queue = createDeskQueue({ log })
   const openResponses = createInFlight<ServerResponse>()
   const limit = () => current().config.limits.unread
   const unread = createUnreadLimit({ limit, openResponses: openResponses.all, log })
-  const parts: SnapshotDeps = { ...deps, sessions, liveResponses: liveConnections.responses, queue, unread }
+  const parts: SnapshotDeps = { ...deps, sessions, marks, liveResponses: liveConnections.responses, queue, unread }
   snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
 
   const publishedKeys = createPublishedKeys(deps)
@@ -140,7 +142,7 @@ async function mountGatewayRoutes(
   const { clock, overrides = {} } = deps
   const { paths } = snapshots.current()
   const rate = () => snapshots.current().config.limits.logins
-  const limit = createLoginLimit({ ...deps, limit: createRateLimit({ ...deps, name: 'logins', rate }) })
+  const limitOf = (name: string) => ({ ...deps, limit: createRateLimit({ ...deps, name, rate }) })
   await app.register(async context => {
     context.addHook('onRequest', requestLifecycle.gatewayRoutesOnly)
     if (overrides.routes) return overrides.routes(context)
@@ -148,7 +150,9 @@ async function mountGatewayRoutes(
       ...deps,
       paths,
       handleOf,
-      limit,
+      limit: createLoginLimit(limitOf('logins')),
+      // An identity provider shares its address with nobody who has to get in.
+      revocationLimit: createLoginLimit({ ...limitOf('revocations'), checkedAtOnce: 0 }),
       spMetadata: createSpMetadataReader(clock),
       jwks: ({ identity }) => ({ keys: publishedKeys.with(identity.jwks().keys) }),
       renew: requestLifecycle.refreshSnapshot,

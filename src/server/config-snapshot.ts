@@ -18,6 +18,7 @@ import { createDeskLogin } from '../providers/desk-login.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
 import type { FetchText } from '../runtime/http-client.js'
+import type { RevocationMarks } from '../sessions/revocation-marks.js'
 import { handleOf } from '../sessions/sessions.js'
 import { createBearer } from '../web/access/bearer.js'
 import type { LiveResponses } from '../web/access/live-connections.js'
@@ -72,6 +73,7 @@ export interface GatewayOverrides {
 /** What a snapshot uses that stays when it is replaced. */
 export interface SnapshotDeps extends GatewayDeps {
   sessions: Sessions
+  marks: RevocationMarks
   liveResponses: LiveResponses
   queue: DeskQueue
   unread: UnreadLimit
@@ -156,12 +158,13 @@ function providersOf(config: Config, deps: GatewayDeps, previous: ConfigSnapshot
 /** The identity providers of a configuration, as the gateway runs them; `kept` as in openProviders. */
 export function gatewayProviders(
   config: Config,
-  deps: Omit<ProviderInputs, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl'>,
+  deps: Omit<ProviderInputs, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl' | 'revokeUrl'>,
   kept?: (settings: Config['providers'][number]) => Provider | undefined,
 ): Provider[] {
   const { publicUrl, site = new URL(publicUrl).host } = config
-  const { acs, slo } = createPaths(config.prefix)
-  const addresses = { publicUrl, site, acsUrl: publicUrl + acs, sloUrl: publicUrl + slo }
+  const { acs, slo, revoke } = createPaths(config.prefix)
+  const urls = { acsUrl: publicUrl + acs, sloUrl: publicUrl + slo, revokeUrl: publicUrl + revoke }
+  const addresses = { publicUrl, site, ...urls }
   return createProviders(config.providers, { ...deps, ...addresses }, kept)
 }
 

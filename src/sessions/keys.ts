@@ -34,9 +34,15 @@ export function nameIdIndex(provider: string, nameId: string): string {
   return `n:${hash('sha256', `${provider}\0${nameId}`, 'base64url')}`
 }
 
-export function indexesOf(session: Pick<Session, 'agent' | 'provider' | 'saml'>): string[] {
+export function indexesOf(session: Pick<Session, 'agent' | 'provider' | 'saml' | 'externalId'>): string[] {
   const indexes = [allIndex, emailIndex(session.agent.email)]
-  return session.saml ? [...indexes, nameIdIndex(session.provider, session.saml.nameId)] : indexes
+  const name = providerNameOf(session)
+  return name === undefined ? indexes : [...indexes, nameIdIndex(session.provider, name)]
+}
+
+/** What the provider itself calls the agent of a session. */
+function providerNameOf({ saml, externalId }: Pick<Session, 'saml' | 'externalId'>): string | undefined {
+  return saml?.nameId ?? externalId
 }
 
 /** Selects several sessions, which are found through an index. */
@@ -55,8 +61,11 @@ export function indexFor(selector: GroupSelector): string {
 export function matches(selector: GroupSelector, record: SessionRecord): boolean {
   if (selector === 'all') return true
   if ('providers' in selector) return selector.providers.includes(record.provider)
-  if ('email' in selector) return emailIndex(record.agent.email) === emailIndex(selector.email)
+  if ('email' in selector) {
+    if (selector.provider !== undefined && record.provider !== selector.provider) return false
+    return emailIndex(record.agent.email) === emailIndex(selector.email)
+  }
   const { provider, nameId, sessionIndex } = selector
-  if (record.provider !== provider || record.saml?.nameId !== nameId) return false
-  return sessionIndex === undefined || record.saml.sessionIndex === sessionIndex
+  if (record.provider !== provider || providerNameOf(record) !== nameId) return false
+  return sessionIndex === undefined || record.saml?.sessionIndex === sessionIndex
 }

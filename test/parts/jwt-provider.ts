@@ -32,6 +32,7 @@ export function jwtSettings(changes: Partial<JwtSettings> = {}): JwtSettings {
     bearerPassThrough: false,
     attributes: { name: 'name', roles: 'roles' },
     roles: { map: {}, default: [], unmapped: 'keep', split: null },
+    revocation: null,
     allow: { roles: [], domains: [] },
     ...changes,
   }

@@ -36,6 +36,7 @@ export function samlSettings(certificates: string[], changes: Partial<SamlSettin
     clockSkew: 60_000,
     attributes: { email: 'NameID' },
     roles: { map: {}, default: [], unmapped: 'keep', split: null },
+    revocation: null,
     allow: { roles: [], domains: [] },
     ...changes,
   }

@@ -98,6 +98,9 @@ function providerKeys(rules: Rules): void {
         if (digits) claim(index, [...path, 'certificateFingerprints', at], `certificate ${digits}`)
       }
     }
+    const revocationKeys = provider?.revocation?.jwks
+    if (revocationKeys && 'text' in revocationKeys)
+      read(rules, [...path, 'revocation', 'jwks'], publicKeysIn(revocationKeys.text))
     if (provider?.type !== 'jwt' || !provider.jwks) continue
     const place = [...path, 'jwks']
     if (!('text' in provider.jwks)) claim(index, place, provider.jwks.url ?? '')

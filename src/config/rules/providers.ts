@@ -52,8 +52,9 @@ type Provider = NonNullable<NonNullable<Rules['config']['providers']>[number]>
 
 function urlsOf(provider: Provider): Record<string, string | undefined> {
   const { loginUrl, logoutUrl } = provider
-  if (provider.type === 'saml') return { loginUrl, logoutUrl, metadata: remote(provider.metadata) }
-  return { loginUrl, logoutUrl, jwks: provider.type === 'jwt' ? remote(provider.jwks) : undefined }
+  const urls = { loginUrl, logoutUrl, 'revocation.jwks': remote(provider.revocation?.jwks) }
+  if (provider.type === 'saml') return { ...urls, metadata: remote(provider.metadata) }
+  return { ...urls, jwks: provider.type === 'jwt' ? remote(provider.jwks) : undefined }
 }
 
 function remote(source: object | undefined): string | undefined {
@@ -65,8 +66,9 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
     if (url === undefined || !isCleartext(url)) continue
     // Signed metadata cannot be replaced in transit, and contains no secret.
     if (key === 'metadata' && provider.type === 'saml' && provider.metadataCertificate) continue
-    const keys = key === 'metadata' || key === 'jwks'
-    warning([...path, key], `not https: ${keys ? 'the keys can be replaced in transit' : 'it can be read in transit'}`)
+    const keys = key === 'metadata' || key.endsWith('jwks')
+    const reads = keys ? 'the keys can be replaced in transit' : 'it can be read in transit'
+    warning([...path, ...key.split('.')], `not https: ${reads}`)
   }
 }
 

@@ -14,6 +14,24 @@ const clockSkew = () =>
   duration('0s', '24h').prefault('60s').meta({ description: "How far the provider's clock may be off." })
 const contexts = () => z.array(z.string().min(1)).default([])
 const maxAuthAge = () => duration('1s', '90d').nullable().default(null)
+const revocation = (read: ConfigReader) =>
+  z
+    .strictObject({
+      jwks: urlOrFile(read).meta({ description: 'JWKS of the signed calls: URL or file.' }),
+      issuer: z.string().min(1).meta({ description: 'What iss must be.' }),
+      audience: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .meta({ description: "What aud must hold; null: the endpoint's URL, publicUrl and /auth/revoke." }),
+    })
+    .nullable()
+    .default(null)
+    .meta({
+      description: "Lets the provider end a person's access by a signed call (POST /auth/revoke); null: off.",
+      examples: [{ jwks: 'https://idp.example.com/oauth2/v1/keys', issuer: 'https://idp.example.com' }],
+    })
 const allow = () =>
   z
     .strictObject({
@@ -190,6 +208,7 @@ export const saml = (read: ConfigReader) =>
       .prefault({})
       .meta({ description: 'Where the assertion holds what.' }),
     roles: roles(),
+    revocation: revocation(read),
     allow: allow(),
   })
 
@@ -275,6 +294,7 @@ export const jwt = (read: ConfigReader) =>
       .prefault({})
       .meta({ description: 'Which claims hold what.' }),
     roles: roles(),
+    revocation: revocation(read),
     allow: allow(),
   })
 
@@ -289,4 +309,5 @@ export const providers = (read: ConfigReader) =>
 export type SamlSettings = z.output<ReturnType<typeof saml>>
 export type JwtSettings = z.output<ReturnType<typeof jwt>>
 export type RoleSettings = z.output<ReturnType<typeof roles>>
+export type RevocationSettings = NonNullable<z.output<ReturnType<typeof revocation>>>
 export type ProviderSettings = SamlSettings | JwtSettings

@@ -3,13 +3,23 @@
 
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { JwtSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
 import type { BearerVerdict, Clock } from '../../core/contracts.js'
-import { audiencesOf, checkIssuer, checkRequired, checkSubject, checkWindow, type SubjectRules } from './claims.js'
+import {
+  audiencesOf,
+  checkExternalId,
+  checkIssuer,
+  checkRequired,
+  checkSubject,
+  checkWindow,
+  type SubjectRules,
+} from './claims.js'
 import { longestToken } from './header.js'
 import { type Verifier, verifiedClaims } from './signature.js'
 
 export interface BearerDeps extends Verifier {
+  settings: JwtSettings
   clock: Clock
   audience: string
   subject: SubjectRules
@@ -82,10 +92,9 @@ async function verify(
     expected: `exp at most ${longestLife / 1000} s after iat`,
     seen: `${(exp - iat) / 1000} s`,
   })
-  return {
-    identity: { provider: settings.id, ...checkSubject(claims, deps.subject, check), until: exp + settings.clockSkew },
-    exp,
-  }
+  const person = { ...checkSubject(claims, deps.subject, check), ...checkExternalId(claims, check) }
+  const identity = { provider: settings.id, ...person, issuedAt: iat, until: exp + settings.clockSkew }
+  return { identity, exp }
 }
 
 /** base64url(SHA-256(token)): memory holds no token that could be used again. */

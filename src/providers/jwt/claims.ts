@@ -47,14 +47,20 @@ const textForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 const roleForm = /^[^\p{Cc}\p{Cs}]{1,128}$/u
 const mostRoles = 200
 
+/** A jti, which makes a token the only one of its kind. */
+export function checkTokenId(claims: Claims, check: RecordCheck): string {
+  const jti = getOwn(claims, 'jti')
+  invalidUnless(check, 'jti', isText(jti), 'a string of 1 to 256 characters', jti)
+  return String(jti)
+}
+
 /** Checks every claim; refuses at the first that is missing, of the wrong type or outside its time. */
 export function checkClaims(claims: Claims, rules: ClaimRules, check: RecordCheck): TokenClaims {
   checkRequired(claims, ['email', 'iat', 'jti'], check)
   checkParties(claims, rules, check)
   const issuedAt = checkTimes(claims, rules, check)
-  const jti = getOwn(claims, 'jti')
-  invalidUnless(check, 'jti', isText(jti), 'a string of 1 to 256 characters', jti)
-  return { ...checkSubject(claims, rules, check), jti: String(jti), issuedAt, ...checkOptional(claims, check) }
+  const jti = checkTokenId(claims, check)
+  return { ...checkSubject(claims, rules, check), jti, issuedAt, ...checkOptional(claims, check) }
 }
 
 export function checkRequired(claims: Claims, names: readonly string[], check: RecordCheck): void {
@@ -199,21 +205,26 @@ function checkEmail(claims: Claims, check: RecordCheck): string {
 
 /** null is read as "not there": many serialisers write it for a value that is not set. */
 function checkOptional(claims: Claims, check: RecordCheck): Pick<TokenClaims, 'externalId' | 'state' | 'returnTo'> {
-  const given = getOwn(claims, 'external_id') ?? undefined
-  // Databases number their people, and many providers hand the number over as it is.
-  const externalId = Number.isSafeInteger(given) ? String(given) : given
-  const idOk = externalId === undefined || externalId === '' || isText(externalId)
-  invalidUnless(check, 'external_id', idOk, 'a string of at most 256 characters, a whole number, or none', given)
   const state = getOwn(claims, 'state') ?? undefined
   invalidUnless(check, 'state type', state === undefined || typeof state === 'string', 'a string, or none', state)
   const returnTo = getOwn(claims, 'return_to') ?? undefined
   const returnToOk = returnTo === undefined || typeof returnTo === 'string'
   invalidUnless(check, 'return_to type', returnToOk, 'a string, or none', returnTo)
   return {
-    ...(typeof externalId === 'string' && externalId !== '' ? { externalId } : {}),
+    ...checkExternalId(claims, check),
     ...(typeof state === 'string' && state !== '' ? { state } : {}),
     ...(typeof returnTo === 'string' && returnTo !== '' ? { returnTo } : {}),
   }
+}
+
+/** What the provider itself calls the agent. */
+export function checkExternalId(claims: Claims, check: RecordCheck): Pick<TokenClaims, 'externalId'> {
+  const given = getOwn(claims, 'external_id') ?? undefined
+  // Databases number their people, and many providers hand the number over as it is.
+  const externalId = Number.isSafeInteger(given) ? String(given) : given
+  const idOk = externalId === undefined || externalId === '' || isText(externalId)
+  invalidUnless(check, 'external_id', idOk, 'a string of at most 256 characters, a whole number, or none', given)
+  return typeof externalId === 'string' && externalId !== '' ? { externalId } : {}
 }
 
 /** The e-mail address, which has to be there, and what else the token says of the agent. */

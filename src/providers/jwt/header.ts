@@ -17,8 +17,11 @@ const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
 const kidForm = /^[^\p{Cc}\p{Cs}]{1,256}$/u
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The header of a token that has the form of one; every other is refused with jwt.malformed. */
-export function checkTokenHeader(token: string, check: RecordCheck): TokenHeader {
+/**
+ * The header of a token that has the form of one; every other is refused with jwt.malformed.
+ * @param typ the only type that is taken; default: JWT, or none
+ */
+export function checkTokenHeader(token: string, check: RecordCheck, typ?: string): TokenHeader {
   const reason = 'jwt.malformed'
   // Attack: jwt=a&jwt=b makes an array, which turns into a string wherever one is needed.
   const size = typeof token === 'string' ? token.length : 0
@@ -37,14 +40,15 @@ export function checkTokenHeader(token: string, check: RecordCheck): TokenHeader
     reason,
     expected: 'a JSON object in UTF-8 that names nothing twice',
   })
-  return checkHeader(header ?? {}, check)
+  return checkHeader(header ?? {}, check, typ)
 }
 
-function checkHeader(header: Record<string, unknown>, check: RecordCheck): TokenHeader {
+function checkHeader(header: Record<string, unknown>, check: RecordCheck, wanted: string | undefined): TokenHeader {
   const reason = 'jwt.malformed'
   const typ = getOwn(header, 'typ')
   // RFC 8725 3.11: logout tokens, access tokens and the like are signed with the same keys and must not log anybody in.
-  check('header typ', { ok: isJwtType(typ), reason, expected: 'JWT, or none', seen: show(typ) })
+  const typOk = wanted === undefined ? typ === undefined || isType(typ, 'jwt') : isType(typ, wanted)
+  check('header typ', { ok: typOk, reason, expected: wanted ?? 'JWT, or none', seen: show(typ) })
   // RFC 7515 4.1.11 and RFC 7797: an extension that we do not know must refuse the token. cty and zip say that the
   // payload is not the claims themselves.
   const extensions = ['crit', 'b64', 'zip', 'cty'].filter(name => getOwn(header, name) !== undefined)
@@ -96,8 +100,8 @@ function decodePart(token: string, index: number): string | undefined {
 }
 
 /** RFC 7515 4.1.9: a media type, whose case and "application/" do not count. */
-function isJwtType(typ: unknown): boolean {
-  return typ === undefined || (typeof typ === 'string' && /^(application\/)?jwt$/i.test(typ))
+function isType(typ: unknown, wanted: string): boolean {
+  return typeof typ === 'string' && typ.toLowerCase().replace(/^application\//, '') === wanted
 }
 
 /** What a token that has another form looks like. Never the token itself. */

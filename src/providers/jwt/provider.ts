@@ -40,7 +40,7 @@ export interface JwtDeps {
 export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provider {
   const { clock, metrics, bearerAudiences = [] } = deps
   const keys = createProviderKeys(settings, deps)
-  const verifier: Verifier = { settings, keys, algorithms: algorithmsOf(settings) }
+  const verifier = { settings, keys, algorithms: algorithmsOf(settings) }
   const { bearer, bearerAudience: audience, bearerPassThrough: passThrough } = settings
   const takesBearer = bearer && audience !== undefined
   const subject = { attributes: settings.attributes, roleMapping: compileRoles(settings.roles) }
@@ -76,6 +76,7 @@ function logout(logoutUrl: string | undefined, session: Session): Navigation | u
 }
 
 interface CallbackDeps extends Verifier {
+  settings: JwtSettings
   clock: Clock
   metrics: Pick<Metrics, 'idpClockSkew'>
   bearerAudiences: readonly string[]
@@ -151,7 +152,7 @@ function isAttemptMissing(callback: CallbackRequest, claims: TokenClaims): boole
 }
 
 function identityOf(claims: TokenClaims, settings: JwtSettings): Identity {
-  const { jti: _jti, issuedAt: _issuedAt, state: _state, returnTo: _returnTo, ...subject } = claims
+  const { jti: _jti, state: _state, returnTo: _returnTo, ...subject } = claims
   return { provider: settings.id, ...subject, replayKey: replayKeyOf(claims, settings) }
 }
 

@@ -10,15 +10,19 @@ import type { ProviderKeys } from './key-set.js'
 import { parseObject } from './strict-json.js'
 
 export interface Verifier {
-  settings: JwtSettings
+  settings: Pick<JwtSettings, 'jwks'>
   keys: ProviderKeys
   algorithms: readonly string[]
+  /** See checkTokenHeader. */
+  typ?: string
 }
 
 /** The algorithms that a provider may use. */
 export function algorithmsOf({ algorithms, jwks }: JwtSettings): readonly string[] {
-  return algorithms ?? (jwks ? ['RS256', 'ES256', 'EdDSA'] : ['HS256'])
+  return algorithms ?? (jwks ? asymmetric : ['HS256'])
 }
+
+export const asymmetric: readonly string[] = ['RS256', 'ES256', 'EdDSA']
 
 /** The claims set of a token, once a key has verified it (RFC 7519 7.2). */
 export async function verifiedClaims(
@@ -34,7 +38,7 @@ export async function verifiedClaims(
 
 async function verifySignature(token: string, verifier: Verifier, check: RecordCheck): Promise<Uint8Array> {
   const { keys, algorithms, settings } = verifier
-  const header = checkTokenHeader(token, check)
+  const header = checkTokenHeader(token, check, verifier.typ)
   check('algorithm', {
     // RFC 8725 3.1: the settings decide, not the token.
     ok: algorithms.includes(header.alg),

@@ -176,6 +176,7 @@ function checkVerified(
     email,
     ...personIn(check, assertion, attributes, roles),
     authentication,
+    ...(issuedAt === undefined ? {} : { issuedAt }),
     replayKey,
     saml: {
       nameId,

@@ -5,8 +5,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../../config/schema/index.js'
 import type { RecordCheck } from '../../core/checks.js'
-import type { Agent, VouchedIdentity } from '../../core/contracts.js'
+import type { Agent, Identity, Provider, VouchedIdentity } from '../../core/contracts.js'
 import { domainOf } from '../../core/email.js'
+import { StoreUnavailable } from '../../core/errors.js'
 import { checkAgentInDirectory, mergeIdentity } from '../../directory/directory.js'
 import type { ConfigSnapshot } from '../context.js'
 
@@ -25,6 +26,37 @@ export async function authorizeAgent(
   const agent = mergeIdentity(await checkAgentInDirectory(step, policy.directory, identity.email), identity)
   checkAgent(step, policy, identity.provider, agent, identity.rolesOmitted)
   return agent
+}
+
+/**
+ * What the provider issued before it ended the person's access opens nothing. `revokedAt`: the latest mark, in milliseconds
+ * since the epoch (sessions/revocation-marks.ts). Throws Refused; a store that fails refuses too.
+ */
+export async function checkNotRevoked(
+  step: RecordCheck,
+  { issuedAt = Number.NaN }: Pick<Identity, 'issuedAt'>,
+  how: { type: Provider['type']; revokedAt(): number | undefined | Promise<number | undefined> },
+): Promise<void> {
+  let at: number | undefined
+  try {
+    at = await how.revokedAt()
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    step('session store answers', { ok: false, reason: 'session.store_unavailable', setting: 'sessions.store' })
+  }
+  if (at === undefined) return
+  step('access not ended since', {
+    ok: issuedAt > at,
+    reason: how.type === 'saml' ? 'saml.authentication_too_old' : 'jwt.too_old',
+    expected: `issued after ${iso(at)}, when the provider ended this person's access`,
+    seen: `issued at ${iso(issuedAt)}`,
+    setting: 'providers[].revocation',
+    hint: "The identity provider has ended this person's access since. A new login works if the provider still allows it.",
+  })
+}
+
+function iso(at: number): string {
+  return Number.isFinite(at) ? new Date(at).toISOString() : 'an unknown time'
 }
 
 /** The checks after the directory. Synchronous; throws Refused. */

@@ -10,11 +10,13 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { hashOf } from '../../providers/jwt/bearer-token.js'
 import { verifyBearer } from '../../providers/select.js'
+import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.js'
 import type { Bearer, BearerRefused } from '../context.js'
-import { type AgentPolicy, authorizeAgent } from './authorize-agent.js'
+import { type AgentPolicy, authorizeAgent, checkNotRevoked } from './authorize-agent.js'
 
 export interface BearerAccessDeps {
   policy: AgentPolicy
+  marks: Pick<RevocationMarks, 'latest'>
   providers: readonly Provider[]
   audit: Audit
   metrics: Pick<Metrics, 'bearerRefused'>
@@ -31,13 +33,19 @@ export function createBearer(deps: BearerAccessDeps): Bearer | undefined {
     providers.flatMap(({ bearer }) => (bearer && !bearer.passThrough ? bearer.audience : [])),
   )
   return {
-    tokenOf,
+    tokenOf: bearerTokenOf,
     isOurs: authorization => tokensIn(authorization).some(token => audiencesOf(token).some(one => audiences.has(one))),
     async verify(token) {
       const verdict = await verifyBearer(token, providers)
       if (!verdict?.identity) return refusal(deps, verdict, verdict?.reason ?? 'jwt.malformed')
       const { provider, identity: vouched, passThrough } = verdict
-      const climbed = await runChecks(step => authorizeAgent(step, deps.policy, vouched))
+      const { email, externalId: name } = vouched
+      const marks = verdict.revocable ? markKeys(provider, { email, name }) : []
+      const climbed = await runChecks(async step => {
+        if (marks.length > 0)
+          await checkNotRevoked(step, vouched, { type: 'jwt', revokedAt: () => deps.marks.latest(marks) })
+        return authorizeAgent(step, deps.policy, vouched)
+      })
       if ('reason' in climbed) return refusal(deps, { ...verdict, checks: climbed.checks }, climbed.reason)
       const caller: ApiCaller = {
         kind: 'api caller',
@@ -46,6 +54,7 @@ export function createBearer(deps: BearerAccessDeps): Bearer | undefined {
         tokenHash: hashOf(token),
         endsAt: vouched.until,
         passThrough,
+        marks,
       }
       return caller
     },
@@ -56,7 +65,7 @@ export function createBearer(deps: BearerAccessDeps): Bearer | undefined {
  * The token of the one Authorization line (RFC 9110 11.6.2). Another scheme, such as Basic, is none of ours. Two lines
  * of which one is a bearer's are a token that opens nothing: two servers could read two of them.
  */
-function tokenOf(rawHeaders: readonly string[]): string | undefined {
+export function bearerTokenOf(rawHeaders: readonly string[]): string | undefined {
   let token: string | undefined
   let lines = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -30,6 +30,8 @@ export interface LiveBearers {
   ): () => void
   /** Checks all of them now. */
   recheckAll(): Promise<void>
+  /** Checks those that a mark of a revocation means; without a key, all that one could mean. */
+  recheckMarked(key: string | undefined): void
   /** Ends the timer. */
   close(): void
 }
@@ -62,8 +64,7 @@ export function createLiveBearers({ recheck, clock }: { recheck: Recheck; clock:
     const reason = await closeReasonOf(entry)
     if (reason !== undefined && all.delete(entry)) entry.close(reason)
   }
-  const recheckAll = async () => {
-    const entries = [...all]
+  const recheckAll = async (entries = [...all]) => {
     for (let at = 0; at < entries.length; at += batchSize) {
       await Promise.allSettled(entries.slice(at, at + batchSize).map(recheckOne))
     }
@@ -72,7 +73,11 @@ export function createLiveBearers({ recheck, clock }: { recheck: Recheck; clock:
   timer.unref()
 
   return {
-    recheckAll,
+    recheckAll: () => recheckAll(),
+    recheckMarked(key) {
+      const meant = ({ caller: { marks } }: Entry) => (key === undefined ? marks.length > 0 : marks.includes(key))
+      recheckAll([...all].filter(meant)).catch(() => {})
+    },
     watch(caller, request, context, close) {
       const entry = { caller, request, context, close }
       all.add(entry)

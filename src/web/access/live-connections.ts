@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock, Handle } from '../../core/contracts.js'
 import { createInFlight } from '../../runtime/in-flight.js'
+import type { RevocationMarks } from '../../sessions/revocation-marks.js'
 import type { RequestContext } from '../context.js'
 import { cutResponse } from '../responses/send.js'
 import type { Recheck } from './authorize.js'
@@ -34,6 +35,7 @@ export interface LiveConnections {
 export interface LiveConnectionsDeps {
   sessions: LiveSessionsDeps['sessions']
   recheck: Recheck
+  marks: Pick<RevocationMarks, 'onMark'>
   clock: Clock
   settings: LiveSessionsDeps['settings']
   /** Milliseconds between two ticks. */
@@ -47,6 +49,7 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
   const { recheck, interval = defaultInterval } = deps
   const sessions = createLiveSessions(deps)
   const bearers = createLiveBearers(deps)
+  deps.marks.onMark(bearers.recheckMarked)
   const watch: WatchLive = (request, context, onClose) => {
     const { session, api } = context
     if (api) return bearers.watch(api, request, context, onClose)

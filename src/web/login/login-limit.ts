@@ -29,11 +29,14 @@ export interface CountedRefusal {
 
 /** An attempt opens the door for a callback of an address over its limit until it has had this many refusals. */
 const refusalsPerAttempt = 3
-/** So many callbacks of an address over its limit are checked at a time. */
-const checkedAtOnce = 4
 
-export function createLoginLimit(deps: { limit: RateLimit; store: Pick<Store, 'get' | 'count'> }): LoginLimit {
-  const { limit, store } = deps
+export function createLoginLimit(deps: {
+  limit: RateLimit
+  store: Pick<Store, 'get' | 'count'>
+  /** So many callbacks of an address over its limit are checked at a time. */
+  checkedAtOnce?: number
+}): LoginLimit {
+  const { limit, store, checkedAtOnce = 4 } = deps
   const checking = new Map<string, number>()
   const begin = (network: string) => {
     checking.set(network, (checking.get(network) ?? 0) + 1)

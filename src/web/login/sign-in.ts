@@ -19,7 +19,8 @@ import type { Audit } from '../../ops/audit.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { breakglassId } from '../../providers/breakglass.js'
 import { protocols } from '../../providers/create.js'
-import { authorizeAgent } from '../access/authorize-agent.js'
+import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.js'
+import { authorizeAgent, checkNotRevoked } from '../access/authorize-agent.js'
 import type { RequestContext } from '../context.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import type { BrowserSessions, ConcurrentLogins, OpenedSession } from './browser-sessions.js'
@@ -32,6 +33,7 @@ export interface SignInDeps {
   browserSessions: BrowserSessions
   concurrentLogins: ConcurrentLogins
   sessionIndexAliases: SessionIndexAliases
+  marks: Pick<RevocationMarks, 'read'>
   clock: Clock
   audit: Audit
   metrics: Metrics
@@ -126,6 +128,7 @@ async function findOrOpenSession(
   checkNoOtherAgent(request, identity, browserSessions, check)
   const current = await checkNotReplayed(deps, { ...request, identity, browserSessions }, check)
   if (current) return { kind: 'repeated', session: current, setCookies: [] }
+  await checkNotMarked(deps, request, identity, check)
   const agent = await authorizeAgent(check, request.context.snapshot, identity)
   const same = browserSessions.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
   if (same && browserSessions.length === 1 && mayShareSession(request, same))
@@ -178,6 +181,11 @@ async function openSession(
   for (const { handle } of browserSessions) await deps.sessions.end({ handle }, 'replaced by a new login', 'agent')
   const { cookie, session } = await deps.sessions.create(identity, agent, request.from)
   await recheckAgent(deps, request, session, check)
+  // Attack: the provider ends the access while the login finishes, and has not seen this session.
+  await checkNotMarked(deps, request, identity, check).catch(async error => {
+    await deps.sessions.end({ handle: session.handle }, 'its provider has ended the access during the login')
+    throw error
+  })
   const { cookies } = request.jar
   recordLogin(deps, request, session, 'login')
   // Attack: on a shared computer the Desk cookie of the previous user must not stay beside this agent's identity.
@@ -203,6 +211,20 @@ async function recheckAgent(
   await deps.sessions.end({ handle }, 'the directory has changed during the login')
   const reason = state.found === 'disabled' ? 'agent.disabled' : 'agent.unknown'
   check('agent is still in the directory', { ok: false, reason, setting: 'agents' })
+}
+
+/** Refuses what the provider issued before it ended the person's access. */
+async function checkNotMarked(
+  { marks }: SignInDeps,
+  { context, provider }: SignInRequest,
+  identity: Identity,
+  check: RecordCheck,
+): Promise<void> {
+  const { type, revocation } = context.snapshot.providers.find(({ id }) => id === provider.id) ?? {}
+  if (type === undefined || revocation === undefined) return
+  const { email, saml, externalId } = identity
+  const keys = markKeys(provider.id, { email, name: saml?.nameId ?? externalId })
+  await checkNotRevoked(check, identity, { type, revokedAt: () => marks.read(keys) })
 }
 
 function recordLogin(

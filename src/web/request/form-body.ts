@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
 import { networkOf } from '../../ops/rate-limit.js'
 import type { BodyBudget } from './body-budget.js'
-import { countedForm, type Form, readForm } from './form.js'
+import { countedForm, readForm } from './form.js'
 
 /** In bytes, of the body as sent. */
 export interface BodyLimits {
@@ -45,16 +45,30 @@ const longFormsAtOnce = 8
 export function acceptForms(app: FastifyInstance, budget: BodyBudget): void {
   const turns = createTurns(longFormsAtOnce)
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/x-www-form-urlencoded', (request: FastifyRequest, payload: IncomingMessage) =>
-    readBody(payload, { budget, turns }, request),
+  app.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    async (request: FastifyRequest, body: IncomingMessage) => {
+      const { text, bytes } = await readBody(body, { budget, turns }, request)
+      return text === undefined ? countedForm(bytes) : readForm(text, bytes)
+    },
   )
+}
+
+/** Makes JSON, and no other content type, the body: its text, which is not parsed yet. */
+export function acceptJson(app: FastifyInstance, budget: BodyBudget): void {
+  const turns = createTurns(longFormsAtOnce)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, body: IncomingMessage) => {
+    const { text } = await readBody(body, { budget, turns }, request)
+    return text ?? ''
+  })
 }
 
 function readBody(
   payload: IncomingMessage,
   { budget, turns }: { budget: BodyBudget; turns: Turns },
   request: FastifyRequest,
-): Promise<Form> {
+): Promise<{ text: string | undefined; bytes: number }> {
   const { snapshot, address } = request.context
   const limits = request.routeOptions.config.form?.(snapshot) ?? smallForm
   const expected = Number(request.headers['content-length'] ?? Number.NaN)
@@ -94,7 +108,7 @@ function readBody(
     const onEnd = () => {
       const text = kept?.toString('utf8', 0, bytes)
       over()
-      resolve(text === undefined ? countedForm(bytes) : readForm(text, bytes))
+      resolve({ text, bytes })
     }
     const onClose = () => fail('FORM_CUT')
     if (expected > limits.keep) {

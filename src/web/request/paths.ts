@@ -13,6 +13,7 @@ export interface Paths {
   jwks: string
   samlMetadata: string
   slo: string
+  revoke: string
   breakglass: string
   /** These two stay where they are under any prefix: identity providers post to them. */
   jwt: string
@@ -41,6 +42,7 @@ export function createPaths(prefix: string): Paths {
     jwks: `${prefix}/jwks.json`,
     samlMetadata: `${prefix}/saml/metadata`,
     slo: `${prefix}/saml/slo`,
+    revoke: `${prefix}/revoke`,
     breakglass: `${prefix}/breakglass`,
     jwt,
     acs,

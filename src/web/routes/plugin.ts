@@ -12,6 +12,7 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { Breakglass } from '../../providers/breakglass.js'
+import type { RevocationMarks } from '../../sessions/revocation-marks.js'
 import type { ConfigSnapshot } from '../context.js'
 import { createDeskSignIn } from '../desk-login/login.js'
 import { createAttempts, type Sealer } from '../login/attempts.js'
@@ -35,14 +36,16 @@ import { breakglassRoutes } from './breakglass.js'
 import { callbackRoutes, callbackUrls } from './callback.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
+import { revokeRoutes } from './revoke.js'
 import { createSlo, sloRoutes } from './saml-slo.js'
 import { sessionRoutes } from './session.js'
 
 /** The parts that stay on a reload; the rest comes with the snapshot of each request. */
 export interface GatewayRoutesDeps {
   paths: Paths
-  store: Pick<Store, 'claim' | 'get' | 'indexAdd' | 'indexPage'>
+  store: Pick<Store, 'claim' | 'get' | 'delete' | 'indexAdd' | 'indexPage'>
   sessions: Sessions
+  marks: RevocationMarks
   keyring: Sealer
   clock: Clock
   random: Random
@@ -58,6 +61,8 @@ export interface GatewayRoutesDeps {
   jwks?(snapshot: ConfigSnapshot): { keys: readonly object[] }
   /** Limits refused logins by client address. */
   limit?: LoginLimit | undefined
+  /** The same for refused calls of POST /auth/revoke. */
+  revocationLimit?: LoginLimit | undefined
   /** Gives a request the current snapshot, once its whole body was read. */
   renew?(request: IncomingMessage): void
   /** How long a form may take to arrive, in milliseconds; default 20 seconds. */
@@ -66,7 +71,8 @@ export interface GatewayRoutesDeps {
 
 /** Every request must have its context before (see request-lifecycle.ts). */
 export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDeps): Promise<void> {
-  acceptForms(app, createBodyBudget())
+  const budget = createBodyBudget()
+  acceptForms(app, budget)
   await app.register(cookie)
   app.addHook('onRequest', beforeRoute(deps))
   await app.register(helmet, {
@@ -104,6 +110,7 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
   breakglassRoutes(app, { ...deps, signIn, refuseLogin })
   logoutRoutes(app, { ...deps, browserSessions, signOut: createSignOut({ ...deps, attempts }) })
   sloRoutes(app, { ...deps, handleSlo })
+  revokeRoutes(app, { ...deps, budget })
   sessionRoutes(app, { ...deps, browserSessions })
   publicRoutes(app, deps)
   // Only paths of the gateway come here: one without a route is another spelling of ours, or does not exist.
@@ -113,7 +120,7 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
 /** Before every route: security headers, plain forms only, origin check. */
 function beforeRoute({ paths, bodyTimeout = 20_000 }: GatewayRoutesDeps) {
   // By route, not by path: under a prefix such as /auth/jwt other routes begin with the same path.
-  const crossSitePosts = new Set<string | undefined>([...Object.values(callbackUrls(paths)), paths.slo])
+  const crossSitePosts = new Set<string | undefined>([...Object.values(callbackUrls(paths)), paths.slo, paths.revoke])
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const { context, headers, method } = request
     context.outcome = 'own'

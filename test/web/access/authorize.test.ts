@@ -66,6 +66,7 @@ const caller = {
   tokenHash: 'h',
   endsAt: 0,
   passThrough: false,
+  marks: [],
 } as const
 const refusedToken = { kind: 'refuse bearer', reason: 'jwt.expired', report: () => {} } as const
 

@@ -1,0 +1,228 @@
+// POST /auth/revoke: an identity provider ends the access of one of its people (draft-parecki-oauth-global-token-revocation,
+// Okta's Universal Logout). The call is signed, its body is not: a token counts once. Ends nothing of another provider.
+
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Check, type RecordCheck, runChecks } from '../../core/checks.js'
+import type { Clock, Provider, RevocationVerdict, SessionSelector, Sessions, Store } from '../../core/contracts.js'
+import { canonicalEmail } from '../../core/email.js'
+import { hintOf, type Reason, settingOf, statusOf } from '../../core/reasons.js'
+import type { Audit } from '../../ops/audit.js'
+import type { Log } from '../../ops/log.js'
+import type { RefusedLogins } from '../../ops/refused-logins.js'
+import { getOwn, isObject, parseObject } from '../../providers/jwt/strict-json.js'
+import { verifyRevocation } from '../../providers/select.js'
+import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.js'
+import { bearerTokenOf } from '../access/bearer.js'
+import type { LoginLimit } from '../login/login-limit.js'
+import { consumeOnce } from '../login/replay-guard.js'
+import { problemResponse } from '../pages/layout.js'
+import type { BodyBudget } from '../request/body-budget.js'
+import { acceptJson } from '../request/form-body.js'
+import type { Paths } from '../request/paths.js'
+import { browserName } from '../request/user-agent.js'
+import { errorResponse, type RouteErrorCode, retryAfter } from '../responses/errors.js'
+import { replyWith } from '../responses/fastify-reply.js'
+import { dropRest } from '../responses/send.js'
+
+export interface RevokeDeps {
+  paths: Pick<Paths, 'revoke'>
+  budget: BodyBudget
+  store: Pick<Store, 'claim' | 'delete'>
+  sessions: Pick<Sessions, 'end' | 'list'>
+  marks: Pick<RevocationMarks, 'add'>
+  clock: Clock
+  refusedLogins: RefusedLogins
+  audit: Audit
+  log: Log
+  /** Without it the number of refused calls is not limited. */
+  revocationLimit?: LoginLimit | undefined
+}
+
+const why = 'access ended by the identity provider'
+
+export function revokeRoutes(app: FastifyInstance, deps: RevokeDeps): void {
+  const url = deps.paths.revoke
+  const isOff = ({ context }: FastifyRequest) => context.snapshot.providers.every(one => one.revocation === undefined)
+  const answer = (code: RouteErrorCode, { headers, context }: FastifyRequest, reply: FastifyReply) =>
+    replyWith(reply, errorResponse(code, headers, context))
+
+  app.register(async own => {
+    acceptJson(own, deps.budget)
+    own.post(url, {
+      onRequest: async (request, reply) =>
+        isOff(request) ? answer('not_found', request, reply) : admit(deps, request, reply),
+      // A reload may have switched it off while the body came.
+      handler: async (request, reply) =>
+        isOff(request) ? answer('not_found', request, reply) : revoke(deps, request, reply),
+    })
+  })
+  const refuseMethod = async (request: FastifyRequest, reply: FastifyReply) => {
+    if (isOff(request)) return answer('not_found', request, reply)
+    return answer('method_not_allowed', request, reply.header('allow', 'POST'))
+  }
+  const method = app.supportedMethods.filter(name => name !== 'POST')
+  app.route({ method, url, onRequest: refuseMethod, handler: refuseMethod })
+}
+
+/** Attack: guessing tokens, or keeping the gateway busy with bad ones. Decides before the body is read. */
+async function admit({ revocationLimit }: RevokeDeps, request: FastifyRequest, reply: FastifyReply) {
+  const admission = await revocationLimit?.admit(request.context, request.headers, [])
+  if (!admission) return undefined
+  if ('wait' in admission) {
+    dropRest(request.raw)
+    const reason: Reason = 'login.rate_limited'
+    reply.header('retry-after', String(admission.wait))
+    return replyWith(reply, problemResponse(429, { title: 'Too many refused calls from this address', reason }))
+  }
+  if (reply.raw.destroyed) admission.done()
+  else reply.raw.once('close', admission.done)
+  return undefined
+}
+
+interface RefusedCall {
+  status: 400 | 401
+  reason: Reason
+  provider: string | undefined
+  checks: Check[]
+}
+
+async function revoke(deps: RevokeDeps, request: FastifyRequest, reply: FastifyReply) {
+  const { providers } = request.context.snapshot
+  const token = bearerTokenOf(request.raw.rawHeaders) ?? ''
+  const verdicts = (await verifyRevocation(token, providers)) ?? []
+  const [verdict] = verdicts
+  const { provider, checks = [] } = verdict ?? {}
+  if (!verdict?.token) {
+    const reason = verdict?.reason ?? 'jwt.malformed'
+    return refuse(deps, request, reply, { status: 401, reason, provider, checks })
+  }
+  const named = verdicts.flatMap(one => providers.filter(({ id }) => id === one.provider))
+  const body = await runChecks(check => readSubject(request.body, named, check))
+  const all = [...checks, ...body.checks]
+  if ('reason' in body) return refuse(deps, request, reply, { status: 400, reason: body.reason, provider, checks: all })
+  const key = claimKey(verdict.token)
+  if (!(await consumeOnce(deps, key, verdict.token.replayKey.until))) {
+    const used = { name: 'not used before', ok: false, expected: 'a token that was not used before', seen: 'used' }
+    return refuse(deps, request, reply, { status: 401, reason: 'jwt.replayed', provider, checks: [...all, used] })
+  }
+  try {
+    await carryOut(deps, request, body.value, verdict.token.issuedAt)
+  } catch (error) {
+    // It acts in this process and is queued; the provider may bring the same token again to be sure.
+    await deps.store.delete([key]).catch(() => {})
+    throw error
+  }
+  return reply.code(204).send()
+}
+
+/** By its ID, not its bytes: those can be changed without harm to a signature. */
+function claimKey({ replayKey }: NonNullable<RevocationVerdict['token']>): string {
+  return `c:revoke:${createHash('sha256').update(replayKey.id).digest('base64url')}`
+}
+
+/** Whose access ends, at which providers (RFC 9493 3.2.1 and 3.2.4). */
+interface RevokedSubject {
+  providers: readonly Provider[]
+  person: { email: string } | { name: string }
+}
+
+function readSubject(body: unknown, providers: readonly Provider[], check: RecordCheck): RevokedSubject {
+  const object = parseObject(typeof body === 'string' ? body : '')
+  check('body', {
+    ok: object !== undefined,
+    reason: 'jwt.malformed',
+    expected: 'a JSON object that names nothing twice',
+  })
+  // Older drafts say `subject`. With both, two readers could end the access of two people.
+  const given = ['sub_id', 'subject'].flatMap(name => getOwn(object ?? {}, name) ?? [])
+  const [subject] = given
+  check('sub_id', {
+    ok: given.length === 1 && isObject(subject),
+    reason: 'jwt.claim_missing',
+    expected: 'one object',
+    seen: given.length === 0 ? 'none' : `${given.length}`,
+  })
+  const { format, ...members } = isObject(subject) ? subject : {}
+  const names = Object.keys(members).sort().join(' ')
+  const known = (format === 'email' && names === 'email') || (format === 'iss_sub' && names === 'iss sub')
+  check('sub_id format', { ok: known, reason: 'jwt.claim_invalid', expected: 'email, or iss_sub with iss and sub' })
+  if (format === 'email') {
+    const email = canonicalEmail(members.email)
+    check('sub_id email', { ok: email !== undefined, reason: 'jwt.claim_invalid', expected: 'one e-mail address' })
+    return { providers, person: { email: email ?? '' } }
+  }
+  const { iss, sub: name } = members
+  check('sub_id sub', { ok: typeof name === 'string' && name !== '', reason: 'jwt.claim_invalid', expected: 'a text' })
+  const meant = providers.filter(one => one.revocation?.issuer === iss || one.issuer?.() === iss)
+  check('sub_id iss', {
+    ok: meant.length > 0,
+    reason: 'jwt.issuer_mismatch',
+    expected: providers.flatMap(one => [one.revocation?.issuer ?? '', one.issuer?.() ?? []].flat()).join(' or '),
+    setting: 'providers[].revocation.issuer',
+  })
+  return { providers: meant, person: { name: String(name) } }
+}
+
+/** First the marks, then the sessions: a login that finishes in between meets one of them. Rejects with StoreUnavailable. */
+async function carryOut(deps: RevokeDeps, request: FastifyRequest, subject: RevokedSubject, issuedAt: number) {
+  const at = Math.ceil(Math.max(deps.clock.now(), issuedAt))
+  for (const { id: provider } of subject.providers) {
+    const { person } = subject
+    const emails = 'email' in person ? [person.email] : await emailsOf(deps, { provider, nameId: person.name })
+    const keys = [...emails.map(email => ({ email })), person].flatMap(one => markKeys(provider, one))
+    const selectors: SessionSelector[] = emails.map(email => ({ email, provider }))
+    if ('name' in person) selectors.push({ provider, nameId: person.name })
+    const marked = deps.marks.add([...new Set(keys)], at)
+    // What fails for the marks does not keep the sessions alive.
+    await marked.catch(() => {})
+    let sessions = 0
+    for (const selector of selectors) sessions += await deps.sessions.end(selector, why, 'provider')
+    await marked
+    record(deps, request, { provider, emails, sessions })
+  }
+}
+
+/** The addresses of the live sessions that a provider's own name means. */
+async function emailsOf({ sessions }: RevokeDeps, selector: SessionSelector): Promise<string[]> {
+  const emails = new Set<string>()
+  let cursor: string | undefined
+  do {
+    const page = await sessions.list(selector, cursor)
+    for (const { agent } of page.items) emails.add(agent.email)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return [...emails]
+}
+
+function record(
+  { audit, log }: RevokeDeps,
+  { context }: FastifyRequest,
+  { provider, emails, sessions }: { provider: string; emails: string[]; sessions: number },
+): void {
+  const facts = { provider, why: 'asked by the identity provider', address: context.address, request: context.id }
+  for (const agent of emails.length === 0 ? [undefined] : emails) {
+    audit({ event: 'access_revoked', ...(agent === undefined ? {} : { agent }), ...facts })
+  }
+  const hint =
+    'This provider has no live session of this person. An iss_sub has to name the NameID, or the external_id.'
+  log.info({ provider, sessions, request: context.id, ...(sessions === 0 ? { hint } : {}) }, why)
+}
+
+/** Records the refusal. The response is for a program; identity providers show the status alone. */
+function refuse(deps: RevokeDeps, request: FastifyRequest, reply: FastifyReply, refused: RefusedCall) {
+  const { context, headers } = request
+  const { reason, provider, checks } = refused
+  const origin = { address: context.address, browser: browserName(headers['user-agent']) }
+  const reference = deps.refusedLogins.record({ provider, reason, checks, ...origin, of: 'revocation' })
+  const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
+  const { name, setting } = checks.at(-1) ?? { name: 'token' }
+  const advice = { check: name, hint: hintOf(reason), setting: setting ?? settingOf(reason) }
+  deps.log.info({ ...facts, request: context.id, ...advice }, 'revocation refused')
+  deps.audit({ event: 'revocation_refused', ...facts, request: context.id })
+  deps.revocationLimit?.countRefused(context, headers, { reason })
+  const status = statusOf(reason) === 503 ? 503 : refused.status
+  if (status === 503) reply.header('retry-after', String(retryAfter))
+  if (status === 401) reply.header('www-authenticate', `Bearer error="invalid_token", error_description="${reason}"`)
+  return replyWith(reply, problemResponse(status, { title: 'The revocation was refused', reason, reference }))
+}
