@@ -6,11 +6,12 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock, Store } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
+import { systemScheduler } from '../runtime/scheduler.js'
 
 export interface RevocationMarks {
   /**
    * Leaves marks: nothing counts any more that was issued until `at` (milliseconds since the epoch). It acts in this process
-   * at once; rejects with StoreUnavailable when the other processes cannot learn of it.
+   * at once; rejects with StoreUnavailable when the other processes cannot learn of it yet. It is written once they can.
    */
   add(keys: readonly string[], at: number): Promise<void>
   /** The latest of these marks, as the store has it now. Rejects with StoreUnavailable. */
@@ -25,6 +26,10 @@ export interface RevocationMarks {
 const lifetime = 7 * 86_400_000
 /** Answers of the store that are remembered. */
 const maxRemembered = 20_000
+/** Marks that wait for the store; milliseconds between two tries, and how many are written in one. */
+const maxUnwritten = 10_000
+const retryEvery = 1000
+const batchSize = 100
 const channel = 'marked'
 const keyForm = /^r:[A-Za-z0-9_-]{43}$/
 
@@ -51,6 +56,9 @@ export function createRevocationMarks(deps: {
   const { store, clock, settings } = deps
   const entries = new LRUCache<string, Entry>({ max: maxRemembered })
   const listeners: ((key: string | undefined) => void)[] = []
+  /** Marks that the store has not taken yet. */
+  const unwritten = new Map<string, number>()
+  let retrying = false
   let epoch = 0
   let subscribed = false
 
@@ -83,6 +91,35 @@ export function createRevocationMarks(deps: {
     }
   }
 
+  /** The store has it before anybody is told, and before sessions are looked up that a login under way may add. */
+  const write = async (key: string, at: number) => {
+    const latest = Math.max(at, timeOf(await store.get(key)))
+    await store.set(key, Buffer.from(String(latest)), lifetime)
+    await store.publish(channel, JSON.stringify({ key, at: latest }))
+  }
+  const writeLater = () => {
+    if (retrying) return
+    retrying = true
+    systemScheduler(async () => {
+      for (const [key, at] of [...unwritten].slice(0, batchSize)) {
+        const written = await write(key, at).then(
+          () => unwritten.get(key) === at && unwritten.delete(key),
+          () => false,
+        )
+        if (!written) break
+      }
+      retrying = false
+      if (unwritten.size > 0) writeLater()
+    }, retryEvery)
+  }
+  const writeOrQueue = (key: string, at: number) =>
+    write(key, at).catch(error => {
+      // More are not remembered: the caller gets the error of the store, and can try again.
+      if (unwritten.size < maxUnwritten) unwritten.set(key, at)
+      writeLater()
+      throw error
+    })
+
   store.subscribe(
     channel,
     message => {
@@ -108,14 +145,7 @@ export function createRevocationMarks(deps: {
         remember(key, at, clock.now(), epoch)
         notify(key)
       }
-      // The store has it before anybody is told, and before sessions are looked up that a login under way may add.
-      await Promise.all(
-        keys.map(async key => {
-          const latest = Math.max(at, timeOf(await store.get(key)))
-          await store.set(key, Buffer.from(String(latest)), lifetime)
-        }),
-      )
-      await Promise.all(keys.map(key => store.publish(channel, JSON.stringify({ key, at }))))
+      await Promise.all(keys.map(key => writeOrQueue(key, at)))
     },
     read,
     latest(keys) {

@@ -14,7 +14,7 @@ import { frame, openWebSocket, type TestWebSocket } from './websocket.js'
 
 export const adminToken = 'an-admin-token-that-is-long-enough-for-it'
 const secret = 'the secret that all replicas share, as long as it has to be'
-const idpSecret = 'the secret of a provider that nobody logs in with'
+export const idpSecret = 'the secret of a provider that nobody logs in with'
 const prefix = 'revocation:'
 const hour = 3_600_000
 
@@ -50,6 +50,9 @@ export async function startFleet(options: {
   replicas: number
   workers: number
   nearCache: string
+  /** More settings of the provider, and the files that they name. */
+  provider?: object
+  files?: Record<string, string>
 }): Promise<ReplicaFleet> {
   const [desk, redis] = await Promise.all([startLiveDesk(), startRedis({ acl: [gatewayAcl(prefix)] })])
   const url = redis.url.replace('//', `//gate:${encodeURIComponent('p@ss:w/rd%')}@`)
@@ -60,14 +63,19 @@ export async function startFleet(options: {
     secrets: [secret],
     desk: { url: desk.url },
     providers: [
-      { id: 'corp', type: 'jwt', name: 'Corp', loginUrl: 'https://idp.example.com/login', secrets: [idpSecret] },
+      {
+        ...{ id: 'corp', type: 'jwt', name: 'Corp', loginUrl: 'https://idp.example.com/login', secrets: [idpSecret] },
+        ...options.provider,
+      },
     ],
     agents: [{ any: true }],
     sessions: { store: { url, keyPrefix: prefix }, nearCache: options.nearCache },
     ops: { listen: '127.0.0.1:0', adminToken },
     log: { access: false },
   }
-  const starting = await Promise.allSettled(Array.from({ length: options.replicas }, () => startGateway(settings)))
+  const starting = await Promise.allSettled(
+    Array.from({ length: options.replicas }, () => startGateway(settings, { files: options.files ?? {} })),
+  )
   const replicas = starting.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
   const stopAll = () =>
     Promise.all(replicas.map(replica => replica.stop()))

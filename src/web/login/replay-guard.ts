@@ -6,6 +6,7 @@ import type { RecordCheck } from '../../core/checks.js'
 import type { Clock, Identity, LoginMethod, Provider, Session, Store, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import { protocols } from '../../providers/create.js'
+import { systemScheduler } from '../../runtime/scheduler.js'
 
 interface PresentedLogin {
   provider: { type: LoginMethod }
@@ -22,6 +23,8 @@ const ownReasons: Record<Exclude<LoginMethod, Provider['type']>, Reason> = {
 }
 /** A claim is kept this much longer than what it guards: the clocks of two replicas may differ. Milliseconds. */
 const margin = 60_000
+/** Milliseconds between two tries. */
+const releaseEvery = 1000
 
 interface ReplayGuardDeps {
   store: Pick<Store, 'claim'>
@@ -31,6 +34,16 @@ interface ReplayGuardDeps {
 /** Claims the key until `until` (milliseconds since the epoch). False: it was claimed before. Throws StoreUnavailable. */
 export function consumeOnce({ store, clock }: ReplayGuardDeps, key: string, until: number): Promise<boolean> {
   return store.claim(key, Math.ceil(Math.max(0, until - clock.now()) + margin))
+}
+
+/**
+ * Gives a claim back: what it was for has failed and may come again. A store that did not answer may have taken it all the
+ * same, so this goes on until the store answers, or the claim is over by itself. Returns at once, never throws.
+ */
+export function releaseClaim(deps: { store: Pick<Store, 'delete'>; clock: Clock }, key: string, until: number): void {
+  deps.store.delete([key]).catch(() => {
+    if (deps.clock.now() < until) systemScheduler(() => releaseClaim(deps, key, until), releaseEvery)
+  })
 }
 
 /**

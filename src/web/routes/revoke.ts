@@ -15,7 +15,7 @@ import { verifyRevocation } from '../../providers/select.js'
 import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.js'
 import { bearerTokenOf } from '../access/bearer.js'
 import type { LoginLimit } from '../login/login-limit.js'
-import { consumeOnce } from '../login/replay-guard.js'
+import { consumeOnce, releaseClaim } from '../login/replay-guard.js'
 import { problemResponse } from '../pages/layout.js'
 import type { BodyBudget } from '../request/body-budget.js'
 import { acceptJson } from '../request/form-body.js'
@@ -101,23 +101,39 @@ async function revoke(deps: RevokeDeps, request: FastifyRequest, reply: FastifyR
   const body = await runChecks(check => readSubject(request.body, named, check))
   const all = [...checks, ...body.checks]
   if ('reason' in body) return refuse(deps, request, reply, { status: 400, reason: body.reason, provider, checks: all })
-  const key = claimKey(verdict.token)
-  if (!(await consumeOnce(deps, key, verdict.token.replayKey.until))) {
+  if (!(await carryOutOnce(deps, request, body.value, verdict.token))) {
     const used = { name: 'not used before', ok: false, expected: 'a token that was not used before', seen: 'used' }
     return refuse(deps, request, reply, { status: 401, reason: 'jwt.replayed', provider, checks: [...all, used] })
-  }
-  try {
-    await carryOut(deps, request, body.value, verdict.token.issuedAt)
-  } catch (error) {
-    // It acts in this process and is queued; the provider may bring the same token again to be sure.
-    await deps.store.delete([key]).catch(() => {})
-    throw error
   }
   return reply.code(204).send()
 }
 
+type RevocationToken = NonNullable<RevocationVerdict['token']>
+
+/** False: the token was used before. Rejects with StoreUnavailable: then the provider may bring the same token again. */
+async function carryOutOnce(
+  deps: RevokeDeps,
+  request: FastifyRequest,
+  subject: RevokedSubject,
+  token: RevocationToken,
+) {
+  const { until } = token.replayKey
+  const key = claimKey(token)
+  try {
+    const claimed = await consumeOnce(deps, key, until).catch(error => error as Error)
+    if (claimed === false) return false
+    // While nobody can tell whether it was used, access ends: in this process at once, elsewhere when the store answers.
+    await carryOut(deps, request, subject, token.issuedAt)
+    if (claimed !== true) throw claimed
+    return true
+  } catch (error) {
+    releaseClaim(deps, key, until)
+    throw error
+  }
+}
+
 /** By its ID, not its bytes: those can be changed without harm to a signature. */
-function claimKey({ replayKey }: NonNullable<RevocationVerdict['token']>): string {
+function claimKey({ replayKey }: RevocationToken): string {
   return `c:revoke:${createHash('sha256').update(replayKey.id).digest('base64url')}`
 }
 
@@ -164,23 +180,31 @@ function readSubject(body: unknown, providers: readonly Provider[], check: Recor
   return { providers: meant, person: { name: String(name) } }
 }
 
-/** First the marks, then the sessions: a login that finishes in between meets one of them. Rejects with StoreUnavailable. */
+/**
+ * First the marks, then the sessions: a login that finishes in between meets one of them. What fails keeps nothing else
+ * alive. Rejects with StoreUnavailable: then it acts in this process, and is written as soon as the store answers.
+ */
 async function carryOut(deps: RevokeDeps, request: FastifyRequest, subject: RevokedSubject, issuedAt: number) {
+  const { person } = subject
   const at = Math.ceil(Math.max(deps.clock.now(), issuedAt))
+  const failures: unknown[] = []
+  const attempt = <T>(run: Promise<T>, otherwise: T) =>
+    run.catch((error: unknown) => {
+      failures.push(error)
+      return otherwise
+    })
   for (const { id: provider } of subject.providers) {
-    const { person } = subject
-    const emails = 'email' in person ? [person.email] : await emailsOf(deps, { provider, nameId: person.name })
+    const emails =
+      'email' in person ? [person.email] : await attempt(emailsOf(deps, { provider, nameId: person.name }), [])
     const keys = [...emails.map(email => ({ email })), person].flatMap(one => markKeys(provider, one))
     const selectors: SessionSelector[] = emails.map(email => ({ email, provider }))
     if ('name' in person) selectors.push({ provider, nameId: person.name })
-    const marked = deps.marks.add([...new Set(keys)], at)
-    // What fails for the marks does not keep the sessions alive.
-    await marked.catch(() => {})
+    await attempt(deps.marks.add([...new Set(keys)], at), undefined)
     let sessions = 0
-    for (const selector of selectors) sessions += await deps.sessions.end(selector, why, 'provider')
-    await marked
-    record(deps, request, { provider, emails, sessions })
+    for (const selector of selectors) sessions += await attempt(deps.sessions.end(selector, why, 'provider'), 0)
+    if (failures.length === 0) record(deps, request, { provider, emails, sessions })
   }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** The addresses of the live sessions that a provider's own name means. */
