@@ -25,7 +25,7 @@ import { errorResponse, type RouteErrorCode, retryAfter } from '../responses/err
 import { replyWith } from '../responses/fastify-reply.js'
 import { dropRest } from '../responses/send.js'
 
-export interface RevokeDeps {
+export interface RevocationRouteDeps {
   paths: Pick<Paths, 'revoke'>
   budget: BodyBudget
   store: Pick<Store, 'claim' | 'delete'>
@@ -41,7 +41,7 @@ export interface RevokeDeps {
 
 const why = 'access ended by the identity provider'
 
-export function revokeRoutes(app: FastifyInstance, deps: RevokeDeps): void {
+export function revokeRoutes(app: FastifyInstance, deps: RevocationRouteDeps): void {
   const url = deps.paths.revoke
   const isOff = ({ context }: FastifyRequest) => context.snapshot.providers.every(one => one.revocation === undefined)
   const answer = (code: RouteErrorCode, { headers, context }: FastifyRequest, reply: FastifyReply) =>
@@ -66,7 +66,7 @@ export function revokeRoutes(app: FastifyInstance, deps: RevokeDeps): void {
 }
 
 /** Attack: guessing tokens, or keeping the gateway busy with bad ones. Decides before the body is read. */
-async function admit({ revocationLimit }: RevokeDeps, request: FastifyRequest, reply: FastifyReply) {
+async function admit({ revocationLimit }: RevocationRouteDeps, request: FastifyRequest, reply: FastifyReply) {
   const admission = await revocationLimit?.admit(request.context, request.headers, [])
   if (!admission) return undefined
   if ('wait' in admission) {
@@ -87,7 +87,7 @@ interface RefusedCall {
   checks: Check[]
 }
 
-async function revoke(deps: RevokeDeps, request: FastifyRequest, reply: FastifyReply) {
+async function revoke(deps: RevocationRouteDeps, request: FastifyRequest, reply: FastifyReply) {
   const { providers } = request.context.snapshot
   const token = bearerTokenOf(request.raw.rawHeaders) ?? ''
   const verdicts = (await verifyRevocation(token, providers)) ?? []
@@ -112,7 +112,7 @@ type RevocationToken = NonNullable<RevocationVerdict['token']>
 
 /** False: the token was used before. Rejects with StoreUnavailable: then the provider may bring the same token again. */
 async function carryOutOnce(
-  deps: RevokeDeps,
+  deps: RevocationRouteDeps,
   request: FastifyRequest,
   subject: RevokedSubject,
   token: RevocationToken,
@@ -184,7 +184,7 @@ function readSubject(body: unknown, providers: readonly Provider[], check: Recor
  * First the marks, then the sessions: a login that finishes in between meets one of them. What fails keeps nothing else
  * alive. Rejects with StoreUnavailable: then it acts in this process, and is written as soon as the store answers.
  */
-async function carryOut(deps: RevokeDeps, request: FastifyRequest, subject: RevokedSubject, issuedAt: number) {
+async function carryOut(deps: RevocationRouteDeps, request: FastifyRequest, subject: RevokedSubject, issuedAt: number) {
   const { person } = subject
   const at = Math.ceil(Math.max(deps.clock.now(), issuedAt))
   const failures: unknown[] = []
@@ -208,7 +208,7 @@ async function carryOut(deps: RevokeDeps, request: FastifyRequest, subject: Revo
 }
 
 /** The addresses of the live sessions that a provider's own name means. */
-async function emailsOf({ sessions }: RevokeDeps, selector: SessionSelector): Promise<string[]> {
+async function emailsOf({ sessions }: RevocationRouteDeps, selector: SessionSelector): Promise<string[]> {
   const emails = new Set<string>()
   let cursor: string | undefined
   do {
@@ -220,7 +220,7 @@ async function emailsOf({ sessions }: RevokeDeps, selector: SessionSelector): Pr
 }
 
 function record(
-  { audit, log }: RevokeDeps,
+  { audit, log }: RevocationRouteDeps,
   { context }: FastifyRequest,
   { provider, emails, sessions }: { provider: string; emails: string[]; sessions: number },
 ): void {
@@ -234,7 +234,7 @@ function record(
 }
 
 /** Records the refusal. The response is for a program; identity providers show the status alone. */
-function refuse(deps: RevokeDeps, request: FastifyRequest, reply: FastifyReply, refused: RefusedCall) {
+function refuse(deps: RevocationRouteDeps, request: FastifyRequest, reply: FastifyReply, refused: RefusedCall) {
   const { context, headers } = request
   const { reason, provider, checks } = refused
   const origin = { address: context.address, browser: browserName(headers['user-agent']) }
