@@ -11,7 +11,7 @@ export class OpsUnreachable extends Error {
 }
 
 /** The commands that ask a running gateway. */
-export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass'] as const
+export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass', 'access'] as const
 
 const tokenVariable = '$DESKGATE_ADMIN_TOKEN'
 
@@ -60,7 +60,26 @@ const answerTimeouts = { GET: 30_000, DELETE: 300_000 }
  * Asks the ops API for JSON; undefined when it answers 404.
  * Throws OpsUnreachable when nothing answers, the token is refused, or the answer is a problem.
  */
-export async function askOps({ base, token }: OpsAccess, path: string, method: 'GET' | 'DELETE' = 'GET') {
+export async function askOps(access: OpsAccess, path: string, method: 'GET' | 'DELETE' = 'GET') {
+  const answer = await answerOf(access, path, method)
+  return answer?.json().catch(() => undefined)
+}
+
+/** The same for an answer of many lines, each of which is JSON: one after the other, as they come. */
+export async function* askOpsLines(access: OpsAccess, path: string): AsyncGenerator<unknown> {
+  const answer = await answerOf(access, path, 'GET')
+  if (!answer) return
+  answer.setEncoding('utf8')
+  let rest = ''
+  for await (const chunk of answer) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield JSON.parse(line)
+  }
+  if (rest !== '') throw new OpsUnreachable('the answer of the gateway was cut')
+}
+
+async function answerOf({ base, token }: OpsAccess, path: string, method: 'GET' | 'DELETE') {
   const url = new URL(path, base)
   const timeouts = { headersTimeout: answerTimeouts[method], bodyTimeout: answerTimeouts[method] }
   const answer = await request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
@@ -78,9 +97,8 @@ export async function askOps({ base, token }: OpsAccess, path: string, method: '
     throw new OpsUnreachable(
       'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway',
     )
-  const body = await answer.body.json().catch(() => undefined)
-  if (answer.statusCode !== 200) throw new OpsUnreachable(refusal(answer.statusCode, body))
-  return body
+  if (answer.statusCode === 200) return answer.body
+  throw new OpsUnreachable(refusal(answer.statusCode, await answer.body.json().catch(() => undefined)))
 }
 
 /** The text of a problem (RFC 9457); at a mistyped address anything may answer. */

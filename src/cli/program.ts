@@ -4,6 +4,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { startDemo } from '../demo/demo.js'
 import { newSigningKey } from '../keys/assertion-keys.js'
+import { access } from './commands/access.js'
 import { breakglass } from './commands/breakglass.js'
 import { check } from './commands/check.js'
 import { explain } from './commands/explain.js'
@@ -46,6 +47,7 @@ export function createProgram(deps: ProgramDeps): Command {
   addRunning(program, deps)
   addChecking(program, deps)
   addSessions(program, deps)
+  addAccess(program, deps)
   addBreakglass(program, deps)
   addPrinting(program, deps)
   return program
@@ -181,6 +183,36 @@ Example:
   $ deskgate sessions revoke --agent ana@example.com`,
     )
     .action(async options => done(await revokeSessions(options, io)))
+}
+
+function addAccess(program: Command, { io, done }: ProgramDeps): void {
+  program
+    .command('access')
+    .description('who may do what, and why: source, roles, providers, rules')
+    .argument('[email]', 'the agent')
+    .argument('[method]', 'of a request, such as GET')
+    .argument('[path]', 'of the request, as the browser sends it')
+    .option('--from <address>', 'with a request: the address of the client, for rules that require one')
+    .option('--report', 'instead of an agent: every agent that a source lists, by each provider')
+    .option('--csv', 'with --report: a table for a spreadsheet')
+    .option('--json', 'one line of JSON for each agent')
+    .option(...configOption)
+    .option(...opsOption)
+    .addHelpText(
+      'after',
+      `
+The decision is the gateway's own: its directory, its rules, and the roles of
+live sessions where the provider states them. Nobody is logged in.
+${asksGateway}
+Exit code: 0 the agent may (or the report is complete); 1 the agent may not, and
+stderr says why; 2 wrong usage.
+
+Examples:
+  $ deskgate access ana@example.com
+  $ deskgate access ana@example.com GET /admin/users
+  $ deskgate access --report --csv > access.csv`,
+    )
+    .action(async (email, method, path, options) => done(await access({ email, method, path }, options, io)))
 }
 
 function addBreakglass(program: Command, { io, done }: ProgramDeps): void {

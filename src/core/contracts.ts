@@ -339,6 +339,10 @@ export interface KnownState {
 export interface Directory {
   /** `email` in its canonical form. Throws DirectoryUnavailable (core/errors.ts) when a source that comes first cannot answer. */
   find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
+  /** The same, with the source that says so; none for an address that no source knows. */
+  locate?(email: string): Promise<{ source?: string; found: AgentRecord | 'unknown' | 'disabled' }>
+  /** Every address that a source lists. Sources without a list (domains, any, look-ups) name nobody. */
+  emails?(): string[]
   /**
    * For sessions under way: the last known state of an agent, however old; undefined when there is none. A promise only where a
    * source has to be asked for each. Never throws or rejects.

@@ -7,7 +7,7 @@ import { canonicalEmail } from '../core/email.js'
 import { DirectoryUnavailable } from '../core/errors.js'
 
 /** One source of agents. All but `find` as in Directory (core/contracts.ts). */
-export interface DirectorySource extends Omit<Directory, 'find'> {
+export interface DirectorySource extends Omit<Directory, 'find' | 'locate' | 'emails'> {
   /** For log messages: `file agents.yaml`. */
   readonly name: string
   /**
@@ -15,22 +15,27 @@ export interface DirectorySource extends Omit<Directory, 'find'> {
    * any other error counts as that too.
    */
   find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
+  /** The addresses that it lists, with those of inactive agents; only where it has a list. */
+  emails?(): string[]
 }
 
 export function createDirectory(sources: readonly DirectorySource[]): Required<Directory> {
   const periods = sources.flatMap(({ askEvery }) => askEvery ?? [])
+  const locate: Required<Directory>['locate'] = async address => {
+    const email = canonicalEmail(address)
+    if (email === undefined) return { found: 'unknown' }
+    for (const source of sources) {
+      const found = await ask(source, email)
+      if (found === 'disabled') return { source: source.name, found }
+      // The address as it was asked for, whatever spelling the source has.
+      if (found !== 'unknown') return { source: source.name, found: { ...found, email } }
+    }
+    return { found: 'unknown' }
+  }
   return {
-    async find(address) {
-      const email = canonicalEmail(address)
-      if (email === undefined) return 'unknown'
-      for (const source of sources) {
-        const found = await ask(source, email)
-        if (found === 'disabled') return found
-        // The address as it was asked for, whatever spelling the source has.
-        if (found !== 'unknown') return { ...found, email }
-      }
-      return 'unknown'
-    },
+    find: async address => (await locate(address)).found,
+    locate,
+    emails: () => [...new Set(sources.flatMap(source => source.emails?.() ?? []))],
     knownState(address) {
       const email = canonicalEmail(address)
       return email === undefined ? undefined : knownStateFrom(sources, { email, at: Number.POSITIVE_INFINITY })

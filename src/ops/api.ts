@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../config/problems.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
+import { type AccessReader, accessRoute } from './api/access.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Audit } from './audit.js'
@@ -27,6 +28,8 @@ export interface OpsDeps {
   readiness: Pick<ReadinessProbe, 'ask'>
   sessions: ListedSessions
   breakglass: BreakglassApiDeps
+  /** Without it there is no such route. */
+  access?: AccessReader
   /** The current token; undefined: there is no API. */
   adminToken(): Secret | undefined
   /** Counts wrong tokens; an address with too many has to wait, even with the right token. */
@@ -50,6 +53,7 @@ function api(deps: OpsDeps) {
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
 
     breakglassRoute(app, deps.breakglass)
+    if (deps.access) accessRoute(app, deps.access)
     sessionRoutes(app, deps.sessions)
     app.get<{ Params: { reference: string } }>('/logins/:reference', async (request, reply) => {
       const report = await deps.refusedLogins.find(request.params.reference)

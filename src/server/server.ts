@@ -12,6 +12,7 @@ import { createRateLimit } from '../ops/rate-limit.js'
 import type { ReadinessProbe } from '../ops/readiness.js'
 import { createPaths } from '../web/request/paths.js'
 import { listenOn, serverTls } from '../web/server/listener.js'
+import { createAccessReader } from './access-reader.js'
 import { createGateway, type Gateway } from './app.js'
 import { type ConfigSource, createReloader, type ReloadCause, type Reloader, type ReloadResult } from './reload.js'
 import { closeResources, memoryLimitOf, openResources, type Resources, type ResourcesDeps } from './resources.js'
@@ -163,6 +164,7 @@ function createOpsListener(
       url: () => breakglassUrl(running()),
       directory: gateway.directory,
     },
+    access: createAccessReader(gateway),
     ...(reload ? { reload } : {}),
   })
 }

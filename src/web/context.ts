@@ -87,8 +87,17 @@ export interface Bearer {
 /** Who asks for a path of Desk: a session, or an API client with a bearer token. */
 export type Asker = Pick<Session | ApiCaller, 'agent' | 'provider'>
 
+/** The part of a request that access is decided on. */
+export type AskedRequest = Pick<RequestContext, 'target' | 'address' | 'unproven'>
+
 /** Whether access.paths lets this request pass to Desk. Synchronous. */
-export type PathAccess = (who: Asker, method: string, request: RequestContext) => boolean
+export type PathAccess = (who: Asker, method: string, request: AskedRequest) => boolean
+
+/** A rule of access.paths that applies to a request, and the kinds of its requirements that are not met. */
+export interface RuleOutcome {
+  match: string
+  missing: string[]
+}
 
 /** Decides on access: the same for plain requests, for upgrades, and for what is open. */
 export interface Guard {
@@ -100,7 +109,9 @@ export interface Guard {
    */
   authorize(request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict>
   /** The part of it that follows on the identity: whether who asks, as they are now, may send this request. */
-  permit(who: Asker, method: string, request: RequestContext): AccessVerdict
+  permit(who: Asker, method: string, request: AskedRequest): AccessVerdict
+  /** Why: every rule that applies, for operators. */
+  explain(who: Asker, method: string, request: AskedRequest): RuleOutcome[]
   /** Whether such a request keeps a session alive (sessions.idleIgnore). Pure and synchronous. */
   isActivity(target: Target, method: string): boolean
 }

@@ -4,6 +4,7 @@ import { formatProblem, type LoadedFile, loadConfig } from '../../config/load.js
 import type { Config } from '../../config/schema/index.js'
 import { metadataFindings } from '../../providers/saml/metadata/files.js'
 import { systemClock } from '../../runtime/clock.js'
+import { accessTestFindings } from '../../web/access/access-tests.js'
 import type { Io } from '../io.js'
 
 /** The configuration file: --config, then $DESKGATE_CONFIG, then deskgate.yaml in the working folder. */
@@ -16,7 +17,7 @@ export function configFile(option: string | undefined, env: NodeJS.ProcessEnv): 
 export type UnusableMetadata = 'problem' | 'warning'
 
 /**
- * Loads the configuration and checks the SAML metadata files that it names. Never rejects for a mistake in them.
+ * Loads the configuration, checks the SAML metadata files that it names and runs its `tests`. Never rejects for a mistake.
  * `running`: the configuration to be replaced without a restart; it knows metadata that is better than a broken file.
  */
 export async function loadWithMetadata(
@@ -28,7 +29,8 @@ export async function loadWithMetadata(
   if (!('config' in loaded)) return loaded
   const { config, place, files } = loaded
   const found = metadataFindings(config.providers, systemClock.now())
-  const problems = unusable === 'problem' ? [...found.problems, ...found.unusable] : found.problems
+  const failed = [...found.problems, ...accessTestFindings(config)]
+  const problems = unusable === 'problem' ? [...failed, ...found.unusable] : failed
   const more = unusable === 'problem' ? found.warnings : [...found.unusable, ...found.warnings]
   const warnings = [...loaded.warnings, ...more.map(place)]
   return problems.length > 0 ? { problems: problems.map(place), warnings, files } : { config, place, warnings, files }

@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { canonicalEmail } from '../../core/email.js'
 import { pointerShape } from '../../core/json-pointer.js'
-import { pathRule } from './desk.js'
+import { accessRequest, pathRule } from './desk.js'
 import { type ConfigReader, duration, file, says, secret } from './values.js'
 
 const pointer = () => z.string().regex(pointerShape, says('invalid JSON pointer', 'such as /email'))
@@ -165,6 +165,31 @@ export const access = () =>
     })
     .prefault({})
     .meta({ description: 'Access rules.' })
+
+export const tests = () =>
+  z
+    .array(
+      z.strictObject({
+        agent: email().meta({ description: 'Who asks.' }),
+        roles: z
+          .array(z.string().min(1))
+          .optional()
+          .meta({ description: 'With these roles; left out: as the agents file states them.' }),
+        request: accessRequest().meta({ description: 'For which page, "METHOD /path".' }),
+        expect: z.enum(['allowed', 'forbidden']),
+      }),
+    )
+    .default([])
+    .meta({
+      description:
+        'What agents may and may not do: tried by `deskgate check`, at a start and at a reload. allowed: by one provider at least; forbidden: by none.',
+      examples: [
+        [
+          { agent: 'ana@example.com', roles: ['admin'], request: 'GET /admin/users', expect: 'allowed' },
+          { agent: 'ben@example.com', roles: ['agent'], request: 'GET /admin/users', expect: 'forbidden' },
+        ],
+      ],
+    })
 
 /** One entry of an agents file. */
 export const agentEntry = z.strictObject({

@@ -2,7 +2,7 @@
 // config/reference.yaml come from here; rules across keys are in ../rules.ts.
 
 import * as z from 'zod'
-import { access, agents, breakglass } from './agents.js'
+import { access, agents, breakglass, tests } from './agents.js'
 import { desk } from './desk.js'
 import { drain, limits, listen, prefix, publicUrl, runtime, secrets, tls, trustedProxies, workers } from './gateway.js'
 import { identity } from './identity.js'
@@ -27,6 +27,7 @@ export const configSchema = (read: ConfigReader) =>
     login: login(),
     agents: agents(read),
     access: access(),
+    tests: tests(),
     breakglass: breakglass(),
     sessions: sessions(read),
     identity: identity(read),

@@ -72,6 +72,7 @@ export function createFileSource({ path, text, madeUp }: FileText, deps: FileSou
   return {
     name,
     find: async email => findInList(current.agents, email),
+    emails: () => [...current.agents.keys()],
     knownState: email => ({ found: findInList(current.agents, email), at: current.at }),
     onChange: listener => void listeners.push(listener),
     close() {

@@ -2,6 +2,7 @@
 // open only turn its verdict into a response, an error on a socket or a close. In doubt it refuses.
 
 import type { IncomingMessage } from 'node:http'
+import type { Config } from '../../config/schema/index.js'
 import type { Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type {
@@ -19,6 +20,7 @@ import type { Paths } from '../request/paths.js'
 import { compilePathRules } from '../request/paths.js'
 import { cookieHeader } from '../request/read-cookies.js'
 import type { Target } from '../request/target.js'
+import type { CompiledPathAccess } from './path-access.js'
 
 export interface GuardDeps {
   paths: Pick<Paths, 'owns'>
@@ -26,6 +28,7 @@ export interface GuardDeps {
   /** sessions.idleIgnore */
   idleRules: readonly string[]
   pathAccess: PathAccess
+  rulesFor: CompiledPathAccess['rulesFor']
   authenticate: Authenticate
   sessions: Pick<Sessions, 'touch'>
   /** Where a provider takes bearer tokens. Without it Authorization is Desk's alone. */
@@ -83,6 +86,11 @@ export function createGuard(deps: GuardDeps): Guard {
     },
     isActivity,
     permit,
+    explain: (who, method, request) =>
+      deps.rulesFor(method, request.target).map(({ match, requirements }) => {
+        const missing = requirements.filter(one => !one.isMetBy(who, request)).map(({ kind }) => kind)
+        return { match, missing }
+      }),
     authorize(request, context) {
       try {
         const verdict = decide(request, context)
@@ -92,6 +100,12 @@ export function createGuard(deps: GuardDeps): Guard {
       }
     },
   }
+}
+
+/** desk.public, and the paths of Desk's own login. */
+export function publicRulesOf({ desk, login }: Pick<Config, 'desk' | 'login'>): readonly string[] {
+  const own = login.alsoAllowDeskAuthentication
+  return own ? [...desk.public, ...own.paths] : desk.public
 }
 
 function refusal(code: GatewayErrorCode): AccessVerdict {

@@ -3,7 +3,7 @@
 
 import type { Config } from '../../config/schema/index.js'
 import { domainOf } from '../../core/email.js'
-import type { Asker, PathAccess, RequestContext } from '../context.js'
+import type { AskedRequest, Asker, PathAccess } from '../context.js'
 import { createFrom } from '../request/networks.js'
 import type { Target } from '../request/target.js'
 import { createPathIndex, fold } from './path-index.js'
@@ -13,7 +13,7 @@ export type PathRule = Config['access']['paths'][number]
 /** One kind of requirement of a rule; its values are alternatives. */
 export interface Requirement {
   kind: Exclude<keyof PathRule, 'match'>
-  isMetBy(who: Asker, request: RequestContext): boolean
+  isMetBy(who: Asker, request: AskedRequest): boolean
 }
 
 /** A rule: all of its requirements have to be met. */

@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema/index.js'
 import type { Handle, Random, Sessions } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { createBodyMeter } from '../../runtime/tuning.js'
-import { createAuthenticate, createGuard } from '../access/authorize.js'
+import { createAuthenticate, createGuard, publicRulesOf } from '../access/authorize.js'
 import { compilePathAccess } from '../access/path-access.js'
 import type { Bearer, IdentityWriter, MarkerCookies, Pipeline, RequestContext } from '../context.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
@@ -52,7 +52,6 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const { config, paths, cookies, identity, sessions, handleOf, random, log, markerCookies } = deps
   const { liveResponses, queue, unread } = deps
   const timeouts = { ...defaultTimeouts, ...deps.timeouts }
-  const deskLogin = config.login.alsoAllowDeskAuthentication
   const { desk, publicUrl, trustedProxies } = config
   const host = new URL(desk.host === 'public' ? publicUrl : desk.url).host
   const requestHeaders = createRequestHeaders({
@@ -75,12 +74,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const seen = context.session ? undefined : markerCookies?.inspect(request, context)
     if (seen) context.deskLogin = seen
   }
+  const pathAccess = compilePathAccess(config.access.paths)
   return {
     guard: createGuard({
       paths,
-      publicRules: deskLogin ? [...desk.public, ...deskLogin.paths] : desk.public,
+      publicRules: publicRulesOf(config),
       idleRules: config.sessions.idleIgnore,
-      pathAccess: compilePathAccess(config.access.paths).permits,
+      pathAccess: pathAccess.permits,
+      rulesFor: pathAccess.rulesFor,
       authenticate: createAuthenticate({ cookies, sessions, handleOf }),
       sessions,
       bearer: deps.bearer,

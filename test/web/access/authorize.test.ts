@@ -40,6 +40,7 @@ t.test('sessions.idleIgnore: polling is let in and is not activity; what cannot 
       const guard = createGuard({
         paths: createPaths('/auth'),
         publicRules: [],
+        rulesFor: () => [],
         pathAccess: () => true,
         idleRules,
         authenticate: createAuthenticate({ cookies, sessions, handleOf: () => 'h' }),
@@ -76,6 +77,7 @@ function guardOf(changes: Partial<Parameters<typeof createGuard>[0]> = {}) {
     paths: createPaths('/auth'),
     publicRules: ['/open'],
     idleRules: [],
+    rulesFor: () => [],
     pathAccess: ({ agent }, _, { target }) => target.path !== '/admin' || agent.roles.includes('admin'),
     authenticate: () => known,
     sessions: { touch: () => {} },

@@ -119,6 +119,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
       if (found === 'unknown' && failures > 0) throw new DirectoryUnavailable('the list cannot be read at the moment')
       return found
     },
+    emails: () => [...(copy?.agents.keys() ?? [])],
     knownState: email => copy && { found: findInList(copy.agents, email), at: copy.at },
     onChange: listener => void listeners.push(listener),
     ready: () => first,

@@ -1,0 +1,150 @@
+// Who may do what, and why: for `deskgate access` and for `tests` of the configuration. It decides nothing by itself: it
+// asks the guard and the checks of a login, by which requests and logins are decided.
+
+import type { Config } from '../../config/schema/index.js'
+import { type RecordCheck, Refused } from '../../core/checks.js'
+import type { Agent, AgentRecord, Session } from '../../core/contracts.js'
+import { mergeIdentity } from '../../directory/merge-identity.js'
+import { deskId } from '../../providers/desk-login.js'
+import type { Guard, IdentityWriter, RuleOutcome } from '../context.js'
+import { readTarget } from '../request/target.js'
+import { checkAgent, checkAllowed } from './authorize-agent.js'
+
+/** What becomes of a request. `gateway`: it is answered by the gateway; `unreadable`: it is refused whoever sends it. */
+export type AccessOutcome = 'allowed' | 'forbidden' | 'public' | 'gateway' | 'unreadable'
+
+/** One way in, and what an agent may do who took it. */
+export interface AccessWay {
+  provider: string
+  roles: string[]
+  /** Where the roles come from: a source of the directory, or the provider. */
+  rolesFrom: string
+  /** Whether a login by this provider is accepted. */
+  enters: boolean
+  /** The check that refuses it, with the setting to change. */
+  why?: string
+  /** Of the request that was asked about. */
+  outcome?: AccessOutcome
+  /** The rules of access.paths that apply to the request, or, without a request, all that are closed to the agent. */
+  rules: RuleOutcome[]
+}
+
+export interface ExplainPolicy {
+  config: Pick<Config, 'providers' | 'access' | 'login'>
+  guard: Pick<Guard, 'classify' | 'permit' | 'explain'>
+  /** For the size of the headers; left out where only rules are tried. */
+  identity?: IdentityWriter
+}
+
+export interface ExplainedAgent {
+  record: AgentRecord
+  /** The source that knows the agent. */
+  source: string
+  /** Live sessions, which tell what providers have said. */
+  sessions: readonly Session[]
+}
+
+export interface ExplainedRequest {
+  method: string
+  /** As the browser sends it. */
+  target: string
+  /** The client's address, for rules that require one. */
+  from?: string | undefined
+}
+
+/** Every way in that the configuration has. */
+export function explainWays(
+  policy: ExplainPolicy,
+  agent: ExplainedAgent,
+  request: ExplainedRequest | undefined,
+): AccessWay[] {
+  const { providers, login } = policy.config
+  const ids = [...providers.map(({ id }) => id), ...(login.alsoAllowDeskAuthentication ? [deskId] : [])]
+  return ids.map(provider => explainWay(policy, agent, provider, request))
+}
+
+function explainWay(
+  policy: ExplainPolicy,
+  { record, source, sessions }: ExplainedAgent,
+  provider: string,
+  request: ExplainedRequest | undefined,
+): AccessWay {
+  const session = newest(sessions.filter(one => one.provider === provider))
+  const agent = session?.agent ?? mergeIdentity(record, {})
+  const current = record.roles === undefined ? agent : { ...agent, roles: [...record.roles] }
+  const refusal = whyRefused(policy, provider, current)
+  const rules = request
+    ? policy.guard.explain({ agent: current, provider }, request.method, asked(request))
+    : closedRules(policy, current, provider)
+  return {
+    provider,
+    roles: current.roles,
+    rolesFrom: rolesFrom(record, source, session),
+    enters: refusal === undefined,
+    ...(refusal === undefined ? {} : { why: refusal }),
+    ...(request ? { outcome: outcomeOf(policy.guard, current, provider, request) } : {}),
+    rules,
+  }
+}
+
+function rolesFrom(record: AgentRecord, source: string, session: Session | undefined): string {
+  if (record.roles !== undefined) return source
+  if (!session) return `the provider, at the login: ${source} states none`
+  return `the provider, at the login of ${new Date(session.createdAt).toISOString()}`
+}
+
+/** The outcome for somebody who is logged in by this provider. */
+export function outcomeOf(
+  guard: ExplainPolicy['guard'],
+  agent: Agent,
+  provider: string,
+  request: ExplainedRequest,
+): AccessOutcome {
+  const { method } = request
+  const target = readTarget(request.target)
+  if (!target) return 'unreadable'
+  const served = guard.classify(target, method)
+  if (served === 'own') return 'gateway'
+  if (served !== 'protected') return served
+  return guard.permit({ agent, provider }, method, { ...asked(request), target }).kind === 'pass'
+    ? 'allowed'
+    : 'forbidden'
+}
+
+/** Why a login by this provider is refused; undefined: it is not. */
+export function whyRefused(policy: ExplainPolicy, provider: string, agent: Agent): string | undefined {
+  let why: string | undefined
+  const step: RecordCheck = (name, { ok, reason, expected, seen, setting }) => {
+    if (ok) return
+    why = `${name}: expected ${expected ?? 'it'}, seen ${seen ?? 'not'} (${setting ?? reason})`
+    throw new Refused(reason)
+  }
+  try {
+    if (policy.identity) checkAgent(step, { config: policy.config, identity: policy.identity }, provider, agent)
+    else checkAllowed(step, policy.config, { provider, agent })
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+  }
+  return why
+}
+
+/** The rules that keep the agent out, each as if its path were asked for. */
+function closedRules({ config, guard }: ExplainPolicy, agent: Agent, provider: string): RuleOutcome[] {
+  const found = config.access.paths.flatMap(({ match }) => {
+    const space = match.indexOf(' ')
+    const path = match.slice(space + 1).replace(/\*$/, '')
+    const request = { method: space < 0 ? 'GET' : match.slice(0, space), target: path }
+    const own = guard.explain({ agent, provider }, request.method, asked(request)).filter(rule => rule.match === match)
+    return own.filter(({ missing }) => missing.length > 0)
+  })
+  return found.filter((rule, index) => found.findIndex(({ match }) => match === rule.match) === index)
+}
+
+function asked({ target, from }: Pick<ExplainedRequest, 'target' | 'from'>) {
+  const read = readTarget(target) ?? { raw: target, path: target, query: '', ambiguous: true }
+  return { target: read, address: from ?? '', unproven: from === undefined }
+}
+
+function newest(sessions: readonly Session[]): Session | undefined {
+  return [...sessions].sort((a, b) => b.createdAt - a.createdAt)[0]
+}
