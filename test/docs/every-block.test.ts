@@ -51,7 +51,14 @@ const blockTests: BlockTest[] = [
   },
   {
     test: 'docs/snippets',
-    pages: ['docs/api-clients.md', 'docs/assertion.md', 'docs/jwt.md', 'docs/redis.md', 'docs/ways-in.md'],
+    pages: [
+      'docs/api-clients.md',
+      'docs/assertion.md',
+      'docs/jwt.md',
+      'docs/redis.md',
+      'docs/sessions.md',
+      'docs/ways-in.md',
+    ],
     languages: ['yaml'],
   },
   { test: 'docs/measuring-commands', pages: ['docs/scaling.md'], languages: ['sh'] },

@@ -23,7 +23,14 @@ const publicUrl = 'https://desk.example.com'
 const pages = guidePages().filter(page => page.startsWith('docs/'))
 const every = (language: string) => pages.flatMap(page => openGuide(page).all(language))
 
-for (const page of ['docs/api-clients.md', 'docs/assertion.md', 'docs/jwt.md', 'docs/redis.md', 'docs/ways-in.md']) {
+for (const page of [
+  'docs/api-clients.md',
+  'docs/assertion.md',
+  'docs/jwt.md',
+  'docs/redis.md',
+  'docs/sessions.md',
+  'docs/ways-in.md',
+]) {
   t.test(`the settings of ${page}`, async t => {
     const { certificate } = rsaPair()
     const files = { 'redis-ca.pem': certificate }
