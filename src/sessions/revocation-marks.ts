@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock, Store } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
-import { systemScheduler } from '../runtime/scheduler.js'
+import { systemScheduler } from '../runtime/clock.js'
 
 export interface RevocationMarks {
   /**

@@ -4,7 +4,7 @@
 import type { Config } from '../../config/schema/index.js'
 import { type RecordCheck, Refused } from '../../core/checks.js'
 import type { Agent, AgentRecord, Session } from '../../core/contracts.js'
-import { mergeIdentity } from '../../directory/merge-identity.js'
+import { mergeIdentity } from '../../directory/directory.js'
 import { deskId } from '../../providers/desk-login.js'
 import type { Guard, IdentityWriter, RuleOutcome } from '../context.js'
 import { readTarget } from '../request/target.js'

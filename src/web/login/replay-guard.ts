@@ -6,7 +6,7 @@ import type { RecordCheck } from '../../core/checks.js'
 import type { Clock, Identity, LoginMethod, Provider, Session, Store, Verdict } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import { protocols } from '../../providers/create.js'
-import { systemScheduler } from '../../runtime/scheduler.js'
+import { systemScheduler } from '../../runtime/clock.js'
 
 interface PresentedLogin {
   provider: { type: LoginMethod }

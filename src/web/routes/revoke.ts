@@ -22,8 +22,7 @@ import { acceptJson } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { browserName } from '../request/user-agent.js'
 import { errorResponse, type RouteErrorCode, retryAfter } from '../responses/errors.js'
-import { replyWith } from '../responses/fastify-reply.js'
-import { dropRest } from '../responses/send.js'
+import { dropRest, replyWith } from '../responses/send.js'
 
 export interface RevocationRouteDeps {
   paths: Pick<Paths, 'revoke'>
