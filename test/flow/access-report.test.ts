@@ -78,7 +78,15 @@ const cases: [string, string, string | undefined, 0 | 1, string, string, RegExp 
   ['bob@example.com', 'GET /inside/x', undefined, 1, 'forbidden', 'forbidden', /\/inside\/\*: requires other from/],
   ['bob@example.com', 'GET /inside/x', '10.1.2.3', 0, 'allowed', 'allowed', undefined],
   ['bob@example.com', 'GET /inside/x', '192.0.2.7', 1, 'forbidden', 'forbidden', /requires other from/],
-  ['cyd@example.com', 'GET /corp/news', undefined, 1, 'allowed', 'forbidden', /corp: role may come this way.*no role/],
+  [
+    'cyd@example.com',
+    'GET /corp/news',
+    undefined,
+    1,
+    'allowed',
+    'forbidden',
+    /corp: role may log in by this provider.*no role/,
+  ],
   ['dee@partner.example', 'GET /partners/1', undefined, 0, 'allowed', 'allowed', undefined],
   ['off@example.com', 'GET /', undefined, 1, '', '', /inactive/],
   ['eve@example.com', 'GET /', undefined, 1, '', '', /unknown/],
@@ -126,7 +134,10 @@ t.test('without a request: source, roles and where they come from, the ways in, 
   t.match(text, /rule +DELETE \/tickets\/\*: requires other roles/)
   t.notMatch(text, /rule +\/payroll/)
   const partner = (await run({ email: 'dee@partner.example' })).out.join('\n')
-  t.match(partner, /provider +portal\nlogin +refused: domain may come this way.*providers\[\]\.allow\.domains/)
+  t.match(
+    partner,
+    /provider +portal\nlogin +refused: domain may log in by this provider.*providers\[\]\.allow\.domains/,
+  )
 })
 
 t.test('roles that only a provider states: those of the live session, else unknown until the login', async t => {

@@ -176,7 +176,7 @@ export const tests = () =>
           .optional()
           .meta({ description: 'With these roles; left out: as the agents file states them.' }),
         request: accessRequest().meta({ description: 'For which page, "METHOD /path".' }),
-        expect: z.enum(['allowed', 'forbidden']),
+        expect: z.enum(['allowed', 'forbidden']).meta({ description: 'What the rules have to say.' }),
       }),
     )
     .default([])

@@ -74,7 +74,10 @@ t.test('without ops.adminToken it says which commands do not work', async t => {
   const without = await checked(t, settings)
   t.match(without, {
     code: 0,
-    out: [/^note: without ops\.adminToken .*: sessions, explain REFERENCE, breakglass$/, 'The configuration is valid.'],
+    out: [
+      /^note: without ops\.adminToken .*: sessions, explain REFERENCE, breakglass, access$/,
+      'The configuration is valid.',
+    ],
     err: [],
   })
   t.same((await checked(t, { ...settings, ops: { adminToken: longEnough.toUpperCase() } })).out, [
