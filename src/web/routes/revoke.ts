@@ -66,7 +66,7 @@ export function revokeRoutes(app: FastifyInstance, deps: RevocationRouteDeps): v
 
 /** Attack: guessing tokens, or keeping the gateway busy with bad ones. Decides before the body is read. */
 async function admit({ revocationLimit }: RevocationRouteDeps, request: FastifyRequest, reply: FastifyReply) {
-  const admission = await revocationLimit?.admit(request.context, request.headers, [])
+  const admission = await revocationLimit?.admit(request.context, [])
   if (!admission) return undefined
   if ('wait' in admission) {
     dropRest(request.raw)
@@ -243,7 +243,7 @@ function refuse(deps: RevocationRouteDeps, request: FastifyRequest, reply: Fasti
   const advice = { check: name, hint: hintOf(reason), setting: setting ?? settingOf(reason) }
   deps.log.info({ ...facts, request: context.id, ...advice }, 'revocation refused')
   deps.audit({ event: 'revocation_refused', ...facts, request: context.id })
-  deps.revocationLimit?.countRefused(context, headers, { reason })
+  deps.revocationLimit?.countRefused(context, { reason })
   const status = statusOf(reason) === 503 ? 503 : refused.status
   if (status === 503) reply.header('retry-after', String(retryAfter))
   if (status === 401) reply.header('www-authenticate', `Bearer error="invalid_token", error_description="${reason}"`)
