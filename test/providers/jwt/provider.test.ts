@@ -78,6 +78,7 @@ t.test('a good token is accepted, and says who it is', async t => {
     email: 'ada@example.com',
     name: 'Ada',
     roles: ['admin'],
+    issuedAt: portal.clock.now(),
     replayKey: { id: 'jwt:portal:jti-0', until: portal.clock.now() + 180_000 + 120_000 },
   })
   t.match(verdict, { provider: 'portal', unsolicited: true, reason: undefined })
@@ -98,7 +99,7 @@ t.test('only what a provider states is in the identity', async t => {
   const portal = createPortal()
   const nothing = { name: null, roles: null, return_to: null, state: null }
   const bare = await portal.accept(await signed(portal.claims(nothing)))
-  t.strictSame(Object.keys(bare.identity ?? {}).sort(), ['email', 'provider', 'replayKey'])
+  t.strictSame(Object.keys(bare.identity ?? {}).sort(), ['email', 'issuedAt', 'provider', 'replayKey'])
   t.notOk('returnTo' in bare)
   const empty = await portal.accept(await signed(portal.claims({ name: '', roles: [], return_to: '' })))
   t.strictSame(empty.identity?.roles, [])
