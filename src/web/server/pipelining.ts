@@ -6,6 +6,7 @@ import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../../ops/log.js'
 import { offersWebSocket } from '../request/fetch-metadata.js'
+import { createReadingTurns } from './reading-turns.js'
 
 export interface Pipelining {
   /** The server's listener for `request`. */
@@ -46,6 +47,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
   /** Connections with waiting requests. */
   const blocked = new Set<Connection>()
   const turns: Connection[] = []
+  const reading = createReadingTurns()
   let [scheduled, count, warned] = [false, 0, false]
 
   const schedule = () => {
@@ -88,6 +90,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
   const wait = (connection: Connection, response: ServerResponse) => {
     connection.waiting.push(response)
     count++
+    reading.count()
     if (connection.waiting.length === 1) stopReading(connection)
     queue(connection)
     if (count > mostWaiting) cutLongest()
@@ -154,6 +157,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
       begin(request, response)
     },
     watch(server) {
+      reading.watch(server)
       server.prependListener('upgrade', request => {
         // Other offers become plain requests, and wait (other-upgrades.ts).
         if (!offersWebSocket(request)) return

@@ -1,0 +1,81 @@
+// Connections take turns to be read. Attack: Node reads up to 64 kB of each connection, and parses all of it, before it
+// does anything else; 64 clients that send hundreds of requests at once would keep everyone else waiting for 0.7 s.
+
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
+
+export interface ReadingTurns {
+  /** Call it once for each server. */
+  watch(server: Server): void
+  /** Call it for each request that waits behind another of its connection. */
+  count(): void
+}
+
+/** The inner part of a socket that begins and ends reading at once, without an effect on its `pause` and `resume`. */
+interface Handle {
+  reading: boolean
+  readStart(): void
+  readStop(): void
+}
+const handleOf = (socket: Socket) => (socket as Socket & { _handle?: Handle | null })._handle
+
+/** Waiting requests that may arrive in one turn of the event loop before all other connections have to wait for the next. */
+const mostInTurn = 64
+
+/** Milliseconds until connections that were never answered are read again, for the requests of all others. */
+const rest = 25
+
+export function createReadingTurns(): ReadingTurns {
+  const open = new Set<Socket>()
+  let held: Socket[] = []
+  let arrived = 0
+
+  const hold = () => {
+    for (const socket of open) {
+      const handle = handleOf(socket)
+      if (!handle?.reading) continue
+      handle.reading = false
+      handle.readStop()
+      held.push(socket)
+    }
+  }
+  const release = () => {
+    const isKnown = ({ bytesWritten }: Socket) => bytesWritten > 0
+    const strangers = held.filter(socket => !isKnown(socket))
+    for (const socket of held) if (isKnown(socket)) readOn(socket)
+    ;[held, arrived] = [[], 0]
+    if (strangers.length > 0) setTimeout(releaseStrangers, rest, strangers)
+  }
+
+  function forget(this: Socket) {
+    open.delete(this)
+  }
+
+  return {
+    watch(server) {
+      server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+        if (!open.has(socket)) open.add(socket.once('close', forget))
+      })
+    },
+    count() {
+      if (arrived++ === 0) setImmediate(release)
+      if (arrived === mostInTurn) hold()
+    },
+  }
+}
+
+/**
+ * What is resumed first is read first: the newest, because an agent's browser opens a connection when it needs one. Idle
+ * connections that wait to flood are older.
+ */
+function releaseStrangers(strangers: Socket[]) {
+  for (const socket of strangers.reverse()) readOn(socket)
+}
+
+function readOn(socket: Socket) {
+  const handle = handleOf(socket)
+  if (!handle || handle.reading || socket.isPaused()) return
+  handle.reading = true
+  handle.readStart()
+}
