@@ -1,33 +1,42 @@
 // What clients that never read, that pipeline, or whose forms never end take from a gateway: its memory, the connections to
 // Desk, and the p99 of an agent who works meanwhile. Deskgate, built, and beside it nginx where that is on the PATH. On loopback, for a bounded time.
-//   npm run build && npx tsx bench/floods.ts [--seconds 6] [--node PATH]
-// Ends with 1 when Deskgate misses a bound.
+//   npm run build && npx tsx bench/floods.ts [--seconds 10] [--node PATH] [--write]
+// --write keeps the figures for docs/performance.md. Ends with 1 when Deskgate misses a bound.
 
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../src/runtime/clock.js'
-import { holdForms, requestBytes, smallPage, startFloodedDesk } from '../test/parts/flood.js'
 import { writeConfiguration } from '../test/parts/gateway.js'
 import { createIdentityProvider, logIn } from '../test/parts/identity-provider.js'
-import { quantile, startLoad } from '../test/parts/load.js'
+import { quantile } from '../test/parts/load.js'
 import { freePort } from '../test/parts/ports.js'
 import { createUserAgent } from '../test/parts/user-agent.js'
+import { type AgentState, type DeskState, startPart } from './floods/part.js'
 import { onPath } from './proxy/entrants.js'
+import { gatewayCore } from './proxy/machine.js'
 import { nginxConfiguration } from './proxy/nginx-configuration.js'
+import { writePage } from './proxy/page.js'
 import { startProgram } from './proxy/program.js'
+import { type Flooding, machine, results, writeResults } from './proxy/run.js'
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '6' }, node: { type: 'string', default: process.execPath } },
+  options: {
+    seconds: { type: 'string', default: '10' },
+    node: { type: 'string', default: process.execPath },
+    write: { type: 'boolean', default: false },
+  },
 })
 const span = Math.min(30, Number(values.seconds)) * 1000
-const bounds = { memory: 300, connections: 256, slower: 5 }
-const anyCore = '0-63'
+/** `least`: a quiet p99 below so many ms counts as that. */
+const bounds = { memory: 300, connections: 256, slower: 5, least: 5 }
+const warmUp = 3000
+const lines: Flooding[] = []
+const busyBefore = machine()
 const main = join(import.meta.dirname, '../dist/main.js')
 const publicUrl = 'https://desk.example.com'
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
@@ -57,7 +66,7 @@ async function startDeskgate(deskUrl: string): Promise<Gateway> {
   return {
     name: 'Deskgate',
     port,
-    ...(await startProgram(values.node, [main, 'serve', '--config', file], { port, cores: anyCore })),
+    ...(await startProgram(values.node, [main, 'serve', '--config', file], { port, cores: gatewayCore })),
   }
 }
 
@@ -65,7 +74,7 @@ async function startNginx(deskUrl: string, folder: string): Promise<Gateway> {
   const [port, file] = [await freePort(), join(folder, 'flooded.conf')]
   const server = `listen 127.0.0.1:${port}; location / { proxy_pass ${deskUrl}; proxy_http_version 1.1; proxy_max_temp_file_size 0; }`
   await writeFile(file, nginxConfiguration(folder, 'flooded', server, ''))
-  return { name: 'nginx', port, ...(await startProgram('nginx', ['-c', file], { port, cores: anyCore })) }
+  return { name: 'nginx', port, ...(await startProgram('nginx', ['-c', file], { port, cores: gatewayCore })) }
 }
 
 /** MB of a process and its children. */
@@ -75,90 +84,94 @@ function resident(pid: number): number {
   return children.reduce((sum, child) => sum + resident(Number(child)), own)
 }
 
-async function work({ port }: Gateway, meanwhile: () => Promise<unknown>): Promise<{ p99: number; failures: number }> {
-  const headers = { host: 'desk.example.com', 'x-forwarded-for': '192.0.2.1' }
-  const check = (_: number, body: string) => (body === smallPage ? undefined : 'another page')
-  const load = startLoad({ origin: `http://127.0.0.1:${port}`, path: '/page', headers, perSecond: 50, check })
-  await meanwhile()
-  await load.stop()
-  return { p99: quantile(load.times, 0.99), failures: load.failures.length }
-}
-
 interface Flood {
   name: string
-  /** Against Deskgate alone: others have no forms of their own. */
-  own?: boolean
-  begin(gateway: Gateway, sockets: Set<Socket>): Promise<void>
+  plan: { connections: number; requests: number } | { forms: number }
+  /** What somebody does meanwhile. With it the flood is for Deskgate alone: others have no forms of their own. */
+  meanwhile?: (gateway: Gateway) => Promise<void>
 }
 
-const address = 'X-Forwarded-For: 198.51.100.1'
+/** The thread that verifies signatures counts too. */
+async function logInBySaml({ port }: Gateway): Promise<void> {
+  const agent = createUserAgent(publicUrl, { port })
+  const { status } = await logIn(agent, idp, { way: 'corp', email: 'ada@example.com' })
+  if (status !== 303) throw new Error(`no login beside the forms: ${status}`)
+}
 
-/** So many requests on each of so many connections, of which nothing is read. */
-function unread(connections: number, requests: number): Flood {
-  return {
+const floods: Flood[] = [
+  ...[[2, 4000] as const, [64, 500] as const].map(([connections, requests]) => ({
     name: `${connections} clients, ${requests} requests each`,
-    async begin({ port }, sockets) {
-      const bytes = requestBytes('GET /open/big', address).repeat(requests)
-      for (let i = 0; i < connections; i++) {
-        const socket = connect(port, '127.0.0.1').pause()
-        sockets.add(socket)
-        socket.on('error', () => {})
-        await once(socket, 'connect')
-        socket.write(bytes)
-      }
-    },
-  }
+    plan: { connections, requests },
+  })),
+  { name: '900 forms without their last byte', plan: { forms: 900 }, meanwhile: logInBySaml },
+]
+
+/** How many times its quiet value the p99 is. */
+const slower = ({ quiet, flooded }: Pick<Flooding, 'quiet' | 'flooded'>) => flooded / Math.max(quiet, bounds.least)
+
+function isWithin(seen: Omit<Flooding, 'holds'>): boolean {
+  const { most, connections, failed } = seen
+  const isSmall = most < bounds.memory && connections <= bounds.connections
+  return isSmall && slower(seen) < bounds.slower && failed === 0
 }
 
-/** Beside them somebody logs in by SAML: the thread that verifies signatures counts too. */
-function forms(count: number): Flood {
-  return {
-    name: `${count} forms without their last byte`,
-    own: true,
-    async begin({ port }, sockets) {
-      await holdForms(port, count, sockets, address)
-      const { status } = await logIn(createUserAgent(publicUrl, { port }), idp, {
-        way: 'corp',
-        email: 'ada@example.com',
-      })
-      if (status !== 303) throw new Error(`no login beside the forms: ${status}`)
-    },
-  }
+function report(flooding: Flooding): void {
+  const { flood, gateway, quiet, flooded, longest, failed, memory, most, connections, holds } = flooding
+  lines.push(flooding)
+  const figures = [
+    `${flood}: p99 ${quiet.toFixed(1)} -> ${flooded.toFixed(1)} ms (${slower(flooding).toFixed(1)}×)`,
+    `longest ${longest.toFixed(0)} ms`,
+    `${failed} failed`,
+    `memory ${memory.toFixed(0)} -> ${most.toFixed(0)} MB`,
+    `${connections} connections to Desk`,
+  ]
+  process.stdout.write(`${holds ? 'holds ' : 'MISSED'}  ${gateway.padEnd(8)}  ${figures.join(', ')}\n`)
+  if (!holds && gateway === 'Deskgate') process.exitCode = 1
 }
 
-async function measure(start: (deskUrl: string) => Promise<Gateway>, { name, begin }: Flood): Promise<void> {
-  const desk = await startFloodedDesk()
-  const gateway = await start(desk.url)
-  await work(gateway, () => pause(2000))
+async function measure(start: (deskUrl: string) => Promise<Gateway>, { name, plan, meanwhile }: Flood): Promise<void> {
+  const [desk, agent, flood] = await Promise.all([startPart('desk'), startPart('agent'), startPart('flood')])
+  const gateway = await start((await desk.ask<DeskState>({})).url)
+  const { port } = gateway
+  await agent.ask({ port })
+  await pause(warmUp)
+  await agent.ask({})
   const before = resident(gateway.pid)
-  const quiet = await work(gateway, () => pause(span))
-  const sockets = new Set<Socket>()
+  await pause(span)
+  const quiet = await agent.ask<AgentState>({})
   let most = before
   const timer = setInterval(() => {
     most = Math.max(most, resident(gateway.pid))
   }, 50)
-  const flooded = await work(gateway, () => Promise.all([begin(gateway, sockets), pause(span)]))
+  const begun = flood.ask({ port, ...plan }).then(() => meanwhile?.(gateway))
+  await Promise.all([begun, pause(span)])
+  const flooded = await agent.ask<AgentState>({ stop: true })
   clearInterval(timer)
-  const slower = flooded.p99 / Math.max(quiet.p99, 5)
-  const figures = [
-    `${name}: p99 ${quiet.p99.toFixed(1)} -> ${flooded.p99.toFixed(1)} ms (${slower.toFixed(1)}×)`,
-    `${flooded.failures} failed`,
-    `memory ${before.toFixed(0)} -> ${most.toFixed(0)} MB`,
-    `${desk.most()} connections to Desk`,
-  ]
-  const isWithin =
-    most < bounds.memory && desk.most() <= bounds.connections && slower < bounds.slower && flooded.failures === 0
-  process.stdout.write(`${isWithin ? 'holds ' : 'MISSED'}  ${gateway.name.padEnd(8)}  ${figures.join(', ')}\n`)
-  if (!isWithin && gateway.name === 'Deskgate') process.exitCode = 1
-  for (const socket of sockets) socket.destroy()
+  const { most: connections } = await desk.ask<DeskState>({})
+  const seen = {
+    flood: name,
+    gateway: gateway.name,
+    quiet: quantile(quiet.times, 0.99),
+    flooded: quantile(flooded.times, 0.99),
+    longest: Math.max(...flooded.times),
+    failed: flooded.failures.length,
+    memory: before,
+    most,
+    connections,
+  }
+  report({ ...seen, holds: isWithin(seen) })
   await gateway.stop()
-  await desk.close()
+  for (const part of [desk, agent, flood]) part.stop()
 }
-
 const folder = await mkdtemp(join(tmpdir(), 'deskgate-bench-'))
 await chmod(folder, 0o755)
-for (const flood of [unread(2, 4000), unread(64, 500), forms(900)]) {
+for (const flood of floods) {
   await measure(startDeskgate, flood)
-  if (!flood.own && onPath('nginx')) await measure(url => startNginx(url, folder), flood)
+  if (!flood.meanwhile && onPath('nginx')) await measure(url => startNginx(url, folder), flood)
 }
 await rm(folder, { recursive: true, force: true })
+if (values.write) {
+  const node = execFileSync(values.node, ['--version'], { encoding: 'utf8' }).trim()
+  await writeResults(results.floods, { machine: busyBefore, node, seconds: span / 1000, lines })
+  process.stdout.write(`${await writePage()}\n`)
+}

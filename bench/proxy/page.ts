@@ -5,7 +5,16 @@ import { join } from 'node:path'
 import { lineOf, verdicts } from './bounds.js'
 import { type Bar, chartOf } from './chart.js'
 import type { What } from './measures.js'
-import { type Line, type Machine, medianOf, type Run, readResults, results, type StreamsRun } from './run.js'
+import {
+  type FloodsRun,
+  type Line,
+  type Machine,
+  medianOf,
+  type Run,
+  readResults,
+  results,
+  type StreamsRun,
+} from './run.js'
 import { bodyColumns, markdown, overview, requestColumns, shown, verdictTable } from './table.js'
 import { words } from './words.js'
 
@@ -20,19 +29,20 @@ export async function writePage(): Promise<string> {
   if (!run)
     return 'no page was generated: bench/results/proxy.json does not exist yet; npm run bench -- --write makes it'
   const streams = await readResults<StreamsRun>(results.streams)
-  for (const [name, text] of Object.entries(rendered(run, streams))) await writeFile(join(docs, name), text)
+  const floods = await readResults<FloodsRun>(results.floods)
+  for (const [name, text] of Object.entries(rendered(run, streams, floods))) await writeFile(join(docs, name), text)
   return 'generated docs/performance.md and its pictures from bench/results'
 }
 
-export function rendered(run: Run, streams: StreamsRun | undefined): Rendered {
+export function rendered(run: Run, streams?: StreamsRun, floods?: FloodsRun): Rendered {
   return {
-    'performance.md': pageOf(run, streams),
+    'performance.md': pageOf(run, streams, floods),
     'images/performance.svg': costChart(run),
     'images/performance-waiting.svg': waitingChart(run),
   }
 }
 
-function pageOf(run: Run, streams: StreamsRun | undefined): string {
+function pageOf(run: Run, streams?: StreamsRun, floods?: FloodsRun): string {
   const missed = verdicts(run).filter(({ holds }) => !holds)
   const held = missed.length === 0 ? words.allHeld : words.missed(missed)
   return [
@@ -52,6 +62,7 @@ function pageOf(run: Run, streams: StreamsRun | undefined): string {
     overview({ ...run, absent: [] }, bodyColumns),
     words.bodyColumns,
     ...(streams ? ['## Streams and many WebSockets', streamsTable(streams), words.streams] : []),
+    ...(floods ? ['## Beside a flood', floodsTable(floods), words.floods(floods)] : []),
     '## Weaknesses',
     words.worse(factsOf(run)),
     '## How it was measured',
@@ -153,6 +164,19 @@ function sorted(bars: Bar[]): Bar[] {
 function streamsTable({ findings }: StreamsRun): string {
   const rows = findings.map(({ what, figure, bound, holds }) => [what, figure, bound, holds ? 'holds' : '**MISSED**'])
   return markdown([['through Deskgate', 'seen', 'bound', ''], ...rows], [0, 1, 2, 3])
+}
+
+function floodsTable({ lines }: FloodsRun): string {
+  const rows = lines.map(({ flood, gateway, quiet, flooded, longest, memory, most, connections, holds }) => [
+    flood,
+    gateway,
+    ...[quiet, flooded, longest].map(shown),
+    `${shown(memory)} → ${shown(most)}`,
+    `${connections}`,
+    gateway !== 'Deskgate' ? '–' : holds ? 'holds' : '**MISSED**',
+  ])
+  const heads = ['flood', 'gateway', 'quiet p99 ms', 'p99 ms', 'longest ms', 'memory MB', 'connections to Desk', '']
+  return markdown([heads, ...rows], [0, 1, 7])
 }
 
 function machineOf({ day, processor, cores, memory, versions }: Machine, nodes: string[]): string {

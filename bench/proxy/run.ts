@@ -55,8 +55,37 @@ export interface Finding {
   holds: boolean
 }
 
+/** What bench/floods.ts has measured. */
+export interface FloodsRun {
+  machine: Machine
+  node: string
+  /** Of the agent's work, once quiet and once during the flood. */
+  seconds: number
+  lines: Flooding[]
+}
+
+/** The p99 of the agent and the longest wait in ms, memory in MB. */
+export interface Flooding {
+  flood: string
+  gateway: string
+  quiet: number
+  flooded: number
+  longest: number
+  failed: number
+  /** Before the flood, and at most during it. */
+  memory: number
+  most: number
+  /** To Desk, at most. */
+  connections: number
+  holds: boolean
+}
+
 const folder = join(import.meta.dirname, '../results')
-export const results = { proxy: join(folder, 'proxy.json'), streams: join(folder, 'streams.json') }
+export const results = {
+  proxy: join(folder, 'proxy.json'),
+  streams: join(folder, 'streams.json'),
+  floods: join(folder, 'floods.json'),
+}
 
 export function machine(): Machine {
   return {
@@ -83,7 +112,7 @@ export async function readResults<Kind>(file: string): Promise<Kind | undefined>
   return text === undefined ? undefined : (JSON.parse(text) as Kind)
 }
 
-export async function writeResults(file: string, run: Run | StreamsRun): Promise<void> {
+export async function writeResults(file: string, run: Run | StreamsRun | FloodsRun): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
   const short = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(5)) : value)
   // One line for each round: to be read, and to be compared with the last one.

@@ -1,7 +1,7 @@
 // The sentences of docs/performance.md. All numbers come from the measurements: none is written here.
 
 import type { Facts } from './page.js'
-import { majorOf, type Run, roughRounds } from './run.js'
+import { type FloodsRun, majorOf, type Run, roughRounds } from './run.js'
 import { shown } from './table.js'
 
 /** As many words as fit on a line of the page. */
@@ -55,6 +55,12 @@ export const words = {
     configured to do the same. A WebSocket message has 64 bytes in each direction.`),
 
   streams: wrapped('Measured by `npx tsx bench/streams.ts --write`, with a Desk that streams.'),
+
+  floods: ({ machine: { day, busy }, node, seconds }: FloodsRun) =>
+    wrapped(`Measured by \`npx tsx bench/floods.ts --write\` on ${day} (${versionOf(node)}, load of the machine before:
+      ${shown(busy)}): the requests of an agent through the gateway for ${seconds} s, quiet and then beside a flood from
+      another address. The bounds: a p99 below 5 times its quiet value (at least 5 ms), memory (RSS) below 300 MB, at
+      most 256 connections to Desk. nginx has no forms of its own.`),
 
   worse(facts: Facts): string {
     const { deskgate, nginx, medium, message, down, up, memory, nginxMemory, p99, nginxP99 } = facts

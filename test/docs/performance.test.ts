@@ -6,16 +6,17 @@ import { join } from 'node:path'
 import t from 'tap'
 import { verdicts } from '../../bench/proxy/bounds.js'
 import { rendered } from '../../bench/proxy/page.js'
-import { type Run, readResults, results, type StreamsRun } from '../../bench/proxy/run.js'
+import { type FloodsRun, type Run, readResults, results, type StreamsRun } from '../../bench/proxy/run.js'
 
 const docs = join(import.meta.dirname, '../../docs')
 const text = (name: string) => readFileSync(join(docs, name), 'utf8')
 const run = await readResults<Run>(results.proxy)
 const streams = await readResults<StreamsRun>(results.streams)
+const floods = await readResults<FloodsRun>(results.floods)
 if (!run) throw new Error('bench/results/proxy.json is missing')
 
 t.test('the page and its pictures are those of the figures', async t => {
-  for (const [name, content] of Object.entries(rendered(run, streams))) {
+  for (const [name, content] of Object.entries(rendered(run, streams, floods))) {
     t.equal(text(name), content, `${name}: npm run bench -- --render makes it again`)
   }
 })
@@ -47,7 +48,7 @@ t.test('a bound that is missed is told', async t => {
   for (const line of slower.parts.small ?? []) {
     if (line.key === 'deskgate') for (const round of line.rounds) round['CPU µs'] = 10 * (round['CPU µs'] ?? 0)
   }
-  const page = rendered(slower, undefined)['performance.md']
+  const page = rendered(slower)['performance.md']
   t.match(page, /Not all of them hold: .*CPU of a request: to plain nginx/)
   t.match(page, /to plain nginx +\|.*\*\*MISSED\*\* \|/)
 })

@@ -27,17 +27,18 @@ export interface LoadPlan {
   /** The same for all, or by the request's number. */
   headers: Record<string, string> | ((number: number) => Record<string, string>)
   perSecond: number
+  /** Milliseconds between two looks at what is due. */
+  tick?: number
   /** What is wrong with an answer of 200. */
   check?: (number: number, body: string) => string | undefined
 }
 
 /** With more than this many unanswered ones the next waits. */
 const mostOpen = 2000
-const tick = 10
 /** A machine that is busy beyond measure is waited for. */
 const timeout = 120_000
 
-export function startLoad({ origin, path, headers, perSecond, check }: LoadPlan): Load {
+export function startLoad({ origin, path, headers, perSecond, tick = 10, check }: LoadPlan): Load {
   const pool = new Pool(origin, { connections: 32, headersTimeout: timeout, bodyTimeout: timeout })
   const times: number[] = []
   const failures: string[] = []
