@@ -1,6 +1,7 @@
 // Each way in which a real Redis refuses: how it is brought about on a running server, and what it then says.
 
 import { rmSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { Redis } from 'ioredis'
 import { type RedisOptions, type RedisServer, startRedis } from './redis.js'
 import { until } from './wait-until.js'
@@ -20,6 +21,10 @@ export interface Refusal {
   lift(redis: RedisServer): Promise<void>
 }
 
+/** An address of this machine that is not a loopback one. */
+const ownAddress = Object.values(networkInterfaces())
+  .flat()
+  .find(one => one && one.family === 'IPv4' && !one.internal)?.address
 const set = (redis: RedisServer, ...pairs: string[]) => redis.command('CONFIG', 'SET', ...pairs).then(() => {})
 const admin = { username: 'admin', password: 'admin' }
 const users = (acl: string) => ({ admin, acl: ['admin on >admin ~* &* +@all', `gate on >gate-password ${acl}`] })
@@ -99,41 +104,84 @@ export const refusals: Refusal[] = [
     lift: redis => redis.command('REPLICAOF', 'NO', 'ONE').then(() => {}),
   },
   {
-    name: 'maxclients',
-    words: /Redis says: ERR max number of clients reached/,
-    refuses: 'connections',
-    bringAbout: takeAllClients,
-    lift: redis => {
-      for (const client of taken.splice(0)) client.disconnect()
-      return until(() => redis.command('PING').then(Boolean, () => false))
+    name: 'LOADING',
+    words: /Redis says: LOADING Redis is loading the dataset in memory/,
+    refuses: 'all',
+    options: { more: ['--enable-debug-command', 'yes', '--loading-process-events-interval-bytes', '1024'] },
+    // Loads a large RDB file, slowly: a minute unless it is let go on.
+    async bringAbout(redis) {
+      const admin = await stay(redis)
+      await admin.call('DEBUG', 'POPULATE', '60000', 'filler', '100')
+      await admin.call('CONFIG', 'SET', 'key-load-delay', '1000')
+      admin.call('DEBUG', 'RELOAD').catch(() => {})
+      const other = await stay(redis)
+      await until(async () => /LOADING/.test(String(await other.get('x').catch(String))))
     },
+    async lift(redis) {
+      const admin = await stay(redis)
+      await admin.call('CONFIG', 'SET', 'key-load-delay', '0')
+      await until(() =>
+        admin.get('x').then(
+          () => true,
+          () => false,
+        ),
+      )
+      leave()
+    },
+  },
+  {
+    name: 'maxclients',
+    words: /Redis says: ERR max number of clients( \+ cluster connections)? reached/,
+    refuses: 'connections',
+    bringAbout: redis => closeTo(redis, ['maxclients', '1']),
+    lift: redis => openAgain(redis, ['maxclients', '10000']),
+  },
+  {
+    name: 'protected mode',
+    words: /protected mode.*Redis says: DENIED Redis is running in protected mode/,
+    refuses: 'connections',
+    // Its clients on the loopback address are not concerned: the gateway comes by another one.
+    options: { more: ['--bind', '127.0.0.1', ...(ownAddress ? [ownAddress] : []), '--protected-mode', 'no'] },
+    url: ({ port }) => `redis://${ownAddress}:${port}`,
+    bringAbout: redis => closeTo(redis, ['protected-mode', 'yes']),
+    lift: redis => openAgain(redis, ['protected-mode', 'no']),
   },
 ]
 
-const taken: Redis[] = []
+/** Whether this machine can bring it about. */
+export const isPossible = ({ name }: Refusal) => name !== 'protected mode' || ownAddress !== undefined
 
-/** Ends the connections of others, and takes every one that Redis has. */
-async function takeAllClients(redis: RedisServer): Promise<void> {
-  const connect = () => {
-    const client = new Redis({ port: redis.port, host: '127.0.0.1', retryStrategy: () => 5, connectionName: 'taker' })
-    client.on('error', () => {})
-    taken.push(client)
-    return client
-  }
-  const first = connect()
-  await until(() => first.status === 'ready')
-  await first.config('SET', 'maxclients', '6')
-  for (let i = 0; i < 20; i++) connect()
-  const list = async () =>
-    String(await first.client('LIST'))
-      .trim()
-      .split('\n')
-  await until(async () => {
-    const others = (await list()).filter(line => !line.includes('name=taker'))
-    for (const line of others) await first.client('KILL', 'ID', /id=(\d+)/.exec(line)?.[1] ?? '').catch(() => {})
-    const lines = await list()
-    return lines.length >= 6 && lines.every(line => line.includes('name=taker'))
-  }, 20_000)
+const staying: Redis[] = []
+
+/** A connection that remains when all others are refused. */
+async function stay({ port }: RedisServer): Promise<Redis> {
+  const client = new Redis({ port, host: '127.0.0.1', enableReadyCheck: false, retryStrategy: () => null })
+  client.on('error', () => {})
+  staying.push(client)
+  await until(() => client.status === 'ready')
+  return client
+}
+
+const leave = () => staying.splice(0).forEach(client => void client.disconnect())
+const keepers = new Map<number, Redis>()
+
+/** Refuses new connections by that setting, and ends those that are there, but for the replicas'. */
+async function closeTo(redis: RedisServer, setting: [string, string]): Promise<void> {
+  const admin = await stay(redis)
+  keepers.set(redis.port, admin)
+  await admin.call('CONFIG', 'SET', ...setting)
+  for (const type of ['normal', 'pubsub']) await admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes')
+}
+
+async function openAgain(redis: RedisServer, setting: [string, string]): Promise<void> {
+  await keepers.get(redis.port)?.call('CONFIG', 'SET', ...setting)
+  keepers.get(redis.port)?.disconnect()
+  keepers.delete(redis.port)
+}
+
+/** Connections that a server has refused since it was closed. */
+export async function refusedBy({ port }: RedisServer): Promise<number> {
+  return Number(/rejected_connections:(\d+)/.exec(String(await keepers.get(port)?.info('stats')))?.[1])
 }
 
 /** A server with that refusal to come. */

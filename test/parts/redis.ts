@@ -127,6 +127,8 @@ export async function commandAt(
     host: '127.0.0.1',
     port,
     lazyConnect: true,
+    // A Redis that loads its data answers these too.
+    enableReadyCheck: false,
     retryStrategy: () => null,
     ...(user ? { ...(user.username ? { username: user.username } : {}), password: user.password } : {}),
     ...(options.tls ? { tls: await tlsOf(options.tls) } : {}),

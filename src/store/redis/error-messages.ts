@@ -45,7 +45,7 @@ const quoted = new Set([
   'NOPERM',
 ])
 
-const tooManyClients = 'ERR max number of clients'
+const tooManyClients = /^ERR max number of clients[ a-z+]* reached/
 
 const topologyReplies: Partial<Record<Topology, Record<string, string>>> = {
   sentinel: {
@@ -139,9 +139,8 @@ function explainReply(error: Error, topology: Topology | undefined): string {
   if (word === 'NOPERM') return `${missingPermission(error)}${ownWords(error, word)}`
   const known = (topology && topologyReplies[topology]?.[word]) ?? replies[word]
   if (known) return `${known}${ownWords(error, word)}`
-  if (error.message.startsWith(tooManyClients)) {
-    return `Redis has too many clients: raise its maxclients, or close others. Redis says: ${tooManyClients} reached`
-  }
+  const [tooMany] = tooManyClients.exec(error.message) ?? []
+  if (tooMany) return `Redis has too many clients: raise its maxclients, or close others. Redis says: ${tooMany}`
   if (/cluster support disabled/.test(error.message)) return 'this is not a cluster node: use redis://'
   const command = safe(commandOf(error) ?? 'a command')
   if (command === 'select') return 'the database number in sessions.store does not exist, or may not be used'

@@ -6,9 +6,9 @@ import { createLog } from '../../../src/ops/log.js'
 import { systemClock } from '../../../src/runtime/clock.js'
 import { openStore } from '../../../src/store/open.js'
 import type { RedisServer } from '../../parts/redis.js'
-import { startRedis } from '../../parts/redis.js'
+import { commandAt, startRedis } from '../../parts/redis.js'
 import { startCluster } from '../../parts/redis-cluster.js'
-import { refusals, startRefusing } from '../../parts/redis-refusals.js'
+import { isPossible, refusals, refusedBy, startRefusing } from '../../parts/redis-refusals.js'
 import { startSentinel } from '../../parts/redis-sentinel.js'
 import { missingParts } from '../../parts/required-parts.js'
 import { gatewayAcl, storeSettings } from '../../parts/store-backends.js'
@@ -75,26 +75,107 @@ for (const refusal of refusals.filter(({ refuses }) => refuses !== 'connections'
   })
 }
 
-t.test('maxclients: few attempts, its own words, one line a minute, and it recovers', { skip }, async t => {
-  const [refusal] = refusals.filter(({ refuses }) => refuses === 'connections')
-  if (!refusal) throw new Error('no refusal')
-  const redis = await startRedis()
-  t.teardown(redis.stop)
-  const { failure, log } = open(t, redis.url)
-  await until(async () => (await failure()) === '')
-  await refusal.bringAbout(redis)
-  await until(async () => refusal.words.test(await failure()), patience)
-  await new Promise(resolve => setTimeout(resolve, 5000))
-  t.match(await failure(), refusal.words)
-  for (const purpose of ['commands', 'messages']) {
-    const lines = log()
-      .split('\n')
-      .filter(line => line.includes(`"connection":"${purpose}"`) && /max number of clients/.test(line))
-    t.equal(lines.length, 1, `${purpose}: one line, not one for each attempt`)
+for (const refusal of refusals.filter(({ refuses }) => refuses === 'connections')) {
+  const missing = skip || (isPossible(refusal) ? false : 'this machine has only a loopback address')
+  t.test(
+    `${refusal.name}: few attempts, its own words, one line a minute, and it recovers`,
+    { skip: missing },
+    async t => {
+      const redis = await startRefusing(refusal)
+      t.teardown(redis.stop)
+      const { failure, log } = open(t, refusal.url?.(redis) ?? redis.url)
+      await until(async () => (await failure()) === '')
+      await refusal.bringAbout(redis)
+      await until(async () => refusal.words.test(await failure()), patience)
+      await new Promise(resolve => setTimeout(resolve, 5000))
+      t.match(await failure(), refusal.words)
+      for (const purpose of ['commands', 'messages']) {
+        const lines = log()
+          .split('\n')
+          .filter(line => line.includes(`"connection":"${purpose}"`) && refusal.words.test(line))
+        t.equal(lines.length, 1, `${purpose}: one line, not one for each attempt`)
+      }
+      t.ok(log().split('\n').length < 20, log())
+      await refusal.lift(redis)
+      await until(async () => (await failure()) === '', patience)
+    },
+  )
+}
+
+/** Reads and writes of many keys at once, as the requests of agents make them, for so many milliseconds. */
+async function traffic(store: ReturnType<typeof open>['store'], time: number) {
+  const counts = { done: 0, failed: 0 }
+  const end = performance.now() + time
+  while (performance.now() < end) {
+    const all = Array.from({ length: 50 }, (_, i) =>
+      i % 10 ? store.get(`s:${i}`) : store.set(`s:${i}`, bytes, 600_000),
+    )
+    for (const { status } of await Promise.allSettled(all)) status === 'fulfilled' ? counts.done++ : counts.failed++
+    await new Promise(resolve => setTimeout(resolve, 20))
   }
-  t.ok(log().split('\n').length < 20, log())
-  await refusal.lift(redis)
+  return counts
+}
+
+const [maxclients] = refusals.filter(({ name }) => name === 'maxclients')
+
+for (const count of [1, 3]) {
+  t.test(`a cluster of which ${count} of 3 masters are at maxclients, under load`, { skip }, async t => {
+    if (!maxclients) throw new Error('no refusal')
+    const cluster = await startCluster()
+    t.teardown(cluster.stop)
+    const { store, failure, heard, log } = open(t, cluster.url)
+    await until(async () => (await failure()) === '')
+    await traffic(store, 100)
+    const full = cluster.masters.slice(0, count)
+    for (const master of full) await maxclients.bringAbout(master)
+    await until(async () => maxclients.words.test(await failure()), patience)
+    const before = await Promise.all(full.map(refusedBy))
+    const { done, failed } = await traffic(store, 5000)
+    const after = await Promise.all(full.map(refusedBy))
+    const attempts = after.map((total, i) => total - (before[i] ?? 0))
+    t.comment(`attempts ${attempts}, done ${done}, failed ${failed}, lines ${log().split('\n').length}`)
+    // Two clients that back off from 50 ms to 5 s, and a look at who serves what every 5 s.
+    for (const made of attempts) t.ok(made < 60, `${made} connections in 5 s`)
+    t.ok(failed > 0)
+    if (count < 3) t.ok(done > failed, 'the keys of the others work')
+    t.match(await failure(), maxclients.words)
+    t.ok(log().split('\n').length < 30, log())
+    for (const master of full) await maxclients.lift(master)
+    await until(async () => (await failure()) === '', patience)
+    await until(async () => (await traffic(store, 1)).failed === 0, patience)
+    await until(async () => {
+      await store.publish('ended', 'after').catch(() => {})
+      return heard.includes('after')
+    }, patience)
+  })
+}
+
+t.test('a primary behind Sentinels at maxclients, under load', { skip }, async t => {
+  if (!maxclients) throw new Error('no refusal')
+  const setup = await startSentinel()
+  t.teardown(setup.stop)
+  // Sentinels are refused as well: there shall be no failover.
+  for (const [, port] of setup.url.matchAll(/:(\d+)/g))
+    await commandAt(Number(port), {}, undefined, ['SENTINEL', 'SET', setup.name, 'down-after-milliseconds', '600000'])
+  const { store, failure, heard, log } = open(t, setup.url)
+  await until(async () => (await failure()) === '')
+  const primary = await setup.primary()
+  await maxclients.bringAbout(primary)
+  await until(async () => maxclients.words.test(await failure()), patience)
+  const before = await refusedBy(primary)
+  const { failed, done } = await traffic(store, 5000)
+  const attempts = (await refusedBy(primary)) - before
+  t.comment(`attempts ${attempts}, done ${done}, failed ${failed}`)
+  // The Sentinels try again once a second each, with two connections.
+  t.ok(attempts < 60, `${attempts} connections in 5 s`)
+  t.ok(failed > 0)
+  t.match(await failure(), maxclients.words)
+  t.ok(log().split('\n').length < 30, log())
+  await maxclients.lift(primary)
   await until(async () => (await failure()) === '', patience)
+  t.equal((await traffic(store, 1)).failed, 0)
+  await store.publish('ended', 'after')
+  await until(() => heard.includes('after'))
 })
 
 t.test('a user without channels is refused once, not 25 times a second', { skip }, async t => {
