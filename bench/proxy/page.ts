@@ -181,5 +181,5 @@ function floodsTable({ lines }: FloodsRun): string {
 
 function machineOf({ day, processor, cores, memory, versions }: Machine, nodes: string[]): string {
   const programs = [...nodes.map(version => `Node ${version.slice(1)}`), ...versions].join(', ')
-  return `Measured on ${day}: ${processor}, ${cores} cores, ${memory}; ${programs}.`
+  return `Measured on ${day}: ${processor}, ${cores} cores, ${memory};\n${programs}.`
 }

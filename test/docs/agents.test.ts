@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { jwtProvider, problemMessages, settings, warningMessages } from '../parts/configuration.js'
+import { jwtProvider, problemMessages, samlProvider, settings, warningMessages } from '../parts/configuration.js'
 
 const text = await readFile(resolve(import.meta.dirname, '../../docs/agents.md'), 'utf8')
 const env = { ZENDESK_AUTHORIZATION: 'Basic x', RT_TOKEN: 'token x' }
@@ -12,11 +12,14 @@ const files = { 'agents.yaml': '- { email: ada@example.com }' }
 
 t.test('every example of the page about agents is right', async t => {
   const blocks = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block]) => parse(block ?? '') as unknown)
-  t.equal(blocks.length, 5)
+  t.equal(blocks.length, 7)
   for (const block of blocks) {
     const whole = Array.isArray(block) ? { agents: block } : (block as Record<string, unknown>)
-    const providers = (whole.providers as object[] | undefined)?.map(one => ({ ...jwtProvider, ...one }))
-    const example = settings({ ...whole, ...(providers ? { providers } : {}) })
+    const providers = (whole.providers as { type?: string }[] | undefined)?.map(one => ({
+      ...(one.type === 'saml' ? samlProvider : jwtProvider),
+      ...one,
+    }))
+    const example = settings({ trustedProxies: ['10.0.0.1/32'], ...whole, ...(providers ? { providers } : {}) })
     t.same(problemMessages(example, { env, files }), [], JSON.stringify(block))
     t.same(warningMessages(example, { env, files }), [])
   }
