@@ -2,8 +2,8 @@
 // only a connection that is still busy after the limit is cut.
 
 import type { Server, ServerResponse } from 'node:http'
-import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import { openSockets } from './open-sockets.js'
 
 export interface Drain {
   /** From now on responses say `Connection: close` (RFC 9112 9.6), also those whose head has not been sent yet. */
@@ -20,27 +20,17 @@ const unusedConnectionGrace = 500
 
 /** `openResponses`: the responses in flight. */
 export function createDrain(server: Server, openResponses: () => readonly ServerResponse[]): Drain {
-  const sockets = new Set<Socket>()
-  /** Connections without any request yet: Node counts them as busy. */
-  const fresh = new Set<Socket>()
+  const sockets = openSockets(server)
+  /** Connections with a request: Node counts the others as busy. */
+  const used = new WeakSet<Socket>()
   let draining = false
 
   const makeLast = (response: ServerResponse) => {
     if (!response.headersSent) response.shouldKeepAlive = false
   }
-  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    // Told again for each ignored upgrade (other-upgrades.ts).
-    if (sockets.has(socket)) return
-    sockets.add(socket)
-    fresh.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      fresh.delete(socket)
-    })
-  })
-  server.on('upgrade', ({ socket }) => fresh.delete(socket))
+  server.on('upgrade', ({ socket }) => used.add(socket))
   server.prependListener('request', (request, response) => {
-    fresh.delete(request.socket)
+    used.add(request.socket)
     if (draining) makeLast(response)
   })
 
@@ -60,7 +50,7 @@ export function createDrain(server: Server, openResponses: () => readonly Server
         for (const socket of sockets) socket.destroy()
       }
       const early = setTimeout(() => {
-        for (const socket of fresh) socket.destroy()
+        for (const socket of sockets) if (!used.has(socket)) socket.destroy()
       }, unusedConnectionGrace)
       const late = limit === undefined ? undefined : setTimeout(cutAll, limit)
       await closed

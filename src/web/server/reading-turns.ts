@@ -3,10 +3,10 @@
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
+import { openSockets } from './open-sockets.js'
 
 export interface ReadingTurns {
-  /** Call it once for each server. */
+  /** Call it once, for the server. */
   watch(server: Server): void
   /** Call it for each request that waits behind another of its connection. */
   count(): void
@@ -27,7 +27,7 @@ const mostInTurn = 64
 const rest = 25
 
 export function createReadingTurns(): ReadingTurns {
-  const open = new Set<Socket>()
+  let open: ReadonlySet<Socket> = new Set()
   let held: Socket[] = []
   let arrived = 0
 
@@ -48,15 +48,9 @@ export function createReadingTurns(): ReadingTurns {
     if (strangers.length > 0) setTimeout(releaseStrangers, rest, strangers)
   }
 
-  function forget(this: Socket) {
-    open.delete(this)
-  }
-
   return {
     watch(server) {
-      server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-        if (!open.has(socket)) open.add(socket.once('close', forget))
-      })
+      open = openSockets(server)
     },
     count() {
       if (arrived++ === 0) setImmediate(release)
