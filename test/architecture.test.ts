@@ -44,7 +44,7 @@ const separate = ['store', 'sessions', 'providers', 'directory']
 /** Library → the only files that may import it. */
 const restricted: Record<string, string[]> = {
   '@node-saml/node-saml': ['providers/saml/signature/verify.ts'],
-  ioredis: ['client', 'connect', 'connection'].map(name => `store/redis/${name}.ts`),
+  ioredis: ['client', 'connect', 'connection', 'node-connector'].map(name => `store/redis/${name}.ts`),
   '@fastify/http-proxy': ['web/proxy/plugin.ts'],
 }
 

@@ -28,6 +28,7 @@ import {
 } from './connection-options.js'
 import { createConnectionStatus } from './connection-status.js'
 import { createPrimarySearch, watchFailovers } from './failover.js'
+import { createNodeConnector } from './node-connector.js'
 import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, topologyOf } from './url.js'
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is not such an error. */
@@ -96,8 +97,10 @@ function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnectio
   const address = clusterOf(settings)
   const { commandTimeout } = deps
   const reconnection = createReconnection(deps)
-  const redisOptions = { ...connectionOptions(address, commandTimeout), ...nodeLogin(address) }
+  const Connector = createNodeConnector(deps)
+  const redisOptions = { ...connectionOptions(address, commandTimeout), ...nodeLogin(address), Connector }
   const client = new Cluster(address.nodes, { ...clusterOptions(reconnection.pause), redisOptions })
+  limitRefreshes(client)
   const masters = () => client.nodes('master')
   const partOf = (key: string) => client.slots[slotOf(key)]?.[0] ?? 'none'
   const nameOf = ({ options: { host, port } }: Redis) => `${host}:${port}`
@@ -134,6 +137,23 @@ function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnectio
     async close() {
       await Promise.all([disconnect({ client, reconnection }), disconnect(messages)])
     },
+  }
+}
+
+/**
+ * ioredis asks a node who serves what, over a new connection, at each command that was sent to the wrong node: at each one
+ * for a node that is lost. The command itself has been told where to go.
+ */
+function limitRefreshes(client: Cluster): void {
+  const refresh = client.refreshSlotsCache.bind(client)
+  let recent = false
+  client.refreshSlotsCache = callback => {
+    if (recent && !callback) return
+    recent = true
+    setTimeout(() => {
+      recent = false
+    }, 500).unref()
+    refresh(callback)
   }
 }
 

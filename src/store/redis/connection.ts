@@ -142,35 +142,52 @@ const unreachable: BackoffRange = { first: 50, longest: 1000 }
 /** A server that accepts connections and refuses them is the busier for each attempt. */
 const refused: BackoffRange = { first: 50, longest: 5000 }
 
+/** Grow from one failed attempt to the next. */
+export interface Pauses {
+  /** The server has accepted a connection. */
+  accepted(): void
+  /** The server has answered a command. */
+  answered(): void
+  /** Milliseconds before the next attempt, after one that failed. */
+  next(): number
+}
+
 /**
- * When a client connects again: after growing, spread-out pauses, which begin anew only once the server has answered a
- * command. A server that accepts connections and closes them has not.
+ * Growing, spread-out pauses, which begin anew only once the server has answered a command. A server that accepts
+ * connections and closes them has not.
  */
-export function createReconnection({ random }: { random: Random }): Reconnection {
+export function createPauses({ random }: { random: Random }): Pauses {
   let failures = 0
   let accepted = false
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
-
-  const pause = () => {
-    const range = accepted ? refused : unreachable
-    accepted = false
-    return backoffDelay(++failures, range, random)
-  }
-
   return {
-    succeeded() {
+    accepted() {
+      accepted = true
+    },
+    answered() {
       failures = 0
     },
-    pause,
+    next() {
+      const range = accepted ? refused : unreachable
+      accepted = false
+      return backoffDelay(++failures, range, random)
+    },
+  }
+}
+
+/** Connects a client again, after such pauses. */
+export function createReconnection(deps: { random: Random }): Reconnection {
+  const pauses = createPauses(deps)
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  return {
+    succeeded: pauses.answered,
+    pause: pauses.next,
     follow(client) {
-      client.on('connect', () => {
-        accepted = true
-      })
+      client.on('connect', pauses.accepted)
       // ioredis gives up for good when it is told to disconnect while it connects.
       client.on('end', () => {
         if (stopped) return
-        timer = setTimeout(() => client.connect().catch(() => {}), pause())
+        timer = setTimeout(() => client.connect().catch(nothing), pauses.next())
         timer.unref()
       })
     },

@@ -78,7 +78,7 @@ t.test('a wrong address or password is named, with what to do about it', { skip 
     ['a cluster node as Redis', storeSettings(node.url), /cluster node: use redis\+cluster/],
     ['a Redis as cluster', storeSettings(`redis+cluster://:${secret}@127.0.0.1:${plain.port}`), /not a cluster node/],
     ['no password for the cluster', storeSettings(`redis+cluster://127.0.0.1:${plain.port}`), /NOAUTH/],
-    ['nothing there', storeSettings('redis+cluster://127.0.0.1:1'), /cluster does not answer.*address/],
+    ['nothing there', storeSettings('redis+cluster://127.0.0.1:1'), /nothing listens at the address.*ECONNREFUSED/],
     ['a cluster without slots', storeSettings(`redis+cluster://127.0.0.1:${node.port}`), /cluster is down/],
   ]
   for (const [name, settings, message] of cases) {
@@ -113,7 +113,10 @@ t.test(
       password: createSecret('p@ss:w/rd%'),
       sentinelPassword: createSecret('watch'),
     }
-    for (const { url } of [sentinel, cluster]) {
+    for (const [{ url }, words] of [
+      [sentinel, /no Sentinel answers/],
+      [cluster, /certificate of Redis is for another name: set sessions\.store\.tls\.serverName/],
+    ] as const) {
       const { store, sound } = open(t, storeSettings(url, { ...login, tls }))
       await until(sound)
       let whole = false
@@ -126,7 +129,7 @@ t.test(
       )
       await until(() => whole)
       const wrong = open(t, storeSettings(url, { ...login, tls: { ...tls, serverName: 'other.test' } }))
-      t.match((await failure(wrong.store.probe())).error, unavailable(/does not answer|no Sentinel answers/))
+      t.match((await failure(wrong.store.probe())).error, unavailable(words))
       const bare = open(t, storeSettings(url, login))
       t.match((await failure(bare.store.probe())).error, unavailable(/./), 'no plain text')
     }
