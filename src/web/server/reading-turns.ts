@@ -24,12 +24,12 @@ const handleOf = (socket: Socket) => (socket as Socket & { _handle?: Handle | nu
 const mostInTurn = 64
 
 /** Milliseconds until connections that were never answered are read again, for the requests of all others. */
-const rest = 25
+const rest = 10
 
 export function createReadingTurns(): ReadingTurns {
   let open: ReadonlySet<Socket> = new Set()
   let held: Socket[] = []
-  let arrived = 0
+  let [arrived, newestFirst] = [0, false]
 
   const hold = () => {
     for (const socket of open) {
@@ -48,6 +48,12 @@ export function createReadingTurns(): ReadingTurns {
     if (strangers.length > 0) setTimeout(releaseStrangers, rest, strangers)
   }
 
+  /** What is resumed first is read first: by turns the newest and the oldest, so that neither place is an attacker's. */
+  const releaseStrangers = (strangers: Socket[]) => {
+    newestFirst = !newestFirst
+    for (const socket of newestFirst ? strangers.reverse() : strangers) readOn(socket)
+  }
+
   return {
     watch(server) {
       open = openSockets(server)
@@ -57,14 +63,6 @@ export function createReadingTurns(): ReadingTurns {
       if (arrived === mostInTurn) hold()
     },
   }
-}
-
-/**
- * What is resumed first is read first: the newest, because an agent's browser opens a connection when it needs one. Idle
- * connections that wait to flood are older.
- */
-function releaseStrangers(strangers: Socket[]) {
-  for (const socket of strangers.reverse()) readOn(socket)
 }
 
 function readOn(socket: Socket) {
