@@ -244,12 +244,12 @@ t.test('what comes after the idle end brings nothing back', async t => {
 /** A store whose messages are lost when the test says so; a gap is told by hand. */
 function deaf() {
   let [lost, down] = [false, false]
-  let gap = () => {}
+  const gaps: (() => void)[] = []
   const store = (memory: Store): Store => ({
     ...memory,
     get: key => (down ? Promise.reject(new StoreUnavailable('down')) : memory.get(key)),
     subscribe(channel, onMessage, onGap, onBreak) {
-      gap = onGap
+      gaps.push(onGap)
       memory.subscribe(channel, message => lost || onMessage(message), onGap, onBreak)
     },
   })
@@ -261,7 +261,9 @@ function deaf() {
     fail: (is: boolean) => {
       down = is
     },
-    gap: () => gap(),
+    gap() {
+      for (const gap of gaps) gap()
+    },
   }
 }
 
