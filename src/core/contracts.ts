@@ -27,6 +27,14 @@ export interface Authentication {
   at?: number
 }
 
+/** What a step-up login has to show: a rule of access.paths. */
+export interface StepUp {
+  /** Contexts of which one is needed; none: any. */
+  context: readonly string[]
+  /** How long ago the agent may have logged in at the provider, in milliseconds. */
+  maxAge?: number
+}
+
 /** What an identity provider stated about an agent in one login. */
 export interface Identity {
   provider: string
@@ -83,6 +91,11 @@ export interface Session {
   /** The last activity that the store knows of. */
   seenAt: number
   saml?: SamlSubject
+  /** What the login at the identity provider was: see Identity. None for break-glass and Desk's own login. */
+  authentication?: Authentication
+  /** After a step-up: the handle of the session that this one was at first, and its earlier names at the provider. */
+  origin?: Handle
+  earlier?: Pick<SamlSubject, 'nameId' | 'sessionIndex'>[]
   /** See Identity. */
   externalId?: string
   /** The identity provider's statements about the agent: they count where the directory states nothing (see directory/directory.ts). */
@@ -112,6 +125,12 @@ export interface ApiCaller {
   marks: readonly string[]
 }
 
+/** `origin`: the first handle of the session; `agent`: a digest of its agent's address (core/step-up.ts). */
+export interface StepUpAttempt extends StepUp {
+  origin: Handle
+  agent: string
+}
+
 /** One login in progress in one browser tab; stored sealed in a cookie of its own. */
 export interface Attempt {
   /** 128 random bits, base64url. It is the JWT `state`; the SAML request ID is '_' before it. */
@@ -122,6 +141,8 @@ export interface Attempt {
   startedAt: number
   /** Its response has been accepted. It is kept until it expires, so that a repeated response still finds its page. */
   used: boolean
+  /** It strengthens the login of a session: whose, and what it asks for. */
+  stepUp?: StepUpAttempt
 }
 
 /** Milliseconds since the epoch. */
@@ -202,6 +223,16 @@ export interface Sessions {
   /** A new session: the cookie for the browser (43 characters, base64url) and the record in the store. */
   create(identity: Identity, agent: Agent, from: ClientInfo): Promise<{ cookie: string; session: Session }>
   /**
+   * The session under a new cookie and handle, with what a new login of its agent has stated; the old cookie is void. Age
+   * and end stay. Undefined when the session has ended, or was moved by somebody else. Throws StoreUnavailable.
+   */
+  move(session: Session, identity: Identity, agent: Agent): Promise<{ cookie: string; session: Session } | undefined>
+  /**
+   * The live session that a moved one has become, as the store has it; throws StoreUnavailable. It lets nobody in. `origin`:
+   * the handle that it must have had at first.
+   */
+  successor(handle: Handle, origin?: Handle): Promise<Session | undefined>
+  /**
    * Ends sessions here and on every replica; how many there were. `why` and `by` are for the audit log. While the store is
    * down it acts in this process, throws StoreUnavailable, and is written to the store before anything is read from it again.
    */
@@ -217,8 +248,8 @@ export interface Sessions {
   revalidateAll(): Promise<void>
   /** From now on only sessions of this publicUrl are valid; for a reload that changes it. */
   bindTo(publicUrl: string): void
-  /** Called in this process for every session that ends here or elsewhere. */
-  onEnd(listener: (handle: Handle, why: string) => void): void
+  /** Called in this process for every session that ends here or elsewhere; `movedTo`: it lives on under that handle. */
+  onEnd(listener: (handle: Handle, why: string, movedTo?: Handle) => void): void
   /** Called in this process whenever revocations elsewhere may have been missed until now: what is open must be read again. */
   onGap(listener: () => void): void
   /** When a session ends by itself if nothing more happens, as far as this process knows. Milliseconds since the epoch. */

@@ -25,6 +25,11 @@ export function activityKey(handle: Handle): string {
 /** The index of all sessions. It cannot clash with another index: hashes have 43 characters. */
 export const allIndex = 'i:all'
 
+/** Where a moved session is now: the next handle. It grants nothing. */
+export function movedKey(handle: Handle): string {
+  return `m:${handle}`
+}
+
 export function emailIndex(email: string): string {
   return `i:${hash('sha256', canonicalEmail(email) ?? email, 'base64url')}`
 }
@@ -34,15 +39,17 @@ export function nameIdIndex(provider: string, nameId: string): string {
   return `n:${hash('sha256', `${provider}\0${nameId}`, 'base64url')}`
 }
 
-export function indexesOf(session: Pick<Session, 'agent' | 'provider' | 'saml' | 'externalId'>): string[] {
-  const indexes = [allIndex, emailIndex(session.agent.email)]
-  const name = providerNameOf(session)
-  return name === undefined ? indexes : [...indexes, nameIdIndex(session.provider, name)]
+export function indexesOf(session: Named & Pick<Session, 'agent' | 'provider'>): string[] {
+  const names = new Set(namesOf(session).map(({ nameId }) => nameIdIndex(session.provider, nameId)))
+  return [allIndex, emailIndex(session.agent.email), ...names]
 }
 
-/** What the provider itself calls the agent of a session. */
-function providerNameOf({ saml, externalId }: Pick<Session, 'saml' | 'externalId'>): string | undefined {
-  return saml?.nameId ?? externalId
+type Named = { [name in 'saml' | 'externalId' | 'earlier']?: Session[name] | undefined }
+
+/** What its provider calls the agent of a session, and has called it before a step-up. */
+export function namesOf({ saml, externalId, earlier = [] }: Named): NonNullable<Session['earlier']> {
+  if (saml) return [saml, ...earlier]
+  return externalId === undefined ? earlier : [{ nameId: externalId }, ...earlier]
 }
 
 /** Selects several sessions, which are found through an index. */
@@ -66,6 +73,8 @@ export function matches(selector: GroupSelector, record: SessionRecord): boolean
     return emailIndex(record.agent.email) === emailIndex(selector.email)
   }
   const { provider, nameId, sessionIndex } = selector
-  if (record.provider !== provider || providerNameOf(record) !== nameId) return false
-  return sessionIndex === undefined || record.saml?.sessionIndex === sessionIndex
+  if (record.provider !== provider) return false
+  return namesOf(record).some(
+    one => one.nameId === nameId && (sessionIndex === undefined || one.sessionIndex === sessionIndex),
+  )
 }

@@ -55,6 +55,9 @@ const content = z.strictObject({
       notOnOrAfter: z.number().optional(),
     })
     .optional(),
+  authentication: z.strictObject({ context: text.optional(), at: time.optional() }).optional(),
+  origin: text.optional(),
+  earlier: z.array(z.strictObject({ nameId: text, sessionIndex: text.optional() })).optional(),
   /** `idpClaims`: the stored name stays, so that sessions outlive an upgrade. */
   said: z.strictObject({ id: text.optional(), name: text.optional(), roles: z.array(text).optional() }).optional(),
   externalId: text.optional(),
@@ -107,6 +110,7 @@ function withinLifetime(record: Omit<SessionRecord, 'handle'>, now: number, life
 /** Exactly the fields of a record, whatever else the caller's objects hold. */
 export function recordOf(base: Omit<SessionRecord, 'saml'>, saml: SessionRecord['saml']): SessionRecord {
   const { handle, agent, provider, createdAt, endsAt, externalId, from, idpClaims } = base
+  const { authentication, origin, earlier } = base
   return {
     handle,
     agent: agentOf(agent),
@@ -117,6 +121,9 @@ export function recordOf(base: Omit<SessionRecord, 'saml'>, saml: SessionRecord[
     ...(saml === undefined ? {} : { saml: subjectOf(saml) }),
     ...(idpClaims === undefined ? {} : keptClaims(idpClaims)),
     ...(externalId === undefined ? {} : { externalId }),
+    ...(authentication === undefined ? {} : { authentication }),
+    ...(origin === undefined ? {} : { origin }),
+    ...(earlier === undefined ? {} : { earlier }),
   }
 }
 

@@ -7,13 +7,13 @@ import type { Log } from '../ops/log.js'
 import { isHandle } from './keys.js'
 
 export interface RevocationEvents {
-  /** Calls the listeners of this process. */
-  notifyLocal(handle: Handle, why: string): void
+  /** Calls the listeners of this process. `movedTo`: the session lives on under another handle. */
+  notifyLocal(handle: Handle, why: string, movedTo?: Handle): void
   /** Publishes to the other replicas. Rejects with StoreUnavailable. */
-  notifyReplicas(handle: Handle, why: string): Promise<void>
+  notifyReplicas(handle: Handle, why: string, movedTo?: Handle): Promise<void>
   /** Whether this process knows that the session was revoked. */
   isRevoked(handle: Handle): boolean
-  onRevoked(listener: (handle: Handle, why: string) => void): void
+  onRevoked(listener: (handle: Handle, why: string, movedTo?: Handle) => void): void
 }
 
 const channel = 'ended'
@@ -29,14 +29,14 @@ export function createRevocationEvents(deps: {
 }): RevocationEvents {
   const { store, log, connected, disconnected } = deps
   const revoked = new LRUCache<Handle, true>({ max: maxRemembered })
-  const listeners: ((handle: Handle, why: string) => void)[] = []
+  const listeners: ((handle: Handle, why: string, movedTo?: Handle) => void)[] = []
 
-  const notifyLocal = (handle: Handle, why: string) => {
+  const notifyLocal = (handle: Handle, why: string, movedTo?: Handle) => {
     if (revoked.has(handle)) return
     revoked.set(handle, true)
     for (const listener of listeners) {
       try {
-        listener(handle, why)
+        listener(handle, why, movedTo)
       } catch (error) {
         log.error({ session: handle, cause: (error as Error).message }, 'revocation listener failed')
       }
@@ -47,7 +47,7 @@ export function createRevocationEvents(deps: {
     channel,
     message => {
       const event = parse(message)
-      if (event) notifyLocal(event.handle, event.why)
+      if (event) notifyLocal(event.handle, event.why, event.movedTo)
     },
     connected,
     disconnected,
@@ -55,20 +55,20 @@ export function createRevocationEvents(deps: {
 
   return {
     notifyLocal,
-    notifyReplicas: (handle, why) => store.publish(channel, JSON.stringify({ handle, why })),
+    notifyReplicas: (handle, why, movedTo) => store.publish(channel, JSON.stringify({ handle, why, movedTo })),
     isRevoked: handle => revoked.has(handle),
     onRevoked: listener => void listeners.push(listener),
   }
 }
 
-/** Anyone who can write to the store can publish: only a handle and a short text are accepted. */
-function parse(message: string): { handle: Handle; why: string } | undefined {
+/** Anyone who can write to the store can publish: only handles and a short text are accepted. */
+function parse(message: string): { handle: Handle; why: string; movedTo?: Handle } | undefined {
   if (message.length > 2000) return undefined
   try {
     const event = JSON.parse(message) as Partial<Record<string, unknown>> | null
-    const { handle, why } = event ?? {}
+    const { handle, why, movedTo } = event ?? {}
     if (typeof handle !== 'string' || typeof why !== 'string' || !isHandle(handle)) return undefined
-    return { handle, why }
+    return { handle, why, ...(typeof movedTo === 'string' && isHandle(movedTo) ? { movedTo } : {}) }
   } catch {
     return undefined
   }

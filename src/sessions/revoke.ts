@@ -6,6 +6,7 @@ import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
 import type { SessionCache } from './cache.js'
 import { emailIndex, type GroupSelector, indexFor, isHandle, isSingle, matches } from './keys.js'
+import { followMoves } from './move.js'
 import type { SessionRecord } from './records.js'
 import type { SessionRepository, StoredSession } from './repository.js'
 import type { RevocationEvents } from './revocation-events.js'
@@ -67,16 +68,17 @@ interface PagedRevocation extends Cause {
 async function revokePage(deps: RevokeDeps, revocation: PagedRevocation, handles: Handle[]): Promise<RevokeResult> {
   const { selector, why, by, createdUntil } = revocation
   const read: StoredSession[] = []
+  const meant = (record: SessionRecord) =>
+    matches(selector, record) && !(record.createdAt > (createdUntil ?? record.createdAt))
   const outcomes = await Promise.allSettled(
     handles.map(async handle => {
       const found = await deps.repository.find(handle)
       read.push(found)
       const { record, exists } = found
       // An earlier try may have failed after it removed the record: notify for missing records too.
-      if (!exists) return notifyAll(deps, handle, why)
+      if (!exists) return (await notifyAll(deps, handle, why)) + (await revokeMoved(deps, handle, { why, by }, meant))
       // A record that cannot be read, such as one of another publicUrl: the index vouches for it.
-      const isMeant = !record || (matches(selector, record) && !(record.createdAt > (createdUntil ?? record.createdAt)))
-      return isMeant ? revokeOne(deps, handle, { why, by }) : 0
+      return !record || meant(record) ? revokeOne(deps, handle, { why, by }) : 0
     }),
   )
   pruneIndex(deps.store, indexFor(selector), read)
@@ -105,7 +107,19 @@ async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): 
   if (alive) deps.onRevoked(alive, why, by)
   await events.notifyReplicas(handle, why)
   if (record) await repository.removeFromIndexes(record)
-  return alive ? 1 : 0
+  if (alive) return 1
+  return gone ? 0 : revokeMoved(deps, handle, { why, by }, () => true)
+}
+
+/** Attack: the session of a removed agent steps up at this moment, and goes on under another handle. */
+async function revokeMoved(
+  deps: RevokeDeps,
+  handle: Handle,
+  cause: Cause,
+  meant: (record: SessionRecord) => boolean,
+): Promise<number> {
+  const { record } = await followMoves(deps, handle)
+  return record && meant(record) ? revokeOne(deps, record.handle, cause) : 0
 }
 
 /** Returns 0: a session that is not in the store was not alive. */
@@ -185,10 +199,15 @@ export function createPerAgentLimit(deps: {
 
   return async login => {
     if (perAgent === 0) return
-    const sessions = (await liveSessions(login.agent.email)).sort(byAge)
+    const sessions = oncePerMove(await liveSessions(login.agent.email)).sort(byAge)
     const excess = sessions.slice(0, Math.max(0, sessions.length - perAgent))
     for (const { handle } of excess) await end(handle, 'the agent has too many sessions')
   }
+}
+
+/** In the middle of a step-up a session has two records. */
+function oncePerMove(sessions: Session[]): Session[] {
+  return [...new Map(sessions.map(session => [session.origin ?? session.handle, session])).values()]
 }
 
 function byAge(a: Session, b: Session): number {

@@ -19,6 +19,7 @@ import type { Metrics } from '../ops/metrics.js'
 import { type Activity, createActivity } from './activity.js'
 import { createSessionCache, type SessionCache } from './cache.js'
 import { handleOf, indexFor, isHandle, isSingle, matches } from './keys.js'
+import { createMove, followMoves, statedAt } from './move.js'
 import { createReader, createRevalidation, type Reader, type Revalidation } from './reader.js'
 import { createRecords, recordOf, type SessionRecord } from './records.js'
 import { createSessionRepository, reportAvailability, type SessionRepository } from './repository.js'
@@ -78,6 +79,14 @@ export function createSessions(deps: SessionsDeps): Sessions {
       if (!events.isRevoked(session.handle)) activity.touch(session)
     },
     create: createLogin(parts, deps),
+    move: createMove({ ...deps, ...parts }),
+    async successor(handle, origin) {
+      let found = origin === undefined ? {} : await followMoves(parts, origin)
+      if (!found.exists) found = await followMoves(parts, handle)
+      const session = found.handle === undefined ? undefined : await reader.verify(found.handle)
+      // Attack: anyone who can write to the store can point elsewhere; the record says which session it was at first.
+      return origin === undefined || session?.origin === origin ? session : undefined
+    },
     end: async (selector, why, by) => (await endAndConfirm(selector, why, by)).count,
     endAndConfirm,
     list: (selector, cursor) => list(parts, selector, cursor),
@@ -148,7 +157,8 @@ function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
     const { provider, saml, externalId, endsAt: latest = Number.POSITIVE_INFINITY } = identity
     const endsAt = Math.floor(Math.min(createdAt + lifetime, saml?.notOnOrAfter ?? latest, latest))
     const known = externalId === undefined ? {} : { externalId }
-    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, idpClaims: identity, ...known }
+    const stated = { ...known, ...statedAt(identity.authentication, createdAt) }
+    const base = { handle: handleOf(cookie), provider, agent, createdAt, endsAt, from, idpClaims: identity, ...stated }
     const record = recordOf(base, saml)
     // A revocation that is queued may mean all sessions of this agent that begin until now.
     await queue.settle(record.handle, record)

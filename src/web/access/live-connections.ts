@@ -54,7 +54,11 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
     const { session, api } = context
     if (api) return bearers.watch(api, request, context, onClose)
     if (!session) return () => {}
-    return sessions.watch(session, onClose, now => recheck.permit(now, request, context).kind === 'pass')
+    return sessions.watch(session, onClose, now => {
+      // After a step-up it is another handle: what is open keeps that one alive from now on.
+      context.session = now
+      return recheck.permit(now, request, context).kind === 'pass'
+    })
   }
   const responses = createLiveResponses(watch)
   const tick = () => {

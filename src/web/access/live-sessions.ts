@@ -26,7 +26,7 @@ export interface LiveSessions {
 }
 
 export interface LiveSessionsDeps {
-  sessions: Pick<Sessions, 'verify' | 'touch' | 'onEnd' | 'onGap' | 'expiresAt'>
+  sessions: Pick<Sessions, 'verify' | 'successor' | 'touch' | 'onEnd' | 'onGap' | 'expiresAt'>
   clock: Clock
   /** Milliseconds. */
   settings: { nearCache: number; outageGrace: number }
@@ -41,6 +41,8 @@ interface Entry {
   /** When the store is asked again, and when it last confirmed the session. */
   recheckAt: number
   readAt: number
+  /** After a step-up: where its watchers are now. */
+  joined?: Entry
 }
 
 /** The fewest milliseconds between two reads of one session. */
@@ -60,6 +62,21 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     for (const onClose of entry.watchers.keys()) onClose(reason)
     entry.watchers.clear()
   }
+  /** After a step-up: what is open goes on with the new session, beside what that has opened itself. */
+  const move = (entry: Entry, session: Session): Entry => {
+    const { handle } = entry.session
+    if (entries.get(handle) === entry) entries.delete(handle)
+    const other = entries.get(session.handle)
+    entry.session = session
+    if (!other) {
+      if (entry.watchers.size > 0) entries.set(session.handle, entry)
+      return entry
+    }
+    for (const [onClose, stillAllowed] of entry.watchers) other.watchers.set(onClose, stillAllowed)
+    entry.watchers.clear()
+    entry.joined = other
+    return other
+  }
   const failed = (entry: Entry) => {
     const now = clock.now()
     const bound = Math.min(sessions.expiresAt(entry.session), entry.readAt + nearCache + outageGrace)
@@ -67,10 +84,12 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     if (!(now < bound)) return close(entry, 'unverified')
     entry.recheckAt = now + minReadInterval
   }
-  const recheck = async (entry: Entry) => {
+  const recheck = async (checked: Entry) => {
     const [began, gap] = [clock.now(), gaps]
-    const session = await sessions.verify(entry.session.handle)
-    if (!session) return close(entry, 'ended')
+    const { handle, origin = handle } = checked.session
+    const session = (await sessions.verify(handle)) ?? (await sessions.successor(handle, origin))
+    if (!session) return close(checked, 'ended')
+    const entry = session.handle === handle ? checked : move(checked, session)
     for (const [onClose, stillAllowed] of [...entry.watchers]) {
       if (stillAllowed(session)) continue
       entry.watchers.delete(onClose)
@@ -129,13 +148,20 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     // Desk continues with the roles that it was sent at the beginning.
     entry.watchers.set(onClose, now => sameRoles(session.agent, now.agent) && stillAllowed(now))
     return () => {
-      entry.watchers.delete(onClose)
-      if (entry.watchers.size === 0 && entries.get(handle) === entry) entries.delete(handle)
+      let at = entry
+      while (at.joined) at = at.joined
+      at.watchers.delete(onClose)
+      const { handle } = at.session
+      if (at.watchers.size === 0 && entries.get(handle) === at) entries.delete(handle)
     }
   }
-  sessions.onEnd(handle => {
+  sessions.onEnd((handle, _why, movedTo) => {
     const entry = entries.get(handle)
-    if (entry) close(entry, 'ended')
+    if (!entry) return
+    if (movedTo === undefined) return close(entry, 'ended')
+    // Attack: anyone who can write to the store can say so. The session is read, and closed if that is not true.
+    entry.recheckAt = 0
+    tick().catch(() => {})
   })
   const recheckAll = () => {
     gaps++

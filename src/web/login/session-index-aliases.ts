@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Clock, Session, Sessions, Store } from '../../core/contracts.js'
+import { namesOf } from '../../sessions/keys.js'
 
 /** How a provider names a session. */
 export interface SamlName {
@@ -25,7 +26,7 @@ const margin = 60_000
 
 export function createSessionIndexAliases(deps: {
   store: Pick<Store, 'indexAdd' | 'indexPage'>
-  sessions: Pick<Sessions, 'read' | 'end'>
+  sessions: Pick<Sessions, 'read' | 'end' | 'successor'>
   clock: Clock
 }): SessionIndexAliases {
   const { store, sessions, clock } = deps
@@ -33,15 +34,18 @@ export function createSessionIndexAliases(deps: {
     async add(session, name) {
       if (!belongs(session, name) || session.saml?.sessionIndex === name.sessionIndex) return
       const ttl = Math.max(1, Math.ceil(session.endsAt - clock.now())) + margin
-      await store.indexAdd(keyOf(name), session.handle, ttl)
+      // A step-up moves the session; from its first handle it is found wherever it goes.
+      await store.indexAdd(keyOf(name), session.origin ?? session.handle, ttl)
     },
     async end(name, why) {
       const { members } = await store.indexPage(keyOf(name), undefined, maxSessions)
       let ended = 0
       for (const handle of members) {
-        const session = await sessions.read(handle)
+        const session = (await sessions.read(handle)) ?? (await sessions.successor(handle, handle))
         // Attack: anyone who can write to the store could choose whose session ends: the record has to agree.
-        if (session && belongs(session, name)) ended += await sessions.end({ handle }, why, 'provider')
+        if (session && belongs(session, name)) {
+          ended += await sessions.end({ handle: session.handle }, why, 'provider')
+        }
       }
       return ended
     },
@@ -49,7 +53,7 @@ export function createSessionIndexAliases(deps: {
 }
 
 function belongs(session: Session, { provider, nameId }: SamlName): boolean {
-  return session.provider === provider && session.saml?.nameId === nameId
+  return session.provider === provider && namesOf(session).some(one => one.nameId === nameId)
 }
 
 function keyOf({ provider, nameId, sessionIndex }: SamlName): string {

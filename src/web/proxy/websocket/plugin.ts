@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Clock, Random, Session } from '../../../core/contracts.js'
+import type { Clock, Random } from '../../../core/contracts.js'
 import type { Metrics } from '../../../ops/metrics.js'
 import type { CloseReason } from '../../access/live-bearers.js'
 import type { LiveConnections } from '../../access/live-connections.js'
@@ -49,18 +49,18 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
   let leaving = false
 
   /** Each message of the browser is activity, except on a path of sessions.idleIgnore. */
-  const listen = (tunnel: Tunnel, session: Session, { target, snapshot }: RequestContext) => {
+  const listen = (tunnel: Tunnel, context: RequestContext) => {
+    const { target, snapshot } = context
     if (!snapshot.pipeline.guard.isActivity(target, 'GET')) return
     let touchedAt = clock.now()
     tunnel.onMessage(() => {
       const now = clock.now()
       if (Math.abs(now - touchedAt) < activityInterval) return
       touchedAt = now
-      liveConnections.touch(session.handle)
+      if (context.session) liveConnections.touch(context.session.handle)
     })
   }
   const forward = ({ request, socket, head, context, finish }: Handshake) => {
-    const { session } = context
     let status: number | undefined
     let tunnel: Tunnel | undefined
     const close = (reason: UpgradeCloseReason) => {
@@ -83,7 +83,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       if (status === 101) metrics.websocketOpened()
       finish(status)
       if (leaving) return close('leaving')
-      if (tunnel && session) listen(tunnel, session, context)
+      if (tunnel && context.session) listen(tunnel, context)
     })
   }
 
