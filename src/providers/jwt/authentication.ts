@@ -2,7 +2,8 @@
 // for claims whose signature has been verified.
 
 import type { RecordCheck } from '../../core/checks.js'
-import type { Authentication } from '../../core/contracts.js'
+import type { Authentication, StepUp } from '../../core/contracts.js'
+import { isRecent } from '../../core/step-up.js'
 import { type Claims, fromNow, invalidUnless, latest, numericDate } from './claims.js'
 import { show } from './header.js'
 import { getOwn } from './strict-json.js'
@@ -14,13 +15,17 @@ export interface AuthenticationRules {
   authnContext: readonly string[]
   acceptedContexts: readonly string[]
   maxAuthAge: number | null
+  /** Of the login that is answered, if it is one. */
+  stepUp: StepUp | undefined
 }
 
 /** By which method and when the agent has logged in at the provider (OpenID Connect Core 2: acr, auth_time). */
 export function checkAuthentication(claims: Claims, rules: AuthenticationRules, check: RecordCheck): Authentication {
-  const { now, clockSkew, maxAuthAge } = rules
+  const { now, clockSkew, maxAuthAge, stepUp } = rules
   const context = getOwn(claims, 'acr') ?? undefined
-  const accepted = [...rules.authnContext, ...rules.acceptedContexts]
+  // The page's own contexts take the place of the provider's.
+  const ofPage = stepUp && stepUp.context.length > 0
+  const accepted = ofPage ? stepUp.context : [...rules.authnContext, ...rules.acceptedContexts]
   if (accepted.length > 0) {
     invalidUnless(check, 'acr type', context === undefined || typeof context === 'string', 'a string', context)
     check('acr', {
@@ -28,13 +33,16 @@ export function checkAuthentication(claims: Claims, rules: AuthenticationRules, 
       reason: 'jwt.context_mismatch',
       expected: accepted.join(' or '),
       seen: context === undefined ? 'none' : show(context),
-      setting: 'acceptedContexts',
+      setting: ofPage ? 'access.paths[].context' : 'acceptedContexts',
     })
   }
   const written = getOwn(claims, 'auth_time')
-  const known = typeof written === 'number' && Math.abs(written) < latest ? { at: written * 1000 } : {}
+  // Attack: a time to come is never too old.
+  const isPast = typeof written === 'number' && Math.abs(written) < latest && written * 1000 <= now + clockSkew
+  const known = isPast ? { at: written * 1000 } : {}
   const authentication = { ...(typeof context === 'string' && context !== '' ? { context } : {}), ...known }
-  if (maxAuthAge === null) return authentication
+  const maxAge = stepUp?.maxAge
+  if (maxAuthAge === null && maxAge === undefined) return authentication
   // null is read as "not there", as everywhere.
   const at = written === null ? undefined : numericDate(claims, 'auth_time', check)
   if (at !== undefined) {
@@ -42,6 +50,17 @@ export function checkAuthentication(claims: Claims, rules: AuthenticationRules, 
     const expected = `at most ${clockSkew / 1000} s`
     check('auth_time not ahead', { ok, reason: 'jwt.from_the_future', expected, seen, setting: 'clockSkew' })
   }
+  if (maxAge !== undefined) {
+    check('auth_time age for the page', {
+      // Without the skew: what is let in here must not be sent away again by the page.
+      ok: isRecent(known, maxAge, now),
+      reason: 'jwt.authentication_too_old',
+      expected: `at least -${maxAge / 1000} s`,
+      seen: at === undefined ? 'none' : fromNow(at, now),
+      setting: 'access.paths[].maxAge',
+    })
+  }
+  if (maxAuthAge === null) return authentication
   check('auth_time age', {
     ok: at !== undefined && now - at <= maxAuthAge + clockSkew,
     reason: 'jwt.authentication_too_old',

@@ -65,7 +65,13 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
 
 function begin(loginUrl: string, publicUrl: string, attempt: Attempt): Navigation {
   const returnTo = publicUrl + withState(attempt.returnTo, attempt.id)
-  return { redirect: withQuery(loginUrl, { return_to: returnTo, state: attempt.id }) }
+  const { context = [], maxAge } = attempt.stepUp ?? {}
+  // OpenID Connect Core 3.1.2.1.
+  const asked = {
+    ...(context.length > 0 ? { acr_values: context.join(' ') } : {}),
+    ...(maxAge === undefined ? {} : { max_age: String(Math.floor(maxAge / 1000)) }),
+  }
+  return { redirect: withQuery(loginUrl, { return_to: returnTo, state: attempt.id, ...asked }) }
 }
 
 function logout(logoutUrl: string | undefined, session: Session): Navigation | undefined {
@@ -133,11 +139,13 @@ async function verify(
   const { iat } = object
   if (typeof iat === 'number') deps.metrics.idpClockSkew(settings.id, iat - now / 1000)
   const claims = checkClaims(object, { ...settings, ...subject, bearerAudiences, now }, check)
-  const authentication = checkAuthentication(object, { ...settings, now }, check)
-  known.claims = claims
   const { id: provider, requireState } = settings
+  const states = statesOf(callback, claims)
+  const stepUp = states.length === 1 ? attemptOf(callback, states[0], provider)?.stepUp : undefined
+  const authentication = checkAuthentication(object, { ...settings, now, stepUp }, check)
+  known.claims = claims
   const rules = { provider, requireState, attempt: (state: string) => callback.attempt(state) }
-  const attempt = checkState(statesOf(callback, claims), rules, check)
+  const attempt = checkState(states, rules, check)
   return {
     claims,
     identity: { ...identityOf(claims, settings), ...(isEmpty(authentication) ? {} : { authentication }) },

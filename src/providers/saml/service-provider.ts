@@ -49,7 +49,12 @@ export function createServiceProvider(
       }
       const { loginUrl, loginPostUrl } = idp
       const plan = { id: requestId(attempt), now, loginUrl, loginPostUrl, entityId, acsUrl, forceAuthn, authnContext }
-      return authnRequest({ ...plan, signer: wanted ? signer : undefined }, attempt.id)
+      const { stepUp } = attempt
+      const asked = stepUp && {
+        forceAuthn: true,
+        ...(stepUp.context.length > 0 ? { authnContext: stepUp.context } : {}),
+      }
+      return authnRequest({ ...plan, ...asked, signer: wanted ? signer : undefined }, attempt.id)
     },
   }
 }

@@ -202,3 +202,42 @@ for (const binding of ['Redirect', 'POST'] as const) {
 function unpacked(url: string): string {
   return inflateRawSync(Buffer.from(new URL(url).searchParams.get('SAMLRequest') ?? '', 'base64')).toString()
 }
+
+const askedFor = { origin: 'o', agent: 'a', context: [mfa] }
+const steps: [
+  string,
+  Partial<SamlSettings>,
+  { maxAge?: number; context?: string[] },
+  ResponseChange['before'],
+  string?,
+][] = [
+  ['its context, anew', {}, {}, xml => by(mfa)(at(started)(xml))],
+  ['another context', {}, {}, at(started), 'saml.context_mismatch'],
+  ["in the place of the provider's own", { authnContext: [password] }, {}, xml => by(mfa)(at(started)(xml))],
+  ["the provider's own is not enough", { authnContext: [password] }, {}, at(started), 'saml.context_mismatch'],
+  ["no context: the provider's own", { authnContext: [mfa] }, { context: [] }, at(started), 'saml.context_mismatch'],
+  [
+    'its context, of last week',
+    {},
+    {},
+    xml => by(mfa)(at(started - 7 * 1440 * minute)(xml)),
+    'saml.authentication_too_old',
+  ],
+  ['before the login', {}, { context: [] }, at(started - 2 * minute), 'saml.authentication_too_old'],
+  ['too old for the page', {}, { context: [], maxAge: 10_000 }, at(started), 'saml.authentication_too_old'],
+  ['young enough for the page', {}, { context: [], maxAge: 31_000 }, at(started)],
+  ['to come', {}, { context: [], maxAge: minute }, at(started + 5 * minute), 'saml.not_yet_valid'],
+  ['no instant', {}, { context: [] }, swap(/AuthnInstant="[^"]*"/, ''), 'saml.malformed'],
+]
+for (const [name, settings, stepUp, before, reason] of steps) {
+  t.test(`step-up: ${name}`, async t => {
+    const asked = { ...attempt, stepUp: { ...askedFor, ...stepUp } }
+    const verdict = await judge(settings, before ? { before } : {}, [asked])
+    t.equal(verdict.reason, reason, JSON.stringify(verdict.last))
+    if (!reason) t.same(verdict.attempt, asked)
+  })
+}
+
+t.test('Attack: an instant to come is no instant, where nothing is demanded', async t => {
+  t.equal((await judge({}, { before: at(started + 10 * minute) })).identity?.authentication?.at, undefined)
+})

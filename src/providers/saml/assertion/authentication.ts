@@ -3,6 +3,7 @@
 
 import type { CheckOutcome, RecordCheck } from '../../../core/checks.js'
 import type { Attempt, Authentication } from '../../../core/contracts.js'
+import { isRecent } from '../../../core/step-up.js'
 import { hasBegun, instant } from '../common-checks.js'
 import { samlTime } from '../datetime.js'
 import type { AuthnStatementFacts } from './read.js'
@@ -23,14 +24,21 @@ export function checkAuthentication(
   settings: AuthenticationSettings,
   { attempt, now }: { attempt: Attempt | undefined; now: number },
 ): Authentication {
+  const stepUp = attempt?.stepUp
+  const since = settings.forceAuthn || stepUp ? attempt?.startedAt : undefined
   const checksOf = (statement: AuthnStatementFacts) => [
-    ...contextChecks(statement, settings),
-    ...instantChecks(statement, settings, { since: settings.forceAuthn ? attempt?.startedAt : undefined, now }),
+    // The page's own contexts take the place of the provider's.
+    ...(stepUp && stepUp.context.length > 0
+      ? contextChecks(statement, stepUp.context, 'access.paths[].context')
+      : contextChecks(statement, [...settings.authnContext, ...settings.acceptedContexts])),
+    ...instantChecks(statement, settings, { since, maxAge: stepUp?.maxAge, now }),
   ]
   const good = statements.find(one => checksOf(one).every(([, { ok }]) => ok)) ?? statements[0]
   for (const [name, outcome] of good ? checksOf(good) : []) check(name, outcome)
   const [context, at] = [contextOf(good), samlTime(good?.authnInstant)]
-  return { ...(context === undefined ? {} : { context }), ...(at === undefined ? {} : { at }) }
+  // Attack: a time to come is never too old.
+  const known = at !== undefined && at <= now + settings.clockSkew ? { at } : {}
+  return { ...(context === undefined ? {} : { context }), ...known }
 }
 
 type NamedCheck = [name: string, outcome: CheckOutcome]
@@ -40,15 +48,18 @@ function contextOf(statement: AuthnStatementFacts | undefined): string | undefin
   return statement?.contexts.length === 1 ? statement.contexts[0] : undefined
 }
 
-function contextChecks(statement: AuthnStatementFacts, settings: AuthenticationSettings): NamedCheck[] {
-  const accepted = [...settings.authnContext, ...settings.acceptedContexts]
+function contextChecks(
+  statement: AuthnStatementFacts,
+  accepted: readonly string[],
+  setting = 'providers[].acceptedContexts',
+): NamedCheck[] {
   if (accepted.length === 0) return []
   const outcome: CheckOutcome = {
     ok: accepted.includes(contextOf(statement) ?? ''),
     reason: 'saml.context_mismatch',
     expected: accepted.join(' or '),
     seen: statement.contexts.join(', ') || 'none',
-    setting: 'providers[].acceptedContexts',
+    setting,
   }
   return [['authentication context', outcome]]
 }
@@ -56,7 +67,7 @@ function contextChecks(statement: AuthnStatementFacts, settings: AuthenticationS
 function instantChecks(
   { authnInstant }: AuthnStatementFacts,
   { maxAuthAge, clockSkew: skew }: AuthenticationSettings,
-  { since, now }: { since: number | undefined; now: number },
+  { since, maxAge, now }: { since: number | undefined; maxAge: number | undefined; now: number },
 ): NamedCheck[] {
   if (since === undefined && maxAuthAge === null) return []
   const at = samlTime(authnInstant)
@@ -81,6 +92,18 @@ function instantChecks(
     ...(since === undefined
       ? []
       : [['authenticated for this login', notBefore(since - skew, 'providers[].forceAuthn')] as NamedCheck]),
+    // Without the skew: what is let in here must not be sent away again by the page.
+    ...(maxAge === undefined
+      ? []
+      : [
+          [
+            'authenticated lately enough for the page',
+            {
+              ...notBefore(now - maxAge, 'access.paths[].maxAge'),
+              ok: isRecent(at === undefined ? {} : { at }, maxAge, now),
+            },
+          ] as NamedCheck,
+        ]),
     ...(maxAuthAge === null
       ? []
       : [['authenticated recently', notBefore(now - maxAuthAge - skew, 'providers[].maxAuthAge')] as NamedCheck]),
