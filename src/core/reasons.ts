@@ -214,6 +214,10 @@ const table = {
     status: 409,
     hint: 'An unsolicited login arrived in a browser where another agent is logged in. Log out first if the login was intended.',
   },
+  'login.step_up_other_agent': {
+    status: 409,
+    hint: 'A page asked for a stronger or fresher login (access.paths[].context, maxAge), and another agent than the one of the session answered.',
+  },
   'login.loop': {
     status: 400,
     hint: 'This browser finished several logins within a minute but never sent its session cookie back. Allow cookies; check that no proxy removes Cookie or Set-Cookie, and publicUrl.',

@@ -132,6 +132,7 @@ export function createSnapshot(
       queue,
       unread,
       random,
+      clock,
       log,
       timeouts: overrides.timeouts,
       largestFrame: overrides.largestFrame,

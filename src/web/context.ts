@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
-import type { ApiCaller, Directory, Provider, Session } from '../core/contracts.js'
+import type { ApiCaller, Directory, Provider, Session, StepUp } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import type { PublicKey } from '../keys/assertion-keys.js'
 import type { RequestOutcome } from '../ops/metrics.js'
@@ -29,6 +29,7 @@ export type GatewayErrorCode =
   | 'bad_request'
   | 'not_found'
   | 'challenge'
+  | 'step_up'
   | 'forbidden'
   | 'wrong_origin'
   | 'too_many_headers'
@@ -69,7 +70,14 @@ export interface BearerRefused {
 }
 
 /** Whether a request may go to Desk, and with which response it is refused. */
-export type AccessVerdict = { kind: 'pass' } | { kind: 'refuse'; code: GatewayErrorCode } | BearerRefused
+export type AccessVerdict = { kind: 'pass' } | { kind: 'refuse'; code: GatewayErrorCode } | StepUpNeeded | BearerRefused
+
+/** The session may send the request after a stronger or fresher login of its agent. */
+export interface StepUpNeeded {
+  kind: 'refuse'
+  code: 'step_up'
+  stepUp: StepUp
+}
 
 /** Finds the bearer token of a request, and the agent that it stands for. */
 export interface Bearer {
@@ -85,13 +93,13 @@ export interface Bearer {
 }
 
 /** Who asks for a path of Desk: a session, or an API client with a bearer token. */
-export type Asker = Pick<Session | ApiCaller, 'agent' | 'provider'>
+export type Asker = Pick<Session, 'agent' | 'provider' | 'authentication'>
 
 /** The part of a request that access is decided on. */
 export type AskedRequest = Pick<RequestContext, 'target' | 'address' | 'unproven'>
 
-/** Whether access.paths lets this request pass to Desk. Synchronous. */
-export type PathAccess = (who: Asker, method: string, request: AskedRequest) => boolean
+/** Whether access.paths lets this request pass to Desk, or would after another login. Synchronous. */
+export type PathAccess = (who: Asker, method: string, request: AskedRequest) => boolean | StepUp
 
 /** A rule of access.paths that applies to a request, and the kinds of its requirements that are not met. */
 export interface RuleOutcome {

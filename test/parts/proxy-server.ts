@@ -108,6 +108,7 @@ const statuses: Record<GatewayErrorCode, number> = {
   bad_request: 400,
   not_found: 404,
   challenge: 401,
+  step_up: 401,
   forbidden: 403,
   wrong_origin: 403,
   too_many_headers: 431,

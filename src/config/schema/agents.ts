@@ -118,6 +118,12 @@ const email = () =>
     return z.NEVER
   })
 
+/** OpenID Connect and SAML know it as a text without spaces; it goes into a header too (RFC 9470 3). */
+const context = () =>
+  z
+    .string()
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, says('invalid context', 'one class or acr value, without spaces'))
+
 /** What a path requires: one kind at least. */
 const accessRule = () =>
   z
@@ -128,10 +134,17 @@ const accessRule = () =>
       domains: required(domain(), 'An address at one of these domains.'),
       providers: required(z.string().min(1), 'A login by one of these providers.'),
       from: required(z.string(), 'A client in one of these networks (CIDRs).'),
+      context: z
+        .array(context())
+        .min(1)
+        .max(16, says('more than 16 contexts'))
+        .optional()
+        .meta({ description: 'A login at the provider by one of these: SAML AuthnContext classes or acr values.' }),
+      maxAge: duration('1s', '30d').optional().meta({ description: 'A login at the provider that is not older.' }),
     })
     .refine(
       ({ match, ...kinds }) => Object.values(kinds).some(values => values !== undefined),
-      says('requires nothing', 'roles, emails, domains, providers or from'),
+      says('requires nothing', 'roles, emails, domains, providers, from, context or maxAge'),
     )
 
 export const breakglass = () =>
@@ -156,10 +169,11 @@ export const access = () =>
         .default([])
         .meta({
           description:
-            'Paths that require something of who asks, "[METHOD ]/path[*]": roles, emails, domains, providers, from (CIDRs). All kinds in one rule are required, the values of a kind are alternatives, and every rule that matches must hold.',
+            'Paths that require something of who asks, "[METHOD ]/path[*]": roles, emails, domains, providers, from (CIDRs), context (of the login at the provider) and maxAge (how long ago that was). All kinds in one rule are required, the values of a kind are alternatives, and every rule that matches must hold.',
           examples: [
             [{ match: '/admin/*', roles: ['admin'] }],
             [{ match: '/payroll/*', domains: ['example.com'], providers: ['corp'], from: ['10.0.0.0/8'] }],
+            [{ match: '/billing/*', context: ['https://refeds.org/profile/mfa'], maxAge: '15m' }],
           ],
         }),
     })

@@ -36,7 +36,8 @@ function policyOf(config: Config): ExplainPolicy {
     pathAccess: permits,
     rulesFor,
     authenticate: () => undefined,
-    sessions: { touch: () => {} },
+    sessions: { touch: () => {}, verify: async () => undefined },
+    providers: config.providers.map(({ id }) => id),
     bearer: undefined,
   })
   return { config, guard }

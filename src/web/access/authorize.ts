@@ -30,7 +30,9 @@ export interface GuardDeps {
   pathAccess: PathAccess
   rulesFor: CompiledPathAccess['rulesFor']
   authenticate: Authenticate
-  sessions: Pick<Sessions, 'touch'>
+  sessions: Pick<Sessions, 'touch' | 'verify'>
+  /** IDs of the configured providers: only their sessions can step up. */
+  providers: readonly string[]
   /** Where a provider takes bearer tokens. Without it Authorization is Desk's alone. */
   bearer: Bearer | undefined
 }
@@ -44,12 +46,18 @@ const unavailable = refusal('store_unavailable')
 const internal = refusal('internal')
 
 export function createGuard(deps: GuardDeps): Guard {
-  const { paths, pathAccess, authenticate, sessions, bearer } = deps
+  const { paths, pathAccess, authenticate, sessions, bearer, providers } = deps
   const isPublic = compilePathRules(deps.publicRules)
   const isPolling = compilePathRules(deps.idleRules)
 
   const isActivity = (target: Target, method: string) => !isPolling(method, target)
-  const permit: Guard['permit'] = (who, method, request) => (pathAccess(who, method, request) ? pass : forbidden)
+  const permit: Guard['permit'] = (who, method, request) => {
+    const access = pathAccess(who, method, request)
+    if (access === true) return pass
+    // One-time links and Desk's own login have no provider to ask again.
+    if (access === false || !providers.includes(who.provider)) return forbidden
+    return { kind: 'refuse', code: 'step_up', stepUp: access }
+  }
   const passSession = (session: Session | undefined, { method = '' }: IncomingMessage, context: RequestContext) => {
     if (!session) return challenge
     const { target } = context
@@ -58,12 +66,21 @@ export function createGuard(deps: GuardDeps): Guard {
     context.outcome = 'proxied'
     return permit(session, method, context)
   }
+  /** What this process remembers may be older than a step-up elsewhere: the session is read before its agent is asked. */
+  const passRemembered = (session: Session, request: IncomingMessage, context: RequestContext) => {
+    const verdict = passSession(session, request, context)
+    if (verdict.kind !== 'refuse' || verdict.code !== 'step_up') return verdict
+    context.session = undefined
+    return sessions.verify(session.handle).then(found => passSession(found, request, context))
+  }
   const passBearer = async (verifier: Bearer, token: string, request: IncomingMessage, context: RequestContext) => {
     const found = await verifier.verify(token)
     if (found.kind === 'refuse bearer') return found
     context.api = found
     context.outcome = 'proxied'
-    return permit(found, request.method ?? '', context)
+    const verdict = permit(found, request.method ?? '', context)
+    // A token has no browser to log in with, and vouches for no login.
+    return verdict.kind === 'pass' ? verdict : forbidden
   }
   const decide = (request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict> => {
     if (context.routeClass === 'public') {
@@ -75,7 +92,8 @@ export function createGuard(deps: GuardDeps): Guard {
     // Attack: a bad token with a good cookie beside it. A request with a token is decided by the token alone.
     if (token !== undefined && bearer) return passBearer(bearer, token, request, context)
     const session = authenticate(request)
-    if (!(session instanceof Promise)) return passSession(session, request, context)
+    if (session === undefined) return challenge
+    if (!(session instanceof Promise)) return passRemembered(session, request, context)
     return session.then(found => passSession(found, request, context))
   }
 

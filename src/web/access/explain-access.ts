@@ -106,9 +106,9 @@ export function outcomeOf(
   const served = guard.classify(target, method)
   if (served === 'own') return 'gateway'
   if (served !== 'protected') return served
-  return guard.permit({ agent, provider }, method, { ...asked(request), target }).kind === 'pass'
-    ? 'allowed'
-    : 'forbidden'
+  const verdict = guard.permit({ agent, provider }, method, { ...asked(request), target })
+  // What another login of the same agent opens is open to the agent.
+  return verdict.kind === 'pass' || 'stepUp' in verdict ? 'allowed' : 'forbidden'
 }
 
 /** Why a login by this provider is refused; undefined: it is not. */
@@ -135,7 +135,7 @@ function closedRules({ config, guard }: ExplainPolicy, agent: Agent, provider: s
     const path = match.slice(space + 1).replace(/\*$/, '')
     const request = { method: space < 0 ? 'GET' : match.slice(0, space), target: path }
     const own = guard.explain({ agent, provider }, request.method, asked(request)).filter(rule => rule.match === match)
-    return own.filter(({ missing }) => missing.length > 0)
+    return own.filter(({ missing }) => missing.some(kind => kind !== 'context' && kind !== 'maxAge'))
   })
   return found.filter((rule, index) => found.findIndex(({ match }) => match === rule.match) === index)
 }

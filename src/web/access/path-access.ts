@@ -2,7 +2,10 @@
 // reading of a path that some server could have is checked, and a path with too many readings meets every rule.
 
 import type { Config } from '../../config/schema/index.js'
+import type { Clock, StepUp } from '../../core/contracts.js'
 import { domainOf } from '../../core/email.js'
+import { hasContext, isRecent } from '../../core/step-up.js'
+import { systemClock } from '../../runtime/clock.js'
 import type { AskedRequest, Asker, PathAccess } from '../context.js'
 import { createFrom } from '../request/networks.js'
 import type { Target } from '../request/target.js'
@@ -22,6 +25,8 @@ export interface CompiledRule {
   /** Undefined: any. */
   method: string | undefined
   requirements: readonly Requirement[]
+  /** Those of them that another login of the same agent can meet. */
+  stepUp: StepUp | undefined
 }
 
 export interface CompiledPathAccess {
@@ -37,10 +42,10 @@ const escaped = /%[0-9A-Fa-f]{2}/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const uncertain = /[\\\u0000-\u001f\u007f]|(?:^|\/)\.\.?(?:\/|$)/
 
-/** Every matching rule must hold. */
-export function compilePathAccess(paths: readonly PathRule[]): CompiledPathAccess {
+/** Every matching rule must hold. `clock`: for rules with maxAge. */
+export function compilePathAccess(paths: readonly PathRule[], clock: Clock = systemClock): CompiledPathAccess {
   const from = createFrom()
-  const rules = paths.map(rule => compileRule(rule, from))
+  const rules = paths.map(rule => compileRule(rule, from, clock))
   if (rules.length === 0) return { permits: () => true, rulesFor: () => [] }
   const index = createPathIndex(rules.map(rule => ({ pattern: rule.match.slice(rule.match.indexOf(' ') + 1), rule })))
   const applicable = (target: Target): readonly CompiledRule[] => {
@@ -50,23 +55,51 @@ export function compilePathAccess(paths: readonly PathRule[]): CompiledPathAcces
   }
   return {
     permits(who, method, request) {
-      for (const rule of applicable(request.target)) {
-        if (hasMethod(rule, method) && !rule.requirements.every(one => one.isMetBy(who, request))) return false
+      let weak: CompiledRule[] | undefined
+      const found = applicable(request.target)
+      for (const rule of found) {
+        if (!hasMethod(rule, method)) continue
+        for (const requirement of rule.requirements) {
+          if (requirement.isMetBy(who, request)) continue
+          if (requirement.kind !== 'context' && requirement.kind !== 'maxAge') return false
+          weak ??= found.filter(one => hasMethod(one, method))
+        }
       }
-      return true
+      return weak === undefined || (allStepUps(weak) ?? false)
     },
     rulesFor: (method, target) => applicable(target).filter(rule => hasMethod(rule, method)),
   }
 }
 
-function compileRule(rule: PathRule, from: ReturnType<typeof createFrom>): CompiledRule {
-  const { match } = rule
+/** What a login has to show to meet all of the rules; undefined when none can. */
+function allStepUps(rules: readonly CompiledRule[]): StepUp | undefined {
+  let all: StepUp = { context: [] }
+  for (const { stepUp } of rules) {
+    if (stepUp === undefined) continue
+    const both = all.context.filter(one => stepUp.context.includes(one))
+    if (all.context.length > 0 && stepUp.context.length > 0 && both.length === 0) return undefined
+    const maxAge = Math.min(all.maxAge ?? Number.POSITIVE_INFINITY, stepUp.maxAge ?? Number.POSITIVE_INFINITY)
+    const context = both.length > 0 ? both : [...all.context, ...stepUp.context]
+    all = { context, ...(Number.isFinite(maxAge) ? { maxAge } : {}) }
+  }
+  return all
+}
+
+function compileRule(rule: PathRule, from: ReturnType<typeof createFrom>, clock: Clock): CompiledRule {
+  const { match, context = [], maxAge } = rule
   const space = match.indexOf(' ')
-  return { match, method: space < 0 ? undefined : match.slice(0, space), requirements: requirementsOf(rule, from) }
+  const stepUp = { context, ...(maxAge === undefined ? {} : { maxAge }) }
+  return {
+    match,
+    method: space < 0 ? undefined : match.slice(0, space),
+    requirements: requirementsOf(rule, from, clock),
+    stepUp: context.length > 0 || maxAge !== undefined ? stepUp : undefined,
+  }
 }
 
 /** Another kind of requirement is one line here. */
-function requirementsOf(rule: PathRule, compileFrom: ReturnType<typeof createFrom>): Requirement[] {
+function requirementsOf(rule: PathRule, compileFrom: ReturnType<typeof createFrom>, clock: Clock): Requirement[] {
+  const { context, maxAge } = rule
   const requirements: Requirement[] = []
   const [roles, emails, domains, providers] = [rule.roles, rule.emails, rule.domains, rule.providers].map(setOf)
   if (roles) requirements.push({ kind: 'roles', isMetBy: ({ agent }) => agent.roles.some(role => roles.has(role)) })
@@ -76,6 +109,15 @@ function requirementsOf(rule: PathRule, compileFrom: ReturnType<typeof createFro
   if (rule.from) {
     const isFrom = compileFrom(rule.from)
     requirements.push({ kind: 'from', isMetBy: (_, request) => isFrom(request) })
+  }
+  if (context) {
+    requirements.push({ kind: 'context', isMetBy: ({ authentication }) => hasContext(authentication, context) })
+  }
+  if (maxAge !== undefined) {
+    requirements.push({
+      kind: 'maxAge',
+      isMetBy: ({ authentication }) => isRecent(authentication, maxAge, clock.now()),
+    })
   }
   return requirements
 }

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
-import type { Handle, Random, Sessions } from '../../core/contracts.js'
+import type { Clock, Handle, Random, Sessions } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
 import { createBodyMeter } from '../../runtime/tuning.js'
 import { createAuthenticate, createGuard, publicRulesOf } from '../access/authorize.js'
@@ -25,12 +25,21 @@ import { largestFrame } from './websocket/tunnel.js'
 export interface PipelineDeps {
   config: Pick<
     Config,
-    'publicUrl' | 'tls' | 'trustedProxies' | 'desk' | 'sessions' | 'login' | 'access' | 'breakglass' | 'runtime'
+    | 'publicUrl'
+    | 'tls'
+    | 'trustedProxies'
+    | 'desk'
+    | 'sessions'
+    | 'login'
+    | 'access'
+    | 'breakglass'
+    | 'runtime'
+    | 'providers'
   >
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
-  sessions: Pick<Sessions, 'peek' | 'read' | 'touch'>
+  sessions: Pick<Sessions, 'peek' | 'read' | 'touch' | 'verify'>
   handleOf: (cookie: string) => Handle
   /** Only where login.alsoAllowDeskAuthentication is set. */
   markerCookies?: MarkerCookies | undefined
@@ -41,6 +50,7 @@ export interface PipelineDeps {
   queue: DeskQueue
   unread: UnreadLimit
   random: Random
+  clock: Clock
   log: Log
   /** Replace single default timeouts. */
   timeouts?: Partial<Timeouts> | undefined
@@ -74,7 +84,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const seen = context.session ? undefined : markerCookies?.inspect(request, context)
     if (seen) context.deskLogin = seen
   }
-  const pathAccess = compilePathAccess(config.access.paths)
+  const pathAccess = compilePathAccess(config.access.paths, deps.clock)
   return {
     guard: createGuard({
       paths,
@@ -85,6 +95,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       authenticate: createAuthenticate({ cookies, sessions, handleOf }),
       sessions,
       bearer: deps.bearer,
+      providers: config.providers.map(({ id }) => id),
     }),
     clientOf: (request: IncomingMessage) => readClient(request),
     send(request, response, context) {

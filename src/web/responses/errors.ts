@@ -20,6 +20,7 @@ const statuses: Record<RouteErrorCode, number> = {
   bad_request: 400,
   not_found: 404,
   challenge: 401,
+  step_up: 401,
   forbidden: 403,
   wrong_origin: 403,
   too_many_headers: 431,
@@ -70,7 +71,9 @@ export function leavingResponse(
 
 export function createErrorResponses(): RenderError {
   return (code, request, context) => {
-    const data = code === 'challenge' ? challenge(request, context) : errorResponse(code, request.headers, context)
+    const asked = code === 'step_up' ? stepUpAsked(request, context) : undefined
+    const data =
+      asked || code === 'challenge' ? challenge(request, context, asked) : errorResponse(code, request.headers, context)
     if (code === 'store_unavailable' || code === 'shed' || code === 'desk_busy')
       data.headers.push('Retry-After', String(retryAfter))
     return data
@@ -98,41 +101,71 @@ export function errorResponse(
   return noticeResponse(context, client, status, { ...words, ...reason }, buttons)
 }
 
-/** Without a session: only a page that can be fetched again is redirected to the login. */
-function challenge(request: IncomingMessage, context: RequestContext): ResponseData {
+/** What a session lacks for a request: as the login page is asked for it, and as a challenge. */
+interface StepUpAsked {
+  query: Record<string, string>
+  challenge: string
+}
+
+/** The field of the login page that names the request, "METHOD /path", for which a stronger or fresher login is needed. */
+export const stepUpField = 'step_up'
+
+/** RFC 9470 3. */
+function stepUpAsked({ method = '' }: IncomingMessage, { verdict, target }: RequestContext): StepUpAsked | undefined {
+  if (verdict?.kind !== 'refuse' || verdict.code !== 'step_up' || !('stepUp' in verdict)) return undefined
+  const { context, maxAge } = verdict.stepUp
+  const values = context.length === 0 ? '' : `, acr_values="${context.join(' ')}"`
+  const age = maxAge === undefined ? '' : `, max_age="${Math.floor(maxAge / 1000)}"`
+  return {
+    query: { [stepUpField]: `${method} ${escapeBytes(target.raw).split('?', 1)[0]}` },
+    challenge: ` error="insufficient_user_authentication"${values}${age}`,
+  }
+}
+
+/**
+ * Without a session, or with one whose login does not suffice: only a page that can be fetched again is redirected to the
+ * login.
+ */
+function challenge(request: IncomingMessage, context: RequestContext, asked?: StepUpAsked): ResponseData {
   const client = clientKindOf(request.headers)
-  if (client === 'program') return loginNeeded(context)
-  if (client === 'frame') return loginInTop(request, context)
-  if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(context)
+  if (client === 'program') return loginNeeded(context, asked)
+  if (client === 'frame') return loginInTop(request, context, asked)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(context, asked)
   const { paths } = context.snapshot
   const returnTo = returnToIn(context.snapshot, escapeBytes(context.target.raw))
-  const location = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
+  const wanted = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
+  // A path that is not safe to return to still says which login it needs.
+  const location = asked && returnTo === '/' ? loginHref(paths.login, returnTo, asked.query) : wanted
   const { headers } = problemResponse(302, {})
   return { status: 302, headers: [...headers.slice(0, -2), 'Location', location], body: '' }
 }
 
 /** RFC 9110 15.5.2: a 401 names a challenge. */
-function unauthorized(data: ResponseData): ResponseData {
-  return { ...data, headers: [...data.headers, 'WWW-Authenticate', 'Deskgate'] }
+function unauthorized(data: ResponseData, asked: StepUpAsked | undefined): ResponseData {
+  return { ...data, headers: [...data.headers, 'WWW-Authenticate', `Deskgate${asked?.challenge ?? ''}`] }
 }
 
-function loginNeeded(context: RequestContext): ResponseData {
+function loginNeeded(context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
   const { config, paths } = context.snapshot
-  const { title, text } = pageContextOf(context).texts.errors.challenge
-  return unauthorized(problemResponse(401, { title, detail: text, loginUrl: config.publicUrl + paths.login }))
+  const { title, text } = pageContextOf(context).texts.errors[asked ? 'step_up' : 'challenge']
+  const loginUrl = config.publicUrl + loginHref(paths.login, '/', asked?.query)
+  return unauthorized(problemResponse(401, { title, detail: text, loginUrl }), asked)
 }
 
 /** The login returns to the page that holds the frame, not to the frame's own address. */
-function loginInTop(request: IncomingMessage, context: RequestContext): ResponseData {
-  const { frame } = pageContextOf(context).texts
-  const button: Button = { label: frame.button, to: { get: loginPath(context, request.headers.referer) }, opens: 'top' }
-  return unauthorized(noticeResponse(context, 'frame', 401, frame, [button]))
+function loginInTop(request: IncomingMessage, context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
+  const { frame, stepUp, errors } = pageContextOf(context).texts
+  const words = asked ? { ...errors.step_up, button: stepUp.button } : frame
+  const href = loginPath(context, request.headers.referer, asked)
+  const button: Button = { label: words.button, to: { get: href }, opens: 'top' }
+  return unauthorized(noticeResponse(context, 'frame', 401, words, [button]), asked)
 }
 
-function notSent(context: RequestContext): ResponseData {
-  const words = pageContextOf(context).texts.notSent
-  const button: Button = { label: words.button, to: { get: loginPath(context, '/') }, opens: 'new tab' }
-  return unauthorized(noticeResponse(context, 'document', 401, words, [button]))
+function notSent(context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
+  const { notSent, stepUp } = pageContextOf(context).texts
+  const words = asked ? stepUp.notSent : notSent
+  const button: Button = { label: words.button, to: { get: loginPath(context, '/', asked) }, opens: 'new tab' }
+  return unauthorized(noticeResponse(context, 'document', 401, words, [button]), asked)
 }
 
 /** RFC 9110 15.5.20: the request was sent to a host that this is not. `href` leads to the right one. */
@@ -155,10 +188,13 @@ function noticeResponse(
   return pageResponse(status, noticePage(pageContextOf(context), { ...words, buttons }), policy)
 }
 
-function loginPath(context: RequestContext, wanted: unknown): string {
-  return loginHref(context.snapshot.paths.login, returnToIn(context.snapshot, wanted))
+function loginPath(context: RequestContext, wanted: unknown, asked: StepUpAsked | undefined): string {
+  return loginHref(context.snapshot.paths.login, returnToIn(context.snapshot, wanted), asked?.query)
 }
 
-export function loginHref(login: string, returnTo: string): string {
-  return returnTo === '/' ? login : `${login}?return_to=${encodeURIComponent(returnTo)}`
+/** `returnTo` is checked. */
+export function loginHref(login: string, returnTo: string, more: Record<string, string> = {}): string {
+  const fields = Object.entries({ ...(returnTo === '/' ? {} : { return_to: returnTo }), ...more })
+  const query = fields.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
+  return query === '' ? login : `${login}?${query}`
 }

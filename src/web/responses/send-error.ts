@@ -15,6 +15,7 @@ const outcomes: Record<GatewayErrorCode, RequestOutcome> = {
   bad_request: 'bad_request',
   not_found: 'own',
   challenge: 'unauthorized',
+  step_up: 'unauthorized',
   forbidden: 'forbidden',
   wrong_origin: 'forbidden',
   too_many_headers: 'bad_request',
@@ -128,7 +129,8 @@ function responseFor(code: GatewayErrorCode, request: IncomingMessage, context: 
     const data = context.snapshot.renderError(code, request, context)
     const needed = statusHeaders[code]
     if (needed) data.headers.push(...needed)
-    if (code === 'challenge' && data.status >= 300 && data.status < 400) context.outcome = 'redirected'
+    if ((code === 'challenge' || code === 'step_up') && data.status >= 300 && data.status < 400)
+      context.outcome = 'redirected'
     return data
   } catch {
     return bare

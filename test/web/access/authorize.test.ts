@@ -33,6 +33,7 @@ t.test('sessions.idleIgnore: polling is let in and is not activity; what cannot 
       const sessions = {
         peek: () => (known ? session : undefined),
         read: async () => session,
+        verify: async () => session,
         touch: () => {
           touched++
         },
@@ -43,6 +44,7 @@ t.test('sessions.idleIgnore: polling is let in and is not activity; what cannot 
         rulesFor: () => [],
         pathAccess: () => true,
         idleRules,
+        providers: ['corp'],
         authenticate: createAuthenticate({ cookies, sessions, handleOf: () => 'h' }),
         sessions,
         bearer: undefined,
@@ -80,7 +82,8 @@ function guardOf(changes: Partial<Parameters<typeof createGuard>[0]> = {}) {
     rulesFor: () => [],
     pathAccess: ({ agent }, _, { target }) => target.path !== '/admin' || agent.roles.includes('admin'),
     authenticate: () => known,
-    sessions: { touch: () => {} },
+    sessions: { touch: () => {}, verify: async () => known },
+    providers: ['corp'],
     bearer: undefined,
     ...changes,
   })
@@ -138,7 +141,11 @@ t.test('a miss is a promise; a store that is down is not a missing session; what
     t.same(await verdict, expected)
     t.same(context.verdict, expected)
   }
-  for (const broken of [{ authenticate: throws }, { pathAccess: throws }, { sessions: { touch: throws } }]) {
+  for (const broken of [
+    { authenticate: throws },
+    { pathAccess: throws },
+    { sessions: { touch: throws, verify: throws } },
+  ]) {
     t.same(guardOf(broken).ask('/x').verdict, { kind: 'refuse', code: 'internal' })
   }
 })
@@ -168,4 +175,51 @@ t.test('what is open is asked again by the rules in force, and the context of th
   live = guardOf({ bearer: { tokenOf: () => token, isOurs: () => true, verify: async () => refusedToken } })
   t.match(await recheck.authorize(request, context), { verdict: refusedToken, session: undefined })
   t.match(context, { verdict: { kind: 'pass' }, session: { agent: admin } })
+})
+
+t.test('a login that is too weak: the session is read once more before its agent is asked', async t => {
+  const stepUp = { context: ['mfa'] }
+  const strong = { ...session, agent: admin, provider: 'corp', authentication: { context: 'mfa' } } as Session
+  const weak = { ...strong, authentication: { context: 'pwd' } } as Session
+  let reads = 0
+  const open = (
+    found: Session | undefined | Error,
+    first: () => Session | Promise<Session> = () => weak,
+    ids = ['corp'],
+  ) => {
+    const verify = async () => {
+      reads++
+      if (found instanceof Error) throw found
+      return found
+    }
+    return guardOf({
+      providers: ids,
+      authenticate: first,
+      sessions: { touch: () => {}, verify },
+      pathAccess: ({ authentication }) => authentication?.context === 'mfa' || stepUp,
+    }).ask('/x')
+  }
+  const asked = { kind: 'refuse', code: 'step_up', stepUp }
+  const cases: [string, ReturnType<typeof open>, object, number][] = [
+    ['strong enough: not read', open(weak, () => strong), { kind: 'pass' }, 0],
+    ['stepped up elsewhere', open(strong), { kind: 'pass' }, 1],
+    ['still weak', open(weak), asked, 1],
+    ['ended, or moved', open(undefined), { kind: 'refuse', code: 'challenge' }, 1],
+    ['the store is down', open(new StoreUnavailable('down')), { kind: 'refuse', code: 'store_unavailable' }, 1],
+    ['read just now', open(strong, async () => weak), asked, 0],
+    ['of a one-time link', open(weak, () => weak, ['other']), { kind: 'refuse', code: 'forbidden' }, 0],
+  ]
+  let expected = 0
+  for (const [name, { verdict, context }, wanted, read] of cases) {
+    t.same(await verdict, wanted, name)
+    t.equal(context.session?.authentication?.context === 'mfa', 'kind' in wanted && wanted.kind === 'pass', name)
+    expected += read
+  }
+  t.equal(reads, expected)
+})
+
+t.test('a bearer token never has a login that is strong enough', async t => {
+  const bearer = { tokenOf: () => token, isOurs: () => true, verify: async () => caller }
+  const { verdict } = guardOf({ bearer, pathAccess: () => ({ context: [], maxAge: 1 }) }).ask('/x')
+  t.same(await verdict, { kind: 'refuse', code: 'forbidden' })
 })

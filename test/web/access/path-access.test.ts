@@ -2,10 +2,11 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import type { Agent } from '../../../src/core/contracts.js'
+import type { Agent, Session, StepUp } from '../../../src/core/contracts.js'
 import { compilePathAccess, type PathRule } from '../../../src/web/access/path-access.js'
 import type { Asker, RequestContext } from '../../../src/web/context.js'
-import { readTarget } from '../../../src/web/request/target.js'
+import { readTarget, type Target } from '../../../src/web/request/target.js'
+import { createTestClock } from '../../parts/clock.js'
 
 const rules = compilePathAccess([
   { match: '/admin/*', roles: ['admin', 'root'] },
@@ -23,7 +24,7 @@ function request(facts: Partial<RequestContext>): RequestContext {
 }
 
 /** Undefined: it is refused before any rule is asked. */
-function may(roles: string[], raw: string, method = 'GET'): boolean | undefined {
+function may(roles: string[], raw: string, method = 'GET'): boolean | StepUp | undefined {
   const target = readTarget(raw)
   return target && rules.permits(asker({ roles }), method, request({ target }))
 }
@@ -214,4 +215,43 @@ t.test('Attack: thousands of rules, each a prefix of the next, and as many addre
     permits(asker(), 'GET', request({ target, address: `2001:db8::${i.toString(16)}` }))
   }
   t.ok(performance.now() - began < 5000, 'and no request waits for it')
+})
+
+t.test('context and maxAge: by the login of the session', t => {
+  const clock = createTestClock()
+  const { permits, rulesFor } = compilePathAccess(
+    [
+      { match: '/a/*', context: ['x', 'y'] },
+      { match: '/a/b/*', context: ['y', 'z'], maxAge: 60_000 },
+      { match: '/a/b/c', maxAge: 30_000, roles: ['admin'] },
+      { match: '/a/d', context: ['w'] },
+      { match: 'POST /e', maxAge: 10_000 },
+    ],
+    clock,
+  )
+  const may = (path: string, authentication: Session['authentication'], roles: string[] = [], method = 'GET') => {
+    const target = readTarget(path)
+    if (!target) throw new Error('no target')
+    const who = { ...asker({ roles }), ...(authentication ? { authentication } : {}) }
+    return permits(who, method, request({ target }))
+  }
+  const now = clock.now()
+  t.equal(may('/a/1', { context: 'x' }), true)
+  t.equal(may('/A//1;q', { context: 'y' }), true)
+  for (const wrong of [undefined, {}, { context: 'X' }, { context: 'xy' }, { at: now }])
+    t.same(may('/a/1', wrong), { context: ['x', 'y'] })
+  t.same(may('/a/b/1', { context: 'x', at: now }), { context: ['y'], maxAge: 60_000 }, 'what meets both')
+  t.equal(may('/a/b/1', { context: 'y', at: now - 60_000 }), true)
+  for (const at of [now - 61_000, Number.NaN, Number.NEGATIVE_INFINITY])
+    t.same(may('/a/b/1', { context: 'y', at }), { context: ['y'], maxAge: 60_000 })
+  t.equal(may('/a/b/c', { context: 'x' }), false, 'no login makes an admin')
+  t.same(may('/a/b/c', { context: 'x' }, ['admin']), { context: ['y'], maxAge: 30_000 })
+  t.equal(may('/a/d', { context: 'w' }), false, 'no login has two contexts')
+  t.equal(may('/e', undefined), true)
+  t.same(may('/e', undefined, [], 'POST'), { context: [], maxAge: 10_000 })
+  clock.move(31_000)
+  t.same(may('/a/b/c', { context: 'y', at: now }, ['admin']), { context: ['y'], maxAge: 30_000 }, 'it grows old')
+  const kinds = rulesFor('GET', readTarget('/a/b/c') as Target).map(rule => rule.requirements.map(({ kind }) => kind))
+  t.same(kinds.flat().sort(), ['context', 'context', 'maxAge', 'maxAge', 'roles'])
+  t.end()
 })

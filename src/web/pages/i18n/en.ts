@@ -139,6 +139,11 @@ const refusals: Record<Reason, RefusalText> = {
     text: 'A login arrived that this browser did not ask for, while another agent is logged in. Nothing has changed. If you want to switch, log out first.',
     next: 'logout',
   },
+  'login.step_up_other_agent': {
+    title: 'Somebody else has logged in',
+    text: 'This page needs a new login of the agent who is logged in here, and another one has answered. Nothing has changed. If you want to switch, log out first.',
+    next: 'logout',
+  },
   'login.loop': {
     title: 'Your browser does not keep you logged in',
     text: 'You logged in several times within a minute, but your browser never sent back the cookie that remembers it. Allow cookies for this site, wait a minute, then try again.',
@@ -174,6 +179,10 @@ const errors = {
   },
   not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
   challenge: { title: 'Please log in', text: 'You have to log in for this.' },
+  step_up: {
+    title: 'Please log in once more',
+    text: 'This part of the help desk needs a stronger or more recent login.',
+  },
   forbidden: {
     title: 'This page is not open to you',
     text: 'You are logged in, but this part of the help desk needs a role that you do not have. If you should have it, ask your administrator.',
@@ -245,6 +254,14 @@ export const en = {
     title: 'You were logged out',
     text: 'What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',
     button: 'Log in in a new tab',
+  },
+  stepUp: {
+    button: 'Log in',
+    notSent: {
+      title: 'Please log in once more',
+      text: 'This needs a stronger or more recent login. What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',
+      button: 'Log in in a new tab',
+    },
   },
   frame: {
     title: 'You are not logged in',
