@@ -13,6 +13,7 @@ export type AuditEvent = {
     | 'login'
     | 'login_refused'
     | 'login_kept'
+    | 'step_up'
     | 'logout'
     | 'logout_refused'
     | 'bearer_refused'
@@ -30,6 +31,11 @@ export type AuditEvent = {
   agent?: string
   provider?: string
   session?: string
+  /** The handle that it had before a step-up. */
+  previous?: string
+  /** By which method and when the agent has logged in at the provider (seconds since the epoch), as it said itself. */
+  acr?: string
+  auth_time?: number
   reason?: Reason
   /** Why a session ended, what caused a reload, or why a break-glass link was made. */
   why?: string

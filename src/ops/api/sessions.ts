@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Session, SessionSelector, Sessions } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import { authenticationClaims } from '../../core/step-up.js'
 import { problem } from '../problem.js'
 
 export type ListedSessions = Pick<Sessions, 'list' | 'endAndConfirm' | 'expiresAt'>
@@ -22,6 +23,9 @@ export interface SessionFacts {
   end: string
   address: string
   browser: string
+  /** By which method and when the agent has logged in at the provider (seconds since the epoch), as it said itself. */
+  acr?: string
+  auth_time?: number
 }
 
 export interface SessionsPage {
@@ -136,6 +140,7 @@ function factsOf(session: Session, end: number): SessionFacts {
     lastSeen: iso(seenAt),
     end: iso(end),
     ...from,
+    ...authenticationClaims(session.authentication),
   }
 }
 

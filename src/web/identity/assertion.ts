@@ -4,6 +4,7 @@
 import { sign } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Agent, ApiCaller, Clock, Session } from '../../core/contracts.js'
+import { authenticationClaims } from '../../core/step-up.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import { sameAgent } from '../access/authorize-agent.js'
 
@@ -44,7 +45,7 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
       roles: agent.roles,
       ...(agent.attributes === undefined ? {} : { attributes: agent.attributes }),
       provider,
-      ...('handle' in who ? { sid: who.handle } : {}),
+      ...('handle' in who ? { sid: who.handle, ...authenticationClaims(who.authentication) } : {}),
       iat: Math.floor(now / 1000),
       exp: Math.floor((now + ttl) / 1000),
     }

@@ -3,6 +3,7 @@
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Session, Sessions } from '../../core/contracts.js'
+import { authenticationClaims } from '../../core/step-up.js'
 import { breakglassId } from '../../providers/breakglass.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
@@ -80,7 +81,14 @@ async function sessionsOfAgent(
 function sessionFacts(session: Session, { snapshot }: RequestContext) {
   const { agent, provider, createdAt, endsAt } = session
   const idleEndsAt = Math.min(session.seenAt + snapshot.config.sessions.idle, endsAt)
-  return { agent, provider, created: iso(createdAt), idleEnd: iso(idleEndsAt), absoluteEnd: iso(endsAt) }
+  return {
+    agent,
+    provider,
+    created: iso(createdAt),
+    idleEnd: iso(idleEndsAt),
+    absoluteEnd: iso(endsAt),
+    ...authenticationClaims(session.authentication),
+  }
 }
 
 function iso(at: number): string {
