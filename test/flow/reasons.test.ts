@@ -27,6 +27,7 @@ const elsewhere: Reason[] = [
   'login.link_used',
   'login.link_expired',
   'login.busy_unavailable',
+  'login.step_up_other_agent',
   'session.store_unavailable',
 ]
 

@@ -114,19 +114,21 @@ export async function begin(
     asked?: RequestOptions
     /** Of the SAML response. */
     change?: ResponseChange
+    /** Of the token. */
+    claims?: Claims
   },
 ): Promise<Answer> {
   const { way, email, returnTo = '/' } = how
   const start = await agent.visit(`/auth/login/${way}?return_to=${encodeURIComponent(returnTo)}`, how.asked)
   if (start.status !== 302) throw new Error(`the login did not begin: ${start.status} ${start.reason ?? ''}`)
-  return way === 'corp' ? idp.saml(email, start.location, how.change) : idp.jwt(email, start.location)
+  return way === 'corp' ? idp.saml(email, start.location, how.change) : idp.jwt(email, start.location, how.claims)
 }
 
 /** A whole login; what the gateway answered to the hand-over. */
 export async function logIn(
   agent: UserAgent,
   idp: IdentityProvider,
-  how: { way: Way; email: string; returnTo?: string; asked?: RequestOptions; finish?: RequestOptions },
+  how: Parameters<typeof begin>[2] & { finish?: RequestOptions },
 ): Promise<Page> {
   const { path, fields } = await begin(agent, idp, how)
   return agent.postCrossSite(path, fields, how.finish ?? how.asked)

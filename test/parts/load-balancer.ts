@@ -2,7 +2,8 @@
 
 import { request as ask, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 export interface Switch {
   port: number
@@ -31,6 +32,22 @@ export async function startSwitch(
     incoming.pipe(onward)
   }
   const server = createServer(how.tls, pass)
+  server.on('upgrade', (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
+    const to = turn++ % ports.length
+    served[to]?.push(`UPGRADE ${incoming.url?.split('?', 1)[0]}`)
+    const onward = connect(ports[to] ?? 0, '127.0.0.1')
+    const lines = incoming.rawHeaders.map((text, i) => (i % 2 === 0 ? `${text}: ` : `${text}\r\n`))
+    onward.write(`GET ${incoming.url} HTTP/1.1\r\n${lines.join('')}\r\n`)
+    onward.write(head)
+    for (const [from, into] of [
+      [client, onward],
+      [onward, client],
+    ] as const) {
+      from.on('error', () => into.destroy())
+      from.on('close', () => into.destroy())
+      from.pipe(into)
+    }
+  })
   await new Promise<void>(resolve => server.listen(how.port, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,

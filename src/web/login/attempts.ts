@@ -1,7 +1,8 @@
 // Login attempts, one sealed cookie for each tab: the server keeps nothing before an agent is authenticated, and any
 // replica can finish a login. Never says why a cookie does not open, and checks its times by the gateway's own clock.
 
-import type { Attempt, Clock, Random } from '../../core/contracts.js'
+import { createHash } from 'node:crypto'
+import type { Attempt, Clock, Random, StepUpAttempt } from '../../core/contracts.js'
 import { type CookieJar, type ResponseCookie, serializeCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
 import { shorten } from '../request/return-to.js'
@@ -19,9 +20,17 @@ export interface StoredAttempt extends Attempt {
 
 export interface Attempts {
   /** A new attempt, and the cookies that store it and clear attempts that are too many or too old. */
-  begin(jar: CookieJar, provider: string, returnTo: string): { attempt: Attempt; setCookies: ResponseCookie[] }
-  /** The attempt of that ID in this browser, not older than ten minutes. No other cookie is opened. */
-  open(jar: CookieJar, id: string): StoredAttempt | undefined
+  begin(
+    jar: CookieJar,
+    provider: string,
+    returnTo: string,
+    stepUp?: StepUpAttempt,
+  ): { attempt: Attempt; setCookies: ResponseCookie[] }
+  /**
+   * The attempt of that ID in this browser, not older than ten minutes. No other cookie is opened. `contexts`: all that
+   * access.paths asks for. A context that is not among them any more is one that no login has.
+   */
+  open(jar: CookieJar, id: string, contexts?: readonly string[]): StoredAttempt | undefined
   /** The live attempts, the oldest first: of the last cookies that came, as many as a browser can hold. */
   list(jar: CookieJar): StoredAttempt[]
   /** The same, one after the other, the last cookie first. */
@@ -48,6 +57,13 @@ export const maxCookieBytes = 500
 
 const idPattern = /^[A-Za-z0-9_-]{22}$/
 const format = 1
+/** With what a step-up asks for, between the two texts. */
+const stepUpFormat = 2
+/** Bytes of a context's digest: there may be several, and they are long. */
+const contextBytes = 6
+/** The session's first handle, the digest of the agent, maxAge and the number of contexts. */
+const [originBytes, agentBytes, maxAgeBytes] = [32, 9, 6]
+const stepUpBytes = originBytes + agentBytes + maxAgeBytes + 1
 /** Format, flags, startedAt, usedAt and the length of the provider's ID come before the two texts. */
 const headBytes = 1 + 1 + 6 + 6 + 1
 
@@ -75,8 +91,9 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
   const list = (jar: CookieJar) => [...latest(jar)].reverse().sort((a, b) => a.startedAt - b.startedAt)
 
   return {
-    begin(jar, provider, returnTo) {
-      const blank = { id: random(16).toString('base64url'), provider, startedAt: clock.now(), used: false }
+    begin(jar, provider, returnTo, stepUp) {
+      const id = random(16).toString('base64url')
+      const blank = { id, provider, startedAt: clock.now(), used: false, ...(stepUp ? { stepUp } : {}) }
       const fits = (candidate: string) =>
         serializeCookie(write(jar, { ...blank, returnTo: candidate })).length <= maxCookieBytes
       const attempt = { ...blank, returnTo: shorten(returnTo, fits) }
@@ -88,12 +105,16 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
         .map(name => jar.cookies.cookie(name, '', { maxAge: 0, sent: 'cross-site' }))
       return { attempt, setCookies: [...drop, write(jar, attempt)] }
     },
-    open(jar, id) {
+    open(jar, id, contexts = []) {
       if (!idPattern.test(id)) return undefined
       const found = attemptCookies(jar).filter(([name]) => name === jar.cookies.attempt + id)
       // Attack: another host may have planted one of two cookies with the same name. Neither counts.
       const [only] = found
-      return only && found.length === 1 ? read(jar, ...only) : undefined
+      const attempt = only && found.length === 1 ? read(jar, ...only) : undefined
+      if (!attempt?.stepUp) return attempt
+      const names = new Map(contexts.map(context => [digestOf(context).toString('base64url'), context]))
+      const context = attempt.stepUp.context.map(digest => names.get(digest.slice(1)) ?? digest)
+      return { ...attempt, stepUp: { ...attempt.stepUp, context } }
     },
     list,
     latest,
@@ -116,24 +137,59 @@ function attemptCookies({ cookies, header }: CookieJar): [name: string, sealed: 
 function encode(attempt: StoredAttempt): Buffer {
   const provider = Buffer.from(attempt.provider, 'utf8')
   const head = Buffer.alloc(headBytes)
-  head.writeUInt8(format, 0)
+  head.writeUInt8(attempt.stepUp ? stepUpFormat : format, 0)
   head.writeUInt8(attempt.used ? 1 : 0, 1)
   head.writeUIntBE(attempt.startedAt, 2, 6)
   head.writeUIntBE(attempt.usedAt ?? 0, 8, 6)
   head.writeUInt8(provider.length, 14)
-  return Buffer.concat([head, provider, Buffer.from(attempt.returnTo, 'utf8')])
+  const stepUp = attempt.stepUp ? encodeStepUp(attempt.stepUp) : Buffer.alloc(0)
+  return Buffer.concat([head, provider, stepUp, Buffer.from(attempt.returnTo, 'utf8')])
+}
+
+function encodeStepUp({ origin, agent, maxAge = 0, context }: StepUpAttempt): Buffer {
+  const bytes = Buffer.alloc(stepUpBytes)
+  bytes.write(origin, 0, originBytes, 'base64url')
+  bytes.write(agent, originBytes, agentBytes, 'base64url')
+  bytes.writeUIntBE(maxAge, originBytes + agentBytes, maxAgeBytes)
+  bytes.writeUInt8(context.length, stepUpBytes - 1)
+  return Buffer.concat([bytes, ...context.map(digestOf)])
+}
+
+function decodeStepUp(bytes: Buffer): { stepUp: StepUpAttempt; end: number } {
+  const end = stepUpBytes + bytes.readUInt8(stepUpBytes - 1) * contextBytes
+  const context: string[] = []
+  for (let at = stepUpBytes; at < end; at += contextBytes) {
+    context.push(`#${bytes.toString('base64url', at, at + contextBytes)}`)
+  }
+  const maxAge = bytes.readUIntBE(originBytes + agentBytes, maxAgeBytes)
+  const stepUp = {
+    origin: bytes.toString('base64url', 0, originBytes),
+    agent: bytes.toString('base64url', originBytes, originBytes + agentBytes),
+    context,
+    ...(maxAge === 0 ? {} : { maxAge }),
+  }
+  return { stepUp, end }
+}
+
+/** One that was read from a cookie and has no name any more stays what it is. */
+function digestOf(context: string): Buffer {
+  const [, digest] = /^#([\w-]{8})$/.exec(context) ?? []
+  if (digest !== undefined) return Buffer.from(digest, 'base64url')
+  return createHash('sha256').update(context).digest().subarray(0, contextBytes)
 }
 
 function decode(plain: Buffer, id: string): StoredAttempt | undefined {
-  if (plain.length <= headBytes || plain.readUInt8(0) !== format) return undefined
+  if (plain.length <= headBytes || ![format, stepUpFormat].includes(plain.readUInt8(0))) return undefined
   const providerEnd = headBytes + plain.readUInt8(14)
+  const asked = plain.readUInt8(0) === stepUpFormat ? decodeStepUp(plain.subarray(providerEnd)) : undefined
   const usedAt = plain.readUIntBE(8, 6)
   return {
     id,
     provider: plain.toString('utf8', headBytes, providerEnd),
-    returnTo: plain.toString('utf8', providerEnd),
+    returnTo: plain.toString('utf8', providerEnd + (asked?.end ?? 0)),
     startedAt: plain.readUIntBE(2, 6),
     used: plain.readUInt8(1) === 1,
     ...(usedAt === 0 ? {} : { usedAt }),
+    ...(asked ? { stepUp: asked.stepUp } : {}),
   }
 }

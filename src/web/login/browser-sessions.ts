@@ -12,6 +12,8 @@ export interface BrowserSessions {
   current(jar: CookieJar): Promise<Session | undefined>
   /** Every live session of this browser, that of the session cookie first. Throws StoreUnavailable. */
   all(jar: CookieJar): Promise<Session[]>
+  /** The same as the store has them, and in the place of one that a step-up has moved, what it has become. */
+  moved(jar: CookieJar): Promise<Session[]>
   /** The value of the seen cookie for a session. */
   sealSeen(cookies: Cookies, handle: Handle): string
 }
@@ -20,7 +22,7 @@ export interface BrowserSessions {
 const maxSeenCookies = 4
 
 export function createBrowserSessions(deps: {
-  sessions: Pick<Sessions, 'peek' | 'read'>
+  sessions: Pick<Sessions, 'peek' | 'read' | 'verify' | 'successor'>
   keyring: Sealer
   handleOf: (cookie: string) => Handle
 }): BrowserSessions {
@@ -38,16 +40,18 @@ export function createBrowserSessions(deps: {
       .slice(0, maxSeenCookies)
       .flatMap(sealed => keyring.open('seen', sealed, cookies.seen)?.toString('base64url') ?? [])
 
+  const allBy = async (jar: CookieJar, find: (handle: Handle) => Promise<Session | undefined>) => {
+    const handles = [...new Set([...fromSessionCookie(jar), ...fromSeenCookies(jar)])]
+    const found = await Promise.all(handles.map(find))
+    return found.filter(session => session !== undefined)
+  }
   return {
     async current(jar) {
       const [handle] = fromSessionCookie(jar)
       return handle === undefined ? undefined : read(handle)
     },
-    async all(jar) {
-      const handles = [...new Set([...fromSessionCookie(jar), ...fromSeenCookies(jar)])]
-      const found = await Promise.all(handles.map(read))
-      return found.filter(session => session !== undefined)
-    },
+    all: jar => allBy(jar, read),
+    moved: jar => allBy(jar, async handle => (await sessions.verify(handle)) ?? (await sessions.successor(handle))),
     sealSeen: (cookies, handle) => keyring.seal('seen', Buffer.from(handle, 'base64url'), cookies.seen),
   }
 }

@@ -6,15 +6,18 @@ import type {
   Agent,
   ClientInfo,
   Clock,
+  Handle,
   Identity,
   LoginMethod,
   Session,
   Sessions,
+  StepUpAttempt,
   Store,
   Verdict,
 } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Reason } from '../../core/reasons.js'
+import { authenticationClaims } from '../../core/step-up.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { breakglassId } from '../../providers/breakglass.js'
@@ -26,10 +29,11 @@ import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import type { BrowserSessions, ConcurrentLogins, OpenedSession } from './browser-sessions.js'
 import { checkNotReplayed, wasConsumed } from './replay-guard.js'
 import type { SessionIndexAliases } from './session-index-aliases.js'
+import { checkStepUpAgent, stepUp } from './step-up.js'
 
 export interface SignInDeps {
   store: Pick<Store, 'claim' | 'get'>
-  sessions: Pick<Sessions, 'create' | 'end'>
+  sessions: Pick<Sessions, 'create' | 'end' | 'move'>
   browserSessions: BrowserSessions
   concurrentLogins: ConcurrentLogins
   sessionIndexAliases: SessionIndexAliases
@@ -126,20 +130,41 @@ async function findOrOpenSession(
 ): Promise<SignedIn> {
   const browserSessions = await deps.browserSessions.all(request.jar)
   checkNoOtherAgent(request, identity, browserSessions, check)
+  const asked = request.verdict.attempt?.stepUp
+  if (asked) checkStepUpAgent(check, asked, identity, browserSessions)
   const current = await checkNotReplayed(deps, { ...request, identity, browserSessions }, check)
   if (current) return { kind: 'repeated', session: current, setCookies: [] }
   await checkNotMarked(deps, request, identity, check)
   const agent = await authorizeAgent(check, request.context.snapshot, identity)
+  const steppedUp = asked && (await strengthen(deps, request, { asked, identity, agent }, check))
+  if (steppedUp) return steppedUp
   const same = browserSessions.find(session => session.agent.email === agent.email && isFresh(session, deps.clock))
-  if (same && browserSessions.length === 1 && mayShareSession(request, same))
+  if (same && !asked && browserSessions.length === 1 && mayShareSession(request, same))
     return keepSession(deps, request, { session: same, setCookies: [] })
-  const key = request.browser && JSON.stringify([request.browser, identity.provider, agent.email])
+  // Attack: a stolen attempt must not get the session that the browser it was stolen from has just opened.
+  const key = asked || !request.browser ? undefined : JSON.stringify([request.browser, identity.provider, agent.email])
   const opened = await deps.concurrentLogins.share(key, () =>
     openSession(deps, request, identity, { agent, browserSessions, check }),
   )
   return opened.shared
     ? keepSession(deps, request, opened)
     : { kind: 'new', session: opened.session, setCookies: opened.setCookies }
+}
+
+/** Undefined when the session is gone: then it is a login like any other. */
+async function strengthen(
+  deps: SignInDeps,
+  request: SignInRequest,
+  login: { asked: StepUpAttempt; identity: Identity; agent: Agent },
+  check: RecordCheck,
+): Promise<SignedIn | undefined> {
+  const result = await stepUp(deps, request, login, check)
+  if (result === 'gone') return undefined
+  if (result.kind === 'kept') return keepSession(deps, request, result)
+  const { session, setCookies, previous } = result
+  await recheckLogin(deps, request, { session, identity: login.identity }, check)
+  recordLogin(deps, request, session, 'step_up', previous)
+  return { kind: 'new', session, setCookies }
 }
 
 /**
@@ -180,12 +205,7 @@ async function openSession(
   // First the old, then the new: a store that fails in between leaves one login too few, never one too many.
   for (const { handle } of browserSessions) await deps.sessions.end({ handle }, 'replaced by a new login', 'agent')
   const { cookie, session } = await deps.sessions.create(identity, agent, request.from)
-  await recheckAgent(deps, request, session, check)
-  // Attack: the provider ends the access while the login finishes, and has not seen this session.
-  await checkNotMarked(deps, request, identity, check).catch(async error => {
-    await deps.sessions.end({ handle: session.handle }, 'its provider has ended the access during the login')
-    throw error
-  })
+  await recheckLogin(deps, request, { session, identity }, check)
   const { cookies } = request.jar
   recordLogin(deps, request, session, 'login')
   // Attack: on a shared computer the Desk cookie of the previous user must not stay beside this agent's identity.
@@ -194,6 +214,20 @@ async function openSession(
     session,
     setCookies: [...cookies.setSession(cookie, deps.browserSessions.sealSeen(cookies, session.handle)), ...cleared],
   }
+}
+
+/** Attack: the provider, or the directory, ends the access while the login finishes, and has not seen this session. */
+async function recheckLogin(
+  deps: SignInDeps,
+  request: SignInRequest,
+  { session, identity }: { session: Session; identity: Identity },
+  check: RecordCheck,
+): Promise<void> {
+  await recheckAgent(deps, request, session, check)
+  await checkNotMarked(deps, request, identity, check).catch(async error => {
+    await deps.sessions.end({ handle: session.handle }, 'its provider has ended the access during the login')
+    throw error
+  })
 }
 
 /**
@@ -230,10 +264,12 @@ async function checkNotMarked(
 function recordLogin(
   deps: SignInDeps,
   { context, from }: SignInRequest,
-  { provider, handle, agent }: Session,
-  event: 'login' | 'login_kept',
+  { provider, handle, agent, authentication }: Session,
+  event: 'login' | 'login_kept' | 'step_up',
+  previous?: Handle,
 ): void {
-  deps.audit({ event, agent: agent.email, provider, session: handle, ...from, request: context.id })
+  const stated = { ...(previous === undefined ? {} : { previous }), ...authenticationClaims(authentication) }
+  deps.audit({ event, agent: agent.email, provider, session: handle, ...stated, ...from, request: context.id })
   deps.metrics.login(provider, 'accepted')
 }
 

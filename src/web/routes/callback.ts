@@ -140,7 +140,8 @@ function callbackOf(deps: CallbackDeps, request: FastifyRequest, reply: FastifyR
     malformed,
     attempt(id) {
       if (opened.has(id)) return opened.get(id)
-      const attempt = deps.attempts.open(jarOf(request), id)
+      const contexts = request.context.snapshot.config.access.paths.flatMap(({ context }) => context ?? [])
+      const attempt = deps.attempts.open(jarOf(request), id, contexts)
       opened.set(id, attempt)
       if (attempt) countAgainst(request, id)
       return attempt

@@ -4,7 +4,8 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
-import type { Attempt, Clock, Navigation } from '../../core/contracts.js'
+import type { Attempt, Clock, Navigation, Session, Sessions, StepUpAttempt } from '../../core/contracts.js'
+import { agentDigest } from '../../core/step-up.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
 import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
@@ -15,7 +16,7 @@ import { chooserPage } from '../pages/pages.js'
 import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
 import { returnToIn } from '../request/return-to.js'
-import { isAtPublicUrl } from '../request/target.js'
+import { isAtPublicUrl, readTarget } from '../request/target.js'
 import {
   errorResponse,
   formTargetsOf,
@@ -23,6 +24,7 @@ import {
   loginHref,
   otherHostResponse,
   pageContextOf,
+  stepUpField,
 } from '../responses/errors.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
@@ -30,6 +32,7 @@ export interface LoginDeps {
   paths: Paths
   attempts: Attempts
   browserSessions: BrowserSessions
+  sessions: Pick<Sessions, 'verify'>
   refuseLogin: RefuseLogin
   deskSignIn: DeskSignIn
   clock: Clock
@@ -53,6 +56,8 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     const { config } = request.context.snapshot
     const session = await deps.browserSessions.current(jarOf(request))
     const returnTo = returnToOf(request)
+    const stepUp = session && (await stepUpFor(deps, request, session))
+    if (stepUp) return startLogin(deps, request, reply, stepUp.provider, stepUp.asked)
     if (session && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
     const deskResult = session ? undefined : await deps.deskSignIn(request)
     if (deskResult && deskResult.kind !== 'nobody') return finishDeskLogin(deps, request, reply, deskResult)
@@ -69,7 +74,9 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)
     if (!isPageNavigation(request.raw)) return replyWith(reply, chooserResponse(request.context, returnToOf(request)))
-    return startLogin(deps, request, reply, provider)
+    const session = await deps.browserSessions.current(jarOf(request))
+    const stepUp = session?.provider === provider.id ? await stepUpFor(deps, request, session) : undefined
+    return startLogin(deps, request, reply, provider, stepUp?.asked)
   })
 }
 
@@ -97,6 +104,30 @@ function refuseOtherHost(request: FastifyRequest): ResponseData | undefined {
   const { path } = context.target
   const href = `${publicUrl}${path}?${new URLSearchParams({ return_to: returnToOf(request), [atPublicUrl]: '1' })}`
   return otherHostResponse(context, href)
+}
+
+/**
+ * The stronger or fresher login that the wanted page needs of this session, and the provider to ask for it. By the rules in
+ * force: what the query says selects the page, and grants nothing.
+ */
+async function stepUpFor({ sessions }: LoginDeps, request: FastifyRequest, known: Session) {
+  const { context } = request
+  const { providers, config, pipeline, paths } = context.snapshot
+  const [, method = 'GET', path = returnToOf(request)] =
+    /^([A-Z]{1,20}) (\/.*)$/.exec(String((request.query as Record<string, unknown>)[stepUpField] ?? '')) ?? []
+  const target = readTarget(path.split('#', 1)[0] ?? '/', config.publicUrl)
+  if (!isPageNavigation(request.raw) || !target || paths.owns(target.path)) return undefined
+  const needed = (session: Session) => {
+    const verdict = pipeline.guard.permit(session, method, { ...context, target })
+    return 'stepUp' in verdict ? verdict.stepUp : undefined
+  }
+  // Another replica may have done it.
+  const session = needed(known) && (await sessions.verify(known.handle))
+  const stepUp = session && needed(session)
+  const provider = session && providers.find(({ id }) => id === session.provider)
+  if (!session || !stepUp || !provider) return undefined
+  const asked = { ...stepUp, origin: session.origin ?? session.handle, agent: agentDigest(session.agent.email) }
+  return { provider, asked }
 }
 
 function returnToOf(request: FastifyRequest): string {
@@ -139,7 +170,13 @@ function chooserResponse(context: RequestContext, returnTo: string, email?: stri
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }
 
-async function startLogin(deps: LoginDeps, request: FastifyRequest, reply: FastifyReply, provider: LoginChoice) {
+async function startLogin(
+  deps: LoginDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  provider: LoginChoice,
+  stepUp?: StepUpAttempt,
+) {
   const { context, headers } = request
   const jar = jarOf(request)
   const returnTo = returnToOf(request)
@@ -148,7 +185,7 @@ async function startLogin(deps: LoginDeps, request: FastifyRequest, reply: Fasti
 
   const finished = countFinished(deps, request)
   if (finished >= loopAfter) return refuse('login.loop', [loopCheck(finished)])
-  const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo)
+  const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo, stepUp)
   const navigation = await beginAtProvider(provider, attempt)
   if (navigation instanceof Refused)
     return refuse(navigation.reason, [{ name: 'provider can begin a login', ok: false }])

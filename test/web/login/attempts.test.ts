@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { agentDigest } from '../../../src/core/step-up.js'
 import { createKeyring } from '../../../src/keys/keyring.js'
 import { attemptLifetime, createAttempts, maxAttempts, maxCookieBytes } from '../../../src/web/login/attempts.js'
 import {
@@ -179,5 +180,37 @@ t.test('what does not open is cleared away by the next login', t => {
     value: '',
     attributes: { maxAge: 0, path: '/', sameSite: 'none', secure: true },
   })
+  t.end()
+})
+
+t.test('what a step-up asks for comes back, whole and named, in a cookie as small as the others', t => {
+  const { attempts } = setUp()
+  const contexts = Array.from({ length: 16 }, (_, i) => `urn:example:a-long-name-of-a-context:${'x'.repeat(80)}:${i}`)
+  const stepUp = {
+    origin: randomBytes(32).toString('base64url'),
+    agent: agentDigest('ada@example.com'),
+    context: contexts,
+    maxAge: 30 * 86_400_000,
+  }
+  for (const asked of [
+    stepUp,
+    { ...stepUp, context: [] },
+    { origin: stepUp.origin, agent: stepUp.agent, context: ['a'] },
+  ]) {
+    const browser = createBrowser()
+    const returnTo = '/tickets/1047?tab=comments&sort=newest'
+    const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', returnTo, asked)
+    for (const cookie of setCookies) t.ok(serializeCookie(cookie).length <= maxCookieBytes)
+    t.equal(attempt.returnTo, returnTo)
+    browser.take(setCookies)
+    const opened = attempts.open(browser.jar(), attempt.id, [...contexts, 'a', 'another'])
+    t.same(opened, attempt)
+    if (!opened) return t.end()
+    browser.take([attempts.markUsed(browser.jar(), opened)])
+    t.same(attempts.open(browser.jar(), attempt.id, [...contexts, 'a'])?.stepUp, asked)
+    const renamed = attempts.open(browser.jar(), attempt.id, ['b'])?.stepUp?.context ?? []
+    t.equal(renamed.length, asked.context.length, 'a context that no rule has any more is still asked for')
+    t.notOk(renamed.some(context => contexts.includes(context) || context === 'b'))
+  }
   t.end()
 })
