@@ -54,7 +54,11 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
     out: access,
   })
   const agent = createUserAgent(publicUrl, { port })
-  const { status } = await logIn(agent, idp, { way: 'portal', email })
+  const { status } = await logIn(agent, idp, {
+    way: 'portal',
+    email,
+    claims: { acr: 'mfa', auth_time: Math.floor(Date.now() / 1000) },
+  })
   if (status !== 303) throw new Error(`the login ended with ${status}`)
   return {
     port,
@@ -101,13 +105,15 @@ export const deskgateFar: Peer = {
   start: ({ desk, node }) => startDeskgate({ deskPort: desk.agentPort, node, nearCache: '0s' }),
 }
 
-/** Of each kind as many; five of them apply to every page, and let it pass. */
+/** Of each kind as many; one of each applies to every page, and lets it pass. */
 const kinds = [
   { roles: ['agent', 'admin'] },
   { emails: [email] },
   { domains: ['example.com', 'example.org'] },
   { providers: ['portal'] },
   { from: ['127.0.0.0/8', '10.0.0.0/8', '2001:db8::/32'] },
+  { context: ['mfa', 'https://refeds.org/profile/mfa'] },
+  { maxAge: '8h' },
 ]
 const matches = [(i: number) => `/team-${i}/*`, (i: number) => `DELETE /tickets/${i}`, (i: number) => `/reports/${i}*`]
 const manyRules = Array.from({ length: 500 }, (_, i) => ({
