@@ -129,7 +129,7 @@ t.test('our forms may end at every address of single logout', async t => {
 
 t.test('a key that is not RSA is refused at the start', async t => {
   const curve = { path: 'sp.key', text: curveKey('P-256') }
-  t.throws(() => open({ ...key, key: curve }), { message: 'provider corp: sp.key is no RSA key' })
+  t.throws(() => open({ ...key, key: curve }), { message: 'provider corp: sp.key is not an RSA key' })
 })
 
 t.test('a login keeps what the request has to say of the name', async t => {
