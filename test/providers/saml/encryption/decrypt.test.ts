@@ -44,6 +44,7 @@ for (const sign of ['response', 'assertion', 'both'] as const) {
           context: 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport',
           at: clock.now(),
         },
+        issuedAt: clock.now(),
         replayKey: { id: 'saml:corp:_once', until: clock.now() + 360_000 },
         saml: { nameId: 'Jane@Example.com', nameIdFormat: emailFormat, sessionIndex: '_s' },
       })
