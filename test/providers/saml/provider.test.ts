@@ -253,7 +253,7 @@ t.test('what the provider calls itself', async t => {
   t.strictSame(provider.formTargets(), ['https://idp.example.com', 'https://bye.example.com'])
   t.strictSame(provider.logout(undefined as never), { redirect: 'https://bye.example.com/x' })
   t.equal(openSaml(settings(), { clock }).provider.logout(undefined as never), undefined)
-  t.throws(() => openSaml(samlSettings(['no certificate'])), { message: /idp0\.crt is no certificate/ })
+  t.throws(() => openSaml(samlSettings(['no certificate'])), { message: /idp0\.crt is not a certificate/ })
   t.equal(acsUrl, 'https://desk.example.com/auth/saml/acs')
 })
 

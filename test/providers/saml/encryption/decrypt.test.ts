@@ -156,7 +156,7 @@ t.test('SHA-1 inside is accepted where it is allowed', async t => {
 
 t.test('a key that is not an RSA key, or a certificate that is none, keeps the provider from being made', async t => {
   const text = 'nothing'
-  t.throws(() => open({ key: { path: 'a.key', text } }), { message: /a\.key is no RSA key/ })
-  t.throws(() => open({ certificate: { path: 'a.crt', text } }), { message: /a\.crt is no certificate/ })
+  t.throws(() => open({ key: { path: 'a.key', text } }), { message: /a\.key is not an RSA key/ })
+  t.throws(() => open({ certificate: { path: 'a.crt', text } }), { message: /a\.crt is not a certificate/ })
   t.throws(() => open({ signRequests: true, certificate: undefined }), { message: /needs key and certificate/ })
 })
