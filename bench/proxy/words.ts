@@ -4,12 +4,12 @@ import type { Facts } from './page.js'
 import { type FloodsRun, majorOf, type Run, roughRounds } from './run.js'
 import { shown } from './table.js'
 
-/** As many words as fit on a line of the page. */
+/** As many words as fit on a line of 110 characters, in a list too. */
 function wrapped(text: string): string {
   const lines = ['']
   for (const word of text.split(/\s+/)) {
     const line = lines.at(-1) ?? ''
-    if (line !== '' && line.length + word.length >= 110) lines.push(word)
+    if (line !== '' && line.length + word.length >= 108) lines.push(word)
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
   }
   return lines.join('\n')
