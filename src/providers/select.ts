@@ -90,14 +90,14 @@ export async function verifyRevocation(
   const all = providers.filter(({ revocation }) => revocation !== undefined)
   const { iss } = readHints(token)
   const named = all.filter(({ revocation }) => revocation?.issuer === iss)
-  const accepted: RevocationVerdict[] = []
-  const refusal = await mostTelling(named.length > 0 ? named : all, async ({ revocation }) => {
-    const verdict = await revocation?.verify(token)
-    if (!verdict?.token) return verdict
-    accepted.push(verdict)
-    return undefined
-  })
+  // Each of them: what one refuses, such as the audience of another application, may be meant for the next.
+  const verdicts: RevocationVerdict[] = []
+  for (const { revocation } of named.length > 0 ? named : all) {
+    if (revocation) verdicts.push(await revocation.verify(token))
+  }
+  const accepted = verdicts.filter(verdict => verdict.token !== undefined)
   if (accepted.length > 0) return accepted
+  const refusal = verdicts.reduce<RevocationVerdict | undefined>(moreTelling, undefined)
   return refusal && [refusal]
 }
 
@@ -108,10 +108,14 @@ async function mostTelling<T extends { reason?: Reason }>(
   let best: T | undefined
   for (const provider of providers) {
     const verdict = await verify(provider)
-    if (verdict && (best === undefined || weightOf(verdict) > weightOf(best))) best = verdict
+    if (verdict) best = moreTelling(best, verdict)
     if (best && weightOf(best) === Number.POSITIVE_INFINITY) break
   }
   return best
+}
+
+function moreTelling<T extends { reason?: Reason }>(best: T | undefined, verdict: T): T {
+  return best === undefined || weightOf(verdict) > weightOf(best) ? verdict : best
 }
 
 function weightOf({ reason }: { reason?: Reason }): number {

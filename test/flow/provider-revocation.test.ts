@@ -287,6 +287,30 @@ t.test('two applications of one issuer: a call speaks for both', async t => {
   t.match(await callRevoke(gateway, token, byEmail(bob)), { reason: 'jwt.replayed' })
 })
 
+t.test('two applications of one issuer, each with an audience of its own: each is asked', async t => {
+  const okta = createRevocationCaller()
+  const { clock, gateway, settings, files, enter } = await start(t)
+  const audiences = ['https://one.example.com', 'https://two.example.com']
+  const providers = settings.providers.map((one, at) => ({
+    ...one,
+    revocation: { jwks: 'both.json', issuer: okta.issuer, audience: audiences[at] },
+  }))
+  t.match(await gateway.reload({ ...settings, providers }, { ...files, 'both.json': okta.jwks }), { applied: true })
+  const ways: Way[] = ['corp', 'portal']
+  for (const [at, meant] of ways.entries()) {
+    const inside = await Promise.all(ways.map(way => enter(ada, way)))
+    const token = okta.token(clock.now(), { aud: audiences[at] })
+    t.equal((await callRevoke(gateway, token, byEmail(ada))).status, 204, meant)
+    t.same(await Promise.all(inside.map(statusOf)), at === 0 ? [401, 200] : [200, 401])
+    clock.move(1000)
+  }
+  const both = await Promise.all(ways.map(way => enter(ada, way)))
+  t.equal((await callRevoke(gateway, okta.token(clock.now(), { aud: audiences }), byEmail(ada))).status, 204)
+  t.same(await Promise.all(both.map(statusOf)), [401, 401])
+  const elsewhere = okta.token(clock.now(), { aud: 'https://three.example.com' })
+  t.match(await callRevoke(gateway, elsewhere, byEmail(ada)), { status: 401, reason: 'jwt.audience_mismatch' })
+})
+
 t.test('Attack: a thousand bad calls a second: most are refused unread, and good work goes on', async t => {
   const { clock, okta, gateway, enter } = await start(t, { settings: { limits: { logins: '60/m' } } })
   const inside = await enter(bob)
