@@ -9,11 +9,22 @@ export function hasContext(authentication: Authentication | undefined, context: 
   return context.length === 0 || context.includes(authentication?.context ?? '')
 }
 
-/** Whether the agent has logged in at most `maxAge` milliseconds ago. Many providers write whole seconds. */
-export function isRecent(authentication: Authentication | undefined, maxAge: number, now: number): boolean {
+/** How far the clock of another replica may be ahead, in milliseconds. */
+const replicaSkew = 60_000
+
+/**
+ * Whether the agent has logged in at most `maxAge` milliseconds ago. Many providers write whole seconds. `ahead`: how far
+ * the clock may be ahead by which the time was written.
+ */
+export function isRecent(
+  authentication: Authentication | undefined,
+  maxAge: number,
+  now: number,
+  ahead = replicaSkew,
+): boolean {
   const at = authentication?.at
-  // The comparison fails closed for a time that is none.
-  return at !== undefined && at >= Math.floor((now - maxAge) / 1000) * 1000
+  // Attack: a clock was ahead at the login and has been set back. A time to come is never too old. Both fail closed for NaN.
+  return at !== undefined && at >= Math.floor((now - maxAge) / 1000) * 1000 && at <= now + ahead
 }
 
 export function satisfies(

@@ -251,6 +251,28 @@ t.test('step-up', { skip: missingParts('redis-server') }, async t => {
     t.equal((await agent.visit('/secret/1')).status, 302)
   })
 
+  t.test('a clock that was ahead at the login and is set back: the page asks, and the answer counts', async t => {
+    const setup = await start(t)
+    const { one, two, clock } = setup
+    for (const [way, ahead] of [
+      ['corp', 90 * minute],
+      ['portal', 90 * minute],
+      ['corp', 3 * minute],
+      ['portal', 24 * 60 * minute],
+    ] as const) {
+      const agent = setup.agent()
+      clock.move(ahead)
+      await logIn(setup, agent, { way })
+      clock.move(-ahead)
+      t.equal((await agent.visit('/tickets', { at: two })).status, 200)
+      const { path, fields } = await answerOf(setup, await ask(agent, '/fresh/1'), { way })
+      t.match(await agent.postCrossSite(path, fields), { status: 303, location: '/fresh/1' }, `${way} ${ahead}`)
+      for (const at of [one, two]) t.equal((await agent.visit('/fresh/1', { at })).status, 200)
+      clock.move(20 * minute)
+      t.equal((await agent.visit('/fresh/1', { at: two })).status, 302, 'and it grows old')
+    }
+  })
+
   t.test('two tabs at once, on two replicas, are one session', async t => {
     const setup = await start(t)
     const { one, two, clock } = setup

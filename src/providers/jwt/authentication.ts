@@ -53,7 +53,7 @@ export function checkAuthentication(claims: Claims, rules: AuthenticationRules, 
   if (maxAge !== undefined) {
     check('auth_time age for the page', {
       // Without the skew: what is let in here must not be sent away again by the page.
-      ok: isRecent(known, maxAge, now),
+      ok: isRecent(known, maxAge, now, clockSkew),
       reason: 'jwt.authentication_too_old',
       expected: `at least -${maxAge / 1000} s`,
       seen: at === undefined ? 'none' : fromNow(at, now),

@@ -100,7 +100,7 @@ function instantChecks(
             'authenticated lately enough for the page',
             {
               ...notBefore(now - maxAge, 'access.paths[].maxAge'),
-              ok: isRecent(at === undefined ? {} : { at }, maxAge, now),
+              ok: isRecent(at === undefined ? {} : { at }, maxAge, now, skew),
             },
           ] as NamedCheck,
         ]),
