@@ -804,4 +804,17 @@ t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case,
     agents: [{ domains: ['a.example', 'b.example'] }],
   })
   t.match(warningMessages(local), [/identity\.format\.email: makes one agent of/])
+  const listed = (sources: object[], ...domains: string[]) => {
+    const text = domains.map(domain => `- { email: ana@${domain} }`).join('\n')
+    const given = settings({ identity: { format: { email: 'local' } }, agents: sources })
+    return warningMessages(given, { files: { 'agents.yaml': text } })
+  }
+  const file = { file: 'agents.yaml' }
+  for (const [sources, ...domains] of [
+    [[file], 'a.example', 'b.example'],
+    [[file, { domains: ['b.example'] }], 'a.example'],
+    [[{ domains: ['b.example'] }, file], 'A.example', 'a.example'],
+  ] as const)
+    t.match(listed([...sources], ...domains).join('\n'), /makes one agent of/, JSON.stringify([sources, domains]))
+  t.notMatch(listed([file, { domains: ['a.example'] }], 'a.example').join('\n'), /makes one agent of/)
 })

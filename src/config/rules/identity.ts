@@ -1,6 +1,8 @@
 // The headers with the identity and with attributes: names that differ in every spelling, and that a request needs for
 // nothing else.
 
+import { domainOf } from '../../core/email.js'
+import { parseAgents } from '../agents.js'
 import type { Path } from '../problems.js'
 import { foldedHeader, type Rules } from './rule.js'
 
@@ -71,6 +73,11 @@ function headerRule(
 }
 
 function hasSeveralDomains({ agents }: Rules['config']): boolean {
-  const domains = (agents ?? []).flatMap(source => (source && 'domains' in source ? (source.domains ?? []) : []))
+  const domains = (agents ?? []).flatMap(source => {
+    if (source && 'domains' in source) return source.domains ?? []
+    if (!(source && 'file' in source && source.file)) return []
+    const parsed = parseAgents(source.file.text, source.file.path)
+    return 'agents' in parsed ? parsed.agents.map(({ email }) => domainOf(email)) : []
+  })
   return new Set(domains).size > 1 || (agents ?? []).some(source => source && 'any' in source)
 }
