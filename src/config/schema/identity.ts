@@ -14,7 +14,7 @@ const format = () =>
       case: z
         .enum(['keep', 'lower'], { error: says('is neither keep nor lower') })
         .default('keep')
-        .meta({ description: 'lower: the e-mail address and the ID in lower case.' }),
+        .meta({ description: 'lower: A to Z of the e-mail address and the ID in lower case.' }),
       roles: z
         .enum(['commas', 'lines'], { error: says('is neither commas nor lines') })
         .default('commas')

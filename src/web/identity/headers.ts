@@ -28,19 +28,31 @@ const defaults = [
   'X-Agent-Assertion',
 ]
 
-/** Names that Desks read together: where one of them is the gateway's, a client may send none. Folded. */
+/**
+ * Names that Desks read together: where one of them is the gateway's, a client may send none. Of folded names.
+ * Attack: Desk takes X-authentik-username from the gateway, and X-authentik-groups from anyone.
+ */
 const families = [
-  ['remote-user', 'remote-email', 'remote-name', 'remote-groups'],
-  ['x-remote-user', 'x-remote-email', 'x-remote-name', 'x-remote-groups', 'x-remote-group'],
-  [...['user', 'email', 'groups', 'preferred-username'].map(name => `x-auth-request-${name}`)],
-  ['x-webauth-user', 'x-webauth-email', 'x-webauth-name', 'x-webauth-groups', 'x-webauth-role'],
+  /^remote-(?:user|email|name|groups?)$/,
+  /^x-remote-(?:user|email|name|groups?)$/,
+  /^x-auth-request-/,
+  /^x-webauth-/,
+  /^x-authentik-/,
+  /^x-pomerium-/,
+  /^x-vouch-/,
+  /^oidc-/,
+  /^cf-access-/,
+  /^tailscale-user-/,
+  /^x-goog-(?:authenticated-user|iap)-/,
+  /^x-amzn-oidc-/,
+  /^x-ms-(?:client-principal|token)/,
 ]
 
 export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
   const { assertion } = deps.settings
   const own = [...Object.values(deps.settings.headers), ...deps.attributeHeaders, assertion.header].map(foldHeaderName)
-  const related = families.filter(family => family.some(name => own.includes(name))).flat()
-  const reserved = new Set([...defaults.map(foldHeaderName), ...own, ...related])
+  const related = families.filter(family => own.some(name => family.test(name)))
+  const reserved = new Set([...defaults.map(foldHeaderName), ...own])
   const assertionFor = createAssertionSigner({
     issuer: deps.publicUrl,
     audience: assertion.audience ?? deps.deskOrigin,
@@ -52,7 +64,7 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
   return {
     isReserved(name) {
       const folded = foldHeaderName(name)
-      return folded.startsWith('x-agent-') || reserved.has(folded)
+      return folded.startsWith('x-agent-') || reserved.has(folded) || related.some(family => family.test(folded))
     },
     append(flat, who) {
       write(flat, who.agent, who.provider)
@@ -76,7 +88,9 @@ function createPlainHeaders(
   const encode = format.encoding === 'utf8' ? rawUtf8 : encodeValue
   // Also with utf8: a comma would make two roles of one.
   const encodeItem = (item: string) => encode(item).replaceAll(',', '%2C')
-  const inCase = format.case === 'lower' ? (value: string) => value.toLowerCase() : (value: string) => value
+  // A to Z alone, as an address is read: É and é are two agents here, and Desk must not make one of them.
+  const inCase = (value: string) =>
+    format.case === 'lower' ? value.replace(/[A-Z]+/g, letters => letters.toLowerCase()) : value
   const emailOf = (email: string) => (format.email === 'local' ? email.slice(0, email.lastIndexOf('@')) : email)
   const oneLine = format.roles === 'commas'
   return (flat, agent, provider) => {

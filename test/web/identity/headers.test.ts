@@ -116,6 +116,52 @@ t.test('names that only the gateway may send are known in every spelling', async
     t.equal(write.isReserved(name), false, name)
 })
 
+t.test('Attack: a role under a name that a Desk reads beside a name of the gateway', async t => {
+  const families: [own: string, forged: string[], free: string][] = [
+    ['Remote-User', ['Remote-Groups', 'REMOTE_EMAIL', 'remote.name'], 'Remote-Control'],
+    [
+      'X-Auth-Request-Email',
+      ['X-Auth-Request-Groups', 'X_Auth_Request_Roles', 'X-Auth-Request-Access-Token'],
+      'X-Auth',
+    ],
+    [
+      'X-authentik-username',
+      ['X-authentik-groups', 'X_AUTHENTIK_ENTITLEMENTS', 'x.authentik.jwt'],
+      'X-Authentic-Groups',
+    ],
+    ['X-WEBAUTH-USER', ['X-WEBAUTH-ROLE', 'x_webauth_org_role', 'X-WebAuth-Groups'], 'X-Web-Role'],
+    ['Cf-Access-Authenticated-User-Email', ['CF_Access_Jwt_Assertion', 'Cf-Access-Groups'], 'Cf-Ray'],
+    ['X-Goog-Authenticated-User-Email', ['X-Goog-Authenticated-User-Id', 'x_goog_iap_jwt_assertion'], 'X-Goog-Hash'],
+    ['X-Amzn-Oidc-Identity', ['X-Amzn-Oidc-Data', 'X_AMZN_OIDC_ACCESSTOKEN'], 'X-Amzn-Trace-Id'],
+    ['X-MS-CLIENT-PRINCIPAL-NAME', ['X-MS-CLIENT-PRINCIPAL', 'X_MS_Client_Principal_Id'], 'X-MS-Version'],
+    ['OIDC_CLAIM_email', ['OIDC-CLAIM-groups', 'oidc_access_token'], 'X-Oidc'],
+    ['Tailscale-User-Login', ['Tailscale-User-Name', 'tailscale_user_roles'], 'Tailscale-Version'],
+  ]
+  const none = writer()
+  for (const [own, forged, free] of families) {
+    const write = writer({ headers: { id: own } })
+    for (const name of forged) t.equal(write.isReserved(name), true, `${name} beside ${own}`)
+    t.equal(write.isReserved(free), false, free)
+    for (const name of [own, ...forged]) t.equal(none.isReserved(name), false, `${name}, where none is ours`)
+  }
+})
+
+t.test('case: lower folds A to Z alone: two agents stay two', async t => {
+  const write = writer({ format: { case: 'lower', encoding: 'utf8' } })
+  const sent = (email: string, id: string) => {
+    const { 'X-Agent-Email': address, 'X-Agent-Id': name } = written(write, { email, id })
+    return JSON.stringify([address, name])
+  }
+  for (const [one, other] of [
+    ['Éva', 'éva'],
+    ['Ωmega', 'ωmega'],
+    ['ẞtein', 'ßtein'],
+    ['Ǆ', 'ǆ'],
+  ] as const)
+    t.not(sent(`${one}@example.com`, one), sent(`${other}@example.com`, other), one)
+  t.equal(sent('ana@example.com', 'AB-7'), sent('ana@example.com', 'ab-7'))
+})
+
 t.test('the assertion verifies against the published keys and has subject, audience and expiry', async t => {
   const write = writer()
   const { 'X-Agent-Assertion': token = '' } = written(write)
