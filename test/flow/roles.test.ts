@@ -185,6 +185,42 @@ t.test('access.paths[].from: an address that a proxy hides is nobody, until the 
   t.match(await gateway.reload({ ...settings, desk: { url: desk.url } }), { applied: true })
 })
 
+t.test('Attack: from: a trusted proxy that does not say for whom it asks stands for nobody', async t => {
+  const { agent } = await entering({ [groups]: [guid(1)] })
+  const inside = {
+    ...{ ...settings, desk: { url: desk.url }, trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] },
+    access: { paths: [{ match: '/office/*', from: ['127.0.0.0/8', '10.0.0.0/8'] }] },
+  }
+  t.match(await gateway.reload(inside), { applied: true })
+  const statusWith = async (headers: Record<string, string>) => (await agent.visit('/office/x', { headers })).status
+  for (const headers of [{}, { 'x-forwarded-for': '10.1.2.3' }, { 'x-forwarded-for': 'unknown, 10.1.2.3, 10.0.0.1' }]) {
+    const expected = headers['x-forwarded-for']?.includes('unknown') ? 403 : 200
+    t.equal(await statusWith(headers), expected, JSON.stringify(headers))
+  }
+  for (const hop of [
+    'unknown',
+    '',
+    'unix:',
+    '_hidden',
+    '10.1.2.3.4',
+    '203.0.113.7, secret',
+    '203.0.113.7,',
+    'unknown, 10.0.0.1',
+  ]) {
+    t.equal(await statusWith({ 'x-forwarded-for': hop }), 403, `X-Forwarded-For: ${hop}`)
+  }
+  for (const [name, value] of [
+    ['Forwarded', 'for=203.0.113.7'],
+    ['X-Real-IP', '203.0.113.7'],
+    ['X-Forwarded-Proto', 'https'],
+    ['Via', '1.1 proxy'],
+  ] as const)
+    t.equal(await statusWith({ [name]: value }), 403, name)
+  t.equal(await statusWith({ 'x-forwarded-for': '10.1.2.3', 'x-forwarded-proto': 'https', via: '1.1 p' }), 200)
+  t.equal(await statusWith({ 'x-forwarded-for': 'unknown, 203.0.113.7' }), 403)
+  t.match(await gateway.reload({ ...settings, desk: { url: desk.url } }), { applied: true })
+})
+
 t.test("a Desk that was set up for oauth2-proxy's default headers: only its upstream changes", async t => {
   const old = createServer((request, response) => {
     const { 'x-forwarded-user': user, 'x-forwarded-email': email } = request.headers

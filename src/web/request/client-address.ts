@@ -20,7 +20,7 @@ export function createClientReader(deps: {
   trustedProxies: readonly string[]
   random: Random
   onIgnored?: ((peer: string) => void) | undefined
-  /** A rule depends on the address (`from`), so each request is looked at for whether it was forwarded. */
+  /** A rule depends on the address (`from`): each request that names no client is looked at for whether it was forwarded. */
   decides?: boolean
 }): (request: IncomingMessage) => RequestSource {
   const trusts = compileNetworks(deps.trustedProxies)
@@ -50,12 +50,13 @@ export function createClientReader(deps: {
       }
       return { address: peer.text, unproven: forwarded, forwardedFor: peer.text, id: newId() }
     }
-    const chain = believedHops(headerOf(request, 'x-forwarded-for'), trusts)
+    const { hops: chain, broken } = believedHops(headerOf(request, 'x-forwarded-for'), trusts)
+    const silent = chain.length === 0 && deps.decides === true && isForwarded(request.rawHeaders)
     const sent = headerOf(request, 'x-request-id')
     chain.push(peer.text)
     return {
       address: chain[0] as string,
-      unproven: false,
+      unproven: broken || silent,
       forwardedFor: chain.join(', '),
       id: sent !== undefined && validRequestId.test(sent) ? sent : newId(),
     }
@@ -78,18 +79,18 @@ function isForwarded(rawHeaders: readonly string[]): boolean {
 
 /**
  * The part of a chain that a trusted proxy has vouched for, the client first. Read from the end: the first hop that is
- * not trusted is the client. An entry that is not an address ends the chain, and the hop that added it counts.
+ * not trusted is the client. An entry that is not an address ends the chain (`broken`), and the hop that added it counts.
  * Attack: what a client writes in front of that is its own invention; Desk takes the first address for the client's.
  */
-function believedHops(chain: string | undefined, trusts: (address: Address) => boolean): string[] {
+function believedHops(chain: string | undefined, trusts: (address: Address) => boolean) {
   const hops: string[] = []
   for (const hop of chain?.split(',').reverse() ?? []) {
     const address = parseAddress(withoutPort(hop.trim()))
-    if (!address) break
+    if (!address) return { hops, broken: true }
     hops.unshift(address.toString())
     if (!trusts(address)) break
   }
-  return hops
+  return { hops, broken: false }
 }
 
 /** Some proxies write 192.0.2.1:4711 or [2001:db8::1]:4711. */

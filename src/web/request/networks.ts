@@ -24,7 +24,7 @@ export function parseAddress(text: string): Address | undefined {
 export interface ClientAddress {
   /** The last hop that is not a trusted proxy. */
   address: string
-  /** A peer that is not trusted says that it forwards for somebody else: the address is a proxy's, not the client's. */
+  /** Somebody forwards for a client that nobody trusted has named: the address is a proxy's, not the client's. */
   unproven: boolean
 }
 

@@ -98,7 +98,7 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
 function checkFrom(context: RequestContext, check: RecordCheck): void {
   const allowed = context.snapshot.config.breakglass.from
   if (allowed.length === 0) return
-  const proxy = context.unproven ? ': a proxy that is not in trustedProxies' : ''
+  const proxy = context.unproven ? ': a proxy that is not in trustedProxies, or names no client in X-Forwarded-For' : ''
   check('link is used from an allowed address', {
     ok: createFrom()(allowed)(context),
     reason: 'agent.forbidden',
