@@ -42,6 +42,12 @@ const escaped = /%[0-9A-Fa-f]{2}/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const uncertain = /[\\\u0000-\u001f\u007f]|(?:^|\/)\.\.?(?:\/|$)/
 
+/**
+ * What some servers read otherwise, though it is one segment here: '?' and '#' that a second server decodes, dots and spaces
+ * at the end of a name, which Windows drops, and marks, which others compose with their letter.
+ */
+const loose = /[?#]|[. ](?:\/|$)|[\u0300-\u036f]/
+
 /** Every matching rule must hold. `clock`: for rules with maxAge. */
 export function compilePathAccess(paths: readonly PathRule[], clock: Clock = systemClock): CompiledPathAccess {
   const from = createFrom()
@@ -49,7 +55,7 @@ export function compilePathAccess(paths: readonly PathRule[], clock: Clock = sys
   if (rules.length === 0) return { permits: () => true, rulesFor: () => [] }
   const index = createPathIndex(rules.map(rule => ({ pattern: rule.match.slice(rule.match.indexOf(' ') + 1), rule })))
   const applicable = (target: Target): readonly CompiledRule[] => {
-    if (!target.ambiguous) return index.find(fold(target.path))
+    if (!target.ambiguous && !loose.test(target.path)) return index.find(fold(target.path))
     const readings = ambiguousReadings(target)
     return readings ? [...new Set(readings.flatMap(index.find))] : rules
   }
@@ -143,6 +149,8 @@ function ambiguousReadings({ raw, path }: Target): string[] | undefined {
     found.add(withoutParameters(read))
     found.add(read.split(';', 1)[0] ?? '')
   }
+  for (const read of [...found]) found.add(read.split(/[?#]/, 1)[0] ?? '')
+  for (const read of [...found]) found.add(read.replace(/[. ]+(?=\/|$)/g, '').normalize('NFC'))
   const readings = [...found].map(fold)
   return readings.some(read => uncertain.test(read)) ? undefined : readings
 }
