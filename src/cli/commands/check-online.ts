@@ -13,7 +13,7 @@ import { signingCertificateIn } from '../../providers/certificates.js'
 import { type IdpFacts, metadataLimits, readMetadata } from '../../providers/saml/metadata/metadata.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createHttpClient, openAgent } from '../../runtime/http-client.js'
-import { addressOf, clusterOf, sentinelsOf, topologyOf } from '../../store/redis/url.js'
+import { shownAddress } from '../../store/redis/url.js'
 import { deskTls } from '../../web/proxy/upstream.js'
 import { checkStore } from './check-store.js'
 
@@ -56,20 +56,10 @@ export async function tryOnline(config: Config): Promise<Trial[]> {
 async function tryStore(config: Config): Promise<Trial[]> {
   const settings = config.sessions.store
   const path = ['sessions', 'store']
-  const address = storeAddress(settings)
+  const address = shownAddress(settings)
   if (address === undefined) return []
   const { problem, warnings } = await checkStore(config)
   return [{ path, address, neededBy: 'gateway', warnings, ...(problem === undefined ? {} : { problem }) }]
-}
-
-/** Hosts and ports; undefined for the memory store. */
-function storeAddress(settings: Config['sessions']['store']): string | undefined {
-  const listed = (hosts: { host: string; port: number }[]) =>
-    hosts.map(({ host, port }) => `${host}:${port}`).join(', ')
-  const topology = topologyOf(settings)
-  if (topology === 'memory') return undefined
-  if (topology === 'sentinel') return `Sentinels ${listed(sentinelsOf(settings).sentinels)}`
-  return topology === 'cluster' ? `cluster ${listed(clusterOf(settings).nodes)}` : listed([addressOf(settings)])
 }
 
 /** Any response will do, whatever its status. */

@@ -29,12 +29,12 @@ import {
 import { createConnectionStatus } from './connection-status.js'
 import { createPrimarySearch, watchFailovers } from './failover.js'
 import { createNodeConnector } from './node-connector.js'
-import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, topologyOf } from './url.js'
+import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, shownAddress, topologyOf } from './url.js'
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is not such an error. */
 export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnection {
   const topology = topologyOf(settings)
-  const openDeps = { random: systemRandom, commandTimeout: 800, ...deps, topology }
+  const openDeps = { random: systemRandom, commandTimeout: 800, ...deps, topology, address: shownAddress(settings) }
   if (topology === 'cluster') return connectCluster(settings, openDeps)
   const [commands, messages] = [openSingle(settings, 'commands', openDeps), openSingle(settings, 'messages', openDeps)]
   const reconnect = () => {

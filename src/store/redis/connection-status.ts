@@ -1,5 +1,5 @@
-// The status of a Redis client: why it is not connected, logged once and then once a minute, and never with an address or a
-// password.
+// The status of a Redis client: why it is not connected, logged once and then once a minute, with host and port and never
+// with a password.
 
 import type { Clock } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
@@ -27,7 +27,14 @@ export interface ConnectionStatus {
 /** `shortcoming`: the problem of a client that is connected. */
 export function createConnectionStatus(
   client: ObservedClient,
-  deps: { log: Log; clock: Clock; purpose: Purpose; topology: Topology; shortcoming?: () => string | undefined },
+  deps: {
+    log: Log
+    clock: Clock
+    purpose: Purpose
+    topology: Topology
+    address: string | undefined
+    shortcoming?: () => string | undefined
+  },
 ): ConnectionStatus {
   const { purpose, topology } = deps
   const failures = createRepeatedLog({
@@ -35,7 +42,7 @@ export function createConnectionStatus(
     level: 'error',
     failure: 'session store connection lost',
     recovery: 'session store connection restored',
-    facts: { store: 'redis', connection: purpose },
+    facts: { store: 'redis', connection: purpose, 'sessions.store': deps.address },
   })
   let problem: string | undefined = notConnectedYet
   /** What a single Sentinel or node of a cluster last said: the reason behind the message of the client. */

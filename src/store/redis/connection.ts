@@ -62,7 +62,8 @@ export interface OpenClient extends Omit<MessageConnection, 'onUp'> {
   onUp(listener: () => void): void
 }
 
-export type OpenDeps = Required<ConnectDeps> & { topology: Topology }
+/** `address`: hosts and ports, for the log. */
+export type OpenDeps = Required<ConnectDeps> & { topology: Topology; address: string | undefined }
 
 /** Connects a client, and again after each loss. */
 export function openClient(

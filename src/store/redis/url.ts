@@ -148,3 +148,13 @@ function tlsOf(tls: StoreSettings['tls']): NonNullable<RedisAddress['tls']> {
     throw new Error(`sessions.store.tls: ca, cert or key cannot be used (${code})`)
   }
 }
+
+/** Hosts and ports, for the operator; undefined for the memory store. */
+export function shownAddress(settings: StoreSettings): string | undefined {
+  const shown = ({ host, port }: RedisHost) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+  const listed = (hosts: RedisHost[]) => hosts.map(shown).join(', ')
+  const topology = topologyOf(settings)
+  if (topology === 'memory') return undefined
+  if (topology === 'sentinel') return `Sentinels ${listed(sentinelsOf(settings).sentinels)}`
+  return topology === 'cluster' ? `cluster ${listed(clusterOf(settings).nodes)}` : listed([addressOf(settings)])
+}
