@@ -102,6 +102,26 @@ t.test('a link lets the agent in, once, and for no longer than it says', async t
   t.match(metrics, 'deskgate_logins_total{provider="breakglass",outcome="refused",reason="login.link_used"} 2')
 })
 
+t.test("the operator is the system's user, whatever variables say", async t => {
+  const { gateway } = await open(t)
+  const user = userInfo().username
+  const behindSudo = (name: string) => (user === 'root' ? `${name} as root` : user)
+  const cases: [Record<string, string>, string][] = [
+    [{ USER: 'eve', LOGNAME: 'eve', USERNAME: 'eve' }, user],
+    [{ SUDO_USER: '' }, user],
+    [{ SUDO_USER: 'maya' }, behindSudo('maya')],
+    [{ SUDO_USER: 'ma\u001b[2Jya' }, behindSudo('ma?[2Jya')],
+    [{ SUDO_USER: 'x'.repeat(200) }, behindSudo('x'.repeat(200))],
+  ]
+  for (const [env] of cases) {
+    t.equal((await order(gateway.opsUrl, {}, { DESKGATE_ADMIN_TOKEN: adminToken, ...env })).code, 0)
+  }
+  t.same(
+    (await gateway.audit()).map(({ operator }) => operator),
+    cases.map(([, name]) => `${name}@${hostname()}`.slice(0, 100)),
+  )
+})
+
 t.test('after its end, and a link that nobody made', async t => {
   const { clock, gateway, newAgent } = await open(t)
   const { path } = await order(gateway.opsUrl)

@@ -84,7 +84,12 @@ t.test('commands that need a configuration', async t => {
     stderr: /deskgate\.yaml:4:\d+ desk\.url: http:\/\/127\.0\.0\.1:1 does not answer: ECONNREFUSED \(is Desk running/,
   })
   t.equal(configFile(undefined, { DESKGATE_CONFIG: '' }), 'deskgate.yaml', 'an empty variable names no file')
-  t.match(await here((base, io) => printMetadata({ ...base, provider: 'x' }, io)), { code: 1, stderr: /has the id x/ })
+  for (const provider of ['x', 'portal', 'CORP', '../x'])
+    t.match(
+      await here((base, io) => printMetadata({ ...base, provider }, io)),
+      { code: 1, stdout: '', stderr: `no provider of type saml has the id ${provider}: --provider takes ` },
+      provider,
+    )
   for (const saml of [xml, base64, form]) t.match(await explained({ saml }), accepted, saml)
   for (const jwt of [compact, posted]) t.match(await explained({ jwt }), accepted, jwt)
   t.match(await explained({ saml: form, at }), { code: 1, stderr: /refused: saml\.expired/ })

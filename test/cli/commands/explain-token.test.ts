@@ -96,6 +96,19 @@ t.test('of a good token it says only what is true', async t => {
   t.match(text, /ok +exp +in 170 s$/m)
   t.match(text, /ok +nbf +10 s ago$/m)
   t.match(text, /accepted: ada@example\.com/)
+  for (const [times, absent] of [
+    [{}, /ok +(?:exp|nbf)/],
+    [{ iat: -239 }, /ok +(?:exp|nbf)/],
+    [{ exp: 1 }, /ok +nbf/],
+    [{ iat: 30, nbf: 30, exp: 90 }, /-\d+ s|from now/],
+    [{ iat: -100, exp: -40 }, /ok +nbf|-\d+ s/],
+  ] as const) {
+    const one = await explained(times)
+    t.equal(one.code, 0, one.text)
+    t.notMatch(one.text, /other characters|FAIL|check the provider's clock/, JSON.stringify(times))
+    t.notMatch(one.text, absent, JSON.stringify(times))
+    t.match(one.text, /ok +token form +three parts of base64url/)
+  }
 })
 
 t.test('--json: the checks in order, the reason, what to look at', async t => {

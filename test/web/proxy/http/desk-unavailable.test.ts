@@ -66,6 +66,11 @@ t.test('what Desk sends that is not HTTP becomes 502', async t => {
     const bare = await bareDesk(socket => socket.end(bytes))
     t.equal((await bare.ask()).status, 502, why)
     t.equal(bare.sockets.length, 1, `${why}: asked once`)
+    t.match(
+      bare.proxy.lines.find(({ msg }) => msg === 'Desk response failed'),
+      { level: 'warn', 'desk.url': /^http:\/\/127\.0\.0\.1:\d+$/ },
+      `${why}: where it was looked for`,
+    )
     await bare.close()
   }
   const odd = await bareDesk(socket =>
