@@ -86,6 +86,28 @@ t.test('missing trustedProxies: one warning, at the first request that a proxy h
   }
 })
 
+t.test('the line of a request names its agent, however it ends', async t => {
+  const desk = await startDesk()
+  const access = { paths: [{ match: '/admin/*', roles: ['admin'] }] }
+  const gateway = await startInProcessGateway({ ...basic, desk: { url: desk.url }, access }, { files })
+  t.teardown(async () => {
+    await gateway.close()
+    await desk.close()
+  })
+  const ada = createUserAgent(publicUrl, gateway)
+  const { path, fields } = await idp.jwt('ada@example.com')
+  await ada.postCrossSite(path, fields)
+  await ada.visit('/admin/users')
+  await ada.send('/tickets/7')
+  await ada.fetch('/api/tickets')
+  await createUserAgent(publicUrl, gateway).visit('/nobody')
+  const lineOf = (path: string) => gateway.lines.find(line => line.msg === 'request' && line.path === path)
+  t.match(lineOf('/admin/users'), { agent: 'ada@example.com', status: 403 })
+  t.match(lineOf('/tickets/7'), { agent: 'ada@example.com', method: 'POST' })
+  t.match(lineOf('/api/tickets'), { agent: 'ada@example.com', status: 200 })
+  t.notOk(lineOf('/nobody')?.agent, 'without a session there is none')
+})
+
 t.test('a 502 names desk.url, and the line of a request its agent', async t => {
   const desk = await startDesk()
   const settings = { ...basic, desk: { url: desk.url, public: ['/open'] } }
