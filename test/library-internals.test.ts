@@ -223,6 +223,38 @@ t.test('the parser of a connection can be taken off, with all its listeners, and
   connection.close()
 })
 
+t.test('the handle of a connection stops and starts reading at once, and resume starts it too', async t => {
+  const { server, port } = await connectionOf(t, () => {})
+  const connected = new Promise<Socket>(resolve => server.once('connection', resolve))
+  const connection = openRaw(port)
+  const socket = (await connected) as Socket & {
+    _handle: { reading: boolean; readStop(): void; readStart(): void }
+    parser: object | null
+  }
+  const { _handle: handle } = socket
+  const ask = async () => {
+    connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    return (await connection.response()).body.toString()
+  }
+  t.equal(await ask(), 'seen')
+  t.equal(handle.reading, true)
+  t.ok(socket.parser)
+  const before = socket.bytesRead
+  handle.reading = false
+  handle.readStop()
+  connection.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  const other = openRaw(port)
+  other.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await other.response()
+  other.close()
+  t.equal(socket.bytesRead, before, 'nothing more is read, while others are')
+  socket.pause()
+  socket.resume()
+  t.equal((await connection.response()).body.toString(), 'seen')
+  t.equal(handle.reading, true, 'the socket has started it')
+  connection.close()
+})
+
 t.test('an error of the parser has the bytes, and where it stopped', async t => {
   const { port, errors } = await connectionOf(t, () => {})
   const bytes = Buffer.from('GET /a?\xe9 HTTP/1.1\r\nHost: a\r\n\r\n', 'latin1')

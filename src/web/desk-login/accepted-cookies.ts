@@ -42,7 +42,7 @@ export function createMarkerCookies(deps: MarkerCookiesDeps): MarkerCookies {
   /** When the only marker of that name was made for this value of Desk's cookie; undefined when none is valid. */
   const madeAt = (name: string, header: string | undefined, value: string, lifetime: number) => {
     // Of two values, one may have been planted: neither counts.
-    const sealed = readCookies(header).only(name)
+    const sealed = readCookies(header).single(name)
     const plain = sealed === undefined ? undefined : keyring.open(name, sealed, hashOf(value))
     if (sealed === undefined || plain?.length !== 6) return undefined
     const at = plain.readUIntBE(0, 6)

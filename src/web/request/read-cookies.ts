@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 
 export interface ReceivedCookies {
   /** The value of the only cookie of that name; undefined when there is none, or more than one. */
-  only(name: string): string | undefined
+  single(name: string): string | undefined
   /** The values of all cookies of that name, in their order. */
   all(name: string): string[]
   /** All cookies whose names begin like this. */
@@ -19,7 +19,7 @@ export interface ReceivedCookies {
 /** `header`: as cookieHeader or Node gives it. */
 export function readCookies(header = ''): ReceivedCookies {
   return {
-    only: name => onlyCookie(header, `${name}=`),
+    single: name => onlyCookie(header, `${name}=`),
     all: name => valuesFrom(header, `${name}=`),
     startingWith: prefix =>
       valuesFrom(header, prefix).flatMap(rest => {

@@ -18,7 +18,7 @@ interface Handle {
   readStart(): void
   readStop(): void
 }
-const handleOf = (socket: Socket) => (socket as Socket & { _handle?: Handle | null })._handle
+type ServerSocket = Socket & { parser?: object | null; _handle?: Handle | null }
 
 /** Waiting requests that may arrive in one turn of the event loop before all other connections have to wait for the next. */
 const mostInTurn = 64
@@ -32,11 +32,11 @@ export function createReadingTurns(): ReadingTurns {
   let [arrived, newestFirst] = [0, false]
 
   const hold = () => {
-    for (const socket of open) {
-      const handle = handleOf(socket)
-      if (!handle?.reading) continue
-      handle.reading = false
-      handle.readStop()
+    for (const socket of open as ReadonlySet<ServerSocket>) {
+      // After an upgrade there is no parser to flood, and only Node's server would resume a socket that is held and paused.
+      if (!socket.parser || !socket._handle?.reading) continue
+      socket._handle.reading = false
+      socket._handle.readStop()
       held.push(socket)
     }
   }
@@ -65,9 +65,10 @@ export function createReadingTurns(): ReadingTurns {
   }
 }
 
-function readOn(socket: Socket) {
-  const handle = handleOf(socket)
-  if (!handle || handle.reading || socket.isPaused()) return
+function readOn(socket: ServerSocket) {
+  const { _handle: handle, parser } = socket
+  // Without a parser, as while a request is read again (read-again.ts), nobody else would start it.
+  if (!handle || handle.reading || (parser && socket.isPaused())) return
   handle.reading = true
   handle.readStart()
 }

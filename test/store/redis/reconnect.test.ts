@@ -59,6 +59,7 @@ t.test('ioredis still gives up for good: without that reconnectAfterEnd is not n
   const redis = await startRedis()
   t.teardown(redis.stop)
   const client = new Redis({ port: redis.port, host: '127.0.0.1', retryStrategy: () => 1 })
+  client.on('error', () => {})
   t.teardown(() => client.disconnect())
   await until(() => client.status === 'ready', patience)
   await interrupt(client)

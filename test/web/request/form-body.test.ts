@@ -75,13 +75,18 @@ t.test('Attack: of the long forms whose turn has not come nothing is held', asyn
   t.pass('each is read to its end')
 })
 
-t.test('a client that goes away gives its turn to the next one', async t => {
+/** As many forms as are read at once, each without its last byte, and a connection for one more. */
+async function startWithOneWaiting(t: Test) {
   const { payloads, open } = await start(t)
-  const first: Awaited<ReturnType<typeof open>>[] = []
+  const first = []
   for (let i = 0; i < atOnce; i++) first.push(await open())
   for (const { socket } of first) socket.write(almost)
   await until(() => payloads.length === atOnce)
-  const next = await open()
+  return { payloads, first, next: await open() }
+}
+
+t.test('a client that goes away gives its turn to the next one', async t => {
+  const { payloads, first, next } = await startWithOneWaiting(t)
   next.socket.write(`${almost}a`)
   await until(() => payloads.length === atOnce + 1)
   await settled(() => payloads.at(-1)?.socket.bytesRead ?? 0)
@@ -92,12 +97,7 @@ t.test('a client that goes away gives its turn to the next one', async t => {
 })
 
 t.test('the connection of a form that had to wait takes further requests', async t => {
-  const { payloads, open } = await start(t)
-  const first: Awaited<ReturnType<typeof open>>[] = []
-  for (let i = 0; i < atOnce; i++) first.push(await open())
-  for (const { socket } of first) socket.write(almost)
-  await until(() => payloads.length === atOnce)
-  const next = await open()
+  const { payloads, first, next } = await startWithOneWaiting(t)
   next.socket.write(`${almost}a${almost}a`)
   await until(() => payloads.length === atOnce + 1)
   for (const { socket } of first) socket.write('a')

@@ -47,7 +47,7 @@ async function startServer(t: Test, { tls }: { tls: boolean }) {
     t.teardown(() => socket.destroy())
     return { socket, answers: () => seen.split('</').length - 1 }
   }
-  return { parsed, join }
+  return { server, parsed, join }
 }
 
 for (const { how, tls, inTurn } of [
@@ -82,4 +82,31 @@ t.test('a socket that was paused stays so, and one that ends in its turn leaves 
   t.equal(leaving.answers(), 1)
   await until(() => flooding.answers() === 2000)
   t.equal(parsed.flat().filter(url => url === '/leaves').length, 1)
+})
+
+t.test('a WebSocket that is paused while others wait for their turn is read on', async t => {
+  const { server, parsed, join } = await startServer(t, { tls: false })
+  const upgraded = new Promise<Socket>(resolve => server.once('upgrade', (_, socket) => resolve(socket as Socket)))
+  const agent = await join()
+  agent.socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const socket = await upgraded
+  let received = ''
+  socket.on('data', chunk => {
+    received += chunk
+  })
+  agent.socket.write('first')
+  await until(() => received === 'first')
+  const flooding = await join()
+  let seen = 0
+  server.prependListener('request', () => {
+    seen++
+    // The turn has been given up by now, and not been taken again.
+    if (seen === 1000) socket.pause()
+  })
+  flooding.socket.write(flood.repeat(2000))
+  await until(() => flooding.answers() === 2000)
+  socket.resume()
+  agent.socket.write(', second')
+  await until(() => received === 'first, second')
+  t.ok(parsed.flat().length > 1000)
 })
