@@ -66,7 +66,7 @@ function split(address: string): { host: string; port: string } {
 }
 
 function proxies(rules: Rules): void {
-  const everybody = 'trusts every peer, so a client can choose the address that is logged'
+  const everybody = 'trusts every peer: any client can choose the address that is logged'
   networkRules(rules, ['trustedProxies'], rules.config.trustedProxies ?? [], everybody)
 }
 
