@@ -86,9 +86,29 @@ function tried(
   const asked = { method: request.slice(0, space), target: request.slice(space + 1) }
   const ways = explainWays(policy, { record: found, source: 'tests', sessions: [] }, asked)
   const open = ways.find(isOpen)
-  if (expect === 'forbidden') return open ? widened(policy, open) : undefined
+  if (expect === 'forbidden') return open ? widened(policy, open) : untold(policy, found, ways)
   if (open) return undefined
   return { message: 'expects allowed, but it is forbidden', hint: ways.map(way => closedBy(policy, way)).join('; ') }
+}
+
+/** Kinds that a test cannot meet, and that leave the agent a way: from the right address, by another login. */
+const openToOthers = new Set<string>(['from', 'context', 'maxAge'])
+
+/** A test that would pass whatever the rules say: nobody knows here what roles a provider states, nor any address. */
+function untold(
+  { config }: ExplainPolicy,
+  { roles }: AgentRecord,
+  ways: AccessWay[],
+): Omit<Finding, 'path'> | undefined {
+  const kinds = (way: AccessWay) => way.rules.flatMap(({ missing }) => missing)
+  const askRoles = config.providers.some(({ allow }) => allow.roles.length > 0)
+  if (roles === undefined && (askRoles || ways.some(way => kinds(way).includes('roles')))) {
+    return { message: 'needs roles: no source of agents states them', hint: 'roles: [agent]' }
+  }
+  const isOpenElsewhere = (way: AccessWay) =>
+    way.enters && way.outcome === 'forbidden' && kinds(way).every(kind => openToOthers.has(kind))
+  if (!ways.some(isOpenElsewhere)) return undefined
+  return { message: 'proves nothing: only from forbids it, and a test has no address', hint: 'leave the test out' }
 }
 
 function isOpen({ enters, outcome }: AccessWay): boolean {

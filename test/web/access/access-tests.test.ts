@@ -70,6 +70,26 @@ t.test('what became narrower fails too, and a source that is not asked needs rol
   t.match(failures({ agents: http }).join('\n'), /tests\.0: needs roles/)
 })
 
+t.test('Attack: a test that would pass whatever the rules say is refused', t => {
+  const forbidden = (agent: string, request: string, more: object = {}) => [
+    { agent, request, expect: 'forbidden', ...more },
+  ]
+  const eve = forbidden('eve@example.com', 'GET /admin/x')
+  for (const agents of [[{ any: true }], [{ domains: ['example.com'] }], [{ file: 'agents.yaml' }]]) {
+    const files = { 'agents.yaml': '- { email: eve@example.com }' }
+    t.match(failures({ agents, tests: eve }, files), ['tests.0: needs roles: no source of agents states them'])
+    t.same(failures({ agents, tests: forbidden('eve@example.com', 'GET /admin/x', { roles: ['agent'] }) }, files), [])
+  }
+  const office = { match: '/office/*', from: ['10.0.0.0/8'] }
+  const access = { paths: [...base.access.paths, office, { match: '/office/ada/*', emails: ['ada@example.com'] }] }
+  const trustedProxies = ['192.0.2.1/32']
+  const said = (request: string) => failures({ access, trustedProxies, tests: forbidden('bob@example.com', request) })
+  t.match(said('GET /office/1'), [/^tests\.0: proves nothing: only from forbids it/])
+  t.same(said('GET /office/ada/1'), [], 'another kind forbids it as well')
+  t.same(said('GET /auth/session'), [], 'a path of the gateway is no way to Desk')
+  t.end()
+})
+
 t.test('`check` fails at the place of the test, and so does a reload', async t => {
   const written = settings({ ...base, tests, access: { paths: base.access.paths.slice(1) } })
   const { folder, file } = await writeConfiguration(written, { 'agents.yaml': agents })
