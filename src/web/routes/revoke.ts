@@ -150,7 +150,9 @@ function readSubject(body: unknown, providers: readonly Provider[], check: Recor
     expected: 'a JSON object that names nothing twice',
   })
   // Older drafts say `subject`. With both, two readers could end the access of two people.
-  const given = ['sub_id', 'subject'].flatMap(name => getOwn(object ?? {}, name) ?? [])
+  const given = ['sub_id', 'subject']
+    .map(name => getOwn(object ?? {}, name))
+    .filter(one => one !== undefined && one !== null)
   const [subject] = given
   check('sub_id', {
     ok: given.length === 1 && isObject(subject),
