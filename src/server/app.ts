@@ -82,7 +82,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const marks = createRevocationMarks({ ...deps, settings })
   const live = { sessions, recheck, marks, clock, settings, interval: overrides.liveInterval }
   const liveConnections = createLiveConnections(live)
-  const queue = createDeskQueue({ log })
+  const queue = createDeskQueue({ log, schedule: overrides.queueTimers })
   const openResponses = createInFlight<ServerResponse>()
   const limit = () => current().config.limits.unread
   const unread = createUnreadLimit({ limit, openResponses: openResponses.all, log })

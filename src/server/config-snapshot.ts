@@ -17,6 +17,7 @@ import { bearerAudiencesOf, createProviders, type ProviderInputs } from '../prov
 import { createDeskLogin } from '../providers/desk-login.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
+import type { Scheduler } from '../runtime/clock.js'
 import type { FetchText } from '../runtime/http-client.js'
 import type { RevocationMarks } from '../sessions/revocation-marks.js'
 import { handleOf } from '../sessions/sessions.js'
@@ -68,6 +69,8 @@ export interface GatewayOverrides {
   listenerTimes?: ListenerOptions['times']
   /** Milliseconds between two checks of the live connections. */
   liveInterval?: number
+  /** The timers of the queue for Desk. */
+  queueTimers?: Scheduler
 }
 
 /** What a snapshot uses that stays when it is replaced. */

@@ -12,12 +12,13 @@ import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.j
 import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { idpMetadata } from '../parts/idp-metadata.js'
-import { openRaw } from '../parts/raw-http.js'
+import { openRaw, sendRaw } from '../parts/raw-http.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
 
 const publicUrl = 'https://desk.example.com'
 const token = longSecret('token')
+const key = Buffer.alloc(16).toString('base64')
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 
 interface Site {
@@ -284,10 +285,18 @@ t.test('an overloaded process turns requests away, and says that it is not ready
   const page = await agent.visit('/open')
   t.match(page, { status: 503, body: /Just a moment/, headers: { 'retry-after': '5' } })
   t.match(await agent.fetch('/auth/session'), { status: 503, headers: { 'content-type': 'application/problem+json' } })
+  const handshake = [
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${key}`,
+  ]
+  const upgrade = await sendRaw(gateway.port, `GET /open HTTP/1.1\r\nHost: x\r\n${handshake.join('\r\n')}\r\n\r\n`)
+  t.match([upgrade.status, upgrade.all('retry-after')], [503, ['5']], 'an upgrade too')
   t.equal(desk.seen.length, seen)
   t.match(await ask('/ready'), { status: 503, json: { ready: false, state: 'shedding', shedding: true } })
   t.equal((await ask('/live')).status, 200)
-  t.match((await ask('/metrics')).json, /^deskgate_requests_total\{outcome="shed"\} 2$/m)
+  t.match((await ask('/metrics')).json, /^deskgate_requests_total\{outcome="shed"\} 3$/m)
   load = { delay: 0, heap: 0, rss: 0 }
   await gateway.line(({ msg }) => /no longer overloaded/.test(msg ?? ''))
   t.equal((await agent.visit('/open')).status, 200)
