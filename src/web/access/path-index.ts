@@ -13,8 +13,12 @@ interface Prefix<Rule> {
   parent: Prefix<Rule> | undefined
 }
 
+/** What folding could change. */
+const foldable = /[^a-z0-9/._~%-]|\/\//
+
 /** Many servers fold case and merge slashes. */
 export function fold(path: string): string {
+  if (!foldable.test(path)) return path
   return path
     .toUpperCase()
     .toLowerCase()
