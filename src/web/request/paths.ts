@@ -10,6 +10,7 @@ export interface Paths {
   loggedOut: string
   session: string
   sessionEnd: string
+  sessionTouch: string
   jwks: string
   samlMetadata: string
   slo: string
@@ -39,6 +40,7 @@ export function createPaths(prefix: string): Paths {
     loggedOut: `${prefix}/logged-out`,
     session: `${prefix}/session`,
     sessionEnd: `${prefix}/session/end`,
+    sessionTouch: `${prefix}/session/touch`,
     jwks: `${prefix}/jwks.json`,
     samlMetadata: `${prefix}/saml/metadata`,
     slo: `${prefix}/saml/slo`,

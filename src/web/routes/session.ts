@@ -1,8 +1,9 @@
-// An agent's own sessions, to see and to end: JSON for programs, a page for people. Never shows or ends another agent's
-// sessions. A request here does not count as activity.
+// An agent's own sessions, to see, to keep and to end: JSON for programs, a page for people. Never shows or ends another
+// agent's sessions. Only a touch counts as activity.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Session, Sessions } from '../../core/contracts.js'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../../config/schema/index.js'
+import type { Clock, Session, Sessions } from '../../core/contracts.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import { breakglassId } from '../../providers/breakglass.js'
 import type { RequestContext, ResponseData } from '../context.js'
@@ -17,8 +18,9 @@ import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
 export interface SessionRouteDeps {
   paths: Paths
-  sessions: Pick<Sessions, 'list' | 'end' | 'read'>
+  sessions: Pick<Sessions, 'list' | 'end' | 'read' | 'verify' | 'touch' | 'expiresAt'>
   browserSessions: BrowserSessions
+  clock: Clock
 }
 
 /** The most sessions that the page shows. */
@@ -31,8 +33,17 @@ export function sessionRoutes(app: FastifyInstance, deps: SessionRouteDeps): voi
     const { context } = request
     const session = await browserSessions.current(jarOf(request))
     if (!session) return replyWith(reply, context.snapshot.renderError('challenge', request.raw, context))
-    if (clientKindOf(request.headers) === 'program') return reply.send(sessionFacts(session, context))
+    if (clientKindOf(request.headers) === 'program') return sendFacts(deps, request, reply, session)
     return replyWith(reply, sessionsResponse(deps, context, session, await sessionsOfAgent(deps, session)))
+  })
+
+  app.post(paths.sessionTouch, async (request, reply) => {
+    const { context } = request
+    const session = await browserSessions.current(jarOf(request))
+    if (!session) return replyWith(reply, context.snapshot.renderError('challenge', request.raw, context))
+    sessions.touch(session)
+    if (clientKindOf(request.headers) === 'program') return sendFacts(deps, request, reply, session)
+    return goTo(reply, paths.session)
   })
 
   app.post(paths.sessionEnd, async (request, reply) => {
@@ -78,17 +89,33 @@ async function sessionsOfAgent(
   return found.sort((a, b) => b.seenAt - a.seenAt)
 }
 
-function sessionFacts(session: Session, { snapshot }: RequestContext) {
+/** As the store has the session now: another replica may have seen activity, or ended it. */
+async function sendFacts(deps: SessionRouteDeps, request: FastifyRequest, reply: FastifyReply, known: Session) {
+  const { context } = request
+  const session = await deps.sessions.verify(known.handle)
+  if (!session) return replyWith(reply, context.snapshot.renderError('challenge', request.raw, context))
+  return reply.send(sessionFacts(deps, session, context.snapshot.config))
+}
+
+function sessionFacts({ sessions, clock }: SessionRouteDeps, session: Session, config: Config) {
   const { agent, provider, createdAt, endsAt } = session
-  const idleEndsAt = Math.min(session.seenAt + snapshot.config.sessions.idle, endsAt)
+  const idleEnd = sessions.expiresAt(session)
   return {
     agent,
     provider,
     created: iso(createdAt),
-    idleEnd: iso(idleEndsAt),
+    idleEnd: iso(idleEnd),
     absoluteEnd: iso(endsAt),
+    warnAt: iso(idleEnd - warnBefore(config)),
+    // The browser's own clock may be wrong.
+    now: iso(clock.now()),
     ...authenticationClaims(session.authentication),
   }
+}
+
+/** How long before the end of a session its agent is warned, in milliseconds. */
+export function warnBefore({ sessions }: Pick<Config, 'sessions'>): number {
+  return Math.min(120_000, sessions.idle / 4)
 }
 
 function iso(at: number): string {

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { StoreUnavailable } from '../../../src/core/errors.js'
 import { type LoginServer, startLoginServer } from '../../parts/login-server.js'
 
 const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {}): Promise<LoginServer> => {
@@ -30,7 +31,87 @@ t.test('as JSON: agent, provider, created, idle and absolute end', async t => {
     created: new Date(at).toISOString(),
     idleEnd: new Date(at + 8 * 3_600_000).toISOString(),
     absoluteEnd: new Date(at + 24 * 3_600_000).toISOString(),
+    warnAt: new Date(at + 8 * 3_600_000 - 120_000).toISOString(),
+    now: new Date(at).toISOString(),
   })
+})
+
+const touching = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }
+
+t.test('a touch counts as activity, and answers with the new ends', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  const at = gate.clock.now()
+  gate.clock.move(7 * 3_600_000)
+  const kept = await browser.send('/auth/session/touch', {}, touching)
+  t.equal(kept.statusCode, 200)
+  t.match(kept.json(), { idleEnd: new Date(at + 15 * 3_600_000).toISOString(), agent: { email: 'ada@example.com' } })
+  gate.clock.move(7 * 3_600_000)
+  t.equal((await browser.fetch('/auth/session')).json().now, new Date(at + 14 * 3_600_000).toISOString())
+  const page = await browser.send('/auth/session/touch')
+  t.match(page, { statusCode: 303, headers: { location: '/auth/session' } }, 'as a form')
+  gate.clock.move(7 * 3_600_000)
+  const last = await browser.send('/auth/session/touch', {}, touching)
+  t.equal(last.json().idleEnd, last.json().absoluteEnd, 'no touch moves the absolute end')
+  gate.clock.move(3 * 3_600_000)
+  const late = await browser.send('/auth/session/touch', {}, touching)
+  t.match(late, { statusCode: 401, headers: { 'content-type': 'application/problem+json' } })
+})
+
+t.test('a short idle time warns when a quarter of it is left', async t => {
+  const gate = await open(t, { settings: { sessions: { idle: '4m' } } })
+  const facts = (await (await enter(gate)).fetch('/auth/session')).json()
+  t.equal(Date.parse(facts.idleEnd) - Date.parse(facts.warnAt), 60_000)
+})
+
+t.test('the ends are as the store has them: activity and a touch on another replica count at once', async t => {
+  const gate = await open(t, { settings: { sessions: { nearCache: '1h' } } })
+  const browser = await enter(gate)
+  const handle = await handleOf(gate, 'ada@example.com')
+  const at = gate.clock.now()
+  gate.clock.move(600_000)
+  await gate.store.set(`a:${handle}`, Buffer.from(String(at + 590_000)), 3_600_000)
+  const facts = (await browser.fetch('/auth/session')).json()
+  t.equal(facts.idleEnd, new Date(at + 590_000 + 8 * 3_600_000).toISOString())
+})
+
+t.test('a touch that the store does not take is no success', async t => {
+  let down = false
+  const gate = await open(t, {
+    store: store => ({
+      ...store,
+      get: key => (down ? Promise.reject(new StoreUnavailable('down')) : store.get(key)),
+      set: (key, value, ttl) => (down ? Promise.reject(new StoreUnavailable('down')) : store.set(key, value, ttl)),
+    }),
+  })
+  const browser = await enter(gate)
+  gate.clock.move(600_000)
+  down = true
+  t.equal((await browser.send('/auth/session/touch', {}, touching)).statusCode, 503)
+})
+
+t.test('Attack: another site, a sibling host, or a page without an origin keeps a session alive', async t => {
+  const gate = await open(t)
+  const browser = await enter(gate)
+  const end = (await browser.fetch('/auth/session')).json().idleEnd
+  gate.clock.move(3_600_000)
+  for (const headers of [
+    { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
+    { 'sec-fetch-site': 'same-site', origin: 'https://other.example.com' },
+    { 'sec-fetch-site': 'cross-site', origin: 'null' },
+    { 'sec-fetch-site': 'none', origin: 'https://desk.example.com' },
+  ]) {
+    for (const how of [touching, {}]) {
+      const answer = await browser.send('/auth/session/touch', {}, { ...how, ...headers })
+      t.equal(answer.statusCode, 403, headers['sec-fetch-site'])
+    }
+  }
+  for (const method of ['GET', 'HEAD', 'PUT'] as const) {
+    const cookie = [...browser.cookies].map(pair => pair.join('=')).join('; ')
+    const answer = await gate.app.inject({ method, url: '/auth/session/touch', headers: { cookie, ...touching } })
+    t.ok(answer.statusCode >= 403, `${method} ${answer.statusCode}`)
+  }
+  t.equal((await browser.fetch('/auth/session')).json().idleEnd, end)
 })
 
 t.test('asking is not activity', async t => {
