@@ -7,6 +7,7 @@ import type { Clock } from '../core/contracts.js'
 import { systemClock } from '../runtime/clock.js'
 import { saysTheSame } from './changes.js'
 import { type Document, readDocument } from './document.js'
+import { overlayEnvironment } from './environment.js'
 import type { DeepPartial } from './partial-config.js'
 import { parsePartially } from './partial-config.js'
 import { dotted, type Finding, inOrder, type Path, type Problem } from './problems.js'
@@ -43,7 +44,7 @@ export async function loadConfig(
   const files = new Map([[resolve(file), fileFingerprint(file)]])
   const reader = recordingReader(createReader({ folder: dirname(resolve(file)), env }), files)
   const read = await readBounded(file)
-  if ('text' in read) return { ...loadConfigText(read.text, { file, reader, now: clock.now(), running }), files }
+  if ('text' in read) return { ...loadConfigText(read.text, { file, reader, now: clock.now(), running, env }), files }
   return { problems: [{ file, line: 1, column: 1, key: '(file)', message: read.problem }], warnings: [], files }
 }
 
@@ -52,6 +53,8 @@ interface LoadOptions {
   reader: ConfigReader
   now: number
   running?: Config | undefined
+  /** Where settings come from beside the text. */
+  env?: NodeJS.ProcessEnv
 }
 
 /** The same for a text; `file` is the name used in problems, `now` is in milliseconds since the epoch. */
@@ -69,21 +72,28 @@ export function loadConfigText(text: string, options: LoadOptions): Loaded {
 }
 
 function validate(document: Document, options: LoadOptions): Loaded {
+  const schema = configSchema(options.reader)
+  const overlay = overlayEnvironment(document.value, options.env ?? {}, schema)
   const place = ({ path, message, hint }: Finding): Problem => ({
-    ...document.place(path),
+    ...(overlay.place(path) ?? document.place(path)),
     key: dotted(path),
     message,
     ...(hint === undefined ? {} : { hint }),
   })
-  const partial = parsePartially(configSchema(options.reader), document.value)
-  const written = (path: Path) => valueAt(document.value, path)
+  const partial = parsePartially(schema, overlay.value)
+  const written = (path: Path) => valueAt(overlay.value, path)
   const ruleFindings = validateRules(partial.value ?? {}, written, options.now)
   const restart = options.running ? restartFindings(options.running, partial.value ?? {}, written) : []
   // Mistakes of the YAML text are reported already.
-  const known = new Set(document.problems.map(({ key }) => key))
+  const known = new Set([...document.problems, ...overlay.problems].map(({ key }) => key))
   const own = partial.findings.filter(({ path }) => !known.has(dotted(path)))
   const findings = [...own, ...restart, ...ruleFindings.problems]
-  const problems = inOrder([...document.problems, ...findings.map(place), ...ruleFindings.elsewhere])
+  const problems = inOrder([
+    ...document.problems,
+    ...overlay.problems,
+    ...findings.map(place),
+    ...ruleFindings.elsewhere,
+  ])
   const warnings = inOrder(ruleFindings.warnings.map(place))
   if (problems.length > 0) return { problems, warnings }
   // Without findings the partial configuration is complete.

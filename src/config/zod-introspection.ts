@@ -3,7 +3,7 @@
 import type * as z from 'zod'
 import type { Path } from './problems.js'
 
-type Schema = z.core.$ZodType
+export type Schema = z.core.$ZodType
 type Def = z.core.$ZodTypes['_zod']['def']
 
 const defOf = (schema: Schema) => schema._zod.def as Def
@@ -27,6 +27,18 @@ export function keysOf(schema: Schema): string[] {
   const def = defOf(unwrapped(schema))
   if (def.type === 'object') return Object.keys(def.shape)
   return def.type === 'union' ? (def.options as Schema[]).flatMap(keysOf) : []
+}
+
+/** The schema of a key or of a list's entries, in any of a union's options. */
+export function childOf(schema: Schema, key: string | number): Schema | undefined {
+  for (const option of options(schema)) {
+    const def = defOf(unwrapped(option))
+    if (typeof key === 'number' && def.type === 'array') return def.element
+    if (typeof key === 'string' && def.type === 'object' && def.shape[key]) return def.shape[key]
+    const inner: Schema | undefined = def.type === 'union' ? childOf(option, key) : undefined
+    if (inner) return inner
+  }
+  return undefined
 }
 
 /** Every key of a schema and everything below it, as a dotted path: providers[].secrets. */
