@@ -8,6 +8,7 @@ import { gatewayRules } from './rules/gateway.js'
 import { identityRules } from './rules/identity.js'
 import { jwtRules } from './rules/jwt.js'
 import { keyRules } from './rules/keys.js'
+import { pagesRules } from './rules/pages.js'
 import { deskLoginRules, providerRules } from './rules/providers.js'
 import type { Rules } from './rules/rule.js'
 import { samlRules } from './rules/saml.js'
@@ -32,6 +33,7 @@ const all = [
   deskLoginRules,
   agentRules,
   accessRules,
+  pagesRules,
   sessionRules,
   identityRules,
 ]

@@ -29,6 +29,7 @@ import { createIdentityWriter } from '../web/identity/headers.js'
 import { createAttempts } from '../web/login/attempts.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
 import { createSignOut } from '../web/logout/sign-out.js'
+import { languagesOf } from '../web/pages/texts.js'
 import type { DeskQueue } from '../web/proxy/desk-queue.js'
 import { createPipeline, type PipelineDeps } from '../web/proxy/pipeline.js'
 import { createCookies } from '../web/request/cookies.js'
@@ -121,6 +122,7 @@ export function createSnapshot(
     directory,
     identity,
     renderError: overrides.renderError ?? createErrorResponses(),
+    languages: languagesOf(config.pages),
     pipeline: createPipeline({
       config,
       paths,

@@ -9,6 +9,7 @@ import type { Reason } from '../core/reasons.js'
 import type { PublicKey } from '../keys/assertion-keys.js'
 import type { RequestOutcome } from '../ops/metrics.js'
 import type { DeskLogin, WhoamiResponse } from '../providers/desk-login.js'
+import type { Texts } from './pages/i18n/texts.js'
 import type { RequestSource } from './request/client-address.js'
 import type { CookieJar, Cookies } from './request/cookies.js'
 import type { ClientAddress } from './request/networks.js'
@@ -175,6 +176,8 @@ export interface ConfigSnapshot {
   directory: Directory
   identity: IdentityWriter
   renderError: RenderError
+  /** Of the pages; the first is for everybody whose languages are not among them. */
+  languages: readonly [Texts, ...Texts[]]
   pipeline: Pipeline
   /** Only where login.alsoAllowDeskAuthentication is set. */
   deskLogin?: DeskLoginFeature
@@ -216,7 +219,7 @@ export interface RequestContext extends ClientAddress {
   /** Set by the guard. Without a pass nothing goes to Desk. */
   verdict: AccessVerdict | undefined
   /** For what the gateway answers itself: Node builds `headers` when they are first read. */
-  request?: Pick<IncomingMessage, 'headers'>
+  request?: Pick<IncomingMessage, 'headers' | 'method'>
   snapshot: ConfigSnapshot
   session: Session | undefined
   /** Only for a path of Desk's own login. */

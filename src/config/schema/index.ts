@@ -8,6 +8,7 @@ import { drain, limits, listen, prefix, publicUrl, runtime, secrets, tls, truste
 import { identity } from './identity.js'
 import { login, site } from './login.js'
 import { audit, log, ops } from './ops.js'
+import { pages } from './pages.js'
 import { providers } from './providers.js'
 import { sessions } from './sessions.js'
 import type { ConfigReader } from './values.js'
@@ -29,6 +30,7 @@ export const configSchema = (read: ConfigReader) =>
     access: access(),
     tests: tests(),
     breakglass: breakglass(),
+    pages: pages(),
     sessions: sessions(read),
     identity: identity(read),
     ops: ops(read),

@@ -9,8 +9,10 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { RequestContext, ResponseData } from '../context.js'
+import { refusalOf } from '../pages/i18n/texts.js'
 import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, refusedPage } from '../pages/pages.js'
+import { fill } from '../pages/sentence.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { browserName } from '../request/user-agent.js'
 import { formTargetsOf, loginHref, pageContextOf, retryAfter } from '../responses/errors.js'
@@ -65,7 +67,7 @@ function refusedResponse(
   const { reason } = refused
   const status = statusOf(reason)
   const page = pageContextOf(context)
-  const { title, text } = page.texts.refusals[reason]
+  const { title, text } = page.texts.refusals[refusalOf[reason]]
   const response =
     clientKindOf(headers) === 'program'
       ? problemResponse(status, { title, detail: text, reason, reference })
@@ -84,10 +86,23 @@ function refusedResponse(
   return response
 }
 
+/** The button that helps, where it is not a new login. */
+const nextSteps: Partial<Record<Reason, 'other' | 'logout'>> = {
+  'saml.email_missing': 'other',
+  'saml.email_invalid': 'other',
+  'agent.unknown': 'other',
+  'agent.disabled': 'other',
+  'agent.forbidden': 'other',
+  'login.link_used': 'other',
+  'login.link_expired': 'other',
+  'login.other_session': 'logout',
+  'login.step_up_other_agent': 'logout',
+}
+
 function nextButton(context: RequestContext, { reason, provider, returnTo }: RefusedLogin): Button {
   const { paths, providers, deskLogin } = context.snapshot
-  const { refusals, buttons } = pageContextOf(context).texts
-  const { next } = refusals[reason]
+  const { buttons } = pageContextOf(context).texts
+  const next = nextSteps[reason] ?? 'again'
   if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
   // A one-time link is not a provider to start again with.
   const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.provider.id
@@ -106,7 +121,9 @@ function providerErrorButtons(
 ): Button[] {
   const { texts } = pageContextOf(context)
   const known = context.snapshot.providers.find(({ id }) => id === provider)
-  const { title, text } = texts.refusals[reason]
+  const { title, text } = texts.refusals[refusalOf[reason]]
   const href = known?.failureUrl?.(`${title}. ${text} ${texts.reference} ${reference}`)
-  return known && href ? [{ label: texts.buttons.tell(known.name), to: { get: href }, look: 'quiet' }] : []
+  return known && href
+    ? [{ label: fill(texts.buttons.tell, { name: known.name }), to: { get: href }, look: 'quiet' }]
+    : []
 }

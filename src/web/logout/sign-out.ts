@@ -7,6 +7,7 @@ import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js
 import type { Attempts } from '../login/attempts.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { refreshPage } from '../pages/pages.js'
+import { fill, type Words } from '../pages/sentence.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/errors.js'
 
@@ -68,7 +69,7 @@ function refreshResponse(context: RequestContext, session: Session, url: string)
   return response
 }
 
-function logoutText(context: RequestContext, session: Session): string {
+function logoutText(context: RequestContext, session: Session): Words {
   const name = context.snapshot.providers.find(({ id }) => id === session.provider)?.name ?? session.provider
-  return pageContextOf(context).texts.leaving.logout(name)
+  return fill(pageContextOf(context).texts.leaving.logout, { name })
 }

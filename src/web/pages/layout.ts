@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
 import type { ResponseData } from '../context.js'
-import type { Texts } from './i18n/en.js'
+import type { Texts } from './i18n/texts.js'
 
 const style = `
 :root{color-scheme:light dark;--ground:#f3f5fa;--glow:#dfe7ff;--card:#fff;--line:#dde2ec;--edge:#8490ab;--ink:#151a2d;--soft:#566079;--accent:#3452d9;--accent-ink:#fff;--accent-2:#2740b4;--tint:#eef1fd;--warn:#9a3412;--warn-tint:#fff3e8;--shade:0 1px 2px rgb(20 28 60/.06),0 12px 40px rgb(20 28 60/.09)}
@@ -39,8 +39,15 @@ form{margin:0}
 .sessions div{flex:1 1 14rem;min-width:0;overflow-wrap:anywhere}
 .sessions b{display:block;font-weight:600}
 .sessions span{display:block;font-size:.88rem;color:var(--soft)}
-.sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-left:.4rem;white-space:nowrap}
-footer{padding:1.1rem 0 0;font-size:.82rem;color:var(--soft)}
+.sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-start:.4rem;white-space:nowrap}
+[dir=rtl] h1,[dir=rtl] .reference{letter-spacing:normal}
+footer{padding:1.1rem 0 0;font-size:.82rem;color:var(--soft);text-align:center}
+footer p{margin:0}
+.languages{display:flex;flex-wrap:wrap;justify-content:center;gap:.1rem .2rem;margin-bottom:.4rem}
+.languages>*{min-height:1.9rem;padding:.2rem .6rem;border:0;border-radius:.5rem;background:none;color:inherit;font:inherit;line-height:1.5rem}
+.languages button{cursor:pointer;text-decoration:underline;text-underline-offset:.2em}
+.languages button:hover{background:var(--tint)}
+.languages [aria-current]{color:var(--ink);font-weight:600}
 @media (prefers-reduced-motion:reduce){.button{transition:none}}
 @media (max-width:22rem){body{padding:.75rem}}
 `
@@ -53,6 +60,15 @@ export interface PageContext {
   texts: Texts
   /** The host that browsers see. */
   site: string
+  /** Only on a page that can be asked for again. */
+  languageSwitch?: LanguageSwitch | undefined
+}
+
+export interface LanguageSwitch {
+  languages: readonly Texts[]
+  /** Where the form goes, and the page that it then leads back to. */
+  post: string
+  page: string
 }
 
 export interface PageParts {
@@ -73,8 +89,9 @@ const icon =
 
 export function layout(context: PageContext, page: PageParts): string {
   const sending = page.sends === undefined ? '' : `<script>${script}</script>`
+  const languages = page.sends === undefined ? languageForm(context) : ''
   return html`<!doctype html>
-<html lang="${context.texts.lang}">
+<html lang="${context.texts.lang}" dir="${context.texts.dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -89,11 +106,22 @@ export function layout(context: PageContext, page: PageParts): string {
 <p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect class="tile" width="32" height="32" rx="8"/><path class="mark" d="M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5"/></svg><span>${context.site}</span></p>
 !${page.main}
 </main>
-<footer>Deskgate</footer>
+<footer>!${languages}<p>Deskgate</p></footer>
 !${sending}
 </body>
 </html>
 `
+}
+
+function languageForm({ texts, languageSwitch }: PageContext): string {
+  if (!languageSwitch || languageSwitch.languages.length < 2) return ''
+  const { languages, post, page } = languageSwitch
+  const choices = languages.map(({ lang, dir, language }) =>
+    lang === texts.lang
+      ? html`<span lang="${lang}" dir="${dir}" aria-current="true">${language}</span>`
+      : html`<button name="lang" value="${lang}" lang="${lang}" dir="${dir}">${language}</button>`,
+  )
+  return html`<nav aria-label="${texts.switch}"><form class="languages" method="post" action="${post}"><input type="hidden" name="page" value="${page}">!${choices}</form></nav>`
 }
 
 /**

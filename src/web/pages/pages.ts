@@ -4,12 +4,13 @@
 import { html } from 'ghtml'
 import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
-import type { NoticeText } from './i18n/en.js'
+import { type NoticeText, refusalOf, type Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'
+import { fill, markup, valueMarkup, type Words } from './sentence.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
 export interface Button {
-  label: string
+  label: Words
   to: { get: string } | { post: string; fields?: Record<string, string> }
   look?: 'quiet' | 'small'
   opens?: 'new tab' | 'top'
@@ -24,16 +25,19 @@ export function chooserPage(
     already?: { email: string; href: string } | undefined
   },
 ): string {
-  const { chooser } = context.texts
+  const { texts } = context
+  const { chooser } = texts
   const { methods, desk, already } = options
   const lead = leadOf(chooser, methods.length, desk)
   const items = methods.map(
-    ({ name, href }) => html`<li>!${button({ label: chooser.with(name), to: { get: href } })}</li>`,
+    ({ name, href }) => html`<li>!${button(texts, { label: fill(chooser.with, { name }), to: { get: href } })}</li>`,
   )
   const deskItem =
-    desk === undefined ? '' : html`<li>!${button({ label: chooser.desk, to: { get: desk }, look: 'quiet' })}</li>`
+    desk === undefined
+      ? ''
+      : html`<li>!${button(texts, { label: chooser.desk, to: { get: desk }, look: 'quiet' })}</li>`
   const stay = already
-    ? html`<div class="note"><p>${chooser.already(already.email)}</p>!${button({ label: chooser.stay, to: { get: already.href }, look: 'quiet' })}</div>`
+    ? html`<div class="note"><p>!${markup(fill(chooser.already, { email: already.email }), texts)}</p>!${button(texts, { label: chooser.stay, to: { get: already.href }, look: 'quiet' })}</div>`
     : ''
   const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${deskItem}</ul>!${stay}`
   return layout(context, { title: chooser.title, main })
@@ -46,18 +50,18 @@ function leadOf(chooser: PageContext['texts']['chooser'], providers: number, des
 }
 
 /** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */
-export function leavingPage(context: PageContext, text: string, target: Extract<Navigation, { post: string }>): string {
+export function leavingPage(context: PageContext, text: Words, target: Extract<Navigation, { post: string }>): string {
   const { leaving } = context.texts
-  const send = button({ label: leaving.button, to: target })
-  const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${send}</div>`
+  const send = button(context.texts, { label: leaving.button, to: target })
+  const main = html`<h1>${leaving.title}</h1><p>!${markup(text, context.texts)}</p><div class="actions">!${send}</div>`
   return layout(context, { title: leaving.title, main, sends: 'at once' })
 }
 
 /** The same without a form: the Refresh header of the response continues, or the button. */
-export function refreshPage(context: PageContext, text: string, href: string): string {
+export function refreshPage(context: PageContext, text: Words, href: string): string {
   const { leaving } = context.texts
-  const go = button({ label: leaving.button, to: { get: href } })
-  const main = html`<h1>${leaving.title}</h1><p>${text}</p><div class="actions">!${go}</div>`
+  const go = button(context.texts, { label: leaving.button, to: { get: href } })
+  const main = html`<h1>${leaving.title}</h1><p>!${markup(text, context.texts)}</p><div class="actions">!${go}</div>`
   return layout(context, { title: leaving.title, main })
 }
 
@@ -67,17 +71,21 @@ export function refusedPage(
   refused: { reason: Reason; reference: string; button: Button; more?: Button[]; words?: NoticeText },
 ): string {
   const { texts } = context
-  const { title, text } = refused.words ?? texts.refusals[refused.reason]
+  const { title, text } = refused.words ?? texts.refusals[refusalOf[refused.reason]]
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
-!${actions([refused.button, ...(refused.more ?? [])])}
-<p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
+!${actions(texts, [refused.button, ...(refused.more ?? [])])}
+<p class="reference">${texts.reference}<code><bdi>${refused.reference}</bdi></code>${texts.referenceHint} <small><bdi>${refused.reason}</bdi></small></p>`
   return layout(context, { title, main })
 }
 
 /** A short text and its buttons; `reason` is shown for support. */
-export function noticePage(context: PageContext, notice: NoticeText & { buttons: Button[]; reason?: Reason }): string {
-  const code = notice.reason === undefined ? '' : html`<p class="reference"><small>${notice.reason}</small></p>`
-  const main = html`<h1>${notice.title}</h1><p>${notice.text}</p>!${actions(notice.buttons)}!${code}`
+export function noticePage(
+  context: PageContext,
+  notice: { title: string; text: Words; buttons: Button[]; reason?: Reason },
+): string {
+  const code =
+    notice.reason === undefined ? '' : html`<p class="reference"><small><bdi>${notice.reason}</bdi></small></p>`
+  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}`
   return layout(context, { title: notice.title, main })
 }
 
@@ -97,22 +105,25 @@ export function sessionsPage(
   context: PageContext,
   view: { email: string; rows: SessionRow[]; cut: boolean; end: string; logout: string },
 ): string {
-  const { sessions, buttons } = context.texts
+  const { texts } = context
+  const { sessions, buttons } = texts
   const rows = view.rows.map(row => {
     const here = row.here ? html`<em>${sessions.here}</em>` : ''
     const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
-    const facts = sessions.facts(moment(row.createdAt), row.address)
-    const end = button({
+    const facts = markup(fill(sessions.facts, { since: { at: row.createdAt }, address: row.address }), texts)
+    const seen = markup(fill(sessions.seen, { when: { at: row.seenAt } }), texts)
+    const browser = row.browser === '' ? html`${sessions.unknown}` : valueMarkup(row.browser, texts.lang)
+    const end = button(texts, {
       label: sessions.end,
       to: { post: view.end, fields: { handle: row.handle } },
       look: 'small',
     })
-    return html`<li><div><b>${row.browser || sessions.unknown} !${here}!${oneTime}</b><span>${facts}</span><span>${sessions.seen(moment(row.seenAt))}</span></div>!${end}</li>`
+    return html`<li><div><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span></div>!${end}</li>`
   })
   const others: Button = { label: sessions.endOthers, to: { post: view.end, fields: { others: '1' } }, look: 'quiet' }
-  const main = html`<h1>${sessions.title}</h1><p>${sessions.agent(view.email)}</p><ul class="sessions">!${rows}</ul>
+  const main = html`<h1>${sessions.title}</h1><p>!${markup(fill(sessions.agent, { email: view.email }), texts)}</p><ul class="sessions">!${rows}</ul>
 !${view.cut ? html`<p>${sessions.more}</p>` : ''}
-!${actions([
+!${actions(texts, [
     { label: sessions.back, to: { get: '/' } },
     ...(view.rows.length > 1 ? [others] : []),
     { label: buttons.logout, to: { post: view.logout }, look: 'quiet' },
@@ -120,23 +131,19 @@ export function sessionsPage(
   return layout(context, { title: sessions.title, main, width: 'wide' })
 }
 
-function actions(buttons: Button[]): string {
-  return html`<div class="actions">!${buttons.map(button)}</div>`
+function actions(texts: Texts, buttons: Button[]): string {
+  return html`<div class="actions">!${buttons.map(one => button(texts, one))}</div>`
 }
 
-function button({ label, to, look, opens }: Button): string {
+function button(texts: Texts, { label, to, look, opens }: Button): string {
+  const shown = markup(label, texts)
   const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
-    return html`<a class="${looks}" href="${to.get}"!${where}>${label}</a>`
+    return html`<a class="${looks}" href="${to.get}"!${where}>!${shown}</a>`
   }
   const fields = Object.entries(to.fields ?? {}).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )
-  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">${label}</button></form>`
-}
-
-/** Coordinated Universal Time: the server does not know where the agent is. */
-function moment(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">!${shown}</button></form>`
 }

@@ -1,27 +1,41 @@
-// Chooses the texts of a request. Another language is one file in i18n/ and one line here.
+// Chooses the language of a request: the one that the agent has chosen, else the one that the browser prefers.
 
-import type { RequestContext } from '../context.js'
-import { en, type Texts } from './i18n/en.js'
+import type { ConfigSnapshot, RequestContext } from '../context.js'
+import { readCookies } from '../request/read-cookies.js'
+import { ar } from './i18n/ar.js'
+import { de } from './i18n/de.js'
+import { en } from './i18n/en.js'
+import { es } from './i18n/es.js'
+import { fr } from './i18n/fr.js'
+import type { Texts } from './i18n/texts.js'
 
-/** The first is for everybody whose languages are not among them. */
-const languages = [en] as const satisfies readonly Texts[]
+type Languages = ConfigSnapshot['languages']
+
+/** Another language is one file in i18n/ and its place here. */
+const builtIn: Languages = [en, de, fr, es, ar]
+
+/** Those of pages.languages, in that order; all when it is empty. */
+export function languagesOf({ languages: wanted }: { languages: readonly string[] }): Languages {
+  const [first, ...others] = wanted.flatMap(lang => builtIn.find(texts => texts.lang === lang) ?? [])
+  return first ? [first, ...others] : builtIn
+}
 
 /** The texts for the pages and problems that this request is answered with. */
-export const textsFor = createTextsFor(languages)
+export function textsFor({ request, snapshot }: Pick<RequestContext, 'request' | 'snapshot'>): Texts {
+  const { languages, cookies } = snapshot
+  if (languages.length === 1 || !request) return languages[0]
+  const { cookie, 'accept-language': accepted = '' } = request.headers
+  const chosen = readCookies(cookie).single(cookies.language)
+  return languages.find(({ lang }) => lang === chosen) ?? preferredOf(languages, accepted)
+}
 
-/** `languages`: at least one. */
-export function createTextsFor(
-  languages: readonly [Texts, ...Texts[]],
-): (context: Pick<RequestContext, 'request'>) => Texts {
-  const [first] = languages
-  return ({ request }) => {
-    if (languages.length === 1) return first
-    for (const wanted of preferred(request?.headers['accept-language'] ?? '')) {
-      const found = languages.find(({ lang }) => lang === wanted || lang === wanted.split('-')[0])
-      if (found) return found
-    }
-    return first
+function preferredOf(languages: Languages, accepted: string): Texts {
+  for (const wanted of preferred(accepted)) {
+    const of = (tag: string) => languages.find(({ lang }) => lang.toLowerCase() === tag)
+    const found = of(wanted) ?? of(wanted.split('-', 1)[0] ?? '')
+    if (found) return found
   }
+  return languages[0]
 }
 
 /** The longest Accept-Language that is read, in characters: browsers send far less. */

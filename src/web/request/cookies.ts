@@ -22,6 +22,12 @@ export interface Cookies {
   deskMarker: string
   /** Marks a cookie that Desk gave to a browser on its login page. */
   deskFormMarker: string
+  /** The language of the pages that an agent has chosen. */
+  language: string
+  /** The way in that an agent used last. */
+  way: string
+  /** A choice of this browser, for a year. It grants nothing, and only the gateway's own pages read it. */
+  remember(choice: 'language' | 'way', value: string): ResponseCookie
   /** A cookie for this host that no script can read. `crossSite`: it also comes with a form of another site's page. */
   cookie(name: string, value: string, options: { maxAge: number; sent: 'same-site' | 'cross-site' }): ResponseCookie
   /**
@@ -55,6 +61,8 @@ export interface CookieJar {
 }
 
 const value = /^[A-Za-z0-9_-]{43}$/
+/** Seconds. */
+const aYear = 365 * 24 * 3600
 
 /** `desk`: the name of Desk's cookie, where Desk's own login is allowed. */
 export function createCookies(deps: { publicUrl: string; prefix: string; desk?: string | undefined }): Cookies {
@@ -64,6 +72,7 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   const seen = secure ? '__Secure-deskgate-seen' : 'deskgate-seen'
   const deskMark = secure ? '__Host-deskgate-desk' : 'deskgate-desk'
   const deskForm = `${deskMark}-form`
+  const choices = { language: 'deskgate-lang', way: 'deskgate-way' }
   // On http the cookies are plain, and SameSite=None becomes Lax.
   const sameSite = { path: '/', httpOnly: true, secure, sameSite: 'lax' } as const
   const crossSite = { ...sameSite, sameSite: secure ? 'none' : 'lax' } as const
@@ -75,8 +84,9 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   // The callbacks stay below /auth under any prefix, and they need the `seen` cookie too.
   const seenPaths = deps.prefix === '/auth' ? ['/auth'] : [deps.prefix, '/auth']
   const markers = [deskMark, deskForm]
+  const others = [...markers, ...Object.values(choices)]
   const isGatewayCookie = (name: string) =>
-    name === session || name === seen || name.startsWith(attempt) || markers.includes(name)
+    name === session || name === seen || name.startsWith(attempt) || others.includes(name)
   const pair = `${session}=`
   /** The session cookie and no other. */
   const alone = new RegExp(`^${session}=[A-Za-z0-9_-]{43}$`)
@@ -93,6 +103,12 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
     seen,
     deskMarker: deskMark,
     deskFormMarker: deskForm,
+    ...choices,
+    remember: (choice, value) => ({
+      name: choices[choice],
+      value,
+      attributes: { ...sameSite, path: deps.prefix, maxAge: aYear },
+    }),
     cookie: (name, value, { maxAge, sent }) => ({
       name,
       value,

@@ -8,6 +8,7 @@ export interface Paths {
   login: string
   logout: string
   loggedOut: string
+  language: string
   session: string
   sessionEnd: string
   sessionTouch: string
@@ -38,6 +39,7 @@ export function createPaths(prefix: string): Paths {
     login: `${prefix}/login`,
     logout: `${prefix}/logout`,
     loggedOut: `${prefix}/logged-out`,
+    language: `${prefix}/language`,
     session: `${prefix}/session`,
     sessionEnd: `${prefix}/session/end`,
     sessionTouch: `${prefix}/session/touch`,

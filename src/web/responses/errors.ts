@@ -5,9 +5,9 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
-import type { NoticeText } from '../pages/i18n/en.js'
-import { contentPolicy, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'
+import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
+import { fill, type Words } from '../pages/sentence.js'
 import { textsFor } from '../pages/texts.js'
 import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
 import { returnToIn } from '../request/return-to.js'
@@ -46,7 +46,15 @@ const reasons: Partial<Record<RouteErrorCode, Reason>> = { forbidden: 'agent.for
 export const retryAfter = 5
 
 export function pageContextOf(context: RequestContext): PageContext {
-  return { texts: textsFor(context), site: new URL(context.snapshot.config.publicUrl).host }
+  const { config } = context.snapshot
+  return { texts: textsFor(context), site: new URL(config.publicUrl).host, languageSwitch: languageSwitchOf(context) }
+}
+
+/** On the gateway's own pages that GET shows again: the cookie does not reach Desk's paths, and a callback works once. */
+function languageSwitchOf({ request, target, routeClass, snapshot }: RequestContext): LanguageSwitch | undefined {
+  const { languages, paths } = snapshot
+  const again = request?.method === 'GET' && routeClass === 'own' && target.path !== paths.slo
+  return again ? { languages, post: paths.language, page: escapeBytes(target.raw) } : undefined
 }
 
 /** Origins that forms may be sent to: every identity provider. */
@@ -61,7 +69,7 @@ export function formTargetsOf(snapshot: ConfigSnapshot): string[] {
  */
 export function leavingResponse(
   context: RequestContext,
-  text: string,
+  text: Words,
   target: Extract<Navigation, { post: string }>,
   ancestors?: string,
 ): ResponseData {
@@ -172,15 +180,17 @@ function notSent(context: RequestContext, asked: StepUpAsked | undefined): Respo
 export function otherHostResponse(context: RequestContext, href: string): ResponseData {
   const { publicUrl } = context.snapshot.config
   const { title, text, button } = pageContextOf(context).texts.otherHost
-  const words = { title, text: text(publicUrl) }
-  return noticeResponse(context, 'document', 421, words, [{ label: button(publicUrl), to: { get: href } }])
+  const words = { title, text: fill(text, { url: publicUrl }) }
+  return noticeResponse(context, 'document', 421, words, [
+    { label: fill(button, { url: publicUrl }), to: { get: href } },
+  ])
 }
 
 function noticeResponse(
   context: RequestContext,
   client: ClientKind,
   status: number,
-  words: NoticeText & { reason?: Reason },
+  words: { title: string; text: Words; reason?: Reason },
   buttons: Button[],
 ): ResponseData {
   // A response for a frame of Desk may be shown in Desk, and nowhere else.

@@ -13,6 +13,7 @@ import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
+import { fill } from '../pages/sentence.js'
 import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
 import { returnToIn } from '../request/return-to.js'
@@ -193,7 +194,11 @@ async function startLogin(
   const cookies = [...setCookies, ...jar.cookies.clearMarkers()]
   if ('redirect' in navigation) return replyWith(reply, redirect(navigation.redirect), cookies)
   const { texts } = pageContextOf(context)
-  return replyWith(reply, leavingResponse(context, texts.leaving.text(provider.name), navigation), cookies)
+  return replyWith(
+    reply,
+    leavingResponse(context, fill(texts.leaving.text, { name: provider.name }), navigation),
+    cookies,
+  )
 }
 
 /** How many logins this browser finished in the last minute; 0 when it sends a session cookie. */

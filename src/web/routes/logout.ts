@@ -4,9 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import type { RequestContext, ResponseData } from '../context.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { SignOut } from '../logout/sign-out.js'
-import type { NoticeText } from '../pages/i18n/en.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { type Button, noticePage } from '../pages/pages.js'
+import { fill, type Words } from '../pages/sentence.js'
 import type { Paths } from '../request/paths.js'
 import { formTargetsOf, pageContextOf } from '../responses/errors.js'
 import { jarOf, replyWith } from '../responses/send.js'
@@ -32,7 +32,7 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
   app.get(paths.logout, async (request, reply) => {
     const session = await browserSessions.current(jarOf(request))
     const { logout } = pageContextOf(request.context).texts
-    const text = session ? logout.text(session.agent.email) : logout.nobody
+    const text = session ? fill(logout.text, { email: session.agent.email }) : logout.nobody
     const out: Button = { label: logout.button, to: { post: paths.logout } }
     const back: Button = { label: logout.back, to: { get: '/' }, look: 'quiet' }
     return replyWith(reply, notice(request.context, { title: logout.title, text }, session ? [out, back] : [back]))
@@ -44,7 +44,7 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
   })
 }
 
-function notice(context: RequestContext, words: NoticeText, buttons: Button[]): ResponseData {
+function notice(context: RequestContext, words: { title: string; text: Words }, buttons: Button[]): ResponseData {
   const body = noticePage(pageContextOf(context), { ...words, buttons })
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }

@@ -34,6 +34,7 @@ import { errorResponse, formTargetsOf, type RouteErrorCode } from '../responses/
 import { replyWith } from '../responses/send.js'
 import { breakglassRoutes } from './breakglass.js'
 import { callbackRoutes, callbackUrls } from './callback.js'
+import { languageRoutes } from './language.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
 import { revokeRoutes } from './revoke.js'
@@ -108,6 +109,7 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
   const handleSlo = createSlo({ ...deps, browserSessions, attempts, sessionIndexAliases, records })
   callbackRoutes(app, { ...deps, attempts, signIn, refuseLogin, handleSlo })
   breakglassRoutes(app, { ...deps, signIn, refuseLogin })
+  languageRoutes(app, deps)
   logoutRoutes(app, { ...deps, browserSessions, signOut: createSignOut({ ...deps, attempts }) })
   sloRoutes(app, { ...deps, handleSlo })
   revokeRoutes(app, { ...deps, budget })

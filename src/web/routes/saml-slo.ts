@@ -21,6 +21,7 @@ import type { BrowserSessions } from '../login/browser-sessions.js'
 import { consumeOnce } from '../login/replay-guard.js'
 import type { SessionIndexAliases } from '../login/session-index-aliases.js'
 import type { RefusedLogout, SloRecords } from '../logout/slo-records.js'
+import { fill } from '../pages/sentence.js'
 import type { ResponseCookie } from '../request/cookies.js'
 import { isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
@@ -207,7 +208,7 @@ function answerProvider(
   const { snapshot } = request.context
   if (!to) return goTo(reply, snapshot.paths.loggedOut, setCookies)
   if ('redirect' in to) return goTo(reply, to.redirect, setCookies)
-  const text = pageContextOf(request.context).texts.leaving.logout(provider.name)
+  const text = fill(pageContextOf(request.context).texts.leaving.logout, { name: provider.name })
   // Providers log out of several services at once, each in a frame of their page.
   return replyWith(reply, leavingResponse(request.context, text, to, new URL(to.post).origin), setCookies)
 }

@@ -1,27 +1,64 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { html } from 'ghtml'
 import t from 'tap'
 import { reasons } from '../../../src/core/reasons.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
+import { refusalOf } from '../../../src/web/pages/i18n/texts.js'
 import { contentPolicy } from '../../../src/web/pages/layout.js'
 import { chooserPage, leavingPage, noticePage, refusedPage, sessionsPage } from '../../../src/web/pages/pages.js'
+import { fill, markup } from '../../../src/web/pages/sentence.js'
+import { languagesOf } from '../../../src/web/pages/texts.js'
 import { browserName } from '../../../src/web/request/user-agent.js'
 
 const evil = `"><script>alert(1)</script>'&=`
 const place = { texts: en, site: 'desk.example.com' }
 
-t.test('every reason has words of its own kind: a title, what to do, a button', async t => {
-  for (const reason of reasons) {
-    const { title, text, next } = en.refusals[reason]
-    t.ok(title.length > 5 && title.length < 60, `${reason}: ${title}`)
-    t.ok(text.length > 20, reason)
-    t.ok(en.buttons[next])
-    t.notMatch(text, /assertion|token|JWT|SAML|signature|IdP/, 'plain words')
-    const page = refusedPage(place, { reason, reference: 'ABCDE-FGHJK', button: { label: 'x', to: { get: '/' } } })
-    t.match(page, 'ABCDE-FGHJK')
-    t.match(page, title)
-    t.match(page, reason)
-  }
+for (const texts of languagesOf({ languages: [] })) {
+  t.test(`every reason has words of its own kind: a title, what to do: ${texts.lang}`, async t => {
+    for (const reason of reasons) {
+      const { title, text } = texts.refusals[refusalOf[reason]]
+      t.ok(title.length > 5 && title.length < 60, `${reason}: ${title}`)
+      t.ok(text.length > 20, reason)
+      t.notMatch(text, /assertion|token|JWT|SAML|signature|IdP/, 'plain words')
+      const button = { label: 'x', to: { get: '/' } }
+      const page = refusedPage({ ...place, texts }, { reason, reference: 'ABCDE-FGHJK', button })
+      t.match(page, 'ABCDE-FGHJK')
+      t.ok(page.includes(html`<h1>${title}</h1>`), title)
+      t.match(page, reason)
+    }
+  })
+
+  t.test(`no text is left over from English, and each has its values once: ${texts.lang}`, async t => {
+    const walk = (english: object, other: object, path: string): void => {
+      t.strictSame(Object.keys(other), Object.keys(english), `${path} in the order of English`)
+      for (const [key, value] of Object.entries(english)) {
+        const translated = (other as Record<string, unknown>)[key]
+        if (typeof value === 'object') walk(value, translated as object, `${path}.${key}`)
+        else {
+          const names = (text: unknown) => (String(text).match(/\{\w+\}/g) ?? []).sort()
+          t.strictSame(names(translated), names(value), `${path}.${key}`)
+          if (texts.lang !== 'en' && key !== 'dir') t.not(translated, value, `${path}.${key}`)
+        }
+      }
+    }
+    walk(en, texts, texts.lang)
+  })
+}
+
+t.test('a moment is said in the language of the page, and in a form for scripts', async t => {
+  const at = Date.UTC(2026, 10, 30, 14, 3)
+  const shown = (lang: string) => markup(fill(en.sessions.seen, { when: { at } }), { lang })
+  t.match(shown('en'), '<time datetime="2026-11-30T14:03:00.000Z">Nov 30, 2026, 2:03 PM UTC</time>')
+  t.match(shown('de'), '30. Nov. 2026, 14:03 UTC')
+  t.match(shown('ar'), '30 نوفمبر 2026')
+})
+
+t.test('Attack: overrides of the direction, emoji and length in a value stay inside it', async t => {
+  const value = `\u202emoc.live@ada\u2066${'x'.repeat(300)}😀`
+  const shown = markup(fill(en.logout.text, { email: value }), en)
+  t.equal(shown, `You are logged in as <bdi>\ufffdmoc.live@ada\ufffd${'x'.repeat(300)}😀</bdi>.`)
+  t.equal(markup({ text: 'a {b} {toString}', values: {} }, en), 'a {b} {toString}')
 })
 
 t.test('Attack: markup in any value that a page shows', async t => {
@@ -54,7 +91,7 @@ t.test('Attack: markup in any value that a page shows', async t => {
 
 t.test('a page is whole: language, title, viewport, one heading, nothing from elsewhere', async t => {
   const page = noticePage(place, { title: 'A', text: 'B', buttons: [] })
-  t.match(page, /^<!doctype html>\n<html lang="en">/)
+  t.match(page, /^<!doctype html>\n<html lang="en" dir="ltr">/)
   t.match(page, '<title>A · desk.example.com</title>')
   t.match(page, 'name="viewport"')
   t.equal(page.match(/<h1>/g)?.length, 1)
@@ -77,9 +114,13 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'script',
     'page.main',
     'sending',
+    'languages',
+    'choices',
     'items',
     'deskItem',
     'stay',
+  ]
+  allowed.push(
     'send',
     'rows',
     'here',
@@ -89,11 +130,15 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'where',
     'go',
     'code',
-  ]
-  for (const file of ['pages', 'layout']) {
+    'facts',
+    'seen',
+    'browser',
+    'shown',
+  )
+  for (const file of ['pages', 'layout', 'sentence']) {
     const source = readFileSync(new URL(`../../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
     for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
-      const builds = /^(button|actions)\(|^view\.cut \? html|^buttons\.map\(button\)$/.test(expression)
+      const builds = /^(button|actions|markup)\(|^view\.cut \? html|^buttons\.map\(one => button/.test(expression)
       t.ok(builds || allowed.includes(expression), `${file}: !\${${expression}}`)
     }
   }

@@ -1,254 +1,177 @@
-// Every sentence that an agent reads, in English, keyed by reason and page. Plain words: what happened, and what to do.
-// Never holds markup, a secret, or how a check works.
-
-import type { Reason } from '../../../core/reasons.js'
-
-/** The text for a refused login. `next`: the button that helps. */
-export interface RefusalText {
-  title: string
-  text: string
-  next: 'again' | 'other' | 'logout'
-}
-
-/** The text of any other page of the gateway. */
-export interface NoticeText {
-  title: string
-  text: string
-}
-
-const broken: RefusalText = {
-  title: 'The login did not work',
-  text: 'Your login service sent an answer that we cannot accept. Please try again. If it happens again, tell your administrator the reference below.',
-  next: 'again',
-}
-const tooLate: RefusalText = {
-  title: 'This login took too long',
-  text: 'The answer of your login service has expired. Please log in again. If it happens every time, a clock is wrong: tell your administrator.',
-  next: 'again',
-}
-const tooEarly: RefusalText = {
-  title: 'The clocks do not agree',
-  text: 'The answer of your login service is dated in the future. Please try again in a minute. If it happens again, tell your administrator.',
-  next: 'again',
-}
-const usedUp: RefusalText = {
-  title: 'This login has already been used',
-  text: 'Each login works once. You probably came back with the Back button or reloaded the page. Please log in again.',
-  next: 'again',
-}
-const unbound: RefusalText = {
-  title: 'This login did not start here',
-  text: 'The answer does not belong to a login that this browser began in the last ten minutes. Please start again, and allow cookies for this site.',
-  next: 'again',
-}
-const setUpWrong: RefusalText = {
-  title: 'Single sign-on is not configured correctly',
-  text: 'Your login service and the help desk do not agree on a setting. Your administrator has to fix this: please send the reference below.',
-  next: 'again',
-}
-const otherMethod: RefusalText = {
-  title: 'Another way of logging in is needed',
-  text: 'The help desk asks for a stronger login than the one you used, such as a second factor. Please log in again and choose it. If your login service does not offer it, tell your administrator the reference below.',
-  next: 'again',
-}
-const tooOld: RefusalText = {
-  title: 'Please log in once more',
-  text: 'Your login service remembered an earlier login, and the help desk asks for a new one. Log in again; if your login service does not ask you to, log out there first.',
-  next: 'again',
-}
-const noAddress: RefusalText = {
-  title: 'Your e-mail address is missing',
-  text: 'Your login service did not tell us an e-mail address that we can use. Please tell your administrator the reference below.',
-  next: 'other',
-}
-const serviceAway: RefusalText = {
-  title: 'Logging in is not possible just now',
-  text: 'We cannot reach what we need to check your login. Please try again in a minute.',
-  next: 'again',
-}
-
-const refusals: Record<Reason, RefusalText> = {
-  'jwt.malformed': broken,
-  'jwt.algorithm_not_allowed': setUpWrong,
-  'jwt.signature_invalid': setUpWrong,
-  'jwt.keys_unavailable': serviceAway,
-  'jwt.claim_missing': setUpWrong,
-  'jwt.claim_invalid': setUpWrong,
-  'jwt.expired': tooLate,
-  'jwt.not_yet_valid': tooEarly,
-  'jwt.too_old': tooLate,
-  'jwt.from_the_future': tooEarly,
-  'jwt.issuer_mismatch': setUpWrong,
-  'jwt.audience_mismatch': setUpWrong,
-  'jwt.replayed': usedUp,
-  'jwt.state_mismatch': unbound,
-  'jwt.context_mismatch': otherMethod,
-  'jwt.authentication_too_old': tooOld,
-  'saml.malformed': broken,
-  'saml.status_not_success': {
-    title: 'Your login service refused the login',
-    text: 'It ended the login itself, perhaps because it was cancelled or you may not use this application. Please try again or ask your administrator.',
-    next: 'again',
-  },
-  'saml.algorithm_not_allowed': setUpWrong,
-  'saml.signature_missing': setUpWrong,
-  'saml.signature_invalid': setUpWrong,
-  'saml.issuer_unknown': setUpWrong,
-  'saml.audience_mismatch': setUpWrong,
-  'saml.recipient_mismatch': setUpWrong,
-  'saml.destination_mismatch': setUpWrong,
-  'saml.confirmation_invalid': broken,
-  'saml.expired': tooLate,
-  'saml.not_yet_valid': tooEarly,
-  'saml.in_response_to_unknown': unbound,
-  'saml.unsolicited': {
-    title: 'Please start here',
-    text: 'Logins that begin at your login service are not accepted. Start from the help desk instead.',
-    next: 'again',
-  },
-  'saml.replayed': usedUp,
-  'saml.decryption_failed': setUpWrong,
-  'saml.email_missing': noAddress,
-  'saml.email_invalid': noAddress,
-  'saml.context_mismatch': otherMethod,
-  'saml.authentication_too_old': tooOld,
-  'saml.metadata_unavailable': serviceAway,
-  'agent.unknown': {
-    title: 'You have no access to the help desk',
-    text: 'Your login worked, but the help desk does not know your e-mail address. Ask your administrator to add you, or log in with another account.',
-    next: 'other',
-  },
-  'agent.disabled': {
-    title: 'Your account is switched off',
-    text: 'Your login worked, but your help desk account is inactive. Ask your administrator, or log in with another account.',
-    next: 'other',
-  },
-  'agent.forbidden': {
-    title: 'You may not log in this way',
-    text: 'Your login worked, but it does not open the help desk. Ask your administrator, or log in another way.',
-    next: 'other',
-  },
-  'agent.directory_unavailable': {
-    title: 'Logging in is not possible just now',
-    text: 'Your login worked, but we cannot look you up at the moment. Please try again in a minute.',
-    next: 'again',
-  },
-  'login.attempt_unknown': unbound,
-  'login.other_session': {
-    title: 'Another agent is logged in here',
-    text: 'A login arrived that this browser did not ask for, while another agent is logged in. Nothing has changed. If you want to switch, log out first.',
-    next: 'logout',
-  },
-  'login.step_up_other_agent': {
-    title: 'Somebody else has logged in',
-    text: 'This page needs a new login of the agent who is logged in here, and another one has answered. Nothing has changed. If you want to switch, log out first.',
-    next: 'logout',
-  },
-  'login.loop': {
-    title: 'Your browser does not keep you logged in',
-    text: 'You logged in several times within a minute, but your browser never sent back the cookie that remembers it. Allow cookies for this site, wait a minute, then try again.',
-    next: 'again',
-  },
-  'login.rate_limited': {
-    title: 'Too many failed logins',
-    text: 'There were too many failed logins from your address. Please wait a few minutes, then try again.',
-    next: 'again',
-  },
-  'login.link_used': {
-    title: 'This link has been used',
-    text: 'Each link works once. Ask for a new one, or log in as usual.',
-    next: 'other',
-  },
-  'login.link_expired': {
-    title: 'This link has expired',
-    text: 'Links are valid for a short time. Ask for a new one, or log in as usual.',
-    next: 'other',
-  },
-  'login.busy_unavailable': {
-    title: 'Many people are logging in',
-    text: 'Please try again in a moment.',
-    next: 'again',
-  },
-  'session.store_unavailable': serviceAway,
-}
-
-const errors = {
-  bad_request: {
-    title: 'This address does not work',
-    text: 'The address of the page holds something that we cannot read.',
-  },
-  not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
-  challenge: { title: 'Please log in', text: 'You have to log in for this.' },
-  step_up: {
-    title: 'Please log in once more',
-    text: 'This part of the help desk needs a stronger or more recent login.',
-  },
-  forbidden: {
-    title: 'This page is not open to you',
-    text: 'You are logged in, but this part of the help desk needs a role that you do not have. If you should have it, ask your administrator.',
-  },
-  wrong_origin: {
-    title: 'This was not sent from here',
-    text: 'For your safety this only works from our own pages. Go back, reload the page and try again.',
-  },
-  too_many_headers: {
-    title: 'Your browser sent too much',
-    text: 'Usually it holds too many cookies for this site. Clear them and try again.',
-  },
-  too_slow: {
-    title: 'Your request did not arrive completely',
-    text: 'Your browser stopped sending before everything was here. Check your connection and try again.',
-  },
-  store_unavailable: {
-    title: 'Just a moment',
-    text: 'We cannot check your login just now. Nothing is lost: please try again in a few seconds.',
-  },
-  shed: {
-    title: 'Just a moment',
-    text: 'The help desk is very busy. Your request was not processed: please try again in a few seconds.',
-  },
-  desk_busy: {
-    title: 'The help desk is very busy',
-    text: 'Your request was not processed. Please try again in a few seconds.',
-  },
-  desk_unreachable: {
-    title: 'The help desk does not answer',
-    text: 'You are logged in, but the help desk itself cannot be reached. Please try again in a minute.',
-  },
-  desk_timeout: {
-    title: 'The help desk takes too long',
-    text: 'You are logged in, but the help desk did not answer in time. Please try again in a minute.',
-  },
-  internal: { title: 'Something went wrong', text: 'This is an error of the login gateway. Please try again.' },
-  trace_refused: {
-    title: 'TRACE is not allowed',
-    text: 'A response to TRACE would repeat headers that only the help desk may see.',
-  },
-  upgrade_required: {
-    title: 'This WebSocket version is not supported',
-    text: 'Only version 13 (RFC 6455) is supported.',
-  },
-  method_not_allowed: {
-    title: 'This page cannot be opened directly',
-    text: 'Login services send their answers here by POST. To log in, start from the help desk.',
-  },
-  unsupported_media: {
-    title: 'This cannot be read',
-    text: 'Only a form (application/x-www-form-urlencoded, without compression) is accepted here.',
-  },
-  too_large: { title: 'This is too large', text: 'The request is larger than the limit for this page.' },
-  prefetch: { title: 'Not now', text: 'This page is not loaded ahead of time.' },
-} satisfies Record<string, NoticeText>
+// Every sentence that an agent reads, in English. Plain words: what happened, and what to do. Never holds markup, a secret,
+// or how a check works. {name} stands for a value. The other languages follow this file: a missing key or value is a type
+// error there.
 
 export const en = {
   lang: 'en',
-  product: 'Help desk',
-  refusals,
-  errors: errors as Record<keyof typeof errors, NoticeText>,
+  dir: 'ltr',
+  /** Its own name, for the switch. */
+  language: 'English',
+  refusals: {
+    broken: {
+      title: 'The login did not work',
+      text: 'Your login service sent an answer that we cannot accept. Please try again. If it happens again, tell your administrator the reference below.',
+    },
+    tooLate: {
+      title: 'This login took too long',
+      text: 'The answer of your login service has expired. Please log in again. If it happens every time, a clock is wrong: tell your administrator.',
+    },
+    tooEarly: {
+      title: 'The clocks do not agree',
+      text: 'The answer of your login service is dated in the future. Please try again in a minute. If it happens again, tell your administrator.',
+    },
+    usedUp: {
+      title: 'This login has already been used',
+      text: 'Each login works once. You probably came back with the Back button or reloaded the page. Please log in again.',
+    },
+    unbound: {
+      title: 'This login did not start here',
+      text: 'The answer does not belong to a login that this browser began in the last ten minutes. Please start again, and allow cookies for this site.',
+    },
+    setUpWrong: {
+      title: 'Single sign-on is not configured correctly',
+      text: 'Your login service and the help desk do not agree on a setting. Your administrator has to fix this: please send the reference below.',
+    },
+    otherMethod: {
+      title: 'Another way of logging in is needed',
+      text: 'The help desk asks for a stronger login than the one you used, such as a second factor. Please log in again and choose it. If your login service does not offer it, tell your administrator the reference below.',
+    },
+    tooOld: {
+      title: 'Please log in once more',
+      text: 'Your login service remembered an earlier login, and the help desk asks for a new one. Log in again; if your login service does not ask you to, log out there first.',
+    },
+    noAddress: {
+      title: 'Your e-mail address is missing',
+      text: 'Your login service did not tell us an e-mail address that we can use. Please tell your administrator the reference below.',
+    },
+    unavailable: {
+      title: 'Logging in is not possible just now',
+      text: 'We cannot reach what we need to check your login. Please try again in a minute.',
+    },
+    refusedThere: {
+      title: 'Your login service refused the login',
+      text: 'It ended the login itself, perhaps because it was cancelled or you may not use this application. Please try again or ask your administrator.',
+    },
+    startHere: {
+      title: 'Please start here',
+      text: 'Logins that begin at your login service are not accepted. Start from the help desk instead.',
+    },
+    agentUnknown: {
+      title: 'You have no access to the help desk',
+      text: 'Your login worked, but the help desk does not know your e-mail address. Ask your administrator to add you, or log in with another account.',
+    },
+    agentDisabled: {
+      title: 'Your account is switched off',
+      text: 'Your login worked, but your help desk account is inactive. Ask your administrator, or log in with another account.',
+    },
+    agentForbidden: {
+      title: 'You may not log in this way',
+      text: 'Your login worked, but it does not open the help desk. Ask your administrator, or log in another way.',
+    },
+    agentsUnavailable: {
+      title: 'Logging in is not possible just now',
+      text: 'Your login worked, but we cannot look you up at the moment. Please try again in a minute.',
+    },
+    otherSession: {
+      title: 'Another agent is logged in here',
+      text: 'A login arrived that this browser did not ask for, while another agent is logged in. Nothing has changed. If you want to switch, log out first.',
+    },
+    otherAgent: {
+      title: 'Somebody else has logged in',
+      text: 'This page needs a new login of the agent who is logged in here, and another one has answered. Nothing has changed. If you want to switch, log out first.',
+    },
+    loop: {
+      title: 'Your browser does not keep you logged in',
+      text: 'You logged in several times within a minute, but your browser never sent back the cookie that remembers it. Allow cookies for this site, wait a minute, then try again.',
+    },
+    rateLimited: {
+      title: 'Too many failed logins',
+      text: 'There were too many failed logins from your address. Please wait a few minutes, then try again.',
+    },
+    linkUsed: {
+      title: 'This link has been used',
+      text: 'Each link works once. Ask for a new one, or log in as usual.',
+    },
+    linkExpired: {
+      title: 'This link has expired',
+      text: 'Links are valid for a short time. Ask for a new one, or log in as usual.',
+    },
+    busy: {
+      title: 'Many people are logging in',
+      text: 'Please try again in a moment.',
+    },
+  },
+  errors: {
+    bad_request: {
+      title: 'This address does not work',
+      text: 'The address of the page holds something that we cannot read.',
+    },
+    not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
+    challenge: { title: 'Please log in', text: 'You have to log in for this.' },
+    step_up: {
+      title: 'Please log in once more',
+      text: 'This part of the help desk needs a stronger or more recent login.',
+    },
+    forbidden: {
+      title: 'This page is not open to you',
+      text: 'You are logged in, but this part of the help desk needs a role that you do not have. If you should have it, ask your administrator.',
+    },
+    wrong_origin: {
+      title: 'This was not sent from here',
+      text: 'For your safety this only works from our own pages. Go back, reload the page and try again.',
+    },
+    too_many_headers: {
+      title: 'Your browser sent too much',
+      text: 'Usually it holds too many cookies for this site. Clear them and try again.',
+    },
+    too_slow: {
+      title: 'Your request did not arrive completely',
+      text: 'Your browser stopped sending before everything was here. Check your connection and try again.',
+    },
+    store_unavailable: {
+      title: 'Just a moment',
+      text: 'We cannot check your login just now. Nothing is lost: please try again in a few seconds.',
+    },
+    shed: {
+      title: 'Just a moment',
+      text: 'The help desk is very busy. Your request was not processed: please try again in a few seconds.',
+    },
+    desk_busy: {
+      title: 'The help desk is very busy',
+      text: 'Your request was not processed. Please try again in a few seconds.',
+    },
+    desk_unreachable: {
+      title: 'The help desk does not answer',
+      text: 'You are logged in, but the help desk itself cannot be reached. Please try again in a minute.',
+    },
+    desk_timeout: {
+      title: 'The help desk takes too long',
+      text: 'You are logged in, but the help desk did not answer in time. Please try again in a minute.',
+    },
+    internal: { title: 'Something went wrong', text: 'This is an error of the login gateway. Please try again.' },
+    trace_refused: {
+      title: 'TRACE is not allowed',
+      text: 'A response to TRACE would repeat headers that only the help desk may see.',
+    },
+    upgrade_required: {
+      title: 'This WebSocket version is not supported',
+      text: 'Only version 13 (RFC 6455) is supported.',
+    },
+    method_not_allowed: {
+      title: 'This page cannot be opened directly',
+      text: 'Login services send their answers here by POST. To log in, start from the help desk.',
+    },
+    unsupported_media: {
+      title: 'This cannot be read',
+      text: 'Only a form (application/x-www-form-urlencoded, without compression) is accepted here.',
+    },
+    too_large: { title: 'This is too large', text: 'The request is larger than the limit for this page.' },
+    prefetch: { title: 'Not now', text: 'This page is not loaded ahead of time.' },
+  },
   otherHost: {
     title: 'The help desk has another address',
-    text: (publicUrl: string) => `You can log in at ${publicUrl} only. A login that begins here would not be kept.`,
-    button: (publicUrl: string) => `Go to ${publicUrl}`,
+    text: 'You can log in at {url} only. A login that begins here would not be kept.',
+    button: 'Go to {url}',
   },
   notSent: {
     title: 'You were logged out',
@@ -270,13 +193,13 @@ export const en = {
   },
   chooser: {
     title: 'Log in to the help desk',
-    with: (name: string) => `Login with ${name}`,
+    with: 'Login with {name}',
     desk: 'Login with a help desk password',
     onlyDesk: 'You will be sent to the login of the help desk.',
     text: 'Choose how you want to log in.',
     single: 'You will be sent to your login service.',
     none: 'No way to log in is set up yet. Please ask your administrator.',
-    already: (email: string) => `You are logged in as ${email}.`,
+    already: 'You are logged in as {email}.',
     stay: 'Continue',
   },
   bearer: {
@@ -295,13 +218,13 @@ export const en = {
   },
   leaving: {
     title: 'One moment',
-    text: (name: string) => `You are being sent to ${name}.`,
-    logout: (name: string) => `You are being logged out of ${name}.`,
+    text: 'You are being sent to {name}.',
+    logout: 'You are being logged out of {name}.',
     button: 'Continue',
   },
   logout: {
     title: 'Log out?',
-    text: (email: string) => `You are logged in as ${email}.`,
+    text: 'You are logged in as {email}.',
     nobody: 'You are not logged in in this browser.',
     button: 'Log out',
     back: 'Back to the help desk',
@@ -322,12 +245,12 @@ export const en = {
   },
   sessions: {
     title: 'Where you are logged in',
-    agent: (email: string) => `Logged in as ${email}`,
+    agent: 'Logged in as {email}',
     here: 'This browser',
     unknown: 'Unknown browser',
     oneTime: 'One-time link',
-    facts: (since: string, address: string) => `Since ${since}, from ${address}`,
-    seen: (when: string) => `Last used ${when}`,
+    facts: 'Since {since}, from {address}',
+    seen: 'Last used {when}',
     end: 'End',
     endOthers: 'End all others',
     more: 'Only the first hundred are shown.',
@@ -338,10 +261,10 @@ export const en = {
     other: 'Log in another way',
     logout: 'Log out',
     home: 'To the help desk',
-    tell: (name: string) => `Back to ${name}`,
+    tell: 'Back to {name}',
   },
+  /** The label of the switch. */
+  switch: 'Language',
   reference: 'Reference',
   referenceHint: 'Your administrator can look it up.',
-}
-
-export type Texts = typeof en
+} as const

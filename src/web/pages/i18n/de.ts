@@ -1,0 +1,274 @@
+// The sentences of en.ts in German.
+
+import type { Texts } from './texts.js'
+
+export const de: Texts = {
+  lang: 'de',
+  dir: 'ltr',
+  language: 'Deutsch',
+  refusals: {
+    broken: {
+      title: 'Die Anmeldung hat nicht funktioniert',
+      text: 'Ihr Anmeldedienst hat eine Antwort gesendet, die wir nicht annehmen können. Bitte versuchen Sie es noch einmal. Wenn es wieder geschieht, nennen Sie Ihrer Administration die Referenz unten.',
+    },
+    tooLate: {
+      title: 'Diese Anmeldung hat zu lange gedauert',
+      text: 'Die Antwort Ihres Anmeldedienstes ist abgelaufen. Bitte melden Sie sich noch einmal an. Wenn das jedes Mal geschieht, geht eine Uhr falsch: Bitte informieren Sie Ihre Administration.',
+    },
+    tooEarly: {
+      title: 'Die Uhren stimmen nicht überein',
+      text: 'Die Antwort Ihres Anmeldedienstes ist in die Zukunft datiert. Bitte versuchen Sie es in einer Minute noch einmal. Wenn es wieder geschieht, informieren Sie Ihre Administration.',
+    },
+    usedUp: {
+      title: 'Diese Anmeldung wurde bereits verwendet',
+      text: 'Jede Anmeldung gilt nur einmal. Wahrscheinlich sind Sie mit der Zurück-Taste hierher gelangt oder haben die Seite neu geladen. Bitte melden Sie sich noch einmal an.',
+    },
+    unbound: {
+      title: 'Diese Anmeldung hat nicht hier begonnen',
+      text: 'Die Antwort gehört zu keiner Anmeldung, die dieser Browser in den letzten zehn Minuten begonnen hat. Bitte beginnen Sie von vorn, und lassen Sie Cookies für diese Website zu.',
+    },
+    setUpWrong: {
+      title: 'Single Sign-on ist nicht richtig eingerichtet',
+      text: 'Eine Einstellung Ihres Anmeldedienstes passt nicht zum Helpdesk. Das muss Ihre Administration beheben: Bitte senden Sie ihr die Referenz unten.',
+    },
+    otherMethod: {
+      title: 'Eine andere Art der Anmeldung ist nötig',
+      text: 'Der Helpdesk verlangt eine stärkere Anmeldung als die verwendete, zum Beispiel mit einem zweiten Faktor. Bitte melden Sie sich noch einmal an und wählen Sie diese. Wenn Ihr Anmeldedienst sie nicht anbietet, nennen Sie Ihrer Administration die Referenz unten.',
+    },
+    tooOld: {
+      title: 'Bitte melden Sie sich noch einmal an',
+      text: 'Ihr Anmeldedienst hat sich an eine frühere Anmeldung erinnert, der Helpdesk verlangt aber eine neue. Melden Sie sich noch einmal an; wenn Ihr Anmeldedienst Sie nicht dazu auffordert, melden Sie sich zuerst dort ab.',
+    },
+    noAddress: {
+      title: 'Ihre E-Mail-Adresse fehlt',
+      text: 'Ihr Anmeldedienst hat uns keine E-Mail-Adresse genannt, die wir verwenden können. Bitte nennen Sie Ihrer Administration die Referenz unten.',
+    },
+    unavailable: {
+      title: 'Die Anmeldung ist gerade nicht möglich',
+      text: 'Wir erreichen nicht, was wir zur Prüfung Ihrer Anmeldung brauchen. Bitte versuchen Sie es in einer Minute noch einmal.',
+    },
+    refusedThere: {
+      title: 'Ihr Anmeldedienst hat die Anmeldung abgelehnt',
+      text: 'Er hat die Anmeldung selbst beendet, vielleicht weil sie abgebrochen wurde oder weil Sie diese Anwendung nicht verwenden dürfen. Bitte versuchen Sie es noch einmal oder fragen Sie Ihre Administration.',
+    },
+    startHere: {
+      title: 'Bitte beginnen Sie hier',
+      text: 'Anmeldungen, die bei Ihrem Anmeldedienst beginnen, werden nicht angenommen. Bitte beginnen Sie beim Helpdesk.',
+    },
+    agentUnknown: {
+      title: 'Sie haben keinen Zugang zum Helpdesk',
+      text: 'Ihre Anmeldung war erfolgreich, aber der Helpdesk kennt Ihre E-Mail-Adresse nicht. Bitten Sie Ihre Administration, Sie aufzunehmen, oder melden Sie sich mit einem anderen Konto an.',
+    },
+    agentDisabled: {
+      title: 'Ihr Konto ist deaktiviert',
+      text: 'Ihre Anmeldung war erfolgreich, aber Ihr Konto im Helpdesk ist nicht aktiv. Fragen Sie Ihre Administration, oder melden Sie sich mit einem anderen Konto an.',
+    },
+    agentForbidden: {
+      title: 'So dürfen Sie sich nicht anmelden',
+      text: 'Ihre Anmeldung war erfolgreich, aber sie öffnet den Helpdesk nicht. Fragen Sie Ihre Administration, oder melden Sie sich auf anderem Weg an.',
+    },
+    agentsUnavailable: {
+      title: 'Die Anmeldung ist gerade nicht möglich',
+      text: 'Ihre Anmeldung war erfolgreich, aber wir können Sie im Moment nicht nachschlagen. Bitte versuchen Sie es in einer Minute noch einmal.',
+    },
+    otherSession: {
+      title: 'Hier ist schon jemand anders angemeldet',
+      text: 'Es kam eine Anmeldung an, um die dieser Browser nicht gebeten hat, während jemand anders angemeldet ist. Es hat sich nichts geändert. Wenn Sie wechseln möchten, melden Sie sich zuerst ab.',
+    },
+    otherAgent: {
+      title: 'Es hat sich jemand anders angemeldet',
+      text: 'Diese Seite verlangt eine neue Anmeldung der hier angemeldeten Person, und jemand anders hat sich angemeldet. Es hat sich nichts geändert. Wenn Sie wechseln möchten, melden Sie sich zuerst ab.',
+    },
+    loop: {
+      title: 'Ihr Browser merkt sich die Anmeldung nicht',
+      text: 'Sie haben sich innerhalb einer Minute mehrmals angemeldet, aber Ihr Browser hat das Cookie, das sich die Anmeldung merkt, nie zurückgesendet. Lassen Sie Cookies für diese Website zu, warten Sie eine Minute und versuchen Sie es dann noch einmal.',
+    },
+    rateLimited: {
+      title: 'Zu viele fehlgeschlagene Anmeldungen',
+      text: 'Von Ihrer Adresse kamen zu viele fehlgeschlagene Anmeldungen. Bitte warten Sie ein paar Minuten und versuchen Sie es dann noch einmal.',
+    },
+    linkUsed: {
+      title: 'Dieser Link wurde bereits verwendet',
+      text: 'Jeder Link gilt nur einmal. Bitten Sie um einen neuen, oder melden Sie sich wie gewohnt an.',
+    },
+    linkExpired: {
+      title: 'Dieser Link ist abgelaufen',
+      text: 'Links gelten nur für kurze Zeit. Bitten Sie um einen neuen, oder melden Sie sich wie gewohnt an.',
+    },
+    busy: {
+      title: 'Viele Personen melden sich gerade an',
+      text: 'Bitte versuchen Sie es gleich noch einmal.',
+    },
+  },
+  errors: {
+    bad_request: {
+      title: 'Diese Adresse funktioniert nicht',
+      text: 'Die Adresse der Seite enthält etwas, das wir nicht lesen können.',
+    },
+    not_found: {
+      title: 'Diese Seite gibt es nicht',
+      text: 'Vielleicht enthält die Adresse einen Tippfehler, oder die Seite ist umgezogen.',
+    },
+    challenge: { title: 'Bitte melden Sie sich an', text: 'Dafür müssen Sie angemeldet sein.' },
+    step_up: {
+      title: 'Bitte melden Sie sich noch einmal an',
+      text: 'Dieser Teil des Helpdesks verlangt eine stärkere oder neuere Anmeldung.',
+    },
+    forbidden: {
+      title: 'Diese Seite ist für Sie nicht freigegeben',
+      text: 'Sie sind angemeldet, aber dieser Teil des Helpdesks verlangt eine Rolle, die Sie nicht haben. Wenn Sie sie haben sollten, fragen Sie Ihre Administration.',
+    },
+    wrong_origin: {
+      title: 'Das wurde nicht von hier gesendet',
+      text: 'Zu Ihrer Sicherheit ist das nur von unseren eigenen Seiten aus möglich. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.',
+    },
+    too_many_headers: {
+      title: 'Ihr Browser hat zu viel gesendet',
+      text: 'Meist hat er zu viele Cookies für diese Website gespeichert. Löschen Sie diese und versuchen Sie es noch einmal.',
+    },
+    too_slow: {
+      title: 'Ihre Anfrage kam nicht vollständig an',
+      text: 'Ihr Browser hat aufgehört zu senden, bevor alles hier war. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.',
+    },
+    store_unavailable: {
+      title: 'Einen Moment bitte',
+      text: 'Wir können Ihre Anmeldung gerade nicht prüfen. Es ist nichts verloren: Bitte versuchen Sie es in ein paar Sekunden noch einmal.',
+    },
+    shed: {
+      title: 'Einen Moment bitte',
+      text: 'Der Helpdesk ist stark ausgelastet. Ihre Anfrage wurde nicht bearbeitet: Bitte versuchen Sie es in ein paar Sekunden noch einmal.',
+    },
+    desk_busy: {
+      title: 'Der Helpdesk ist stark ausgelastet',
+      text: 'Ihre Anfrage wurde nicht bearbeitet. Bitte versuchen Sie es in ein paar Sekunden noch einmal.',
+    },
+    desk_unreachable: {
+      title: 'Der Helpdesk antwortet nicht',
+      text: 'Sie sind angemeldet, aber der Helpdesk selbst ist nicht erreichbar. Bitte versuchen Sie es in einer Minute noch einmal.',
+    },
+    desk_timeout: {
+      title: 'Der Helpdesk braucht zu lange',
+      text: 'Sie sind angemeldet, aber der Helpdesk hat nicht rechtzeitig geantwortet. Bitte versuchen Sie es in einer Minute noch einmal.',
+    },
+    internal: {
+      title: 'Etwas ist schiefgegangen',
+      text: 'Das ist ein Fehler des Anmelde-Gateways. Bitte versuchen Sie es noch einmal.',
+    },
+    trace_refused: {
+      title: 'TRACE ist nicht erlaubt',
+      text: 'Eine Antwort auf TRACE würde Header wiederholen, die nur der Helpdesk sehen darf.',
+    },
+    upgrade_required: {
+      title: 'Diese WebSocket-Version wird nicht unterstützt',
+      text: 'Nur Version 13 (RFC 6455) wird unterstützt.',
+    },
+    method_not_allowed: {
+      title: 'Diese Seite lässt sich nicht direkt öffnen',
+      text: 'Anmeldedienste senden ihre Antworten per POST hierher. Um sich anzumelden, beginnen Sie beim Helpdesk.',
+    },
+    unsupported_media: {
+      title: 'Das können wir nicht lesen',
+      text: 'Hier wird nur ein Formular angenommen (application/x-www-form-urlencoded, ohne Komprimierung).',
+    },
+    too_large: { title: 'Das ist zu groß', text: 'Die Anfrage überschreitet die Grenze für diese Seite.' },
+    prefetch: { title: 'Jetzt nicht', text: 'Diese Seite wird nicht im Voraus geladen.' },
+  },
+  otherHost: {
+    title: 'Der Helpdesk hat eine andere Adresse',
+    text: 'Sie können sich nur unter {url} anmelden. Eine Anmeldung, die hier beginnt, bliebe nicht erhalten.',
+    button: 'Zu {url}',
+  },
+  notSent: {
+    title: 'Sie wurden abgemeldet',
+    text: 'Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, kommen Sie dann zu diesem zurück, gehen Sie eine Seite zurück und senden Sie sie noch einmal.',
+    button: 'In einem neuen Tab anmelden',
+  },
+  stepUp: {
+    button: 'Anmelden',
+    notSent: {
+      title: 'Bitte melden Sie sich noch einmal an',
+      text: 'Das verlangt eine stärkere oder neuere Anmeldung. Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, kommen Sie dann zu diesem zurück, gehen Sie eine Seite zurück und senden Sie sie noch einmal.',
+      button: 'In einem neuen Tab anmelden',
+    },
+  },
+  frame: {
+    title: 'Sie sind nicht angemeldet',
+    text: 'Für diesen Teil der Seite müssen Sie angemeldet sein.',
+    button: 'Anmelden',
+  },
+  chooser: {
+    title: 'Beim Helpdesk anmelden',
+    with: 'Anmelden mit {name}',
+    desk: 'Mit einem Helpdesk-Passwort anmelden',
+    onlyDesk: 'Sie werden zur Anmeldung des Helpdesks weitergeleitet.',
+    text: 'Wählen Sie, wie Sie sich anmelden möchten.',
+    single: 'Sie werden zu Ihrem Anmeldedienst weitergeleitet.',
+    none: 'Es ist noch kein Anmeldeweg eingerichtet. Bitte fragen Sie Ihre Administration.',
+    already: 'Sie sind als {email} angemeldet.',
+    stay: 'Weiter',
+  },
+  bearer: {
+    401: {
+      title: 'Das Bearer-Token wird nicht angenommen',
+      text: 'Holen Sie ein neues Token und senden Sie die Anfrage noch einmal. Das Feld "reason" sagt, was an diesem falsch ist.',
+    },
+    403: {
+      title: 'Das Bearer-Token gewährt keinen Zugang',
+      text: 'Das Token ist gültig, aber sein Agent darf den Helpdesk nicht verwenden.',
+    },
+    503: {
+      title: 'Das Bearer-Token lässt sich gerade nicht prüfen',
+      text: 'Das Token kann gültig sein. Senden Sie die Anfrage gleich noch einmal.',
+    },
+  },
+  leaving: {
+    title: 'Einen Moment',
+    text: 'Sie werden zu {name} weitergeleitet.',
+    logout: 'Sie werden bei {name} abgemeldet.',
+    button: 'Weiter',
+  },
+  logout: {
+    title: 'Abmelden?',
+    text: 'Sie sind als {email} angemeldet.',
+    nobody: 'Sie sind in diesem Browser nicht angemeldet.',
+    button: 'Abmelden',
+    back: 'Zurück zum Helpdesk',
+  },
+  logoutRefused: {
+    title: 'Die Abmeldung hat nicht funktioniert',
+    text: 'Ihr Anmeldedienst hat eine Abmeldenachricht gesendet, die wir nicht annehmen können; hier hat sich deshalb nichts geändert. Sie können sich selbst abmelden. Wenn es wieder geschieht, nennen Sie Ihrer Administration die Referenz unten.',
+  },
+  breakglass: {
+    title: 'Helpdesk öffnen?',
+    text: 'Dieser Link lässt Sie für begrenzte Zeit ohne Ihren Anmeldedienst ein. Er gilt nur einmal, und seine Verwendung wird aufgezeichnet.',
+    button: 'Helpdesk öffnen',
+  },
+  loggedOut: {
+    title: 'Sie sind abgemeldet',
+    text: 'Sie können dieses Fenster jetzt schließen oder sich wieder anmelden.',
+    button: 'Wieder anmelden',
+  },
+  sessions: {
+    title: 'Wo Sie angemeldet sind',
+    agent: 'Angemeldet als {email}',
+    here: 'Dieser Browser',
+    unknown: 'Unbekannter Browser',
+    oneTime: 'Einmal-Link',
+    facts: 'Seit {since}, von {address}',
+    seen: 'Zuletzt verwendet: {when}',
+    end: 'Beenden',
+    endOthers: 'Alle anderen beenden',
+    more: 'Nur die ersten hundert werden angezeigt.',
+    back: 'Zurück zum Helpdesk',
+  },
+  buttons: {
+    again: 'Von vorn beginnen',
+    other: 'Auf anderem Weg anmelden',
+    logout: 'Abmelden',
+    home: 'Zum Helpdesk',
+    tell: 'Zurück zu {name}',
+  },
+  switch: 'Sprache',
+  reference: 'Referenz',
+  referenceHint: 'Ihre Administration kann sie nachschlagen.',
+}

@@ -1,0 +1,274 @@
+// The sentences of en.ts in Spanish.
+
+import type { Texts } from './texts.js'
+
+export const es: Texts = {
+  lang: 'es',
+  dir: 'ltr',
+  language: 'Español',
+  refusals: {
+    broken: {
+      title: 'El inicio de sesión no ha funcionado',
+      text: 'Su servicio de inicio de sesión ha enviado una respuesta que no podemos aceptar. Inténtelo de nuevo. Si vuelve a ocurrir, comunique a su administrador la referencia que figura abajo.',
+    },
+    tooLate: {
+      title: 'Este inicio de sesión ha tardado demasiado',
+      text: 'La respuesta de su servicio de inicio de sesión ha caducado. Inicie sesión de nuevo. Si ocurre siempre, un reloj no está en hora: avise a su administrador.',
+    },
+    tooEarly: {
+      title: 'Los relojes no coinciden',
+      text: 'La respuesta de su servicio de inicio de sesión lleva una fecha futura. Inténtelo de nuevo dentro de un minuto. Si vuelve a ocurrir, avise a su administrador.',
+    },
+    usedUp: {
+      title: 'Este inicio de sesión ya se ha utilizado',
+      text: 'Cada inicio de sesión sirve una sola vez. Probablemente ha vuelto con el botón Atrás o ha recargado la página. Inicie sesión de nuevo.',
+    },
+    unbound: {
+      title: 'Este inicio de sesión no empezó aquí',
+      text: 'La respuesta no corresponde a ningún inicio de sesión que este navegador haya empezado en los últimos diez minutos. Empiece de nuevo y permita las cookies de este sitio.',
+    },
+    setUpWrong: {
+      title: 'El inicio de sesión único está mal configurado',
+      text: 'Un ajuste de su servicio de inicio de sesión no coincide con el del centro de asistencia. Su administrador tiene que corregirlo: envíele la referencia que figura abajo.',
+    },
+    otherMethod: {
+      title: 'Se necesita otra forma de iniciar sesión',
+      text: 'El centro de asistencia pide un inicio de sesión más fuerte que el que ha utilizado, por ejemplo con un segundo factor. Inicie sesión de nuevo y elíjalo. Si su servicio de inicio de sesión no lo ofrece, comunique a su administrador la referencia que figura abajo.',
+    },
+    tooOld: {
+      title: 'Inicie sesión una vez más',
+      text: 'Su servicio de inicio de sesión ha recordado un inicio de sesión anterior y el centro de asistencia pide uno nuevo. Inicie sesión de nuevo; si su servicio no se lo pide, cierre antes la sesión en él.',
+    },
+    noAddress: {
+      title: 'Falta su dirección de correo electrónico',
+      text: 'Su servicio de inicio de sesión no nos ha indicado ninguna dirección de correo electrónico que podamos utilizar. Comunique a su administrador la referencia que figura abajo.',
+    },
+    unavailable: {
+      title: 'Ahora mismo no es posible iniciar sesión',
+      text: 'No podemos acceder a lo necesario para comprobar su inicio de sesión. Inténtelo de nuevo dentro de un minuto.',
+    },
+    refusedThere: {
+      title: 'Su servicio ha rechazado el inicio de sesión',
+      text: 'El propio servicio de inicio de sesión lo ha terminado, quizá porque se ha cancelado o porque usted no puede utilizar esta aplicación. Inténtelo de nuevo o consulte a su administrador.',
+    },
+    startHere: {
+      title: 'Empiece aquí',
+      text: 'No se aceptan inicios de sesión que empiezan en su servicio de inicio de sesión. Empiece desde el centro de asistencia.',
+    },
+    agentUnknown: {
+      title: 'No tiene acceso al centro de asistencia',
+      text: 'Su inicio de sesión es correcto, pero el centro de asistencia no conoce su dirección de correo electrónico. Pida a su administrador que le añada o inicie sesión con otra cuenta.',
+    },
+    agentDisabled: {
+      title: 'Su cuenta está desactivada',
+      text: 'Su inicio de sesión es correcto, pero su cuenta del centro de asistencia no está activa. Consulte a su administrador o inicie sesión con otra cuenta.',
+    },
+    agentForbidden: {
+      title: 'No puede iniciar sesión de esta forma',
+      text: 'Su inicio de sesión es correcto, pero no da acceso al centro de asistencia. Consulte a su administrador o inicie sesión de otra forma.',
+    },
+    agentsUnavailable: {
+      title: 'Ahora mismo no es posible iniciar sesión',
+      text: 'Su inicio de sesión es correcto, pero en este momento no podemos consultar sus datos. Inténtelo de nuevo dentro de un minuto.',
+    },
+    otherSession: {
+      title: 'Aquí hay otra persona con la sesión iniciada',
+      text: 'Ha llegado un inicio de sesión que este navegador no ha pedido mientras otra persona tiene la sesión iniciada. Nada ha cambiado. Si quiere cambiar de cuenta, cierre antes la sesión.',
+    },
+    otherAgent: {
+      title: 'Ha iniciado sesión otra persona',
+      text: 'Esta página necesita que vuelva a iniciar sesión la persona que la tiene iniciada aquí, y ha respondido otra. Nada ha cambiado. Si quiere cambiar de cuenta, cierre antes la sesión.',
+    },
+    loop: {
+      title: 'Su navegador no conserva la sesión',
+      text: 'Ha iniciado sesión varias veces en un minuto, pero su navegador nunca ha devuelto la cookie que la recuerda. Permita las cookies de este sitio, espere un minuto e inténtelo de nuevo.',
+    },
+    rateLimited: {
+      title: 'Demasiados inicios de sesión fallidos',
+      text: 'Ha habido demasiados inicios de sesión fallidos desde su dirección. Espere unos minutos e inténtelo de nuevo.',
+    },
+    linkUsed: {
+      title: 'Este enlace ya se ha utilizado',
+      text: 'Cada enlace sirve una sola vez. Pida uno nuevo o inicie sesión como de costumbre.',
+    },
+    linkExpired: {
+      title: 'Este enlace ha caducado',
+      text: 'Los enlaces solo son válidos durante poco tiempo. Pida uno nuevo o inicie sesión como de costumbre.',
+    },
+    busy: {
+      title: 'Muchas personas están iniciando sesión',
+      text: 'Inténtelo de nuevo dentro de un momento.',
+    },
+  },
+  errors: {
+    bad_request: {
+      title: 'Esta dirección no funciona',
+      text: 'La dirección de la página contiene algo que no podemos leer.',
+    },
+    not_found: {
+      title: 'Esta página no existe',
+      text: 'Puede que la dirección esté mal escrita o que la página se haya trasladado.',
+    },
+    challenge: { title: 'Inicie sesión', text: 'Para esto tiene que iniciar sesión.' },
+    step_up: {
+      title: 'Inicie sesión una vez más',
+      text: 'Esta parte del centro de asistencia necesita un inicio de sesión más fuerte o más reciente.',
+    },
+    forbidden: {
+      title: 'Esta página no está abierta para usted',
+      text: 'Ha iniciado sesión, pero esta parte del centro de asistencia necesita un rol que usted no tiene. Si debería tenerlo, consulte a su administrador.',
+    },
+    wrong_origin: {
+      title: 'Esto no se ha enviado desde aquí',
+      text: 'Por su seguridad, esto solo funciona desde nuestras propias páginas. Vuelva atrás, recargue la página e inténtelo de nuevo.',
+    },
+    too_many_headers: {
+      title: 'Su navegador ha enviado demasiado',
+      text: 'Normalmente guarda demasiadas cookies de este sitio. Bórrelas e inténtelo de nuevo.',
+    },
+    too_slow: {
+      title: 'Su solicitud no ha llegado completa',
+      text: 'Su navegador ha dejado de enviar antes de que todo estuviera aquí. Compruebe su conexión e inténtelo de nuevo.',
+    },
+    store_unavailable: {
+      title: 'Un momento',
+      text: 'Ahora mismo no podemos comprobar su sesión. No se ha perdido nada: inténtelo de nuevo dentro de unos segundos.',
+    },
+    shed: {
+      title: 'Un momento',
+      text: 'El centro de asistencia está muy ocupado. Su solicitud no se ha procesado: inténtelo de nuevo dentro de unos segundos.',
+    },
+    desk_busy: {
+      title: 'El centro de asistencia está muy ocupado',
+      text: 'Su solicitud no se ha procesado. Inténtelo de nuevo dentro de unos segundos.',
+    },
+    desk_unreachable: {
+      title: 'El centro de asistencia no responde',
+      text: 'Ha iniciado sesión, pero no se puede acceder al propio centro de asistencia. Inténtelo de nuevo dentro de un minuto.',
+    },
+    desk_timeout: {
+      title: 'El centro de asistencia tarda demasiado',
+      text: 'Ha iniciado sesión, pero el centro de asistencia no ha respondido a tiempo. Inténtelo de nuevo dentro de un minuto.',
+    },
+    internal: {
+      title: 'Algo ha salido mal',
+      text: 'Es un error de la pasarela de inicio de sesión. Inténtelo de nuevo.',
+    },
+    trace_refused: {
+      title: 'TRACE no está permitido',
+      text: 'Una respuesta a TRACE repetiría cabeceras que solo puede ver el centro de asistencia.',
+    },
+    upgrade_required: {
+      title: 'Esta versión de WebSocket no es compatible',
+      text: 'Solo se admite la versión 13 (RFC 6455).',
+    },
+    method_not_allowed: {
+      title: 'Esta página no se puede abrir directamente',
+      text: 'Los servicios de inicio de sesión envían aquí sus respuestas por POST. Para iniciar sesión, empiece desde el centro de asistencia.',
+    },
+    unsupported_media: {
+      title: 'Esto no se puede leer',
+      text: 'Aquí solo se acepta un formulario (application/x-www-form-urlencoded, sin compresión).',
+    },
+    too_large: { title: 'Es demasiado grande', text: 'La solicitud supera el límite de esta página.' },
+    prefetch: { title: 'Ahora no', text: 'Esta página no se carga por adelantado.' },
+  },
+  otherHost: {
+    title: 'El centro de asistencia tiene otra dirección',
+    text: 'Solo puede iniciar sesión en {url}. Un inicio de sesión que empiece aquí no se conservaría.',
+    button: 'Ir a {url}',
+  },
+  notSent: {
+    title: 'Se ha cerrado su sesión',
+    text: 'Lo que ha escrito no se ha enviado. Inicie sesión en una pestaña nueva, vuelva después a esta, retroceda una página y envíelo de nuevo.',
+    button: 'Iniciar sesión en una pestaña nueva',
+  },
+  stepUp: {
+    button: 'Iniciar sesión',
+    notSent: {
+      title: 'Inicie sesión una vez más',
+      text: 'Esto necesita un inicio de sesión más fuerte o más reciente. Lo que ha escrito no se ha enviado. Inicie sesión en una pestaña nueva, vuelva después a esta, retroceda una página y envíelo de nuevo.',
+      button: 'Iniciar sesión en una pestaña nueva',
+    },
+  },
+  frame: {
+    title: 'No ha iniciado sesión',
+    text: 'Esta parte de la página necesita que inicie sesión.',
+    button: 'Iniciar sesión',
+  },
+  chooser: {
+    title: 'Iniciar sesión en el centro de asistencia',
+    with: 'Iniciar sesión con {name}',
+    desk: 'Iniciar sesión con una contraseña del centro de asistencia',
+    onlyDesk: 'Se le dirigirá a la página de inicio de sesión del centro de asistencia.',
+    text: 'Elija cómo quiere iniciar sesión.',
+    single: 'Se le dirigirá a su servicio de inicio de sesión.',
+    none: 'Todavía no se ha configurado ninguna forma de iniciar sesión. Consulte a su administrador.',
+    already: 'Ha iniciado sesión como {email}.',
+    stay: 'Continuar',
+  },
+  bearer: {
+    401: {
+      title: 'No se acepta el token bearer',
+      text: 'Obtenga un token nuevo y envíe la solicitud de nuevo. El campo "reason" indica qué falla en este.',
+    },
+    403: {
+      title: 'El token bearer no da acceso',
+      text: 'El token es válido, pero su agente no puede utilizar el centro de asistencia.',
+    },
+    503: {
+      title: 'Ahora no se puede comprobar el token bearer',
+      text: 'Puede que el token sea válido. Envíe la solicitud de nuevo dentro de un momento.',
+    },
+  },
+  leaving: {
+    title: 'Un momento',
+    text: 'Se le está dirigiendo a {name}.',
+    logout: 'Se está cerrando su sesión en {name}.',
+    button: 'Continuar',
+  },
+  logout: {
+    title: '¿Cerrar sesión?',
+    text: 'Ha iniciado sesión como {email}.',
+    nobody: 'No ha iniciado sesión en este navegador.',
+    button: 'Cerrar sesión',
+    back: 'Volver al centro de asistencia',
+  },
+  logoutRefused: {
+    title: 'El cierre de sesión no ha funcionado',
+    text: 'Su servicio de inicio de sesión ha enviado un mensaje de cierre que no podemos aceptar, por lo que aquí no ha cambiado nada. Puede cerrar la sesión usted mismo. Si vuelve a ocurrir, comunique a su administrador la referencia que figura abajo.',
+  },
+  breakglass: {
+    title: '¿Abrir el centro de asistencia?',
+    text: 'Este enlace le permite entrar sin su servicio de inicio de sesión durante un tiempo limitado. Sirve una sola vez y su uso queda registrado.',
+    button: 'Abrir el centro de asistencia',
+  },
+  loggedOut: {
+    title: 'Ha cerrado la sesión',
+    text: 'Ya puede cerrar esta ventana o iniciar sesión de nuevo.',
+    button: 'Iniciar sesión de nuevo',
+  },
+  sessions: {
+    title: 'Dónde tiene la sesión iniciada',
+    agent: 'Sesión iniciada como {email}',
+    here: 'Este navegador',
+    unknown: 'Navegador desconocido',
+    oneTime: 'Enlace de un solo uso',
+    facts: 'Desde el {since}, desde {address}',
+    seen: 'Último uso: {when}',
+    end: 'Cerrar',
+    endOthers: 'Cerrar todas las demás',
+    more: 'Solo se muestran las cien primeras.',
+    back: 'Volver al centro de asistencia',
+  },
+  buttons: {
+    again: 'Empezar de nuevo',
+    other: 'Iniciar sesión de otra forma',
+    logout: 'Cerrar sesión',
+    home: 'Ir al centro de asistencia',
+    tell: 'Volver a {name}',
+  },
+  switch: 'Idioma',
+  reference: 'Referencia',
+  referenceHint: 'Su administrador puede consultarla.',
+}

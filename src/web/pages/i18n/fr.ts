@@ -1,0 +1,277 @@
+// The sentences of en.ts in French.
+
+import type { Texts } from './texts.js'
+
+export const fr: Texts = {
+  lang: 'fr',
+  dir: 'ltr',
+  language: 'Français',
+  refusals: {
+    broken: {
+      title: 'La connexion n’a pas abouti',
+      text: 'Votre service de connexion a envoyé une réponse que nous ne pouvons pas accepter. Veuillez réessayer. Si cela se reproduit, communiquez à votre administrateur la référence ci-dessous.',
+    },
+    tooLate: {
+      title: 'Cette connexion a pris trop de temps',
+      text: 'La réponse de votre service de connexion a expiré. Veuillez vous connecter à nouveau. Si cela se produit à chaque fois, une horloge n’est pas à l’heure : prévenez votre administrateur.',
+    },
+    tooEarly: {
+      title: 'Les horloges ne concordent pas',
+      text: 'La réponse de votre service de connexion est datée dans le futur. Veuillez réessayer dans une minute. Si cela se reproduit, prévenez votre administrateur.',
+    },
+    usedUp: {
+      title: 'Cette connexion a déjà été utilisée',
+      text: 'Chaque connexion ne sert qu’une fois. Vous êtes sans doute revenu avec le bouton Précédent ou avez rechargé la page. Veuillez vous connecter à nouveau.',
+    },
+    unbound: {
+      title: 'Cette connexion n’a pas commencé ici',
+      text: 'La réponse ne correspond à aucune connexion commencée par ce navigateur au cours des dix dernières minutes. Veuillez recommencer et autoriser les cookies pour ce site.',
+    },
+    setUpWrong: {
+      title: 'L’authentification unique est mal configurée',
+      text: 'Un réglage de votre service de connexion ne correspond pas à celui du centre d’assistance. Seul votre administrateur peut y remédier : veuillez lui envoyer la référence ci-dessous.',
+    },
+    otherMethod: {
+      title: 'Un autre mode de connexion est nécessaire',
+      text: 'Le centre d’assistance exige une connexion plus forte que celle que vous avez utilisée, par exemple avec un second facteur. Veuillez vous connecter à nouveau et la choisir. Si votre service de connexion ne la propose pas, communiquez à votre administrateur la référence ci-dessous.',
+    },
+    tooOld: {
+      title: 'Veuillez vous connecter encore une fois',
+      text: 'Votre service de connexion s’est souvenu d’une connexion antérieure, mais le centre d’assistance en exige une nouvelle. Connectez-vous à nouveau ; si votre service de connexion ne vous le demande pas, déconnectez-vous d’abord de celui-ci.',
+    },
+    noAddress: {
+      title: 'Votre adresse e-mail est absente',
+      text: 'Votre service de connexion ne nous a pas indiqué d’adresse e-mail utilisable. Veuillez communiquer à votre administrateur la référence ci-dessous.',
+    },
+    unavailable: {
+      title: 'La connexion est impossible pour le moment',
+      text: 'Nous ne parvenons pas à joindre ce qui permet de vérifier votre connexion. Veuillez réessayer dans une minute.',
+    },
+    refusedThere: {
+      title: 'Votre service a refusé la connexion',
+      text: 'Votre service de connexion y a mis fin lui-même, peut-être parce qu’elle a été annulée ou que vous n’avez pas le droit d’utiliser cette application. Veuillez réessayer ou vous adresser à votre administrateur.',
+    },
+    startHere: {
+      title: 'Veuillez commencer ici',
+      text: 'Les connexions qui commencent auprès de votre service de connexion ne sont pas acceptées. Veuillez partir du centre d’assistance.',
+    },
+    agentUnknown: {
+      title: 'Vous n’avez pas accès au centre d’assistance',
+      text: 'Votre connexion a réussi, mais le centre d’assistance ne connaît pas votre adresse e-mail. Demandez à votre administrateur de vous ajouter, ou connectez-vous avec un autre compte.',
+    },
+    agentDisabled: {
+      title: 'Votre compte est désactivé',
+      text: 'Votre connexion a réussi, mais votre compte du centre d’assistance est inactif. Adressez-vous à votre administrateur, ou connectez-vous avec un autre compte.',
+    },
+    agentForbidden: {
+      title: 'Vous ne pouvez pas vous connecter ainsi',
+      text: 'Votre connexion a réussi, mais elle ne donne pas accès au centre d’assistance. Adressez-vous à votre administrateur, ou connectez-vous autrement.',
+    },
+    agentsUnavailable: {
+      title: 'La connexion est impossible pour le moment',
+      text: 'Votre connexion a réussi, mais nous ne pouvons pas consulter votre fiche actuellement. Veuillez réessayer dans une minute.',
+    },
+    otherSession: {
+      title: 'Une autre personne est connectée ici',
+      text: 'Une connexion que ce navigateur n’a pas demandée est arrivée alors qu’une autre personne est connectée. Rien n’a changé. Pour changer de compte, déconnectez-vous d’abord.',
+    },
+    otherAgent: {
+      title: 'Une autre personne s’est connectée',
+      text: 'Cette page exige une nouvelle connexion de la personne connectée ici, et c’est une autre qui a répondu. Rien n’a changé. Pour changer de compte, déconnectez-vous d’abord.',
+    },
+    loop: {
+      title: 'Votre navigateur ne retient pas la connexion',
+      text: 'Vous vous êtes connecté plusieurs fois en une minute, mais votre navigateur n’a jamais renvoyé le cookie qui retient la connexion. Autorisez les cookies pour ce site, attendez une minute, puis réessayez.',
+    },
+    rateLimited: {
+      title: 'Trop de connexions ont échoué',
+      text: 'Trop de connexions depuis votre adresse ont échoué. Veuillez attendre quelques minutes, puis réessayer.',
+    },
+    linkUsed: {
+      title: 'Ce lien a déjà été utilisé',
+      text: 'Chaque lien ne sert qu’une fois. Demandez-en un nouveau, ou connectez-vous comme d’habitude.',
+    },
+    linkExpired: {
+      title: 'Ce lien a expiré',
+      text: 'Les liens ne sont valables que peu de temps. Demandez-en un nouveau, ou connectez-vous comme d’habitude.',
+    },
+    busy: {
+      title: 'De nombreuses personnes se connectent',
+      text: 'Veuillez réessayer dans un instant.',
+    },
+  },
+  errors: {
+    bad_request: {
+      title: 'Cette adresse ne fonctionne pas',
+      text: 'L’adresse de la page contient un élément que nous ne pouvons pas lire.',
+    },
+    not_found: {
+      title: 'Cette page n’existe pas',
+      text: 'L’adresse est peut-être mal saisie, ou la page a été déplacée.',
+    },
+    challenge: { title: 'Veuillez vous connecter', text: 'Vous devez être connecté pour cela.' },
+    step_up: {
+      title: 'Veuillez vous connecter encore une fois',
+      text: 'Cette partie du centre d’assistance exige une connexion plus forte ou plus récente.',
+    },
+    forbidden: {
+      title: 'Cette page ne vous est pas ouverte',
+      text: 'Vous êtes connecté, mais cette partie du centre d’assistance exige un rôle que vous n’avez pas. Si vous devriez l’avoir, adressez-vous à votre administrateur.',
+    },
+    wrong_origin: {
+      title: 'Cet envoi ne vient pas d’ici',
+      text: 'Pour votre sécurité, cela ne fonctionne que depuis nos propres pages. Revenez en arrière, rechargez la page et réessayez.',
+    },
+    too_many_headers: {
+      title: 'Votre navigateur a trop envoyé',
+      text: 'En général, il conserve trop de cookies pour ce site. Effacez-les et réessayez.',
+    },
+    too_slow: {
+      title: 'Votre requête n’est pas arrivée entière',
+      text: 'Votre navigateur a cessé d’envoyer avant que tout soit arrivé. Vérifiez votre connexion réseau et réessayez.',
+    },
+    store_unavailable: {
+      title: 'Un instant',
+      text: 'Nous ne pouvons pas vérifier votre connexion pour le moment. Rien n’est perdu : veuillez réessayer dans quelques secondes.',
+    },
+    shed: {
+      title: 'Un instant',
+      text: 'Le centre d’assistance est très sollicité. Votre requête n’a pas été traitée : veuillez réessayer dans quelques secondes.',
+    },
+    desk_busy: {
+      title: 'Le centre d’assistance est très sollicité',
+      text: 'Votre requête n’a pas été traitée. Veuillez réessayer dans quelques secondes.',
+    },
+    desk_unreachable: {
+      title: 'Le centre d’assistance ne répond pas',
+      text: 'Vous êtes connecté, mais le centre d’assistance lui-même est injoignable. Veuillez réessayer dans une minute.',
+    },
+    desk_timeout: {
+      title: 'Le centre d’assistance est trop lent',
+      text: 'Vous êtes connecté, mais le centre d’assistance n’a pas répondu à temps. Veuillez réessayer dans une minute.',
+    },
+    internal: {
+      title: 'Un problème est survenu',
+      text: 'Il s’agit d’une erreur de la passerelle de connexion. Veuillez réessayer.',
+    },
+    trace_refused: {
+      title: 'TRACE n’est pas autorisé',
+      text: 'Une réponse à TRACE répéterait des en-têtes que seul le centre d’assistance peut voir.',
+    },
+    upgrade_required: {
+      title: 'Version de WebSocket non prise en charge',
+      text: 'Seule la version 13 (RFC 6455) est prise en charge.',
+    },
+    method_not_allowed: {
+      title: 'Cette page ne s’ouvre pas directement',
+      text: 'Les services de connexion y envoient leurs réponses par POST. Pour vous connecter, partez du centre d’assistance.',
+    },
+    unsupported_media: {
+      title: 'Ce contenu est illisible',
+      text: 'Seul un formulaire est accepté ici (application/x-www-form-urlencoded, sans compression).',
+    },
+    too_large: {
+      title: 'C’est trop volumineux',
+      text: 'La requête dépasse la limite de cette page.',
+    },
+    prefetch: { title: 'Pas maintenant', text: 'Cette page n’est pas chargée à l’avance.' },
+  },
+  otherHost: {
+    title: 'Le centre d’assistance a une autre adresse',
+    text: 'Vous ne pouvez vous connecter que sur {url}. Une connexion commencée ici ne serait pas conservée.',
+    button: 'Aller sur {url}',
+  },
+  notSent: {
+    title: 'Vous avez été déconnecté',
+    text: 'Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
+    button: 'Se connecter dans un nouvel onglet',
+  },
+  stepUp: {
+    button: 'Se connecter',
+    notSent: {
+      title: 'Veuillez vous connecter encore une fois',
+      text: 'Cela exige une connexion plus forte ou plus récente. Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
+      button: 'Se connecter dans un nouvel onglet',
+    },
+  },
+  frame: {
+    title: 'Vous n’êtes pas connecté',
+    text: 'Cette partie de la page exige une connexion.',
+    button: 'Se connecter',
+  },
+  chooser: {
+    title: 'Connexion au centre d’assistance',
+    with: 'Se connecter avec {name}',
+    desk: 'Se connecter avec un mot de passe du centre d’assistance',
+    onlyDesk: 'Vous allez être dirigé vers la page de connexion du centre d’assistance.',
+    text: 'Choisissez votre mode de connexion.',
+    single: 'Vous allez être dirigé vers votre service de connexion.',
+    none: 'Aucun mode de connexion n’est encore configuré. Veuillez vous adresser à votre administrateur.',
+    already: 'Vous êtes connecté en tant que {email}.',
+    stay: 'Continuer',
+  },
+  bearer: {
+    401: {
+      title: 'Le jeton bearer n’est pas accepté',
+      text: 'Obtenez un nouveau jeton et renvoyez la requête. Le champ "reason" indique ce qui ne convient pas.',
+    },
+    403: {
+      title: 'Le jeton bearer ne donne aucun accès',
+      text: 'Le jeton est valide, mais son agent ne peut pas utiliser le centre d’assistance.',
+    },
+    503: {
+      title: 'Le jeton bearer ne peut pas être vérifié',
+      text: 'Le jeton est peut-être valide. Renvoyez la requête dans un instant.',
+    },
+  },
+  leaving: {
+    title: 'Un instant',
+    text: 'Vous allez être dirigé vers {name}.',
+    logout: 'Vous allez être déconnecté de {name}.',
+    button: 'Continuer',
+  },
+  logout: {
+    title: 'Se déconnecter ?',
+    text: 'Vous êtes connecté en tant que {email}.',
+    nobody: 'Vous n’êtes pas connecté dans ce navigateur.',
+    button: 'Se déconnecter',
+    back: 'Retour au centre d’assistance',
+  },
+  logoutRefused: {
+    title: 'La déconnexion n’a pas abouti',
+    text: 'Votre service de connexion a envoyé un message de déconnexion que nous ne pouvons pas accepter ; rien n’a donc changé ici. Vous pouvez vous déconnecter vous-même. Si cela se reproduit, communiquez à votre administrateur la référence ci-dessous.',
+  },
+  breakglass: {
+    title: 'Ouvrir le centre d’assistance ?',
+    text: 'Ce lien vous donne accès sans votre service de connexion, pour une durée limitée. Il ne sert qu’une fois, et son utilisation est enregistrée.',
+    button: 'Ouvrir le centre d’assistance',
+  },
+  loggedOut: {
+    title: 'Vous êtes déconnecté',
+    text: 'Vous pouvez maintenant fermer cette fenêtre ou vous reconnecter.',
+    button: 'Se reconnecter',
+  },
+  sessions: {
+    title: 'Où vous êtes connecté',
+    agent: 'Connecté en tant que {email}',
+    here: 'Ce navigateur',
+    unknown: 'Navigateur inconnu',
+    oneTime: 'Lien à usage unique',
+    facts: 'Depuis le {since}, à partir de {address}',
+    seen: 'Dernière utilisation : {when}',
+    end: 'Mettre fin',
+    endOthers: 'Mettre fin à toutes les autres',
+    more: 'Seules les cent premières sont affichées.',
+    back: 'Retour au centre d’assistance',
+  },
+  buttons: {
+    again: 'Recommencer',
+    other: 'Se connecter autrement',
+    logout: 'Se déconnecter',
+    home: 'Aller au centre d’assistance',
+    tell: 'Retour à {name}',
+  },
+  switch: 'Langue',
+  reference: 'Référence',
+  referenceHint: 'Votre administrateur peut la consulter.',
+}

@@ -1,0 +1,52 @@
+// A text with its values in place. What a value holds stays inside it: it is escaped, and isolated from the direction of the
+// sentence around it (Unicode TR9 6.3).
+
+import { html } from 'ghtml'
+import type { Texts, ValueNames } from './i18n/texts.js'
+
+/** A name or an address as it came; or a moment, in milliseconds since the epoch. */
+export type TextValue = string | { at: number }
+
+/** A text with {values}. */
+export interface Sentence {
+  text: string
+  values: Record<string, TextValue>
+}
+
+export type Words = string | Sentence
+
+export function fill<Text extends string>(text: Text, values: Record<ValueNames<Text>, TextValue>): Sentence {
+  return { text, values }
+}
+
+/** As markup. A value that is not there leaves its name. */
+export function markup(words: Words, texts: Pick<Texts, 'lang'>): string {
+  if (typeof words === 'string') return html`${words}`
+  const parts = words.text.split(/(\{[a-z]+\})/i).map(part => {
+    const name = part.slice(1, -1)
+    const value = part.startsWith('{') && Object.hasOwn(words.values, name) ? words.values[name] : undefined
+    return value === undefined ? html`${part}` : valueMarkup(value, texts.lang)
+  })
+  return parts.join('')
+}
+
+export function valueMarkup(value: TextValue, lang: string): string {
+  if (typeof value !== 'string') return moment(value.at, lang)
+  // Attack: an override turns the letters of an address around, so that another one seems to stand there.
+  return html`<bdi>${value.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')}</bdi>`
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+/** Coordinated Universal Time, and said so: the server does not know where the agent is. */
+function moment(at: number, lang: string): string {
+  let format = formats.get(lang)
+  if (!format) {
+    const day = { year: 'numeric', month: 'short', day: 'numeric' } as const
+    const time = { hour: 'numeric', minute: '2-digit', timeZone: 'UTC', timeZoneName: 'short' } as const
+    format = new Intl.DateTimeFormat(lang, { ...day, ...time })
+    formats.set(lang, format)
+  }
+  const date = new Date(at)
+  return html`<bdi><time datetime="${date.toISOString()}">${format.format(date)}</time></bdi>`
+}
