@@ -95,6 +95,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     times: overrides.listenerTimes,
     pipelined: () => current().config.limits.pipelined,
     log,
+    random: deps.random,
   })
   const connections = createDrain(app.server, requestLifecycle.openResponses)
   requestLifecycle.mount(app)

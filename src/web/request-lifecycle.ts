@@ -3,13 +3,14 @@
 // log line and its metric at the end.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
+import { headersOfEach } from './responses/send.js'
 import { refuse } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {
@@ -108,7 +109,10 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       openResponses.remove(response)
       finish(request.raw, response.headersSent ? response.statusCode : 499)
     })
-    if (error === undefined) return done()
+    if (error === undefined) {
+      if (context.routeClass === 'own') addHeaders(reply, context)
+      return done()
+    }
     reply.hijack()
     refuse(error, request.raw, response, context)
   }
@@ -190,6 +194,11 @@ function framingError(request: IncomingMessage, maxHeaders: number): GatewayErro
     if (old || (raw[i + 1] as string).toLowerCase() !== 'chunked') return 'bad_request'
   }
   return undefined
+}
+
+function addHeaders(reply: FastifyReply, context: RequestContext): void {
+  const headers = headersOfEach(context)
+  for (let i = 0; i + 1 < headers.length; i += 2) reply.header(headers[i] as string, headers[i + 1])
 }
 
 /** The path for the log, without the query and without the token of a one-time link, however the path is spelt. */

@@ -99,6 +99,14 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ publicUrl: 'http://[::1]:8080' }),
     'publicUrl: not https: cookies and logins could be read in transit',
   ],
+  'hsts where browsers ignore it': [
+    settings({ publicUrl: 'http://localhost:8080', hsts: { maxAge: '1d' } }),
+    'hsts: publicUrl is http: browsers ignore it there',
+  ],
+  'hsts that no list of browsers takes': [
+    settings({ hsts: { maxAge: '30d', includeSubDomains: true, preload: true } }),
+    'hsts.preload: the list takes only includeSubDomains with a maxAge of at least 365d',
+  ],
   'one port for both listeners': [settings({ listen: '0.0.0.0:9090' }), 'ops.listen: same address as listen'],
   'no CIDR': [
     settings({ trustedProxies: ['10.0.0.0', '10.0.0.0/33', 'proxy', '2001:db8::/32', '192.0.2.1/32'] }),

@@ -150,10 +150,11 @@ async function compare(t: Test, one: AnswerCase): Promise<void> {
   if (direct.reason !== '') t.equal(through.reason, direct.reason)
   t.same(through.body, direct.body, 'the body, byte for byte')
   t.equal(through.whole, direct.whole)
-  const own = ['date', ...added.map(line => line.slice(0, line.indexOf(':')).toLowerCase())]
+  const own = ['date', 'x-request-id', ...added.map(line => line.slice(0, line.indexOf(':')).toLowerCase())]
   const without = linesOf(through).filter(line => !own.includes(line.slice(0, line.indexOf(':')).toLowerCase()))
   const kept = linesOf(direct).filter(line => !lost.includes(line) && !/^date:/i.test(line))
   t.same(without, kept, 'the headers, in their order')
+  t.equal(through.all('x-request-id').length, 1)
   for (const line of added) t.ok(linesOf(through).includes(line), line)
   if (direct.all('date').length > 0) t.same(through.all('date'), direct.all('date'))
   if (one.method === 'HEAD') t.same(through.all('content-length'), direct.all('content-length'))

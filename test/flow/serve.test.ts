@@ -225,18 +225,12 @@ async function ownPaths(t: Test, { newAgent, desk }: Example, ada: UserAgent): P
     t.match(await nobody.visit(path), { status: 405, headers: { allow: 'POST' } }, path)
     t.match(await nobody.postCrossSite(path, {}), { status: 400, reason: /^(jwt|saml)\.malformed$/ }, path)
   }
-  const absent = [
-    '/auth',
-    '/auth/',
-    '/AUTH/login',
-    '/auth/Login',
-    '/auth/login/',
-    '/auth;x/login',
-    '/auth/%6cogin%2F',
-    '/auth/x',
-  ]
+  const absent = ['/AUTH/login', '/auth/Login', '/auth/login/', '/auth;x/login', '/auth/%6cogin%2F', '/auth/x']
   for (const path of [...absent, '/auth/breakglass/x', '/auth/verify', '/auth/jwt/nobody/x']) {
     t.equal((await ada.visit(path)).status, 404, path)
+  }
+  for (const path of ['/auth', '/auth/']) {
+    t.match(await ada.visit(path), { status: 303, headers: { location: '/auth/session' } }, path)
   }
   t.equal((await nobody.postCrossSite('/auth/jwt/nobody', { jwt: 'x' })).status, 404, 'no such provider')
   for (const path of ['/a/../b', '/a/%2e%2e/b', '/a/%252e%252e/b', '/a%5Cb', '//a', '/a%00', '/a%zz']) {

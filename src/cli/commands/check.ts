@@ -48,9 +48,13 @@ function triedOf({ path, address, neededBy, problem }: Trial) {
 }
 
 /** What works less than it could, but is right as it is. */
-function notesOn({ ops }: Config): string[] {
-  if (ops.adminToken) return []
-  return [`without ops.adminToken these commands do not work: ${opsCommands.join(', ')}`]
+function notesOn({ ops, publicUrl, hsts }: Config): string[] {
+  const notes: string[] = []
+  if (!ops.adminToken) notes.push(`without ops.adminToken these commands do not work: ${opsCommands.join(', ')}`)
+  if (!hsts && publicUrl.startsWith('https:')) {
+    notes.push('hsts is recommended once the whole host is served by https: browsers then never try http')
+  }
+  return notes
 }
 
 function print({ valid, problems, warnings, notes, tried }: CheckResult, options: CheckOptions, io: Io): void {

@@ -4,6 +4,7 @@ import { networkRules, type Rules } from './rule.js'
 
 export function gatewayRules(rules: Rules): void {
   publicOrigin(rules)
+  strictTransport(rules)
   listeners(rules)
   proxies(rules)
   desk(rules)
@@ -27,6 +28,21 @@ function publicOrigin({ config, problem }: Rules): void {
   if (config.publicUrl === undefined || isCleartextAllowed(config.publicUrl)) return
   const hint = 'use https; http is for localhost and 127.0.0.1'
   problem(['publicUrl'], 'not https: cookies and logins could be read in transit', hint)
+}
+
+function strictTransport({ config, problem }: Rules): void {
+  const { hsts, publicUrl } = config
+  if (!hsts) return
+  // RFC 6797 7.2 and 8.1.
+  if (publicUrl?.startsWith('http:')) problem(['hsts'], 'publicUrl is http: browsers ignore it there', 'remove hsts')
+  if (!hsts.preload) return
+  const year = 365 * 24 * 3_600_000
+  if (hsts.includeSubDomains && hsts.maxAge !== undefined && hsts.maxAge >= year) return
+  problem(
+    ['hsts', 'preload'],
+    'the list takes only includeSubDomains with a maxAge of at least 365d',
+    'see hstspreload.org',
+  )
 }
 
 function listeners({ config, problem, warning }: Rules): void {

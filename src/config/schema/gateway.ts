@@ -57,6 +57,26 @@ export const secrets = (read: ConfigReader) =>
       examples: [[{ env: 'DESKGATE_SECRET' }]],
     })
 
+export const hsts = () =>
+  z
+    .strictObject({
+      maxAge: duration('0s', '3650d')
+        .prefault('365d')
+        .meta({ description: 'How long browsers remember it; 0s makes them forget it.' }),
+      includeSubDomains: z.boolean().default(false).meta({ description: 'Also for every subdomain of the host.' }),
+      preload: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Agrees that browsers ship with the host on their list.' }),
+    })
+    .nullable()
+    .default(null)
+    .meta({
+      description:
+        "Strict-Transport-Security on the gateway's own responses: browsers then use https only for the host, Desk included. null: left out.",
+      examples: [{ maxAge: '365d' }],
+    })
+
 export const limits = () =>
   z
     .strictObject({

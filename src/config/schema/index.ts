@@ -4,7 +4,19 @@
 import * as z from 'zod'
 import { access, agents, breakglass, tests } from './agents.js'
 import { desk } from './desk.js'
-import { drain, limits, listen, prefix, publicUrl, runtime, secrets, tls, trustedProxies, workers } from './gateway.js'
+import {
+  drain,
+  hsts,
+  limits,
+  listen,
+  prefix,
+  publicUrl,
+  runtime,
+  secrets,
+  tls,
+  trustedProxies,
+  workers,
+} from './gateway.js'
 import { identity } from './identity.js'
 import { login, site } from './login.js'
 import { audit, log, ops } from './ops.js'
@@ -31,6 +43,7 @@ export const configSchema = (read: ConfigReader) =>
     tests: tests(),
     breakglass: breakglass(),
     pages: pages(),
+    hsts: hsts(),
     sessions: sessions(read),
     identity: identity(read),
     ops: ops(read),

@@ -155,8 +155,21 @@ export function securityHeaders(policy: string): string[] {
   ]
 }
 
+/** What no page of the gateway needs, and no frame in it: the list of features that browsers know by these names. */
+const noFeatures = ['accelerometer', 'autoplay', 'camera', 'display-capture', 'fullscreen', 'geolocation', 'gyroscope']
+  .concat(['magnetometer', 'microphone', 'midi', 'payment', 'picture-in-picture', 'usb', 'xr-spatial-tracking'])
+  .map(name => `${name}=()`)
+  .join(', ')
+
+/**
+ * Attack: a page that opened this one keeps a handle to its window, and could send it elsewhere. Redirects go without: a
+ * login in a window that Desk opened, and that shows none of our pages, keeps its opener.
+ */
+const pageHeaders = ['Cross-Origin-Opener-Policy', 'same-origin', 'Permissions-Policy', noFeatures]
+
 export function pageResponse(status: number, body: string, policy: string): ResponseData {
-  return { status, headers: [...securityHeaders(policy), 'Content-Type', 'text/html; charset=utf-8'], body }
+  const headers = [...securityHeaders(policy), ...pageHeaders, 'Content-Type', 'text/html; charset=utf-8']
+  return { status, headers, body }
 }
 
 /** A response for a program (RFC 9457). `type` stays about:blank: the other members say what happened. */

@@ -44,6 +44,8 @@ const rules = new Map<string, ResponseHeaderRule>([
   ['trailer', 'drop'],
   ['transfer-encoding', 'drop'],
   ['upgrade', 'drop'],
+  // Ours stands in its place: the ID that Desk was given, and that the log has.
+  ['x-request-id', 'drop'],
 ])
 
 /** The usual value, which names no other header. */
@@ -98,6 +100,7 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
       else flat.push(name, value)
     }
     if (html && !hasCacheControl && (context.session || context.api)) flat.push('Cache-Control', 'private')
+    flat.push('X-Request-Id', context.id)
     return flat
   }
   return (received, context) => pass(received, context, undefined)

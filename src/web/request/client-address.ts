@@ -104,8 +104,8 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
   return lines?.join(', ')
 }
 
-/** 128 random bits in base64url; random bytes are fetched for many at once. */
-function createIds(random: Random): () => string {
+/** Request IDs: 128 random bits in base64url; random bytes are fetched for many at once. */
+export function createIds(random: Random): () => string {
   const [size, batch] = [16, 256]
   let bytes: Buffer = Buffer.alloc(0)
   let next = 0

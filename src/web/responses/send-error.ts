@@ -55,9 +55,9 @@ export function refuse(
   // A malformed request may be followed by bytes of another one.
   if (outcomes[code] === 'bad_request') response.shouldKeepAlive = false
   try {
-    sendResponse(request, response, data)
+    sendResponse(response, data, context)
   } catch {
-    sendResponse(request, response, bare)
+    sendResponse(response, bare, context)
   }
 }
 
@@ -69,7 +69,7 @@ export function refuseVerdict(
   context: RequestContext,
 ): void {
   if (verdict.kind === 'refuse') refuse(verdict.code, request, response, context)
-  else sendResponse(request, response, bearerResponse(verdict, context))
+  else sendResponse(response, bearerResponse(verdict, context), context)
 }
 
 /** Responds to a handshake and closes its socket. Returns the status that was sent. */
@@ -79,7 +79,7 @@ export function refuseSocket(
   socket: Duplex,
   context: RequestContext,
 ): number {
-  return sendOnSocket(socket, responseFor(code, request, context))
+  return sendOnSocket(socket, responseFor(code, request, context), context)
 }
 
 /** The same for what the guard has refused. */
@@ -90,7 +90,7 @@ export function refuseVerdictSocket(
   context: RequestContext,
 ): number {
   if (verdict.kind === 'refuse') return refuseSocket(verdict.code, request, socket, context)
-  return sendOnSocket(socket, bearerResponse(verdict, context))
+  return sendOnSocket(socket, bearerResponse(verdict, context), context)
 }
 
 /**
@@ -113,12 +113,12 @@ function bearerResponse(refused: BearerRefused, context: RequestContext): Respon
   return data
 }
 
-function sendOnSocket(socket: Duplex, data: ResponseData): number {
+function sendOnSocket(socket: Duplex, data: ResponseData, context: RequestContext): number {
   try {
-    sendResponseOnSocket(socket, data)
+    sendResponseOnSocket(socket, data, context)
     return data.status
   } catch {
-    sendResponseOnSocket(socket, bare)
+    sendResponseOnSocket(socket, bare, context)
     return bare.status
   }
 }

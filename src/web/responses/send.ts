@@ -4,22 +4,35 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ResponseData } from '../context.js'
+import type { RequestContext, ResponseData } from '../context.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { hasBody } from '../request/request-body.js'
 
 /** How much of an unwanted body is read, and for how long, before the connection is cut. */
 const [unwantedBytes, unwantedTime] = [1024 * 1024, 5000]
 
+/**
+ * What every response of the gateway itself has, error or not: names and values alternate. HSTS holds for the host, and is
+ * on these responses only: what Desk says of it is Desk's to say.
+ */
+export function headersOfEach({ id, snapshot }: Pick<RequestContext, 'id' | 'snapshot'>): string[] {
+  const { hsts } = snapshot.config
+  if (!hsts) return ['X-Request-Id', id]
+  const more = `${hsts.includeSubDomains ? '; includeSubDomains' : ''}${hsts.preload ? '; preload' : ''}`
+  // RFC 6797 6.1.1: in seconds.
+  return ['X-Request-Id', id, 'Strict-Transport-Security', `max-age=${Math.floor(hsts.maxAge / 1000)}${more}`]
+}
+
 /** When a response has begun already, the connection is cut: two responses must never become one. */
-export function sendResponse(request: IncomingMessage, response: ServerResponse, data: ResponseData): void {
+export function sendResponse(response: ServerResponse, data: ResponseData, context: RequestContext): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
   const body = Buffer.from(data.body)
-  response.writeHead(data.status, [...data.headers, 'Content-Length', String(body.length)])
-  dropRest(request)
+  const headers = [...data.headers, ...headersOfEach(context), 'Content-Length', String(body.length)]
+  response.writeHead(data.status, headers)
+  dropRest(response.req)
   response.end(body)
 }
 
@@ -34,9 +47,10 @@ export function cutResponse(request: IncomingMessage, response: ServerResponse):
 }
 
 /** Responds on a socket that Node has detached, and closes it. Throws for an invalid header; then nothing is sent. */
-export function sendResponseOnSocket(socket: Duplex, data: ResponseData): void {
+export function sendResponseOnSocket(socket: Duplex, data: ResponseData, context: RequestContext): void {
   const body = Buffer.from(data.body)
-  const headers = [...data.headers, 'Content-Length', String(body.length), 'Connection', 'close']
+  const length = ['Content-Length', String(body.length), 'Connection', 'close']
+  const headers = [...data.headers, ...headersOfEach(context), ...length]
   const first = head(data.status, STATUS_CODES[data.status] ?? '', headers)
   socket.end(Buffer.concat([Buffer.from(first, 'latin1'), body]))
   closeWhenRead(socket)

@@ -79,10 +79,10 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
   await app.register(helmet, {
     // Set in beforeRoute: error pages outside of these routes have the same policy.
     contentSecurityPolicy: false,
-    // These hold for the whole host, Desk included.
+    // These hold for the whole host, Desk included; see `hsts` for the first.
     strictTransportSecurity: false,
     originAgentCluster: false,
-    // A login in a window that Desk opened must not lose its opener.
+    // On pages only: see pageResponse.
     crossOriginOpenerPolicy: false,
     referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'sameorigin' },

@@ -29,6 +29,14 @@ const maxShown = 100
 export function sessionRoutes(app: FastifyInstance, deps: SessionRouteDeps): void {
   const { paths, sessions, browserSessions } = deps
 
+  for (const path of [paths.prefix, `${paths.prefix}/`]) {
+    app.get(path, async (request, reply) => {
+      const { context } = request
+      if (await browserSessions.current(jarOf(request))) return goTo(reply, paths.session)
+      return replyWith(reply, context.snapshot.renderError('challenge', request.raw, context))
+    })
+  }
+
   app.get(paths.session, async (request, reply) => {
     const { context } = request
     const session = await browserSessions.current(jarOf(request))

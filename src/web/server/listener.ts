@@ -12,7 +12,10 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
+import type { Random } from '../../core/contracts.js'
 import type { Log } from '../../ops/log.js'
+import { systemRandom } from '../../runtime/clock.js'
+import { createIds } from '../request/client-address.js'
 import { createPipelining, currentResponse } from './pipelining.js'
 import { createRawQueries } from './raw-queries.js'
 
@@ -30,14 +33,15 @@ export interface ListenerOptions {
   times?: typeof defaultTimes | undefined
   /** limits.pipelined, as it is now. */
   pipelined?: () => number
-  log?: Pick<Log, 'warn'>
+  log?: Pick<Log, 'warn' | 'info'> | undefined
+  random?: Random | undefined
 }
 
 /** Not yet listening. */
 export function openListener(
   config: Pick<Config, 'tls' | 'limits'>,
   rewriteUrl: (request: IncomingMessage) => string,
-  { times = defaultTimes, pipelined = () => config.limits.pipelined, log }: ListenerOptions = {},
+  { times = defaultTimes, pipelined = () => config.limits.pipelined, log, random = systemRandom }: ListenerOptions = {},
 ): FastifyInstance {
   const timing = { headersTimeout: times.head, connectionsCheckingInterval: times.check }
   // No limit for the whole request: an upload to Desk may take long. The gateway's own forms have a limit.
@@ -56,6 +60,7 @@ export function openListener(
     return server
   }
   const rawQueries = createRawQueries(() => app.server)
+  const newId = createIds(random)
   const app: FastifyInstance = fastify({
     serverFactory: createFor,
     logger: false,
@@ -65,12 +70,12 @@ export function openListener(
     // A request on a kept connection that is closing is served: the client could not always send it again.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => {
-      if (!rawQueries.take(error, socket)) answerClientError(error, socket)
+      if (!rawQueries.take(error, socket)) answerClientError(error, socket, { id: newId(), log })
     },
   }) as unknown as FastifyInstance
   // Attack: Node silently drops header lines after 2000. The request lifecycle counts them and refuses.
   app.server.maxHeadersCount = 0
-  letReadersContinue(app.server)
+  letReadersContinue(app.server, newId)
   return app
 }
 
@@ -120,7 +125,11 @@ async function listen(app: FastifyInstance, address: string, scheme: 'http' | 'h
 }
 
 /** Responds to a request that Node could not parse, or did not get in time, and ends its connection. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  { id, log }: { id: string; log: ListenerOptions['log'] },
+): void {
   if (socket.destroyed || error.code === 'ECONNRESET') return
   // Attack: invalid bytes behind a request. An error written now would become part of the response that has begun.
   if (currentResponse(socket)?.headersSent) {
@@ -128,8 +137,10 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     return
   }
   const status = statuses[error.code ?? ''] ?? 400
+  // It has no line in the access log.
+  log?.info({ request: id, status, code: error.code, address: socket.remoteAddress }, 'unreadable request refused')
   const body = JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status })
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json`
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nX-Request-Id: ${id}\r\nContent-Type: application/problem+json`
   if (socket.writable) socket.write(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
   socket.destroy()
 }
@@ -147,12 +158,12 @@ function resetSocket(socket: Socket): void {
  * Who reads the body sends 100 Continue (RFC 9110 10.1.1). Node would send it before anybody has looked at the request,
  * and have a client without a session upload all of it.
  */
-function letReadersContinue(server: Server): void {
+function letReadersContinue(server: Server, newId: () => string): void {
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response)
   })
   // RFC 9110 10.1.1. Attack: Node answers these by itself and keeps the connection, past every limit and the log.
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-    response.writeHead(417, { Connection: 'close', 'Content-Length': 0 }).end()
+    response.writeHead(417, { Connection: 'close', 'X-Request-Id': newId(), 'Content-Length': 0 }).end()
   })
 }

@@ -10,8 +10,6 @@ const open = async (t: Test, options: Parameters<typeof startLoginServer>[0] = {
 t.test('what is not listed under the prefix is 404, in any spelling and by any method', async t => {
   const gate = await open(t)
   const paths = [
-    '/auth',
-    '/auth/',
     '/auth/x',
     '/auth/login/',
     '/auth/login/portal/x',
@@ -72,6 +70,52 @@ t.test('every answer is uncached, framed by nobody, and runs nothing that is not
     t.notMatch(policy, /unsafe|\*/)
     if (path === '/auth/login') t.match(policy, "form-action 'self' https://idp.example.com https://b.example;")
     t.equal(headers['strict-transport-security'], undefined, 'the whole host is not ours to bind')
+  }
+})
+
+t.test('pages are alone in their window and use no feature of the device', async t => {
+  const gate = await open(t)
+  const browser = gate.browser()
+  await browser.post('/auth/jwt', { jwt: await gate.token() })
+  for (const path of ['/auth/login', '/auth/logout', '/auth/logged-out', '/auth/session', '/auth/none', '/auth/jwt']) {
+    const response = await browser.visit(path)
+    if (response.statusCode === 302) continue
+    t.equal(response.headers['cross-origin-opener-policy'], 'same-origin', path)
+    t.match(
+      response.headers['permissions-policy'],
+      /^accelerometer=\(\), .*camera=\(\).*xr-spatial-tracking=\(\)$/,
+      path,
+    )
+  }
+  const redirect = await gate.browser().visit('/x')
+  t.equal(redirect.statusCode, 302)
+  t.equal(redirect.headers['cross-origin-opener-policy'], undefined, 'a login without a page keeps its opener')
+})
+
+t.test('hsts is on every response of the gateway, and on nothing else', async t => {
+  const gate = await open(t, { settings: { hsts: { maxAge: '365d', includeSubDomains: true, preload: true } } })
+  for (const path of ['/', '/auth', '/auth/login', '/auth/none', '/auth/jwks.json', '/a/../b']) {
+    const { headers } = await gate.browser().visit(path)
+    t.equal(headers['strict-transport-security'], 'max-age=31536000; includeSubDomains; preload', path)
+  }
+  const off = await open(t, { settings: { hsts: { maxAge: '0s' } } })
+  t.equal((await off.browser().visit('/')).headers['strict-transport-security'], 'max-age=0')
+})
+
+t.test('the prefix itself leads to the own sessions, or to the login', async t => {
+  const gate = await open(t)
+  const browser = gate.browser()
+  for (const path of ['/auth', '/auth/']) {
+    const nobody = await browser.visit(path)
+    t.equal(nobody.statusCode, 302)
+    t.equal(nobody.headers.location, '/auth/login?return_to=%2F')
+    t.equal((await browser.fetch(path)).statusCode, 401)
+  }
+  await browser.post('/auth/jwt', { jwt: await gate.token() })
+  for (const path of ['/auth', '/auth/']) {
+    const somebody = await browser.visit(path)
+    t.equal(somebody.statusCode, 303)
+    t.equal(somebody.headers.location, '/auth/session')
   }
 })
 

@@ -168,7 +168,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       if (exchange.finished) return
       exchange.finished = true
       if (!request.complete) exchange.body?.destroy()
-      sendResponse(request, response, result.instead)
+      sendResponse(response, result.instead, context)
       exchange.abort?.()
     } catch (error) {
       fail(exchange, error as Error)
