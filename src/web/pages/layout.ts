@@ -40,7 +40,8 @@ form{margin:0}
 .sessions b{display:block;font-weight:600}
 .sessions span{display:block;font-size:.88rem;color:var(--soft)}
 .sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-start:.4rem;white-space:nowrap}
-[dir=rtl] h1,[dir=rtl] .reference{letter-spacing:normal}
+.reference code,.reference small{direction:ltr;unicode-bidi:isolate}
+[dir=rtl] h1{letter-spacing:normal}[dir=rtl] .reference code{text-align:right}
 footer{padding:1.1rem 0 0;font-size:.82rem;color:var(--soft);text-align:center}
 footer p{margin:0}
 .languages{display:flex;flex-wrap:wrap;justify-content:center;gap:.1rem .2rem;margin-bottom:.4rem}

@@ -74,7 +74,7 @@ export function refusedPage(
   const { title, text } = refused.words ?? texts.refusals[refusalOf[refused.reason]]
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
 !${actions(texts, [refused.button, ...(refused.more ?? [])])}
-<p class="reference">${texts.reference}<code><bdi>${refused.reference}</bdi></code>${texts.referenceHint} <small><bdi>${refused.reason}</bdi></small></p>`
+<p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
   return layout(context, { title, main })
 }
 
@@ -83,8 +83,7 @@ export function noticePage(
   context: PageContext,
   notice: { title: string; text: Words; buttons: Button[]; reason?: Reason },
 ): string {
-  const code =
-    notice.reason === undefined ? '' : html`<p class="reference"><small><bdi>${notice.reason}</bdi></small></p>`
+  const code = notice.reason === undefined ? '' : html`<p class="reference"><small>${notice.reason}</small></p>`
   const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}`
   return layout(context, { title: notice.title, main })
 }
@@ -112,7 +111,7 @@ export function sessionsPage(
     const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
     const facts = markup(fill(sessions.facts, { since: { at: row.createdAt }, address: row.address }), texts)
     const seen = markup(fill(sessions.seen, { when: { at: row.seenAt } }), texts)
-    const browser = row.browser === '' ? html`${sessions.unknown}` : valueMarkup(row.browser, texts.lang)
+    const browser = row.browser === '' ? html`${sessions.unknown}` : valueMarkup(row.browser, texts)
     const end = button(texts, {
       label: sessions.end,
       to: { post: view.end, fields: { handle: row.handle } },

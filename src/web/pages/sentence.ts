@@ -15,26 +15,32 @@ export interface Sentence {
 
 export type Words = string | Sentence
 
+type Direction = Pick<Texts, 'lang' | 'dir'>
+
 export function fill<Text extends string>(text: Text, values: Record<ValueNames<Text>, TextValue>): Sentence {
   return { text, values }
 }
 
 /** As markup. A value that is not there leaves its name. */
-export function markup(words: Words, texts: Pick<Texts, 'lang'>): string {
+export function markup(words: Words, texts: Direction): string {
   if (typeof words === 'string') return html`${words}`
   const parts = words.text.split(/(\{[a-z]+\})/i).map(part => {
     const name = part.slice(1, -1)
     const value = part.startsWith('{') && Object.hasOwn(words.values, name) ? words.values[name] : undefined
-    return value === undefined ? html`${part}` : valueMarkup(value, texts.lang)
+    return value === undefined ? html`${part}` : valueMarkup(value, texts)
   })
   return parts.join('')
 }
 
-export function valueMarkup(value: TextValue, lang: string): string {
-  if (typeof value !== 'string') return moment(value.at, lang)
+export function valueMarkup(value: TextValue, texts: Direction): string {
+  if (typeof value !== 'string') return isolated(moment(value.at, texts.lang), texts.dir === 'rtl')
   // Attack: an override turns the letters of an address around, so that another one seems to stand there.
-  return html`<bdi>${value.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')}</bdi>`
+  const shown = value.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
+  return isolated(html`${shown}`, texts.dir === 'rtl' || /[\u0590-\u{10ffff}]/u.test(value))
 }
+
+/** `mixed`: the direction of the value may be another than that of the text. */
+const isolated = (value: string, mixed: boolean) => (mixed ? html`<bdi>!${value}</bdi>` : value)
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -48,5 +54,5 @@ function moment(at: number, lang: string): string {
     formats.set(lang, format)
   }
   const date = new Date(at)
-  return html`<bdi><time datetime="${date.toISOString()}">${format.format(date)}</time></bdi>`
+  return html`<time datetime="${date.toISOString()}">${format.format(date)}</time>`
 }

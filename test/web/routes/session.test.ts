@@ -147,7 +147,7 @@ t.test('as a page: the agent’s own sessions, each with an end button; what cam
   t.equal(page.statusCode, 200)
   t.equal(page.body.match(/name="handle"/g)?.length, 2)
   t.match(page.body, /Firefox on Linux <em>This browser<\/em>/)
-  t.match(page.body, '2026-11-22 00:00 UTC')
+  t.match(page.body, '<time datetime="2026-11-22T00:00:00.000Z">Nov 22, 2026, 12:00 AM UTC</time>')
   t.notMatch(page.body, '<script>')
   t.match(page.body, '&#60;script&#62;')
   t.notMatch(page.body, await handleOf(gate, 'bob@example.com'))
