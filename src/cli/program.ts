@@ -53,7 +53,7 @@ export function createProgram(deps: ProgramDeps): Command {
   return program
 }
 
-function addRunning(program: Command, { io }: ProgramDeps): void {
+function addRunning(program: Command, { io, version }: ProgramDeps): void {
   program
     .command('serve')
     .description('run the gateway until a signal')
@@ -74,7 +74,7 @@ cannot start; 2 wrong usage.
 Example:
   $ deskgate serve --config /etc/deskgate/deskgate.yaml`,
     )
-    .action(options => serve(options, io))
+    .action(options => serve({ ...options, version }, io))
 
   program
     .command('demo')

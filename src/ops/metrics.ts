@@ -1,6 +1,14 @@
 // The Prometheus metrics. No label value comes from a request: all come from a fixed list or the configuration.
 
-import { Counter, Gauge, Histogram, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 import type { Reason } from '../core/reasons.js'
 
 /** How a request can end. */
@@ -46,6 +54,8 @@ export interface Metrics {
   configRejected(rejected: boolean): void
   /** An audit line could not be written. */
   auditLost(): void
+  /** Adds the metrics of the process itself, under the names that all Node programs use, and deskgate_build_info. */
+  addProcess(version: string): void
   /** The exposition format and its content type. */
   text(): Promise<{ type: string; body: string }>
   /** The same as data, to be merged with that of other workers. */
@@ -180,9 +190,22 @@ export function createMetrics(): Metrics {
     },
     configRejected: is => rejected.set(is ? 1 : 0),
     auditLost: () => lost.inc(),
+    addProcess: version => addProcess(registry, version),
     text: async () => ({ type: registry.contentType, body: await registry.metrics() }),
     parts: async () => (await registry.getMetricsAsJSON()) as MetricPart[],
   }
+}
+
+function addProcess(register: Registry, version: string): void {
+  collectDefaultMetrics({ register })
+  const build = new Gauge({
+    name: 'deskgate_build_info',
+    help: '1 for the version of Deskgate and of Node.js that runs.',
+    labelNames: ['version', 'node'],
+    registers: [register],
+    aggregator: 'max',
+  })
+  build.set({ version, node: process.version }, 1)
 }
 
 /**

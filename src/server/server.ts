@@ -53,6 +53,8 @@ export interface OpsSources {
 }
 
 export interface ServerDeps extends ResourcesDeps {
+  /** For the metrics of the process, which only a process of its own has. */
+  version?: string
   /** Where a reload reads the configuration, whose files are watched; without it there are no reloads. */
   source?: ConfigSource
   /** Waits the given milliseconds. */
@@ -70,6 +72,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   const { log, pause = realPause } = deps
   const resources = openResources(config, deps)
   const gateway = await createGateway(config, resources)
+  if (deps.version !== undefined) resources.metrics.addProcess(deps.version)
   const reloader = createServerReloader(deps.source, { gateway, resources })
   const reload = async (cause: ReloadCause): Promise<ReloadResult> =>
     reloader ? reloader.reload(cause) : { applied: true, changed: [], warnings: [] }

@@ -41,11 +41,13 @@ for (const name of pages) {
 }
 
 t.test('every metric is in the table, and nothing else', async t => {
-  const { body } = await createMetrics().text()
-  const there = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
+  const metrics = createMetrics()
+  metrics.addProcess('1.0.0')
+  const { body } = await metrics.text()
+  const there = [...body.matchAll(/^# TYPE (deskgate_\S+)/gm)].map(([, name]) => name)
   const told = [...text('operations.md').matchAll(/^\| `(deskgate_\w+)`/gm)].map(([, name]) => name)
   t.same(told.sort(), there.sort())
-  for (const [, help = ''] of body.matchAll(/^# HELP \S+ (.*)$/gm)) t.match(help, /^[A-Z1].{10,}\.$/)
+  for (const [, help = ''] of body.matchAll(/^# HELP deskgate_\S+ (.*)$/gm)) t.match(help, /^[A-Z1].{10,}\.$/)
 })
 
 t.test('every setting that needs a restart is named', async t => {

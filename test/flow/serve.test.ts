@@ -330,6 +330,13 @@ async function opsListener(t: Test, { gateway, idp, newAgent }: Example): Promis
   t.match(body, /^deskgate_store_up 1$/m)
   t.match(body, /^deskgate_idp_certificate_expiry_seconds\{provider="corp"\} \d{5,}/m)
   t.match(body, /^deskgate_idp_clock_skew_seconds\{provider="corp"\} -?\d+(\.\d+)?$/m)
+  t.match(body, /^deskgate_build_info\{version="\d+\.\d+\.\d+",node="v\d+[^"]+"\} 1$/m)
+  for (const name of [
+    'process_resident_memory_bytes',
+    'nodejs_eventloop_lag_p99_seconds',
+    'nodejs_gc_duration_seconds',
+  ])
+    t.match(body, new RegExp(`^${name}(_count\\{.*\\})? \\d`, 'm'))
   for (const name of ['request_duration_seconds_bucket', 'websockets', 'revocations_total'])
     t.match(body, `deskgate_${name}`)
 

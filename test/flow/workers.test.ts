@@ -96,6 +96,8 @@ t.test('two workers', { skip }, async t => {
     t.equal(await metric(gateway, 'deskgate_logins_total{provider="portal",outcome="accepted",reason=""}'), 1)
     t.equal(await metric(gateway, 'deskgate_store_up'), 1)
     t.equal(await metric(gateway, 'deskgate_workers'), 2)
+    t.ok((await metric(gateway, 'process_resident_memory_bytes')) > 80e6, 'the memory of both')
+    t.match(await metricsOf(gateway), /^deskgate_build_info\{[^}]+\} 1$/m)
     t.equal(await metric(gateway, 'deskgate_request_duration_seconds_count'), await requests(gateway))
   })
 

@@ -15,6 +15,7 @@ import { configFile, loadWithMetadata, readConfiguration } from './configuration
 
 export interface ServeOptions {
   config?: string
+  version: string
 }
 
 /** Runs until a signal. The exit code is 1 when the configuration has a problem. */
@@ -37,7 +38,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
     return
   }
   tuneProcess(config.runtime.tuning)
-  const server = await startServer(config, { ...deps, source: sourceOf(options, io) })
+  const server = await startServer(config, { ...deps, version: options.version, source: sourceOf(options, io) })
   onHangup = () => void server.reload('signal')
   untilSignal(server, { drain: config.drain, io }, { skip: ['SIGHUP'] })
 }
@@ -71,8 +72,8 @@ async function runWorker(options: ServeOptions, link: WorkerLink, io: Io): Promi
     if (!config) process.exit(1)
     tuneProcess(config.runtime.tuning)
     const log = createLog({ ...config.log, worker: link.number })
-    const source = sourceOf(options, io)
-    const server = await startServer(config, { clock: systemClock, random: systemRandom, log, source, ...link })
+    const deps = { clock: systemClock, random: systemRandom, log, version: options.version }
+    const server = await startServer(config, { ...deps, source: sourceOf(options, io), ...link })
     link.onReload(cause => void server.reload(cause))
     let serveOn = 0
     const grace = closeWithGrace({ delay: closeDelay(config.drain), logger: false, skip: signals }, async ({ err }) => {
