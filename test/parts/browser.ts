@@ -19,6 +19,8 @@ export interface ProfileOptions {
   width?: number
   height?: number
   scripts?: 'on' | 'off'
+  /** What the browser asks for in Accept-Language. */
+  locale?: string
 }
 
 export interface Chromium {
@@ -61,8 +63,12 @@ export async function screenshot(page: Page, name: string): Promise<void> {
 }
 
 async function visit(browser: Browser, options: ProfileOptions = {}): Promise<Profile> {
-  const { width = 1200, height = 800, scripts = 'on' } = options
-  const context = await browser.newContext({ viewport: { width, height }, javaScriptEnabled: scripts === 'on' })
+  const { width = 1200, height = 800, scripts = 'on', locale } = options
+  const context = await browser.newContext({
+    viewport: { width, height },
+    javaScriptEnabled: scripts === 'on',
+    ...(locale === undefined ? {} : { locale }),
+  })
   const complaints: string[] = []
   context.on('console', message => {
     if (message.type() === 'error') complaints.push(message.text())

@@ -139,10 +139,10 @@ function button(texts: Texts, { label, to, look, opens }: Button): string {
   const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
-    return html`<a class="${looks}" href="${to.get}"!${where}>!${shown}</a>`
+    return html`<a class="${looks}" href="${to.get}"!${where}><span>!${shown}</span></a>`
   }
   const fields = Object.entries(to.fields ?? {}).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )
-  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">!${shown}</button></form>`
+  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}"><span>!${shown}</span></button></form>`
 }
