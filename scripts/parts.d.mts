@@ -3,6 +3,8 @@ export type PartName =
   | 'chromium'
   | 'openssl'
   | 'haproxy'
+  | 'nginx'
+  | 'caddy'
   | 'php'
   | 'simplesamlphp'
   | 'request-tracker'

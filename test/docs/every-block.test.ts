@@ -23,10 +23,19 @@ const blockTests: BlockTest[] = [
   { test: 'readme', pages: ['README.md'], languages: ['yaml', 'text'] },
   { test: 'docs/agents', pages: ['docs/agents.md'], languages: ['yaml'] },
   { test: 'docs/commands', pages: ['docs/commands.md'], languages: ['text'] },
+  {
+    test: 'docs/fronts',
+    pages: ['docs/fronts/nginx.md', 'docs/fronts/caddy.md', 'docs/fronts/haproxy.md', 'docs/fronts/traefik.md'],
+    languages: ['nginx', 'caddyfile', 'haproxy', 'yaml'],
+  },
   { test: 'docs/guides', pages: ['docs/identity-providers/'], languages: ['yaml', 'sh'] },
   { test: 'docs/handbook', pages: ['docs/scaling.md', 'docs/security.md'], languages: ['yaml'] },
   { test: 'docs/handbook-commands', pages: ['docs/troubles.md'], languages: ['sh'] },
-  { test: 'docs/install', pages: ['docs/install.md', 'docs/kubernetes.md'], languages: ['yaml', 'ini'] },
+  {
+    test: 'docs/install',
+    pages: ['docs/install.md', 'docs/kubernetes.md', 'docs/fronts/ingress-nginx.md'],
+    languages: ['yaml', 'ini'],
+  },
   {
     test: 'docs/install-commands',
     pages: [
@@ -110,6 +119,7 @@ t.test('what is marked is on the list, and says one of a few needs: npm run gene
     'a second host',
     'a download',
     'a quiet machine',
+    'Traefik',
     'to be the run of the tests',
   ]
   for (const need of needs) t.ok(known.includes(need), need)

@@ -9,6 +9,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { type Values, valuesWith } from '../parts/chart-values.js'
 import { load, longSecret } from '../parts/configuration.js'
+import { openGuide } from '../parts/guide.js'
 import { helms, template } from '../parts/helm.js'
 import { missingParts } from '../parts/required-parts.js'
 
@@ -86,7 +87,7 @@ function whole(block: string): Values {
 const opsWith = (ops: object) => ({ listen: '127.0.0.1:9090', ...ops })
 
 t.test('every block of values renders under both Helms', { skip: missingParts('helm', 'helm3') }, async t => {
-  const all = blocks('docs/kubernetes.md', 'yaml')
+  const all = [...blocks('docs/kubernetes.md', 'yaml'), ...openGuide('docs/fronts/ingress-nginx.md').all('yaml')]
   t.ok(all.length >= 9)
   for (const block of all) {
     // A block that maps the keys of Secrets speaks of those alone.

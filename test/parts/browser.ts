@@ -7,7 +7,10 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { programPath } from './required-parts.js'
 
 export interface ChromiumOptions {
-  /** Host name → address; all other names are unknown to this browser. Without it names resolve as usual. */
+  /**
+   * Host name → address, or address:port for every port of that name; all other names are unknown to this browser. Without
+   * it names resolve as usual.
+   */
   hosts?: Record<string, string>
   /** SHA-256 of public keys, base64: a chain that holds one of them is trusted. */
   trust?: string[]
@@ -81,5 +84,9 @@ async function visit(browser: Browser, options: ProfileOptions = {}): Promise<Pr
 
 function rulesOf(hosts: Record<string, string>): string {
   const rules = Object.entries(hosts).map(([name, address]) => `MAP ${name} ${address}`)
-  return [...rules, 'MAP * ~NOTFOUND', ...Object.values(hosts).map(address => `EXCLUDE ${address}`)].join(', ')
+  return [
+    ...rules,
+    'MAP * ~NOTFOUND',
+    ...Object.values(hosts).map(address => `EXCLUDE ${address.replace(/:\d+$/, '')}`),
+  ].join(', ')
 }
