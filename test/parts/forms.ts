@@ -30,6 +30,12 @@ function attribute(tag: string, name: string): string | undefined {
   return value === undefined ? undefined : unescaped(value)
 }
 
+/** Where a browser without scripts is sent on to; undefined when the page sends it nowhere. */
+export function refreshIn(html: string): string | undefined {
+  const href = /<noscript><meta http-equiv="refresh" content="0; url=([^"]*)"><\/noscript>/.exec(html)?.[1]
+  return href === undefined ? undefined : unescaped(href)
+}
+
 const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
 /** An attribute's value as a browser reads it. */

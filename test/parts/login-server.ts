@@ -23,6 +23,7 @@ import { createGateway, type Gateway } from '../../src/server/app.js'
 import { closeResources, openResources, type Resources } from '../../src/server/resources.js'
 import type { ConfigSnapshot } from '../../src/web/context.js'
 import { createTestClock, type TestClock } from './clock.js'
+import { refreshIn } from './forms.js'
 import { jwtSettings } from './jwt-provider.js'
 import { type Claims, signed } from './tokens.js'
 
@@ -123,7 +124,7 @@ function configure(settings: LoginServerOptions['settings']): Config {
 
 export interface TestBrowser {
   cookies: Map<string, string>
-  /** A page navigation. */
+  /** A page navigation; goes where a page sends a browser without scripts. */
   visit(path: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
   /** A form of our own page. */
   send(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<LightMyRequestResponse>
@@ -182,7 +183,12 @@ function createBrowser(app: FastifyInstance, origin: string): TestBrowser {
   return {
     cookies,
     take,
-    visit: (path, headers) => ask('GET', path, 'same', { ...navigating, 'sec-fetch-site': 'none', ...headers }),
+    async visit(path, headers) {
+      const all = { ...navigating, 'sec-fetch-site': 'none', ...headers }
+      const page = await ask('GET', path, 'same', all)
+      const next = refreshIn(page.body)
+      return next === undefined ? page : ask('GET', next, 'same', all)
+    },
     send: (path, fields = {}, headers = {}) =>
       ask(
         'POST',

@@ -1,8 +1,9 @@
 // A browser as far as HTTP goes, without a window: navigations, forms and scripts with the headers that browsers send, and
-// a cookie jar with their rules (RFC 6265bis): prefixes, Secure, SameSite, Path, Max-Age, sizes. Follows nothing by itself.
+// a cookie jar with their rules (RFC 6265bis): prefixes, Secure, SameSite, Path, Max-Age, sizes.
 
 import { type IncomingHttpHeaders, request as overHttp } from 'node:http'
 import { request as overHttps } from 'node:https'
+import { refreshIn } from './forms.js'
 
 export interface StoredCookie {
   name: string
@@ -46,7 +47,7 @@ export interface UserAgent {
   cookies: StoredCookie[]
   /** Set-Cookie values that a browser would not take. */
   refused: string[]
-  /** Types an address or follows a link of an own page. */
+  /** Types an address or follows a link of an own page; goes where a page sends a browser without scripts. */
   visit(path: string, asked?: RequestOptions): Promise<Page>
   /** Sends a form of an own page. */
   send(path: string, fields?: Record<string, string>, asked?: RequestOptions): Promise<Page>
@@ -103,8 +104,12 @@ export function createUserAgent(publicUrl: string, home: Endpoint): UserAgent {
     refused: jar.refused,
     take: jar.take,
     cookieHeader: (path, site = 'same') => jar.header(path, site),
-    visit: (path, asked = {}) =>
-      ask(path, 'same', { ...asked, headers: { ...navigation, 'sec-fetch-site': 'none', ...asked.headers } }),
+    async visit(path, asked = {}) {
+      const all = { ...asked, headers: { ...navigation, 'sec-fetch-site': 'none', ...asked.headers } }
+      const page = await ask(path, 'same', all)
+      const next = refreshIn(page.body)
+      return next === undefined ? page : ask(next, 'same', all)
+    },
     send: (path, fields = {}, asked = {}) =>
       ask(path, 'same', post(asked, fields, { 'sec-fetch-site': 'same-origin', origin: publicUrl })),
     postCrossSite: (path, fields, asked = {}) =>

@@ -48,6 +48,10 @@ export const login = () =>
       chooser: z.enum(['auto', 'always']).default('auto').meta({
         description: 'auto: straight to the IdP if there is only one way to log in, else the page; always: the page.',
       }),
+      keepFragment: z.boolean().default(true).meta({
+        description:
+          'Keep what comes after # in an address over a login, at most 300 bytes: browsers get one small page more.',
+      }),
       deskLoginPaths: z.array(pagePath()).default(['/login', '/login/new']).meta({
         description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
       }),

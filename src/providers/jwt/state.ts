@@ -6,15 +6,14 @@ import type { Attempt, CallbackRequest } from '../../core/contracts.js'
 
 const parameter = 'deskgate_state'
 
-/** `target` (a path with query and fragment, or a whole URL) with the attempt's ID in its query, and no other. */
+/** `target` (a path with its query) with the attempt's ID in its query, and no other; without its fragment, which is not the provider's to know. */
 export function withState(target: string, id: string): string {
-  const [address = '', ...fragment] = target.split('#')
+  const [address = ''] = target.split('#', 1)
   const [path = '', ...query] = address.split('?')
   const pairs = query.join('?').split('&')
   // By the name that it decodes to: that is what statesIn would find.
   const kept = pairs.filter(pair => pair !== '' && !new URLSearchParams(pair).has(parameter))
-  const hash = fragment.length > 0 ? `#${fragment.join('#')}` : ''
-  return `${path}?${[...kept, `${parameter}=${id}`].join('&')}${hash}`
+  return `${path}?${[...kept, `${parameter}=${id}`].join('&')}`
 }
 
 /** Every state that a response carries: the form's, the token's own, and those of both return_to. Empty ones are none. */

@@ -52,8 +52,9 @@ export const maxAttempts = 12
  * leave a few more than the most, and no browser ever holds twice as many.
  */
 const maxOpened = 2 * maxAttempts
-/** The most bytes of a Set-Cookie value with its attributes: twelve stay far below a header limit of 32 kB. */
+/** The most bytes of a Set-Cookie value with its attributes, also with a fragment: twelve stay below a header limit of 32 kB. */
 export const maxCookieBytes = 500
+export const maxCookieBytesWithFragment = 1000
 
 const idPattern = /^[A-Za-z0-9_-]{22}$/
 const format = 1
@@ -94,8 +95,10 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
     begin(jar, provider, returnTo, stepUp) {
       const id = random(16).toString('base64url')
       const blank = { id, provider, startedAt: clock.now(), used: false, ...(stepUp ? { stepUp } : {}) }
-      const fits = (candidate: string) =>
-        serializeCookie(write(jar, { ...blank, returnTo: candidate })).length <= maxCookieBytes
+      const fits = (candidate: string) => {
+        const most = candidate.includes('#') ? maxCookieBytesWithFragment : maxCookieBytes
+        return serializeCookie(write(jar, { ...blank, returnTo: candidate })).length <= most
+      }
       const attempt = { ...blank, returnTo: shorten(returnTo, fits) }
       const live = list(jar)
       const keep = new Set(live.slice(-(maxAttempts - 1)).map(({ id }) => jar.cookies.attempt + id))

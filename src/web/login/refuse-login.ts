@@ -9,13 +9,15 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { RequestContext, ResponseData } from '../context.js'
+import { fragmentField } from '../pages/fragment.js'
 import { refusalOf } from '../pages/i18n/texts.js'
-import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
+import { pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, refusedPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
+import { splitFragment } from '../request/return-to.js'
 import { browserName } from '../request/user-agent.js'
-import { formTargetsOf, loginHref, pageContextOf, retryAfter } from '../responses/errors.js'
+import { loginFormPolicy, loginHref, pageContextOf, retryAfter } from '../responses/errors.js'
 import type { LoginLimit } from './login-limit.js'
 
 export interface RefusedLogin {
@@ -79,7 +81,7 @@ function refusedResponse(
             button: nextButton(context, refused),
             more: providerErrorButtons(context, refused, reference),
           }),
-          contentPolicy(formTargetsOf(context.snapshot)),
+          loginFormPolicy(context.snapshot),
         )
   const wait = refused.wait ?? (status === 503 ? retryAfter : undefined)
   if (wait !== undefined) response.headers.push('Retry-After', String(wait))
@@ -100,14 +102,20 @@ const nextSteps: Partial<Record<Reason, 'other' | 'logout'>> = {
 }
 
 function nextButton(context: RequestContext, { reason, provider, returnTo }: RefusedLogin): Button {
-  const { paths, providers, deskLogin } = context.snapshot
+  const { paths, providers, deskLogin, config } = context.snapshot
   const { buttons } = pageContextOf(context).texts
   const next = nextSteps[reason] ?? 'again'
   if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
   // A one-time link is not a provider to start again with.
   const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.provider.id
-  const login = next === 'other' || provider === undefined || !again ? paths.login : `${paths.login}/${provider}`
-  return { label: buttons[next], to: { get: loginHref(login, returnTo) } }
+  const chooses = next === 'other' || provider === undefined || !again
+  const login = chooses ? paths.login : `${paths.login}/${provider}`
+  const label = buttons[next]
+  const { page, hash } = splitFragment(returnTo)
+  if (hash === '' || !config.login.keepFragment) return { label, to: { get: loginHref(login, returnTo) } }
+  // The fragment stays out of the address that a server sees.
+  const href = loginHref(login, page)
+  return { label, to: chooses ? { get: href + hash } : { post: href, fields: { [fragmentField]: hash } } }
 }
 
 /**

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
 import type { ResponseData } from '../context.js'
+import { linkForm } from './fragment.js'
 import type { Texts } from './i18n/texts.js'
 
 const style = `
@@ -91,6 +92,7 @@ const icon =
 export function layout(context: PageContext, page: PageParts): string {
   const sending = page.sends === undefined ? '' : `<script>${script}</script>`
   const languages = page.sends === undefined ? languageForm(context) : ''
+  const keeping = page.main.includes(' data-fragment=') ? linkForm : ''
   return html`<!doctype html>
 <html lang="${context.texts.lang}" dir="${context.texts.dir}">
 <head>
@@ -108,7 +110,7 @@ export function layout(context: PageContext, page: PageParts): string {
 !${page.main}
 </main>
 <footer>!${languages}<p>Deskgate</p></footer>
-!${sending}
+!${sending}!${keeping}
 </body>
 </html>
 `
@@ -129,12 +131,17 @@ function languageForm({ texts, languageSwitch }: PageContext): string {
  * The Content-Security-Policy of every response of the gateway itself.
  * @param formTargets origins that forms may be sent to; browsers apply this to the redirects after a form too
  * @param ancestors who may show it in a frame: 'none', 'self' or an origin
+ * @param scripts inline scripts of this page
  */
-export function contentPolicy(formTargets: readonly string[], ancestors = "'none'"): string {
+export function contentPolicy(
+  formTargets: readonly string[],
+  ancestors = "'none'",
+  scripts: readonly string[] = [],
+): string {
   return [
     "default-src 'none'",
     `style-src ${styleSource}`,
-    `script-src ${scriptSource}`,
+    `script-src ${[scriptSource, ...scripts.map(sha256)].join(' ')}`,
     'img-src data:',
     `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
     "base-uri 'none'",

@@ -14,6 +14,8 @@ export interface Button {
   to: { get: string } | { post: string; fields?: Record<string, string> }
   look?: 'quiet' | 'small'
   opens?: 'new tab' | 'top'
+  /** Of a link: what becomes of the fragment of the page's address (see fragment.ts). By default it is lost. */
+  fragment?: 'post' | 'keep' | undefined
 }
 
 export function chooserPage(
@@ -23,21 +25,24 @@ export function chooserPage(
     /** The start of Desk's own login, where that is allowed. */
     desk?: string | undefined
     already?: { email: string; href: string } | undefined
+    fragment: 'kept' | 'lost'
   },
 ): string {
   const { texts } = context
   const { chooser } = texts
   const { methods, desk, already } = options
   const lead = leadOf(chooser, methods.length, desk)
+  const [post, keep] = options.fragment === 'kept' ? (['post', 'keep'] as const) : []
   const items = methods.map(
-    ({ name, href }) => html`<li>!${button(texts, { label: fill(chooser.with, { name }), to: { get: href } })}</li>`,
+    ({ name, href }) =>
+      html`<li>!${button(texts, { label: fill(chooser.with, { name }), to: { get: href }, fragment: post })}</li>`,
   )
   const deskItem =
     desk === undefined
       ? ''
-      : html`<li>!${button(texts, { label: chooser.desk, to: { get: desk }, look: 'quiet' })}</li>`
+      : html`<li>!${button(texts, { label: chooser.desk, to: { get: desk }, look: 'quiet', fragment: post })}</li>`
   const stay = already
-    ? html`<div class="note"><p>!${markup(fill(chooser.already, { email: already.email }), texts)}</p>!${button(texts, { label: chooser.stay, to: { get: already.href }, look: 'quiet' })}</div>`
+    ? html`<div class="note"><p>!${markup(fill(chooser.already, { email: already.email }), texts)}</p>!${button(texts, { label: chooser.stay, to: { get: already.href }, look: 'quiet', fragment: keep })}</div>`
     : ''
   const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${deskItem}</ul>!${stay}`
   return layout(context, { title: chooser.title, main })
@@ -134,12 +139,13 @@ function actions(texts: Texts, buttons: Button[]): string {
   return html`<div class="actions">!${buttons.map(one => button(texts, one))}</div>`
 }
 
-function button(texts: Texts, { label, to, look, opens }: Button): string {
+function button(texts: Texts, { label, to, look, opens, fragment }: Button): string {
   const shown = markup(label, texts)
   const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
-    return html`<a class="${looks}" href="${to.get}"!${where}><span>!${shown}</span></a>`
+    const kept = fragment ? html` data-fragment="${fragment}"` : ''
+    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}><span>!${shown}</span></a>`
   }
   const fields = Object.entries(to.fields ?? {}).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,

@@ -26,6 +26,11 @@ function isFromScript(headers: IncomingHttpHeaders): boolean {
   return headers['x-requested-with'] !== undefined
 }
 
+/** Whether it says of itself that a person opens a page: a browser that runs scripts, of 2023 or later, and no program. */
+export function saysNavigation(headers: IncomingHttpHeaders): boolean {
+  return headers['sec-fetch-mode'] === 'navigate' && clientKindOf(headers) === 'document'
+}
+
 /** Whether the browser loads ahead of time what nobody has asked for yet: prefetch and prerender. */
 export function isSpeculative(headers: IncomingHttpHeaders): boolean {
   const purpose = `${headers['sec-purpose'] ?? ''} ${headers.purpose ?? ''} ${headers['x-moz'] ?? ''}`

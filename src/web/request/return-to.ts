@@ -5,8 +5,10 @@
 import type { Config } from '../../config/schema/index.js'
 import type { Paths } from './paths.js'
 
-/** The most characters of a safe return_to; a longer one loses its query, then becomes '/'. */
+/** The most characters of a safe return_to; see `shorten`. */
 const longest = 2048
+/** The most bytes of a fragment; a longer one is dropped. */
+export const longestFragment = 300
 /** How often a path may be decoded until nothing is left to decode. */
 const deepest = 5
 
@@ -17,6 +19,8 @@ export const stateParameter = 'deskgate_state'
 const unclean = /[\p{C}\p{Z}\\]/u
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const decodedUnclean = /[\u0000-\u001f\u007f-\u009f\\]/
+/** After '#' a backslash is only a character. */
+const uncleanFragment = /[\p{C}\p{Z}]/u
 const absolute = /^(https?):\/\/([^/?#]+)(.*)$/i
 
 /**
@@ -33,7 +37,27 @@ export function safeReturnTo(value: unknown, publicUrl: string, paths: Paths): s
   if (!isSafePath(path, paths)) return '/'
   const url = parse(local, publicUrl)
   if (url === undefined || url.origin !== publicUrl || url.pathname.startsWith('//')) return '/'
-  return shorten(url.pathname + url.search + url.hash, candidate => candidate.length <= longest)
+  return shorten(url.pathname + url.search + shortHash(url), candidate => candidate.length <= longest)
+}
+
+/**
+ * A safe return_to with another fragment, if that is one and not too long.
+ * @param fragment what a client sent as its location.hash: anything
+ */
+export function withFragment(returnTo: string, fragment: unknown): string {
+  if (typeof fragment !== 'string' || uncleanFragment.test(fragment)) return returnTo
+  const hash = shortHash(new URL(`#${fragment.replace(/^#/, '')}`, 'http://localhost'))
+  return hash === '' ? returnTo : splitFragment(returnTo).page + hash
+}
+
+/** Path and query, and the fragment with its '#', or ''. */
+export function splitFragment(returnTo: string): { page: string; hash: string } {
+  const [page = '/'] = returnTo.split('#', 1)
+  return { page, hash: returnTo.slice(page.length) }
+}
+
+function shortHash({ hash }: URL): string {
+  return hash.length - 1 > longestFragment ? '' : hash
 }
 
 /**
@@ -52,11 +76,11 @@ function withoutSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
-/** A safe return_to that fits: whole, else without query and fragment, else '/'. */
+/** A safe return_to that fits: whole, else without its fragment, else without its query too, else '/'. */
 export function shorten(returnTo: string, fits: (candidate: string) => boolean): string {
-  if (fits(returnTo)) return returnTo
-  const path = returnTo.split(/[?#]/, 1)[0] ?? '/'
-  return fits(path) ? path : '/'
+  const { page } = splitFragment(returnTo)
+  const [path = '/'] = page.split('?', 1)
+  return [returnTo, page, path].find(fits) ?? '/'
 }
 
 /**

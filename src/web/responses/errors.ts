@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
+import { linkScript } from '../pages/fragment.js'
 import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
@@ -75,6 +76,16 @@ export function leavingResponse(
 ): ResponseData {
   const policy = contentPolicy([...formTargetsOf(context.snapshot), new URL(target.post).origin, 'https:'], ancestors)
   return pageResponse(200, leavingPage(pageContextOf(context), text, target), policy)
+}
+
+/**
+ * For a page whose form may begin a login: as above, and an identity provider within a network may have no TLS at all.
+ * @param scripts inline scripts of this page
+ */
+export function loginFormPolicy(snapshot: ConfigSnapshot, scripts: readonly string[] = []): string {
+  const targets = formTargetsOf(snapshot)
+  const plain = targets.some(target => target.startsWith('http:')) ? ['http:'] : []
+  return contentPolicy([...targets, 'https:', ...plain], undefined, scripts)
 }
 
 export function createErrorResponses(): RenderError {
@@ -181,9 +192,8 @@ export function otherHostResponse(context: RequestContext, href: string): Respon
   const { publicUrl } = context.snapshot.config
   const { title, text, button } = pageContextOf(context).texts.otherHost
   const words = { title, text: fill(text, { url: publicUrl }) }
-  return noticeResponse(context, 'document', 421, words, [
-    { label: fill(button, { url: publicUrl }), to: { get: href } },
-  ])
+  const go: Button = { label: fill(button, { url: publicUrl }), to: { get: href }, fragment: 'keep' }
+  return noticeResponse(context, 'document', 421, words, [go])
 }
 
 function noticeResponse(
@@ -194,7 +204,9 @@ function noticeResponse(
   buttons: Button[],
 ): ResponseData {
   // A response for a frame of Desk may be shown in Desk, and nowhere else.
-  const policy = contentPolicy(formTargetsOf(context.snapshot), client === 'frame' ? "'self'" : "'none'")
+  const ancestors = client === 'frame' ? "'self'" : "'none'"
+  const scripts = buttons.some(({ fragment }) => fragment) ? [linkScript] : []
+  const policy = contentPolicy(formTargetsOf(context.snapshot), ancestors, scripts)
   return pageResponse(status, noticePage(pageContextOf(context), { ...words, buttons }), policy)
 }
 

@@ -11,17 +11,20 @@ import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
+import { fragmentField, linkScript, sendingPage, sendScript } from '../pages/fragment.js'
+import { pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
-import { clientKindOf, isPageNavigation, isSpeculative } from '../request/fetch-metadata.js'
+import { clientKindOf, isSpeculative, saysNavigation } from '../request/fetch-metadata.js'
+import { formOf } from '../request/form.js'
+import type { BodyLimits } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
-import { returnToIn } from '../request/return-to.js'
-import { isAtPublicUrl, readTarget } from '../request/target.js'
+import { returnToIn, splitFragment, withFragment } from '../request/return-to.js'
+import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
 import {
   errorResponse,
-  formTargetsOf,
   leavingResponse,
+  loginFormPolicy,
   loginHref,
   otherHostResponse,
   pageContextOf,
@@ -49,6 +52,8 @@ interface LoginChoice {
 /** This many finished logins within a minute, and still no session cookie: the browser does not keep it. */
 const loopAfter = 5
 const loopWithin = 60_000
+/** A longer form, which is not a page's of ours, is read to its end, and the login begins without its fragment. */
+const fragmentForm: BodyLimits = { keep: 2048, read: 512 * 1024 }
 
 export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
   app.get(deps.paths.login, async (request, reply) => {
@@ -58,27 +63,29 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     const session = await deps.browserSessions.current(jarOf(request))
     const returnTo = returnToOf(request)
     const stepUp = session && (await stepUpFor(deps, request, session))
-    if (stepUp) return startLogin(deps, request, reply, stepUp.provider, stepUp.asked)
+    if (stepUp) return sendOrStart(deps, request, reply, stepUp.provider, stepUp.asked)
     if (session && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
     const deskResult = session ? undefined : await deps.deskSignIn(request)
     if (deskResult && deskResult.kind !== 'nobody') return finishDeskLogin(deps, request, reply, deskResult)
     if (deskResult) writeCookies(reply, request.context.snapshot.cookies.clearMarkers())
     const [only, ...others] = loginChoices(request.context.snapshot)
-    const skipChooser = config.login.chooser === 'auto' && others.length === 0 && isPageNavigation(request.raw)
-    if (only && skipChooser) return startLogin(deps, request, reply, only)
+    const skipChooser = config.login.chooser === 'auto' && others.length === 0 && request.method !== 'HEAD'
+    if (only && skipChooser) return sendOrStart(deps, request, reply, only)
     return replyWith(reply, chooserResponse(request.context, returnTo, session?.agent.email))
   })
 
-  app.get<{ Params: { id: string } }>(`${deps.paths.login}/:id`, async (request, reply) => {
+  const start = async (request: FastifyRequest<{ Params: { id: string } }>, reply: FastifyReply) => {
     const provider = loginChoices(request.context.snapshot).find(({ id }) => id === request.params.id)
     if (!provider) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
     const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)
-    if (!isPageNavigation(request.raw)) return replyWith(reply, chooserResponse(request.context, returnToOf(request)))
+    if (request.method === 'HEAD') return replyWith(reply, chooserResponse(request.context, returnToOf(request)))
     const session = await deps.browserSessions.current(jarOf(request))
     const stepUp = session?.provider === provider.id ? await stepUpFor(deps, request, session) : undefined
     return startLogin(deps, request, reply, provider, stepUp?.asked)
-  })
+  }
+  app.get(`${deps.paths.login}/:id`, start)
+  app.post(`${deps.paths.login}/:id`, { config: { form: () => fragmentForm } }, start)
 }
 
 /** The response to anything but a page that a person opens in a tab; else undefined. */
@@ -117,7 +124,7 @@ async function stepUpFor({ sessions }: LoginDeps, request: FastifyRequest, known
   const [, method = 'GET', path = returnToOf(request)] =
     /^([A-Z]{1,20}) (\/.*)$/.exec(String((request.query as Record<string, unknown>)[stepUpField] ?? '')) ?? []
   const target = readTarget(path.split('#', 1)[0] ?? '/', config.publicUrl)
-  if (!isPageNavigation(request.raw) || !target || paths.owns(target.path)) return undefined
+  if (request.method === 'HEAD' || !target || paths.owns(target.path)) return undefined
   const needed = (session: Session) => {
     const verdict = pipeline.guard.permit(session, method, { ...context, target })
     return 'stepUp' in verdict ? verdict.stepUp : undefined
@@ -156,19 +163,38 @@ function finishDeskLogin(
   }
   const { signedIn, attempt } = result
   // Desk often sends every login to the same page: then the page that this login began with is meant.
-  const returnTo = wanted === '/' ? (attempt?.returnTo ?? wanted) : wanted
+  const isMeant = attempt && (wanted === '/' || wanted === splitFragment(attempt.returnTo).page)
+  const returnTo = isMeant ? attempt.returnTo : wanted
   const used = attempt ? [deps.attempts.markUsed(jar, attempt)] : []
   return goTo(reply, returnTo, [...signedIn.setCookies, ...used])
 }
 
 function chooserResponse(context: RequestContext, returnTo: string, email?: string): ResponseData {
-  const { paths, providers, deskLogin } = context.snapshot
+  const { config, paths, providers, deskLogin } = context.snapshot
   const hrefOf = (id: string) => loginHref(`${paths.login}/${id}`, returnTo)
   const methods = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
   const desk = deskLogin && hrefOf(deskLogin.provider.id)
   const already = email === undefined ? undefined : { email, href: returnTo }
-  const body = chooserPage(pageContextOf(context), { methods, desk, already })
-  return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
+  const fragment = config.login.keepFragment ? 'kept' : 'lost'
+  const body = chooserPage(pageContextOf(context), { methods, desk, already, fragment })
+  return pageResponse(200, body, loginFormPolicy(context.snapshot, fragment === 'kept' ? [linkScript] : []))
+}
+
+/** A browser is asked for the fragment first, which it does not send: the script of a small page posts it. */
+function sendOrStart(
+  deps: LoginDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  provider: LoginChoice,
+  stepUp?: StepUpAttempt,
+) {
+  const { snapshot, target } = request.context
+  if (!snapshot.config.login.keepFragment || !saysNavigation(request.headers)) {
+    return startLogin(deps, request, reply, provider, stepUp)
+  }
+  const query = target.query === '' ? '' : `?${escapeBytes(target.query)}`
+  const body = sendingPage(pageContextOf(request.context), `${deps.paths.login}/${provider.id}${query}`)
+  return replyWith(reply, pageResponse(200, body, loginFormPolicy(snapshot, [sendScript])))
 }
 
 async function startLogin(
@@ -180,7 +206,7 @@ async function startLogin(
 ) {
   const { context, headers } = request
   const jar = jarOf(request)
-  const returnTo = returnToOf(request)
+  const returnTo = withFragment(returnToOf(request), formOf(request).one(fragmentField))
   const refuse = (reason: Refused['reason'], checks: Check[]) =>
     replyWith(reply, deps.refuseLogin(context, headers, { reason, provider: provider.id, checks, returnTo }))
 
@@ -192,7 +218,7 @@ async function startLogin(
     return refuse(navigation.reason, [{ name: 'provider can begin a login', ok: false }])
   // A login at Desk begins afresh: Desk does not see the cookie that it set before.
   const cookies = [...setCookies, ...jar.cookies.clearMarkers()]
-  if ('redirect' in navigation) return replyWith(reply, redirect(navigation.redirect), cookies)
+  if ('redirect' in navigation) return replyWith(reply, redirect(request, navigation.redirect), cookies)
   const { texts } = pageContextOf(context)
   return replyWith(
     reply,
@@ -223,6 +249,7 @@ async function beginAtProvider(provider: LoginChoice, attempt: Attempt): Promise
   }
 }
 
-function redirect(location: string): ResponseData {
-  return { status: 302, headers: ['Location', location], body: '' }
+/** A form is not sent on (RFC 9110 15.4.4). */
+function redirect({ method }: FastifyRequest, location: string): ResponseData {
+  return { status: method === 'POST' ? 303 : 302, headers: ['Location', location], body: '' }
 }

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { agentDigest } from '../../../src/core/step-up.js'
 import { createKeyring } from '../../../src/keys/keyring.js'
-import { attemptLifetime, createAttempts, maxAttempts, maxCookieBytes } from '../../../src/web/login/attempts.js'
+import {
+  attemptLifetime,
+  createAttempts,
+  maxAttempts,
+  maxCookieBytes,
+  maxCookieBytesWithFragment,
+} from '../../../src/web/login/attempts.js'
 import {
   type CookieJar,
   createCookies,
@@ -126,6 +132,29 @@ t.test(
     t.end()
   },
 )
+
+t.test('a fragment is kept in a cookie of at most 1,000 bytes; a long return_to loses it first', t => {
+  const { attempts } = setUp()
+  const browser = createBrowser()
+  const begin = (provider: string, returnTo: string) => {
+    const { attempt, setCookies } = attempts.begin(browser.jar(), provider, returnTo)
+    for (const line of setCookies.map(serializeCookie))
+      t.ok(line.length <= maxCookieBytesWithFragment, `${line.length}`)
+    browser.take(setCookies)
+    t.equal(attempts.open(browser.jar(), attempt.id)?.returnTo, attempt.returnTo)
+    return attempt.returnTo
+  }
+  const hash = `#${'x'.repeat(300)}`
+  for (const page of ['/', `/tickets/7?${'q'.repeat(100)}`]) t.equal(begin('p'.repeat(64), page + hash), page + hash)
+  const tail = `?${'q'.repeat(150)}`
+  t.equal(begin('corp', `/tickets/7${tail}#x`), `/tickets/7${tail}#x`)
+  t.equal(begin('corp', `/tickets/7?${'q'.repeat(400)}${hash}`), '/tickets/7')
+  t.equal(begin('corp', `/tickets/7?${'q'.repeat(150)}${'/a'.repeat(150)}${hash}`), '/tickets/7')
+  t.equal(begin('corp', `/${'x'.repeat(180)}?${'q'.repeat(400)}${hash}`), `/${'x'.repeat(180)}`)
+  for (let tab = 0; tab < maxAttempts; tab++) t.equal(begin('corp', `/tickets/${tab}${hash}`), `/tickets/${tab}${hash}`)
+  t.ok((browser.jar().header?.length ?? 0) < 12_000)
+  t.end()
+})
 
 t.test('a used attempt stays, marked used, to its end', t => {
   const { attempts, clock } = setUp()

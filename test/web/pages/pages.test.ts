@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { html } from 'ghtml'
 import t from 'tap'
 import { reasons } from '../../../src/core/reasons.js'
+import { linkScript, sendingPage, sendScript } from '../../../src/web/pages/fragment.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { refusalOf } from '../../../src/web/pages/i18n/texts.js'
 import { contentPolicy } from '../../../src/web/pages/layout.js'
@@ -69,8 +70,9 @@ t.test('Attack: markup in any value that a page shows', async t => {
   const pages = [
     chooserPage(
       { ...place, site: evil },
-      { methods: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil } },
+      { methods: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil }, fragment: 'kept' },
     ),
+    sendingPage({ ...place, site: evil }, evil),
     leavingPage(place, evil, { post: evil, fields: { [evil]: evil } }),
     noticePage(place, { title: evil, text: evil, buttons: [{ label: evil, to: { get: evil } }] }),
     noticePage(place, {
@@ -102,12 +104,15 @@ t.test('a page is whole: language, title, viewport, one heading, nothing from el
   t.notMatch(page, /src=|url\(|@import|https?:\/\/(?!www\.w3\.org)/)
 })
 
-t.test('the policy names exactly the style and the script that the pages hold', async t => {
+t.test('the policy names exactly the style and the scripts that the pages hold', async t => {
   const page = leavingPage(place, 'x', { post: '/x', fields: {} })
+  const chooser = chooserPage(place, { methods: [{ name: 'x', href: '/x' }], fragment: 'kept' })
   const hash = (text = '') => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
-  const policy = contentPolicy([])
+  const policy = contentPolicy([], undefined, [sendScript, linkScript])
   t.match(policy, `style-src ${hash(/<style>(.*?)<\/style>/s.exec(page)?.[1])};`)
-  t.match(policy, `script-src ${hash(/<script>(.*?)<\/script>/s.exec(page)?.[1])};`)
+  const scripts = [page, sendingPage(place, '/x'), chooser].map(one => hash(/<script>(.*?)<\/script>/s.exec(one)?.[1]))
+  t.match(policy, `script-src ${scripts.join(' ')};`)
+  t.equal(new Set(scripts).size, 3)
   t.notMatch(page, / style="| on[a-z]+="/)
 })
 
@@ -120,6 +125,10 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'sending',
     'languages',
     'choices',
+    'keeping',
+    'kept',
+    'linkScript',
+    'sendScript',
     'items',
     'deskItem',
     'stay',
@@ -140,7 +149,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'shown',
   )
   allowed.push('value')
-  for (const file of ['pages', 'layout', 'sentence']) {
+  for (const file of ['pages', 'layout', 'sentence', 'fragment']) {
     const source = readFileSync(new URL(`../../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
     for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
       const builds = /^(button|actions|markup)\(|^view\.cut \? html|^buttons\.map\(one => button/.test(expression)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { createPaths } from '../../../src/web/request/paths.js'
-import { returnToIn, safeReturnTo, shorten, takeState } from '../../../src/web/request/return-to.js'
+import { returnToIn, safeReturnTo, shorten, takeState, withFragment } from '../../../src/web/request/return-to.js'
 import { readTarget } from '../../../src/web/request/target.js'
 
 const publicUrl = 'https://desk.example.com'
@@ -254,9 +254,39 @@ t.test('under another prefix the callback paths stay closed, /auth itself is Des
   t.end()
 })
 
-t.test('one that is too long loses its query, then becomes /', t => {
+t.test('a fragment is kept as a browser writes it, in the place of the one before', t => {
+  for (const [fragment, kept] of [
+    ['#ticket/zoom/17', '/a?b#ticket/zoom/17'],
+    ['ticket/zoom/17', '/a?b#ticket/zoom/17'],
+    ['##a#b?c', '/a?b##a#b?c'],
+    ['#!/Agent;Ticket=7&x=%23', '/a?b#!/Agent;Ticket=7&x=%23'],
+    ['#ü', '/a?b#%C3%BC'],
+    ['#a\\b', '/a?b#a\\b'],
+    ['#"><img src=x>'.replace(' ', '%20'), '/a?b#%22%3E%3Cimg%20src=x%3E'],
+    ['#//evil.example', '/a?b#//evil.example'],
+    ['#deskgate_state=x', '/a?b#deskgate_state=x'],
+    [`#${'x'.repeat(300)}`, `/a?b#${'x'.repeat(300)}`],
+  ] as const) {
+    t.equal(withFragment('/a?b', fragment), kept)
+    t.equal(withFragment('/a?b#before', fragment), kept)
+    t.equal(safe(kept), kept.includes('\\') ? '/' : kept, 'and is one that a return_to may have')
+  }
+  t.end()
+})
+
+t.test('Attack: a fragment that is none, is too long, or holds a line break', t => {
+  const long = ['x'.repeat(301), 'ü'.repeat(51), 'x'.repeat(65_536)]
+  const unclean = ['a\r\nSet-Cookie: x=y', 'a\tb', 'a b', 'a\u0000', 'a\u2028b', '\ud800']
+  for (const fragment of ['', '#', ...long, ...long.map(text => `#${text}`), ...unclean, undefined, 7, ['#a'], {}])
+    t.equal(withFragment('/a?b#c', fragment), '/a?b#c')
+  t.end()
+})
+
+t.test('one that is too long loses its fragment, then its query, then becomes /', t => {
   t.equal(safe(`/a?q=${'x'.repeat(2100)}`), '/a')
   t.equal(safe(`/a#${'x'.repeat(2100)}`), '/a')
+  t.equal(safe(`/a?b#${'x'.repeat(301)}`), '/a?b')
+  t.equal(safe(`/a?${'q'.repeat(1900)}#${'x'.repeat(300)}`), `/a?${'q'.repeat(1900)}`)
   t.equal(safe(`/${'x'.repeat(2100)}?q`), '/')
   t.equal(safe(`/a?q=${'x'.repeat(2000)}`).length, 2005)
   t.equal(

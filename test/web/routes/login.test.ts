@@ -32,7 +32,7 @@ t.test('several login methods: a page with "Login with NAME" for each, in order,
   t.equal(response.headers['set-cookie'], undefined)
   t.match(
     response.headers['content-security-policy'],
-    /form-action 'self' https:\/\/idp\.example\.com https:\/\/portal\.example\.com;/,
+    /form-action 'self' https:\/\/idp\.example\.com https:\/\/portal\.example\.com https:;/,
   )
 })
 
