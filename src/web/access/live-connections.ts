@@ -2,20 +2,24 @@
 // token is over, or when the rules in force no longer let its agent in.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Clock, Handle } from '../../core/contracts.js'
+import type { Clock, Handle, Session } from '../../core/contracts.js'
 import { createInFlight } from '../../runtime/in-flight.js'
 import type { RevocationMarks } from '../../sessions/revocation-marks.js'
 import type { RequestContext } from '../context.js'
 import { cutResponse } from '../responses/send.js'
 import type { Recheck } from './authorize.js'
 import { type CloseReason, createLiveBearers } from './live-bearers.js'
-import { createLiveSessions, type LiveSessionsDeps } from './live-sessions.js'
+import { createLiveSessions, type LiveSessionsDeps, type MayFinish } from './live-sessions.js'
 
-/** Calls `onClose` once, when a connection must be closed. Returns a function that stops watching. */
+/**
+ * Calls `onClose` once, when a connection must be closed. Returns a function that stops watching. `mayFinish`: see
+ * LiveSessions.
+ */
 export type WatchLive = (
   request: IncomingMessage,
   context: RequestContext,
   onClose: (reason: CloseReason) => void,
+  mayFinish?: MayFinish,
 ) => () => void
 
 export interface LiveConnections {
@@ -50,17 +54,18 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
   const sessions = createLiveSessions(deps)
   const bearers = createLiveBearers(deps)
   deps.marks.onMark(bearers.recheckMarked)
-  const watch: WatchLive = (request, context, onClose) => {
+  const watch: WatchLive = (request, context, onClose, mayFinish) => {
     const { session, api } = context
     if (api) return bearers.watch(api, request, context, onClose)
     if (!session) return () => {}
-    return sessions.watch(session, onClose, now => {
+    const stillAllowed = (now: Session) => {
       // After a step-up it is another handle: what is open keeps that one alive from now on.
       context.session = now
       return recheck.permit(now, request, context).kind === 'pass'
-    })
+    }
+    return sessions.watch(session, onClose, stillAllowed, mayFinish)
   }
-  const responses = createLiveResponses(watch)
+  const responses = createLiveResponses(watch, deps.clock)
   const tick = () => {
     responses.tick()
     return sessions.tick()
@@ -89,6 +94,8 @@ export interface LiveResponse {
   request: IncomingMessage
   response: ServerResponse
   context: RequestContext
+  /** Bytes of the request body that have come. */
+  received: number
 }
 
 interface Entry extends LiveResponse {
@@ -109,9 +116,7 @@ export interface LiveResponses {
  * Nearly all requests are over before the first tick: they cost one step into a list and one out of it. A response that
  * is still open after about a second lives no longer than its session or bearer token. `watch`: see LiveConnections.
  */
-function createLiveResponses(
-  watch: (request: IncomingMessage, context: RequestContext, onClose: () => void) => () => void,
-): LiveResponses {
+function createLiveResponses(watch: WatchLive, clock: Clock): LiveResponses {
   const open = createInFlight<Entry>()
 
   return {
@@ -124,8 +129,40 @@ function createLiveResponses(
       for (const one of open.all()) {
         const { request, response, context } = one
         one.ticks = (one.ticks ?? 0) + 1
-        if (one.ticks === 2) one.unwatch = watch(request, context, () => cutResponse(request, response))
+        if (one.ticks !== 2) continue
+        one.unwatch = watch(request, context, () => cutResponse(request, response), finishUpload(one, clock))
       }
     },
+  }
+}
+
+/** Milliseconds over which the speed of an upload is measured, and the fewest bytes in a second. */
+const [speedWindow, leastSpeed] = [10_000, 1000]
+/** How long Desk may take to answer an upload that has arrived, in milliseconds. */
+const answerTime = 60_000
+
+/**
+ * Whether an upload may go on after its session has expired: as long as its body arrives fast enough, and then until
+ * Desk has answered.
+ * Attack: a request that Desk answers already, such as an event stream, kept open by a body that trickles in.
+ */
+function finishUpload(one: LiveResponse, clock: Clock): MayFinish {
+  const { request, response } = one
+  let measured: { at: number; received: number } | undefined
+  let arrivedAt: number | undefined
+  return () => {
+    const now = clock.now()
+    if (arrivedAt !== undefined) return now - arrivedAt < answerTime
+    if (request.complete) {
+      arrivedAt = now
+      return measured !== undefined
+    }
+    if (response.headersSent) return false
+    measured ??= { at: now, received: one.received }
+    const elapsed = now - measured.at
+    if (elapsed < speedWindow) return true
+    const isFast = ((one.received - measured.received) * 1000) / elapsed >= leastSpeed
+    measured = { at: now, received: one.received }
+    return isFast
   }
 }

@@ -11,12 +11,23 @@ export type OnClose = (reason: CloseReason) => void
 /** Whether the rules in force let the session, as it is now, send the request again. */
 export type StillAllowed = (session: Session) => boolean
 
+/** Whether a connection may stay open for now, although its session has expired: asked at every tick. */
+export type MayFinish = () => boolean
+
+/** How long after the session's idle or absolute end, in milliseconds. Nothing outlives a session that was ended. */
+const finishTime = 15 * 60_000
+
+interface WatchRules {
+  stillAllowed: StillAllowed
+  mayFinish: MayFinish | undefined
+}
+
 export interface LiveSessions {
   /**
    * From now on `onClose` is called, once, when the session ends or `stillAllowed` says no. Returns a function that
-   * stops watching.
+   * stops watching. `mayFinish`: without it a connection is closed when the session expires.
    */
-  watch(session: Session, onClose: OnClose, stillAllowed: StillAllowed): () => void
+  watch(session: Session, onClose: OnClose, stillAllowed: StillAllowed, mayFinish?: MayFinish): () => void
   /** The agent has just done something on a watched connection. */
   touch(handle: Handle): void
   /** Reads every session again now: agents or access rules have changed. */
@@ -35,12 +46,14 @@ export interface LiveSessionsDeps {
 /** All live connections of one session. Times in milliseconds since the epoch. */
 interface Entry {
   session: Session
-  watchers: Map<OnClose, StillAllowed>
+  watchers: Map<OnClose, WatchRules>
   /** The session cannot expire before then. */
   endsAt: number
   /** When the store is asked again, and when it last confirmed the session. */
   recheckAt: number
   readAt: number
+  /** When it was seen that the session had expired: what is left may finish. */
+  expiredAt?: number
   /** After a step-up: where its watchers are now. */
   joined?: Entry
 }
@@ -62,6 +75,23 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     for (const onClose of entry.watchers.keys()) onClose(reason)
     entry.watchers.clear()
   }
+  const expire = (entry: Entry) => {
+    const now = clock.now()
+    entry.expiredAt ??= now
+    for (const [onClose, { mayFinish }] of [...entry.watchers]) {
+      if (now - entry.expiredAt < finishTime && mayFinish?.()) continue
+      entry.watchers.delete(onClose)
+      onClose('ended')
+    }
+    if (entry.watchers.size === 0) close(entry, 'ended')
+  }
+  const closeForbidden = (entry: Entry, session: Session) => {
+    for (const [onClose, { stillAllowed }] of [...entry.watchers]) {
+      if (stillAllowed(session)) continue
+      entry.watchers.delete(onClose)
+      onClose('changed')
+    }
+  }
   /** After a step-up: what is open goes on with the new session, beside what that has opened itself. */
   const move = (entry: Entry, session: Session): Entry => {
     const { handle } = entry.session
@@ -72,7 +102,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
       if (entry.watchers.size > 0) entries.set(session.handle, entry)
       return entry
     }
-    for (const [onClose, stillAllowed] of entry.watchers) other.watchers.set(onClose, stillAllowed)
+    for (const [onClose, rules] of entry.watchers) other.watchers.set(onClose, rules)
     entry.watchers.clear()
     entry.joined = other
     return other
@@ -88,13 +118,10 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     const [began, gap] = [clock.now(), gaps]
     const { handle, origin = handle } = checked.session
     const session = (await sessions.verify(handle)) ?? (await sessions.successor(handle, origin))
-    if (!session) return close(checked, 'ended')
+    // One that was ended is no longer among the entries, unless the message was lost.
+    if (!session) return began < sessions.expiresAt(checked.session) ? close(checked, 'ended') : expire(checked)
     const entry = session.handle === handle ? checked : move(checked, session)
-    for (const [onClose, stillAllowed] of [...entry.watchers]) {
-      if (stillAllowed(session)) continue
-      entry.watchers.delete(onClose)
-      onClose('changed')
-    }
+    closeForbidden(entry, session)
     entry.session = session
     entry.readAt = began
     entry.endsAt = sessions.expiresAt(session)
@@ -122,8 +149,12 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     const now = clock.now()
     const due: Entry[] = []
     for (const entry of entries.values()) {
+      if (entry.expiredAt !== undefined) {
+        expire(entry)
+        continue
+      }
       if (!(now < entry.endsAt)) entry.endsAt = sessions.expiresAt(entry.session)
-      if (!(now < entry.session.endsAt)) close(entry, 'ended')
+      if (!(now < entry.session.endsAt)) expire(entry)
       else if (!(now < entry.endsAt && now < entry.recheckAt && now >= entry.readAt)) due.push(entry)
     }
     if (rechecking || due.length === 0) return
@@ -132,7 +163,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
       rechecking = false
     })
   }
-  const watch: LiveSessions['watch'] = (session, onClose, stillAllowed) => {
+  const watch: LiveSessions['watch'] = (session, onClose, stillAllowed, mayFinish) => {
     const { handle } = session
     const now = clock.now()
     const entry: Entry = entries.get(handle) ?? {
@@ -146,7 +177,8 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     // Read at once: the guard may have used a copy that is nearly as old as nearCache allows, or older than a reload.
     entry.recheckAt = Math.min(entry.recheckAt, now)
     // Desk continues with the roles that it was sent at the beginning.
-    entry.watchers.set(onClose, now => sameRoles(session.agent, now.agent) && stillAllowed(now))
+    const allowed = (now: Session) => sameRoles(session.agent, now.agent) && stillAllowed(now)
+    entry.watchers.set(onClose, { stillAllowed: allowed, mayFinish })
     return () => {
       let at = entry
       while (at.joined) at = at.joined
@@ -165,10 +197,17 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
   })
   const recheckAll = () => {
     gaps++
-    for (const entry of entries.values()) entry.recheckAt = 0
+    for (const entry of entries.values()) {
+      entry.recheckAt = 0
+      if (entry.expiredAt !== undefined) closeForbidden(entry, entry.session)
+    }
     tick().catch(() => {})
   }
-  sessions.onGap(recheckAll)
+  sessions.onGap(() => {
+    // Fail closed: the message that it was ended may have been missed, and an expired session cannot be read.
+    for (const entry of entries.values()) if (entry.expiredAt !== undefined) close(entry, 'ended')
+    recheckAll()
+  })
 
   return {
     watch,

@@ -15,6 +15,8 @@ export interface Exchange extends IdleTimed, DeskUse {
   response: ServerResponse
   context: RequestContext
   body: Readable | undefined
+  /** Bytes of the request body that have come. */
+  received: number
   /** Aborts the request to Desk; undefined while it is not sent. */
   abort: ((why?: Error) => void) | undefined
   /** The first byte of a response has come. */
@@ -61,6 +63,7 @@ export function beginExchange(
     response,
     context,
     body,
+    received: 0,
     abort: undefined,
     responseStarted: false,
     headReceived: false,
@@ -82,6 +85,7 @@ export function beginExchange(
   if (body) {
     request.on('data', (chunk: Buffer) => {
       exchange.idle = 0
+      exchange.received += chunk.length
       deps.countBytes(chunk.length)
     })
   }
