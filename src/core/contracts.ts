@@ -372,6 +372,8 @@ export interface Directory {
   find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
   /** The same, with the source that says so; none for an address that no source knows. */
   locate?(email: string): Promise<{ source?: string; found: AgentRecord | 'unknown' | 'disabled' }>
+  /** The sources in their order, by the names that the log and the metrics give them. */
+  sources?(): string[]
   /** Every address that a source lists. Sources without a list (domains, any, look-ups) name nobody. */
   emails?(): string[]
   /**

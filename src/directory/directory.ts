@@ -7,7 +7,7 @@ import { canonicalEmail } from '../core/email.js'
 import { DirectoryUnavailable } from '../core/errors.js'
 
 /** One source of agents. All but `find` as in Directory (core/contracts.ts). */
-export interface DirectorySource extends Omit<Directory, 'find' | 'locate' | 'emails'> {
+export interface DirectorySource extends Omit<Directory, 'find' | 'locate' | 'emails' | 'sources'> {
   /** For log messages: `file agents.yaml`. */
   readonly name: string
   /**
@@ -35,6 +35,7 @@ export function createDirectory(sources: readonly DirectorySource[]): Required<D
   return {
     find: async address => (await locate(address)).found,
     locate,
+    sources: () => sources.map(({ name }) => name),
     emails: () => [...new Set(sources.flatMap(source => source.emails?.() ?? []))],
     knownState(address) {
       const email = canonicalEmail(address)

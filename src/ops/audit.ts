@@ -28,6 +28,8 @@ export type AuditEvent = {
     | 'configuration_rejected'
     | 'keys_changed'
     | 'admin_refused'
+    | 'session_desk_refused'
+    | 'session_desk_change'
   agent?: string
   provider?: string
   session?: string
@@ -49,6 +51,8 @@ export type AuditEvent = {
   operator?: string
   minutes?: number
   until?: string
+  /** Session desk: how many sessions were ended or links revoked. */
+  count?: number
   /** X-Request-Id. */
   request?: string
   /** The keys of changed settings, never values. */

@@ -30,10 +30,16 @@ export interface Breakglass {
   issue(order: BreakglassRequest): Promise<{ token: string; link: BreakglassLink }>
   /** The link of a token; undefined when there is none, or none any more. Throws StoreUnavailable. */
   find(token: string): Promise<BreakglassLink | undefined>
+  /** Takes a link that was used off the list, in the background. Never throws. */
+  used(token: string): void
+  /** The links that can still be used, the oldest first. Throws StoreUnavailable. */
+  list(): Promise<BreakglassLink[]>
+  /** Makes a link worthless; the link if there was one. `id`: as in the list. Throws StoreUnavailable. */
+  revoke(id: string): Promise<BreakglassLink | undefined>
 }
 
 export interface BreakglassDeps {
-  store: Pick<Store, 'get' | 'set'>
+  store: Pick<Store, 'get' | 'set' | 'delete' | 'indexAdd' | 'indexRemove' | 'indexPage'>
   /** The keys that all replicas share. */
   keyring: {
     seal(purpose: string, plain: Buffer, bound: string): string
@@ -64,24 +70,45 @@ export function isBreakglassToken(text: string): boolean {
   return tokenShape.test(text)
 }
 
+/** The hashes of the tokens of all links. */
+const allLinks = 'b:all'
+
 export function createBreakglass({ store, keyring, clock, random }: BreakglassDeps): Breakglass {
+  const read = async (hash: string): Promise<BreakglassLink | undefined> => {
+    const key = keyOf(hash)
+    const sealed = await store.get(key)
+    const plain = sealed && keyring.open(breakglassId, sealed.toString('latin1'), key)
+    const link = plain && contentSchema.safeParse(JSON.parse(plain.toString('utf8')))
+    return link?.success ? { ...link.data, id: idOf(hash) } : undefined
+  }
+  const hashes = async () => (await store.indexPage(allLinks, undefined, 1000)).members.filter(isBreakglassToken)
+
   return {
     async issue({ agent, minutes, reason, operator }) {
       const token = random(32).toString('base64url')
       const createdAt = clock.now()
       const content = { agent, minutes, reason, operator, createdAt, until: createdAt + linkLifetime }
-      const key = keyOf(token)
-      const sealed = keyring.seal(breakglassId, Buffer.from(JSON.stringify(content)), key)
-      await store.set(key, Buffer.from(sealed), linkLifetime + margin)
-      return { token, link: { ...content, id: idOf(token) } }
+      const hash = hashOfToken(token)
+      const sealed = keyring.seal(breakglassId, Buffer.from(JSON.stringify(content)), keyOf(hash))
+      await store.set(keyOf(hash), Buffer.from(sealed), linkLifetime + margin)
+      await store.indexAdd(allLinks, hash, linkLifetime)
+      return { token, link: { ...content, id: idOf(hash) } }
     },
-    async find(token) {
-      if (!isBreakglassToken(token)) return undefined
-      const key = keyOf(token)
-      const sealed = await store.get(key)
-      const plain = sealed && keyring.open(breakglassId, sealed.toString('latin1'), key)
-      const link = plain && contentSchema.safeParse(JSON.parse(plain.toString('utf8')))
-      return link?.success ? { ...link.data, id: idOf(token) } : undefined
+    find: async token => (isBreakglassToken(token) ? read(hashOfToken(token)) : undefined),
+    used(token) {
+      store.indexRemove(allLinks, [hashOfToken(token)]).catch(() => {})
+    },
+    async list() {
+      const links = await Promise.all((await hashes()).map(read))
+      return links.filter(link => link !== undefined && clock.now() < link.until) as BreakglassLink[]
+    },
+    async revoke(id) {
+      const hash = (await hashes()).find(one => idOf(one) === id)
+      if (hash === undefined) return undefined
+      const link = await read(hash)
+      const deleted = await store.delete([keyOf(hash)])
+      await store.indexRemove(allLinks, [hash])
+      return deleted > 0 ? link : undefined
     },
   }
 }
@@ -91,10 +118,10 @@ export function hashOfToken(token: string): string {
   return createHash('sha256').update(token).digest('base64url')
 }
 
-function keyOf(token: string): string {
-  return `b:${hashOfToken(token)}`
+function keyOf(hash: string): string {
+  return `b:${hash}`
 }
 
-function idOf(token: string): string {
-  return hashOfToken(token).slice(0, 12)
+function idOf(hash: string): string {
+  return hash.slice(0, 12)
 }

@@ -8,9 +8,10 @@ import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
+import { asksForServiceWorker, isSessionDeskOn, noServiceWorker } from './admin/service-workers.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
-import { headersOfEach } from './responses/send.js'
+import { headersOfEach, sendResponse } from './responses/send.js'
 import { refuse } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {
@@ -110,6 +111,10 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       finish(request.raw, response.headersSent ? response.statusCode : 499)
     })
     if (error === undefined) {
+      if (isSessionDeskOn(context.snapshot) && asksForServiceWorker(request.raw)) {
+        reply.hijack()
+        return sendResponse(response, noServiceWorker, context)
+      }
       if (context.routeClass === 'own') addHeaders(reply, context)
       return done()
     }

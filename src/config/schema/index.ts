@@ -19,7 +19,7 @@ import {
 } from './gateway.js'
 import { identity } from './identity.js'
 import { login, site } from './login.js'
-import { audit, log, ops } from './ops.js'
+import { admin, audit, log, ops } from './ops.js'
 import { pages } from './pages.js'
 import { providers } from './providers.js'
 import { sessions } from './sessions.js'
@@ -44,6 +44,7 @@ export const configSchema = (read: ConfigReader) =>
     breakglass: breakglass(),
     pages: pages(),
     hsts: hsts(),
+    admin: admin(),
     sessions: sessions(read),
     identity: identity(read),
     ops: ops(read),

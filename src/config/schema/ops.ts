@@ -51,3 +51,18 @@ export const audit = (read: ConfigReader) =>
     })
     .prefault({})
     .meta({ description: 'The audit log.' })
+
+export const admin = () =>
+  z
+    .strictObject({
+      roles: z
+        .array(z.string().min(1))
+        .default([])
+        .meta({
+          description:
+            'Agents to whom a source of agents gives one of these roles may open it; []: off. While it is on, Desk has no service workers.',
+          examples: [['supervisor']],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'The session desk at /auth/admin: who is logged in, who was refused, and why.' })

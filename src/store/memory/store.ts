@@ -34,7 +34,9 @@ const maxExpiredPerCall = 64
 /** `most`: entries, counting each value and each index member. */
 export function createMemoryStore(deps: { clock: Clock; most?: number }): Store {
   const { clock, most = 100_000 } = deps
-  const entries = createEntryTable(clock, most)
+  const entries = createEntryTable(clock, most, 'refuses')
+  const reportLists = createEntryTable(clock, 1000, 'drops the oldest')
+  const tableOf = (key: string) => (reports.owns(key) ? reportLists : entries)
   const reports = createReportTable({ clock, max: 1000 })
   const counters = createCounters({ clock, max: 10_000 })
   const listeners = new Map<string, ((message: string) => void)[]>()
@@ -86,18 +88,18 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         checkName(key)
         checkName(member)
         checkTtl(ttl)
-        entries.put({ key, member, value: none }, ttl)
+        tableOf(key).put({ key, member, value: none }, ttl)
       }),
     indexRemove: (key, members) =>
       run(() => {
         checkName(key)
-        for (const member of members) entries.drop(key, member)
+        for (const member of members) tableOf(key).drop(key, member)
       }),
     indexPage: (key, cursor, count) =>
       run(() => {
         checkName(key)
         checkCount(count)
-        return page(entries.membersOf(key), cursor, count, clock.now())
+        return page(tableOf(key).membersOf(key), cursor, count, clock.now())
       }),
     publish: (channel, message) =>
       run(() => {
@@ -113,6 +115,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
     async close() {
       closed = true
       entries.clear()
+      reportLists.clear()
       counters.clear()
       listeners.clear()
       // What others remember of a store that is closed must not stand in for it.
@@ -142,7 +145,8 @@ function page(members: Iterable<Entry>, cursor: string | undefined, count: numbe
   return { members: found, cursor: undefined }
 }
 
-function createEntryTable(clock: Clock, most: number): EntryTable {
+/** `whenFull`: what a new entry does. */
+function createEntryTable(clock: Clock, most: number, whenFull: 'refuses' | 'drops the oldest'): EntryTable {
   const values = new Map<string, Entry>()
   const indexes = new Map<string, Map<string, Entry>>()
   const slot = (key: string, member?: string) =>
@@ -175,6 +179,8 @@ function createEntryTable(clock: Clock, most: number): EntryTable {
       const now = clock.now()
       expire(now)
       const before = slot(wanted.key, wanted.member)
+      const [oldest] = indexes.get(wanted.key)?.values() ?? []
+      if (!before && count >= most && oldest && whenFull === 'drops the oldest') remove(oldest)
       if (!before && count >= most) throw new StoreUnavailable(`the memory store is full (${most} entries): use Redis`)
       const entry = { ...wanted, expiresAt: now + ttl, order: before?.order ?? order++ }
       if (!before) count++

@@ -48,7 +48,13 @@ export function createRefuseLogin(deps: {
   return (context, headers, refused) => {
     const { reason, provider, checks, agent } = refused
     const origin = { address: context.address, browser: browserName(headers['user-agent']) }
-    const reference = deps.refusedLogins.record({ provider, reason, checks, ...origin })
+    const reference = deps.refusedLogins.record({
+      provider,
+      ...(agent === undefined ? {} : { agent }),
+      reason,
+      checks,
+      ...origin,
+    })
     const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
     const advice = { hint: checks.at(-1)?.hint ?? hintOf(reason), setting: settingOf(reason) }
     deps.log.info({ ...facts, request: context.id, ...advice }, 'login refused')

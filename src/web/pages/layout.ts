@@ -15,6 +15,7 @@ html{-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100dvh;display:grid;grid-template-rows:1fr auto;justify-items:center;align-items:center;padding:1.25rem;background:var(--ground) radial-gradient(70rem 34rem at 50% -12rem,var(--glow),transparent) no-repeat;color:var(--ink);font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 main{width:100%;max-width:26.5rem;background:var(--card);border:1px solid var(--line);border-radius:1.1rem;box-shadow:var(--shade);padding:clamp(1.4rem,6vw,2.4rem)}
 main.wide{max-width:38rem}
+main.full{max-width:60rem}
 .brand{display:flex;align-items:center;gap:.65rem;margin:0 0 1.6rem;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}
 .brand svg{flex:none;width:2.1rem;height:2.1rem}
 .brand .tile{fill:var(--accent)}.brand .mark{stroke:var(--accent-ink);fill:none;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
@@ -50,6 +51,12 @@ footer p{margin:0}
 .languages button{cursor:pointer;text-decoration:underline;text-underline-offset:.2em}
 .languages button:hover{background:var(--tint)}
 .languages [aria-current]{color:var(--ink);font-weight:600}
+.tabs{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;margin:0 0 1.4rem;padding:0 0 .8rem;border-bottom:1px solid var(--line)}
+.tabs a{color:var(--soft)}
+.tabs a[aria-current]{color:var(--ink);font-weight:600;text-decoration:none}
+.search{display:flex;flex-wrap:wrap;gap:.7rem;align-items:end;margin:1rem 0 0}
+.search label{flex:1 1 16rem;font-size:.88rem;color:var(--soft)}
+.search input{display:block;width:100%;min-height:2.5rem;padding:.35rem .7rem;border:1px solid var(--edge);border-radius:.75rem;background:var(--card);color:var(--ink);font:inherit}
 @media (prefers-reduced-motion:reduce){.button{transition:none}}
 @media (max-width:22rem){body{padding:.75rem}}
 `
@@ -77,7 +84,7 @@ export interface PageParts {
   title: string
   /** Markup, built by a template. */
   main: string
-  width?: 'wide'
+  width?: 'wide' | 'full'
   /** The page sends its first form by itself. */
   sends?: 'at once'
 }

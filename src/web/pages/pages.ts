@@ -135,11 +135,11 @@ export function sessionsPage(
   return layout(context, { title: sessions.title, main, width: 'wide' })
 }
 
-function actions(texts: Texts, buttons: Button[]): string {
+export function actions(texts: Texts, buttons: Button[]): string {
   return html`<div class="actions">!${buttons.map(one => button(texts, one))}</div>`
 }
 
-function button(texts: Texts, { label, to, look, opens, fragment }: Button): string {
+export function button(texts: Texts, { label, to, look, opens, fragment }: Button): string {
   const shown = markup(label, texts)
   const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {

@@ -17,6 +17,7 @@ export interface Paths {
   slo: string
   revoke: string
   breakglass: string
+  admin: string
   /** These two stay where they are under any prefix: identity providers post to them. */
   jwt: string
   acs: string
@@ -48,6 +49,7 @@ export function createPaths(prefix: string): Paths {
     slo: `${prefix}/saml/slo`,
     revoke: `${prefix}/revoke`,
     breakglass: `${prefix}/breakglass`,
+    admin: `${prefix}/admin`,
     jwt,
     acs,
     owns(path) {

@@ -30,7 +30,7 @@ import { goTo, jarOf, replyWith } from '../responses/send.js'
 
 export interface BreakglassRouteDeps {
   paths: Paths
-  breakglass: Pick<Breakglass, 'find'>
+  breakglass: Pick<Breakglass, 'find' | 'used'>
   signIn: SignIn
   refuseLogin: RefuseLogin
   clock: Clock
@@ -85,6 +85,7 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
   const arrival = { context, jar: jarOf(request), browser: undefined, from, provider, verdict }
   const result = await deps.signIn(arrival)
   if ('reason' in result) return refuse(deps, request, reply, { ...result, link: found })
+  deps.breakglass.used(token)
   const { session, setCookies } = result.signedIn
   const facts = { ...linkFields(found), session: session.handle, address: context.address, request: context.id }
   deps.audit({ event: 'breakglass_used', ...facts, browser: from.browser })

@@ -13,6 +13,8 @@ import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { Breakglass } from '../../providers/breakglass.js'
 import type { RevocationMarks } from '../../sessions/revocation-marks.js'
+import { countingLogins, createLastLogins } from '../admin/facts.js'
+import { adminRoutes } from '../admin/routes.js'
 import type { ConfigSnapshot } from '../context.js'
 import { createDeskSignIn } from '../desk-login/login.js'
 import { createAttempts, type Sealer } from '../login/attempts.js'
@@ -44,14 +46,14 @@ import { sessionRoutes } from './session.js'
 /** The parts that stay on a reload; the rest comes with the snapshot of each request. */
 export interface GatewayRoutesDeps {
   paths: Paths
-  store: Pick<Store, 'claim' | 'get' | 'delete' | 'indexAdd' | 'indexPage'>
+  store: Pick<Store, 'claim' | 'get' | 'delete' | 'indexAdd' | 'indexPage' | 'probe'>
   sessions: Sessions
   marks: RevocationMarks
   keyring: Sealer
   clock: Clock
   random: Random
   refusedLogins: RefusedLogins
-  breakglass: Pick<Breakglass, 'find'>
+  breakglass: Breakglass
   audit: Audit
   metrics: Metrics
   log: Log
@@ -71,7 +73,10 @@ export interface GatewayRoutesDeps {
 }
 
 /** Every request must have its context before (see request-lifecycle.ts). */
-export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDeps): Promise<void> {
+export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDeps): Promise<void> {
+  const lastLogins = createLastLogins(given.clock)
+  const metrics = countingLogins(given.metrics, lastLogins)
+  const deps = { ...given, metrics }
   const budget = createBodyBudget()
   acceptForms(app, budget)
   await app.register(cookie)
@@ -114,6 +119,7 @@ export async function gatewayRoutes(app: FastifyInstance, deps: GatewayRoutesDep
   sloRoutes(app, { ...deps, handleSlo })
   revokeRoutes(app, { ...deps, budget })
   sessionRoutes(app, { ...deps, browserSessions })
+  adminRoutes(app, { ...deps, browserSessions, lastLogins })
   publicRoutes(app, deps)
   // Only paths of the gateway come here: one without a route is another spelling of ours, or does not exist.
   app.setNotFoundHandler((request, reply) => sendError('not_found', request, reply))
