@@ -32,6 +32,7 @@ const layers: Record<string, number> = {
   'web/login': 3.71,
   'web/logout': 3.72,
   'web/desk-login': 3.73,
+  'web/admin': 3.75,
   'web/proxy': 3.8,
   'web/routes': 3.8,
   server: 4,

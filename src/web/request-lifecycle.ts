@@ -8,11 +8,11 @@ import type { Clock } from '../core/contracts.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
-import { asksForServiceWorker, isSessionDeskOn, noServiceWorker } from './admin/service-workers.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
 import { headersOfEach, sendResponse } from './responses/send.js'
 import { refuse } from './responses/send-error.js'
+import { asksForServiceWorker, isSessionDeskOn, noServiceWorker } from './responses/service-workers.js'
 
 export interface RequestLifecycleDeps {
   current: () => ConfigSnapshot

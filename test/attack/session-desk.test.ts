@@ -57,15 +57,15 @@ async function works(page: Page, url: string): Promise<void> {
 }
 
 /** What a page finds in a window that it holds. */
-const peek = (page: Page, window: string) =>
+const peek = (page: Page, held: string) =>
   page.evaluate(name => {
     try {
-      const held = name === 'opener' ? window.opener : (window as unknown as Record<string, Window>)[name]
+      const held = (globalThis as unknown as Record<string, Window | null>)[name]
       return !held || held.closed ? 'gone' : (held.document.body?.innerText ?? 'empty')
     } catch (error) {
       return `cut off: ${error}`
     }
-  }, window)
+  }, held)
 
 const loaded = (context: BrowserContext, path: string) =>
   until(() => context.pages().some(page => page.url().includes(path)), 10_000)

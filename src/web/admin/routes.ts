@@ -11,10 +11,10 @@ import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf, readForm } from '../request/form.js'
 import { errorResponse, pageContextOf } from '../responses/errors.js'
 import { jarOf, replyWith } from '../responses/send.js'
+import { isSessionDeskOn } from '../responses/service-workers.js'
 import { applyChange, type Change } from './changes.js'
 import { createTokens, findOperator, isOwnWindow, plainPath, type Refusal, type Tokens } from './guard.js'
 import { type AdminDeps, type Section, sections } from './sections.js'
-import { isSessionDeskOn } from './service-workers.js'
 
 export function adminRoutes(app: FastifyInstance, deps: AdminDeps): void {
   const { paths } = deps
