@@ -65,6 +65,7 @@ const blockTests: BlockTest[] = [
       'docs/assertion.md',
       'docs/jwt.md',
       'docs/redis.md',
+      'docs/session-desk.md',
       'docs/sessions.md',
       'docs/ways-in.md',
     ],

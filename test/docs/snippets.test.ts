@@ -28,12 +28,13 @@ for (const page of [
   'docs/assertion.md',
   'docs/jwt.md',
   'docs/redis.md',
+  'docs/session-desk.md',
   'docs/sessions.md',
   'docs/ways-in.md',
 ]) {
   t.test(`the settings of ${page}`, async t => {
     const { certificate } = rsaPair()
-    const files = { 'redis-ca.pem': certificate }
+    const files = { 'redis-ca.pem': certificate, 'agents.yaml': '- { email: ana@example.com, roles: [supervisor] }' }
     const env = { PORTAL_SECRET: longSecret('portal'), REDIS_PASSWORD: 'a', SENTINEL_PASSWORD: 'b' }
     const blocks = openGuide(page).all('yaml')
     t.ok(blocks.length > 0)
