@@ -65,4 +65,4 @@ export const admin = () =>
         }),
     })
     .prefault({})
-    .meta({ description: 'The session desk at /auth/admin: who is logged in, who was refused, and why.' })
+    .meta({ description: 'The session desk at /auth/admin: live sessions, refused logins with their checks, and the state of what they need.' })
