@@ -141,6 +141,8 @@ export interface Attempt {
   startedAt: number
   /** Its response has been accepted. It is kept until it expires, so that a repeated response still finds its page. */
   used: boolean
+  /** The agent wants another account: the provider has to ask, whoever is logged in there. It is not kept. */
+  otherAccount?: true
   /** It strengthens the login of a session: whose, and what it asks for. */
   stepUp?: StepUpAttempt
 }

@@ -49,7 +49,7 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
     name: settings.name,
     type: 'jwt',
     formTargets: () => originsOf([settings.loginUrl, settings.logoutUrl]),
-    begin: async attempt => begin(settings.loginUrl, deps.publicUrl, attempt),
+    begin: async attempt => begin(settings, deps.publicUrl, attempt),
     handleCallback: callback => handleCallback(callback, { ...verifier, clock, metrics, bearerAudiences, subject }),
     logout: session => logout(settings.logoutUrl, session),
     failureUrl: message => settings.logoutUrl && withQuery(settings.logoutUrl, { kind: 'error', message }),
@@ -63,12 +63,16 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
   }
 }
 
-function begin(loginUrl: string, publicUrl: string, attempt: Attempt): Navigation {
+function begin({ loginUrl, logoutUrl }: JwtSettings, publicUrl: string, attempt: Attempt): Navigation {
+  // The way back begins a login again.
+  if (attempt.otherAccount && logoutUrl !== undefined)
+    return { redirect: withQuery(logoutUrl, { return_to: publicUrl + attempt.returnTo }) }
   const returnTo = publicUrl + withState(attempt.returnTo, attempt.id)
   const { context = [], maxAge } = attempt.stepUp ?? {}
   // OpenID Connect Core 3.1.2.1.
   const asked = {
     ...(context.length > 0 ? { acr_values: context.join(' ') } : {}),
+    ...(attempt.otherAccount ? { prompt: 'login' } : {}),
     ...(maxAge === undefined ? {} : { max_age: String(Math.floor(maxAge / 1000)) }),
   }
   return { redirect: withQuery(loginUrl, { return_to: returnTo, state: attempt.id, ...asked }) }

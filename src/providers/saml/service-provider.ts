@@ -48,11 +48,11 @@ export function createServiceProvider(
         )
       }
       const { loginUrl, loginPostUrl } = idp
-      const plan = { id: requestId(attempt), now, loginUrl, loginPostUrl, entityId, acsUrl, forceAuthn, authnContext }
-      const { stepUp } = attempt
-      const asked = stepUp && {
-        forceAuthn: true,
-        ...(stepUp.context.length > 0 ? { authnContext: stepUp.context } : {}),
+      const plan = { id: requestId(attempt), now, loginUrl, loginPostUrl, entityId, acsUrl, authnContext }
+      const { stepUp, otherAccount = false } = attempt
+      const asked = {
+        forceAuthn: forceAuthn || otherAccount || stepUp !== undefined,
+        ...(stepUp && stepUp.context.length > 0 ? { authnContext: stepUp.context } : {}),
       }
       return authnRequest({ ...plan, ...asked, signer: wanted ? signer : undefined }, attempt.id)
     },

@@ -17,7 +17,7 @@ import { fill } from '../pages/sentence.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { splitFragment } from '../request/return-to.js'
 import { browserName } from '../request/user-agent.js'
-import { loginFormPolicy, loginHref, pageContextOf, retryAfter } from '../responses/errors.js'
+import { loginFormPolicy, loginHref, otherAccount, pageContextOf, retryAfter } from '../responses/errors.js'
 import type { LoginLimit } from './login-limit.js'
 
 export interface RefusedLogin {
@@ -84,8 +84,8 @@ function refusedResponse(
           refusedPage(page, {
             reason,
             reference,
-            button: nextButton(context, refused),
-            more: providerErrorButtons(context, refused, reference),
+            ...nextButtons(context, refused, reference),
+            email: vouchedFor(context, refused),
           }),
           loginFormPolicy(context.snapshot),
         )
@@ -94,34 +94,57 @@ function refusedResponse(
   return response
 }
 
-/** The button that helps, where it is not a new login. */
-const nextSteps: Partial<Record<Reason, 'other' | 'logout'>> = {
-  'saml.email_missing': 'other',
-  'saml.email_invalid': 'other',
-  'agent.unknown': 'other',
-  'agent.disabled': 'other',
-  'agent.forbidden': 'other',
+/** The button that helps, where it is not a new login at the same provider. */
+const nextSteps: Partial<Record<Reason, 'other' | 'account' | 'logout'>> = {
+  'saml.email_missing': 'account',
+  'saml.email_invalid': 'account',
+  'agent.unknown': 'account',
+  'agent.disabled': 'account',
+  'agent.forbidden': 'account',
   'login.link_used': 'other',
   'login.link_expired': 'other',
   'login.other_session': 'logout',
   'login.step_up_other_agent': 'logout',
 }
 
-function nextButton(context: RequestContext, { reason, provider, returnTo }: RefusedLogin): Button {
-  const { paths, providers, deskLogin, config } = context.snapshot
+/** The address that a provider has vouched for: a one-time link says who is meant, not who came. */
+function vouchedFor({ snapshot }: RequestContext, { agent, provider }: RefusedLogin): string | undefined {
+  return snapshot.providers.some(({ id }) => id === provider) ? agent : undefined
+}
+
+function nextButtons(context: RequestContext, refused: RefusedLogin, reference: string) {
+  const { reason, provider } = refused
+  const { paths, providers, deskLogin } = context.snapshot
   const { buttons } = pageContextOf(context).texts
   const next = nextSteps[reason] ?? 'again'
-  if (next === 'logout') return { label: buttons.logout, to: { post: paths.logout } }
+  const more = providerErrorButtons(context, refused, reference)
+  if (next === 'logout') return { button: { label: buttons.logout, to: { post: paths.logout } }, more }
   // A one-time link is not a provider to start again with.
   const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.provider.id
-  const chooses = next === 'other' || provider === undefined || !again
-  const login = chooses ? paths.login : `${paths.login}/${provider}`
-  const label = buttons[next]
+  const link = (label: string, way: 'chooser' | 'provider', fields = {}): Button => ({
+    label,
+    to: loginTarget(context, refused, way, fields),
+  })
+  if (next === 'again') return { button: link(buttons.again, again ? 'provider' : 'chooser'), more }
+  // Never straight back: a provider that remembers the agent would answer the same again.
+  const chooser = link(buttons.other, 'chooser', next === 'account' ? otherAccount : {})
+  if (next === 'other' || !again) return { button: chooser, more }
+  const account = link(buttons.otherAccount, 'provider', otherAccount)
+  return { button: account, more: [{ ...chooser, look: 'quiet' as const }, ...more] }
+}
+
+/** To a new login for the same page. The fragment stays out of the address that a server sees. */
+function loginTarget(
+  { snapshot: { paths, config } }: RequestContext,
+  { provider, returnTo }: RefusedLogin,
+  way: 'chooser' | 'provider',
+  fields: Record<string, string>,
+): Button['to'] {
+  const login = way === 'chooser' ? paths.login : `${paths.login}/${provider}`
   const { page, hash } = splitFragment(returnTo)
-  if (hash === '' || !config.login.keepFragment) return { label, to: { get: loginHref(login, returnTo) } }
-  // The fragment stays out of the address that a server sees.
-  const href = loginHref(login, page)
-  return { label, to: chooses ? { get: href + hash } : { post: href, fields: { [fragmentField]: hash } } }
+  if (hash === '' || !config.login.keepFragment) return { get: loginHref(login, returnTo, fields) }
+  const href = loginHref(login, page, fields)
+  return way === 'chooser' ? { get: href + hash } : { post: href, fields: { [fragmentField]: hash } }
 }
 
 /**

@@ -73,23 +73,36 @@ export function refreshPage(context: PageContext, text: Words, href: string): st
 /** `words` replaces the login text of the reason. */
 export function refusedPage(
   context: PageContext,
-  refused: { reason: Reason; reference: string; button: Button; more?: Button[]; words?: NoticeText },
+  refused: {
+    reason: Reason
+    reference: string
+    button: Button
+    more?: Button[]
+    words?: NoticeText
+    /** The address that the provider vouched for. */
+    email?: string | undefined
+  },
 ): string {
   const { texts } = context
   const { title, text } = refused.words ?? texts.refusals[refusalOf[refused.reason]]
-  const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>
+  const { email } = refused
+  const who = email === undefined ? '' : html`<p class="note">!${markup(fill(texts.loggedInAs, { email }), texts)}</p>`
+  const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>!${who}
 !${actions(texts, [refused.button, ...(refused.more ?? [])])}
 <p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
   return layout(context, { title, main })
 }
 
-/** A short text and its buttons; `reason` is shown for support. */
+/** A short text and its buttons; `reason` and `requestId` are shown for support. */
 export function noticePage(
   context: PageContext,
-  notice: { title: string; text: Words; buttons: Button[]; reason?: Reason },
+  notice: { title: string; text: Words; buttons: Button[]; reason?: Reason; requestId?: string },
 ): string {
-  const code = notice.reason === undefined ? '' : html`<p class="reference"><small>${notice.reason}</small></p>`
-  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}`
+  const { reason, requestId } = notice
+  const code = reason === undefined ? '' : html`<p class="reference"><small>${reason}</small></p>`
+  const id =
+    requestId === undefined ? '' : html`<p class="reference">${context.texts.requestId} <small>${requestId}</small></p>`
+  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}!${id}`
   return layout(context, { title: notice.title, main })
 }
 
@@ -140,15 +153,17 @@ export function actions(texts: Texts, buttons: Button[]): string {
 }
 
 export function button(texts: Texts, { label, to, look, opens, fragment }: Button): string {
-  const shown = markup(label, texts)
+  const words = markup(label, texts)
+  // A button is a flex box: parts of one text must not become columns.
+  const shown = words.includes('<') ? html`<span>!${words}</span>` : words
   const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
     const kept = fragment ? html` data-fragment="${fragment}"` : ''
-    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}><span>!${shown}</span></a>`
+    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}>!${shown}</a>`
   }
   const fields = Object.entries(to.fields ?? {}).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )
-  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}"><span>!${shown}</span></button></form>`
+  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">!${shown}</button></form>`
 }

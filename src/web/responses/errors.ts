@@ -46,6 +46,15 @@ const reasons: Partial<Record<RouteErrorCode, Reason>> = { forbidden: 'agent.for
 /** Seconds until a retry is worth it after a store, keys or a directory were unavailable. */
 export const retryAfter = 5
 
+/** What passes by itself, and after how many seconds a page that was read is asked for again. */
+const passing: Partial<Record<RouteErrorCode, number>> = {
+  store_unavailable: retryAfter,
+  shed: retryAfter,
+  desk_busy: retryAfter,
+  desk_unreachable: 30,
+  desk_timeout: 30,
+}
+
 export function pageContextOf(context: RequestContext): PageContext {
   const { config } = context.snapshot
   return { texts: textsFor(context), site: new URL(config.publicUrl).host, languageSwitch: languageSwitchOf(context) }
@@ -91,10 +100,13 @@ export function loginFormPolicy(snapshot: ConfigSnapshot, scripts: readonly stri
 export function createErrorResponses(): RenderError {
   return (code, request, context) => {
     const asked = code === 'step_up' ? stepUpAsked(request, context) : undefined
-    const data =
-      asked || code === 'challenge' ? challenge(request, context, asked) : errorResponse(code, request.headers, context)
-    if (code === 'store_unavailable' || code === 'shed' || code === 'desk_busy')
-      data.headers.push('Retry-After', String(retryAfter))
+    if (asked || code === 'challenge') return challenge(request, context, asked)
+    const data = errorResponse(code, request.headers, context)
+    const wait = passing[code]
+    if (wait === undefined) return data
+    const page = isRead(request) && clientKindOf(request.headers) !== 'program'
+    if (page || statuses[code] === 503) data.headers.push('Retry-After', String(wait))
+    if (page) data.headers.push('Refresh', String(wait))
     return data
   }
 }
@@ -111,14 +123,28 @@ export function errorResponse(
   const status = statuses[code]
   const reason = reasons[code] === undefined ? {} : { reason: reasons[code] }
   if (client === 'program') return problemResponse(status, { title: words.title, detail: words.text, ...reason })
-  const { home, logout } = page.texts.buttons
-  const buttons: Button[] = [{ label: home, to: { get: '/' } }]
-  // An agent with the wrong account has to be able to log out.
-  if (code === 'forbidden') {
-    buttons.push({ label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' })
-  }
-  return noticeResponse(context, client, status, { ...words, ...reason }, buttons)
+  const requestId = status >= 500 ? { requestId: context.id } : {}
+  return noticeResponse(context, client, status, { ...words, ...reason, ...requestId }, errorButtons(code, context))
 }
+
+const isRead = (request: Pick<IncomingMessage, 'method'> | undefined) =>
+  request?.method === 'GET' || request?.method === 'HEAD'
+
+function errorButtons(code: RouteErrorCode, context: RequestContext): Button[] {
+  const { home, logout, retry } = pageContextOf(context).texts.buttons
+  const page = escapeBytes(context.target.raw)
+  const start: Button = { label: home, to: { get: '/' } }
+  if (passing[code] !== undefined && isRead(context.request)) {
+    const again: Button = { label: retry, to: { get: page } }
+    return page === '/' ? [again] : [again, { ...start, look: 'quiet' }]
+  }
+  // An agent with the wrong account has to be able to log out.
+  if (code !== 'forbidden') return [start]
+  return [start, { label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' }]
+}
+
+/** The field of the login page that asks every provider to forget who is logged in there. */
+export const otherAccount = { account: 'other' }
 
 /** What a session lacks for a request: as the login page is asked for it, and as a challenge. */
 interface StepUpAsked {
@@ -149,7 +175,7 @@ function challenge(request: IncomingMessage, context: RequestContext, asked?: St
   const client = clientKindOf(request.headers)
   if (client === 'program') return loginNeeded(context, asked)
   if (client === 'frame') return loginInTop(request, context, asked)
-  if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(context, asked)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return notSent(request, context, asked)
   const { paths } = context.snapshot
   const returnTo = returnToIn(context.snapshot, escapeBytes(context.target.raw))
   const wanted = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
@@ -180,10 +206,15 @@ function loginInTop(request: IncomingMessage, context: RequestContext, asked: St
   return unauthorized(noticeResponse(context, 'frame', 401, words, [button]), asked)
 }
 
-function notSent(context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
+/** The login returns to the page that the form was on. */
+function notSent(
+  { headers: { referer } }: IncomingMessage,
+  context: RequestContext,
+  asked: StepUpAsked | undefined,
+): ResponseData {
   const { notSent, stepUp } = pageContextOf(context).texts
   const words = asked ? stepUp.notSent : notSent
-  const button: Button = { label: words.button, to: { get: loginPath(context, '/', asked) }, opens: 'new tab' }
+  const button: Button = { label: words.button, to: { get: loginPath(context, referer, asked) }, opens: 'new tab' }
   return unauthorized(noticeResponse(context, 'document', 401, words, [button]), asked)
 }
 
@@ -200,7 +231,7 @@ function noticeResponse(
   context: RequestContext,
   client: ClientKind,
   status: number,
-  words: { title: string; text: Words; reason?: Reason },
+  words: { title: string; text: Words; reason?: Reason; requestId?: string },
   buttons: Button[],
 ): ResponseData {
   // A response for a frame of Desk may be shown in Desk, and nowhere else.

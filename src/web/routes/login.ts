@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
 import type { Attempt, Clock, Navigation, Session, Sessions, StepUpAttempt } from '../../core/contracts.js'
 import { agentDigest } from '../../core/step-up.js'
-import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
+import type { ConfigSnapshot, ResponseData } from '../context.js'
 import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
@@ -26,6 +26,7 @@ import {
   leavingResponse,
   loginFormPolicy,
   loginHref,
+  otherAccount,
   otherHostResponse,
   pageContextOf,
   stepUpField,
@@ -64,14 +65,17 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     const returnTo = returnToOf(request)
     const stepUp = session && (await stepUpFor(deps, request, session))
     if (stepUp) return sendOrStart(deps, request, reply, stepUp.provider, stepUp.asked)
-    if (session && config.login.chooser === 'auto') return reply.code(302).header('location', returnTo).send()
+    const afterRefusal = wantsOtherAccount(request)
+    if (session && config.login.chooser === 'auto' && !afterRefusal)
+      return reply.code(302).header('location', returnTo).send()
     const deskResult = session ? undefined : await deps.deskSignIn(request)
     if (deskResult && deskResult.kind !== 'nobody') return finishDeskLogin(deps, request, reply, deskResult)
     if (deskResult) writeCookies(reply, request.context.snapshot.cookies.clearMarkers())
     const [only, ...others] = loginChoices(request.context.snapshot)
-    const skipChooser = config.login.chooser === 'auto' && others.length === 0 && request.method !== 'HEAD'
+    const skipChooser =
+      config.login.chooser === 'auto' && others.length === 0 && request.method !== 'HEAD' && !afterRefusal
     if (only && skipChooser) return sendOrStart(deps, request, reply, only)
-    return replyWith(reply, chooserResponse(request.context, returnTo, session?.agent.email))
+    return replyWith(reply, chooserResponse(request, session?.agent.email))
   })
 
   const start = async (request: FastifyRequest<{ Params: { id: string } }>, reply: FastifyReply) => {
@@ -79,7 +83,7 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     if (!provider) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
     const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)
-    if (request.method === 'HEAD') return replyWith(reply, chooserResponse(request.context, returnToOf(request)))
+    if (request.method === 'HEAD') return replyWith(reply, chooserResponse(request))
     const session = await deps.browserSessions.current(jarOf(request))
     const stepUp = session?.provider === provider.id ? await stepUpFor(deps, request, session) : undefined
     return startLogin(deps, request, reply, provider, stepUp?.asked)
@@ -142,6 +146,11 @@ function returnToOf(request: FastifyRequest): string {
   return returnToIn(request.context.snapshot, (request.query as { return_to?: unknown }).return_to)
 }
 
+/** After a refusal: the providers are to ask who it is, and nobody is sent straight back. */
+function wantsOtherAccount({ query }: FastifyRequest): boolean {
+  return (query as { account?: unknown }).account === otherAccount.account
+}
+
 function loginChoices({ providers, deskLogin }: ConfigSnapshot): LoginChoice[] {
   return deskLogin ? [...providers, { ...deskLogin.provider, name: deskLogin.provider.id }] : [...providers]
 }
@@ -169,9 +178,12 @@ function finishDeskLogin(
   return goTo(reply, returnTo, [...signedIn.setCookies, ...used])
 }
 
-function chooserResponse(context: RequestContext, returnTo: string, email?: string): ResponseData {
+function chooserResponse(request: FastifyRequest, email?: string): ResponseData {
+  const { context } = request
   const { config, paths, providers, deskLogin } = context.snapshot
-  const hrefOf = (id: string) => loginHref(`${paths.login}/${id}`, returnTo)
+  const returnTo = returnToOf(request)
+  const fields = wantsOtherAccount(request) ? otherAccount : {}
+  const hrefOf = (id: string) => loginHref(`${paths.login}/${id}`, returnTo, fields)
   const methods = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
   const desk = deskLogin && hrefOf(deskLogin.provider.id)
   const already = email === undefined ? undefined : { email, href: returnTo }
@@ -213,7 +225,10 @@ async function startLogin(
   const finished = countFinished(deps, request)
   if (finished >= loopAfter) return refuse('login.loop', [loopCheck(finished)])
   const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo, stepUp)
-  const navigation = await beginAtProvider(provider, attempt)
+  const navigation = await beginAtProvider(
+    provider,
+    wantsOtherAccount(request) ? { ...attempt, otherAccount: true } : attempt,
+  )
   if (navigation instanceof Refused)
     return refuse(navigation.reason, [{ name: 'provider can begin a login', ok: false }])
   // A login at Desk begins afresh: Desk does not see the cookie that it set before.

@@ -27,12 +27,13 @@ import { createSignOut } from '../logout/sign-out.js'
 import { createSloRecords } from '../logout/slo-records.js'
 import { contentPolicy, securityHeaders } from '../pages/layout.js'
 import { createBodyBudget } from '../request/body-budget.js'
-import { isFromOurPages } from '../request/fetch-metadata.js'
+import { clientKindOf, isFromOurPages } from '../request/fetch-metadata.js'
 import { endSlowBody } from '../request/form.js'
 import { acceptForms, FormError } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { continueBody } from '../request/request-body.js'
-import { errorResponse, formTargetsOf, type RouteErrorCode } from '../responses/errors.js'
+import { isAtPublicUrl } from '../request/target.js'
+import { errorResponse, formTargetsOf, otherHostResponse, type RouteErrorCode } from '../responses/errors.js'
 import { replyWith } from '../responses/send.js'
 import { breakglassRoutes } from './breakglass.js'
 import { callbackRoutes, callbackUrls } from './callback.js'
@@ -139,7 +140,13 @@ function beforeRoute({ paths, bodyTimeout = 20_000 }: GatewayRoutesDeps) {
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') return sendError('unsupported_media', request, reply)
     if (crossSitePosts.has(request.routeOptions.url)) return
-    if (!isFromOurPages(headers, context.snapshot.config.publicUrl)) return sendError('wrong_origin', request, reply)
+    const { publicUrl } = context.snapshot.config
+    if (isFromOurPages(headers, publicUrl)) return
+    // A form of our own page at another host of ours would be refused there for ever.
+    if (clientKindOf(headers) !== 'document' || isAtPublicUrl(headers, publicUrl))
+      return sendError('wrong_origin', request, reply)
+    context.outcome = 'forbidden'
+    return replyWith(reply, otherHostResponse(context, publicUrl + context.snapshot.paths.login))
   }
 }
 

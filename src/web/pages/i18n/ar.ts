@@ -342,11 +342,15 @@ export const ar: Texts = {
   buttons: {
     again: 'البدء من جديد',
     other: 'تسجيل الدخول بطريقة أخرى',
+    otherAccount: 'استخدام حساب آخر',
+    retry: 'المحاولة مرة أخرى',
     logout: 'تسجيل الخروج',
     home: 'إلى مكتب المساعدة',
     tell: 'العودة إلى {name}',
   },
   switch: 'اللغة',
+  loggedInAs: 'سجّلت الدخول باسم {email}.',
+  requestId: 'معرّف الطلب',
   reference: 'الرقم المرجعي',
   referenceHint: 'يمكن للمسؤول البحث عنه.',
 }

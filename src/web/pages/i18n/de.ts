@@ -343,11 +343,15 @@ export const de: Texts = {
   buttons: {
     again: 'Von vorn beginnen',
     other: 'Auf anderem Weg anmelden',
+    otherAccount: 'Anderes Konto verwenden',
+    retry: 'Noch einmal versuchen',
     logout: 'Abmelden',
     home: 'Zum Helpdesk',
     tell: 'Zurück zu {name}',
   },
   switch: 'Sprache',
+  loggedInAs: 'Sie haben sich als {email} angemeldet.',
+  requestId: 'Anfrage-ID',
   reference: 'Referenz',
   referenceHint: 'Ihre Administration kann sie nachschlagen.',
 }

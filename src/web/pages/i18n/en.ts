@@ -338,12 +338,17 @@ export const en = {
   buttons: {
     again: 'Start again',
     other: 'Log in another way',
+    otherAccount: 'Use another account',
+    retry: 'Try again',
     logout: 'Log out',
     home: 'To the help desk',
     tell: 'Back to {name}',
   },
   /** The label of the switch. */
   switch: 'Language',
+  /** On the page of a refused login. */
+  loggedInAs: 'You logged in as {email}.',
+  requestId: 'Request ID',
   reference: 'Reference',
   referenceHint: 'Your administrator can look it up.',
 } as const

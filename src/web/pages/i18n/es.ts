@@ -343,11 +343,15 @@ export const es: Texts = {
   buttons: {
     again: 'Empezar de nuevo',
     other: 'Iniciar sesión de otra forma',
+    otherAccount: 'Usar otra cuenta',
+    retry: 'Intentar de nuevo',
     logout: 'Cerrar sesión',
     home: 'Ir al centro de asistencia',
     tell: 'Volver a {name}',
   },
   switch: 'Idioma',
+  loggedInAs: 'Ha iniciado sesión como {email}.',
+  requestId: 'ID de la solicitud',
   reference: 'Referencia',
   referenceHint: 'Su administrador puede consultarla.',
 }

@@ -346,11 +346,15 @@ export const fr: Texts = {
   buttons: {
     again: 'Recommencer',
     other: 'Se connecter autrement',
+    otherAccount: 'Utiliser un autre compte',
+    retry: 'Réessayer',
     logout: 'Se déconnecter',
     home: 'Aller au centre d’assistance',
     tell: 'Retour à {name}',
   },
   switch: 'Langue',
+  loggedInAs: 'Vous vous êtes connecté en tant que {email}.',
+  requestId: 'Identifiant de la requête',
   reference: 'Référence',
   referenceHint: 'Votre administrateur peut la consulter.',
 }
