@@ -128,7 +128,14 @@ const noReading = () => {
 
 /** JSON Schema of the settings, with defaults as an operator writes them. */
 export function describeConfig(): Described {
-  const schema = configSchema({ env: noReading, file: noReading, path: path => path, secret: noReading })
+  const schema = configSchema({
+    env: noReading,
+    file: noReading,
+    bytes: noReading,
+    names: noReading,
+    path: path => path,
+    secret: noReading,
+  })
   return z.toJSONSchema(schema, { io: 'input', override: written }) as Described
 }
 

@@ -1,7 +1,7 @@
 // Reads the environment variables and files that a configuration names: regular files of limited size only.
 
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecret } from '../core/secret.js'
 import { printable } from './problems.js'
@@ -23,6 +23,19 @@ export function createReader(deps: { folder: string; env: NodeJS.ProcessEnv }): 
       const absolute = resolve(deps.folder, path)
       return { path: absolute, text: readText(absolute) }
     },
+    bytes(path) {
+      const absolute = resolve(deps.folder, path)
+      return { path: absolute, bytes: readBytes(absolute) }
+    },
+    names(path) {
+      const absolute = resolve(deps.folder, path)
+      try {
+        const entries = readdirSync(absolute).filter(name => !name.startsWith('.'))
+        return entries.filter(name => statSync(resolve(absolute, name)).isFile()).sort()
+      } catch (error) {
+        throw new Unreadable(`the folder ${printablePath(absolute)} ${whyNot(error)}`)
+      }
+    },
     path: path => resolve(deps.folder, path),
     secret: createSecret,
   }
@@ -31,13 +44,23 @@ export function createReader(deps: { folder: string; env: NodeJS.ProcessEnv }): 
 /** The text of a regular file; throws Unreadable and says why. */
 function readText(path: string): string {
   const shown = printablePath(path)
+  const bytes = readBytes(path)
+  try {
+    if (isDerCertificate(bytes)) throw new Unreadable(says(`the file ${shown} is in DER, not PEM`, pemFromDer(shown)))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    if (error instanceof Unreadable) throw error
+    throw new Unreadable(`the file ${shown} ${whyNot(error)}`)
+  }
+}
+
+function readBytes(path: string): Buffer {
+  const shown = printablePath(path)
   try {
     const facts = statSync(path)
     if (!facts.isFile()) throw new Unreadable(`${shown} is not a file`)
     if (facts.size > mostBytes) throw new Unreadable(`the file ${shown} is larger than 4 MB`)
-    const bytes = readFileSync(path)
-    if (isDerCertificate(bytes)) throw new Unreadable(says(`the file ${shown} is in DER, not PEM`, pemFromDer(shown)))
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return readFileSync(path)
   } catch (error) {
     if (error instanceof Unreadable) throw error
     throw new Unreadable(`the file ${shown} ${whyNot(error)}`)

@@ -74,12 +74,16 @@ function errorFingerprint(error: unknown): string {
 
 /** A reader that records the fingerprint of each file just before it reads it. */
 export function recordingReader(reader: ConfigReader, fingerprints: Map<string, string>): ConfigReader {
-  return {
-    ...reader,
-    file(path) {
-      const absolute = reader.path(path)
-      if (!fingerprints.has(absolute)) fingerprints.set(absolute, fileFingerprint(absolute))
-      return reader.file(path)
-    },
+  const record = (path: string) => {
+    const absolute = reader.path(path)
+    if (!fingerprints.has(absolute)) fingerprints.set(absolute, fileFingerprint(absolute))
   }
+  const recorded = <T>(read: (path: string) => T) => {
+    return (path: string): T => {
+      record(path)
+      return read(path)
+    }
+  }
+  // A folder's own changes when a file comes or goes.
+  return { ...reader, file: recorded(reader.file), bytes: recorded(reader.bytes), names: recorded(reader.names) }
 }

@@ -213,6 +213,12 @@ function readerOf(files: Record<string, string>): ConfigReader {
       if (text === undefined) throw new Unreadable(`the demo has no file ${path}`)
       return { path, text, madeUp: true }
     },
+    bytes: path => {
+      throw new Unreadable(`the demo has no file ${path}`)
+    },
+    names: path => {
+      throw new Unreadable(`the demo has no folder ${path}`)
+    },
     path: path => path,
     secret: createSecret,
   }

@@ -9,7 +9,8 @@ import { createSecret } from '../../src/core/secret.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 
 export interface Environment {
-  files?: Record<string, string>
+  /** By path in the configuration's folder; a picture is a Buffer. */
+  files?: Record<string, string | Buffer>
   env?: Record<string, string>
 }
 
@@ -19,17 +20,24 @@ export const today = Date.UTC(2026, 10, 22)
 /** A reader whose folder is /etc/deskgate, with these files and variables and no others. */
 export function readerOf({ files = {}, env = {} }: Environment): ConfigReader {
   const absolute = (path: string) => posix.resolve('/etc/deskgate', path)
-  const known = new Map(Object.entries(files).map(([path, text]) => [absolute(path), text]))
+  const known = new Map(Object.entries(files).map(([path, content]) => [absolute(path), content]))
+  const contentOf = (path: string) => {
+    const content = known.get(absolute(path))
+    if (content === undefined) throw new Unreadable(`the file ${absolute(path)} does not exist`)
+    return content
+  }
   return {
     env(name) {
       const value = Object.hasOwn(env, name) ? env[name] : undefined
       if (value === undefined) throw new Unreadable(`the variable ${name} is not set`)
       return value
     },
-    file(path) {
-      const text = known.get(absolute(path))
-      if (text === undefined) throw new Unreadable(`the file ${absolute(path)} does not exist`)
-      return { path: absolute(path), text, madeUp: true }
+    file: path => ({ path: absolute(path), text: String(contentOf(path)), madeUp: true }),
+    bytes: path => ({ path: absolute(path), bytes: Buffer.from(contentOf(path)) }),
+    names(path) {
+      const inside = [...known.keys()].filter(name => posix.dirname(name) === absolute(path))
+      if (inside.length === 0) throw new Unreadable(`the folder ${absolute(path)} does not exist`)
+      return inside.map(name => posix.basename(name)).sort()
     },
     path: absolute,
     secret: createSecret,

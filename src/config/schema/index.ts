@@ -42,7 +42,7 @@ export const configSchema = (read: ConfigReader) =>
     access: access(),
     tests: tests(),
     breakglass: breakglass(),
-    pages: pages(),
+    pages: pages(read),
     hsts: hsts(),
     admin: admin(),
     sessions: sessions(read),

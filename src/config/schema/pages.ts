@@ -1,15 +1,15 @@
 // What agents see of the gateway itself: its pages and their languages.
 
 import * as z from 'zod'
-import { says } from './values.js'
+import { isLanguageTag, languageShape } from '../page-texts.js'
+import { type ConfigReader, folder, says } from './values.js'
 
-/** BCP 47, the common part: a language, and perhaps its script or region. */
 const language = () => {
   const wrong = says('invalid language', 'such as de or pt-BR')
-  return z.string(wrong).regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/, wrong)
+  return z.string(wrong).regex(languageShape, { error: wrong, abort: true }).refine(isLanguageTag, wrong)
 }
 
-export const pages = () =>
+export const pages = (read: ConfigReader) =>
   z
     .strictObject({
       languages: z
@@ -20,6 +20,13 @@ export const pages = () =>
           description:
             "Languages of the gateway's pages, in the order of the switch: en, de, fr, es, ar; [] = all. The first is for browsers that ask for none of them.",
           examples: [['de', 'en']],
+        }),
+      texts: folder(read, ['.yaml', '.yml'])
+        .nullable()
+        .default(null)
+        .meta({
+          description: 'A folder of own sentences, or of further languages: one YAML file each, such as de.yaml.',
+          examples: ['texts'],
         }),
     })
     .prefault({})

@@ -3,6 +3,7 @@
 
 import * as z from 'zod'
 import type { Secret } from '../../core/secret.js'
+import { pictureType } from '../picture.js'
 
 /** A file that a setting names, as it was when the configuration was loaded. */
 export interface FileText {
@@ -10,6 +11,13 @@ export interface FileText {
   text: string
   /** No file exists behind this text, so it cannot be read again. */
   madeUp?: true
+}
+
+/** A picture that a setting names, ready for a page that loads nothing. */
+export interface Picture {
+  path: string
+  /** A data: URI of the file. */
+  uri: string
 }
 
 /** Why a value is unavailable: the message becomes a problem at its place. */
@@ -23,6 +31,10 @@ export interface ConfigReader {
   env(name: string): string
   /** The text of a file; its path is relative to the configuration's folder. Throws Unreadable. */
   file(path: string): FileText
+  /** The bytes of a file; throws Unreadable. */
+  bytes(path: string): { path: string; bytes: Buffer }
+  /** The names of the files in a folder, in order, hidden ones left out; throws Unreadable. */
+  names(path: string): string[]
   /** The absolute path of a file that need not be there yet. */
   path(path: string): string
   /** Wraps the value so that it masks itself. */
@@ -97,6 +109,18 @@ function secretIn({ path, text }: FileText): string {
   return value
 }
 
+function pictureOf({ path, bytes }: { path: string; bytes: Buffer }, most: number): Picture {
+  if (bytes.length > most) {
+    const kilobytes = `${Math.ceil(bytes.length / 1024)} kB, at most ${most / 1024} kB are allowed`
+    throw new Unreadable(
+      says(`the picture ${path} has ${kilobytes}`, 'it is part of every page: make it smaller, or an SVG'),
+    )
+  }
+  const type = pictureType(bytes)
+  if ('problem' in type) throw new Unreadable(says(`the file ${path} ${type.problem}`, type.hint))
+  return { path, uri: `data:${type.media};base64,${bytes.toString('base64')}` }
+}
+
 /** A path, relative to the configuration's folder: path and text when loaded. */
 export const file = (read: ConfigReader) =>
   z
@@ -117,6 +141,30 @@ function hidden({ path, text }: FileText): FileText {
   // Attack: %o in a log line shows hidden properties too, but calls no getter.
   return Object.defineProperty({ path }, 'text', { get: () => text, enumerable: false }) as FileText
 }
+
+/** A PNG, JPEG, GIF, WebP, ICO or SVG file of at most `most` bytes: a Picture when loaded. */
+export const picture = (read: ConfigReader, most: number) =>
+  z
+    .string()
+    .min(1)
+    .transform((path, context) => attempt(context, () => pictureOf(read.bytes(path), most)))
+    .meta({ kind: 'file' })
+
+/** The files of a folder with one of these endings: their texts when loaded, in order. */
+export const folder = (read: ConfigReader, endings: readonly string[]) =>
+  z
+    .string()
+    .min(1)
+    .transform((path, context): { path: string; files: FileText[] } =>
+      attempt(context, () => {
+        const names = read.names(path).filter(name => endings.some(ending => name.endsWith(ending)))
+        if (names.length > mostFiles) throw new Unreadable(`the folder ${path} holds more than ${mostFiles} files`)
+        return { path: read.path(path), files: names.map(name => read.file(`${path}/${name}`)) }
+      }),
+    )
+    .meta({ kind: 'folder' })
+
+const mostFiles = 100
 
 /** An absolute http or https URL, as written. */
 export const url = () => z.url({ protocol: /^https?$/, error: says('invalid http or https URL') })

@@ -7,7 +7,7 @@ import { createCookies } from '../../../src/web/request/cookies.js'
 import { startLoginServer } from '../../parts/login-server.js'
 
 const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
-const all = languagesOf({ languages: [] })
+const all = languagesOf({ languages: [], texts: null })
 const choose = (headers: Record<string, string | undefined>, languages = all) =>
   textsFor({ request: { headers }, snapshot: { languages, cookies } as ConfigSnapshot }).lang
 
@@ -17,7 +17,7 @@ t.test('the languages are those of the configuration, in its order', async t => 
     languageTags,
   )
   t.strictSame(
-    languagesOf({ languages: ['ar', 'de'] }).map(({ lang }) => lang),
+    languagesOf({ languages: ['ar', 'de'], texts: null }).map(({ lang }) => lang),
     ['ar', 'de'],
   )
 })
@@ -48,7 +48,7 @@ t.test('a language is chosen by what the request prefers', async t => {
 t.test('what the agent has chosen wins, if it is offered', async t => {
   const headers = { 'accept-language': 'fr', cookie: 'a=b; deskgate-lang=de' }
   t.equal(choose(headers), 'de')
-  t.equal(choose(headers, languagesOf({ languages: ['es', 'fr'] })), 'fr')
+  t.equal(choose(headers, languagesOf({ languages: ['es', 'fr'], texts: null })), 'fr')
   t.equal(choose({ ...headers, cookie: 'deskgate-lang=de; deskgate-lang=es' }), 'fr', 'two choices are none')
   t.equal(choose({ ...headers, cookie: 'deskgate-lang="><script>' }), 'fr')
 })
@@ -59,7 +59,7 @@ t.test('with one language the headers are not even read', async t => {
       throw new Error('read')
     },
   }
-  const [first] = languagesOf({ languages: ['fr'] })
+  const [first] = languagesOf({ languages: ['fr'], texts: null })
   t.equal(textsFor({ request, snapshot: { languages: [first] } as unknown as ConfigSnapshot }), first)
 })
 
@@ -109,4 +109,28 @@ t.test('pages that cannot be asked for again, and those of a single language, ha
   t.match(refused.body, 'Die Anmeldung hat nicht funktioniert')
   t.notMatch(refused.body, '/auth/language')
   t.match((await all.browser().visit('/auth/logout')).body, '/auth/language')
+})
+
+t.test("a company's own sentences and a further language stand on the pages; the rest stays", async t => {
+  const texts = {
+    path: '/texts',
+    files: [
+      { path: '/texts/de.yaml', text: 'loggedOut:\n  title: Tschüs bei <b>Aloha</b>\n' },
+      { path: '/texts/he.yaml', text: 'language: עברית\ndir: rtl\nlogout:\n  text: "{email} מחובר"\n' },
+    ],
+  }
+  const languages = languagesOf({ languages: [], texts })
+  t.strictSame(
+    languages.map(({ lang }) => lang),
+    ['en', 'de', 'fr', 'es', 'ar', 'he'],
+  )
+  const of = (lang: string) => languages.find(one => one.lang === lang) ?? en
+  t.match(of('de').loggedOut, { title: 'Tschüs bei <b>Aloha</b>', button: 'Wieder anmelden' })
+  t.match(of('he'), { dir: 'rtl', language: 'עברית', logout: { text: '{email} מחובר', button: 'Log out' } })
+  t.equal(choose({ 'accept-language': 'he-IL' }, languages), 'he')
+  t.strictSame(
+    languagesOf({ languages: ['he', 'de'], texts }).map(({ lang }) => lang),
+    ['he', 'de'],
+  )
+  t.throws(() => languagesOf({ languages: [], texts: { path: '', files: [{ path: 'de.yaml', text: 'a: b' }] } }))
 })
