@@ -6,6 +6,8 @@ import { StoreUnavailable } from '../core/errors.js'
 /** Printable ASCII without spaces: keys are made of hashes and fixed letters. */
 const namePattern = /^[!-~]{1,256}$/
 const maxPageSize = 1000
+/** Of a store's memory: from there on there is no room for what no login depends on. */
+export const usableShare = 0.9
 
 /** Throws unless `key` can name an entry (or a channel, or an index member). */
 export function checkName(key: string): void {

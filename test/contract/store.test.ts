@@ -57,6 +57,10 @@ for (const kind of storeKinds) {
       t.same(await a.get('s:time'), Buffer.from('2'))
     })
 
+    t.test('an empty store has room', async t => {
+      t.equal(await a.hasRoom('k:{1}'), true)
+    })
+
     t.test('delete says how many were there', async t => {
       await a.set('s:1', Buffer.from('1'), 10_000)
       await a.set('s:2', Buffer.from('2'), 10_000)

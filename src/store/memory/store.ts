@@ -3,7 +3,7 @@
 
 import type { Clock, IndexPage, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import { checkCount, checkName, checkTtl, checkValue } from '../validate.js'
+import { checkCount, checkName, checkTtl, checkValue, usableShare } from '../validate.js'
 import { createCounters, createExpiry, createReportTable } from './bounded-tables.js'
 
 interface Entry {
@@ -24,6 +24,8 @@ interface EntryTable {
   /** Whether there was one that still entries. */
   drop(key: string, member?: string): boolean
   membersOf(key: string): Iterable<Entry>
+  /** How many there are; some of them may have expired. */
+  count(): number
   clear(): void
 }
 
@@ -41,6 +43,7 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
   const counters = createCounters({ clock, max: 10_000 })
   const listeners = new Map<string, ((message: string) => void)[]>()
   const breaks: (() => void)[] = []
+  const hasRoom = () => entries.count() < most * usableShare
   let closed = false
 
   /** Runs synchronously, so that every call is atomic. */
@@ -62,7 +65,10 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         checkValue(value)
         checkTtl(ttl)
         if (reports.owns(key)) reports.set(key, copyOf(value), ttl)
-        else entries.put({ key, value: copyOf(value) }, ttl)
+        else {
+          if (isOptional(key) && !hasRoom()) throw new StoreUnavailable('the memory store is nearly full: use Redis')
+          entries.put({ key, value: copyOf(value) }, ttl)
+        }
       }),
     delete: keys =>
       run(() => {
@@ -101,6 +107,11 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         checkCount(count)
         return page(tableOf(key).membersOf(key), cursor, count, clock.now())
       }),
+    hasRoom: key =>
+      run(() => {
+        checkName(key)
+        return hasRoom()
+      }),
     publish: (channel, message) =>
       run(() => {
         for (const listener of listeners.get(channel) ?? []) queueMicrotask(() => listener(message))
@@ -122,6 +133,11 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
       for (const tell of breaks.splice(0)) tell()
     },
   }
+}
+
+/** Notes of ended sessions and kept forms: no login depends on them. */
+function isOptional(key: string): boolean {
+  return key.startsWith('e:') || key.startsWith('k:')
 }
 
 /** Buffer.from would cut the copy from a shared block of 8 kB, and keep all of it as long as this one lives. */
@@ -193,6 +209,10 @@ function createEntryTable(clock: Clock, most: number, whenFull: 'refuses' | 'dro
       if (!entry) return false
       remove(entry)
       return entry.expiresAt > clock.now()
+    },
+    count() {
+      expire(clock.now())
+      return count
     },
     membersOf: key => indexes.get(key)?.values() ?? [],
     clear() {

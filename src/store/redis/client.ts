@@ -21,4 +21,4 @@ export type Commands = Pick<
   | 'info'
 >
 /** One server that takes writes. */
-export type Writer = Pick<Redis, 'role' | 'wait' | 'status'>
+export type Writer = Pick<Redis, 'role' | 'wait' | 'info' | 'status'>

@@ -5,7 +5,7 @@ import type { Clock, IndexPage, Random, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
-import { checkCount, checkName, checkTtl, checkValue } from '../validate.js'
+import { checkCount, checkName, checkTtl, checkValue, usableShare } from '../validate.js'
 import type { Commands } from './client.js'
 import type { RedisConnection } from './connection.js'
 import { explain, replyCode } from './error-messages.js'
@@ -100,6 +100,14 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
         checkCount(count)
         return pageOf(client, prefixed(key), { cursor, count, now: clock.now() })
       }),
+    hasRoom: key =>
+      run(async () => {
+        const where = prefixed(key)
+        // A cluster connects to a node with the first command for it.
+        if (connection.writers(where).length === 0) await client.getBuffer(where)
+        const found = await Promise.all(connection.writers(where).map(one => one.info('memory').catch(withoutInfo)))
+        return found.length > 0 && found.every(isRoomy)
+      }),
     publish: (channel, message) =>
       run(async () => {
         await client.publish(prefixed(channel), String(message))
@@ -134,6 +142,19 @@ async function withTimeout<T>(limit: number, work: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What Redis says of its memory; nothing where its user may not ask. Without a limit it is the machine's. */
+function isRoomy(info: string): boolean {
+  const [used = 0, limit = 0] = ['used_memory', 'maxmemory'].map(name =>
+    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0),
+  )
+  return limit === 0 || used < limit * usableShare
+}
+
+function withoutInfo(error: unknown): string {
+  if (replyCode(error) === 'NOPERM') return ''
+  throw error
 }
 
 /** The key holds something that is not a string, so not ours: not undefined, but empty. */

@@ -26,6 +26,16 @@ t.test('Attack: filling the store does not make a claimed token new again', asyn
   t.equal(await store.claim('c:jwt:stolen', 60_000), false)
 })
 
+t.test('kept forms and notes of ended sessions leave a tenth to the others', async t => {
+  const store = createMemoryStore({ clock: createTestClock(), most: 20 })
+  for (let i = 0; i < 18; i++) await store.set(`k:${i}`, bytes, 1000)
+  t.equal(await store.hasRoom('k:18'), false)
+  await t.rejects(store.set('k:18', bytes, 1000), full)
+  await t.rejects(store.set('e:1', bytes, 1000), full)
+  await store.set('s:1', bytes, 1000)
+  t.equal(await store.claim('c:jwt:1', 1000), true)
+})
+
 t.test('a full store can renew its entries, and expired entries make room', async t => {
   const clock = createTestClock()
   const store = createMemoryStore({ clock, most: 3 })
