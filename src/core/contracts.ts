@@ -183,6 +183,8 @@ export interface Store {
   indexRemove(key: string, members: string[]): Promise<void>
   /** Members whose time has not come, in a stable order; undefined cursor for the first page. */
   indexPage(key: string, cursor: string | undefined, count: number): Promise<IndexPage>
+  /** Whether there is room for something that nobody's login depends on: a tenth of the memory stays free. `key`: where it goes. */
+  hasRoom(key: string): Promise<boolean>
   publish(channel: string, message: string): Promise<void>
   /**
    * Messages of one channel. onGap whenever the subscription has become whole, at the first time too: messages may have
@@ -246,6 +248,11 @@ export interface Sessions {
     by?: EndedBy,
   ): Promise<{ count: number; replication: Replication }>
   list(selector: SessionSelector, cursor?: string): Promise<Page<Session>>
+  /**
+   * The agent of a session that was not found, as its note says; undefined when it has left none, or a logout took it away.
+   * It lets nobody in. Throws StoreUnavailable.
+   */
+  endedAgent(handle: Handle): Promise<string | undefined>
   /** Reviews all that this process could use without reading. */
   revalidateAll(): Promise<void>
   /** From now on only sessions of this publicUrl are valid; for a reload that changes it. */

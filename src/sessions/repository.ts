@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock, Handle, Session, Store } from '../core/contracts.js'
 import type { Audit } from '../ops/audit.js'
 import type { Activity } from './activity.js'
+import type { EndedNotes } from './ended-notes.js'
 import { activityKey, indexesOf } from './keys.js'
 import type { Records, SessionRecord } from './records.js'
 
@@ -35,11 +36,12 @@ export function createSessionRepository(deps: {
   clock: Clock
   records: Records
   activity: Activity
+  notes: Pick<EndedNotes, 'write'>
   audit: Audit
   /** Milliseconds. */
   idle: number
 }): SessionRepository {
-  const { store, clock, records, activity, audit, idle } = deps
+  const { store, clock, records, activity, notes, audit, idle } = deps
   const reported = new LRUCache<Handle, true>({ max: 1000 })
 
   const liveSession = (record: SessionRecord, activityTime: Buffer | undefined): Session | undefined => {
@@ -82,8 +84,8 @@ export function createSessionRepository(deps: {
       const ttl = Math.max(1, Math.ceil(record.endsAt - clock.now())) + margin
       try {
         // The record is written before its index entries: an entry without a record would be pruned.
-        const activityWritten = activity.begin(record.handle, record.endsAt)
-        await Promise.all([store.set(records.keyOf(record.handle), records.pack(record), ttl), activityWritten])
+        const beside = [activity.begin(record.handle, record.endsAt), notes.write(record)]
+        await Promise.all([store.set(records.keyOf(record.handle), records.pack(record), ttl), ...beside])
         await Promise.all(indexesOf(record).map(index => store.indexAdd(index, record.handle, ttl)))
       } catch (error) {
         remove(record.handle).catch(() => {})
@@ -127,6 +129,7 @@ export function reportAvailability(store: Store, report: { reads(ok: boolean): v
     indexAdd: (key, member, ttl) => watch('write', store.indexAdd(key, member, ttl)),
     indexRemove: (key, members) => watch('write', store.indexRemove(key, members)),
     indexPage: (key, cursor, count) => watch('read', store.indexPage(key, cursor, count)),
+    hasRoom: key => watch('read', store.hasRoom(key)),
     publish: (channel, message) => watch('publish', store.publish(channel, message)),
     subscribe: (channel, onMessage, onGap, onBreak) => store.subscribe(channel, onMessage, onGap, onBreak),
     replication: () => watch('replication', store.replication()),

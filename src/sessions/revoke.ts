@@ -5,6 +5,7 @@ import type { Clock, EndedBy, Handle, Session, SessionSelector, Sessions, Store 
 import { StoreUnavailable } from '../core/errors.js'
 import type { Log } from '../ops/log.js'
 import type { SessionCache } from './cache.js'
+import type { EndedNotes } from './ended-notes.js'
 import { emailIndex, type GroupSelector, indexFor, isHandle, isSingle, matches } from './keys.js'
 import { followMoves } from './move.js'
 import type { SessionRecord } from './records.js'
@@ -16,6 +17,7 @@ export interface RevokeDeps {
   store: Store
   repository: SessionRepository
   events: RevocationEvents
+  notes: Pick<EndedNotes, 'remove'>
   /** Called for each session that was alive. */
   onRevoked(record: SessionRecord, why: string, by: EndedBy | undefined): void
 }
@@ -97,7 +99,7 @@ async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): 
   // Before the store has answered: this process can act even while the store is down.
   events.notifyLocal(handle, why)
   const { record, session } = await repository.find(handle)
-  const gone = await repository.remove(handle).catch(async error => {
+  const gone = await removeRecord(deps, handle, by).catch(async error => {
     // The other replicas can refuse it all the same.
     await events.notifyReplicas(handle, why).catch(() => {})
     throw error
@@ -109,6 +111,12 @@ async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): 
   if (record) await repository.removeFromIndexes(record)
   if (alive) return 1
   return gone ? 0 : revokeMoved(deps, handle, { why, by }, () => true)
+}
+
+/** A logout by the agent or the provider takes the note with it: nothing more is kept for this session. */
+async function removeRecord({ repository, notes }: RevokeDeps, handle: Handle, by: EndedBy | undefined) {
+  if (by === 'agent' || by === 'provider') await notes.remove(handle)
+  return repository.remove(handle)
 }
 
 /** Attack: the session of a removed agent steps up at this moment, and goes on under another handle. */

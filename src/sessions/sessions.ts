@@ -18,6 +18,7 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import { type Activity, createActivity } from './activity.js'
 import { createSessionCache, type SessionCache } from './cache.js'
+import { createEndedNotes, type EndedNotes } from './ended-notes.js'
 import { handleOf, indexFor, isHandle, isSingle, matches } from './keys.js'
 import { createMove, followMoves, statedAt } from './move.js'
 import { createReader, createRevalidation, type Reader, type Revalidation } from './reader.js'
@@ -40,6 +41,8 @@ export interface SessionsDeps {
   settings: { idle: number; lifetime: number; nearCache: number; outageGrace: number; perAgent: number }
   /** Asked of every session that is read, before it is used. */
   revalidate: Revalidate
+  /** login.keepPost.for, asked at each login: a reload may change it. Without it sessions leave no note. */
+  keepFor?: () => number | undefined
   metrics: Metrics
   audit: Audit
   log: Log
@@ -49,6 +52,7 @@ export interface SessionsDeps {
 interface Parts {
   store: Store
   activity: Activity
+  notes: EndedNotes
   repository: SessionRepository
   cache: SessionCache
   events: RevocationEvents
@@ -65,7 +69,7 @@ const pageSize = 100
 
 export function createSessions(deps: SessionsDeps): Sessions {
   const parts = assemble(deps)
-  const { activity, cache, events, reader, revalidation, endAndConfirm } = parts
+  const { activity, notes, cache, events, reader, revalidation, endAndConfirm } = parts
 
   return {
     peek(handle) {
@@ -90,6 +94,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     end: async (selector, why, by) => (await endAndConfirm(selector, why, by)).count,
     endAndConfirm,
     list: (selector, cursor) => list(parts, selector, cursor),
+    endedAgent: notes.read,
     revalidateAll: revalidation.revalidateAll,
     bindTo: parts.bindTo,
     onEnd: events.onRevoked,
@@ -100,13 +105,14 @@ export function createSessions(deps: SessionsDeps): Sessions {
 }
 
 function assemble(all: SessionsDeps): Parts {
-  const { clock, settings, metrics, audit, log, keyring, ...deps } = all
+  const { clock, settings, metrics, audit, log, keyring, keepFor = () => undefined, ...deps } = all
   const { idle } = settings
   const store = reportAvailability(deps.store, { all: metrics.storeUp, reads: up => cache.storeAnswered(up) })
   const activity = createActivity({ store, clock, idle, log })
   let { publicUrl } = deps
   const records = createRecords({ keyring, publicUrl: () => publicUrl, clock, lifetime: settings.lifetime })
-  const repository = createSessionRepository({ store, clock, records, activity, audit, idle })
+  const notes = createEndedNotes({ store, keyring, publicUrl: () => publicUrl, clock, keepFor })
+  const repository = createSessionRepository({ store, clock, records, activity, notes, audit, idle })
   const cache = createSessionCache({
     clock,
     settings,
@@ -135,13 +141,14 @@ function assemble(all: SessionsDeps): Parts {
     metrics.revoked(1)
     audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why, ...(by ? { by } : {}) })
   }
-  const revoke = createRevoke({ store, repository, events, onRevoked })
+  const revoke = createRevoke({ store, repository, events, notes, onRevoked })
   const queue = createRevocationQueue({ revoke, clock, random: deps.random, log })
   const endAndConfirm = createRevokeEverywhere({ store, cache, events, queue, revoke, clock, log })
   const end = ({ handle }: Session, why: string) => endAndConfirm({ handle }, why)
   const revalidation = createRevalidation({ cache, check: all.revalidate, end, log })
   const reader = createReader({ repository, events, queue, cache, metrics, revalidate: revalidation.revalidate })
-  return { store, activity, repository, cache, events, queue, reader, revalidation, endAndConfirm, onGap, bindTo }
+  const shared = { store, activity, notes, repository, cache, events, queue }
+  return { ...shared, reader, revalidation, endAndConfirm, onGap, bindTo }
 }
 
 function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
