@@ -302,6 +302,10 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ limits: { bodies: '4mb', callback: '900kb' } }),
     'limits.bodies: less than five times limits.callback: a callback of that size would not fit',
   ],
+  'keepPost: no form of its size fits': [
+    settings({ login: { keepPost: { size: '8mb', total: '4mb' } } }),
+    'login.keepPost.total: less than login.keepPost.size: no such form would be kept',
+  ],
   'jwt: a JWKS of nothing that is known': [
     ofProvider({ ...jwks, jwks: 'odd.jwks' }),
     'providers[0].jwks: contains no usable key',

@@ -11,6 +11,7 @@ export function gatewayRules(rules: Rules): void {
   publicPaths(rules)
   logoutPaths(rules)
   bodies(rules)
+  keptForms(rules)
 }
 
 function bodies({ config, problem }: Rules): void {
@@ -22,6 +23,12 @@ function bodies({ config, problem }: Rules): void {
     'less than five times limits.callback: a callback of that size would not fit',
     'raise bodies',
   )
+}
+
+function keptForms({ config, problem }: Rules): void {
+  const { size, total } = config.login?.keepPost ?? {}
+  if (size === undefined || total === undefined || total >= size) return
+  problem(['login', 'keepPost', 'total'], 'less than login.keepPost.size: no such form would be kept', 'raise total')
 }
 
 function publicOrigin({ config, problem }: Rules): void {

@@ -3,7 +3,7 @@
 import * as z from 'zod'
 import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
-import { cookieName, says } from './values.js'
+import { cookieName, duration, says, size } from './values.js'
 
 export const site = () =>
   z
@@ -40,6 +40,25 @@ const deskLogin = () =>
     cookie: cookieName().meta({ description: "The name of Desk's session cookie." }),
   })
 
+const keepPost = () =>
+  z
+    .strictObject({
+      size: size('1kb', '32mb').prefault('1mb').meta({ description: 'The longest form that is kept.' }),
+      for: duration('1m', '24h').prefault('10m').meta({
+        description: 'How long, and how long after the longest life of its session a form may still come.',
+      }),
+      total: size('64kb', '1024mb')
+        .prefault('64mb')
+        .meta({ description: 'All kept forms together, on all replicas; one session gets a quarter.' }),
+      files: z.boolean().default(false).meta({ description: 'true: forms with attached files are kept too.' }),
+    })
+    .nullable()
+    .prefault({ size: '1mb', for: '10m', total: '64mb', files: false })
+    .meta({
+      description:
+        'Keep a form that an agent sends after the session has ended, to be sent after the login; null: it is lost.',
+    })
+
 export type LoginSettings = z.output<ReturnType<typeof deskLogin>>
 
 export const login = () =>
@@ -55,6 +74,7 @@ export const login = () =>
       deskLoginPaths: z.array(pagePath()).default(['/login', '/login/new']).meta({
         description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
       }),
+      keepPost: keepPost(),
       alsoAllowDeskAuthentication: z
         .union([z.literal(false), deskLogin()], { error: 'is neither false nor { paths, whoami, email, cookie }' })
         .default(false)
