@@ -28,6 +28,7 @@ const layers: Record<string, number> = {
   'web/responses': 3.4,
   'web/request-lifecycle': 3.5,
   'web/access': 3.6,
+  'web/kept': 3.65,
   'web/identity': 3.7,
   'web/login': 3.71,
   'web/logout': 3.72,

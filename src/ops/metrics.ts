@@ -39,6 +39,7 @@ export interface Metrics {
   /** A break-glass link was made, used, or refused. */
   breakglass(outcome: 'created' | 'used' | 'refused'): void
   bearerRefused(provider: string, reason: Reason): void
+  keptForm(outcome: KeptOutcome): void
   lookup(source: (typeof sources)[number]): void
   storeUp(up: boolean): void
   websocketOpened(): void
@@ -61,6 +62,26 @@ export interface Metrics {
   /** The same as data, to be merged with that of other workers. */
   parts(): Promise<MetricPart[]>
 }
+
+/**
+ * What becomes of a form that was sent after the end of its session. From `still_kept` on it is not kept: an earlier one is,
+ * the reason stands here, or Desk has got it.
+ */
+export const keptOutcomes = [
+  'kept',
+  'still_kept',
+  'another_kept',
+  'too_large',
+  'file',
+  'unreadable',
+  'busy',
+  'full',
+  'cut',
+  'sent',
+  'not_sent',
+  'discarded',
+] as const
+export type KeptOutcome = (typeof keptOutcomes)[number]
 
 /** Each gauge names how the values of several workers are merged; counters and histograms are added up. */
 export function createMetrics(): Metrics {
@@ -96,6 +117,12 @@ export function createMetrics(): Metrics {
     name: 'deskgate_bearer_refused_total',
     help: 'Requests whose bearer token was refused, by provider and reason.',
     labelNames: ['provider', 'reason'],
+    registers,
+  })
+  const keptForms = new Counter({
+    name: 'deskgate_kept_forms_total',
+    help: 'Forms that agents sent after the end of their session, by what became of them (login.keepPost).',
+    labelNames: ['outcome'],
     registers,
   })
   const lookups = new Counter({
@@ -163,6 +190,7 @@ export function createMetrics(): Metrics {
     registers,
   })
   const countRequest = countByLabel(requests, 'outcome', requestOutcomes)
+  const countKeptForm = countByLabel(keptForms, 'outcome', keptOutcomes)
   const countLookup = countByLabel(lookups, 'source', sources)
 
   return {
@@ -173,6 +201,7 @@ export function createMetrics(): Metrics {
     login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
     breakglass: outcome => breakglass.inc({ outcome }),
     bearerRefused: (provider, reason) => bearerRefusals.inc({ provider, reason }),
+    keptForm: countKeptForm,
     lookup: countLookup,
     storeUp: up => store.set(up ? 1 : 0),
     websocketOpened: () => websockets.inc(),

@@ -22,6 +22,8 @@ import {
   endReasons,
 } from '../web/access/revalidate-agents.js'
 import type { ConfigSnapshot } from '../web/context.js'
+import { createKeptForms } from '../web/kept/kept-forms.js'
+import { createFormTickets } from '../web/kept/send-kept.js'
 import { createLoginLimit } from '../web/login/login-limit.js'
 import { createDeskQueue } from '../web/proxy/desk-queue.js'
 import { mountDesk } from '../web/proxy/plugin.js'
@@ -77,6 +79,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     publicUrl: config.publicUrl,
     settings,
     revalidate: createRevalidate(current),
+    keepFor: () => current().config.login.keepPost?.for,
   })
   const recheck = createRecheck(current)
   const marks = createRevocationMarks({ ...deps, settings })
@@ -86,7 +89,14 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const openResponses = createInFlight<ServerResponse>()
   const limit = () => current().config.limits.unread
   const unread = createUnreadLimit({ limit, openResponses: openResponses.all, log })
-  const parts: SnapshotDeps = { ...deps, sessions, marks, liveResponses: liveConnections.responses, queue, unread }
+  const publicUrl = () => current().config.publicUrl
+  const kept = {
+    keptForms: createKeptForms({ ...deps, publicUrl }),
+    tickets: createFormTickets(deps.keyring),
+    readingForms: new Set<string>(),
+  }
+  const { responses } = liveConnections
+  const parts: SnapshotDeps = { ...deps, ...kept, sessions, marks, liveResponses: responses, queue, unread }
   snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
 
   const publishedKeys = createPublishedKeys(deps)

@@ -4,7 +4,7 @@
 import type { FastifyInstance } from 'fastify'
 import { saysTheSame } from '../config/changes.js'
 import type { Config } from '../config/schema/index.js'
-import type { Clock, Directory, Provider, Random, Sessions, Store } from '../core/contracts.js'
+import type { Clock, Directory, Handle, Provider, Random, Sessions, Store } from '../core/contracts.js'
 import { openDirectory } from '../directory/create.js'
 import { deriveSigningKeys, signingKeysOf } from '../keys/assertion-keys.js'
 import type { Keyring } from '../keys/keyring.js'
@@ -26,6 +26,8 @@ import type { LiveResponses } from '../web/access/live-connections.js'
 import type { ConfigSnapshot, RenderError } from '../web/context.js'
 import { createMarkerCookies } from '../web/desk-login/accepted-cookies.js'
 import { createIdentityWriter } from '../web/identity/headers.js'
+import type { KeptForms } from '../web/kept/kept-forms.js'
+import type { FormTickets } from '../web/kept/send-kept.js'
 import { createAttempts } from '../web/login/attempts.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
 import { createSignOut } from '../web/logout/sign-out.js'
@@ -79,6 +81,10 @@ export interface SnapshotDeps extends GatewayDeps {
   sessions: Sessions
   marks: RevocationMarks
   liveResponses: LiveResponses
+  keptForms: KeptForms
+  tickets: FormTickets
+  /** Sessions whose forms are being read in this process. */
+  readingForms: Set<Handle>
   queue: DeskQueue
   unread: UnreadLimit
 }
@@ -96,7 +102,8 @@ export function createSnapshot(
   deps: SnapshotDeps,
   { keyring, previous }: SnapshotInputs,
 ): ConfigSnapshot {
-  const { sessions, liveResponses, queue, unread, clock, random, log, overrides = {} } = deps
+  const { sessions, liveResponses, queue, unread, clock, random, log, metrics, overrides = {} } = deps
+  const { keptForms, tickets, readingForms } = deps
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
   const deskLogin = config.login.alsoAllowDeskAuthentication
@@ -129,6 +136,7 @@ export function createSnapshot(
       cookies,
       identity,
       sessions,
+      kept: { forms: keptForms, tickets, reading: readingForms, metrics },
       handleOf,
       markerCookies,
       bearer,

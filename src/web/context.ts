@@ -1,17 +1,17 @@
 // One request on its way to Desk, the config snapshot that it keeps to its end, and the contracts between the stages.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type {} from 'fastify'
 import type { Config } from '../config/schema/index.js'
 import type { ApiCaller, Directory, Provider, Session, StepUp } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
 import type { PublicKey } from '../keys/assertion-keys.js'
-import type { RequestOutcome } from '../ops/metrics.js'
+import type { KeptOutcome, RequestOutcome } from '../ops/metrics.js'
 import type { DeskLogin, WhoamiResponse } from '../providers/desk-login.js'
 import type { Texts } from './pages/i18n/texts.js'
 import type { RequestSource } from './request/client-address.js'
-import type { CookieJar, Cookies } from './request/cookies.js'
+import type { CookieJar, Cookies, ResponseCookie } from './request/cookies.js'
 import type { ClientAddress } from './request/networks.js'
 import type { Paths } from './request/paths.js'
 import type { Target } from './request/target.js'
@@ -40,6 +40,9 @@ export type GatewayErrorCode =
   | 'desk_busy'
   | 'desk_unreachable'
   | 'desk_timeout'
+  | 'kept_gone'
+  | 'kept_claimed'
+  | 'kept_unanswered'
   | 'internal'
   | 'trace_refused'
   | 'upgrade_required'
@@ -136,6 +139,15 @@ export interface Tunnel {
   onMessage(listener: () => void): void
 }
 
+/** What goes to Desk in the place of a request's own body. */
+export interface Substitute {
+  /** As Node hands them over. */
+  rawHeaders: readonly string[]
+  body: Readable
+  /** Of a kept form: called once, with whether any of it may have reached Desk. */
+  kept?: { over(how: 'sent' | 'not_sent'): void }
+}
+
 /** How requests reach Desk; replaced by a reload. */
 export interface Pipeline {
   guard: Guard
@@ -162,8 +174,21 @@ export interface Pipeline {
    * Never rejects: `failure` tells the operator why there is no complete response within the limits.
    */
   requestDesk(path: string, headers: readonly string[], context: RequestContext): Promise<WhoamiResponse>
+  /** Only where login.keepPost is set. */
+  keepPost?: KeepPost | undefined
   /** Waits for the requests in flight. */
   close(): Promise<void>
+}
+
+/** Keeps the form of an agent whose session has ended (kept/keep-post.ts). */
+export interface KeepPost {
+  /** Whether a refused request may be a form to keep. Pure and cheap: the store is not asked. */
+  applies(verdict: AccessVerdict, request: IncomingMessage, context: RequestContext): boolean
+  /**
+   * Reads and keeps the form, and notes in the context what the page is to say. Never rejects; `too_slow`: the client has
+   * stopped sending.
+   */
+  keep(request: IncomingMessage, response: ServerResponse, context: RequestContext): Promise<'done' | 'too_slow'>
 }
 
 /** Everything that a reload replaces. A request keeps the snapshot that it began with. */
@@ -226,6 +251,9 @@ export interface RequestContext extends ClientAddress {
   deskLogin?: DeskLoginRequest
   /** Instead of a session: the API client with a bearer token. */
   api?: ApiCaller
+  /** What has become of a form that was sent after the end of its session. */
+  keptForm?: { outcome?: KeptOutcome; setCookie?: ResponseCookie }
+  substitute?: Substitute
   outcome: RequestOutcome
 }
 

@@ -39,7 +39,7 @@ export interface RequestOptions {
   at?: Endpoint
   method?: string
   headers?: Record<string, string>
-  body?: string
+  body?: string | Buffer
 }
 
 export interface UserAgent {

@@ -4,17 +4,20 @@
 import type { Navigation, Session, Sessions } from '../../core/contracts.js'
 import type { Audit } from '../../ops/audit.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
+import type { KeptForms } from '../kept/kept-forms.js'
 import type { Attempts } from '../login/attempts.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { refreshPage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
+import { readCookies } from '../request/read-cookies.js'
 import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/errors.js'
 
 export interface SignOutDeps {
   sessions: Pick<Sessions, 'end'>
   attempts: Pick<Attempts, 'resetLoopCount'>
   audit: Audit
+  keptForms?: Pick<KeptForms, 'discard'> | undefined
 }
 
 export interface SignOut {
@@ -29,7 +32,7 @@ export interface SignOut {
   afterLogout(context: RequestContext, session: Session | undefined, how: 'navigation' | 'other'): ResponseData
 }
 
-export function createSignOut({ sessions, attempts, audit }: SignOutDeps): SignOut {
+export function createSignOut({ sessions, attempts, audit, keptForms }: SignOutDeps): SignOut {
   return {
     async end({ address, id }, session, why) {
       const { handle, provider, agent } = session
@@ -37,7 +40,11 @@ export function createSignOut({ sessions, attempts, audit }: SignOutDeps): SignO
       audit({ event: 'logout', agent: agent.email, provider, session: handle, address, request: id })
     },
     // Logins that finished before a logout do not count as a login loop.
-    clearCookies: jar => [...jar.cookies.clearSession(), ...attempts.resetLoopCount(jar)],
+    clearCookies(jar) {
+      // The key goes with the cookies; without it nobody can read the form, also where this fails.
+      keptForms?.discard(readCookies(jar.header).single(jar.cookies.kept)).catch(() => {})
+      return [...jar.cookies.clearSession(), ...attempts.resetLoopCount(jar)]
+    },
     afterLogout(context, session, how) {
       const { snapshot } = context
       const target = session && providerLogout(snapshot, session)

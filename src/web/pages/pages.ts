@@ -148,6 +148,23 @@ export function sessionsPage(
   return layout(context, { title: sessions.title, main, width: 'wide' })
 }
 
+/** `send`: undefined once the form may have been sent. */
+export function keptPage(
+  context: PageContext,
+  view: { at: number; where: string; send: Extract<Button['to'], { post: string }> | undefined; discard: string },
+): string {
+  const { texts } = context
+  const { title, text, hint, send, discard } = texts.kept.page
+  const buttons: Button[] = [
+    view.send ? { label: send, to: view.send } : { label: texts.buttons.home, to: { get: '/' } },
+    { label: discard, to: { post: view.discard }, look: 'quiet' },
+  ]
+  const lead = fill(text, { when: { at: view.at }, page: view.where })
+  const note = view.send ? hint : texts.errors.kept_claimed.text
+  const main = html`<h1>${title}</h1><p>!${markup(lead, texts)}</p>!${actions(texts, buttons)}<p class="note">${note}</p>`
+  return layout(context, { title, main })
+}
+
 export function actions(texts: Texts, buttons: Button[]): string {
   return html`<div class="actions">!${buttons.map(one => button(texts, one))}</div>`
 }

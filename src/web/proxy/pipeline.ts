@@ -1,20 +1,26 @@
 // The pipeline of one config snapshot: client address, guard, headers, forwarder. Only wiring.
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
 import type { Clock, Handle, Random, Sessions } from '../../core/contracts.js'
+import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
+import type { Metrics } from '../../ops/metrics.js'
 import { createBodyMeter } from '../../runtime/tuning.js'
 import { createAuthenticate, createGuard, publicRulesOf } from '../access/authorize.js'
 import { compilePathAccess } from '../access/path-access.js'
 import type { Bearer, IdentityWriter, MarkerCookies, Pipeline, RequestContext } from '../context.js'
+import { createKeepPost } from '../kept/keep-post.js'
+import type { KeptForms } from '../kept/kept-forms.js'
+import { createSendKept, type FormTickets, type SendKept } from '../kept/send-kept.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
 import { createClientReader } from '../request/client-address.js'
-import type { Cookies } from '../request/cookies.js'
+import { type Cookies, serializeCookie } from '../request/cookies.js'
 import type { Paths } from '../request/paths.js'
+import { refuse, refuseVerdict } from '../responses/send-error.js'
 import type { UnreadLimit } from '../server/unread-limit.js'
 import type { DeskQueue } from './desk-queue.js'
-import { createForwarder, type ForwarderDeps } from './http/forward.js'
+import { createForwarder, type Forwarder, type ForwarderDeps } from './http/forward.js'
 import { createRequestHeaders } from './request-headers.js'
 import { createResponseHeaders, type ResponseHeaders } from './response-headers.js'
 import { defaultTimeouts, type Timeouts } from './timeouts.js'
@@ -39,7 +45,11 @@ export interface PipelineDeps {
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
-  sessions: Pick<Sessions, 'peek' | 'read' | 'touch' | 'verify'>
+  sessions: Pick<Sessions, 'peek' | 'read' | 'touch' | 'verify' | 'endedAgent'>
+  /** What login.keepPost needs. */
+  kept?:
+    | { forms: KeptForms; tickets: FormTickets; reading: Set<Handle>; metrics: Pick<Metrics, 'keptForm'> }
+    | undefined
   handleOf: (cookie: string) => Handle
   /** Only where login.alsoAllowDeskAuthentication is set. */
   markerCookies?: MarkerCookies | undefined
@@ -70,7 +80,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     isGatewayToken: deps.bearer?.isOurs,
   })
   const plainHeaders = createResponseHeaders({ cookies, publicUrl, deskOrigin: desk.url, host })
-  const responseHeaders = withMarkerCookies(plainHeaders, markerCookies)
+  const responseHeaders = withOwnCookies(plainHeaders, cookies, markerCookies)
   const connection = openDesk(desk)
   const decides = config.breakglass.from.length > 0 || config.access.paths.some(({ from }) => from !== undefined)
   const readClient = createClientReader({ trustedProxies, random, onIgnored: warnOfProxy(config, log), decides })
@@ -85,22 +95,28 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     if (seen) context.deskLogin = seen
   }
   const pathAccess = compilePathAccess(config.access.paths, deps.clock)
+  const guard = createGuard({
+    paths,
+    publicRules: publicRulesOf(config),
+    idleRules: config.sessions.idleIgnore,
+    pathAccess: pathAccess.permits,
+    rulesFor: pathAccess.rulesFor,
+    authenticate: createAuthenticate({ cookies, sessions, handleOf }),
+    sessions,
+    bearer: deps.bearer,
+    providers: config.providers.map(({ id }) => id),
+  })
+  const settings = config.login.keepPost
+  const kept = deps.kept && settings ? { ...deps, ...deps.kept, publicUrl, settings, timeouts } : undefined
+  const sendKept = kept && createSendKept(kept)
   return {
-    guard: createGuard({
-      paths,
-      publicRules: publicRulesOf(config),
-      idleRules: config.sessions.idleIgnore,
-      pathAccess: pathAccess.permits,
-      rulesFor: pathAccess.rulesFor,
-      authenticate: createAuthenticate({ cookies, sessions, handleOf }),
-      sessions,
-      bearer: deps.bearer,
-      providers: config.providers.map(({ id }) => id),
-    }),
+    guard,
+    keepPost: kept && createKeepPost(kept),
     clientOf: (request: IncomingMessage) => readClient(request),
     send(request, response, context) {
       inspectDeskLogin(request, context)
-      forwarder.send(request, response, context)
+      if (!sendKept?.applies(request)) return forwarder.send(request, response, context)
+      sendInstead({ sendKept, guard, forwarder }, request, response, context)
     },
     upgrade(request, socket, head, context, onResponse) {
       // Attack: as in the forwarder.
@@ -126,13 +142,43 @@ function warnOfProxy({ publicUrl, tls }: PipelineDeps['config'], log: Log): ((pe
     )
 }
 
-/** Adds the marker cookies to Desk's responses on its own login. */
-function withMarkerCookies(plain: ResponseHeaders, markerCookies: MarkerCookies | undefined): ResponseHeaders {
-  if (!markerCookies) return plain
+/** Adds the marker cookies to Desk's responses on its own login, and forgets a kept form that Desk has got. */
+function withOwnCookies(
+  plain: ResponseHeaders,
+  cookies: Cookies,
+  markerCookies: MarkerCookies | undefined,
+): ResponseHeaders {
   return (received, context) => {
     const flat = plain(received, context)
-    for (const line of context.deskLogin ? markerCookies.setCookies(received, context.deskLogin) : [])
-      flat.push('Set-Cookie', line)
+    if (context.substitute?.kept) flat.push('Set-Cookie', serializeCookie(cookies.forgetKept()))
+    if (!markerCookies || !context.deskLogin) return flat
+    for (const line of markerCookies.setCookies(received, context.deskLogin)) flat.push('Set-Cookie', line)
     return flat
   }
+}
+
+interface SendInstead {
+  sendKept: SendKept
+  guard: Pipeline['guard']
+  forwarder: Pick<Forwarder, 'send'>
+}
+
+/** A small form that stands for a kept one, or a form of Desk that looks like it. */
+function sendInstead(parts: SendInstead, request: IncomingMessage, response: ServerResponse, context: RequestContext) {
+  const { sendKept, guard, forwarder } = parts
+  const send = async () => {
+    const found = await sendKept.take(request, response, context)
+    if (typeof found === 'string') return refuse(found, request, response, context)
+    context.substitute = found
+    // Attack: the session was ended, or the rules were changed, while the store was asked. Nothing is awaited after this.
+    const verdict = await guard.authorize(request, context)
+    if (verdict.kind === 'pass' && !response.destroyed) return forwarder.send(request, response, context)
+    found.kept?.over('not_sent')
+    if (verdict.kind !== 'pass' && !response.destroyed) refuseVerdict(verdict, request, response, context)
+  }
+  send().catch(error => {
+    context.substitute?.kept?.over('not_sent')
+    if (response.destroyed) return
+    refuse(error instanceof StoreUnavailable ? 'store_unavailable' : 'internal', request, response, context)
+  })
 }

@@ -39,7 +39,17 @@ function follow(verdict: AccessVerdict, request: FastifyRequest, reply: FastifyR
     return
   }
   reply.hijack()
-  if (verdict.kind !== 'pass' && !reply.raw.destroyed) refuseVerdict(verdict, raw, reply.raw, context)
+  if (verdict.kind === 'pass' || reply.raw.destroyed) return
+  const { keepPost } = context.snapshot.pipeline
+  if (!keepPost?.applies(verdict, raw, context)) {
+    refuseVerdict(verdict, raw, reply.raw, context)
+    return
+  }
+  keepPost.keep(raw, reply.raw, context).then(outcome => {
+    if (reply.raw.destroyed) return
+    if (outcome === 'too_slow') refuse('too_slow', raw, reply.raw, context)
+    else refuseVerdict(verdict, raw, reply.raw, context)
+  })
 }
 
 /**

@@ -15,6 +15,9 @@ export interface Timeouts {
   frame: number
   /** For the browser to close its side. */
   closing: number
+  /** Between two chunks of a form that is to be kept, and for all of it. */
+  keptChunk: number
+  keptForm: number
 }
 
 /** Closing a WebSocket takes less than a second. */
@@ -24,6 +27,8 @@ export const defaultTimeouts: Timeouts = {
   afterLogout: 30_000,
   frame: 500,
   closing: 400,
+  keptChunk: 15_000,
+  keptForm: 60_000,
 }
 
 export interface IdleTimed {

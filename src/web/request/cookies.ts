@@ -28,6 +28,8 @@ export interface Cookies {
   way: string
   /** A choice of this browser, for a year. It grants nothing, and only the gateway's own pages read it. */
   remember(choice: 'language' | 'way', value: string): ResponseCookie
+  /** Holds the key to a kept form. */
+  kept: string
   /** A cookie for this host that no script can read. `crossSite`: it also comes with a form of another site's page. */
   cookie(name: string, value: string, options: { maxAge: number; sent: 'same-site' | 'cross-site' }): ResponseCookie
   /**
@@ -42,7 +44,10 @@ export interface Cookies {
   setsGatewayCookie(setCookie: string): boolean
   /** Begins a session in this browser. `seen` is the handle, sealed. */
   setSession(cookie: string, seen: string): ResponseCookie[]
-  /** Clears the session and Desk's own login. */
+  /** `time`: milliseconds. */
+  keep(key: string, time: number): ResponseCookie
+  forgetKept(): ResponseCookie
+  /** Clears the session, the key to a kept form, and Desk's own login. */
   clearSession(): ResponseCookie[]
   /** Clears the marker cookies; none where Desk's own login is not allowed. */
   clearMarkers(): ResponseCookie[]
@@ -73,6 +78,7 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   const deskMark = secure ? '__Host-deskgate-desk' : 'deskgate-desk'
   const deskForm = `${deskMark}-form`
   const choices = { language: 'deskgate-lang', way: 'deskgate-way' }
+  const kept = secure ? '__Host-deskgate-kept' : 'deskgate-kept'
   // On http the cookies are plain, and SameSite=None becomes Lax.
   const sameSite = { path: '/', httpOnly: true, secure, sameSite: 'lax' } as const
   const crossSite = { ...sameSite, sameSite: secure ? 'none' : 'lax' } as const
@@ -86,7 +92,7 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   const markers = [deskMark, deskForm]
   const others = [...markers, ...Object.values(choices)]
   const isGatewayCookie = (name: string) =>
-    name === session || name === seen || name.startsWith(attempt) || others.includes(name)
+    name === session || name === seen || name === kept || name.startsWith(attempt) || others.includes(name)
   const pair = `${session}=`
   /** The session cookie and no other. */
   const alone = new RegExp(`^${session}=[A-Za-z0-9_-]{43}$`)
@@ -109,6 +115,9 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
       value,
       attributes: { ...sameSite, path: deps.prefix, maxAge: aYear },
     }),
+    kept,
+    keep: (key, time) => ({ name: kept, value: key, attributes: { ...sameSite, maxAge: Math.floor(time / 1000) } }),
+    forgetKept: () => expired(kept, sameSite),
     cookie: (name, value, { maxAge, sent }) => ({
       name,
       value,
@@ -135,6 +144,7 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
     ],
     clearSession: () => [
       expired(session, sameSite),
+      expired(kept, sameSite),
       ...seenPaths.map(path => expired(seen, { ...crossSite, path })),
       ...clearDesk(),
     ],

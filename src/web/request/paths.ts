@@ -17,6 +17,8 @@ export interface Paths {
   slo: string
   revoke: string
   breakglass: string
+  kept: string
+  keptDiscard: string
   admin: string
   /** These two stay where they are under any prefix: identity providers post to them. */
   jwt: string
@@ -49,6 +51,8 @@ export function createPaths(prefix: string): Paths {
     slo: `${prefix}/saml/slo`,
     revoke: `${prefix}/revoke`,
     breakglass: `${prefix}/breakglass`,
+    kept: `${prefix}/kept`,
+    keptDiscard: `${prefix}/kept/discard`,
     admin: `${prefix}/admin`,
     jwt,
     acs,

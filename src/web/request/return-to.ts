@@ -61,13 +61,15 @@ function shortHash({ hash }: URL): string {
 }
 
 /**
- * The same for a snapshot. Nobody returns to Desk's own login page: an agent who began there is logged in by now.
+ * The same for a snapshot, with one page of our own: a login leads to what was kept over it. Nobody returns to Desk's own login page: an agent who began there is logged in by now.
  */
 export function returnToIn(
   { config, paths }: { config: Pick<Config, 'publicUrl' | 'login'>; paths: Paths },
   value: unknown,
 ): string {
-  const returnTo = safeReturnTo(value, config.publicUrl, paths)
+  const { publicUrl } = config
+  if (value === paths.kept || value === publicUrl + paths.kept) return paths.kept
+  const returnTo = safeReturnTo(value, publicUrl, paths)
   const page = withoutSlash(decodeURIComponent(returnTo.split(/[?#]/, 1)[0] ?? '/'))
   return config.login.deskLoginPaths.some(path => withoutSlash(path) === page) ? '/' : returnTo
 }

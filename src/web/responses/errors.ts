@@ -10,6 +10,7 @@ import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse, pro
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import { textsFor } from '../pages/texts.js'
+import { serializeCookie } from '../request/cookies.js'
 import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
 import { returnToIn } from '../request/return-to.js'
 import { escapeBytes } from '../request/target.js'
@@ -31,6 +32,9 @@ const statuses: Record<RouteErrorCode, number> = {
   desk_busy: 503,
   desk_unreachable: 502,
   desk_timeout: 504,
+  kept_gone: 410,
+  kept_claimed: 409,
+  kept_unanswered: 502,
   internal: 500,
   trace_refused: 405,
   upgrade_required: 426,
@@ -131,16 +135,20 @@ const isRead = (request: Pick<IncomingMessage, 'method'> | undefined) =>
   request?.method === 'GET' || request?.method === 'HEAD'
 
 function errorButtons(code: RouteErrorCode, context: RequestContext): Button[] {
-  const { home, logout, retry } = pageContextOf(context).texts.buttons
+  const { kept, buttons } = pageContextOf(context).texts
+  const { home, logout, retry } = buttons
   const page = escapeBytes(context.target.raw)
   const start: Button = { label: home, to: { get: '/' } }
+  // Nothing of a kept form has reached Desk: it can be sent again.
+  const canSend = context.substitute?.kept && code !== 'kept_unanswered'
+  const back: Button[] = canSend ? [{ label: kept.back, to: { get: context.snapshot.paths.kept } }] : []
   if (passing[code] !== undefined && isRead(context.request)) {
     const again: Button = { label: retry, to: { get: page } }
     return page === '/' ? [again] : [again, { ...start, look: 'quiet' }]
   }
   // An agent with the wrong account has to be able to log out.
-  if (code !== 'forbidden') return [start]
-  return [start, { label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' }]
+  if (code !== 'forbidden') return [...back, start]
+  return [...back, start, { label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' }]
 }
 
 /** The field of the login page that asks every provider to forget who is logged in there. */
@@ -206,6 +214,37 @@ function loginInTop(request: IncomingMessage, context: RequestContext, asked: St
   return unauthorized(noticeResponse(context, 'frame', 401, words, [button]), asked)
 }
 
+/** The login leads to what was kept. */
+function kept(context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
+  const { kept } = pageContextOf(context).texts
+  const { paths, config } = context.snapshot
+  const { outcome, setCookie } = context.keptForm ?? {}
+  const minutes = String(Math.round((config.login.keepPost?.for ?? 0) / 60_000))
+  const words = outcome === 'kept' ? { ...kept.kept, text: fill(kept.kept.text, { minutes }) } : kept.still
+  const href = loginHref(paths.login, paths.kept, asked?.query)
+  const data = noticeResponse(context, 'document', 401, words, [{ label: kept.login, to: { get: href } }])
+  if (setCookie) data.headers.push('Set-Cookie', serializeCookie(setCookie))
+  return unauthorized(data, asked)
+}
+
+/** What a page that says "not sent" adds about a form that could have been kept. */
+function withReason(text: string, context: RequestContext): Words {
+  const { whyNot } = pageContextOf(context).texts.kept
+  const { size } = context.snapshot.config.login.keepPost ?? {}
+  switch (context.keptForm?.outcome) {
+    case undefined:
+      return text
+    case 'too_large':
+      return { text: `${text} ${whyNot.large}`, values: { size: `${Math.floor((size ?? 0) / 1024)} kB` } }
+    case 'file':
+      return `${text} ${whyNot.file}`
+    case 'another_kept':
+      return `${text} ${whyNot.another}`
+    default:
+      return `${text} ${whyNot.other}`
+  }
+}
+
 /** The login returns to the page that the form was on. */
 function notSent(
   { headers: { referer } }: IncomingMessage,
@@ -213,8 +252,12 @@ function notSent(
   asked: StepUpAsked | undefined,
 ): ResponseData {
   const { notSent, stepUp } = pageContextOf(context).texts
-  const words = asked ? stepUp.notSent : notSent
-  const button: Button = { label: words.button, to: { get: loginPath(context, referer, asked) }, opens: 'new tab' }
+  const outcome = context.keptForm?.outcome
+  if (outcome === 'kept' || outcome === 'still_kept') return kept(context, asked)
+  const { title, text, button: label } = asked ? stepUp.notSent : notSent
+  const wanted = outcome === 'another_kept' ? context.snapshot.paths.kept : referer
+  const button: Button = { label, to: { get: loginPath(context, wanted, asked) }, opens: 'new tab' }
+  const words = { title, text: withReason(text, context) }
   return unauthorized(noticeResponse(context, 'document', 401, words, [button]), asked)
 }
 

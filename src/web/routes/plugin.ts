@@ -17,6 +17,8 @@ import { countingLogins, createLastLogins } from '../admin/facts.js'
 import { adminRoutes } from '../admin/routes.js'
 import type { ConfigSnapshot } from '../context.js'
 import { createDeskSignIn } from '../desk-login/login.js'
+import type { KeptForms } from '../kept/kept-forms.js'
+import type { FormTickets } from '../kept/send-kept.js'
 import { createAttempts, type Sealer } from '../login/attempts.js'
 import { createBrowserSessions, createConcurrentLogins } from '../login/browser-sessions.js'
 import type { LoginLimit } from '../login/login-limit.js'
@@ -37,6 +39,7 @@ import { errorResponse, formTargetsOf, otherHostResponse, type RouteErrorCode } 
 import { replyWith } from '../responses/send.js'
 import { breakglassRoutes } from './breakglass.js'
 import { callbackRoutes, callbackUrls } from './callback.js'
+import { keptRoutes } from './kept.js'
 import { languageRoutes } from './language.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
@@ -63,6 +66,8 @@ export interface GatewayRoutesDeps {
   spMetadata(snapshot: ConfigSnapshot, provider: string | undefined): string | undefined
   /** What /auth/jwks.json holds; default: the keys of the snapshot. */
   jwks?(snapshot: ConfigSnapshot): { keys: readonly object[] }
+  keptForms: KeptForms
+  tickets: FormTickets
   /** Limits refused logins by client address. */
   limit?: LoginLimit | undefined
   /** The same for refused calls of POST /auth/revoke. */
@@ -120,6 +125,7 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
   sloRoutes(app, { ...deps, handleSlo })
   revokeRoutes(app, { ...deps, budget })
   sessionRoutes(app, { ...deps, browserSessions })
+  keptRoutes(app, { ...deps, browserSessions })
   adminRoutes(app, { ...deps, browserSessions, lastLogins })
   publicRoutes(app, deps)
   // Only paths of the gateway come here: one without a route is another spelling of ours, or does not exist.

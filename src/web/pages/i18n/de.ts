@@ -150,6 +150,18 @@ export const de: Texts = {
       title: 'Der Helpdesk braucht zu lange',
       text: 'Sie sind angemeldet, aber der Helpdesk hat nicht rechtzeitig geantwortet. Bitte versuchen Sie es in einer Minute noch einmal.',
     },
+    kept_gone: {
+      title: 'Es wurde nichts gesendet',
+      text: 'Was aufbewahrt war, wurde schon gesendet oder verworfen, gehört zu einer anderen Seite oder Person, oder die Zeit dafür ist abgelaufen.',
+    },
+    kept_claimed: {
+      title: 'Vielleicht wurde es schon gesendet',
+      text: 'Was aufbewahrt wurde, wird nur einmal gesendet, und das hat bereits begonnen. Sehen Sie im Ticket nach, bevor Sie es noch einmal schreiben.',
+    },
+    kept_unanswered: {
+      title: 'Vielleicht wurde es gesendet',
+      text: 'Der Helpdesk hat nicht geantwortet. Ihre Eingaben können angekommen sein und werden deshalb nicht noch einmal gesendet: Sehen Sie im Ticket nach, bevor Sie sie noch einmal schreiben.',
+    },
     internal: {
       title: 'Etwas ist schiefgegangen',
       text: 'Das ist ein Fehler des Anmelde-Gateways. Bitte versuchen Sie es noch einmal.',
@@ -182,6 +194,40 @@ export const de: Texts = {
     title: 'Sie wurden abgemeldet',
     text: 'Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, kommen Sie dann zu diesem zurück, gehen Sie eine Seite zurück und senden Sie sie noch einmal.',
     button: 'In einem neuen Tab anmelden',
+  },
+  kept: {
+    kept: {
+      title: 'Sie wurden abgemeldet',
+      text: 'Ihre Eingaben wurden nicht gesendet, aber sie werden {minutes} Minuten lang aufbewahrt. Melden Sie sich jetzt an, dann können Sie sie senden.',
+    },
+    still: {
+      title: 'Bitte melden Sie sich noch einmal an',
+      text: 'Ihre früheren Eingaben sind noch aufbewahrt. Melden Sie sich jetzt an, dann können Sie sie senden.',
+    },
+    login: 'Anmelden',
+    whyNot: {
+      large: 'Sie konnten auch nicht aufbewahrt werden: Sie sind größer als {size}.',
+      file: 'Sie wurden auch nicht aufbewahrt, weil eine Datei angehängt ist.',
+      another: 'Sie wurden auch nicht aufbewahrt, weil noch andere Eingaben von Ihnen aufbewahrt sind.',
+      other: 'Sie konnten auch nicht aufbewahrt werden.',
+    },
+    page: {
+      title: 'Ihre Antwort wurde aufbewahrt',
+      text: 'Ihre Antwort vom {when} an {page} wurde aufbewahrt. Sie können sie einmal senden.',
+      hint: 'Wenn der Helpdesk dann sagt, dass das Formular zu alt oder sein Sicherheitstoken ungültig ist, wurde Ihre Antwort nicht angenommen: Gehen Sie zu der Seite zurück, auf der Sie sie geschrieben haben, kopieren Sie den Text, öffnen Sie das Ticket neu und fügen Sie ihn dort ein.',
+      send: 'Senden',
+      discard: 'Verwerfen',
+    },
+    none: {
+      title: 'Es ist nichts aufbewahrt',
+      text: 'Was aufbewahrt war, wurde gesendet oder verworfen, oder die Zeit dafür ist abgelaufen.',
+    },
+    otherAgent: {
+      title: 'Für Sie ist nichts aufbewahrt',
+      text: 'Was in diesem Browser aufbewahrt war, hatte jemand anderes geschrieben. Es wurde verworfen.',
+    },
+    discarded: { title: 'Verworfen', text: 'Was aufbewahrt war, ist gelöscht.' },
+    back: 'Zur aufbewahrten Antwort',
   },
   stepUp: {
     button: 'Anmelden',

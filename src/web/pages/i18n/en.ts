@@ -148,6 +148,18 @@ export const en = {
       title: 'The help desk takes too long',
       text: 'You are logged in, but the help desk did not answer in time. Please try again in a minute.',
     },
+    kept_gone: {
+      title: 'Nothing was sent',
+      text: 'What was kept has been sent already, was thrown away, belongs to another page or agent, or was kept for too long.',
+    },
+    kept_claimed: {
+      title: 'It may have been sent already',
+      text: 'What was kept is sent only once, and that has begun. Look into the ticket before you write it again.',
+    },
+    kept_unanswered: {
+      title: 'It may have been sent',
+      text: 'The help desk has not answered. What you entered may have arrived, so it is not sent again: look into the ticket before you write it again.',
+    },
     internal: { title: 'Something went wrong', text: 'This is an error of the login gateway. Please try again.' },
     trace_refused: {
       title: 'TRACE is not allowed',
@@ -177,6 +189,40 @@ export const en = {
     title: 'You were logged out',
     text: 'What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',
     button: 'Log in in a new tab',
+  },
+  kept: {
+    kept: {
+      title: 'You were logged out',
+      text: 'What you entered was not sent, but it is kept for {minutes} minutes. Log in now: then you can send it.',
+    },
+    still: {
+      title: 'Please log in once more',
+      text: 'What you entered before is still kept. Log in now: then you can send it.',
+    },
+    login: 'Log in',
+    whyNot: {
+      large: 'It was not kept for you either: it is larger than {size}.',
+      file: 'It was not kept for you either, because a file is attached.',
+      another: 'It was not kept for you either, because something else that you entered is still kept.',
+      other: 'It could not be kept for you either.',
+    },
+    page: {
+      title: 'Your reply was kept',
+      text: 'Your reply of {when} to {page} was kept. You can send it once.',
+      hint: 'If the help desk then says that the form is too old or its security token is invalid, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
+      send: 'Send',
+      discard: 'Throw away',
+    },
+    none: {
+      title: 'Nothing is kept',
+      text: 'What was kept has been sent, was thrown away, or was kept for too long.',
+    },
+    otherAgent: {
+      title: 'Nothing is kept for you',
+      text: 'Another agent wrote what was kept in this browser. It was thrown away.',
+    },
+    discarded: { title: 'Thrown away', text: 'What was kept is gone.' },
+    back: 'To the kept reply',
   },
   stepUp: {
     button: 'Log in',

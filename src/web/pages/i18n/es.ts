@@ -150,6 +150,18 @@ export const es: Texts = {
       title: 'El centro de asistencia tarda demasiado',
       text: 'Ha iniciado sesión, pero el centro de asistencia no ha respondido a tiempo. Inténtelo de nuevo dentro de un minuto.',
     },
+    kept_gone: {
+      title: 'No se ha enviado nada',
+      text: 'Lo que estaba guardado ya se envió, se descartó, pertenece a otra página o a otro agente, o ha pasado demasiado tiempo.',
+    },
+    kept_claimed: {
+      title: 'Es posible que ya se haya enviado',
+      text: 'Lo guardado se envía una sola vez, y el envío ya ha comenzado. Compruebe el ticket antes de volver a escribirlo.',
+    },
+    kept_unanswered: {
+      title: 'Es posible que se haya enviado',
+      text: 'El centro de asistencia no ha respondido. Lo que usted escribió puede haber llegado, por lo que no se vuelve a enviar: compruebe el ticket antes de escribirlo de nuevo.',
+    },
     internal: {
       title: 'Algo ha salido mal',
       text: 'Es un error de la pasarela de inicio de sesión. Inténtelo de nuevo.',
@@ -182,6 +194,40 @@ export const es: Texts = {
     title: 'Se ha cerrado su sesión',
     text: 'Lo que ha escrito no se ha enviado. Inicie sesión en una pestaña nueva, vuelva después a esta, retroceda una página y envíelo de nuevo.',
     button: 'Iniciar sesión en una pestaña nueva',
+  },
+  kept: {
+    kept: {
+      title: 'Se ha cerrado su sesión',
+      text: 'Lo que escribió no se ha enviado, pero se guarda durante {minutes} minutos. Inicie sesión ahora y podrá enviarlo.',
+    },
+    still: {
+      title: 'Inicie sesión de nuevo',
+      text: 'Lo que escribió antes sigue guardado. Inicie sesión ahora y podrá enviarlo.',
+    },
+    login: 'Iniciar sesión',
+    whyNot: {
+      large: 'Tampoco se ha guardado: ocupa más de {size}.',
+      file: 'Tampoco se ha guardado, porque lleva un archivo adjunto.',
+      another: 'Tampoco se ha guardado, porque todavía hay guardado otro texto suyo.',
+      other: 'Tampoco se ha podido guardar.',
+    },
+    page: {
+      title: 'Su respuesta se ha guardado',
+      text: 'Su respuesta del {when} a {page} se ha guardado. Puede enviarla una sola vez.',
+      hint: 'Si el centro de asistencia indica después que el formulario es demasiado antiguo o que su token de seguridad no es válido, su respuesta no se ha aceptado: vuelva a la página donde la escribió, copie el texto, abra de nuevo el ticket y péguelo allí.',
+      send: 'Enviar',
+      discard: 'Descartar',
+    },
+    none: {
+      title: 'No hay nada guardado',
+      text: 'Lo que estaba guardado se envió, se descartó, o ha pasado demasiado tiempo.',
+    },
+    otherAgent: {
+      title: 'No hay nada guardado para usted',
+      text: 'Lo que estaba guardado en este navegador lo escribió otro agente y se ha descartado.',
+    },
+    discarded: { title: 'Descartado', text: 'Lo que estaba guardado ya no existe.' },
+    back: 'A la respuesta guardada',
   },
   stepUp: {
     button: 'Iniciar sesión',

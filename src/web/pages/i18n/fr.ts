@@ -150,6 +150,18 @@ export const fr: Texts = {
       title: 'Le centre d’assistance est trop lent',
       text: 'Vous êtes connecté, mais le centre d’assistance n’a pas répondu à temps. Veuillez réessayer dans une minute.',
     },
+    kept_gone: {
+      title: 'Rien n’a été envoyé',
+      text: 'Ce qui était conservé a déjà été envoyé, a été supprimé, concerne une autre page ou un autre agent, ou le délai est dépassé.',
+    },
+    kept_claimed: {
+      title: 'L’envoi a peut-être déjà eu lieu',
+      text: 'Ce qui est conservé n’est envoyé qu’une seule fois, et l’envoi a déjà commencé. Vérifiez le ticket avant de réécrire votre réponse.',
+    },
+    kept_unanswered: {
+      title: 'L’envoi a peut-être eu lieu',
+      text: 'Le centre d’assistance n’a pas répondu. Votre saisie est peut-être arrivée ; elle n’est donc pas renvoyée : vérifiez le ticket avant de la réécrire.',
+    },
     internal: {
       title: 'Un problème est survenu',
       text: 'Il s’agit d’une erreur de la passerelle de connexion. Veuillez réessayer.',
@@ -185,6 +197,40 @@ export const fr: Texts = {
     title: 'Vous avez été déconnecté',
     text: 'Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
     button: 'Se connecter dans un nouvel onglet',
+  },
+  kept: {
+    kept: {
+      title: 'Vous avez été déconnecté',
+      text: 'Votre saisie n’a pas été envoyée, mais elle est conservée pendant {minutes} minutes. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
+    },
+    still: {
+      title: 'Veuillez vous reconnecter',
+      text: 'Votre saisie précédente est toujours conservée. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
+    },
+    login: 'Se connecter',
+    whyNot: {
+      large: 'Elle n’a pas non plus été conservée : elle dépasse {size}.',
+      file: 'Elle n’a pas non plus été conservée, car un fichier y est joint.',
+      another: 'Elle n’a pas non plus été conservée, car une autre de vos saisies est encore conservée.',
+      other: 'Elle n’a pas non plus pu être conservée.',
+    },
+    page: {
+      title: 'Votre réponse a été conservée',
+      text: 'Votre réponse du {when} à {page} a été conservée. Vous pouvez l’envoyer une seule fois.',
+      hint: 'Si le centre d’assistance indique ensuite que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-le.',
+      send: 'Envoyer',
+      discard: 'Supprimer',
+    },
+    none: {
+      title: 'Rien n’est conservé',
+      text: 'Ce qui était conservé a été envoyé, a été supprimé, ou le délai est dépassé.',
+    },
+    otherAgent: {
+      title: 'Rien n’est conservé pour vous',
+      text: 'Ce qui était conservé dans ce navigateur avait été écrit par un autre agent et a été supprimé.',
+    },
+    discarded: { title: 'Supprimé', text: 'Ce qui était conservé n’existe plus.' },
+    back: 'Vers la réponse conservée',
   },
   stepUp: {
     button: 'Se connecter',

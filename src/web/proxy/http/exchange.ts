@@ -57,7 +57,8 @@ export function beginExchange(
   context: RequestContext,
   deps: { countBytes: (bytes: number) => void; settle: (exchange: Exchange, how: SettledBy) => void },
 ): Exchange {
-  const body = hasBody(request) ? bodyStream(request, response) : undefined
+  const { substitute } = context
+  const body = substitute?.body ?? (hasBody(request) ? bodyStream(request, response) : undefined)
   const exchange: Exchange = {
     request,
     response,
@@ -82,7 +83,7 @@ export function beginExchange(
     settle: how => deps.settle(exchange, how),
     queued: newUseState(),
   }
-  if (body) {
+  if (body && !substitute) {
     request.on('data', (chunk: Buffer) => {
       exchange.idle = 0
       exchange.received += chunk.length

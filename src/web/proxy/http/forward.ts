@@ -58,7 +58,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const options: Dispatcher.DispatchOptions = {
       path: exchange.escaped ? escapeBytes(context.target.raw) : context.target.raw,
       method: request.method ?? 'GET',
-      headers: requestHeaders(request.rawHeaders, context),
+      headers: requestHeaders(context.substitute?.rawHeaders ?? request.rawHeaders, context),
       body: body ?? null,
     }
     if (exchange.retried) desk.dispatchFresh(options, handlerOf(exchange))
@@ -196,7 +196,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     context.outcome = isSlow ? 'bad_request' : 'upstream_error'
     if (response.headersSent) cutResponse(request, response)
     else if (isSlow) refuse('too_slow', request, response, context)
-    else refuse(timeoutCodes.has(code) ? 'desk_timeout' : 'desk_unreachable', request, response, context)
+    else refuse(mayBeSent(exchange) ? 'kept_unanswered' : errorOf(code), request, response, context)
   }
 
   /** Nothing of it is shown to the client, and Desk's work on it ends. */
@@ -204,7 +204,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     const { request, response, context } = exchange
     exchange.finished = true
     exchange.body?.destroy()
-    refuse('desk_busy', request, response, context)
+    refuse(mayBeSent(exchange) ? 'kept_unanswered' : 'desk_busy', request, response, context)
     exchange.abort?.()
     queue.leave(exchange)
   }
@@ -239,11 +239,21 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
           exchange.body?.destroy()
         }
         queue.leave(exchange)
+        context.substitute?.kept?.over(exchange.abort ? 'sent' : 'not_sent')
       })
       if (queue.enter(exchange)) start(exchange)
     },
     close: deadlines.close,
   }
+}
+
+function errorOf(code: string): 'desk_timeout' | 'desk_unreachable' {
+  return timeoutCodes.has(code) ? 'desk_timeout' : 'desk_unreachable'
+}
+
+/** A kept form that may have reached Desk is not sent again. undici has a way to abort what it has begun to write. */
+function mayBeSent({ context, abort }: Exchange): boolean {
+  return context.substitute?.kept !== undefined && abort !== undefined
 }
 
 function isEventStream(headers: readonly string[]): boolean {
