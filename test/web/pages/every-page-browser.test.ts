@@ -42,13 +42,26 @@ async function startGate(t: Test, names: Record<string, string>) {
     await logIn(profile)
     await goto(path)(profile)
   }
-  return { post, logIn, goto, afterLogin }
+  /** A reply that comes after the end of its session. */
+  const keep = async (profile: Profile) => {
+    await logIn(profile)
+    await gate.sessions.end('all', 'by the test', 'ops')
+    await post(profile, `/tickets/${'7'.repeat(200)}`, { text: 'x' })
+  }
+  const afterKeep = async (profile: Profile) => {
+    await keep(profile)
+    await afterLogin('/auth/kept')(profile)
+  }
+  return { post, logIn, goto, afterLogin, keep, afterKeep }
 }
 
 t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_000 }, async t => {
   const browser = await startChromium()
   t.teardown(browser.close)
-  const { post, logIn, goto, afterLogin } = await startGate(t, { corp: oddName, other: 'Aloha Portal' })
+  const { post, logIn, goto, afterLogin, keep, afterKeep } = await startGate(t, {
+    corp: oddName,
+    other: 'Aloha Portal',
+  })
   const pages: CheckedPage[] = [
     { name: 'chooser', open: goto('/auth/login?return_to=/tickets/1') },
     { name: 'chooser-logged-in', open: afterLogin('/auth/login?return_to=/tickets/1'), complaint: /502/ },
@@ -59,6 +72,8 @@ t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_
     { name: 'not-found', open: goto('/auth/nothing'), complaint: /404/ },
     { name: 'desk-unreachable', open: afterLogin('/tickets/1'), complaint: /502/ },
     { name: 'not-sent', open: profile => post(profile, '/tickets/1', { text: 'x' }), complaint: /401/ },
+    { name: 'kept', open: keep, complaint: /401|502/ },
+    { name: 'kept-page', open: afterKeep, complaint: /401|502/ },
   ]
   await checkPages(t, browser, pages)
 })

@@ -71,6 +71,7 @@ t.test('the attributes of each cookie of the gateway', async t => {
     https.clearSession().map(({ name, value, attributes }) => [name, value, attributes.maxAge, attributes.domain]),
     [
       ['__Host-deskgate', '', 0, undefined],
+      ['__Host-deskgate-kept', '', 0, undefined],
       ['__Secure-deskgate-seen', '', 0, undefined],
       ['__Secure-deskgate-seen', '', 0, undefined],
       ['__Host-deskgate-desk', '', 0, undefined],

@@ -32,6 +32,7 @@ t.test('logout ends the session everywhere, forgets the cookies, and goes on to 
   t.match(response.body, 'You are being logged out of Aloha Portal')
   t.same([response.headers['set-cookie']].flat(), [
     '__Host-deskgate=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
+    '__Host-deskgate-kept=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
     '__Secure-deskgate-seen=; Max-Age=0; Path=/auth; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=None',
   ])
   t.equal(browser.cookies.size, 0)
