@@ -64,6 +64,7 @@ const blockTests: BlockTest[] = [
       'docs/api-clients.md',
       'docs/assertion.md',
       'docs/jwt.md',
+      'docs/kept-replies.md',
       'docs/redis.md',
       'docs/session-desk.md',
       'docs/sessions.md',

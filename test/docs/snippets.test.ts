@@ -27,6 +27,7 @@ for (const page of [
   'docs/api-clients.md',
   'docs/assertion.md',
   'docs/jwt.md',
+  'docs/kept-replies.md',
   'docs/redis.md',
   'docs/session-desk.md',
   'docs/sessions.md',
