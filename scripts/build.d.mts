@@ -3,3 +3,6 @@ export function fingerprint(folder?: string): string
 
 /** Whether dist was built from what is here, and to its end. */
 export function isBuilt(folder?: string): boolean
+
+/** Copies what runs in browsers to dist. */
+export function copyScripts(folder?: string): void

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
@@ -34,6 +34,12 @@ export function isBuilt(folder = root) {
   )
 }
 
+/** What runs in browsers is shipped as it is written. */
+export function copyScripts(folder = root) {
+  const [from, to] = ['src', 'dist'].map(name => join(folder, name, 'web/pages/browser'))
+  cpSync(from, to, { recursive: true, filter: name => !/\.(json|ts)$/.test(name) })
+}
+
 /** On stderr: stdout belongs to what runs afterwards. */
 const say = text => process.stderr.write(`${text}\n`)
 
@@ -61,6 +67,7 @@ async function main() {
     process.exitCode = code
     return
   }
+  copyScripts()
   // Last, so that a build that was broken off is built again.
   writeFileSync(join(root, 'dist/.built-from'), before)
   say(`Built in ${seconds()} s.`)

@@ -8,8 +8,9 @@ import type { NoVisitor, Visitor } from './visitor.js'
 
 export interface View {
   visitor: Visitor
-  /** Where the log-out form posts to. */
+  /** Where the log-out form posts to, and the script that warns before the session ends. */
   logout: string
+  warning: string
   tickets: Ticket[]
   /** Names of the agents with a page open. */
   here: string[]
@@ -35,7 +36,7 @@ function page(title: string, view: View, current: 'queue' | 'ticket' | 'team', m
 <div class="me"><div class="avatar" aria-hidden="true">${initialsOf(visitor.name)}</div><span>${visitor.name}</span></div>
 <form method="post" action="${view.logout}"><button>Log out</button></form></div></header>
 <div class="page"><main>!${main}</main><aside>!${identityCard(visitor)}!${isAdmin(visitor) ? teamCard(view) : ''}</aside></div>
-<script src="/assets/desk.js"></script>`,
+<script src="/assets/desk.js"></script><script src="${view.warning}" defer></script>`,
   )
 }
 

@@ -10,15 +10,16 @@ import { createTickets, type Ticket, type Tickets } from './tickets.js'
 import { createRecognise, type Visitor, type VisitorDeps } from './visitor.js'
 
 export interface DemoDeskDeps extends VisitorDeps {
-  /** Where the log-out form posts to: the gateway's path. */
+  /** The gateway's paths: where the log-out form posts to, and the script that warns before the session ends. */
   logoutPath?: string
+  warningPath?: string
   /** PEM; plain HTTP without it. */
   tls?: { cert: string; key: string } | undefined
 }
 
 /** No form-action: it would also apply to the redirect of a logout to any provider's page. */
 const policy =
-  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 /** The only route that asks for no identity. */
 const publicRoute = '/assets/:name'
@@ -53,6 +54,7 @@ function addPages(app: FastifyInstance, desk: Desk): void {
   const view = (request: FastifyRequest): pages.View => ({
     visitor: visitorOf(request),
     logout: desk.deps.logoutPath ?? '/auth/logout',
+    warning: desk.deps.warningPath ?? '/auth/session.js',
     tickets: desk.tickets.list(),
     here: desk.live.here(),
     now: desk.deps.clock.now(),

@@ -73,6 +73,7 @@ const blockTests: BlockTest[] = [
     languages: ['yaml'],
   },
   { test: 'docs/measuring-commands', pages: ['docs/scaling.md'], languages: ['sh'] },
+  { test: 'flow/session-warning', pages: ['docs/session-warning.md'], languages: ['js'] },
   { test: 'interop/request-tracker', pages: ['examples/request-tracker/README.md'], languages: ['sh'] },
 ]
 

@@ -1,9 +1,9 @@
 // A build is due when, and only when, something that it is made from has changed; what is shipped is whole.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { fingerprint, isBuilt } from '../../scripts/build.mjs'
+import { copyScripts, fingerprint, isBuilt } from '../../scripts/build.mjs'
 
 t.test('what makes a build necessary', async t => {
   const folder = t.testdir({
@@ -47,4 +47,12 @@ t.test('a package is built before it is packed, and ships no source map without 
   const read = (path: string) => JSON.parse(readFileSync(join(import.meta.dirname, '../..', path), 'utf8'))
   t.match(read('package.json'), { scripts: { prepack: /build/, start: /--if-changed/ } })
   t.notOk(read('tsconfig.build.json').compilerOptions.sourceMap)
+})
+
+t.test('what runs in browsers is copied as it is written, and nothing else of its folder', async t => {
+  const folder = t.testdir({
+    src: { web: { pages: { browser: { 'a.js': 'a', 'setup.d.ts': '', 'tsconfig.json': '' } } } },
+  })
+  copyScripts(folder)
+  t.same(readdirSync(join(folder, 'dist/web/pages/browser')), ['a.js'])
 })

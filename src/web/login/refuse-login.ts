@@ -117,7 +117,7 @@ function nextButtons(context: RequestContext, refused: RefusedLogin, reference: 
   const { paths, providers, deskLogin } = context.snapshot
   const { buttons } = pageContextOf(context).texts
   const next = nextSteps[reason] ?? 'again'
-  const more = providerErrorButtons(context, refused, reference)
+  const more = [...providerErrorButtons(context, refused, reference), ...closeButtons(context, refused)]
   if (next === 'logout') return { button: { label: buttons.logout, to: { post: paths.logout } }, more }
   // A one-time link is not a provider to start again with.
   const again = providers.some(({ id }) => id === provider) || provider === deskLogin?.provider.id
@@ -142,9 +142,16 @@ function loginTarget(
 ): Button['to'] {
   const login = way === 'chooser' ? paths.login : `${paths.login}/${provider}`
   const { page, hash } = splitFragment(returnTo)
-  if (hash === '' || !config.login.keepFragment) return { get: loginHref(login, returnTo, fields) }
-  const href = loginHref(login, page, fields)
+  if (hash === '' || !config.login.keepFragment) return { get: loginHref(paths, returnTo, fields, login) }
+  const href = loginHref(paths, page, fields, login)
   return way === 'chooser' ? { get: href + hash } : { post: href, fields: { [fragmentField]: hash } }
+}
+
+/** In a small window: the page that it leads to closes it. */
+function closeButtons(context: RequestContext, { returnTo }: RefusedLogin): Button[] {
+  const { popup } = context.snapshot.paths
+  const { close } = pageContextOf(context).texts.popup
+  return returnTo === popup ? [{ label: close, to: { get: popup }, look: 'quiet' }] : []
 }
 
 /**

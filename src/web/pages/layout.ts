@@ -63,6 +63,8 @@ footer p{margin:0}
 
 /** Attack: a field called "submit" would hide the form's own method. */
 const script = 'HTMLFormElement.prototype.submit.call(document.forms[0])'
+/** Tells every page of Desk (browser/session.js). */
+const closingScript = "new BroadcastChannel('deskgate').postMessage('login');close()"
 
 /** What every page needs. */
 export interface PageContext {
@@ -87,18 +89,22 @@ export interface PageParts {
   width?: 'wide' | 'full'
   /** The page sends its first form by itself. */
   sends?: 'at once'
+  /** The page tells Desk's pages of a login, and closes its window. */
+  closes?: 'at once'
 }
 
 const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 const styleSource = sha256(style)
 const scriptSource = sha256(script)
+const closingSource = sha256(closingScript)
 
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%233452d9'/%3E%3Cpath d='M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5' stroke='white' fill='none' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
 
 export function layout(context: PageContext, page: PageParts): string {
-  const sending = page.sends === undefined ? '' : `<script>${script}</script>`
-  const languages = page.sends === undefined ? languageForm(context) : ''
+  const does = (page.sends && script) ?? (page.closes && closingScript)
+  const running = does === undefined ? '' : `<script>${does}</script>`
+  const languages = does === undefined ? languageForm(context) : ''
   const keeping = page.main.includes(' data-fragment=') ? linkForm : ''
   return html`<!doctype html>
 <html lang="${context.texts.lang}" dir="${context.texts.dir}">
@@ -117,7 +123,7 @@ export function layout(context: PageContext, page: PageParts): string {
 !${page.main}
 </main>
 <footer>!${languages}<p>Deskgate</p></footer>
-!${sending}!${keeping}
+!${running}!${keeping}
 </body>
 </html>
 `
@@ -154,6 +160,11 @@ export function contentPolicy(
     "base-uri 'none'",
     `frame-ancestors ${ancestors}`,
   ].join('; ')
+}
+
+/** The policy of a page that closes its window: no other page may run that script. */
+export function closingPolicy(): string {
+  return contentPolicy([]).replace(scriptSource, closingSource)
 }
 
 /** Headers of every response of the gateway itself: names and values alternate. A route may replace the first. */

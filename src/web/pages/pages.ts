@@ -106,6 +106,13 @@ export function noticePage(
   return layout(context, { title: notice.title, main })
 }
 
+/** The end of a login in a small window: it closes by itself where the browser lets it. */
+export function popupPage(context: PageContext, words: NoticeText): string {
+  const home: Button = { label: context.texts.buttons.home, to: { get: '/' }, look: 'quiet' }
+  const main = html`<h1>${words.title}</h1><p>${words.text}</p>!${actions(context.texts, [home])}`
+  return layout(context, { title: words.title, main, closes: 'at once' })
+}
+
 export interface SessionRow {
   handle: string
   browser: string

@@ -12,6 +12,9 @@ export interface Paths {
   session: string
   sessionEnd: string
   sessionTouch: string
+  sessionScript: string
+  /** Where a login in a small window ends. */
+  popup: string
   jwks: string
   samlMetadata: string
   slo: string
@@ -46,6 +49,8 @@ export function createPaths(prefix: string): Paths {
     session: `${prefix}/session`,
     sessionEnd: `${prefix}/session/end`,
     sessionTouch: `${prefix}/session/touch`,
+    sessionScript: `${prefix}/session.js`,
+    popup: `${prefix}/popup`,
     jwks: `${prefix}/jwks.json`,
     samlMetadata: `${prefix}/saml/metadata`,
     slo: `${prefix}/saml/slo`,

@@ -12,6 +12,7 @@ import { fill, type Words } from '../pages/sentence.js'
 import { textsFor } from '../pages/texts.js'
 import { serializeCookie } from '../request/cookies.js'
 import { type ClientKind, clientKindOf } from '../request/fetch-metadata.js'
+import type { Paths } from '../request/paths.js'
 import { returnToIn } from '../request/return-to.js'
 import { escapeBytes } from '../request/target.js'
 
@@ -188,7 +189,7 @@ function challenge(request: IncomingMessage, context: RequestContext, asked?: St
   const returnTo = returnToIn(context.snapshot, escapeBytes(context.target.raw))
   const wanted = `${paths.login}?return_to=${encodeURIComponent(returnTo)}`
   // A path that is not safe to return to still says which login it needs.
-  const location = asked && returnTo === '/' ? loginHref(paths.login, returnTo, asked.query) : wanted
+  const location = asked && returnTo === '/' ? loginHref(paths, returnTo, asked.query) : wanted
   const { headers } = problemResponse(302, {})
   return { status: 302, headers: [...headers.slice(0, -2), 'Location', location], body: '' }
 }
@@ -201,7 +202,7 @@ function unauthorized(data: ResponseData, asked: StepUpAsked | undefined): Respo
 function loginNeeded(context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
   const { config, paths } = context.snapshot
   const { title, text } = pageContextOf(context).texts.errors[asked ? 'step_up' : 'challenge']
-  const loginUrl = config.publicUrl + loginHref(paths.login, '/', asked?.query)
+  const loginUrl = config.publicUrl + loginHref(paths, '/', asked?.query)
   return unauthorized(problemResponse(401, { title, detail: text, loginUrl }), asked)
 }
 
@@ -221,7 +222,7 @@ function kept(context: RequestContext, asked: StepUpAsked | undefined): Response
   const { outcome, setCookie } = context.keptForm ?? {}
   const minutes = String(Math.round((config.login.keepPost?.for ?? 0) / 60_000))
   const words = outcome === 'kept' ? { ...kept.kept, text: fill(kept.kept.text, { minutes }) } : kept.still
-  const href = loginHref(paths.login, paths.kept, asked?.query)
+  const href = loginHref(paths, paths.kept, asked?.query)
   const data = noticeResponse(context, 'document', 401, words, [{ label: kept.login, to: { get: href } }])
   if (setCookie) data.headers.push('Set-Cookie', serializeCookie(setCookie))
   return unauthorized(data, asked)
@@ -285,12 +286,23 @@ function noticeResponse(
 }
 
 function loginPath(context: RequestContext, wanted: unknown, asked: StepUpAsked | undefined): string {
-  return loginHref(context.snapshot.paths.login, returnToIn(context.snapshot, wanted), asked?.query)
+  return loginHref(context.snapshot.paths, returnToIn(context.snapshot, wanted), asked?.query)
 }
 
-/** `returnTo` is checked. */
-export function loginHref(login: string, returnTo: string, more: Record<string, string> = {}): string {
-  const fields = Object.entries({ ...(returnTo === '/' ? {} : { return_to: returnTo }), ...more })
+/** `returnTo` is checked, or the end of a login in a small window. `login`: where it begins. */
+export function loginHref(
+  paths: Pick<Paths, 'login' | 'popup'>,
+  returnTo: string,
+  more: Record<string, string> = {},
+  login = paths.login,
+): string {
+  const fields = Object.entries({ ...returnField(paths, returnTo), ...more })
   const query = fields.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
   return query === '' ? login : `${login}?${query}`
+}
+
+/** Nobody can ask to return to the gateway's own pages: where a small window ends is not in its address. */
+export function returnField({ popup }: Pick<Paths, 'popup'>, returnTo: string): Record<string, string> {
+  if (returnTo === popup) return { display: 'popup' }
+  return returnTo === '/' ? {} : { return_to: returnTo }
 }

@@ -1,4 +1,4 @@
-// The login page, and the start of an attempt. Sets a cookie only for a page that a person navigates to: not for a frame, a
+// The login page, and the start of an attempt; `display=popup` is for the small window of browser/session.js. Sets a cookie only for a page that a person navigates to: not for a frame, a
 // program or a prefetch. An agent who is logged in already is redirected, except with `chooser: always` or a provider in
 // the path.
 
@@ -29,9 +29,11 @@ import {
   otherAccount,
   otherHostResponse,
   pageContextOf,
+  returnField,
   stepUpField,
 } from '../responses/errors.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
+import { warnBefore } from './session.js'
 
 export interface LoginDeps {
   paths: Paths
@@ -66,7 +68,7 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     const stepUp = session && (await stepUpFor(deps, request, session))
     if (stepUp) return sendOrStart(deps, request, reply, stepUp.provider, stepUp.asked)
     const afterRefusal = wantsOtherAccount(request)
-    if (session && config.login.chooser === 'auto' && !afterRefusal)
+    if (session && !afterRefusal && isEnough(deps, request, session))
       return reply.code(302).header('location', returnTo).send()
     const deskResult = session ? undefined : await deps.deskSignIn(request)
     if (deskResult && deskResult.kind !== 'nobody') return finishDeskLogin(deps, request, reply, deskResult)
@@ -114,7 +116,8 @@ function refuseOtherHost(request: FastifyRequest): ResponseData | undefined {
   if (isAtPublicUrl(headers, publicUrl) || (query as Record<string, unknown>)[atPublicUrl] !== undefined)
     return undefined
   const { path } = context.target
-  const href = `${publicUrl}${path}?${new URLSearchParams({ return_to: returnToOf(request), [atPublicUrl]: '1' })}`
+  const fields = { ...returnField(context.snapshot.paths, returnToOf(request)), [atPublicUrl]: '1' }
+  const href = `${publicUrl}${path}?${new URLSearchParams(fields)}`
   return otherHostResponse(context, href)
 }
 
@@ -142,8 +145,19 @@ async function stepUpFor({ sessions }: LoginDeps, request: FastifyRequest, known
   return { provider, asked }
 }
 
-function returnToOf(request: FastifyRequest): string {
-  return returnToIn(request.context.snapshot, (request.query as { return_to?: unknown }).return_to)
+/** Whether somebody who is logged in goes on at once. A small window also renews a session that ends in a moment. */
+function isEnough({ clock, paths }: LoginDeps, request: FastifyRequest, session: Session): boolean {
+  const { config } = request.context.snapshot
+  if (returnToOf(request) === paths.popup) return session.endsAt - clock.now() > warnBefore(config)
+  return config.login.chooser === 'auto'
+}
+
+function returnToOf({ context, query, headers }: FastifyRequest): string {
+  const { return_to: asked, display } = query as { return_to?: unknown; display?: unknown }
+  // Attack: a window that another site opens would close at once, and so tell that site whether somebody is logged in.
+  const site = headers['sec-fetch-site']
+  const ours = site === undefined || site === 'same-origin' || site === 'none'
+  return display === 'popup' && ours ? context.snapshot.paths.popup : returnToIn(context.snapshot, asked)
 }
 
 /** After a refusal: the providers are to ask who it is, and nobody is sent straight back. */
@@ -172,7 +186,9 @@ function finishDeskLogin(
   }
   const { signedIn, attempt } = result
   // Desk often sends every login to the same page: then the page that this login began with is meant.
-  const isMeant = attempt && (wanted === '/' || wanted === splitFragment(attempt.returnTo).page)
+  const isMeant =
+    attempt &&
+    (wanted === '/' || attempt.returnTo === deps.paths.popup || wanted === splitFragment(attempt.returnTo).page)
   const returnTo = isMeant ? attempt.returnTo : wanted
   const used = attempt ? [deps.attempts.markUsed(jar, attempt)] : []
   return goTo(reply, returnTo, [...signedIn.setCookies, ...used])
@@ -183,7 +199,7 @@ function chooserResponse(request: FastifyRequest, email?: string): ResponseData 
   const { config, paths, providers, deskLogin } = context.snapshot
   const returnTo = returnToOf(request)
   const fields = wantsOtherAccount(request) ? otherAccount : {}
-  const hrefOf = (id: string) => loginHref(`${paths.login}/${id}`, returnTo, fields)
+  const hrefOf = (id: string) => loginHref(paths, returnTo, fields, `${paths.login}/${id}`)
   const methods = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
   const desk = deskLogin && hrefOf(deskLogin.provider.id)
   const already = email === undefined ? undefined : { email, href: returnTo }

@@ -46,6 +46,7 @@ import { logoutRoutes } from './logout.js'
 import { revokeRoutes } from './revoke.js'
 import { createSlo, sloRoutes } from './saml-slo.js'
 import { sessionRoutes } from './session.js'
+import { sessionScriptRoutes } from './session-script.js'
 
 /** The parts that stay on a reload; the rest comes with the snapshot of each request. */
 export interface GatewayRoutesDeps {
@@ -127,6 +128,7 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
   sessionRoutes(app, { ...deps, browserSessions })
   keptRoutes(app, { ...deps, browserSessions })
   adminRoutes(app, { ...deps, browserSessions, lastLogins })
+  sessionScriptRoutes(app, { ...deps, browserSessions })
   publicRoutes(app, deps)
   // Only paths of the gateway come here: one without a route is another spelling of ours, or does not exist.
   app.setNotFoundHandler((request, reply) => sendError('not_found', request, reply))

@@ -386,6 +386,42 @@ export const de: Texts = {
       make: 'Neue Links macht der Befehl deskgate breakglass.',
     },
   },
+  warning: {
+    idle: {
+      title: 'Sind Sie noch da?',
+      text: 'Sie haben den Helpdesk seit einer Weile nicht benutzt. Sie werden abgemeldet in',
+      button: 'Angemeldet bleiben',
+    },
+    absolute: {
+      title: 'Ihre Anmeldung läuft gleich ab',
+      text: 'Jede Anmeldung gilt nur für eine bestimmte Zeit. Melden Sie sich jetzt in einem kleinen Fenster neu an, dann können Sie auf dieser Seite weiterarbeiten. Andernfalls werden Sie abgemeldet in',
+      button: 'Neu anmelden',
+    },
+    ended: {
+      title: 'Sie wurden abgemeldet',
+      text: 'Ihre Anmeldung ist abgelaufen. Was Sie auf dieser Seite eingegeben haben, ist noch da: Melden Sie sich in einem kleinen Fenster neu an, um weiterzuarbeiten.',
+      button: 'Neu anmelden',
+    },
+    stepUp: {
+      title: 'Bitte melden Sie sich noch einmal an',
+      text: 'Dieser Teil des Helpdesks verlangt eine stärkere oder neuere Anmeldung. Melden Sie sich in einem kleinen Fenster an, um auf dieser Seite weiterzuarbeiten.',
+      button: 'Anmelden',
+    },
+    close: 'Schließen',
+    left: 'Sie werden abgemeldet in {time}.',
+    failed: 'Das hat nicht funktioniert. Bitte versuchen Sie es noch einmal.',
+  },
+  popup: {
+    done: {
+      title: 'Sie sind angemeldet',
+      text: 'Sie können dieses Fenster schließen und auf der Seite weiterarbeiten, von der Sie gekommen sind.',
+    },
+    none: {
+      title: 'Sie können dieses Fenster schließen',
+      text: 'Es hat sich nichts geändert. Kehren Sie zu der Seite zurück, von der Sie gekommen sind.',
+    },
+    close: 'Dieses Fenster schließen',
+  },
   buttons: {
     again: 'Von vorn beginnen',
     other: 'Auf anderem Weg anmelden',

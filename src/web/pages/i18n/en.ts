@@ -381,6 +381,42 @@ export const en = {
       make: 'New links are made with the command deskgate breakglass.',
     },
   },
+  warning: {
+    idle: {
+      title: 'Are you still there?',
+      text: 'You have not used the help desk for a while. You will be logged out in',
+      button: 'Stay logged in',
+    },
+    absolute: {
+      title: 'Your login is about to end',
+      text: 'Every login ends after some time. Log in again now, in a small window, to continue on this page. Otherwise you will be logged out in',
+      button: 'Log in again',
+    },
+    ended: {
+      title: 'You have been logged out',
+      text: 'Your login has ended. What you have entered on this page is still there: log in again, in a small window, to continue.',
+      button: 'Log in again',
+    },
+    stepUp: {
+      title: 'Please log in once more',
+      text: 'This part of the help desk needs a stronger or more recent login. Log in, in a small window, to continue on this page.',
+      button: 'Log in',
+    },
+    close: 'Close',
+    left: 'You will be logged out in {time}.',
+    failed: 'That did not work. Please try again.',
+  },
+  popup: {
+    done: {
+      title: 'You are logged in',
+      text: 'You can close this window and continue on the page that you came from.',
+    },
+    none: {
+      title: 'You can close this window',
+      text: 'Nothing has changed. Go back to the page that you came from.',
+    },
+    close: 'Close this window',
+  },
   buttons: {
     again: 'Start again',
     other: 'Log in another way',

@@ -386,6 +386,42 @@ export const es: Texts = {
       make: 'La orden deskgate breakglass crea enlaces nuevos.',
     },
   },
+  warning: {
+    idle: {
+      title: '¿Sigue ahí?',
+      text: 'Hace un rato que no usa el centro de asistencia. Su sesión se cerrará en',
+      button: 'Mantener la sesión',
+    },
+    absolute: {
+      title: 'Su sesión está a punto de terminar',
+      text: 'Toda sesión termina pasado cierto tiempo. Inicie sesión de nuevo ahora, en una ventana pequeña, y podrá continuar en esta página. De lo contrario, su sesión se cerrará en',
+      button: 'Iniciar sesión de nuevo',
+    },
+    ended: {
+      title: 'Su sesión se ha cerrado',
+      text: 'Su sesión ha terminado. Lo que ha escrito en esta página sigue ahí: inicie sesión de nuevo, en una ventana pequeña, para continuar.',
+      button: 'Iniciar sesión de nuevo',
+    },
+    stepUp: {
+      title: 'Inicie sesión una vez más',
+      text: 'Esta parte del centro de asistencia exige un inicio de sesión más seguro o más reciente. Inicie sesión, en una ventana pequeña, para continuar en esta página.',
+      button: 'Iniciar sesión',
+    },
+    close: 'Cerrar',
+    left: 'Su sesión se cerrará en {time}.',
+    failed: 'No ha funcionado. Inténtelo de nuevo.',
+  },
+  popup: {
+    done: {
+      title: 'Ha iniciado sesión',
+      text: 'Puede cerrar esta ventana y continuar en la página de la que viene.',
+    },
+    none: {
+      title: 'Puede cerrar esta ventana',
+      text: 'No ha cambiado nada. Vuelva a la página de la que viene.',
+    },
+    close: 'Cerrar esta ventana',
+  },
   buttons: {
     again: 'Empezar de nuevo',
     other: 'Iniciar sesión de otra forma',

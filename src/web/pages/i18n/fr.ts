@@ -389,6 +389,42 @@ export const fr: Texts = {
       make: 'La commande deskgate breakglass crée de nouveaux liens.',
     },
   },
+  warning: {
+    idle: {
+      title: 'Êtes-vous toujours là ?',
+      text: 'Vous n’avez pas utilisé le centre d’assistance depuis un moment. Vous serez déconnecté dans',
+      button: 'Rester connecté',
+    },
+    absolute: {
+      title: 'Votre connexion va bientôt expirer',
+      text: 'Toute connexion expire après un certain temps. Reconnectez-vous maintenant, dans une petite fenêtre, pour continuer sur cette page. Sinon, vous serez déconnecté dans',
+      button: 'Se reconnecter',
+    },
+    ended: {
+      title: 'Vous avez été déconnecté',
+      text: 'Votre connexion a expiré. Ce que vous avez saisi sur cette page est toujours là : reconnectez-vous, dans une petite fenêtre, pour continuer.',
+      button: 'Se reconnecter',
+    },
+    stepUp: {
+      title: 'Veuillez vous connecter encore une fois',
+      text: 'Cette partie du centre d’assistance exige une connexion plus forte ou plus récente. Connectez-vous, dans une petite fenêtre, pour continuer sur cette page.',
+      button: 'Se connecter',
+    },
+    close: 'Fermer',
+    left: 'Vous serez déconnecté dans {time}.',
+    failed: 'Cela n’a pas fonctionné. Veuillez réessayer.',
+  },
+  popup: {
+    done: {
+      title: 'Vous êtes connecté',
+      text: 'Vous pouvez fermer cette fenêtre et continuer sur la page d’où vous venez.',
+    },
+    none: {
+      title: 'Vous pouvez fermer cette fenêtre',
+      text: 'Rien n’a changé. Revenez à la page d’où vous venez.',
+    },
+    close: 'Fermer cette fenêtre',
+  },
   buttons: {
     again: 'Recommencer',
     other: 'Se connecter autrement',
