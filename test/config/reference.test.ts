@@ -18,6 +18,7 @@ const files = {
   'c.pem': desk.certificate,
   'k.pem': desk.key,
   'idp.crt': idp.certificate,
+  'texts/de.yaml': 'chooser: { title: Anmelden }',
   'sp.crt': idp.certificate,
   'sp.key': idp.key,
   'sp-old.crt': idp.certificate,

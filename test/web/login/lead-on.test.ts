@@ -19,7 +19,7 @@ async function open(t: Test, options: LoginServerOptions = {}) {
 
 const linksIn = (body: string) =>
   new Map(
-    [...body.matchAll(/<a class="button[^"]*" href="([^"]*)"[^>]*>([^<]*)/g)].map(([, href = '', label = '']) => [
+    [...body.matchAll(/<a class="button[^"]*"[^>]*? href="([^"]*)"[^>]*>([^<]*)/g)].map(([, href = '', label = '']) => [
       label,
       href.replaceAll('&#61;', '=').replaceAll('&#38;', '&'),
     ]),
