@@ -39,7 +39,9 @@ for (const texts of languagesOf({ languages: [], texts: null })) {
         else {
           const names = (text: unknown) => (String(text).match(/\{\w+\}/g) ?? []).sort()
           t.strictSame(names(translated), names(value), `${path}.${key}`)
-          if (texts.lang !== 'en' && key !== 'dir') t.not(translated, value, `${path}.${key}`)
+          // Operators' technical words are often the same.
+          if (texts.lang !== 'en' && key !== 'dir' && !path.includes('.admin'))
+            t.not(translated, value, `${path}.${key}`)
         }
       }
     }
