@@ -42,9 +42,10 @@ export function createFormTickets(keyring: Pick<Keyring, 'mac' | 'verifies'>): F
 }
 
 /** Whether a request has the shape of the small form. Its bytes are not read yet. */
-export function isSmallForm({ method, headers }: IncomingMessage): boolean {
-  if (method !== 'POST' || headers['content-length'] !== smallFormLength) return false
-  return headers['content-type'] === 'application/x-www-form-urlencoded'
+export function isSmallForm(request: IncomingMessage): boolean {
+  // Node builds `headers` when they are first read.
+  if (request.method !== 'POST' || request.headers['content-length'] !== smallFormLength) return false
+  return request.headers['content-type'] === 'application/x-www-form-urlencoded'
 }
 
 export interface SendKept {
