@@ -20,6 +20,8 @@ export interface SessionDesk {
   turnOn(): Promise<unknown>
   /** A new session. */
   logIn(email?: string): Promise<UserAgent>
+  /** A login that is refused: its reference. */
+  refuse(): Promise<string>
   /** A session in a real browser. */
   enter(context: BrowserContext, email?: string): Promise<void>
   close(): Promise<void>
@@ -60,6 +62,12 @@ export async function startSessionDesk(
   return {
     ...{ url, desk, gateway, logIn },
     reload: agents => gateway.reload(all, { 'agents.yaml': agents }),
+    async refuse() {
+      const agent = createUserAgent(url, { port: gateway.port })
+      const { reference } = await agent.postCrossSite('/auth/jwt', { jwt: 'no token' })
+      if (reference === undefined) throw new Error('no reference')
+      return reference
+    },
     turnOn: () => gateway.reload({ ...all, admin: { roles: ['lead'] } }),
     async enter(context, email) {
       const { cookies } = await logIn(email)

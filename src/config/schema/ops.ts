@@ -65,4 +65,7 @@ export const admin = () =>
         }),
     })
     .prefault({})
-    .meta({ description: 'The session desk at /auth/admin: live sessions, refused logins with their checks, and the state of what they need.' })
+    .meta({
+      description:
+        'The session desk at /auth/admin: live sessions, refused logins with their checks, and the state of what they need.',
+    })
