@@ -183,7 +183,7 @@ export function reportPart(
   const what = { text: `{at} · ${report.reason}`, values: { at: { at: report.at } } }
   const main = html`!${form}<p><strong>${report.reference}</strong> · !${say(what)}</p>
 <p>!${whoOf(frame, report)} · !${say(factsOf(frame, report))}</p>
-<p class="note">${hint} !${setting ? say(setting) : ''}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>`
+<p class="note"><bdi lang="en">${hint}</bdi> !${setting ? say(setting) : ''}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>`
   return { section: 'refused', main }
 }
 

@@ -54,7 +54,7 @@ footer p{margin:0}
 .tabs{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;margin:0 0 1.4rem;padding:0 0 .8rem;border-bottom:1px solid var(--line)}
 .tabs a{color:var(--soft)}
 .tabs a[aria-current]{color:var(--ink);font-weight:600;text-decoration:none}
-.search{display:flex;flex-wrap:wrap;gap:.7rem;align-items:end;margin:1rem 0 0}
+.search{display:flex;flex-wrap:wrap;gap:.7rem;align-items:end;margin:1rem 0}
 .search label{flex:1 1 16rem;font-size:.88rem;color:var(--soft)}
 .search input{display:block;width:100%;min-height:2.5rem;padding:.35rem .7rem;border:1px solid var(--edge);border-radius:.75rem;background:var(--card);color:var(--ink);font:inherit}
 @media (prefers-reduced-motion:reduce){.button{transition:none}}
