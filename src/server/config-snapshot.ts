@@ -107,7 +107,8 @@ export function createSnapshot(
   const { publicUrl, prefix, desk } = config
   const paths = createPaths(prefix)
   const deskLogin = config.login.alsoAllowDeskAuthentication
-  const cookies = createCookies({ publicUrl, prefix, desk: deskLogin ? deskLogin.cookie : undefined })
+  const deskSessions = desk.logout.flatMap(rule => (typeof rule === 'string' ? [] : [rule.cookie]))
+  const cookies = createCookies({ publicUrl, prefix, desk: deskLogin ? deskLogin.cookie : undefined, deskSessions })
   const markerCookies = deskLogin
     ? createMarkerCookies({ settings: deskLogin, publicUrl, cookies, keyring: deps.keyring, clock })
     : undefined

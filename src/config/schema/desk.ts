@@ -77,7 +77,7 @@ export const desk = (read: ConfigReader) =>
         .default([])
         .meta({
           description:
-            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout. A query names one pair that has to be there; { cookie: NAME } means that the answer expires that cookie.",
+            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout. A query names one pair that has to be there; { cookie: NAME } means that the answer expires that cookie. Every login and logout expires a cookie named so in the browser, so that Desk does not take the next agent for the one before.",
           examples: [['GET /logout', 'GET /?@action=logout', { cookie: '_desk_session' }]],
         }),
     })

@@ -69,8 +69,16 @@ const value = /^[A-Za-z0-9_-]{43}$/
 /** Seconds. */
 const aYear = 365 * 24 * 3600
 
-/** `desk`: the name of Desk's cookie, where Desk's own login is allowed. */
-export function createCookies(deps: { publicUrl: string; prefix: string; desk?: string | undefined }): Cookies {
+/**
+ * `desk`: the name of Desk's cookie, where Desk's own login is allowed; `deskSessions`: of all cookies by which Desk may
+ * recognize an agent.
+ */
+export function createCookies(deps: {
+  publicUrl: string
+  prefix: string
+  desk?: string | undefined
+  deskSessions?: readonly string[]
+}): Cookies {
   const secure = deps.publicUrl.startsWith('https:')
   const session = secure ? '__Host-deskgate' : 'deskgate'
   const attempt = secure ? '__Host-deskgate-login.' : 'deskgate-login.'
@@ -98,9 +106,12 @@ export function createCookies(deps: { publicUrl: string; prefix: string; desk?: 
   const alone = new RegExp(`^${session}=[A-Za-z0-9_-]{43}$`)
   const isDesk = deps.desk === undefined ? () => false : sameName(deps.desk)
   const clearMarkers = () => (deps.desk === undefined ? [] : markers.map(name => expired(name, sameSite)))
+  const deskSessions = new Set([...(deps.desk === undefined ? [] : [deps.desk]), ...(deps.deskSessions ?? [])])
   const clearDesk = () => [
     ...clearMarkers(),
-    ...domainsOf(deps.desk, deps.publicUrl).map(domain => expired(deps.desk ?? '', { ...sameSite, ...domain })),
+    ...[...deskSessions].flatMap(name =>
+      domainsOf(name, deps.publicUrl).map(domain => expired(name, { ...sameSite, ...domain })),
+    ),
   ]
 
   return {
@@ -164,8 +175,7 @@ export function serializeCookie({ name, value, attributes }: ResponseCookie): st
  * Where a cookie of that name may lie: for this host alone, and for the host with what is below it. One that Desk set
  * for a parent domain or another path stays, and opens nothing.
  */
-function domainsOf(name: string | undefined, publicUrl: string): { domain?: string }[] {
-  if (name === undefined) return []
+function domainsOf(name: string, publicUrl: string): { domain?: string }[] {
   const { hostname } = new URL(publicUrl)
   // RFC 6265bis 4.1.3.2: a __Host- cookie has no Domain. Neither has an address, or a host of one label.
   const alone = name.startsWith('__Host-') || !hostname.includes('.') || /^[\d.]+$/.test(hostname)

@@ -298,3 +298,17 @@ t.test('a Desk that breaks off behind the head of its logout', async t => {
   t.match(page, { status: 200, body: /You are being logged out of Aloha Portal/ })
   t.ok(page.setCookies.includes('_desk=; Max-Age=0; Path=/'))
 })
+
+t.test('a cookie of Desk that is named there does not outlive its agent', async t => {
+  const place = await open(t, [{ cookie: '_desk' }])
+  const names = (agent: UserAgent) => agent.cookies.map(({ name }) => name)
+  const agent = await place.enter()
+  // Attack: the session has ended without a logout, and Desk would show the former agent's tickets to the next one.
+  await logIn(agent, idp, { way: 'portal', email: 'ben@example.com' })
+  t.notOk(names(agent).includes('_desk'))
+  agent.take('_desk=2; Path=/')
+  await logIn(agent, idp, { way: 'portal', email: 'ben@example.com' })
+  t.ok(names(agent).includes('_desk'), 'a second tab of the same agent keeps the session, and Desk its own')
+  await agent.send('/auth/logout')
+  t.notOk(names(agent).includes('_desk'))
+})

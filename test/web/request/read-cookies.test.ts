@@ -80,6 +80,14 @@ t.test('the attributes of each cookie of the gateway', async t => {
       ['_desk', '', 0, 'desk.example.com'],
     ],
   )
+  const named = createCookies({ publicUrl: 'http://localhost:8080', prefix: '/auth', deskSessions: ['a', '__Host-b'] })
+  t.same(
+    named.clearDesk().map(({ name, attributes }) => [name, attributes.path, attributes.maxAge]),
+    [
+      ['a', '/', 0],
+      ['__Host-b', '/', 0],
+    ],
+  )
   for (const { name, attributes } of [...http.setSession('id', 'mark'), ...http.clearSession()]) {
     t.notMatch(name, /^__/)
     t.match(attributes, { secure: false, sameSite: 'lax', httpOnly: true })
