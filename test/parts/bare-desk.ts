@@ -5,6 +5,8 @@ import { startProxy, type TestProxy } from './proxy-server.js'
 import { type RawResponse, rawRequest, sendRaw } from './raw-http.js'
 
 export interface BareDesk {
+  /** desk.url of the gateway. */
+  origin: string
   proxy: TestProxy
   /** Connections in the order in which they came. */
   sockets: Socket[]
@@ -28,9 +30,11 @@ export async function startBareDesk(
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const proxy = await startProxy({ deskUrl: `http://127.0.0.1:${port}`, settings })
+  const origin = `http://127.0.0.1:${port}`
+  const proxy = await startProxy({ deskUrl: origin, settings })
   const { cookie } = await proxy.logIn()
   return {
+    origin,
     proxy,
     sockets,
     cookie,
