@@ -1,6 +1,6 @@
 # Request Tracker's settings for work behind Deskgate. Nothing here or below touches RT's own files in /etc and /var.
 
-my $data = $ENV{RT_DATA};                  # the folder of this RT: database, sessions, caches
+my $data = $ENV{DESK_DATA};                  # the folder of this RT: database, sessions, caches
 my $public_url = $ENV{DESKGATE_PUBLIC_URL};    # the gateway's publicUrl
 
 Set( $rtname,       'desk.example' );
@@ -27,7 +27,6 @@ Set( $WebRemoteUserContinuous, 1 );
 Set( $WebFallbackToRTLogin,    0 );
 # desk.psgi makes users by itself: RT's own way gives them no e-mail address.
 Set( $WebRemoteUserAutocreate, 0 );
-Set( $LogoutURL, '/auth/logout' );
 
 # Mail goes into a file beside the database.
 Set( $MailCommand, 'mbox' );

@@ -1,42 +1,48 @@
-// Request Tracker behind Deskgate by one command: installs what is missing (on Debian, as root), starts RT, an identity
+// A help desk behind Deskgate by one command: installs what is missing (on Debian, as root), starts the desk, an identity
 // provider and the gateway, says who can log in, and ends it all with Ctrl+C.
-//   npm run example:request-tracker [-- --port 8080] [--data FOLDER]
+//   npm run example:NAME [-- --port 8080] [--data FOLDER]
 
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { install, mayInstall } from '../../scripts/apt.mjs'
 import { find, type PartName, parts } from '../../scripts/parts.mjs'
+import { makeVenv } from '../../scripts/venv.mjs'
 import { choosePorts } from '../../src/demo/demo.js'
 import { people } from '../../src/demo/people.js'
+import type { ExampleDesk } from './desk.js'
 import { type Ports, startGateway, usual } from './gateway.js'
 import { startIdentityProvider } from './identity-provider.js'
-import { startRequestTracker } from './request-tracker.js'
 
-const needed: PartName[] = ['request-tracker', 'crypt-jwt']
 const say = (text: string) => void process.stdout.write(`${text}\n`)
 const complain = (text: string) => void process.stderr.write(`${text}\n`)
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      port: { type: 'string', default: String(usual.gateway) },
-      data: { type: 'string', default: join(import.meta.dirname, 'data') },
-    },
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { port: { type: 'string', default: String(usual.gateway) }, data: { type: 'string' } },
   })
-  if (!provide()) {
+  const [name = ''] = positionals
+  const folder = join(import.meta.dirname, '..', name)
+  const { desk } = (await import(join(folder, 'desk.ts'))) as { desk: ExampleDesk }
+  if (!provide(desk.parts)) {
     process.exitCode = 1
     return
   }
-  await runAll(await portsFrom(Number(values.port)), resolve(values.data))
+  await runAll({ name, folder, desk, data: resolve(values.data ?? join(folder, 'data')) }, Number(values.port))
 }
 
-/** Sees to Request Tracker; false when it is not there in the end. */
-function provide(): boolean {
+/** Sees to what the desk needs; false when it is not there in the end. */
+function provide(needed: PartName[]): boolean {
   const missing = () => parts.filter(part => needed.includes(part.name) && find(part.name) === undefined)
   // A part that a variable names is the caller's to fix.
   const installable = missing().filter(part => !process.env[part.variable])
   if (installable.length > 0 && mayInstall()) install(installable, text => process.stdout.write(text))
+  for (const part of installable.filter(part => part.pip)) {
+    say(`fetching ${part.pip?.join(', ')}`)
+    const problem = makeVenv(part)
+    if (problem) complain(problem)
+  }
   for (const part of missing()) {
     complain(`missing: ${part.name}. As root: apt-get install --no-install-recommends ${part.packages.join(' ')}`)
   }
@@ -51,38 +57,34 @@ async function portsFrom(first: number): Promise<Ports> {
   return { gateway, idp, desk, ops }
 }
 
-async function runAll(ports: Ports, data: string): Promise<void> {
+interface Example {
+  name: string
+  folder: string
+  desk: ExampleDesk
+  data: string
+}
+
+async function runAll({ name, folder, desk, data }: Example, first: number): Promise<void> {
+  const ports = await portsFrom(first)
   const publicUrl = `http://localhost:${ports.gateway}`
   const opened: (() => Promise<void>)[] = []
-  let closing: Promise<void> | undefined
-  const close = () => {
-    closing ??= (async () => {
-      for (const stop of opened.reverse()) await stop()
-    })()
-    return closing
-  }
   const signalled = new Promise<void>(done => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => done())
   })
   try {
-    await mkdir(data, { recursive: true, mode: 0o700 })
-    const idp = await startIdentityProvider(ports.idp, publicUrl)
+    const deskFolder = join(data, 'desk')
+    await mkdir(deskFolder, { recursive: true, mode: 0o700 })
+    const idp = await startIdentityProvider(ports.idp, publicUrl, name)
     opened.push(idp.close)
-    say('starting Request Tracker (its database is made at the first start)')
-    const folder = join(data, 'rt')
-    const desk = await startRequestTracker({ folder, port: ports.desk, publicUrl, audience: 'request-tracker' })
-    opened.push(desk.stop)
-    const gateway = await startGateway({
-      folder: join(data, 'gateway'),
-      ports,
-      token: join(folder, 'directory-token'),
-      ...idp,
-    })
+    say(`starting ${desk.title} (its database is made at the first start)`)
+    const running = await desk.start({ folder: deskFolder, port: ports.desk, publicUrl, audience: name })
+    opened.push(running.stop)
+    const gateway = await startGateway({ example: folder, folder: join(data, 'gateway'), deskFolder, ports, ...idp })
     opened.push(gateway.stop)
-    for (const line of welcome(ports, gateway.file)) say(line)
-    await Promise.race([signalled, fallen('Request Tracker', desk.ended), fallen('the gateway', gateway.ended)])
+    for (const line of welcome(desk.title, ports, gateway.file)) say(line)
+    await Promise.race([signalled, fallen(desk.title, running.ended), fallen('the gateway', gateway.ended)])
   } finally {
-    await close()
+    for (const stop of opened.reverse()) await stop()
   }
 }
 
@@ -90,15 +92,14 @@ async function fallen(name: string, ended: Promise<number | null>): Promise<neve
   throw new Error(`${name} has ended with ${await ended}`)
 }
 
-function welcome(ports: Ports, file: string): string[] {
-  const url = `http://localhost:${ports.gateway}`
+function welcome(title: string, ports: Ports, file: string): string[] {
   return [
     '',
-    'Request Tracker is up behind Deskgate.',
+    `${title} is up behind Deskgate.`,
     '',
-    `  Open this                          ${url}`,
-    `  Request Tracker, past the gateway  http://127.0.0.1:${ports.desk}  (it refuses you)`,
-    `  The gateway's configuration        ${file}`,
+    `  Open this                    http://localhost:${ports.gateway}`,
+    `  The desk, past the gateway   http://127.0.0.1:${ports.desk}  (it refuses you)`,
+    `  The gateway's configuration  ${file}`,
     '',
     'People to log in as, without a password:',
     '',

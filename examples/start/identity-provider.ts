@@ -15,8 +15,12 @@ export interface IdentityProvider {
   close(): Promise<void>
 }
 
-/** Listens on `port` of localhost; rejects when it is taken. */
-export async function startIdentityProvider(port: number, publicUrl: string): Promise<IdentityProvider> {
+/** Listens on `port` of localhost; rejects when it is taken. `entityId`: the gateway's name. */
+export async function startIdentityProvider(
+  port: number,
+  publicUrl: string,
+  entityId: string,
+): Promise<IdentityProvider> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const [now, day] = [systemClock.now(), 86_400_000]
   const certificate = selfSignedCertificate({
@@ -33,7 +37,7 @@ export async function startIdentityProvider(port: number, publicUrl: string): Pr
     origin: `http://localhost:${port}`,
     gateway: {
       publicUrl,
-      entityId: 'request-tracker',
+      entityId,
       acsUrl: `${publicUrl}/auth/saml/acs`,
       jwtCallback: `${publicUrl}/auth/jwt/callback`,
     },

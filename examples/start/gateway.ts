@@ -2,10 +2,11 @@
 // others when it has to be other ports.
 
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Running } from './request-tracker.js'
+import type { Running } from './desk.js'
 
 export interface Ports {
   gateway: number
@@ -15,20 +16,21 @@ export interface Ports {
 }
 
 export interface GatewayOptions {
+  /** The example's: deskgate.yaml and agents.yaml. */
+  example: string
   /** For its configuration. */
   folder: string
   ports: Ports
   /** PEM of the identity provider. */
   certificate: string
   jwtSecret: string
-  /** The file with the Authorization header for RT's list of users. */
-  token: string
+  /** The desk's folder: the Authorization header for its list of users may be there. */
+  deskFolder: string
 }
 
 const root = join(import.meta.dirname, '../..')
-const here = import.meta.dirname
 
-/** The ports that the file is written with. */
+/** The ports that the files are written with. */
 export const usual: Ports = { gateway: 8080, idp: 8081, desk: 8082, ops: 9090 }
 
 /** Resolves with the file that it runs by once it listens; rejects when it ends before. What is amiss it says on stderr. */
@@ -36,10 +38,7 @@ export async function startGateway(options: GatewayOptions): Promise<Running & {
   const file = await writeConfiguration(options)
   const { PATH = '', HOME = '' } = process.env
   const command = ['--import', import.meta.resolve('tsx'), join(root, 'src/main.ts'), 'serve', '--config', file]
-  const child = spawn(process.execPath, command, {
-    env: { PATH, HOME, JWT_SECRET: options.jwtSecret },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(process.execPath, command, { env: { PATH, HOME }, stdio: ['ignore', 'pipe', 'inherit'] })
   const end = () => void child.kill('SIGKILL')
   process.once('exit', end)
   const ended = new Promise<number | null>(resolve => child.once('close', resolve))
@@ -56,14 +55,17 @@ export async function startGateway(options: GatewayOptions): Promise<Running & {
   return { file, ended, stop }
 }
 
-async function writeConfiguration({ folder, ports, certificate, token }: GatewayOptions): Promise<string> {
+async function writeConfiguration(options: GatewayOptions): Promise<string> {
+  const { example, folder, ports, certificate, jwtSecret, deskFolder } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const text = await readFile(join(here, 'deskgate.yaml'), 'utf8')
+  const text = await readFile(join(example, 'deskgate.yaml'), 'utf8')
   const file = join(folder, 'deskgate.yaml')
   await writeFile(file, withPorts(text, ports))
   await writeFile(join(folder, 'idp.crt'), certificate)
-  await copyFile(token, join(folder, 'directory-token'))
-  await copyFile(join(here, 'agents.yaml'), join(folder, 'agents.yaml'))
+  await writeFile(join(folder, 'jwt-secret'), jwtSecret, { mode: 0o600 })
+  await copyFile(join(example, 'agents.yaml'), join(folder, 'agents.yaml'))
+  const token = join(deskFolder, 'directory-token')
+  if (existsSync(token)) await copyFile(token, join(folder, 'directory-token'))
   return file
 }
 
