@@ -8,7 +8,7 @@ import { leaves } from '../../scripts/commands-page.js'
 import { type Block, blocksOf, guidePages, inlineCommands } from '../../scripts/guides.js'
 import { elsewhere, notRunPage } from '../../scripts/not-run-page.js'
 import { createProgram } from '../../src/cli/program.js'
-import { openGuide, shells } from '../parts/guide.js'
+import { shells } from '../parts/guide.js'
 
 const root = join(import.meta.dirname, '../..')
 const text = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -74,7 +74,12 @@ const blockTests: BlockTest[] = [
   },
   { test: 'docs/measuring-commands', pages: ['docs/scaling.md'], languages: ['sh'] },
   { test: 'flow/session-warning', pages: ['docs/session-warning.md'], languages: ['js'] },
-  { test: 'interop/request-tracker', pages: ['examples/request-tracker/README.md'], languages: ['sh'] },
+  { test: 'docs/desks', pages: ['docs/desks/'], languages: ['yaml'] },
+  { test: 'desks/request-tracker', pages: ['docs/desks/request-tracker.md'], languages: ['sh'] },
+  { test: 'desks/roundup', pages: ['docs/desks/roundup.md'], languages: ['sh'] },
+  { test: 'desks/redmine.named', pages: ['docs/desks/redmine.md'], languages: ['sh'] },
+  { test: 'desks/trac.named', pages: ['docs/desks/trac.md'], languages: ['sh'] },
+  { test: 'desks/django-helpdesk.named', pages: ['docs/desks/django-helpdesk.md'], languages: ['sh'] },
 ]
 
 const blocks = guidePages().flatMap(blocksOf)
@@ -108,7 +113,7 @@ t.test('the blockTests are there, and ask for what they blockTest', async t => {
       t.match(text(path), page.endsWith('/') ? page : (page.split('/').at(-1) ?? page), `${path} names ${page}`)
     }
     // Every line of these is run, and the test fails for what it leaves out.
-    if (languages.some(one => shells.includes(one)) && !test.startsWith('interop/')) {
+    if (languages.some(one => shells.includes(one)) && !test.startsWith('desks/')) {
       t.match(text(path), 'everyBlockRan', path)
     }
   }
@@ -129,13 +134,6 @@ t.test('what is marked is on the list, and says one of a few needs: npm run gene
   for (const { page, line } of blocks.filter(({ needs }) => needs === 'a quiet machine')) {
     t.equal(page, 'bench/README.md', `${page}:${line} is a measurement`)
   }
-})
-
-t.test('what the help desk example is started by is what its test starts', async t => {
-  const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> }
-  const [, file = ''] = /^tsx (\S+)$/.exec(scripts['example:request-tracker'] ?? '') ?? []
-  t.match(text('test/interop/request-tracker.test.ts'), `'${file}'`)
-  t.same(openGuide('examples/request-tracker/README.md').all('sh'), ['npm ci && npm run example:request-tracker\n'])
 })
 
 t.test('the commands of Deskgate and of npm in the running text exist', async t => {
