@@ -2,6 +2,7 @@
 // others when it has to be other ports.
 
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -63,6 +64,7 @@ async function writeConfiguration(options: GatewayOptions): Promise<string> {
   await writeFile(file, withPorts(text, ports))
   await writeFile(join(folder, 'idp.crt'), certificate)
   await writeFile(join(folder, 'jwt-secret'), jwtSecret, { mode: 0o600 })
+  await writeFile(join(folder, 'ops-token'), randomBytes(32).toString('base64url'), { mode: 0o600 })
   await copyFile(join(example, 'agents.yaml'), join(folder, 'agents.yaml'))
   const token = join(deskFolder, 'directory-token')
   if (existsSync(token)) await copyFile(token, join(folder, 'directory-token'))

@@ -2,8 +2,10 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { parse } from 'yaml'
 import { missingParts } from '../parts/required-parts.js'
-import { hrefOf, type TriedDesk, testDesk } from './driver.js'
+import { hrefOf, logIn, type TriedDesk, testDesk } from './driver.js'
 
 const skip = missingParts('chromium', 'request-tracker', 'crypt-jwt')
 
@@ -28,10 +30,7 @@ const requestTracker: TriedDesk = {
   },
   async comment(page, text) {
     await page.goto(page.url().replace(/Display\.html\?id=(\d+).*/, 'Update.html?Action=Comment&id=$1'))
-    // Without the rich editor it is a plain field.
-    await page.locator('select[name=UpdateType]').waitFor()
-    const editor = page.frameLocator('iframe.cke_wysiwyg_frame').locator('body')
-    await editor.or(page.locator('textarea[name=UpdateContent]:visible')).first().fill(text)
+    await writeComment(page, text)
     await page.locator('input[name=SubmitTicket]').first().click()
     await page.waitForURL(/Ticket\/Display\.html/)
   },
@@ -57,7 +56,15 @@ const requestTracker: TriedDesk = {
   },
 }
 
-testDesk(requestTracker, skip, async (t, { publicUrl, direct, folder, bearer }) => {
+/** On the page that updates a ticket. */
+async function writeComment(page: Page, text: string): Promise<void> {
+  await page.locator('select[name=UpdateType]').waitFor()
+  // Without the rich editor it is a plain field.
+  const editor = page.frameLocator('iframe.cke_wysiwyg_frame').locator('body')
+  await editor.or(page.locator('textarea[name=UpdateContent]:visible')).first().fill(text)
+}
+
+testDesk(requestTracker, skip, async (t, { publicUrl, direct, folder, bearer, browser }) => {
   await t.test("RT's own list of users can say who is an agent, and its token opens nothing else", async t => {
     const headers = { authorization: (await readFile(join(folder, 'desk/directory-token'), 'utf8')).trim() }
     const query = encodeURIComponent(JSON.stringify([{ field: 'Organization', value: 'Support' }]))
@@ -81,5 +88,29 @@ testDesk(requestTracker, skip, async (t, { publicUrl, direct, folder, bearer }) 
     }
     const addresses = items.map(({ EmailAddress }) => EmailAddress).filter(one => one.endsWith('@aloha.example'))
     t.strictSame(addresses.sort(), ['joao@aloha.example', 'maya@aloha.example'])
+  })
+
+  await t.test('a comment that is sent after the end of the session is kept over the login', async t => {
+    const { page } = await browser.newProfile()
+    await logIn(page, publicUrl, { way: 'saml', as: 'Maya Okafor' })
+    await page.goto(`${publicUrl}/Ticket/Update.html?Action=Comment&id=1`)
+    await writeComment(page, 'Half an hour of <work> & thought')
+    const [configuration = '', token = ''] = await Promise.all(
+      ['deskgate.yaml', 'ops-token'].map(name => readFile(join(folder, 'gateway', name), 'utf8')),
+    )
+    const ended = await fetch(`http://${parse(configuration).ops.listen}/api/sessions?agent=maya%40aloha.example`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}` },
+    })
+    t.equal(ended.status, 200)
+    await page.locator('input[name=SubmitTicket]').first().click()
+    await page.getByText('it is kept for').waitFor()
+    await page.getByRole('link', { name: 'Log in' }).click()
+    await page.getByRole('link', { name: 'Login with Aloha (SAML)' }).click()
+    await page.getByText('Maya Okafor').first().click()
+    await page.waitForURL(`${publicUrl}/auth/kept`)
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.waitForURL(/\/Ticket\/Display\.html/)
+    await page.getByText('Half an hour of <work> & thought').first().waitFor()
   })
 })

@@ -70,7 +70,7 @@ for (const name of tried) {
     const outside = {
       files: {
         ...{ 'idp.crt': certificate, 'agents.yaml': agents, 'jwt-secret': longSecret('portal') },
-        'directory-token': 'token 1-2-0123456789abcdef',
+        ...{ 'directory-token': 'token 1-2-0123456789abcdef', 'ops-token': longSecret('ops') },
       },
     }
     const result = load(configuration, outside)
@@ -108,8 +108,7 @@ t.test('Request Tracker', async t => {
     t.ok(new URL(agents[0].http.url).searchParams.has('query'))
     const { certificate } = rsaPair(today + 90 * 86_400_000)
     const files = {
-      'idp.crt': certificate,
-      'jwt-secret': longSecret('portal'),
+      ...{ 'idp.crt': certificate, 'jwt-secret': longSecret('portal'), 'ops-token': longSecret('ops') },
       'directory-token': 'token 1-2-01234567',
     }
     t.strictSame(problemMessages({ ...parse(configuration), agents }, { files }), [])
