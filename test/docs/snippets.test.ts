@@ -123,10 +123,10 @@ t.test('the Redis user of the page is enough', { skip: missingParts('redis-serve
   )
 })
 
-t.test('the NetworkPolicy is one', async t => {
+t.test('the objects of Kubernetes are valid', async t => {
   const written = pages.flatMap(blocksOf).filter(({ text }) => /^kind: /m.test(text))
-  t.equal(written.length, 1)
   const all = written.flatMap(({ text }) => parseObjects(text))
+  t.strictSame(all.map(object => object.kind).sort(), ['ConfigMap', 'NetworkPolicy'])
   for (const object of all) t.equal(schemaProblem(object), undefined)
   t.strictSame(await typeProblems(all), [])
 })
