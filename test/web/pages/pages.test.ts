@@ -125,6 +125,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'script',
     'page.main',
     'sending',
+    'running',
     'languages',
     'choices',
     'keeping',
