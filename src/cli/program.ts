@@ -3,10 +3,12 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 import { startDemo } from '../demo/demo.js'
+import { startPreview } from '../demo/pages-preview.js'
 import { newSigningKey } from '../keys/assertion-keys.js'
 import { access } from './commands/access.js'
 import { breakglass } from './commands/breakglass.js'
 import { check } from './commands/check.js'
+import { configFile, loadPages } from './commands/configuration.js'
 import { explain } from './commands/explain.js'
 import { printMetadata } from './commands/metadata.js'
 import { serve, untilSignal } from './commands/serve.js'
@@ -49,6 +51,7 @@ export function createProgram(deps: ProgramDeps): Command {
   addSessions(program, deps)
   addAccess(program, deps)
   addBreakglass(program, deps)
+  addPages(program, deps)
   addPrinting(program, deps)
   return program
 }
@@ -234,6 +237,32 @@ Example:
   $ deskgate breakglass --agent ana@example.com --reason "Okta is down"`,
     )
     .action(async options => done(await breakglass(options, io)))
+}
+
+function addPages(program: Command, { io }: ProgramDeps): void {
+  program
+    .command('pages')
+    .description("the gateway's own pages, as agents see them")
+    .requiredOption('--preview', 'serve every page with sample data on loopback, by language, in light and dark')
+    .option(...configOption)
+    .option('--port <port>', 'the port of the preview; 0: any free one', port, 8081)
+    .addHelpText(
+      'after',
+      `
+Reads the configuration and its templates again for each page, so that a change
+shows at once. Without a configuration it shows the built-in pages. Nothing is
+sent anywhere: buttons lead back to the list.
+
+Exit code: 0 orderly shutdown; 1 the port is taken; 2 wrong usage.
+
+Example:
+  $ deskgate pages --preview --config deskgate.yaml`,
+    )
+    .action(async (options: { config?: string; port: number }) => {
+      const load = () =>
+        loadPages(configFile(options.config, io.env), { env: io.env, given: options.config !== undefined })
+      untilSignal(await startPreview({ load, port: options.port, io }), { drain: 0, io })
+    })
 }
 
 function addPrinting(program: Command, { io, done }: ProgramDeps): void {

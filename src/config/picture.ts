@@ -24,7 +24,7 @@ const svgNamespace = 'http://www.w3.org/2000/svg'
 /** A script in it does not run: browsers run none in a picture, and the page's policy allows none. */
 function svgProblem(text: string): { problem: string; hint?: string } | undefined {
   let problem: string | undefined
-  const parser = new DOMParser({ errorHandler: { warning: () => {}, error: note, fatalError: note } })
+  const parser = new DOMParser({ errorHandler: { warning: note, error: note, fatalError: note } })
   function note(message: string) {
     problem ??= message
   }

@@ -9,7 +9,7 @@ import { openDirectory } from '../directory/create.js'
 import { deriveSigningKeys, signingKeysOf } from '../keys/assertion-keys.js'
 import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
-import type { Log } from '../ops/log.js'
+import { createRepeatedLog, type Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { RefusedLogins } from '../ops/refused-logins.js'
 import type { Breakglass } from '../providers/breakglass.js'
@@ -31,6 +31,7 @@ import type { FormTickets } from '../web/kept/send-kept.js'
 import { createAttempts } from '../web/login/attempts.js'
 import { createDeskLogout } from '../web/logout/desk-logout.js'
 import { createSignOut } from '../web/logout/sign-out.js'
+import { type BrandDeps, createBrand } from '../web/pages/brand.js'
 import { languagesOf } from '../web/pages/texts.js'
 import type { DeskQueue } from '../web/proxy/desk-queue.js'
 import { createPipeline, type PipelineDeps } from '../web/proxy/pipeline.js'
@@ -130,6 +131,7 @@ export function createSnapshot(
     directory,
     identity,
     renderError: overrides.renderError ?? createErrorResponses(),
+    brand: createBrand(config, { onFailed: logTemplates(deps) }),
     languages: languagesOf(config.pages),
     pipeline: createPipeline({
       config,
@@ -153,6 +155,12 @@ export function createSnapshot(
     }),
     ...(deskLogin && markerCookies ? { deskLogin: { provider: createDeskLogin(deskLogin), markerCookies } } : {}),
   }
+}
+
+function logTemplates({ log, clock }: GatewayDeps): BrandDeps['onFailed'] {
+  const failure = 'page template failed: the built-in page is shown; deskgate check names its line'
+  const lines = createRepeatedLog({ log, clock, level: 'warn', failure, recovery: '' })
+  return (template, cause) => lines.failed(`${template}: ${cause}`, { setting: 'pages.templates' })
 }
 
 function directoryOf({ agents }: Config, deps: GatewayDeps, previous: ConfigSnapshot | undefined): Directory {

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 import type {} from 'fastify'
+import type { TemplateView } from '../config/page-templates.js'
 import type { Config } from '../config/schema/index.js'
 import type { ApiCaller, Directory, Provider, Session, StepUp } from '../core/contracts.js'
 import type { Reason } from '../core/reasons.js'
@@ -191,6 +192,22 @@ export interface KeepPost {
   keep(request: IncomingMessage, response: ServerResponse, context: RequestContext): Promise<'done' | 'too_slow'>
 }
 
+/** What a company adds to the gateway's pages. */
+export interface Brand {
+  name: string
+  /** The host that browsers see. */
+  site: string
+  /** data: URIs. */
+  logo: string | undefined
+  icon: string
+  support: { text: string; link: string | undefined } | undefined
+  footer: string
+  /** Style sheets, each an element of its own, after the built-in one. */
+  styles: readonly string[]
+  /** The company's template filled; undefined: there is none, or it failed, and the built-in page is shown. */
+  fill(name: string, view: TemplateView): string | undefined
+}
+
 /** Everything that a reload replaces. A request keeps the snapshot that it began with. */
 export interface ConfigSnapshot {
   config: Config
@@ -201,6 +218,7 @@ export interface ConfigSnapshot {
   directory: Directory
   identity: IdentityWriter
   renderError: RenderError
+  brand: Brand
   /** Of the pages; the first is for everybody whose languages are not among them. */
   languages: readonly [Texts, ...Texts[]]
   pipeline: Pipeline

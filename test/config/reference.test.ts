@@ -28,6 +28,9 @@ const files = {
   'desk-client.crt': desk.certificate,
   'desk-client.key': desk.key,
   token: longSecret('token'),
+  'logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+  'icon.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+  'templates/style.css': 'main{}',
 }
 const env = {
   DESKGATE_SECRET: longSecret('ring'),

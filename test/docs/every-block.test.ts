@@ -65,6 +65,7 @@ const blockTests: BlockTest[] = [
       'docs/assertion.md',
       'docs/jwt.md',
       'docs/kept-replies.md',
+      'docs/pages.md',
       'docs/redis.md',
       'docs/session-desk.md',
       'docs/sessions.md',

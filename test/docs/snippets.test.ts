@@ -28,6 +28,7 @@ for (const page of [
   'docs/assertion.md',
   'docs/jwt.md',
   'docs/kept-replies.md',
+  'docs/pages.md',
   'docs/redis.md',
   'docs/session-desk.md',
   'docs/sessions.md',

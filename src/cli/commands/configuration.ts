@@ -1,6 +1,8 @@
 // Loads the configuration for a command, and prints every problem on stderr, one line each.
 
-import { formatProblem, type LoadedFile, loadConfig } from '../../config/load.js'
+import { existsSync } from 'node:fs'
+import { formatProblem, type Loaded, type LoadedFile, loadConfig, loadConfigText } from '../../config/load.js'
+import { createReader } from '../../config/reader.js'
 import type { Config } from '../../config/schema/index.js'
 import { metadataFindings } from '../../providers/saml/metadata/files.js'
 import { systemClock } from '../../runtime/clock.js'
@@ -34,6 +36,23 @@ export async function loadWithMetadata(
   const more = unusable === 'problem' ? found.warnings : [...found.unusable, ...found.warnings]
   const warnings = [...loaded.warnings, ...more.map(place)]
   return problems.length > 0 ? { problems: problems.map(place), warnings, files } : { config, place, warnings, files }
+}
+
+/** The configuration for a look at the pages; without any file, and when none was `given`, one with the defaults. */
+export async function loadPages(
+  file: string,
+  { env, given }: { env: NodeJS.ProcessEnv; given: boolean },
+): Promise<Loaded> {
+  if (given || existsSync(file)) return loadConfig(file, env)
+  const reader = createReader({ folder: '.', env })
+  const text = JSON.stringify({
+    publicUrl: 'http://localhost:8080',
+    desk: { url: 'http://localhost:3000' },
+    providers: [],
+    agents: [{ any: true }],
+    login: { alsoAllowDeskAuthentication: true },
+  })
+  return loadConfigText(text, { file, reader, now: systemClock.now() })
 }
 
 /** The configuration, or undefined after its problems have been printed. `print`: whether to print warnings too. */

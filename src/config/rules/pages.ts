@@ -1,6 +1,7 @@
 // The gateway's own pages: languages that exist, each once, and own sentences that fit.
 
 import { languageTags } from '../../web/pages/i18n/texts.js'
+import { checkPageFile } from '../page-templates.js'
 import { parseOwnTexts } from '../page-texts.js'
 import type { Rules } from './rule.js'
 
@@ -13,6 +14,18 @@ export function pagesRules(rules: Rules): void {
     if (config.pages?.languages?.indexOf(tag) !== index) problem(path, 'is listed twice')
     else if (!known.includes(tag))
       problem(path, 'unknown language', `${known.join(', ')}; others need a file in pages.texts`)
+  }
+  templates(rules)
+}
+
+function templates({ config, elsewhere, warning }: Rules): void {
+  for (const file of config.pages?.templates?.files ?? []) {
+    if (file?.path === undefined || file.text === undefined) continue
+    const found = checkPageFile({ path: file.path, text: file.text })
+    elsewhere(found.problems)
+    for (const { file: name, line, message } of found.warnings) {
+      warning(['pages', 'templates'], `${name}:${line} ${message}`)
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import type { Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'
 import { actions, button } from './pages.js'
 import { fill, markup, valueMarkup, type Words } from './sentence.js'
+import type { RenderedPage } from './sources.js'
 
 /** What every page of the session desk needs. */
 export interface AdminFrame {
@@ -35,7 +36,7 @@ export interface AdminPart {
 
 const places: Record<SectionName, string> = { sessions: '', refused: '/refused', state: '/state', links: '/links' }
 
-export function adminPage(frame: AdminFrame, { section, main }: AdminPart): string {
+export function adminPage(frame: AdminFrame, { section, main }: AdminPart): RenderedPage {
   const { admin } = frame.page.texts
   const say = sayIn(frame)
   const links = Object.entries(places).map(([name, path]) => {

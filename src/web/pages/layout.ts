@@ -1,11 +1,12 @@
 // The frame of every page of the gateway, and its headers. Pages load nothing from elsewhere. Values are always escaped: `!`
 // before a placeholder is only for markup that this folder has built itself.
 
-import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
-import type { ResponseData } from '../context.js'
-import { linkForm } from './fragment.js'
+import type { PageName } from '../../config/page-templates.js'
+import type { Brand, ResponseData } from '../context.js'
+import { linkForm, linkScript } from './fragment.js'
 import type { Texts } from './i18n/texts.js'
+import { type RenderedPage, withSources } from './sources.js'
 
 const style = `
 :root{color-scheme:light dark;--ground:#f3f5fa;--glow:#dfe7ff;--card:#fff;--line:#dde2ec;--edge:#8490ab;--ink:#151a2d;--soft:#566079;--accent:#3452d9;--accent-ink:#fff;--accent-2:#2740b4;--tint:#eef1fd;--warn:#9a3412;--warn-tint:#fff3e8;--shade:0 1px 2px rgb(20 28 60/.06),0 12px 40px rgb(20 28 60/.09)}
@@ -18,6 +19,7 @@ main.wide{max-width:38rem}
 main.full{max-width:60rem}
 .brand{display:flex;align-items:center;gap:.65rem;margin:0 0 1.6rem;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}
 .brand svg{flex:none;width:2.1rem;height:2.1rem}
+.brand img{flex:none;max-width:50%;height:2.6rem;object-fit:contain}
 .brand .tile{fill:var(--accent)}.brand .mark{stroke:var(--accent-ink);fill:none;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 h1{font-size:1.5rem;line-height:1.25;letter-spacing:-.015em;margin:0 0 .6rem;text-wrap:balance;overflow-wrap:anywhere}
 p{margin:0 0 1rem;color:var(--soft);overflow-wrap:anywhere}
@@ -46,6 +48,10 @@ form{margin:0}
 [dir=rtl] h1{letter-spacing:normal}[dir=rtl] .reference code{text-align:right}
 footer{padding:1.1rem 0 0;font-size:.82rem;color:var(--soft);text-align:center}
 footer p{margin:0}
+footer a,.link{color:var(--accent)}
+footer a:hover,.link:hover{color:var(--accent-2)}
+.link{justify-self:center;padding:.3rem;text-align:center;text-underline-offset:.2em;overflow-wrap:anywhere}
+@media (prefers-color-scheme:dark){.brand img{padding:.25rem;border-radius:.5rem;background:#fff;color-scheme:only light}}
 .languages{display:flex;flex-wrap:wrap;justify-content:center;gap:.1rem .2rem;margin-bottom:.4rem}
 .languages>*{min-height:1.9rem;padding:.2rem .6rem;border:0;border-radius:.5rem;background:none;color:inherit;font:inherit;line-height:1.5rem}
 .languages button{cursor:pointer;text-decoration:underline;text-underline-offset:.2em}
@@ -62,15 +68,19 @@ footer p{margin:0}
 `
 
 /** Attack: a field called "submit" would hide the form's own method. */
-const script = 'HTMLFormElement.prototype.submit.call(document.forms[0])'
+const sendForm = 'HTMLFormElement.prototype.submit.call(document.forms[0])'
+
+/** Moments in the agent's own time; without scripts they stay in UTC. */
+const localTimes = `const format=new Intl.DateTimeFormat(document.documentElement.lang,{year:'numeric',month:'short',day:'numeric',hour:'numeric',minute:'2-digit',timeZoneName:'short'})
+for(const time of document.querySelectorAll('time'))time.textContent=format.format(new Date(time.dateTime))`
+
 /** Tells every page of Desk (browser/session.js). */
 const closingScript = "new BroadcastChannel('deskgate').postMessage('login');close()"
 
 /** What every page needs. */
 export interface PageContext {
   texts: Texts
-  /** The host that browsers see. */
-  site: string
+  brand: Brand
   /** Only on a page that can be asked for again. */
   languageSwitch?: LanguageSwitch | undefined
 }
@@ -83,6 +93,8 @@ export interface LanguageSwitch {
 }
 
 export interface PageParts {
+  /** A company may have a template of this name. */
+  name?: PageName
   title: string
   /** Markup, built by a template. */
   main: string
@@ -93,40 +105,71 @@ export interface PageParts {
   closes?: 'at once'
 }
 
-const sha256 = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
-const styleSource = sha256(style)
-const scriptSource = sha256(script)
-const closingSource = sha256(closingScript)
-
-const icon =
-  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%233452d9'/%3E%3Cpath d='M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5' stroke='white' fill='none' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
-
-export function layout(context: PageContext, page: PageParts): string {
-  const does = (page.sends && script) ?? (page.closes && closingScript)
-  const running = does === undefined ? '' : `<script>${does}</script>`
-  const languages = does === undefined ? languageForm(context) : ''
-  const keeping = page.main.includes(' data-fragment=') ? linkForm : ''
-  return html`<!doctype html>
-<html lang="${context.texts.lang}" dir="${context.texts.dir}">
+export function layout(context: PageContext, page: PageParts): RenderedPage {
+  const { texts, brand } = context
+  const styles = [style, ...brand.styles]
+  const keeps = page.main.includes(' data-fragment=')
+  const scripts = [
+    ...(page.sends === 'at once' ? [sendForm] : []),
+    ...(page.closes === 'at once' ? [closingScript] : []),
+    ...(page.main.includes('<time') ? [localTimes] : []),
+    ...(keeps ? [linkScript] : []),
+  ]
+  const sheets = styles.map(css => `<style>${css}</style>`)
+  const programs = scripts.map(script => `<script>${script}</script>`)
+  const body = bodyOf(context, page) + (keeps ? linkForm : '')
+  const text = html`<!doctype html>
+<html lang="${texts.lang}" dir="${texts.dir}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<title>${page.title} · ${context.site}</title>
-<link rel="icon" href="!${icon}">
-<style>!${style}</style>
+<title>${page.title} · ${brand.name}</title>
+<link rel="icon" href="${brand.icon}">
+!${sheets}
 </head>
 <body>
-<main class="${page.width ?? 'plain'}">
-<p class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect class="tile" width="32" height="32" rx="8"/><path class="mark" d="M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5"/></svg><span>${context.site}</span></p>
-!${page.main}
-</main>
-<footer>!${languages}<p>Deskgate</p></footer>
-!${running}!${keeping}
+!${body}
+!${programs}
 </body>
 </html>
 `
+  return withSources(text, styles, scripts)
+}
+
+/** The built-in page, with a company's templates in the place of its parts. */
+function bodyOf(context: PageContext, page: PageParts): string {
+  const { brand, texts } = context
+  const { title, name = 'other', width = 'plain' } = page
+  const { site, logo, support, footer: footerText } = brand
+  const values = { name: brand.name, site, logo, support, footerText, title, page: name, width, lang: texts.lang }
+  const content = brand.fill(name, { ...values, content: page.main }) ?? page.main
+  const header = brand.fill('header', values) ?? builtInHeader(brand)
+  const footer = brand.fill('footer', values) ?? builtInFooter(brand)
+  const passing = page.sends !== undefined || page.closes !== undefined
+  const languages = passing ? '' : languageForm(context)
+  const whole = brand.fill('layout', { ...values, header, content, languages, footer })
+  return whole ?? html`<main class="${width}">!${header}!${content}</main><footer>!${languages}!${footer}</footer>`
+}
+
+function builtInHeader({ name, logo }: Brand): string {
+  const picture =
+    logo === undefined
+      ? '<svg viewBox="0 0 32 32" aria-hidden="true"><rect class="tile" width="32" height="32" rx="8"/><path class="mark" d="M10 25V9.5L20 7v18M7 25h18M16.5 16v1.5"/></svg>'
+      : html`<img src="${logo}" alt="">`
+  return html`<p class="brand">!${picture}<bdi>${name}</bdi></p>`
+}
+
+function builtInFooter({ support, footer }: Brand): string {
+  const link = support?.link
+  const help =
+    support === undefined
+      ? ''
+      : link === undefined
+        ? html`<p><bdi>${support.text}</bdi></p>`
+        : html`<p><a href="${link}"><bdi>${support.text}</bdi></a></p>`
+  return html`!${help}<p><bdi>${footer}</bdi></p>`
 }
 
 function languageForm({ texts, languageSwitch }: PageContext): string {
@@ -141,30 +184,17 @@ function languageForm({ texts, languageSwitch }: PageContext): string {
 }
 
 /**
- * The Content-Security-Policy of every response of the gateway itself.
+ * The Content-Security-Policy of every response of the gateway itself; pageResponse adds what is in the page.
  * @param formTargets origins that forms may be sent to; browsers apply this to the redirects after a form too
  * @param ancestors who may show it in a frame: 'none', 'self' or an origin
- * @param scripts inline scripts of this page
  */
-export function contentPolicy(
-  formTargets: readonly string[],
-  ancestors = "'none'",
-  scripts: readonly string[] = [],
-): string {
+export function contentPolicy(formTargets: readonly string[], ancestors = "'none'"): string {
   return [
     "default-src 'none'",
-    `style-src ${styleSource}`,
-    `script-src ${[scriptSource, ...scripts.map(sha256)].join(' ')}`,
-    'img-src data:',
     `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
     "base-uri 'none'",
     `frame-ancestors ${ancestors}`,
   ].join('; ')
-}
-
-/** The policy of a page that closes its window: no other page may run that script. */
-export function closingPolicy(): string {
-  return contentPolicy([]).replace(scriptSource, closingSource)
 }
 
 /** Headers of every response of the gateway itself: names and values alternate. A route may replace the first. */
@@ -193,9 +223,14 @@ const noFeatures = ['accelerometer', 'autoplay', 'camera', 'display-capture', 'f
  */
 const pageHeaders = ['Cross-Origin-Opener-Policy', 'same-origin', 'Permissions-Policy', noFeatures]
 
-export function pageResponse(status: number, body: string, policy: string): ResponseData {
-  const headers = [...securityHeaders(policy), ...pageHeaders, 'Content-Type', 'text/html; charset=utf-8']
-  return { status, headers, body }
+export function pageResponse(status: number, page: RenderedPage, policy: string): ResponseData {
+  const headers = [
+    ...securityHeaders(`${policy}; ${page.sources}`),
+    ...pageHeaders,
+    'Content-Type',
+    'text/html; charset=utf-8',
+  ]
+  return { status, headers, body: page.text }
 }
 
 /** A response for a program (RFC 9457). `type` stays about:blank: the other members say what happened. */

@@ -2,17 +2,19 @@
 // has built. Decides nothing: access was checked before.
 
 import { html } from 'ghtml'
+import type { PageName } from '../../config/page-templates.js'
 import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import { type NoticeText, refusalOf, type Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'
 import { fill, markup, valueMarkup, type Words } from './sentence.js'
+import type { RenderedPage } from './sources.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
 export interface Button {
   label: Words
   to: { get: string } | { post: string; fields?: Record<string, string> }
-  look?: 'quiet' | 'small'
+  look?: 'quiet' | 'small' | 'link'
   opens?: 'new tab' | 'top'
   /** Of a link: what becomes of the fragment of the page's address (see fragment.ts). By default it is lost. */
   fragment?: 'post' | 'keep' | undefined
@@ -27,7 +29,7 @@ export function chooserPage(
     already?: { email: string; href: string } | undefined
     fragment: 'kept' | 'lost'
   },
-): string {
+): RenderedPage {
   const { texts } = context
   const { chooser } = texts
   const { methods, desk, already } = options
@@ -45,7 +47,7 @@ export function chooserPage(
     ? html`<div class="note"><p>!${markup(fill(chooser.already, { email: already.email }), texts)}</p>!${button(texts, { label: chooser.stay, to: { get: already.href }, look: 'quiet', fragment: keep })}</div>`
     : ''
   const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${deskItem}</ul>!${stay}`
-  return layout(context, { title: chooser.title, main })
+  return layout(context, { name: 'login', title: chooser.title, main })
 }
 
 function leadOf(chooser: PageContext['texts']['chooser'], providers: number, desk: string | undefined): string {
@@ -55,19 +57,23 @@ function leadOf(chooser: PageContext['texts']['chooser'], providers: number, des
 }
 
 /** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */
-export function leavingPage(context: PageContext, text: Words, target: Extract<Navigation, { post: string }>): string {
+export function leavingPage(
+  context: PageContext,
+  text: Words,
+  target: Extract<Navigation, { post: string }>,
+): RenderedPage {
   const { leaving } = context.texts
   const send = button(context.texts, { label: leaving.button, to: target })
   const main = html`<h1>${leaving.title}</h1><p>!${markup(text, context.texts)}</p><div class="actions">!${send}</div>`
-  return layout(context, { title: leaving.title, main, sends: 'at once' })
+  return layout(context, { name: 'leaving', title: leaving.title, main, sends: 'at once' })
 }
 
 /** The same without a form: the Refresh header of the response continues, or the button. */
-export function refreshPage(context: PageContext, text: Words, href: string): string {
+export function refreshPage(context: PageContext, text: Words, href: string): RenderedPage {
   const { leaving } = context.texts
   const go = button(context.texts, { label: leaving.button, to: { get: href } })
   const main = html`<h1>${leaving.title}</h1><p>!${markup(text, context.texts)}</p><div class="actions">!${go}</div>`
-  return layout(context, { title: leaving.title, main })
+  return layout(context, { name: 'leaving', title: leaving.title, main })
 }
 
 /** `words` replaces the login text of the reason. */
@@ -82,7 +88,7 @@ export function refusedPage(
     /** The address that the provider vouched for. */
     email?: string | undefined
   },
-): string {
+): RenderedPage {
   const { texts } = context
   const { title, text } = refused.words ?? texts.refusals[refusalOf[refused.reason]]
   const { email } = refused
@@ -90,24 +96,24 @@ export function refusedPage(
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>!${who}
 !${actions(texts, [refused.button, ...(refused.more ?? [])])}
 <p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
-  return layout(context, { title, main })
+  return layout(context, { name: 'refused', title, main })
 }
 
 /** A short text and its buttons; `reason` and `requestId` are shown for support. */
 export function noticePage(
   context: PageContext,
-  notice: { title: string; text: Words; buttons: Button[]; reason?: Reason; requestId?: string },
-): string {
+  notice: { name?: PageName; title: string; text: Words; buttons: Button[]; reason?: Reason; requestId?: string },
+): RenderedPage {
   const { reason, requestId } = notice
   const code = reason === undefined ? '' : html`<p class="reference"><small>${reason}</small></p>`
   const id =
     requestId === undefined ? '' : html`<p class="reference">${context.texts.requestId} <small>${requestId}</small></p>`
   const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}!${id}`
-  return layout(context, { title: notice.title, main })
+  return layout(context, { name: notice.name ?? 'other', title: notice.title, main })
 }
 
 /** The end of a login in a small window: it closes by itself where the browser lets it. */
-export function popupPage(context: PageContext, words: NoticeText): string {
+export function popupPage(context: PageContext, words: NoticeText): RenderedPage {
   const home: Button = { label: context.texts.buttons.home, to: { get: '/' }, look: 'quiet' }
   const main = html`<h1>${words.title}</h1><p>${words.text}</p>!${actions(context.texts, [home])}`
   return layout(context, { title: words.title, main, closes: 'at once' })
@@ -120,6 +126,9 @@ export interface SessionRow {
   /** Milliseconds since the epoch. */
   createdAt: number
   seenAt: number
+  /** When it ends if it is not used, and at the latest. */
+  idleEndsAt: number
+  endsAt: number
   here: boolean
   /** It was opened by a break-glass link. */
   oneTime?: true
@@ -128,7 +137,7 @@ export interface SessionRow {
 export function sessionsPage(
   context: PageContext,
   view: { email: string; rows: SessionRow[]; cut: boolean; end: string; logout: string },
-): string {
+): RenderedPage {
   const { texts } = context
   const { sessions, buttons } = texts
   const rows = view.rows.map(row => {
@@ -136,13 +145,15 @@ export function sessionsPage(
     const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
     const facts = markup(fill(sessions.facts, { since: { at: row.createdAt }, address: row.address }), texts)
     const seen = markup(fill(sessions.seen, { when: { at: row.seenAt } }), texts)
-    const browser = row.browser === '' ? html`${sessions.unknown}` : valueMarkup(row.browser, texts)
-    const end = button(texts, {
+    const [idle, end] = [{ at: row.idleEndsAt }, { at: row.endsAt }]
+    const until = row.idleEndsAt < row.endsAt ? fill(sessions.endsIdle, { idle, end }) : fill(sessions.ends, { end })
+    const browser = row.browser === '' ? html`${sessions.unknown}` : browserMarkup(row.browser, texts)
+    const endButton = button(texts, {
       label: sessions.end,
       to: { post: view.end, fields: { handle: row.handle } },
       look: 'small',
     })
-    return html`<li><div><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span></div>!${end}</li>`
+    return html`<li><div><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span><span>!${markup(until, texts)}</span></div>!${endButton}</li>`
   })
   const others: Button = { label: sessions.endOthers, to: { post: view.end, fields: { others: '1' } }, look: 'quiet' }
   const main = html`<h1>${sessions.title}</h1><p>!${markup(fill(sessions.agent, { email: view.email }), texts)}</p><ul class="sessions">!${rows}</ul>
@@ -152,14 +163,21 @@ export function sessionsPage(
     ...(view.rows.length > 1 ? [others] : []),
     { label: buttons.logout, to: { post: view.logout }, look: 'quiet' },
   ])}`
-  return layout(context, { title: sessions.title, main, width: 'wide' })
+  return layout(context, { name: 'sessions', title: sessions.title, main, width: 'wide' })
+}
+
+/** A name that browserName has made is said in the language of the page. */
+function browserMarkup(name: string, texts: Texts): string {
+  const [, browser, system] = /^([\w ]{1,20}) on (\w{1,20})$/.exec(name) ?? []
+  if (browser === undefined || system === undefined) return valueMarkup(name, texts)
+  return markup(fill(texts.sessions.browser, { browser, system }), texts)
 }
 
 /** `send`: undefined once the form may have been sent. */
 export function keptPage(
   context: PageContext,
   view: { at: number; where: string; send: Extract<Button['to'], { post: string }> | undefined; discard: string },
-): string {
+): RenderedPage {
   const { texts } = context
   const { title, text, hint, send, discard } = texts.kept.page
   const buttons: Button[] = [
@@ -180,7 +198,7 @@ export function button(texts: Texts, { label, to, look, opens, fragment }: Butto
   const words = markup(label, texts)
   // A button is a flex box: parts of one text must not become columns.
   const shown = words.includes('<') ? html`<span>!${words}</span>` : words
-  const looks = look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
+  const looks = look === 'link' ? look : look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
     const kept = fragment ? html` data-fragment="${fragment}"` : ''

@@ -5,7 +5,6 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Navigation } from '../../core/contracts.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
-import { linkScript } from '../pages/fragment.js'
 import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
@@ -61,8 +60,7 @@ const passing: Partial<Record<RouteErrorCode, number>> = {
 }
 
 export function pageContextOf(context: RequestContext): PageContext {
-  const { config } = context.snapshot
-  return { texts: textsFor(context), site: new URL(config.publicUrl).host, languageSwitch: languageSwitchOf(context) }
+  return { texts: textsFor(context), brand: context.snapshot.brand, languageSwitch: languageSwitchOf(context) }
 }
 
 /** On the gateway's own pages that GET shows again: the cookie does not reach Desk's paths, and a callback works once. */
@@ -94,12 +92,11 @@ export function leavingResponse(
 
 /**
  * For a page whose form may begin a login: as above, and an identity provider within a network may have no TLS at all.
- * @param scripts inline scripts of this page
  */
-export function loginFormPolicy(snapshot: ConfigSnapshot, scripts: readonly string[] = []): string {
+export function loginFormPolicy(snapshot: ConfigSnapshot): string {
   const targets = formTargetsOf(snapshot)
   const plain = targets.some(target => target.startsWith('http:')) ? ['http:'] : []
-  return contentPolicy([...targets, 'https:', ...plain], undefined, scripts)
+  return contentPolicy([...targets, 'https:', ...plain])
 }
 
 export function createErrorResponses(): RenderError {
@@ -129,7 +126,11 @@ export function errorResponse(
   const reason = reasons[code] === undefined ? {} : { reason: reasons[code] }
   if (client === 'program') return problemResponse(status, { title: words.title, detail: words.text, ...reason })
   const requestId = status >= 500 ? { requestId: context.id } : {}
-  return noticeResponse(context, client, status, { ...words, ...reason, ...requestId }, errorButtons(code, context))
+  const buttons = errorButtons(code, context)
+  if (client === 'document') {
+    buttons.push({ label: page.texts.sessions.title, to: { get: context.snapshot.paths.session }, look: 'link' })
+  }
+  return noticeResponse(context, client, status, { ...words, ...reason, ...requestId }, buttons)
 }
 
 const isRead = (request: Pick<IncomingMessage, 'method'> | undefined) =>
@@ -279,10 +280,8 @@ function noticeResponse(
   buttons: Button[],
 ): ResponseData {
   // A response for a frame of Desk may be shown in Desk, and nowhere else.
-  const ancestors = client === 'frame' ? "'self'" : "'none'"
-  const scripts = buttons.some(({ fragment }) => fragment) ? [linkScript] : []
-  const policy = contentPolicy(formTargetsOf(context.snapshot), ancestors, scripts)
-  return pageResponse(status, noticePage(pageContextOf(context), { ...words, buttons }), policy)
+  const policy = contentPolicy(formTargetsOf(context.snapshot), client === 'frame' ? "'self'" : "'none'")
+  return pageResponse(status, noticePage(pageContextOf(context), { ...words, name: 'error', buttons }), policy)
 }
 
 function loginPath(context: RequestContext, wanted: unknown, asked: StepUpAsked | undefined): string {

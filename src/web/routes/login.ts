@@ -11,7 +11,7 @@ import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
-import { fragmentField, linkScript, sendingPage, sendScript } from '../pages/fragment.js'
+import { fragmentField, sendingPage } from '../pages/fragment.js'
 import { pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
@@ -205,7 +205,7 @@ function chooserResponse(request: FastifyRequest, email?: string): ResponseData 
   const already = email === undefined ? undefined : { email, href: returnTo }
   const fragment = config.login.keepFragment ? 'kept' : 'lost'
   const body = chooserPage(pageContextOf(context), { methods, desk, already, fragment })
-  return pageResponse(200, body, loginFormPolicy(context.snapshot, fragment === 'kept' ? [linkScript] : []))
+  return pageResponse(200, body, loginFormPolicy(context.snapshot))
 }
 
 /** A browser is asked for the fragment first, which it does not send: the script of a small page posts it. */
@@ -222,7 +222,7 @@ function sendOrStart(
   }
   const query = target.query === '' ? '' : `?${escapeBytes(target.query)}`
   const body = sendingPage(pageContextOf(request.context), `${deps.paths.login}/${provider.id}${query}`)
-  return replyWith(reply, pageResponse(200, body, loginFormPolicy(snapshot, [sendScript])))
+  return replyWith(reply, pageResponse(200, body, loginFormPolicy(snapshot)))
 }
 
 async function startLogin(

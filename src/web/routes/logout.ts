@@ -1,6 +1,7 @@
 // The logout routes: the page with the button, the button's POST, and the page after it.
 
 import type { FastifyInstance } from 'fastify'
+import type { PageName } from '../../config/page-templates.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { SignOut } from '../logout/sign-out.js'
@@ -35,16 +36,27 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
     const text = session ? fill(logout.text, { email: session.agent.email }) : logout.nobody
     const out: Button = { label: logout.button, to: { post: paths.logout } }
     const back: Button = { label: logout.back, to: { get: '/' }, look: 'quiet' }
-    return replyWith(reply, notice(request.context, { title: logout.title, text }, session ? [out, back] : [back]))
+    return replyWith(
+      reply,
+      notice(request.context, { name: 'logout', title: logout.title, text }, session ? [out, back] : [back]),
+    )
   })
 
   app.get(paths.loggedOut, async (request, reply) => {
-    const words = pageContextOf(request.context).texts.loggedOut
-    return replyWith(reply, notice(request.context, words, [{ label: words.button, to: { get: paths.login } }]))
+    const { loggedOut, sessions } = pageContextOf(request.context).texts
+    const buttons: Button[] = [
+      { label: loggedOut.button, to: { get: paths.login } },
+      { label: sessions.title, to: { get: paths.session }, look: 'link' },
+    ]
+    return replyWith(reply, notice(request.context, { ...loggedOut, name: 'logged-out' }, buttons))
   })
 }
 
-function notice(context: RequestContext, words: { title: string; text: Words }, buttons: Button[]): ResponseData {
+function notice(
+  context: RequestContext,
+  words: { name: PageName; title: string; text: Words },
+  buttons: Button[],
+): ResponseData {
   const body = noticePage(pageContextOf(context), { ...words, buttons })
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { BrowserSessions } from '../login/browser-sessions.js'
-import { closingPolicy, pageResponse } from '../pages/layout.js'
+import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { popupPage } from '../pages/pages.js'
 import { createSessionScript } from '../pages/session-script.js'
 import type { Paths } from '../request/paths.js'
@@ -29,6 +29,6 @@ export function sessionScriptRoutes(
     const page = pageContextOf(request.context)
     const session = await browserSessions.current(jarOf(request))
     const words = session ? page.texts.popup.done : page.texts.popup.none
-    return replyWith(reply, pageResponse(200, popupPage(page, words), closingPolicy()))
+    return replyWith(reply, pageResponse(200, popupPage(page, words), contentPolicy([])))
   })
 }

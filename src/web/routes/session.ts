@@ -131,14 +131,16 @@ function iso(at: number): string {
 }
 
 function sessionsResponse(
-  { paths }: SessionRouteDeps,
+  { paths, sessions }: SessionRouteDeps,
   context: RequestContext,
   session: Session,
   own: Session[],
 ): ResponseData {
-  const rows = own.slice(0, maxShown).map(({ handle, from, createdAt, seenAt, provider }) => {
+  const rows = own.slice(0, maxShown).map(one => {
+    const { handle, from, createdAt, seenAt, endsAt, provider } = one
     const oneTime = provider === breakglassId ? { oneTime: true as const } : {}
-    return { handle, ...from, createdAt, seenAt, here: handle === session.handle, ...oneTime }
+    const ends = { idleEndsAt: sessions.expiresAt(one), endsAt }
+    return { handle, ...from, createdAt, seenAt, ...ends, here: handle === session.handle, ...oneTime }
   })
   const view = {
     email: session.agent.email,

@@ -3,17 +3,19 @@ import { readFileSync } from 'node:fs'
 import { html } from 'ghtml'
 import t from 'tap'
 import { reasons } from '../../../src/core/reasons.js'
-import { linkScript, sendingPage, sendScript } from '../../../src/web/pages/fragment.js'
+import { sendingPage } from '../../../src/web/pages/fragment.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { refusalOf } from '../../../src/web/pages/i18n/texts.js'
-import { contentPolicy } from '../../../src/web/pages/layout.js'
 import { chooserPage, leavingPage, noticePage, refusedPage, sessionsPage } from '../../../src/web/pages/pages.js'
 import { fill, markup } from '../../../src/web/pages/sentence.js'
+import type { RenderedPage } from '../../../src/web/pages/sources.js'
 import { languagesOf } from '../../../src/web/pages/texts.js'
 import { browserName } from '../../../src/web/request/user-agent.js'
+import { plainBrand } from '../../parts/brand.js'
 
 const evil = `"><script>alert(1)</script>'&=`
-const place = { texts: en, site: 'desk.example.com' }
+const brand = plainBrand()
+const place = { texts: en, brand }
 
 for (const texts of languagesOf({ languages: [], texts: null })) {
   t.test(`every reason has words of its own kind: a title, what to do: ${texts.lang}`, async t => {
@@ -23,7 +25,7 @@ for (const texts of languagesOf({ languages: [], texts: null })) {
       t.ok(text.length > 20, reason)
       t.notMatch(text, /assertion|token|JWT|SAML|signature|IdP/, 'plain words')
       const button = { label: 'x', to: { get: '/' } }
-      const page = refusedPage({ ...place, texts }, { reason, reference: 'ABCDE-FGHJK', button })
+      const page = refusedPage({ ...place, texts }, { reason, reference: 'ABCDE-FGHJK', button }).text
       t.match(page, 'ABCDE-FGHJK')
       t.ok(page.includes(html`<h1>${title}</h1>`), title)
       t.match(page, reason)
@@ -71,10 +73,10 @@ t.test('Attack: overrides of the direction, emoji and length in a value stay ins
 t.test('Attack: markup in any value that a page shows', async t => {
   const pages = [
     chooserPage(
-      { ...place, site: evil },
+      { ...place, brand: { ...brand, name: evil, footer: evil, support: { text: evil, link: evil }, logo: evil } },
       { methods: [{ name: evil, href: evil }], desk: evil, already: { email: evil, href: evil }, fragment: 'kept' },
     ),
-    sendingPage({ ...place, site: evil }, evil),
+    sendingPage({ ...place, brand: { ...brand, name: evil } }, evil),
     leavingPage(place, evil, { post: evil, fields: { [evil]: evil } }),
     noticePage(place, { title: evil, text: evil, buttons: [{ label: evil, to: { get: evil } }] }),
     noticePage(place, {
@@ -85,20 +87,22 @@ t.test('Attack: markup in any value that a page shows', async t => {
     refusedPage(place, { reason: 'jwt.expired', reference: evil, button: { label: evil, to: { get: evil } } }),
     sessionsPage(place, {
       email: evil,
-      rows: [{ handle: evil, browser: evil, address: evil, createdAt: 0, seenAt: 0, here: true }],
+      rows: [
+        { handle: evil, browser: evil, address: evil, createdAt: 0, seenAt: 0, idleEndsAt: 1, endsAt: 2, here: true },
+      ],
       cut: true,
       end: evil,
       logout: evil,
     }),
   ]
-  for (const page of pages) {
+  for (const { text: page } of pages) {
     t.notMatch(page, '<script>alert')
     t.ok(page.includes('&#60;script&#62;alert(1)'))
   }
 })
 
 t.test('a page is whole: language, title, viewport, one heading, nothing from elsewhere', async t => {
-  const page = noticePage(place, { title: 'A', text: 'B', buttons: [] })
+  const page = noticePage(place, { title: 'A', text: 'B', buttons: [] }).text
   t.match(page, /^<!doctype html>\n<html lang="en" dir="ltr">/)
   t.match(page, '<title>A · desk.example.com</title>')
   t.match(page, 'name="viewport"')
@@ -106,16 +110,29 @@ t.test('a page is whole: language, title, viewport, one heading, nothing from el
   t.notMatch(page, /src=|url\(|@import|https?:\/\/(?!www\.w3\.org)/)
 })
 
-t.test('the policy names exactly the style and the scripts that the pages hold', async t => {
-  const page = leavingPage(place, 'x', { post: '/x', fields: {} })
-  const chooser = chooserPage(place, { methods: [{ name: 'x', href: '/x' }], fragment: 'kept' })
+t.test('the policy of a page names exactly the styles and scripts that it holds', async t => {
+  const row = { handle: 'h', browser: '', address: '', createdAt: 0, seenAt: 0, idleEndsAt: 1, endsAt: 2, here: true }
+  const styled = { ...place, brand: plainBrand({ color: '#0b6e4f' }) }
+  const pages: [RenderedPage, styles: number, scripts: number][] = [
+    [leavingPage(place, 'x', { post: '/x', fields: {} }), 1, 1],
+    [noticePage(place, { title: 'A', text: 'B', buttons: [] }), 1, 0],
+    [sessionsPage(place, { email: 'a', rows: [row], cut: false, end: '/e', logout: '/l' }), 1, 1],
+    [sendingPage(place, '/x'), 0, 1],
+    [chooserPage(place, { methods: [{ name: 'x', href: '/x' }], fragment: 'kept' }), 1, 1],
+    [noticePage(styled, { title: 'A', text: 'B', buttons: [] }), 2, 0],
+  ]
   const hash = (text = '') => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
-  const policy = contentPolicy([], undefined, [sendScript, linkScript])
-  t.match(policy, `style-src ${hash(/<style>(.*?)<\/style>/s.exec(page)?.[1])};`)
-  const scripts = [page, sendingPage(place, '/x'), chooser].map(one => hash(/<script>(.*?)<\/script>/s.exec(one)?.[1]))
-  t.match(policy, `script-src ${scripts.join(' ')};`)
-  t.equal(new Set(scripts).size, 3)
-  t.notMatch(page, / style="| on[a-z]+="/)
+  for (const [{ text, sources }, styles, scripts] of pages) {
+    const inside = (element: string) => [...text.matchAll(new RegExp(`<${element}>(.*?)</${element}>`, 'gs'))]
+    const [style, script] = [inside('style'), inside('script')].map(all => all.map(([, one]) => hash(one)))
+    t.equal(style?.length, styles)
+    t.equal(script?.length, scripts)
+    t.equal(
+      sources,
+      `style-src ${style?.join(' ') || "'none'"}; script-src ${script?.join(' ') || "'none'"}; img-src data:`,
+    )
+    t.notMatch(text, / style="| on[a-z]+="/)
+  }
 })
 
 t.test('templates bypass escaping only for what a template has built', async t => {
@@ -126,6 +143,12 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'page.main',
     'sending',
     'running',
+    'body',
+    'picture',
+    'header',
+    'content',
+    'footer',
+    'help',
     'languages',
     'choices',
     'keeping',
@@ -138,6 +161,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
   ]
   allowed.push(
     'send',
+    'endButton',
     'rows',
     'here',
     'oneTime',
@@ -151,7 +175,7 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'browser',
     'shown',
   )
-  allowed.push('value', 'words', 'who', 'id')
+  allowed.push('value', 'words', 'who', 'id', 'sheets', 'programs')
   for (const file of ['pages', 'layout', 'sentence', 'fragment']) {
     const source = readFileSync(new URL(`../../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
     for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
@@ -170,6 +194,22 @@ t.test('browsers by name', async t => {
     browserName('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1'),
     'Safari on iPhone',
   )
+  const mac = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)'
+  t.equal(
+    browserName(
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/140.0 Safari/537.36',
+    ),
+    'Chrome on Linux',
+  )
+  t.equal(browserName(`${mac} ${chrome} Safari/537.36 OPR/120.0`), 'Opera on macOS')
+  t.equal(browserName(`${mac} ${chrome} Safari/537.36 Vivaldi/7.5`), 'Vivaldi on macOS')
+  t.equal(browserName(`${mac} AppleWebKit/605.1 (KHTML, like Gecko) Version/18.0 Safari/605.1`), 'Safari on macOS')
+  t.equal(
+    browserName(`Mozilla/5.0 (Linux; Android 15) ${chrome} SamsungBrowser/28.0 Mobile`),
+    'Samsung Internet on Android',
+  )
+  t.equal(browserName('Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) CriOS/140.0 Safari/604.1'), 'Chrome on iPad')
+  t.equal(browserName('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) EdgiOS/140.0'), 'Edge on iPhone')
   t.equal(browserName('curl/8.5'), 'curl/8.5')
   t.equal(browserName(`x\u0007\u202e${'y'.repeat(100)}`), `x${'y'.repeat(59)}`)
   t.equal(browserName(undefined), '')
