@@ -1,6 +1,7 @@
 // The preview serves every page in every language and scheme, with the company's templates, and reads them anew.
 
 import t, { type Test } from 'tap'
+import { loadPages } from '../../src/cli/commands/configuration.js'
 import { reasons } from '../../src/core/reasons.js'
 import { samplePages, startPreview } from '../../src/demo/pages-preview.js'
 import { refusalOf } from '../../src/web/pages/i18n/texts.js'
@@ -39,6 +40,12 @@ t.test('every page is there, by language and scheme', async t => {
       shown.some(name => refusalOf[name as (typeof reasons)[number]] === refusalOf[reason]),
       reason,
     )
+})
+
+t.test('without a configuration the built-in pages are there', async t => {
+  const loaded = await loadPages('/nowhere/deskgate.yaml', { env: {}, given: false })
+  t.ok('config' in loaded)
+  t.notOk('config' in (await loadPages('/nowhere/deskgate.yaml', { env: {}, given: true })))
 })
 
 t.test('a changed template shows at the next look, a broken one says where', async t => {

@@ -50,7 +50,7 @@ export async function loadPages(
     desk: { url: 'http://localhost:3000' },
     providers: [],
     agents: [{ any: true }],
-    login: { alsoAllowDeskAuthentication: true },
+    login: { alsoAllowDeskAuthentication: { paths: ['/login'], whoami: '/me', email: '/email', cookie: 'session' } },
   })
   return loadConfigText(text, { file, reader, now: systemClock.now() })
 }
