@@ -195,7 +195,11 @@ t.test('a refused login leads on with the fragment, and keeps it out of every ad
   const state = new URL(String(begun.headers.location)).searchParams.get('state') ?? ''
   const refused = await browser.post('/auth/jwt', { jwt: await gate.token('off@example.com'), state })
   t.equal(refused.statusCode, 403)
-  t.match(unescaped(refused.body), `href="/auth/login?return_to=%2Fa&account=other${hash}"`, 'another way in: the chooser reads it')
+  t.match(
+    unescaped(refused.body),
+    `href="/auth/login?return_to=%2Fa&account=other${hash}"`,
+    'another way in: the chooser reads it',
+  )
   const again = await browser.post('/auth/jwt', { jwt: await gate.token('ada@example.com', { iat: 1 }), state })
   const { action, fields } = formIn(again.body)
   t.same({ action, fields }, { action: '/auth/login/portal?return_to=%2Fa', fields: { fragment: hash } })
