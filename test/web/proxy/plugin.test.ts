@@ -61,7 +61,7 @@ t.test('Attack: a verdict of another request, a refusal, or none lets nothing th
     const writeHead = (code: number) => {
       status = code
     }
-    snapshot.pipeline.send(request, { headersSent: false, writeHead, end: () => {} } as never, given)
+    snapshot.pipeline.send(request, { req: request, headersSent: false, writeHead, end: () => {} } as never, given)
     t.equal(status, 500)
     t.throws(() => snapshot.pipeline.upgrade(request, new PassThrough(), Buffer.alloc(0), given, () => {}))
   }
