@@ -10,6 +10,7 @@ const io: Io = {
   env: process.env,
   out: line => process.stdout.write(`${line}\n`),
   err: line => process.stderr.write(`${line}\n`),
+  ...(process.stdin.isTTY ? { terminal: { input: process.stdin, output: process.stderr } } : {}),
 }
 
 // A reader that closes the pipe (`| head`) is not an error: nothing more is written, and the exit code stays.

@@ -4,6 +4,8 @@ export interface Io {
   env: NodeJS.ProcessEnv
   out(line: string): void
   err(line: string): void
+  /** Where questions can be asked: only when stdin is a terminal. */
+  terminal?: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream }
 }
 
 /** 0 done, 1 problems found (on stderr, one line each), 2 wrong usage. */

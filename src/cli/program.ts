@@ -10,6 +10,8 @@ import { breakglass } from './commands/breakglass.js'
 import { check } from './commands/check.js'
 import { configFile, loadPages } from './commands/configuration.js'
 import { explain } from './commands/explain.js'
+import { init } from './commands/init.js'
+import { questions } from './commands/init-questions.js'
 import { printMetadata } from './commands/metadata.js'
 import { serve, untilSignal } from './commands/serve.js'
 import { listSessions, revokeSessions } from './commands/sessions.js'
@@ -47,6 +49,7 @@ export function createProgram(deps: ProgramDeps): Command {
     .addHelpText('after', '\nTo begin: deskgate demo. Examples: deskgate COMMAND --help.')
     .addHelpText('after', exitCodes.trimEnd())
   addRunning(program, deps)
+  addBeginning(program, deps)
   addChecking(program, deps)
   addSessions(program, deps)
   addAccess(program, deps)
@@ -102,6 +105,27 @@ function port(typed: string): number {
   const number = /^\d{1,5}$/.test(typed) ? Number(typed) : Number.NaN
   if (number <= 65_535) return number
   throw new InvalidArgumentError('It takes a number from 0 to 65535.')
+}
+
+function addBeginning(program: Command, { io, done }: ProgramDeps): void {
+  const command = program
+    .command('init')
+    .description('write a first configuration, and print what to enter at the identity provider')
+    .argument('[file]', 'the configuration to write; its other files are written beside it', 'deskgate.yaml')
+  for (const { flag, text } of questions) command.option(flag, text)
+  command
+    .addHelpText(
+      'after',
+      `
+In a terminal it asks for what is not given. Elsewhere a missing answer is wrong
+usage. It creates the secrets, for this user alone to read, and runs "deskgate
+check". It writes all files or none, and never over one that exists.
+${exitCodes}
+Examples:
+  $ deskgate init
+  $ deskgate init /etc/deskgate/deskgate.yaml --provider saml`,
+    )
+    .action(async (file, options) => done(await init(file, options, io)))
 }
 
 function addChecking(program: Command, { io, done }: ProgramDeps): void {
