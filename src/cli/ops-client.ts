@@ -11,7 +11,7 @@ export class OpsUnreachable extends Error {
 }
 
 /** The commands that ask a running gateway. */
-export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass', 'access'] as const
+export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass', 'access', 'observed'] as const
 
 const tokenVariable = '$DESKGATE_ADMIN_TOKEN'
 

@@ -13,6 +13,7 @@ import { explain } from './commands/explain.js'
 import { init } from './commands/init.js'
 import { questions } from './commands/init-questions.js'
 import { printMetadata } from './commands/metadata.js'
+import { observed } from './commands/observed.js'
 import { serve, untilSignal } from './commands/serve.js'
 import { listSessions, revokeSessions } from './commands/sessions.js'
 import type { ExitCode, Io } from './io.js'
@@ -53,6 +54,7 @@ export function createProgram(deps: ProgramDeps): Command {
   addChecking(program, deps)
   addSessions(program, deps)
   addAccess(program, deps)
+  addObserved(program, deps)
   addBreakglass(program, deps)
   addPages(program, deps)
   addPrinting(program, deps)
@@ -240,6 +242,30 @@ Examples:
   $ deskgate access --report --csv > access.csv`,
     )
     .action(async (email, method, path, options) => done(await access({ email, method, path }, options, io)))
+}
+
+function addObserved(program: Command, { io, done }: ProgramDeps): void {
+  program
+    .command('observed')
+    .description('in mode: observe: who would have been stopped, and why')
+    .option('--json', 'the whole report as one line of JSON')
+    .option(...configOption)
+    .option(...opsOption)
+    .addHelpText(
+      'after',
+      `
+Groups of requests by path, kind of client and reason, the most frequent first:
+what would fail if the mode were enforce. A replica knows its own requests, with
+those of all its workers, since its start or the last change of the rules.
+${asksGateway}
+Exit code: 0 the report is printed; 1 the gateway does not observe, or does not
+answer, and stderr says why; 2 wrong usage.
+
+Examples:
+  $ deskgate observed
+  $ deskgate observed --json --ops http://127.0.0.1:9090`,
+    )
+    .action(async options => done(await observed(options, io)))
 }
 
 function addBreakglass(program: Command, { io, done }: ProgramDeps): void {

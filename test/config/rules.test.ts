@@ -456,6 +456,15 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     list({ url: `${listUrl}?email={email}`, next: '/next' }),
     'agents[0].http.next: has no effect: with {email} in the url only one page is read',
   ],
+  'a rehearsal': [
+    settings({ mode: 'observe', observe: { enforce: [] } }),
+    'mode: nothing is guarded: requests without a session reach Desk',
+  ],
+  'a rehearsal but for some paths': [
+    settings({ mode: 'observe', observe: { enforce: ['/admin/*', '/auth/login'] } }),
+    'mode: only the paths of observe.enforce are guarded: all other requests reach Desk without a session',
+    'observe.enforce[1]: has no effect: everything under /auth belongs to the gateway',
+  ],
   'idle beyond lifetime': [
     settings({ sessions: { idle: '48h' } }),
     'sessions.idle: longer than lifetime: it has no effect',

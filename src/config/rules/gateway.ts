@@ -9,6 +9,7 @@ export function gatewayRules(rules: Rules): void {
   proxies(rules)
   desk(rules)
   publicPaths(rules)
+  observing(rules)
   logoutPaths(rules)
   bodies(rules)
   keptForms(rules)
@@ -132,6 +133,19 @@ function publicPaths({ config, warning }: Rules): void {
       warning(path, `has no effect: everything under ${config.prefix} belongs to the gateway`)
     }
   }
+}
+
+function observing({ config, warning }: Rules): void {
+  const { enforce = [] } = config.observe ?? {}
+  for (const [index, pattern] of enforce.entries()) {
+    if (config.prefix === undefined || !`${pattern}/`.startsWith(`${config.prefix}/`)) continue
+    warning(['observe', 'enforce', index], `has no effect: everything under ${config.prefix} belongs to the gateway`)
+  }
+  if (config.mode !== 'observe') return
+  const all = 'nothing is guarded: requests without a session reach Desk'
+  const some = 'only the paths of observe.enforce are guarded: all other requests reach Desk without a session'
+  const hint = 'look at `deskgate observed`, then set mode: enforce'
+  warning(['mode'], enforce.length === 0 ? all : some, hint)
 }
 
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]'])

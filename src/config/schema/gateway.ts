@@ -38,6 +38,37 @@ export const workers = () =>
       description: 'Processes behind the one port, each with connections to Redis of its own; auto: one per core.',
     })
 
+export const mode = () =>
+  z
+    .enum(['enforce', 'observe'], { error: says('is neither enforce nor observe') })
+    .default('enforce')
+    .meta({
+      description:
+        'observe guards nothing: what would be stopped reaches Desk without identity, and `deskgate observed` lists it. For a rehearsal in front of a Desk that still protects itself.',
+    })
+
+export const observe = () =>
+  z
+    .strictObject({
+      enforce: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^\/[^\s*?#%;\\]*\*?$/,
+              says('invalid path', 'such as /admin/*: no method, * only at the end, no query'),
+            ),
+        )
+        .default([])
+        .meta({
+          description:
+            'Paths that are enforced nevertheless, with every method. A path that some server could read as one of these is one.',
+          examples: [['/admin/*']],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'For mode: observe.' })
+
 export const trustedProxies = () =>
   z
     .array(z.string())
