@@ -11,6 +11,7 @@ import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Audit } from './audit.js'
 import type { Metrics } from './metrics.js'
+import type { ObservedFacts } from './observed.js'
 import { openOpsListener, probeRoutes } from './probes.js'
 import { problem } from './problem.js'
 import type { RateLimit } from './rate-limit.js'
@@ -30,6 +31,8 @@ export interface OpsDeps {
   breakglass: BreakglassApiDeps
   /** Without it there is no such route. */
   access?: AccessReader
+  /** Without it there is no such route. */
+  observed?: { facts(): Promise<ObservedFacts> | ObservedFacts }
   /** The current token; undefined: there is no API. */
   adminToken(): Secret | undefined
   /** Counts wrong tokens; an address with too many has to wait, even with the right token. */
@@ -59,7 +62,12 @@ function api(deps: OpsDeps) {
       const report = await deps.refusedLogins.find(request.params.reference)
       return report ?? problem(reply, 404, 'No refused login of the last day has this reference')
     })
-    const { reload } = deps
+    const { reload, observed } = deps
+    if (observed) {
+      app.get('/observed', async (_request, reply) =>
+        reply.header('cache-control', 'no-store').send(await observed.facts()),
+      )
+    }
     if (reload) app.post('/reload', async (_request, reply) => answerReload(await reload(), reply))
   }
 }

@@ -78,6 +78,8 @@ export interface AccessLine {
   session: string | undefined
   /** The agent's e-mail address, from the session or the bearer token. */
   agent: string | undefined
+  /** Why it would have been stopped (mode: observe). */
+  observed?: string | undefined
 }
 
 /** Formats the time once for all lines of a millisecond. `worker`: its number, in a cluster. */
@@ -94,7 +96,8 @@ export function createAccessFormat(worker?: number): (line: AccessLine) => strin
     const path = escapeInvisible(JSON.stringify(line.path))
     const session = line.session === undefined ? '' : `,"session":"${line.session}"`
     const agent = line.agent === undefined ? '' : `,"agent":${escapeInvisible(JSON.stringify(line.agent))}`
-    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session}${agent},"msg":"request"}\n`
+    const observed = line.observed === undefined ? '' : `,"observed":"${line.observed}"`
+    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session}${agent}${observed},"msg":"request"}\n`
   }
 }
 

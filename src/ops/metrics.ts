@@ -24,6 +24,7 @@ const requestOutcomes = [
   'store_unavailable',
   'shed',
   'desk_busy',
+  'observed',
 ] as const
 export type RequestOutcome = (typeof requestOutcomes)[number]
 
@@ -89,7 +90,7 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   const requests = new Counter({
     name: 'deskgate_requests_total',
-    help: 'Requests by how they ended: proxied, public, redirected, unauthorized, forbidden, bad_request, own, upstream_error, store_unavailable, shed or desk_busy.',
+    help: 'Requests by how they ended: proxied, public, redirected, unauthorized, forbidden, bad_request, own, upstream_error, store_unavailable, shed, desk_busy or observed.',
     labelNames: ['outcome'],
     registers,
   })

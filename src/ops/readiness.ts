@@ -20,7 +20,12 @@ export interface Readiness {
   problems?: readonly string[]
   draining: boolean
   shedding: boolean
+  /** Only in mode: observe. */
+  mode?: 'observe'
+  warning?: string
 }
+
+export const observingWarning = 'nothing is guarded: requests without a session reach Desk (mode: observe)'
 
 export interface ReadinessProbe {
   /** Probes the store, at most once a second. */
@@ -29,6 +34,8 @@ export interface ReadinessProbe {
   drain(): void
   /** The problems of the last reload; none: it was applied. */
   configuration(problems: readonly string[]): void
+  /** The mode in force from now on. */
+  mode(mode: 'enforce' | 'observe'): void
   close(): void
 }
 
@@ -50,12 +57,14 @@ export function createReadiness(deps: {
   metrics: Metrics
   /** True while the process is overloaded. */
   shedding?: () => boolean
+  mode?: 'enforce' | 'observe'
   retry?: number
 }): ReadinessProbe {
   const retry = deps.retry ?? 1_000
   let reached = false
   let closed = false
   let draining = false
+  let { mode = 'enforce' } = deps
   let problems: readonly string[] = []
   let error: string | undefined
   let askedAt = Number.NEGATIVE_INFINITY
@@ -111,13 +120,18 @@ export function createReadiness(deps: {
       const store = error === undefined ? 'up' : reached ? 'down' : 'never reached'
       const facts = { ready: state === 'serving', state, store, ...(error === undefined ? {} : { error }) } as const
       const config = problems.length === 0 ? 'current' : 'rejected'
-      return { ...facts, config, ...(problems.length === 0 ? {} : { problems }), draining, shedding }
+      const rejected = problems.length === 0 ? {} : { problems }
+      const loud = mode === 'observe' ? { mode, warning: observingWarning } : {}
+      return { ...facts, config, ...rejected, draining, shedding, ...loud }
     },
     drain() {
       draining = true
     },
     configuration(reported) {
       problems = reported.slice(0, mostProblems)
+    },
+    mode(next) {
+      mode = next
     },
     close() {
       closed = true

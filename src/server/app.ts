@@ -4,11 +4,14 @@
 
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { saysTheSame } from '../config/changes.js'
 import type { Config } from '../config/schema/index.js'
 import type { Directory, Sessions } from '../core/contracts.js'
 import { createPublishedKeys, type PublishedKeys } from '../keys/assertion-keys.js'
 import type { Keyring } from '../keys/keyring.js'
+import type { Log } from '../ops/log.js'
 import { createRateLimit } from '../ops/rate-limit.js'
+import { observingWarning } from '../ops/readiness.js'
 import { isConfigured } from '../providers/create.js'
 import { createInFlight } from '../runtime/in-flight.js'
 import { createRevocationMarks } from '../sessions/revocation-marks.js'
@@ -83,7 +86,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   })
   const recheck = createRecheck(current)
   const marks = createRevocationMarks({ ...deps, settings })
-  const live = { sessions, recheck, marks, clock, settings, interval: overrides.liveInterval }
+  const live = { sessions, recheck, marks, clock, settings, current, interval: overrides.liveInterval }
   const liveConnections = createLiveConnections(live)
   const queue = createDeskQueue({ log, schedule: overrides.queueTimers })
   const openResponses = createInFlight<ServerResponse>()
@@ -98,6 +101,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const { responses } = liveConnections
   const parts: SnapshotDeps = { ...deps, ...kept, sessions, marks, liveResponses: responses, queue, unread }
   snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
+  warnOfObserving(config, log)
 
   const publishedKeys = createPublishedKeys(deps)
   const requestLifecycle = createRequestLifecycle({ shedding: () => false, ...deps, ...snapshots, openResponses })
@@ -123,7 +127,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     liveConnections,
     upgrades,
     snapshot: current,
-    prepare: (next, keyring) => prepare(next, parts, { snapshots, publishedKeys, agents, keyring }),
+    prepare: (next, keyring) => prepare(next, parts, { snapshots, publishedKeys, agents, liveConnections, keyring }),
     windDown: connections.begin,
     async close(limit) {
       connections.begin()
@@ -177,6 +181,7 @@ interface RunningParts {
   snapshots: Snapshots
   publishedKeys: PublishedKeys
   agents: AgentRevalidation
+  liveConnections: Pick<LiveConnections, 'recheckObserved'>
   keyring: Keyring
 }
 
@@ -191,8 +196,21 @@ function endRemoved(previous: ConfigSnapshot, next: ConfigSnapshot, { sessions, 
   )
 }
 
+/** Counts anew when what is decided by has changed: the report then says what the new settings would stop. */
+function beginObserved({ config: previous }: ConfigSnapshot, { config }: ConfigSnapshot, deps: SnapshotDeps): void {
+  const decisive = ({ mode, observe, access, desk, login }: Config) => [mode, observe, access, desk.public, login]
+  if (!saysTheSame(decisive(previous), decisive(config))) deps.observed.begin(config.mode)
+  warnOfObserving(config, deps.log)
+}
+
+/** Loud: a gateway that guards nothing must not be taken for one that does. */
+export function warnOfObserving({ mode, observe }: Pick<Config, 'mode' | 'observe'>, log: Log): void {
+  if (mode !== 'observe') return
+  log.warn({ mode, enforced: observe.enforce }, observingWarning)
+}
+
 async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts): Promise<PreparedSnapshot> {
-  const { snapshots, publishedKeys, agents, keyring } = running
+  const { snapshots, publishedKeys, agents, liveConnections, keyring } = running
   const previous = snapshots.current()
   const next = createSnapshot(config, deps, { keyring, previous })
   const added = next.providers.filter(provider => !previous.providers.includes(provider))
@@ -205,6 +223,8 @@ async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts
       // First: the records of another publicUrl cannot be read any more after that.
       endRemoved(previous, next, deps)
       deps.sessions.bindTo(config.publicUrl)
+      liveConnections.recheckObserved()
+      beginObserved(previous, next, deps)
       // The new rules and directory may no longer allow agents who are logged in.
       agents.follow(next.directory).catch((error: Error) => {
         deps.log.error({ cause: error.message }, 'live sessions could not be checked against the new configuration')

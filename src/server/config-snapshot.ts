@@ -11,6 +11,7 @@ import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
 import { createRepeatedLog, type Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
+import type { ObservedRequests } from '../ops/observed.js'
 import type { RefusedLogins } from '../ops/refused-logins.js'
 import type { Breakglass } from '../providers/breakglass.js'
 import { bearerAudiencesOf, createProviders, type ProviderInputs } from '../providers/create.js'
@@ -56,6 +57,7 @@ export interface GatewayDeps {
   log: Log
   audit: Audit
   metrics: Metrics
+  observed: ObservedRequests
   /** True while the process is overloaded. */
   shedding?: () => boolean
   overrides?: GatewayOverrides
@@ -147,6 +149,7 @@ export function createSnapshot(
       liveResponses,
       queue,
       unread,
+      observed: deps.observed,
       random,
       clock,
       log,

@@ -9,6 +9,7 @@ import { createAuditLog } from '../ops/audit.js'
 import { cgroupMemory, createLoadShedding, type ProcessLoad } from '../ops/load-shedding.js'
 import type { Log } from '../ops/log.js'
 import { createMetrics } from '../ops/metrics.js'
+import { createObservedRequests } from '../ops/observed.js'
 import { createReadiness } from '../ops/readiness.js'
 import { createRefusedLogins } from '../ops/refused-logins.js'
 import { createBreakglass } from '../providers/breakglass.js'
@@ -62,7 +63,8 @@ export function openResources(config: Config, deps: ResourcesDeps) {
     },
     refusedLogins: createRefusedLogins({ store, clock, random, log }),
     breakglass: createBreakglass({ store, keyring, clock, random }),
-    readiness: createReadiness({ store, clock, log, metrics, shedding }),
+    readiness: createReadiness({ store, clock, log, metrics, shedding, mode: config.mode }),
+    observed: createObservedRequests({ clock, mode: config.mode }),
     fetchText: createHttpClient(),
     verifySaml: deps.verifySaml ?? pool.verify,
   }

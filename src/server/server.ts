@@ -7,6 +7,7 @@ import type { Config } from '../config/schema/index.js'
 import { watchFiles } from '../config/watch.js'
 import { createOps } from '../ops/api.js'
 import type { Metrics } from '../ops/metrics.js'
+import type { ObservedFacts, ObservedRequests } from '../ops/observed.js'
 import { createProbes } from '../ops/probes.js'
 import { createRateLimit } from '../ops/rate-limit.js'
 import type { ReadinessProbe } from '../ops/readiness.js'
@@ -50,6 +51,13 @@ export interface Addresses {
 export interface OpsSources {
   metrics: Pick<Metrics, 'text' | 'parts'>
   readiness: Pick<ReadinessProbe, 'ask'>
+  observed: Pick<ObservedRequests, 'facts'>
+}
+
+/** The same, of all workers. */
+export interface MergedOpsSources extends Pick<OpsSources, 'readiness'> {
+  metrics: Pick<Metrics, 'text'>
+  observed: { facts(): Promise<ObservedFacts> | ObservedFacts }
 }
 
 export interface ServerDeps extends ResourcesDeps {
@@ -62,7 +70,7 @@ export interface ServerDeps extends ResourcesDeps {
   /** Called when connections are accepted; by default this is logged. */
   announce?: (addresses: Addresses) => void
   /** In a cluster: combines the facts of this process with those of the other workers. */
-  aggregated?: (own: OpsSources) => Pick<OpsSources, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
+  aggregated?: (own: OpsSources) => MergedOpsSources
   /** In a cluster: makes the other workers reload when the API of this one was asked to. */
   reloadOthers?: () => void
 }
@@ -148,7 +156,7 @@ function createServerReloader(
 /** The ops listener; in a cluster `opsSources` speaks for all workers. */
 function createOpsListener(
   of: RunningServer & {
-    opsSources: Pick<OpsSources, 'readiness'> & { metrics: Pick<Metrics, 'text'> }
+    opsSources: MergedOpsSources
     reload?: () => Promise<ReloadResult>
   },
 ) {
@@ -158,6 +166,7 @@ function createOpsListener(
     ...resources,
     metrics: opsSources.metrics,
     readiness: opsSources.readiness,
+    observed: opsSources.observed,
     adminToken: () => running().ops.adminToken,
     sessions: gateway.sessions,
     limit: createRateLimit({ ...resources, name: 'admin', rate: () => running().limits.logins }),
@@ -178,7 +187,7 @@ function breakglassUrl({ publicUrl, prefix }: Config): string {
 
 /** Applies a configuration, completely or not at all. The returned function rejects when a part of it cannot be used. */
 function createApply({ gateway, resources }: RunningServer): (next: Config) => Promise<void> {
-  const { keyring, createKeyringFor, auditLog, loadShedding, log } = resources
+  const { keyring, createKeyringFor, auditLog, loadShedding, log, readiness } = resources
 
   return async next => {
     const nextKeyring = createKeyringFor(next)
@@ -195,6 +204,7 @@ function createApply({ gateway, resources }: RunningServer): (next: Config) => P
     if (next.tls) (gateway.app.server as unknown as TlsServer).setSecureContext(serverTls(next.tls))
     log.level = next.log.level
     auditLog.sendTo(next.audit.to)
+    readiness.mode(next.mode)
     loadShedding.limitMemory(memoryLimitOf(next))
   }
 }

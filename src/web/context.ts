@@ -9,6 +9,7 @@ import type { ApiCaller, Directory, Provider, Session, StepUp } from '../core/co
 import type { Reason } from '../core/reasons.js'
 import type { PublicKey } from '../keys/assertion-keys.js'
 import type { KeptOutcome, RequestOutcome } from '../ops/metrics.js'
+import type { StopReason } from '../ops/observed.js'
 import type { DeskLogin, WhoamiResponse } from '../providers/desk-login.js'
 import type { Texts } from './pages/i18n/texts.js'
 import type { RequestSource } from './request/client-address.js'
@@ -121,6 +122,10 @@ export interface Guard {
    * for a bearer token, or when the store has to be asked. Never throws or rejects: what fails is refused.
    */
   authorize(request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict>
+  /** The same for a WebSocket whose Origin is another site's. */
+  refuseOrigin(context: RequestContext): AccessVerdict
+  /** Whether a path passes whatever is decided (mode: observe). Pure and synchronous. */
+  observes(target: Target): boolean
   /** The part of it that follows on the identity: whether who asks, as they are now, may send this request. */
   permit(who: Asker, method: string, request: AskedRequest): AccessVerdict
   /** Why: every rule that applies, for operators. */
@@ -273,6 +278,8 @@ export interface RequestContext extends ClientAddress {
   keptForm?: { outcome?: KeptOutcome; setCookie?: ResponseCookie }
   substitute?: Substitute
   outcome: RequestOutcome
+  /** Set by the guard: it would have been stopped, and passes because its path is only observed. */
+  observed?: { why: StopReason; reason?: Reason } | undefined
 }
 
 declare module 'fastify' {

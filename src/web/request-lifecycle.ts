@@ -84,7 +84,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
     release(context.snapshot)
     state.finished = true
     const now = clock.now()
-    const { outcome, id, address, session, api } = context
+    const { outcome, id, address, session, api, observed } = context
     metrics.request(outcome, (now - startedAt) / 1000)
     if (!context.snapshot.config.log.access) return
     log.access({
@@ -98,6 +98,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       address,
       session: session?.handle,
       agent: (session ?? api)?.agent.email,
+      observed: observed?.why,
     })
   }
 

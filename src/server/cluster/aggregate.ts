@@ -3,6 +3,7 @@
 
 import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client'
 import type { MetricPart } from '../../ops/metrics.js'
+import { mergeObserved, type ObservedFacts } from '../../ops/observed.js'
 import type { Readiness } from '../../ops/readiness.js'
 import type { WorkerSlot } from './supervisor.js'
 import type { FromWorker, MergedAnswers, Topic, WorkerParts } from './worker-link.js'
@@ -65,7 +66,11 @@ export function createAggregator(deps: { slots(): readonly WorkerSlot[]; state()
       remember(topic, asker.number, part)
       const parts = await collect(asker, topic, part)
       const whole =
-        topic === 'metrics' ? await metrics() : mergeReadiness(parts as WorkerParts['readiness'][], deps.state())
+        topic === 'metrics'
+          ? await metrics()
+          : topic === 'observed'
+            ? mergeObserved(parts as ObservedFacts[])
+            : mergeReadiness(parts as Readiness[], deps.state())
       asker.handle?.send({ deskgate: 'whole', id, whole })
     },
     addPart(from, { id, part }) {
@@ -140,6 +145,8 @@ export function mergeReadiness(parts: readonly Readiness[], cluster: ClusterStat
   const store = parts.every(one => one.store === 'up') ? 'up' : reached ? 'down' : 'never reached'
   const error = parts.find(one => one.error !== undefined)?.error
   const problems = parts.find(({ config }) => config === 'rejected')?.problems
+  const observing = parts.find(({ mode }) => mode === 'observe')
+  const loud = observing?.warning === undefined ? {} : { mode: 'observe' as const, warning: observing.warning }
   const { listening, of, draining } = cluster
   return {
     ready: state === 'serving',
@@ -150,6 +157,7 @@ export function mergeReadiness(parts: readonly Readiness[], cluster: ClusterStat
     ...(problems ? { problems } : {}),
     draining,
     shedding,
+    ...loud,
     workers: { listening, of },
   }
 }

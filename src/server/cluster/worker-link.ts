@@ -3,9 +3,10 @@
 
 import cluster from 'node:cluster'
 import type { MetricPart } from '../../ops/metrics.js'
+import type { ObservedFacts } from '../../ops/observed.js'
 import type { Readiness } from '../../ops/readiness.js'
 import type { ReloadCause } from '../reload.js'
-import type { Addresses, OpsSources } from '../server.js'
+import type { Addresses, MergedOpsSources, OpsSources } from '../server.js'
 
 export interface WorkerLink {
   /** Starts at 1, stays the same after a restart. */
@@ -13,7 +14,7 @@ export interface WorkerLink {
   /** For startServer: this worker accepts connections. */
   announce(addresses: Addresses): void
   /** For startServer: the facts of all workers, in place of this worker's own. */
-  aggregated(own: OpsSources): Pick<OpsSources, 'readiness'> & { metrics: Pick<OpsSources['metrics'], 'text'> }
+  aggregated(own: OpsSources): MergedOpsSources
   /** The listener is called once, with the milliseconds to keep serving. */
   onDrain(listener: (serveOn: number) => void): void
   /** The listener is called whenever this worker has to reload its configuration. */
@@ -55,6 +56,7 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
   const send = (message: FromWorker) => void channel.send?.(message, () => {})
   const partOf = async (topic: Topic): Promise<WorkerParts[Topic]> => {
     if (!own) throw new Error('this worker is still starting')
+    if (topic === 'observed') return own.observed.facts()
     return topic === 'metrics' ? own.metrics.parts() : own.readiness.ask()
   }
   const ask = async <T extends Topic>(topic: T): Promise<MergedAnswers[T]> => {
@@ -101,7 +103,7 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
       own = sources
       // Its own readiness is better than none; its own counters would make the totals fall.
       const readiness = { ask: () => ask('readiness').catch(() => sources.readiness.ask()) }
-      return { readiness, metrics: { text: () => ask('metrics') } }
+      return { readiness, metrics: { text: () => ask('metrics') }, observed: { facts: () => ask('observed') } }
     },
     onDrain(listener) {
       drains.push(listener)
@@ -110,15 +112,17 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
   }
 }
 
-/** What each worker reports, by topic: facts and counters, never a session, a secret or a request. */
+/** What each worker reports, by topic: facts and counters, never a session or a secret. */
 export interface WorkerParts {
   metrics: MetricPart[]
   readiness: Readiness
+  observed: ObservedFacts
 }
 
 export interface MergedAnswers {
   metrics: { type: string; body: string }
   readiness: Readiness
+  observed: ObservedFacts
 }
 
 export type Topic = keyof WorkerParts

@@ -39,6 +39,7 @@ function policyOf(config: Config): ExplainPolicy {
     sessions: { touch: () => {}, verify: async () => undefined },
     providers: config.providers.map(({ id }) => id),
     bearer: undefined,
+    observes: () => false,
   })
   return { config, guard }
 }

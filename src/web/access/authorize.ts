@@ -20,6 +20,7 @@ import type { Paths } from '../request/paths.js'
 import { compilePathRules } from '../request/paths.js'
 import { cookieHeader } from '../request/read-cookies.js'
 import type { Target } from '../request/target.js'
+import { stopOf } from './observe.js'
 import type { CompiledPathAccess } from './path-access.js'
 
 export interface GuardDeps {
@@ -35,6 +36,8 @@ export interface GuardDeps {
   providers: readonly string[]
   /** Where a provider takes bearer tokens. Without it Authorization is Desk's alone. */
   bearer: Bearer | undefined
+  /** mode: observe: whether a path passes whatever is decided. */
+  observes: Guard['observes']
 }
 
 /** Made once: a request allocates no verdict. */
@@ -44,9 +47,10 @@ const challenge = refusal('challenge')
 const forbidden = refusal('forbidden')
 const unavailable = refusal('store_unavailable')
 const internal = refusal('internal')
+const wrongOrigin = refusal('wrong_origin')
 
 export function createGuard(deps: GuardDeps): Guard {
-  const { paths, pathAccess, authenticate, sessions, bearer, providers } = deps
+  const { paths, pathAccess, authenticate, sessions, bearer, providers, observes } = deps
   const isPublic = compilePathRules(deps.publicRules)
   const isPolling = compilePathRules(deps.idleRules)
 
@@ -97,7 +101,34 @@ export function createGuard(deps: GuardDeps): Guard {
     return session.then(found => passSession(found, request, context))
   }
 
+  /** Notes the verdict. What would have been stopped passes where it is only observed, with the identity that was verified. */
+  const note = (verdict: AccessVerdict, context: RequestContext): AccessVerdict => {
+    if (context.observed !== undefined) context.observed = undefined
+    context.verdict = verdict
+    if (verdict.kind === 'pass' || !observes(context.target)) return verdict
+    const stop = stopOf(verdict)
+    if (!stop) return verdict
+    // Attack: a page of another site opens a WebSocket, and Desk takes what it sends for the agent's.
+    if (stop.why !== 'forbidden' && stop.why !== 'step_up') {
+      context.session = undefined
+      delete context.api
+    }
+    context.observed = stop
+    context.outcome = 'observed'
+    context.verdict = pass
+    return pass
+  }
+  const noteLater = async (verdict: Promise<AccessVerdict>, context: RequestContext) => {
+    try {
+      return note(await verdict, context)
+    } catch (error) {
+      return note(error instanceof StoreUnavailable ? unavailable : internal, context)
+    }
+  }
+
   return {
+    observes,
+    refuseOrigin: context => note(wrongOrigin, context),
     classify(target, method) {
       if (paths.owns(target.path)) return target.ambiguous ? 'unreadable' : 'own'
       return isPublic(method, target) ? 'public' : 'protected'
@@ -128,19 +159,6 @@ export function publicRulesOf({ desk, login }: Pick<Config, 'desk' | 'login'>): 
 
 function refusal(code: GatewayErrorCode): AccessVerdict {
   return Object.freeze({ kind: 'refuse', code })
-}
-
-function note(verdict: AccessVerdict, context: RequestContext): AccessVerdict {
-  context.verdict = verdict
-  return verdict
-}
-
-async function noteLater(verdict: Promise<AccessVerdict>, context: RequestContext): Promise<AccessVerdict> {
-  try {
-    return note(await verdict, context)
-  } catch (error) {
-    return note(error instanceof StoreUnavailable ? unavailable : internal, context)
-  }
 }
 
 export interface AuthenticateDeps {
@@ -174,7 +192,10 @@ export interface Recheck {
 
 export function createRecheck(current: () => ConfigSnapshot): Recheck {
   return {
-    permit: (who, request, context) => current().pipeline.guard.permit(who, request.method ?? '', context),
+    permit(who, request, context) {
+      const { guard } = current().pipeline
+      return guard.observes(context.target) ? pass : guard.permit(who, request.method ?? '', context)
+    },
     async authorize(request, context) {
       const snapshot = current()
       const now: RequestContext = { ...context, snapshot, session: undefined, verdict: undefined }

@@ -54,8 +54,9 @@ export function createLiveBearers({ recheck, clock }: { recheck: Recheck; clock:
   /** Why it has to be closed; undefined: it may stay. */
   const closeReasonOf = async ({ caller, request, context }: Entry): Promise<BearerCloseReason | undefined> => {
     if (caller.endsAt <= clock.now()) return 'ended'
-    const { verdict, api } = await recheck.authorize(request, context)
-    if (verdict?.kind === 'refuse bearer' && statusOf(verdict.reason) === 503) return undefined
+    const { verdict, api, observed } = await recheck.authorize(request, context)
+    const refused = verdict?.kind === 'refuse bearer' ? verdict.reason : observed?.reason
+    if (refused !== undefined && statusOf(refused) === 503) return undefined
     // Attack: since a reload no provider takes bearer tokens. The session of a cookie beside it does not count.
     if (verdict?.kind !== 'pass' || !api) return 'ended'
     return sameRoles(api.agent, caller.agent) ? undefined : 'changed'

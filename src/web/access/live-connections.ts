@@ -10,6 +10,7 @@ import { cutResponse } from '../responses/send.js'
 import type { Recheck } from './authorize.js'
 import { type CloseReason, createLiveBearers } from './live-bearers.js'
 import { createLiveSessions, type LiveSessionsDeps, type MayFinish } from './live-sessions.js'
+import { createLiveObserved, type LiveObserved } from './observe.js'
 
 /**
  * Calls `onClose` once, when a connection must be closed. Returns a function that stops watching. `mayFinish`: see
@@ -29,6 +30,8 @@ export interface LiveConnections {
   touch(handle: Handle): void
   /** Checks everything that is open now: agents, tokens or rules have changed. */
   recheckAll(): Promise<void>
+  /** The same for those that passed without identity because they were observed. */
+  recheckObserved(): void
   responses: LiveResponses
   /** Closes what has expired, and reads again what is due. The timer calls it; public for tests. */
   tick(): Promise<void>
@@ -42,6 +45,7 @@ export interface LiveConnectionsDeps {
   marks: Pick<RevocationMarks, 'onMark'>
   clock: Clock
   settings: LiveSessionsDeps['settings']
+  current: Parameters<typeof createLiveObserved>[0]
   /** Milliseconds between two ticks. */
   interval?: number | undefined
 }
@@ -53,11 +57,12 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
   const { recheck, interval = defaultInterval } = deps
   const sessions = createLiveSessions(deps)
   const bearers = createLiveBearers(deps)
+  const observed: LiveObserved = createLiveObserved(deps.current)
   deps.marks.onMark(bearers.recheckMarked)
   const watch: WatchLive = (request, context, onClose, mayFinish) => {
     const { session, api } = context
     if (api) return bearers.watch(api, request, context, onClose)
-    if (!session) return () => {}
+    if (!session) return context.observed ? observed.watch(request, context, onClose) : () => {}
     const stillAllowed = (now: Session) => {
       // After a step-up it is another handle: what is open keeps that one alive from now on.
       context.session = now
@@ -80,6 +85,7 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
       sessions.recheckAll()
       return bearers.recheckAll()
     },
+    recheckObserved: observed.recheckAll,
     responses,
     tick,
     close() {
@@ -89,7 +95,7 @@ export function createLiveConnections(deps: LiveConnectionsDeps): LiveConnection
   }
 }
 
-/** A request with a session or a bearer token, until its response is over. */
+/** A request with a session or a bearer token, or one that is observed, until its response is over. */
 export interface LiveResponse {
   request: IncomingMessage
   response: ServerResponse

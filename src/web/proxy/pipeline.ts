@@ -6,8 +6,10 @@ import type { Clock, Handle, Random, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
+import type { ObservedRequests } from '../../ops/observed.js'
 import { createBodyMeter } from '../../runtime/tuning.js'
 import { createAuthenticate, createGuard, publicRulesOf } from '../access/authorize.js'
+import { compileObserves, describeObserved } from '../access/observe.js'
 import { compilePathAccess } from '../access/path-access.js'
 import type { Bearer, IdentityWriter, MarkerCookies, Pipeline, RequestContext } from '../context.js'
 import { createKeepPost } from '../kept/keep-post.js'
@@ -41,6 +43,8 @@ export interface PipelineDeps {
     | 'breakglass'
     | 'runtime'
     | 'providers'
+    | 'mode'
+    | 'observe'
   >
   paths: Paths
   cookies: Cookies
@@ -59,6 +63,7 @@ export interface PipelineDeps {
   /** Shared by all snapshots, like `unread`. */
   queue: DeskQueue
   unread: UnreadLimit
+  observed: Pick<ObservedRequests, 'note'>
   random: Random
   clock: Clock
   log: Log
@@ -105,7 +110,15 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     sessions,
     bearer: deps.bearer,
     providers: config.providers.map(({ id }) => id),
+    observes: compileObserves(config),
   })
+  const noteObserved = (request: IncomingMessage, context: RequestContext) => {
+    if (context.observed) deps.observed.note(describeObserved(request, context, guard))
+  }
+  const forward: Forwarder['send'] = (request, response, context) => {
+    noteObserved(request, context)
+    forwarder.send(request, response, context)
+  }
   const settings = config.login.keepPost
   const kept = deps.kept && settings ? { ...deps, ...deps.kept, publicUrl, settings, timeouts } : undefined
   const sendKept = kept && createSendKept(kept)
@@ -115,13 +128,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     clientOf: (request: IncomingMessage) => readClient(request),
     send(request, response, context) {
       inspectDeskLogin(request, context)
-      if (!sendKept?.applies(request)) return forwarder.send(request, response, context)
-      sendInstead({ sendKept, guard, forwarder }, request, response, context)
+      if (!sendKept?.applies(request)) return forward(request, response, context)
+      sendInstead({ sendKept, guard, forward }, request, response, context)
     },
     upgrade(request, socket, head, context, onResponse) {
       // Attack: as in the forwarder.
       if (context.verdict?.kind !== 'pass') throw new Error('a handshake without a verdict')
       inspectDeskLogin(request, context)
+      noteObserved(request, context)
       tunnel(request, socket, head, context, onResponse)
     },
     requestDesk: createRequestDesk({ desk: connection, requestHeaders, queue }),
@@ -160,20 +174,23 @@ function withOwnCookies(
 interface SendInstead {
   sendKept: SendKept
   guard: Pipeline['guard']
-  forwarder: Pick<Forwarder, 'send'>
+  forward: Forwarder['send']
 }
 
 /** A small form that stands for a kept one, or a form of Desk that looks like it. */
 function sendInstead(parts: SendInstead, request: IncomingMessage, response: ServerResponse, context: RequestContext) {
-  const { sendKept, guard, forwarder } = parts
+  const { sendKept, guard, forward } = parts
   const send = async () => {
     const found = await sendKept.take(request, response, context)
     if (typeof found === 'string') return refuse(found, request, response, context)
     context.substitute = found
     // Attack: the session was ended, or the rules were changed, while the store was asked. Nothing is awaited after this.
     const verdict = await guard.authorize(request, context)
-    if (verdict.kind === 'pass' && !response.destroyed) return forwarder.send(request, response, context)
+    // Attack: what is only observed passes without a session, and a kept form goes with its agent or not at all.
+    const mayGo = verdict.kind === 'pass' && !(found.kept && !context.session)
+    if (mayGo && !response.destroyed) return forward(request, response, context)
     found.kept?.over('not_sent')
+    if (verdict.kind === 'pass' && !response.destroyed) return refuse('challenge', request, response, context)
     if (verdict.kind !== 'pass' && !response.destroyed) refuseVerdict(verdict, request, response, context)
   }
   send().catch(error => {

@@ -3,12 +3,14 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { createMetrics } from '../../../src/ops/metrics.js'
+import { createObservedRequests } from '../../../src/ops/observed.js'
 import type { Readiness } from '../../../src/ops/readiness.js'
 import type { ClusterState } from '../../../src/server/cluster/aggregate.js'
 import { createAggregator } from '../../../src/server/cluster/aggregate.js'
 import type { WorkerSlot } from '../../../src/server/cluster/supervisor.js'
 import type { FromWorker } from '../../../src/server/cluster/worker-link.js'
 import { createWorkerLink, type WorkerLink } from '../../../src/server/cluster/worker-link.js'
+import { createTestClock } from '../../parts/clock.js'
 
 const well = { config: 'current', draining: false, shedding: false } as const
 const up: Readiness = { ready: true, state: 'serving', store: 'up', ...well }
@@ -33,7 +35,9 @@ function connectWorkers(count: number, deaf: number[] = []) {
     }
     const link = createWorkerLink({ send, on: (event, listener) => inward.on(event, listener) }, number)
     const metrics = createMetrics()
-    return { link, metrics, slot, inward, merged: link.aggregated({ metrics, readiness: { ask: async () => up } }) }
+    const observed = createObservedRequests({ clock: createTestClock(), mode: 'observe' })
+    const merged = link.aggregated({ metrics, observed, readiness: { ask: async () => up } })
+    return { link, metrics, observed, slot, inward, merged }
   })
   return { workers, aggregator, state }
 }
@@ -44,13 +48,17 @@ const proxied = async ({ merged }: Worker) =>
 
 t.test('each worker answers for all', async t => {
   const { workers } = connectWorkers(3)
-  for (const { metrics } of workers) metrics.request('proxied', 1)
+  for (const { metrics, observed } of workers) {
+    metrics.request('proxied', 1)
+    observed.note({ method: 'GET', path: '/x', client: 'program', why: 'no_session', agent: undefined, address: '::1' })
+  }
   for (const worker of workers) {
     t.equal(await proxied(worker), 3)
     t.match(await worker.merged.readiness.ask(), { ready: true, workers: { listening: 3, of: 3 } })
     const { type, body } = await worker.merged.metrics.text()
     t.match(type, /^text\/plain; version=0\.0\.4/)
     t.match(body, 'deskgate_workers 3')
+    t.match(await worker.merged.observed.facts(), { mode: 'observe', requests: 3, groups: [{ requests: 3 }] })
   }
 })
 
@@ -80,7 +88,8 @@ t.test('a worker that dies during a question is not waited for, and its counters
 t.test('when the primary does not answer: own readiness, and no metrics, as the counters would be too low', async t => {
   const listeners: ((message: unknown) => void)[] = []
   const link = createWorkerLink({ send() {}, on: (_event, listener) => listeners.push(listener) }, 1)
-  const merged = link.aggregated({ metrics: createMetrics(), readiness: { ask: async () => up } })
+  const observed = createObservedRequests({ clock: createTestClock(), mode: 'enforce' })
+  const merged = link.aggregated({ metrics: createMetrics(), observed, readiness: { ask: async () => up } })
   const [readiness] = await Promise.all([merged.readiness.ask(), t.rejects(merged.metrics.text(), /does not answer/)])
   t.same(readiness, up)
 })

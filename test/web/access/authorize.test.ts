@@ -48,6 +48,7 @@ t.test('sessions.idleIgnore: polling is let in and is not activity; what cannot 
         authenticate: createAuthenticate({ cookies, sessions, handleOf: () => 'h' }),
         sessions,
         bearer: undefined,
+        observes: () => false,
       })
       const request = { method, url, rawHeaders: ['Cookie', `${name}=${'x'.repeat(43)}`] } as IncomingMessage
       const target = readTarget(url)
@@ -85,6 +86,7 @@ function guardOf(changes: Partial<Parameters<typeof createGuard>[0]> = {}) {
     sessions: { touch: () => {}, verify: async () => known },
     providers: ['corp'],
     bearer: undefined,
+    observes: () => false,
     ...changes,
   })
   const ask = (url: string, changes: Partial<RequestContext> = {}) => {

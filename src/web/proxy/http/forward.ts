@@ -26,7 +26,7 @@ export interface ForwarderDeps {
   desk: DeskConnection
   requestHeaders: RequestHeaders
   responseHeaders: ResponseHeaders
-  /** Gets the requests with a session or a bearer token. */
+  /** Gets the requests with a session or a bearer token, and those that are observed. */
   liveResponses: Pick<LiveResponses, 'begin' | 'end'>
   queue: DeskQueue
   unread: Pick<UnreadLimit, 'grew'>
@@ -226,13 +226,13 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
       // Attack: a request that came past the guard. No way is known, and none may lead to Desk.
       if (context.verdict?.kind !== 'pass') return refuse('internal', request, response, context)
       const exchange = beginExchange(request, response, context, { countBytes, settle })
-      const identified = context.session !== undefined || context.api !== undefined
+      const watched = context.session !== undefined || context.api !== undefined || context.observed !== undefined
       // A logout outlives the session also when somebody else ends that first.
-      if (identified && !deskLogout?.applies(request, context, [])) liveResponses.begin(exchange)
+      if (watched && !deskLogout?.applies(request, context, [])) liveResponses.begin(exchange)
       deadlines.begin(exchange)
       response.on('close', () => {
         deadlines.end(exchange)
-        if (identified) liveResponses.end(exchange)
+        if (watched) liveResponses.end(exchange)
         if (!exchange.finished) {
           exchange.finished = true
           exchange.abort?.()

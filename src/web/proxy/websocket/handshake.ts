@@ -152,7 +152,7 @@ interface HandshakeUse extends DeskUse {
 /** Desk refuses this WebSocket: passes its response as it is, then ends the connection. */
 function passRefusal(answer: IncomingMessage, socket: Duplex, headers: string[], context: RequestContext): void {
   const reason = /^[\t\x20-\x7e]*$/.test(answer.statusMessage ?? '') ? (answer.statusMessage ?? '') : ''
-  context.outcome = context.session || context.api ? 'proxied' : 'public'
+  context.outcome = context.observed ? 'observed' : context.session || context.api ? 'proxied' : 'public'
   socket.write(headOf(answer.statusCode ?? 502, reason, [...headers, 'Connection', 'close']), 'latin1')
   answer.on('error', () => socket.destroy())
   answer.pipe(socket)

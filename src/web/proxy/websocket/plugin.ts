@@ -109,9 +109,10 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
         reject('internal')
       }
     }
-    const code = error ?? originError(request, context)
-    if (code !== undefined) return reject(code)
-    const verdict = context.snapshot.pipeline.guard.authorize(request, context)
+    if (error !== undefined) return reject(error)
+    if (context.routeClass !== 'public' && context.routeClass !== 'protected') return reject('not_found')
+    const { guard } = context.snapshot.pipeline
+    const verdict = isOurOrigin(request, context) ? guard.authorize(request, context) : guard.refuseOrigin(context)
     if (!(verdict instanceof Promise)) return follow(verdict)
     verdict.then(follow).catch(() => reject('internal'))
   }
@@ -140,13 +141,11 @@ function randomFraction(random: Random): number {
   return random(2).readUInt16BE() / 0xffff
 }
 
-function originError(request: IncomingMessage, context: RequestContext): GatewayErrorCode | undefined {
-  if (context.routeClass !== 'public' && context.routeClass !== 'protected') return 'not_found'
+function isOurOrigin(request: IncomingMessage, context: RequestContext): boolean {
   // Attack: cross-site WebSocket hijacking. A page elsewhere opens a WebSocket and the browser adds our cookie.
   const origins = request.headersDistinct.origin ?? []
   const ours = context.snapshot.config.publicUrl
-  if (origins.some(origin => origin !== ours) || origins.length > 1) return 'wrong_origin'
-  return undefined
+  return origins.length <= 1 && origins.every(origin => origin === ours)
 }
 
 /** RFC 6455 4.2.1. */
