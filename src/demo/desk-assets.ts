@@ -85,6 +85,8 @@ const script = `
 const line = document.getElementById('live')
 const source = new EventSource('/live')
 const say = text => { line.textContent = text }
+// A logout ends the stream before the next page is there, and the browser would report that as an error.
+document.querySelector('header form').addEventListener('submit', () => source.close())
 source.addEventListener('open', () => line.classList.add('on'))
 source.addEventListener('error', () => { line.classList.remove('on'); say('Live updates are interrupted; trying again.') })
 source.addEventListener('here', event => {
