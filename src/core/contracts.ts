@@ -145,6 +145,8 @@ export interface Attempt {
   otherAccount?: true
   /** It strengthens the login of a session: whose, and what it asks for. */
   stepUp?: StepUpAttempt
+  /** The language that the agent has chosen: its cookie does not come with a form of another site. */
+  language?: string
 }
 
 /** Milliseconds since the epoch. */

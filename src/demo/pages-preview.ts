@@ -35,12 +35,13 @@ const hour = 3_600_000
 export function samplePages(now: number): Map<string, Sample> {
   const ways = ['Aloha Adventures', 'Aloha Portal'].map((name, at) => ({ name, href: `${paths.login}/${at}` }))
   const pages: [string, Sample][] = [
-    ['login', context => chooserPage(context, { methods: ways, desk: '/login', fragment: 'lost' })],
-    ['login-one-way', context => chooserPage(context, { methods: ways.slice(0, 1), fragment: 'lost' })],
     [
-      'login-known',
-      context => chooserPage(context, { methods: ways, already: { email, href: '/' }, fragment: 'lost' }),
+      'login',
+      context =>
+        chooserPage(context, { ways: [...ways, { name: undefined, href: '/login', look: 'quiet' }], fragment: 'lost' }),
     ],
+    ['login-one-way', context => chooserPage(context, { ways: ways.slice(0, 1), fragment: 'lost' })],
+    ['login-known', context => chooserPage(context, { ways, already: { email, href: '/' }, fragment: 'lost' })],
     ['leaving', context => refreshPage(context, fill(context.texts.leaving.text, { name: 'Aloha' }), '/')],
     ['leaving-form', leavingSample],
     ['logout', logoutSample],

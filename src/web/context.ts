@@ -270,6 +270,8 @@ export interface RequestContext extends ClientAddress {
   request?: Pick<IncomingMessage, 'headers' | 'method'>
   snapshot: ConfigSnapshot
   session: Session | undefined
+  /** Of a callback: what the agent has chosen, as far as this browser's attempts tell. */
+  language?: string | undefined
   /** Only for a path of Desk's own login. */
   deskLogin?: DeskLoginRequest
   /** Instead of a session: the API client with a bearer token. */

@@ -18,6 +18,7 @@ export function jwtSettings(changes: Partial<JwtSettings> = {}): JwtSettings {
     id: 'portal',
     type: 'jwt',
     name: 'Aloha Portal',
+    icon: null,
     loginUrl: 'https://portal.example.com/login',
     secrets: changes.jwks ? [] : [createSecret(secret)],
     maxAge: 180_000,

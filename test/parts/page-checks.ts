@@ -1,6 +1,6 @@
 // Looks at a page as agents meet it: in English, German and Arabic, light and dark, on a phone and on a desktop, with scripts
-// and without. Nothing may be cut off or stick out, axe may find nothing, and each look is kept as
-// test/screenshots/pages/NAME-LANGUAGE-SCHEME-WIDTH.png.
+// and without. Nothing may be cut off or stick out, axe may find nothing, and screenshots are kept as
+// test/screenshots/pages/NAME-LANGUAGE-SCHEME-WIDTH.png: wide in light, as a phone in dark.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,54 +10,65 @@ import { type Chromium, type Profile, screenshot } from './browser.js'
 
 export interface CheckedPage {
   name: string
-  /** Goes to the page, in a profile of its own each time. */
+  /** Goes to the page, in an empty profile each time. */
   open(profile: Profile): Promise<unknown>
   /** A console message of the browser that the page is expected to cause, such as that of its status. */
   complaint?: RegExp
 }
 
 const languages = { en: 'ltr', de: 'ltr', ar: 'rtl' } as const
-const schemes = ['light', 'dark'] as const
-const widths = [320, 1200] as const
+/** With the width of the screenshot. */
+const schemes = { light: 1200, dark: 320 }
+const widths = [320, 1200]
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** Every page × language × scheme × width with scripts, and every page × language without. */
+/**
+ * Every page in every language, with scripts and without: in two profiles for each language, emptied before each page.
+ * With scripts it is looked at in both schemes, and in both widths.
+ */
 export async function checkPages(t: Test, browser: Chromium, pages: readonly CheckedPage[]): Promise<void> {
-  for (const checked of pages) {
-    for (const [lang, dir] of Object.entries(languages)) {
+  for (const [lang, dir] of Object.entries(languages)) {
+    const [found, plain] = await Promise.all([
+      browser.newProfile({ height: 700, locale: lang }),
+      browser.newProfile({ height: 700, locale: lang, scripts: 'off' }),
+    ])
+    t.teardown(() => Promise.all([found.close(), plain.close()]))
+    for (const checked of pages) {
       await t.test(`${checked.name} in ${lang}`, async t => {
-        const found = await openIn(t, browser, checked, { locale: lang })
+        await openIn(found, checked)
         const heading = await checkLanguage(t, found.page, lang, dir)
-        for (const colorScheme of schemes) {
-          await found.page.emulateMedia({ colorScheme })
-          for (const width of widths) {
-            await found.page.setViewportSize({ width, height: 700 })
-            const name = `${checked.name}-${lang}-${colorScheme}-${width}`
-            await screenshot(found.page, `pages/${name}`)
-            t.strictSame(await found.page.evaluate<string[]>(cutOff), [], `${name}: nothing is cut off`)
-          }
-          t.strictSame(await violationsOf(found.page), [], `${checked.name} in ${lang}, ${colorScheme}: axe`)
-        }
-        const plain = await openIn(t, browser, checked, { locale: lang, scripts: 'off' })
+        await checkLooks(t, found.page, `${checked.name}-${lang}`)
+        await openIn(plain, checked)
         t.equal(await plain.page.locator('h1').innerText(), heading, 'the same without scripts')
-        for (const { complaints } of [found, plain]) {
-          t.strictSame(
-            complaints.filter(text => !checked.complaint?.test(text)),
-            [],
-            'no complaints',
-          )
-        }
+        const complaints = [...found.complaints, ...plain.complaints]
+        t.strictSame(
+          complaints.filter(text => !checked.complaint?.test(text)),
+          [],
+          'no complaints',
+        )
       })
     }
   }
 }
 
-async function openIn(t: Test, browser: Chromium, { open }: CheckedPage, options: object): Promise<Profile> {
-  const profile = await browser.newProfile({ height: 700, ...options })
-  t.teardown(profile.close)
+async function checkLooks(t: Test, page: Page, name: string): Promise<void> {
+  for (const [colorScheme, pictured] of Object.entries(schemes)) {
+    await page.emulateMedia({ colorScheme: colorScheme as keyof typeof schemes })
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 700 })
+      t.strictSame(await page.evaluate<string[]>(cutOff), [], `${name}: nothing is cut off, ${width} px`)
+      if (width === pictured) await screenshot(page, `pages/${name}-${colorScheme}-${width}`)
+    }
+    t.strictSame(await violationsOf(page), [], `${name}, ${colorScheme}: axe`)
+  }
+}
+
+async function openIn(profile: Profile, { open }: CheckedPage): Promise<void> {
+  await profile.context.clearCookies()
+  await profile.context.unrouteAll()
+  profile.complaints.length = 0
   await open(profile)
-  return profile
 }
 
 async function checkLanguage(t: Test, page: Page, lang: string, dir: string): Promise<string> {
@@ -66,6 +77,16 @@ async function checkLanguage(t: Test, page: Page, lang: string, dir: string): Pr
   t.equal(await root.getAttribute('dir'), dir)
   t.equal(await page.locator('h1').count(), 1)
   return await page.locator('h1').innerText()
+}
+
+/** Pages as markup, on a small phone: nothing may be cut off. */
+export async function checkMarkup(t: Test, browser: Chromium, pages: ReadonlyMap<string, string>): Promise<void> {
+  const { page, close } = await browser.newProfile({ width: 320, height: 700 })
+  for (const [name, text] of pages) {
+    await page.setContent(text)
+    t.strictSame(await page.evaluate<string[]>(cutOff), [], name)
+  }
+  await close()
 }
 
 /** What sticks out of the window or of its box, and what lies over another text. */

@@ -20,6 +20,7 @@ export function samlSettings(certificates: string[], changes: Partial<SamlSettin
     id: 'corp',
     type: 'saml',
     name: 'Aloha Adventures',
+    icon: null,
     issuer: idpIssuer,
     loginUrl: 'https://idp.example.com/sso',
     certificates: certificates.map((text, index) => ({ path: `idp${index}.crt`, text })),

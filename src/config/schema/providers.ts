@@ -2,7 +2,18 @@
 
 import * as z from 'zod'
 import { domain } from './agents.js'
-import { type ConfigReader, duration, file, headerName, keyFile, says, secret, url, urlOrFile } from './values.js'
+import {
+  type ConfigReader,
+  duration,
+  file,
+  headerName,
+  keyFile,
+  picture,
+  says,
+  secret,
+  url,
+  urlOrFile,
+} from './values.js'
 
 const id = () =>
   z
@@ -10,6 +21,16 @@ const id = () =>
     .regex(/^[a-z0-9-]{1,64}$/, says('invalid id', 'small letters, digits and hyphens, at most 64'))
     .meta({ description: 'Names the provider in paths, logs and metrics: [a-z0-9-].' })
 const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Login with X".' })
+/** Bytes: the login page holds the icons of all providers. */
+const mostOfIcon = 16 * 1024
+const icon = (read: ConfigReader) =>
+  picture(read, mostOfIcon)
+    .nullable()
+    .default(null)
+    .meta({
+      description: 'A picture for the login page: PNG, JPEG, GIF, WebP, ICO or SVG, at most 16 kB.',
+      examples: ['corp.svg'],
+    })
 const clockSkew = () =>
   duration('0s', '24h').prefault('60s').meta({ description: "How far the provider's clock may be off." })
 const contexts = () => z.array(z.string().min(1)).default([])
@@ -103,6 +124,7 @@ export const saml = (read: ConfigReader) =>
     id: id(),
     type: z.literal('saml').meta({ description: 'A SAML 2.0 identity provider.' }),
     name: name(),
+    icon: icon(read),
     metadata: urlOrFile(read)
       .optional()
       .meta({
@@ -217,6 +239,7 @@ export const jwt = (read: ConfigReader) =>
     id: id(),
     type: z.literal('jwt').meta({ description: 'A provider that posts a signed token.' }),
     name: name(),
+    icon: icon(read),
     loginUrl: url().meta({
       description: 'Remote login URL; gets return_to and state.',
       examples: ['https://portal.example.com/login'],

@@ -24,7 +24,7 @@ export interface Attempts {
     jar: CookieJar,
     provider: string,
     returnTo: string,
-    stepUp?: StepUpAttempt,
+    more?: { stepUp?: StepUpAttempt | undefined; language?: string | undefined },
   ): { attempt: Attempt; setCookies: ResponseCookie[] }
   /**
    * The attempt of that ID in this browser, not older than ten minutes. No other cookie is opened. `contexts`: all that
@@ -57,9 +57,9 @@ export const maxCookieBytes = 500
 export const maxCookieBytesWithFragment = 1000
 
 const idPattern = /^[A-Za-z0-9_-]{22}$/
-const format = 1
-/** With what a step-up asks for, between the two texts. */
-const stepUpFormat = 2
+/** Its bits say what stands between the two texts. */
+const format = { plain: 1, stepUp: 2, language: 4 }
+const formats = [1, 2, 4, 6]
 /** Bytes of a context's digest: there may be several, and they are long. */
 const contextBytes = 6
 /** The session's first handle, the digest of the agent, maxAge and the number of contexts. */
@@ -92,9 +92,16 @@ export function createAttempts(deps: { keyring: Sealer; clock: Clock; random: Ra
   const list = (jar: CookieJar) => [...latest(jar)].reverse().sort((a, b) => a.startedAt - b.startedAt)
 
   return {
-    begin(jar, provider, returnTo, stepUp) {
+    begin(jar, provider, returnTo, { stepUp, language } = {}) {
       const id = random(16).toString('base64url')
-      const blank = { id, provider, startedAt: clock.now(), used: false, ...(stepUp ? { stepUp } : {}) }
+      const blank = {
+        id,
+        provider,
+        startedAt: clock.now(),
+        used: false,
+        ...(stepUp ? { stepUp } : {}),
+        ...(language ? { language } : {}),
+      }
       const fits = (candidate: string) => {
         const most = candidate.includes('#') ? maxCookieBytesWithFragment : maxCookieBytes
         return serializeCookie(write(jar, { ...blank, returnTo: candidate })).length <= most
@@ -140,13 +147,16 @@ function attemptCookies({ cookies, header }: CookieJar): [name: string, sealed: 
 function encode(attempt: StoredAttempt): Buffer {
   const provider = Buffer.from(attempt.provider, 'utf8')
   const head = Buffer.alloc(headBytes)
-  head.writeUInt8(attempt.stepUp ? stepUpFormat : format, 0)
+  const bits = (attempt.stepUp ? format.stepUp : 0) | (attempt.language ? format.language : 0)
+  head.writeUInt8(bits || format.plain, 0)
   head.writeUInt8(attempt.used ? 1 : 0, 1)
   head.writeUIntBE(attempt.startedAt, 2, 6)
   head.writeUIntBE(attempt.usedAt ?? 0, 8, 6)
   head.writeUInt8(provider.length, 14)
   const stepUp = attempt.stepUp ? encodeStepUp(attempt.stepUp) : Buffer.alloc(0)
-  return Buffer.concat([head, provider, stepUp, Buffer.from(attempt.returnTo, 'utf8')])
+  const language = Buffer.from(attempt.language ?? '', 'latin1')
+  const length = attempt.language ? [language.length] : []
+  return Buffer.concat([head, provider, stepUp, Buffer.from(length), language, Buffer.from(attempt.returnTo, 'utf8')])
 }
 
 function encodeStepUp({ origin, agent, maxAge = 0, context }: StepUpAttempt): Buffer {
@@ -182,17 +192,21 @@ function digestOf(context: string): Buffer {
 }
 
 function decode(plain: Buffer, id: string): StoredAttempt | undefined {
-  if (plain.length <= headBytes || ![format, stepUpFormat].includes(plain.readUInt8(0))) return undefined
+  const bits = plain.length <= headBytes ? 0 : plain.readUInt8(0)
+  if (!formats.includes(bits)) return undefined
   const providerEnd = headBytes + plain.readUInt8(14)
-  const asked = plain.readUInt8(0) === stepUpFormat ? decodeStepUp(plain.subarray(providerEnd)) : undefined
+  const asked = bits & format.stepUp ? decodeStepUp(plain.subarray(providerEnd)) : undefined
+  const languageAt = providerEnd + (asked?.end ?? 0)
+  const returnToAt = languageAt + (bits & format.language ? 1 + plain.readUInt8(languageAt) : 0)
   const usedAt = plain.readUIntBE(8, 6)
   return {
     id,
     provider: plain.toString('utf8', headBytes, providerEnd),
-    returnTo: plain.toString('utf8', providerEnd + (asked?.end ?? 0)),
+    returnTo: plain.toString('utf8', returnToAt),
     startedAt: plain.readUIntBE(2, 6),
     used: plain.readUInt8(1) === 1,
     ...(usedAt === 0 ? {} : { usedAt }),
     ...(asked ? { stepUp: asked.stepUp } : {}),
+    ...(bits & format.language ? { language: plain.toString('latin1', languageAt + 1, returnToAt) } : {}),
   }
 }

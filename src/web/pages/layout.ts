@@ -30,6 +30,7 @@ form{margin:0}
 .button:hover{background:var(--accent-2)}
 .button.quiet{background:transparent;border-color:var(--edge);color:var(--ink);font-weight:500}
 .button.quiet:hover{background:var(--tint)}
+.button img{flex:none;width:1.9rem;height:1.9rem;padding:.2rem;border-radius:.45rem;background:#fff;object-fit:contain}
 .button.small{width:auto;min-height:2.5rem;padding:.35rem .9rem;font-size:.92rem}
 :focus-visible{outline:3px solid var(--accent);outline-offset:3px}
 .actions{display:grid;gap:.7rem;margin-top:1.6rem}

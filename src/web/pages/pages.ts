@@ -15,6 +15,8 @@ export interface Button {
   label: Words
   to: { get: string } | { post: string; fields?: Record<string, string> }
   look?: 'quiet' | 'small' | 'link'
+  /** A data: URI. */
+  icon?: string | undefined
   opens?: 'new tab' | 'top'
   /** Of a link: what becomes of the fragment of the page's address (see fragment.ts). By default it is lost. */
   fragment?: 'post' | 'keep' | undefined
@@ -23,37 +25,32 @@ export interface Button {
 export function chooserPage(
   context: PageContext,
   options: {
-    methods: { name: string; href: string }[]
-    /** The start of Desk's own login, where that is allowed. */
-    desk?: string | undefined
+    /** In this order. Without a name: Desk's own login. */
+    ways: { name: string | undefined; href: string; icon?: string | undefined; look?: 'quiet' | undefined }[]
     already?: { email: string; href: string } | undefined
     fragment: 'kept' | 'lost'
   },
 ): RenderedPage {
   const { texts } = context
   const { chooser } = texts
-  const { methods, desk, already } = options
-  const lead = leadOf(chooser, methods.length, desk)
+  const { ways, already } = options
   const [post, keep] = options.fragment === 'kept' ? (['post', 'keep'] as const) : []
-  const items = methods.map(
-    ({ name, href }) =>
-      html`<li>!${button(texts, { label: fill(chooser.with, { name }), to: { get: href }, fragment: post })}</li>`,
-  )
-  const deskItem =
-    desk === undefined
-      ? ''
-      : html`<li>!${button(texts, { label: chooser.desk, to: { get: desk }, look: 'quiet', fragment: post })}</li>`
+  const items = ways.map(({ name, href, icon, look }) => {
+    const label = name === undefined ? chooser.desk : fill(chooser.with, { name })
+    return html`<li>!${button(texts, { label, to: { get: href }, icon, fragment: post, ...(look ? { look } : {}) })}</li>`
+  })
   const stay = already
     ? html`<div class="note"><p>!${markup(fill(chooser.already, { email: already.email }), texts)}</p>!${button(texts, { label: chooser.stay, to: { get: already.href }, look: 'quiet', fragment: keep })}</div>`
     : ''
-  const main = html`<h1>${chooser.title}</h1><p>${lead}</p><ul class="ways">!${items}!${deskItem}</ul>!${stay}`
+  const main = html`<h1>${chooser.title}</h1><p>${leadOf(chooser, ways)}</p><ul class="ways">!${items}</ul>!${stay}`
   return layout(context, { name: 'login', title: chooser.title, main })
 }
 
-function leadOf(chooser: PageContext['texts']['chooser'], providers: number, desk: string | undefined): string {
-  if (desk !== undefined) return providers === 0 ? chooser.onlyDesk : chooser.text
-  if (providers === 0) return chooser.none
-  return providers === 1 ? chooser.single : chooser.text
+function leadOf(chooser: PageContext['texts']['chooser'], ways: readonly { name: string | undefined }[]): string {
+  const [first, ...others] = ways
+  if (!first) return chooser.none
+  if (others.length > 0) return chooser.text
+  return first.name === undefined ? chooser.onlyDesk : chooser.single
 }
 
 /** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */
@@ -194,18 +191,19 @@ export function actions(texts: Texts, buttons: Button[]): string {
   return html`<div class="actions">!${buttons.map(one => button(texts, one))}</div>`
 }
 
-export function button(texts: Texts, { label, to, look, opens, fragment }: Button): string {
+export function button(texts: Texts, { label, to, look, icon, opens, fragment }: Button): string {
   const words = markup(label, texts)
   // A button is a flex box: parts of one text must not become columns.
   const shown = words.includes('<') ? html`<span>!${words}</span>` : words
+  const picture = icon === undefined ? '' : html`<img src="${icon}" alt="">`
   const looks = look === 'link' ? look : look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
     const kept = fragment ? html` data-fragment="${fragment}"` : ''
-    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}>!${shown}</a>`
+    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}>!${picture}!${shown}</a>`
   }
   const fields = Object.entries(to.fields ?? {}).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )
-  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">!${shown}</button></form>`
+  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">!${picture}!${shown}</button></form>`
 }

@@ -39,12 +39,20 @@ function merged(base: object, own: object): object {
 }
 
 /** The texts for the pages and problems that this request is answered with. */
-export function textsFor({ request, snapshot }: Pick<RequestContext, 'request' | 'snapshot'>): Texts {
+export function textsFor(context: Asked): Texts {
+  const { languages } = context.snapshot
+  if (languages.length === 1 || !context.request) return languages[0]
+  const { 'accept-language': accepted = '' } = context.request.headers
+  return chosenLanguage(context) ?? preferredOf(languages, accepted)
+}
+
+type Asked = Pick<RequestContext, 'request' | 'snapshot' | 'language'>
+
+/** What the agent has chosen with the switch. */
+export function chosenLanguage({ request, snapshot, language }: Asked): Texts | undefined {
   const { languages, cookies } = snapshot
-  if (languages.length === 1 || !request) return languages[0]
-  const { cookie, 'accept-language': accepted = '' } = request.headers
-  const chosen = readCookies(cookie).single(cookies.language)
-  return languages.find(({ lang }) => lang === chosen) ?? preferredOf(languages, accepted)
+  const chosen = readCookies(request?.headers.cookie).single(cookies.language) ?? language
+  return languages.find(({ lang }) => lang === chosen)
 }
 
 function preferredOf(languages: Languages, accepted: string): Texts {

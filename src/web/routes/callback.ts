@@ -87,6 +87,8 @@ export function callbackRoutes(app: FastifyInstance, deps: CallbackDeps): void {
 /** Decides before the body is read whether this callback is. */
 async function admit(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, frames: 'frames' | 'no frames') {
   const { context, headers } = request
+  const [begun] = deps.attempts.latest(jarOf(request))
+  context.language = begun?.language
   if (!isNavigation(request, frames)) return rejectBackground(request, reply)
   // Attack: guessing tokens and assertions. After too many refusals a client has to wait.
   const admission = await deps.limit?.admit(context, deps.attempts.latest(jarOf(request)))
@@ -247,5 +249,6 @@ async function finish(deps: CallbackDeps, { request, reply }: Callback, verdict:
   const { kind, setCookies } = result.signedIn
   const used = attempt && kind !== 'repeated' ? [deps.attempts.markUsed(jar, attempt)] : []
   // The wanted page is gone with the attempt: a return_to in the response itself does not come from this browser.
-  return goTo(reply, attemptMissing ? '/' : returnTo, [...setCookies, ...used])
+  const way = kind === 'repeated' ? [] : [jar.cookies.remember('way', provider.id)]
+  return goTo(reply, attemptMissing ? '/' : returnTo, [...setCookies, ...used, ...way])
 }

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
 import type { Attempt, Clock, Navigation, Session, Sessions, StepUpAttempt } from '../../core/contracts.js'
 import { agentDigest } from '../../core/step-up.js'
+import { deskId } from '../../providers/desk-login.js'
 import type { ConfigSnapshot, ResponseData } from '../context.js'
 import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
@@ -15,10 +16,12 @@ import { fragmentField, sendingPage } from '../pages/fragment.js'
 import { pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
+import { chosenLanguage } from '../pages/texts.js'
 import { clientKindOf, isSpeculative, saysNavigation } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
+import { readCookies } from '../request/read-cookies.js'
 import { returnToIn, splitFragment, withFragment } from '../request/return-to.js'
 import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
 import {
@@ -191,20 +194,30 @@ function finishDeskLogin(
     (wanted === '/' || attempt.returnTo === deps.paths.popup || wanted === splitFragment(attempt.returnTo).page)
   const returnTo = isMeant ? attempt.returnTo : wanted
   const used = attempt ? [deps.attempts.markUsed(jar, attempt)] : []
-  return goTo(reply, returnTo, [...signedIn.setCookies, ...used])
+  return goTo(reply, returnTo, [...signedIn.setCookies, ...used, jar.cookies.remember('way', deskId)])
 }
 
+/** The way in that this browser used last is first, and stands out. */
 function chooserResponse(request: FastifyRequest, email?: string): ResponseData {
   const { context } = request
-  const { config, paths, providers, deskLogin } = context.snapshot
+  const { config, paths, cookies } = context.snapshot
   const returnTo = returnToOf(request)
   const fields = wantsOtherAccount(request) ? otherAccount : {}
   const hrefOf = (id: string) => loginHref(paths, returnTo, fields, `${paths.login}/${id}`)
-  const methods = providers.map(({ id, name }) => ({ name, href: hrefOf(id) }))
-  const desk = deskLogin && hrefOf(deskLogin.provider.id)
+  const last = readCookies(request.headers.cookie).single(cookies.way)
+  const choices = loginChoices(context.snapshot)
+  const isKnown = choices.some(({ id }) => id === last)
+  const ways = [...choices.filter(({ id }) => id === last), ...choices.filter(({ id }) => id !== last)].map(
+    ({ id, name }, index) => ({
+      name: id === deskId ? undefined : name,
+      href: hrefOf(id),
+      icon: config.providers.find(provider => provider.id === id)?.icon?.uri,
+      look: (isKnown ? index > 0 : id === deskId) ? ('quiet' as const) : undefined,
+    }),
+  )
   const already = email === undefined ? undefined : { email, href: returnTo }
   const fragment = config.login.keepFragment ? 'kept' : 'lost'
-  const body = chooserPage(pageContextOf(context), { methods, desk, already, fragment })
+  const body = chooserPage(pageContextOf(context), { ways, already, fragment })
   return pageResponse(200, body, loginFormPolicy(context.snapshot))
 }
 
@@ -240,7 +253,10 @@ async function startLogin(
 
   const finished = countFinished(deps, request)
   if (finished >= loopAfter) return refuse('login.loop', [loopCheck(finished)])
-  const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo, stepUp)
+  const { attempt, setCookies } = deps.attempts.begin(jar, provider.id, returnTo, {
+    stepUp,
+    language: chosenLanguage(context)?.lang,
+  })
   const navigation = await beginAtProvider(
     provider,
     wantsOtherAccount(request) ? { ...attempt, otherAccount: true } : attempt,

@@ -228,7 +228,7 @@ t.test('what a step-up asks for comes back, whole and named, in a cookie as smal
   ]) {
     const browser = createBrowser()
     const returnTo = '/tickets/1047?tab=comments&sort=newest'
-    const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', returnTo, asked)
+    const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', returnTo, { stepUp: asked })
     for (const cookie of setCookies) t.ok(serializeCookie(cookie).length <= maxCookieBytes)
     t.equal(attempt.returnTo, returnTo)
     browser.take(setCookies)

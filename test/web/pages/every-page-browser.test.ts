@@ -2,9 +2,14 @@
 
 import t, { type Test } from 'tap'
 import { choosePorts } from '../../../src/demo/demo.js'
+import type { Texts } from '../../../src/web/pages/i18n/texts.js'
+import { noticePage, refusedPage } from '../../../src/web/pages/pages.js'
+import { fill } from '../../../src/web/pages/sentence.js'
+import { languagesOf } from '../../../src/web/pages/texts.js'
+import { plainBrand } from '../../parts/brand.js'
 import { type Profile, startChromium } from '../../parts/browser.js'
 import { createFakeProvider, identityOf, refusedWith, samlMessage, startLoginServer } from '../../parts/login-server.js'
-import { type CheckedPage, checkPages } from '../../parts/page-checks.js'
+import { type CheckedPage, checkMarkup, checkPages } from '../../parts/page-checks.js'
 import { missingParts } from '../../parts/required-parts.js'
 
 /** Markup, an override of the direction, Arabic, emoji, and 300 letters in one word. */
@@ -13,10 +18,11 @@ const oddName = `<b>"Aloha"</b> \u202eevil\u202c مكتب 😀 ${'x'.repeat(300)
 async function startGate(t: Test, names: Record<string, string>) {
   const [port = 0] = await choosePorts(0, '127.0.0.1')
   const publicUrl = `http://localhost:${port}`
-  let refuse = false
-  const verdict = () => (refuse ? refusedWith('saml.expired') : { identity: identityOf('ada@example.com') })
+  let email: string | undefined
+  const verdict = () =>
+    email === undefined ? refusedWith('saml.expired') : { identity: identityOf(email), unsolicited: true }
   const gate = await startLoginServer({
-    settings: { publicUrl, login: { chooser: 'always' } },
+    settings: { publicUrl, login: { chooser: 'always' }, admin: { roles: ['agent'] } },
     providers: Object.entries(names).map(([id, name]) =>
       createFakeProvider({ id, name, verdict, issuer: () => `https://${id}.example.com` }),
     ),
@@ -33,8 +39,9 @@ async function startGate(t: Test, names: Record<string, string>) {
     await page.getByRole('button').click()
     await page.locator('h1').waitFor()
   }
-  const logIn = async (profile: Profile, result: 'accepted' | 'refused' = 'accepted') => {
-    refuse = result === 'refused'
+  /** By default Ada; nobody: the provider's answer is refused. */
+  const logIn = async (profile: Profile, who: 'nobody' | `${string}@example.com` = 'ada@example.com') => {
+    email = who === 'nobody' ? undefined : who
     await post(profile, '/auth/saml/acs', { SAMLResponse: samlMessage('https://corp.example.com') })
   }
   const goto = (path: string) => (profile: Profile) => profile.page.goto(`${publicUrl}${path}`)
@@ -52,28 +59,94 @@ async function startGate(t: Test, names: Record<string, string>) {
     await keep(profile)
     await afterLogin('/auth/kept')(profile)
   }
-  return { post, logIn, goto, afterLogin, keep, afterKeep }
+  const link = async () => {
+    const order = { agent: 'ada@example.com', minutes: 5, reason: oddName.slice(0, 60), operator: 'ops' }
+    return `/auth/breakglass/${(await gate.breakglass.issue(order)).token}`
+  }
+  return { publicUrl, post, logIn, goto, afterLogin, keep, afterKeep, link }
 }
 
 t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_000 }, async t => {
   const browser = await startChromium()
   t.teardown(browser.close)
-  const { post, logIn, goto, afterLogin, keep, afterKeep } = await startGate(t, {
+  const { publicUrl, post, logIn, goto, afterLogin, keep, afterKeep, link } = await startGate(t, {
     corp: oddName,
     other: 'Aloha Portal',
   })
+  const login = '/auth/login?return_to=/tickets/1'
   const pages: CheckedPage[] = [
-    { name: 'chooser', open: goto('/auth/login?return_to=/tickets/1') },
-    { name: 'chooser-logged-in', open: afterLogin('/auth/login?return_to=/tickets/1'), complaint: /502/ },
-    { name: 'refused', open: profile => logIn(profile, 'refused'), complaint: /400/ },
+    { name: 'chooser', open: goto(login) },
+    {
+      name: 'chooser-last-way',
+      async open(profile) {
+        await profile.context.addCookies([{ name: 'deskgate-way', value: 'other', url: `${publicUrl}/auth/` }])
+        await goto(login)(profile)
+      },
+    },
+    { name: 'chooser-logged-in', open: afterLogin(login), complaint: /502/ },
+    { name: 'refused', open: profile => logIn(profile, 'nobody'), complaint: /400/ },
+    { name: 'refused-agent', open: profile => logIn(profile, 'nobody@example.com'), complaint: /403/ },
+    {
+      name: 'refused-other-session',
+      async open(profile) {
+        await logIn(profile)
+        await logIn(profile, 'bob@example.com')
+      },
+      complaint: /409|502/,
+    },
+    { name: 'one-time-link', open: async profile => goto(await link())(profile) },
+    { name: 'one-time-link-gone', open: goto('/auth/breakglass/gone'), complaint: /40\d/ },
     { name: 'logout', open: afterLogin('/auth/logout'), complaint: /502/ },
+    { name: 'logout-nobody', open: goto('/auth/logout') },
     { name: 'logged-out', open: goto('/auth/logged-out') },
     { name: 'sessions', open: afterLogin('/auth/session'), complaint: /502/ },
+    { name: 'popup', open: afterLogin('/auth/popup'), complaint: /502/ },
     { name: 'not-found', open: goto('/auth/nothing'), complaint: /404/ },
+    { name: 'bad-request', open: goto('/auth/%00'), complaint: /400/ },
+    { name: 'wrong-method', open: goto('/auth/jwt/callback'), complaint: /405/ },
     { name: 'desk-unreachable', open: afterLogin('/tickets/1'), complaint: /502/ },
     { name: 'not-sent', open: profile => post(profile, '/tickets/1', { text: 'x' }), complaint: /401/ },
     { name: 'kept', open: keep, complaint: /401|502/ },
     { name: 'kept-page', open: afterKeep, complaint: /401|502/ },
+    { name: 'kept-none', open: afterLogin('/auth/kept'), complaint: /4\d\d|502/ },
+    ...['', '/refused', '/state', '/links'].map(section => ({
+      name: `session-desk${section.replace('/', '-')}`,
+      open: afterLogin(`/auth/admin${section}`),
+      complaint: /502/,
+    })),
   ]
   await checkPages(t, browser, pages)
+
+  for (const texts of languagesOf({ languages: [], texts: null })) {
+    await t.test(`every sentence in ${texts.lang}`, t => checkMarkup(t, browser, everyNotice(texts)))
+  }
 })
+
+/** A page for each title with its text, as the gateway builds them; a value is a long word. */
+function everyNotice(texts: Texts): Map<string, string> {
+  const place = { texts, brand: plainBrand() }
+  const buttons = Object.values(texts.buttons).map(label => {
+    const values = { name: 'n'.repeat(80) }
+    return { label: label.includes('{') ? fill(label, values) : label, to: { get: '/' }, look: 'quiet' as const }
+  })
+  const pages = new Map<string, string>()
+  const read = (part: object, path: string) => {
+    const { title, text } = part as { title?: string; text?: string }
+    if (title !== undefined && text !== undefined) {
+      const names = [...text.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => [name, `https://${'v'.repeat(60)}`])
+      const words = { title, text: fill(text, Object.fromEntries(names)) }
+      pages.set(path, noticePage(place, { ...words, buttons, requestId: 'a'.repeat(36) }).text)
+    }
+    for (const [key, value] of Object.entries(part)) {
+      if (typeof value === 'object' && value !== null) read(value, `${path}.${key}`)
+    }
+  }
+  read(texts, texts.lang)
+  for (const [kind, words] of Object.entries(texts.refusals)) {
+    const refused = { words, reason: 'saml.in_response_to_unknown', reference: 'ABCDE-FGHJK' } as const
+    const button = { label: texts.buttons.otherAccount, to: { get: '/' } }
+    const email = `${'a'.repeat(64)}@example.com`
+    pages.set(`${texts.lang} ${kind}`, refusedPage(place, { ...refused, button, more: buttons, email }).text)
+  }
+  return pages
+}

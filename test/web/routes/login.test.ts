@@ -2,6 +2,7 @@ import t from 'tap'
 import { Refused } from '../../../src/core/checks.js'
 import { unescaped } from '../../parts/forms.js'
 import { createFakeProvider, identityOf, samlMessage, startLoginServer } from '../../parts/login-server.js'
+import { openRaw } from '../../parts/raw-http.js'
 
 t.test('one login method: a page visit goes straight to the provider, with a sealed attempt', async t => {
   const gate = await startLoginServer()
@@ -58,10 +59,30 @@ t.test('a provider of its own path is started, one that is not configured is 404
   const browser = gate.browser()
   t.equal((await browser.visit('/auth/login/corp')).statusCode, 200)
   t.equal(browser.cookies.size, 1)
-  for (const id of ['other', 'CORP', 'corp%20', '..', '__proto__', 'constructor', 'corp/', 'x'.repeat(200)]) {
+  for (const id of ['other', 'CORP', 'corp%20', '__proto__', 'constructor', 'corp/', 'x'.repeat(200)]) {
     const response = await browser.visit(`/auth/login/${id}`)
     t.ok([400, 404].includes(response.statusCode), id)
     t.equal(response.headers['set-cookie'], undefined)
+  }
+})
+
+t.test('what is not listed under the prefix, in any spelling, is 400 or 404, and never reaches Desk', async t => {
+  const gate = await startLoginServer({ providers: [createFakeProvider()] })
+  t.teardown(gate.close)
+  const port = Number(new URL(await gate.app.listen({ port: 0, host: '127.0.0.1' })).port)
+  // As bytes: clients take dots and doubled slashes out of a path themselves.
+  const paths = ['..', '.', '../', '%2e%2e', '.%2E/', '%252e%252e', '%2e%2e%2fx', '..;/', 'corp/..'].map(
+    path => `/auth/login/${path}`,
+  )
+  paths.push('/auth/..', '/auth/.', '/auth//', '//auth/', '/auth;x', '/auth/;x', '/AUTH', '/Auth/', '/AUTH/login')
+  paths.push('/auth/%2F', '/auth/login%2Fcorp', '/auth%2Flogin', '/auth/%00', '/auth\\login', '/auth/nothing')
+  for (const path of paths) {
+    const connection = openRaw(port)
+    connection.send(`GET ${path} HTTP/1.1\r\nHost: desk.example.com\r\nConnection: close\r\n\r\n`)
+    await connection.ended()
+    const { status } = await connection.response()
+    // Desk does not answer here: a request for it would be 401 or 502.
+    t.ok([400, 404].includes(status), `${path}: ${status}`)
   }
 })
 
@@ -117,7 +138,7 @@ t.test('only a page that a person visits begins a login', async t => {
     })
     t.equal(frame.statusCode, 401)
     t.match(frame.body, /href="\/auth\/login\?return_to&#61;%2Ftickets%2F7" target="_top"/)
-    t.match(frame.headers['content-security-policy'], /frame-ancestors 'self'$/)
+    t.match(frame.headers['content-security-policy'], /frame-ancestors 'self';/)
     for (const early of [
       { 'sec-purpose': 'prefetch' },
       { 'sec-purpose': 'prefetch;prerender' },
