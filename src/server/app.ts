@@ -77,16 +77,18 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const snapshots = createSnapshots(deps)
   const { current } = snapshots
   const settings = config.sessions
+  const revalidate = createRevalidate(current)
   const sessions = createSessions({
     ...deps,
     publicUrl: config.publicUrl,
     settings,
-    revalidate: createRevalidate(current),
+    revalidate,
     keepFor: () => current().config.login.keepPost?.for,
   })
   const recheck = createRecheck(current)
   const marks = createRevocationMarks({ ...deps, settings })
-  const live = { sessions, recheck, marks, clock, settings, current, interval: overrides.liveInterval }
+  const interval = overrides.liveInterval
+  const live = { sessions, revalidate, recheck, marks, clock, settings, current, interval }
   const liveConnections = createLiveConnections(live)
   const queue = createDeskQueue({ log, schedule: overrides.queueTimers })
   const openResponses = createInFlight<ServerResponse>()

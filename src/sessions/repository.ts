@@ -28,8 +28,11 @@ export interface SessionRepository {
   removeFromIndexes(record: SessionRecord): Promise<void>
 }
 
-/** Milliseconds that the store keeps a session longer than it is valid. */
-const margin = 60_000
+/**
+ * Milliseconds that the store keeps a session longer than it is valid. Attack: an upload that may finish for 15 minutes
+ * outlives its session, and must be found by whoever ends its agent's sessions on another replica.
+ */
+const margin = 16 * 60_000
 
 export function createSessionRepository(deps: {
   store: Store

@@ -19,6 +19,7 @@ export interface KeptChanges {
   keepPost?: Record<string, unknown> | null
   store?: unknown
   settings?: Record<string, unknown>
+  sessions?: Record<string, unknown>
   /** Arguments of redis-server. */
   redis?: string[]
 }
@@ -36,7 +37,7 @@ export async function startKept(t: Test, changes: KeptChanges = {}) {
     providers: [idp.settings.corp, idp.settings.portal],
     agents: [{ domains: ['example.com'] }],
     login: { ...(changes.keepPost === undefined ? {} : { keepPost: changes.keepPost }) },
-    sessions: { store: changes.store ?? { url: redis.url, keyPrefix } },
+    sessions: { ...changes.sessions, store: changes.store ?? { url: redis.url, keyPrefix } },
     ops: { adminToken },
     ...changes.settings,
   }

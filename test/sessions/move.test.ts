@@ -214,7 +214,7 @@ t.test('Attack: whoever can write to the store points a session at another', asy
   const { clock, store, one, two, logIn } = start()
   const { session: victim } = await logIn()
   const { session: evil } = await one.create(identityOf('e'), { ...agent, email: 'eve@example.com' }, other)
-  const live = createLiveSessions({ sessions: two, clock, settings })
+  const live = createLiveSessions({ sessions: two, revalidate: session => session, clock, settings })
   const closed: string[] = []
   live.watch(
     victim,
@@ -236,7 +236,7 @@ t.test('Attack: whoever can write to the store points a session at another', asy
 t.test('what is open is found under its first handle, its last, and one between', async t => {
   const { clock, one, two, logIn, move } = start()
   const { session } = await logIn()
-  const live = createLiveSessions({ sessions: two, clock, settings })
+  const live = createLiveSessions({ sessions: two, revalidate: session => session, clock, settings })
   const closed: string[] = []
   const open = (of: typeof session) =>
     live.watch(

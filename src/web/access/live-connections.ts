@@ -41,6 +41,7 @@ export interface LiveConnections {
 
 export interface LiveConnectionsDeps {
   sessions: LiveSessionsDeps['sessions']
+  revalidate: LiveSessionsDeps['revalidate']
   recheck: Recheck
   marks: Pick<RevocationMarks, 'onMark'>
   clock: Clock

@@ -1,7 +1,7 @@
 // Live connections that a session opened. Each is closed when its session ends, for whatever reason, and at its idle and
 // absolute expiry. One that cannot be verified stays open no longer than a request would be served without verification.
 
-import type { Clock, Handle, Session, Sessions } from '../../core/contracts.js'
+import type { Clock, Handle, Revalidate, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { sameRoles } from './authorize-agent.js'
 import type { CloseReason } from './live-bearers.js'
@@ -38,6 +38,8 @@ export interface LiveSessions {
 
 export interface LiveSessionsDeps {
   sessions: Pick<Sessions, 'verify' | 'successor' | 'touch' | 'onEnd' | 'onGap' | 'expiresAt'>
+  /** Asked of a session that has expired, and is read no more, while an upload of it finishes. */
+  revalidate: Revalidate
   clock: Clock
   /** Milliseconds. */
   settings: { nearCache: number; outageGrace: number }
@@ -64,7 +66,7 @@ const minReadInterval = 1000
 const batchSize = 50
 
 export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
-  const { sessions, clock, settings } = deps
+  const { sessions, revalidate, clock, settings } = deps
   const { nearCache, outageGrace } = settings
   const entries = new Map<Handle, Entry>()
   let gaps = 0
@@ -77,6 +79,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
   }
   const expire = (entry: Entry) => {
     const now = clock.now()
+    const isNew = entry.expiredAt === undefined
     entry.expiredAt ??= now
     for (const [onClose, { mayFinish }] of [...entry.watchers]) {
       if (now - entry.expiredAt < finishTime && mayFinish?.()) continue
@@ -84,6 +87,8 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
       onClose('ended')
     }
     if (entry.watchers.size === 0) close(entry, 'ended')
+    // Agents may have changed since it was read last.
+    else if (isNew) void recheckExpired(entry)
   }
   const closeForbidden = (entry: Entry, session: Session) => {
     for (const [onClose, { stillAllowed }] of [...entry.watchers]) {
@@ -91,6 +96,13 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
       entry.watchers.delete(onClose)
       onClose('changed')
     }
+  }
+  /** Never rejects: a directory that cannot answer ends nothing. */
+  const recheckExpired = async (entry: Entry) => {
+    const again = async () => revalidate(entry.session)
+    const result = await again().catch(() => entry.session)
+    if ('over' in result) close(entry, 'ended')
+    else closeForbidden(entry, result)
   }
   /** After a step-up: what is open goes on with the new session, beside what that has opened itself. */
   const move = (entry: Entry, session: Session): Entry => {
@@ -199,7 +211,7 @@ export function createLiveSessions(deps: LiveSessionsDeps): LiveSessions {
     gaps++
     for (const entry of entries.values()) {
       entry.recheckAt = 0
-      if (entry.expiredAt !== undefined) closeForbidden(entry, entry.session)
+      if (entry.expiredAt !== undefined) void recheckExpired(entry)
     }
     tick().catch(() => {})
   }

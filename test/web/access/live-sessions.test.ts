@@ -23,7 +23,7 @@ async function start(count: number) {
     },
   }
   const { sessions } = createTestSessions({ store, clock, settings })
-  const live = createLiveSessions({ sessions, clock, settings })
+  const live = createLiveSessions({ sessions, revalidate: session => session, clock, settings })
   const closed = new Map<string, string>()
   const handles: string[] = []
   for (let i = 0; i < count; i++) {
