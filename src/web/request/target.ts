@@ -67,7 +67,8 @@ function readOriginForm(raw: string): Target | undefined {
     const code = raw.charCodeAt(i)
     if (code <= 0x20 || code === 0x7f || code === hash) return undefined
     if (code > 0x7f) {
-      if (end === raw.length) return undefined
+      // No byte: a text that a form has brought.
+      if (end === raw.length || code > 0xff) return undefined
       ascii = false
     }
     if (end < i) continue

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ConfigSnapshot } from '../context.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
-import { readTarget } from '../request/target.js'
+import { escapeBytes, readTarget } from '../request/target.js'
 import { goTo } from '../responses/send.js'
 
 export function languageRoutes(app: FastifyInstance, { paths }: { paths: Paths }): void {
@@ -23,5 +23,5 @@ export function languageRoutes(app: FastifyInstance, { paths }: { paths: Paths }
 /** Only to a page of the gateway. */
 function pageIn({ paths, config }: ConfigSnapshot, page = ''): string {
   const target = readTarget(page, config.publicUrl)
-  return target && !target.ambiguous && paths.owns(target.path) ? target.raw : paths.login
+  return target && !target.ambiguous && paths.owns(target.path) ? escapeBytes(target.raw) : paths.login
 }

@@ -138,3 +138,8 @@ t.test('whatever is read stays below what it names, however often it is decoded'
 function loose(path: string): string {
   return path.replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
+
+t.test('a text that is no bytes is no target: a form of our pages names one', async t => {
+  for (const raw of ['/auth/login?x=\u01c3\u01a9', '/auth/login?x=\u20ac', '/\u0141'])
+    t.equal(readTarget(raw), undefined)
+})
