@@ -4,7 +4,7 @@
 import type { FastifyInstance } from 'fastify'
 import { saysTheSame } from '../config/changes.js'
 import type { Config } from '../config/schema/index.js'
-import type { Clock, Directory, Handle, Provider, Random, Sessions, Store } from '../core/contracts.js'
+import type { Clock, Directory, Provider, Random, Sessions, Store } from '../core/contracts.js'
 import { openDirectory } from '../directory/create.js'
 import { deriveSigningKeys, signingKeysOf } from '../keys/assertion-keys.js'
 import type { Keyring } from '../keys/keyring.js'
@@ -86,8 +86,8 @@ export interface SnapshotDeps extends GatewayDeps {
   liveResponses: LiveResponses
   keptForms: KeptForms
   tickets: FormTickets
-  /** Sessions whose forms are being read in this process. */
-  readingForms: Set<Handle>
+  /** Agents whose forms are being read in this process. */
+  readingForms: Set<string>
   queue: DeskQueue
   unread: UnreadLimit
 }

@@ -191,7 +191,7 @@ t.test('2,000 posts of strangers leave nothing in the store', async t => {
   t.same(await keys(), before)
 })
 
-t.test('one session cannot take the place of all others, and the total holds on two replicas', async t => {
+t.test('one agent cannot take the place of all others, and the total holds on two replicas', async t => {
   const kept = await startKept(t, { keepPost: { size: '64kb', total: '512kb' } })
   const first = await endedAgent(kept)
   const cookie = first.cookieHeader('/')
@@ -203,6 +203,7 @@ t.test('one session cannot take the place of all others, and the total holds on 
   const own: boolean[] = []
   for (let i = 0; i < 5; i++) own.push(await post(cookie, i % 2 ? kept.one : kept.two))
   t.same(own, [true, true, false, false, false], 'a quarter')
+  t.notOk(await post((await endedAgent(kept)).cookieHeader('/'), kept.one), 'with another session neither')
   const others: string[] = []
   for (let i = 0; i < 8; i++) {
     const agent = kept.agent()

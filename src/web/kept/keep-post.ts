@@ -27,8 +27,8 @@ export interface KeepPostDeps {
   sessions: Pick<Sessions, 'endedAgent'>
   handleOf: (cookie: string) => Handle
   forms: KeptForms
-  /** The sessions whose forms are being read in this process: shared by all snapshots. */
-  reading: Set<Handle>
+  /** The agents whose forms are being read in this process: shared by all snapshots. */
+  reading: Set<string>
   metrics: Pick<Metrics, 'keptForm'>
   log: Log
   timeouts: Times
@@ -58,7 +58,7 @@ interface LateForm {
 }
 
 export function createKeepPost(deps: KeepPostDeps): KeepPost {
-  const { publicUrl, cookies, sessions, handleOf, forms, reading, settings, metrics, log } = deps
+  const { publicUrl, cookies, sessions, handleOf, forms, reading, settings, metrics, log, timeouts } = deps
 
   const isLateForm = (verdict: AccessVerdict, request: IncomingMessage) =>
     verdict.kind === 'refuse' && verdict.code === 'challenge' && isOwnForm(request, publicUrl)
@@ -71,7 +71,9 @@ export function createKeepPost(deps: KeepPostDeps): KeepPost {
   const outcomeOf = async (form: Omit<LateForm, 'agent'>): Promise<KeptOutcome | undefined> => {
     const { request, response, context, handle } = form
     const held = await forms.find(readCookies(cookieHeader(request)).single(cookies.kept))
-    const small = isSmallForm(request) ? await readSmallForm(request, response) : undefined
+    const small = isSmallForm(request) ? await readSmallForm(request, response, timeouts.keptChunk) : undefined
+    // Attack: the rest of it, which comes later, is not the form.
+    if (isSmallForm(request) && !small) throw slow
     if (small && ticketIn(small) !== undefined) return held && 'still_kept'
     if (!context.verdict || !isLateForm(context.verdict, request)) return undefined
     const agent = await sessions.endedAgent(handle)
@@ -79,15 +81,15 @@ export function createKeepPost(deps: KeepPostDeps): KeepPost {
     // The last version of a form counts; what was written to another address must not be lost for it.
     const replaced = held?.head.agent === agent && held.head.target === context.target.raw ? held : undefined
     if (held?.head.agent === agent && !replaced) return 'another_kept'
-    if (reading.size >= mostAtOnce || reading.has(handle)) return 'busy'
-    reading.add(handle)
+    if (reading.size >= mostAtOnce || reading.has(agent)) return 'busy'
+    reading.add(agent)
     try {
       const body = small ? Readable.from([small]) : bodyStream(request, response)
       const outcome = await readForm(deps, { ...form, agent }, body)
       if (outcome === 'kept') await replaced?.remove()
       return outcome
     } finally {
-      reading.delete(handle)
+      reading.delete(agent)
     }
   }
 
@@ -127,7 +129,7 @@ const slow = Symbol('the client has stopped sending')
 
 async function readForm(deps: KeepPostDeps, form: LateForm, body: Readable): Promise<KeptOutcome> {
   const { settings, cookies, forms, timeouts } = deps
-  const { request, response, context, handle, agent } = form
+  const { request, response, context, agent } = form
   const contentType = request.headers['content-type'] ?? ''
   const scan = settings.files ? passAll : createFileScan(contentType)
   const expected = Number(request.headers['content-length'] ?? settings.size)
@@ -137,7 +139,7 @@ async function readForm(deps: KeepPostDeps, form: LateForm, body: Readable): Pro
   let outcome: KeptOutcome = fits ? 'full' : 'too_large'
   if (!scan) outcome = 'unreadable'
   try {
-    if (scan && fits) writer = await forms.begin(handle, expected, settings)
+    if (scan && fits) writer = await forms.begin(agent, expected, settings)
     const failed = await copy(body, { writer, scan, size: settings.size, onBytes: limit.extend })
     if (failed || !writer) {
       await writer?.drop()

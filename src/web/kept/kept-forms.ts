@@ -1,7 +1,8 @@
 // Kept forms in the store: encrypted pieces, a head that is written last and makes the form exist, and a place in the index
 // that all replicas count, so that all forms together stay within login.keepPost.total. What a crash leaves behind expires.
 
-import type { Clock, Handle, Random, Store } from '../../core/contracts.js'
+import { hash } from 'node:crypto'
+import type { Clock, Random, Store } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Keyring } from '../../keys/keyring.js'
 import { createFormCipher, type FormCipher, isFormKey } from './cipher.js'
@@ -47,9 +48,9 @@ export interface FormWriter {
 }
 
 export interface KeptForms {
-  /** Undefined when there is no room. `handle`: the session whose form it is; `bytes`: at most. */
+  /** Undefined when there is no room. `agent`: whose form it is; `bytes`: at most. */
   begin(
-    handle: Handle,
+    agent: string,
     bytes: number,
     limits: { for: number; total: number; size: number },
   ): Promise<FormWriter | undefined>
@@ -94,10 +95,10 @@ export function createKeptForms(deps: KeptFormsDeps): KeptForms {
   }
 
   return {
-    async begin(handle, bytes, limits) {
+    async begin(agent, bytes, limits) {
       const key = random(32).toString('base64url')
       const cipher = cipherFor(key)
-      const place = `${cipher.id}.${piecesOf(bytes)}.${handle}`
+      const place = `${cipher.id}.${piecesOf(bytes)}.${hash('sha256', agent, 'base64url')}`
       const ttl = limits.for + margin
       if (!(await store.hasRoom(headKey(cipher.id)))) return undefined
       if (!(await takePlace(store, place, ttl, limits))) return undefined
@@ -113,8 +114,8 @@ export function createKeptForms(deps: KeptFormsDeps): KeptForms {
 }
 
 /**
- * Counts after it has written its own place, so that two replicas cannot both take the last one. Attack: anyone whose session
- * has ended could take it all from everybody else: one session gets a quarter.
+ * Counts after it has written its own place, so that two replicas cannot both take the last one. Attack: anyone whose sessions
+ * have ended could take it all from everybody else: one agent gets a quarter.
  */
 async function takePlace(
   store: KeptFormsDeps['store'],
@@ -122,7 +123,7 @@ async function takePlace(
   ttl: number,
   { total, size }: { total: number; size: number },
 ): Promise<boolean> {
-  const [, , handle] = place.split('.')
+  const [, , agent] = place.split('.')
   const [most, mostOfOne] = [total, Math.max(size, total / 4)].map(bytes => Math.floor(bytes / pieceBytes)) as [
     number,
     number,
@@ -136,7 +137,7 @@ async function takePlace(
       const [, pieces, whose] = member.split('.')
       const taken = Number(pieces) || 1
       all += taken
-      if (whose === handle) own += taken
+      if (whose === agent) own += taken
     }
     cursor = page.cursor
   } while (cursor !== undefined && all <= most)

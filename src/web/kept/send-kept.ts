@@ -100,10 +100,14 @@ export function ticketIn(bytes: Buffer): string | undefined {
   return text.startsWith(start) ? text.slice(start.length) : undefined
 }
 
-/** Undefined when it does not come. */
-export async function readSmallForm(request: IncomingMessage, response: ServerResponse): Promise<Buffer | undefined> {
+/** Undefined when it does not come whole, within so many milliseconds. */
+export async function readSmallForm(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limit = patience,
+): Promise<Buffer | undefined> {
   const body = bodyStream(request, response)
-  const timer = setTimeout(() => body.destroy(new Error('too slow')), patience).unref()
+  const timer = setTimeout(() => body.destroy(new Error('too slow')), limit).unref()
   try {
     return Buffer.concat(await body.toArray())
   } catch {

@@ -52,7 +52,7 @@ export interface PipelineDeps {
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch' | 'verify' | 'endedAgent'>
   /** What login.keepPost needs. */
   kept?:
-    | { forms: KeptForms; tickets: FormTickets; reading: Set<Handle>; metrics: Pick<Metrics, 'keptForm'> }
+    | { forms: KeptForms; tickets: FormTickets; reading: Set<string>; metrics: Pick<Metrics, 'keptForm'> }
     | undefined
   handleOf: (cookie: string) => Handle
   /** Only where login.alsoAllowDeskAuthentication is set. */

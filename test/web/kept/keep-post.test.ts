@@ -62,6 +62,17 @@ t.test('a form that stalls is answered with 408, and its place is free again', a
   )
 })
 
+t.test('one as short as the small form that comes too late is not kept without its beginning', async t => {
+  const { ended, send, outcomes } = await start(t, { keptChunk: 200 })
+  const body = `text=${'a'.repeat(52)}`
+  const slow = send(await ended('alice@example.com'), body.slice(0, 10), body.length)
+  let sent = 10
+  const drip = setInterval(() => slow.send(body.slice(sent, ++sent)), 50)
+  t.teardown(() => clearInterval(drip))
+  t.equal((await slow.response('POST')).status, 408)
+  t.equal(await outcomes('kept'), Number.NaN)
+})
+
 t.test('one that drips in is cut in the end', async t => {
   const { ended, send } = await start(t, { keptForm: 300 })
   const slow = send(await ended('alice@example.com'), 'text=', 100_000)
