@@ -132,7 +132,10 @@ function refusalSamples(): [string, Sample][] {
   )
   return first.map(reason => [
     `refused-${reason}`,
-    context => refusedPage(context, { reason, reference, button: { label: context.texts.buttons.again, to: ana } }),
+    context => {
+      const button = { label: context.texts.buttons.again, to: ana }
+      return refusedPage(context, { reason, reference, button, email: reason.startsWith('agent.') ? email : undefined })
+    },
   ])
 }
 

@@ -44,6 +44,7 @@ form{margin:0}
 .sessions div{flex:1 1 14rem;min-width:0;overflow-wrap:anywhere}
 .sessions b{display:block;font-weight:600}
 .sessions span{display:block;font-size:.88rem;color:var(--soft)}
+.sessions a{color:var(--accent)}
 .sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-start:.4rem;white-space:nowrap}
 .reference code,.reference small{direction:ltr;unicode-bidi:isolate}
 [dir=rtl] h1{letter-spacing:normal}[dir=rtl] .reference code{text-align:right}
