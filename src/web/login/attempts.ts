@@ -59,7 +59,7 @@ export const maxCookieBytesWithFragment = 1000
 const idPattern = /^[A-Za-z0-9_-]{22}$/
 /** Its bits say what stands between the two texts. */
 const format = { plain: 1, stepUp: 2, language: 4 }
-const formats = [1, 2, 4, 6]
+const formats = [format.plain, format.stepUp, format.language, format.stepUp | format.language]
 /** Bytes of a context's digest: there may be several, and they are long. */
 const contextBytes = 6
 /** The session's first handle, the digest of the agent, maxAge and the number of contexts. */

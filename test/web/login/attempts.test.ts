@@ -243,3 +243,26 @@ t.test('what a step-up asks for comes back, whole and named, in a cookie as smal
   }
   t.end()
 })
+
+t.test('the language that was chosen comes back, also with a step-up and beside a long return_to', t => {
+  const { attempts } = setUp()
+  const stepUp = { origin: randomBytes(32).toString('base64url'), agent: agentDigest('a@example.com'), context: ['a'] }
+  for (const more of [{}, { stepUp }]) {
+    for (const language of ['de', 'zh-Hant-HK', undefined]) {
+      const browser = createBrowser()
+      const { attempt, setCookies } = attempts.begin(browser.jar(), 'corp', `/a?${'x'.repeat(400)}`, {
+        ...more,
+        language,
+      })
+      for (const cookie of setCookies) t.ok(serializeCookie(cookie).length <= maxCookieBytes)
+      t.equal(attempt.returnTo, '/a')
+      browser.take(setCookies)
+      const opened = attempts.open(browser.jar(), attempt.id, ['a'])
+      t.same(opened, attempt)
+      t.equal(opened?.language, language)
+      if (opened) browser.take([attempts.markUsed(browser.jar(), opened)])
+      t.equal(attempts.open(browser.jar(), attempt.id)?.language, language)
+    }
+  }
+  t.end()
+})

@@ -22,7 +22,12 @@ async function startGate(t: Test, names: Record<string, string>) {
   const verdict = () =>
     email === undefined ? refusedWith('saml.expired') : { identity: identityOf(email), unsolicited: true }
   const gate = await startLoginServer({
-    settings: { publicUrl, login: { chooser: 'always' }, admin: { roles: ['agent'] } },
+    settings: {
+      publicUrl,
+      login: { chooser: 'always' },
+      admin: { roles: ['agent'] },
+      access: { paths: [{ match: '/strong/*', context: ['mfa'] }] },
+    },
     providers: Object.entries(names).map(([id, name]) =>
       createFakeProvider({ id, name, verdict, issuer: () => `https://${id}.example.com` }),
     ),
@@ -106,6 +111,27 @@ t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_
     { name: 'wrong-method', open: goto('/auth/jwt/callback'), complaint: /405/ },
     { name: 'desk-unreachable', open: afterLogin('/tickets/1'), complaint: /502/ },
     { name: 'not-sent', open: profile => post(profile, '/tickets/1', { text: 'x' }), complaint: /401/ },
+    {
+      name: 'step-up-not-sent',
+      async open(profile) {
+        await logIn(profile)
+        await post(profile, '/strong/1', { text: 'x' })
+      },
+      complaint: /401|502/,
+    },
+    {
+      name: 'wrong-host',
+      open: ({ page }) => page.goto(`${publicUrl.replace('localhost', '127.0.0.1')}${login}`),
+      complaint: /421/,
+    },
+    {
+      name: 'leaving',
+      async open(profile) {
+        // 204 leaves a browser on the page that it came from.
+        await profile.context.route('https://idp.example.com/**', route => route.fulfill({ status: 204 }))
+        await goto('/auth/login/corp')(profile)
+      },
+    },
     { name: 'kept', open: keep, complaint: /401|502/ },
     { name: 'kept-page', open: afterKeep, complaint: /401|502/ },
     { name: 'kept-none', open: afterLogin('/auth/kept'), complaint: /4\d\d|502/ },
