@@ -4,7 +4,10 @@
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import type { Io } from './cli/io.js'
-import { createProgram } from './cli/program.js'
+
+// A reload right after the start must not end the gateway while its modules load: serve sets the real listener.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => {})
+const { createProgram } = await import('./cli/program.js')
 
 const io: Io = {
   env: process.env,

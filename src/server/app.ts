@@ -33,7 +33,7 @@ import { mountDesk } from '../web/proxy/plugin.js'
 import { attachUpgrades, type Upgrades } from '../web/proxy/websocket/plugin.js'
 import { createRequestLifecycle, type RequestLifecycle } from '../web/request-lifecycle.js'
 import { gatewayRoutes } from '../web/routes/plugin.js'
-import { createDrain } from '../web/server/drain.js'
+import { createDrain, type OpenConnections } from '../web/server/drain.js'
 import { openListener } from '../web/server/listener.js'
 import { createUnreadLimit } from '../web/server/unread-limit.js'
 import { createSnapshots, type Snapshots } from './active-snapshots.js'
@@ -62,6 +62,7 @@ export interface Gateway {
    * `keyring` holds the secrets of the next configuration. Rejects like createGateway.
    */
   prepare(config: Config, keyring: Keyring): Promise<PreparedSnapshot>
+  open(): OpenConnections
   /** From now on each response closes its connection. */
   windDown(): void
   /**
@@ -130,6 +131,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     upgrades,
     snapshot: current,
     prepare: (next, keyring) => prepare(next, parts, { snapshots, publishedKeys, agents, liveConnections, keyring }),
+    open: connections.open,
     windDown: connections.begin,
     async close(limit) {
       connections.begin()

@@ -99,17 +99,25 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   const watch = reloader && watchFiles({ files: reloader.files, changed: () => reload('file') })
   const announce = deps.announce ?? (addresses => log.info(addresses, 'listening'))
 
-  const close = async ({ serveOn = 0, finish }: ShutdownTimes = {}) => {
+  const closeAll = async (finish?: number) => {
     watch?.close()
-    resources.readiness.drain()
-    gateway.windDown()
-    await pause(serveOn)
     const cut = await gateway.close(finish)
     if (cut > 0) log.warn({ connections: cut, drain: config.drain }, 'drain time over, open connections closed')
     await resources.pool.close()
     await ops.close()
     await probes?.close()
     await closeResources(resources)
+    return cut
+  }
+  const close = async ({ serveOn = 0, finish }: ShutdownTimes = {}) => {
+    log.info({ serveOn, finish, ...gateway.open() }, 'draining')
+    watch?.close()
+    resources.readiness.drain()
+    gateway.windDown()
+    await pause(serveOn)
+    log.info({ finish, ...gateway.open() }, 'new connections refused, waiting for open requests')
+    const cut = await closeAll(finish)
+    log.info({ cut }, 'shutdown complete')
   }
   try {
     const addresses = await openListeners(config, { app: gateway.app, ops, probes })
@@ -117,7 +125,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     announce({ url: addresses.url, ops: addresses.opsUrl, ...more, publicUrl: config.publicUrl })
     return { ...addresses, reload, close }
   } catch (error) {
-    await close()
+    await closeAll()
     throw error
   }
 }

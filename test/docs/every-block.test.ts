@@ -34,7 +34,7 @@ const blockTests: BlockTest[] = [
   {
     test: 'docs/install',
     pages: ['docs/install.md', 'docs/kubernetes.md', 'docs/fronts/ingress-nginx.md'],
-    languages: ['yaml', 'ini'],
+    languages: ['yaml'],
   },
   {
     test: 'docs/install-commands',
@@ -42,6 +42,7 @@ const blockTests: BlockTest[] = [
       'README.md',
       'CONTRIBUTING.md',
       'docs/install.md',
+      'docs/systemd.md',
       'docs/kubernetes.md',
       'test/attack/saml/files/README.md',
     ],

@@ -1,5 +1,5 @@
 // The commands of the guides for those who install it, in a copy of the checkout: README.md, CONTRIBUTING.md, install.md,
-// kubernetes.md, and the one beside the broken SAML responses in test/attack/saml/files/README.md. `npm ci` alone is taken as
+// systemd.md, kubernetes.md, and the one beside the broken SAML responses in test/attack/saml/files/README.md. `npm ci` alone is taken as
 // done: the copy has the packages that this checkout has.
 
 import { execFileSync } from 'node:child_process'
@@ -21,6 +21,7 @@ const root = join(import.meta.dirname, '../..')
 const readme = openGuide('README.md')
 const contributing = openGuide('CONTRIBUTING.md')
 const install = openGuide('docs/install.md')
+const systemd = openGuide('docs/systemd.md')
 
 /** What `npm` is in the copy. */
 function npmWithoutCi(): string {
@@ -126,15 +127,15 @@ t.test('built and started in a copy of the checkout', { skip: missingParts('redi
     t.match(await tryOut(shell, `${secrets}exec ${serve}`, { says: '"msg":"listening"' }), { code: 0 })
   })
 
-  await t.test('install.md: built for systemd', async t => {
-    const built = await shell.run(install.commandBlock('npm ci --omit=dev'))
+  await t.test('systemd.md: built', async t => {
+    const built = await shell.run(systemd.commandBlock('npm ci --omit=dev'))
     t.match(built, { code: 0 }, built.stderr)
-    const unit = install.all('ini')[0] ?? ''
+    const unit = await readFile(join(root, 'packaging/systemd/deskgate.service'), 'utf8')
     const [, main = ''] = /ExecStart=\/usr\/bin\/node \/opt\/deskgate\/(\S+) serve/.exec(unit) ?? []
     t.match(await shell.run(`node ${main} --help`), { code: 0, stdout: /Usage: deskgate/ })
   })
 })
 
 t.test('no command is overlooked', { skip: missingParts('openssl', 'redis-server') }, async t => {
-  for (const guide of [readme, contributing, install]) guide.everyBlockRan(t)
+  for (const guide of [readme, contributing, install, systemd]) guide.everyBlockRan(t)
 })

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
+import { watchdogInterval } from '../../src/runtime/service-manager.js'
 import { type Values, valuesWith } from '../parts/chart-values.js'
 import { load, longSecret } from '../parts/configuration.js'
 import { openGuide } from '../parts/guide.js'
@@ -30,13 +31,28 @@ t.test('the configuration to begin with loads', async t => {
   t.ok('config' in result, JSON.stringify('config' in result ? '' : result.problems))
 })
 
-t.test('the unit waits longer than the drain, and starts what there is', async t => {
-  const [unit = ''] = blocks('docs/install.md', 'ini')
+const unit = text('packaging/systemd/deskgate.service')
+
+t.test('the unit agrees with the code: what it starts, what it is told, how long it waits', async t => {
   const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1])
   t.ok(seconds > 30)
   for (const command of ['check', 'serve'])
     t.match(unit, `dist/main.js ${command} --config /etc/deskgate/deskgate.yaml`)
   t.match(text('src/cli/program.ts'), ".command('serve')")
+  const settings = new Map([...unit.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]))
+  t.match(Object.fromEntries(settings), { Type: 'notify', NotifyAccess: 'all', Restart: 'always' })
+  const families = settings.get('RestrictAddressFamilies')?.split(' ')
+  t.strictSame(families?.sort(), ['AF_INET', 'AF_INET6', 'AF_NETLINK', 'AF_UNIX'])
+  const group = settings.get('SupplementaryGroups') ?? ''
+  t.not(group, 'deskgate', 'the name of the dynamic user')
+  const page = text('docs/systemd.md')
+  for (const command of [`groupadd --force --system ${group}`, `chown -R root:${group} /etc/deskgate`])
+    t.match(page, command)
+  const every = watchdogInterval(
+    { NOTIFY_SOCKET: 'x', WATCHDOG_USEC: `${Number(settings.get('WatchdogSec'))}000000` },
+    1,
+  )
+  t.equal(every, 30_000, 'a process is started for each sign of life: not too often')
 })
 
 t.test('the group of the service may read what was made for its owner alone, and nobody else may', async t => {
@@ -45,7 +61,7 @@ t.test('the group of the service may read what was made for its owner alone, and
   await mkdir(join(folder, 'secrets'), { mode: 0o700 })
   await writeFile(join(folder, 'secrets/ring'), 'x', { mode: 0o600 })
   await writeFile(join(folder, 'deskgate.yaml'), 'x', { mode: 0o644 })
-  const lines = blocks('docs/install.md', 'sh').flatMap(block => block.split('\n'))
+  const lines = blocks('docs/systemd.md', 'sh').flatMap(block => block.split('\n'))
   const command = lines.find(line => line.startsWith('chmod') && line.endsWith(' /etc/deskgate')) ?? ''
   execFileSync('sh', ['-c', command.replace('/etc/deskgate', folder)])
   const mode = async (name: string) => (await stat(join(folder, name))).mode & 0o777
@@ -55,7 +71,6 @@ t.test('the group of the service may read what was made for its owner alone, and
 t.test('systemd takes the unit as it stands', { skip: withoutSystemd() }, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'deskgate-unit-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const [unit = ''] = blocks('docs/install.md', 'ini')
   // The program need not be there.
   const file = join(folder, 'deskgate.service')
   await writeFile(file, unit.replaceAll('/usr/bin/node', process.execPath))
@@ -102,7 +117,13 @@ t.test('every block of values renders under both Helms', { skip: missingParts('h
 })
 
 t.test('links lead somewhere', async t => {
-  for (const page of ['docs/install.md', 'docs/kubernetes.md', 'docs/alerts.md', 'helm/deskgate/README.md']) {
+  for (const page of [
+    'docs/install.md',
+    'docs/systemd.md',
+    'docs/kubernetes.md',
+    'docs/alerts.md',
+    'helm/deskgate/README.md',
+  ]) {
     for (const [, target = ''] of text(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
       t.ok(existsSync(join(root, dirname(page), target)), `${page}: ${target}`)
     }

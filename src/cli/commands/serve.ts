@@ -5,9 +5,10 @@ import closeWithGrace, { type Options, type Signals } from 'close-with-grace'
 import type { Config } from '../../config/schema/index.js'
 import { createLog } from '../../ops/log.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
+import { createServiceManager, type ServiceManager } from '../../runtime/service-manager.js'
 import { tuneProcess } from '../../runtime/tuning.js'
 import { joinCluster, type Primary, startPrimary, type WorkerLink } from '../../server/cluster/primary.js'
-import type { ConfigSource } from '../../server/reload.js'
+import type { ConfigSource, ReloadResult } from '../../server/reload.js'
 import { workerCount } from '../../server/resources.js'
 import { type Server, type ServerDeps, type ShutdownTimes, startServer } from '../../server/server.js'
 import type { Io } from '../io.js'
@@ -32,15 +33,34 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   }
   const deps = { clock: systemClock, random: systemRandom, log: createLog(config.log) }
   const count = workerCount(config)
+  const service = createServiceManager({ env: io.env, pid: process.pid, log: deps.log })
   if (count > 1) {
-    const primary = runPrimary(config, { ...deps, count }, io)
-    onHangup = () => primary.reload('signal')
+    const primary = runPrimary(config, { ...deps, count, service }, io)
+    onHangup = () => void service.reload(() => primary.reload('signal').then(() => 'Reloaded; the log has the result'))
     return
   }
   tuneProcess(config.runtime.tuning)
   const server = await startServer(config, { ...deps, version: options.version, source: sourceOf(options, io) })
-  onHangup = () => void server.reload('signal')
-  untilSignal(server, { drain: config.drain, io }, { skip: ['SIGHUP'] })
+  onHangup = () => void service.reload(async () => statusOf(await server.reload('signal')))
+  service.ready(`Listening on ${server.url}`)
+  service.watch()
+  untilSignal(announced(server, service), { drain: config.drain, io }, { skip: ['SIGHUP'] })
+}
+
+function statusOf({ applied }: ReloadResult): string {
+  return applied
+    ? 'Configuration reloaded'
+    : 'Configuration rejected, keeping the previous one; the log has the problems'
+}
+
+/** Tells the service manager before it shuts down. */
+function announced({ close }: Pick<Server, 'close'>, service: ServiceManager): Pick<Server, 'close'> {
+  return {
+    close(times) {
+      service.stopping('Draining')
+      return close(times)
+    },
+  }
 }
 
 function sourceOf({ config }: ServeOptions, { env }: Io): ConfigSource {
@@ -51,14 +71,22 @@ function sourceOf({ config }: ServeOptions, { env }: Io): ConfigSource {
 /** The primary process of a cluster. */
 function runPrimary(
   { drain }: Config,
-  deps: { count: number } & Pick<ServerDeps, 'clock' | 'random' | 'log'>,
+  deps: { count: number; service: ServiceManager } & Pick<ServerDeps, 'clock' | 'random' | 'log'>,
   io: Io,
 ): Primary {
-  const primary = startPrimary({ ...deps, onStartFailed: () => process.exit(1) })
+  const { service, count } = deps
+  const primary = startPrimary({
+    ...deps,
+    onStartFailed: () => process.exit(1),
+    onListening({ url }) {
+      service.ready(`Listening on ${url}, ${count} workers`)
+      service.watch(() => primary.killHanging())
+    },
+  })
   const kill = () => primary.kill()
   // Workers keep to the drain by themselves; this kills one that hangs.
   const timeout = { delay: closeDelay(drain) + 1000, onTimeout: kill, onSecondSignal: kill }
-  untilSignal(primary, { drain, io }, { ...timeout, skip: ['SIGHUP'] })
+  untilSignal(announced(primary, service), { drain, io }, { ...timeout, skip: ['SIGHUP'] })
   return primary
 }
 
@@ -74,7 +102,7 @@ async function runWorker(options: ServeOptions, link: WorkerLink, io: Io): Promi
     const log = createLog({ ...config.log, worker: link.number })
     const deps = { clock: systemClock, random: systemRandom, log, version: options.version }
     const server = await startServer(config, { ...deps, source: sourceOf(options, io), ...link })
-    link.onReload(cause => void server.reload(cause))
+    link.onReload(server.reload)
     let serveOn = 0
     const grace = closeWithGrace({ delay: closeDelay(config.drain), logger: false, skip: signals }, async ({ err }) => {
       if (err) reportCrash(err, io)

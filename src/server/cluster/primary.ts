@@ -6,7 +6,13 @@ import type { ReloadCause } from '../reload.js'
 import type { Addresses, ShutdownTimes } from '../server.js'
 import type { ClusterState } from './aggregate.js'
 import { createAggregator } from './aggregate.js'
-import { createSupervisor, type ProcessHandle, type SupervisorDeps, type WorkerSlot } from './supervisor.js'
+import {
+  createSupervisor,
+  type ProcessExit,
+  type ProcessHandle,
+  type SupervisorDeps,
+  type WorkerSlot,
+} from './supervisor.js'
 import { type FromPrimary, type FromWorker, isOurs, numberVariable } from './worker-link.js'
 
 export { joinCluster, type WorkerLink } from './worker-link.js'
@@ -14,7 +20,10 @@ export { joinCluster, type WorkerLink } from './worker-link.js'
 export interface Primary {
   /** Drains all workers; rejects when one of them did not exit with 0. */
   close(times?: ShutdownTimes): Promise<void>
-  reload(cause: ReloadCause): void
+  /** Resolves when every worker has reloaded, or refused to. */
+  reload(cause: ReloadCause): Promise<void>
+  /** Kills each listening worker whose event loop has not run since the last call. The supervisor replaces it. */
+  killHanging(): void
   /** Kills all workers at once. */
   kill(): void
 }
@@ -22,6 +31,8 @@ export interface Primary {
 export interface PrimaryDeps extends Pick<SupervisorDeps, 'count' | 'clock' | 'random' | 'log'> {
   /** The first worker could not start; it has printed the reason on stderr. */
   onStartFailed(): void
+  /** Every worker accepts connections, for the first time. */
+  onListening(addresses: Addresses): void
 }
 
 /** Starts the workers with this process's command line and environment: each reads the configuration itself. */
@@ -32,23 +43,28 @@ export function startPrimary(deps: PrimaryDeps): Primary {
     ...state,
     listening: supervisor.slots.filter(({ listening }) => listening).length,
   })
+  /** Listening workers that have not answered the last ping. */
+  const silent = new Set<WorkerSlot>()
   const aggregator = createAggregator({ slots: () => supervisor.slots, state: clusterState })
-  const reload = (cause: ReloadCause, except?: WorkerSlot) => {
-    for (const slot of supervisor.slots) {
-      if (slot !== except) slot.handle?.send({ deskgate: 'reload', cause } satisfies FromPrimary)
-    }
+  const replies = createReplies()
+  const reload = async (cause: ReloadCause, except?: WorkerSlot) => {
+    const asked = supervisor.slots.filter(slot => slot !== except && slot.handle)
+    await Promise.all(asked.map(slot => replies.ask(slot, { deskgate: 'reload', cause })))
   }
   const onMessage = (slot: WorkerSlot, message: FromWorker) => {
     if (message.deskgate === 'ask')
       aggregator.ask(slot, message).catch(error => log.error({ error: String(error) }, 'worker query failed'))
     if (message.deskgate === 'part') aggregator.addPart(slot, message)
-    if (message.deskgate === 'reload others') reload('api', slot)
+    if (message.deskgate === 'reload others') void reload('api', slot)
+    if (message.deskgate === 'reloaded') replies.answered(slot)
+    if (message.deskgate === 'pong') silent.delete(slot)
     if (message.deskgate !== 'listening') return
     supervisor.listening(slot)
     log.info({ worker: slot.number, pid: slot.handle?.pid }, 'worker listening')
     if (state.complete || clusterState().listening < count) return
     state.complete = true
     log.info({ ...message.addresses, workers: count } satisfies Addresses & { workers: number }, 'listening')
+    deps.onListening(message.addresses)
   }
   // The system's own distribution favours a few workers, and connections that wait at one that dies are lost.
   cluster.schedulingPolicy = cluster.SCHED_RR
@@ -56,7 +72,14 @@ export function startPrimary(deps: PrimaryDeps): Primary {
     ...deps,
     onStartFailed: () => deps.onStartFailed(),
     onWorkerDied: slot => aggregator.workerDied(slot),
-    fork: (slot, onExit) => fork(slot, { onMessage, onExit }),
+    fork: (slot, onExit) => {
+      const exited = (exit: ProcessExit) => {
+        replies.gone(slot)
+        silent.delete(slot)
+        onExit(exit)
+      }
+      return fork(slot, { onMessage, onExit: exited })
+    },
   })
   supervisor.start()
 
@@ -66,18 +89,46 @@ export function startPrimary(deps: PrimaryDeps): Primary {
       log.info({ serveOn, workers: clusterState().listening }, 'draining')
       const exits = await supervisor.close({ deskgate: 'drain', serveOn } satisfies FromPrimary)
       const bad = exits.filter(({ code }) => code !== 0).length
-      if (bad === 0) return
+      if (bad === 0) return log.info({ workers: exits.length }, 'shutdown complete')
       log.error({ workers: exits.length, bad }, 'workers did not shut down cleanly')
       throw new Error('workers did not shut down cleanly')
     },
     reload,
+    killHanging() {
+      for (const slot of silent) {
+        log.error({ worker: slot.number, pid: slot.handle?.pid }, 'worker does not respond, killing it')
+        slot.handle?.kill()
+      }
+      silent.clear()
+      for (const slot of supervisor.slots.filter(({ listening }) => listening)) {
+        silent.add(slot)
+        slot.handle?.send({ deskgate: 'ping' } satisfies FromPrimary)
+      }
+    },
     kill: () => supervisor.kill(),
+  }
+}
+
+/** Who waits for which worker's reply to a command, in the order of the commands. */
+function createReplies() {
+  const waiting = new Map<WorkerSlot, (() => void)[]>()
+  return {
+    ask: (slot: WorkerSlot, command: FromPrimary) =>
+      new Promise<void>(resolve => {
+        waiting.set(slot, [...(waiting.get(slot) ?? []), resolve])
+        slot.handle?.send(command)
+      }),
+    answered: (slot: WorkerSlot) => waiting.get(slot)?.shift()?.(),
+    gone(slot: WorkerSlot) {
+      for (const resolve of waiting.get(slot) ?? []) resolve()
+      waiting.delete(slot)
+    },
   }
 }
 
 interface WorkerListeners {
   onMessage(slot: WorkerSlot, message: FromWorker): void
-  onExit(exit: { code: number | null; signal: string | null }): void
+  onExit(exit: ProcessExit): void
 }
 
 function fork(slot: WorkerSlot, { onMessage, onExit }: WorkerListeners): ProcessHandle {

@@ -18,7 +18,7 @@ export interface WorkerLink {
   /** The listener is called once, with the milliseconds to keep serving. */
   onDrain(listener: (serveOn: number) => void): void
   /** The listener is called whenever this worker has to reload its configuration. */
-  onReload(listener: (cause: ReloadCause) => void): void
+  onReload(listener: (cause: ReloadCause) => Promise<unknown>): void
   /** For startServer: makes the other workers reload too. */
   reloadOthers(): void
 }
@@ -47,7 +47,7 @@ const answerTimeout = 3000
 export function createWorkerLink(channel: IpcChannel, number: number): WorkerLink {
   const waiting = new Map<number, (whole: MergedAnswers[Topic]) => void>()
   const drains: ((serveOn: number) => void)[] = []
-  const reloads: ((cause: ReloadCause) => void)[] = []
+  const reloads: ((cause: ReloadCause) => Promise<unknown>)[] = []
   let own: OpsSources | undefined
   let lastId = 0
   let draining: number | undefined
@@ -87,7 +87,12 @@ export function createWorkerLink(channel: IpcChannel, number: number): WorkerLin
         () => {},
       )
     }
-    if (command.deskgate === 'reload') for (const listener of reloads) listener(command.cause)
+    if (command.deskgate === 'ping') send({ deskgate: 'pong' })
+    if (command.deskgate === 'reload') {
+      const done = () => send({ deskgate: 'reloaded' })
+      // A worker that is starting has no listener: it looks at its files again as soon as it listens.
+      Promise.all(reloads.map(listener => listener(command.cause))).then(done, done)
+    }
     if (command.deskgate === 'drain' && draining === undefined) {
       draining = command.serveOn
       for (const listener of drains) listener(draining)
@@ -134,6 +139,9 @@ export type FromWorker =
   | { deskgate: 'part'; id: number; part: WorkerParts[Topic] }
   /** Its API was asked to reload: the other workers have to reload too. */
   | { deskgate: 'reload others' }
+  | { deskgate: 'reloaded' }
+  /** Answers 'ping'. */
+  | { deskgate: 'pong' }
 
 export type FromPrimary =
   | { deskgate: 'tell'; id: number; topic: Topic }
@@ -141,6 +149,8 @@ export type FromPrimary =
   /** `serveOn`: milliseconds to keep serving while not ready. */
   | { deskgate: 'drain'; serveOn: number }
   | { deskgate: 'reload'; cause: ReloadCause }
+  /** Answered with 'pong' as long as the event loop runs. */
+  | { deskgate: 'ping' }
 
 /** The same channel carries messages of Node and of libraries. */
 export function isOurs(message: unknown): message is { deskgate: string } {

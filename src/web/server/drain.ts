@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import { openSockets } from './open-sockets.js'
 
 export interface Drain {
+  open(): OpenConnections
   /** From now on responses say `Connection: close` (RFC 9112 9.6), also those whose head has not been sent yet. */
   begin(): void
   /**
@@ -13,6 +14,12 @@ export interface Drain {
    * were cut.
    */
   end(closed: Promise<unknown>, limit: number | undefined): Promise<number>
+}
+
+export interface OpenConnections {
+  /** Requests without a complete response. */
+  requests: number
+  connections: number
 }
 
 /** Milliseconds in which the first request of a new connection may still arrive. */
@@ -35,6 +42,7 @@ export function createDrain(server: Server, openResponses: () => readonly Server
   })
 
   return {
+    open: () => ({ requests: openResponses().length, connections: sockets.size }),
     begin() {
       draining = true
       for (const response of openResponses()) makeLast(response)

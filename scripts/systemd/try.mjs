@@ -1,0 +1,168 @@
+// npm run test:systemd: installs the service by the commands of docs/systemd.md, breaks it in every way that the page names,
+// prints a table of what was seen, and removes it. With --write the table goes into the page. For a host without Deskgate.
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, get } from 'node:http'
+import { parse, stringify } from 'yaml'
+import { rows } from './rows.mjs'
+
+const page = 'docs/systemd.md'
+const config = '/etc/deskgate/deskgate.yaml'
+/** What this run makes and removes: it never starts where one of these is there. */
+const made = [
+  '/etc/systemd/system/deskgate.service',
+  '/etc/deskgate',
+  '/opt/deskgate/deskgate.yaml',
+  '/opt/deskgate/secrets',
+]
+
+const print = line => process.stdout.write(`${line}\n`)
+const sh = command => spawnSync('/bin/sh', ['-ec', command], { encoding: 'utf8' })
+const blocks = name => [...readFileSync(name, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(found => found[2])
+const blockWith = (name, words) => {
+  const found = blocks(name).find(block => block.includes(words))
+  if (!found) throw new Error(`${name} has no block with ${words}`)
+  return found
+}
+
+/** Why this host cannot run it; undefined when it can. */
+function obstacle() {
+  if (!existsSync('/run/systemd/system')) return 'systemd is not the first process of this host'
+  if (process.getuid?.() !== 0) return 'it needs root'
+  if (process.cwd() !== '/opt/deskgate') return 'the checkout has to be in /opt/deskgate, where the unit looks for it'
+  if (!existsSync('dist/main.js')) return 'the project is not built: npm run build'
+  const there = made.filter(path => existsSync(path))
+  if (there.length > 0) return `Deskgate is installed here already (${there.join(', ')}); this run would remove it`
+  return undefined
+}
+
+/** A Desk that answers /slow after three seconds. */
+function startDesk() {
+  const desk = createServer(({ url }, response) => setTimeout(() => response.end('desk'), url === '/slow' ? 3000 : 0))
+  return new Promise(resolve => desk.listen(0, '127.0.0.1', () => resolve(desk)))
+}
+
+function createHost(desk) {
+  const first = {
+    ...parse(blockWith('docs/install.md', 'publicUrl:')),
+    desk: { url: `http://127.0.0.1:${desk.address().port}`, public: ['/*'] },
+    sessions: {},
+    drain: '6s',
+  }
+  const settings = { ...first }
+  const show = (...names) =>
+    Object.fromEntries(
+      sh(`systemctl show deskgate --property ${names.join(',')}`)
+        .stdout.trim()
+        .split('\n')
+        .map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    )
+  return {
+    sh,
+    show,
+    first,
+    /** The block of the page with these words, as it stands. */
+    run: words => sh(blockWith(page, words)),
+    pid: () => Number(show('MainPID').MainPID),
+    journal: since => sh(`journalctl --unit deskgate --output cat --since '@${since / 1000}'`).stdout,
+    /** Writes the configuration in place, so that its owner and mode stay. */
+    configure(more, file = config) {
+      Object.assign(settings, more)
+      writeFileSync(file, stringify(settings))
+    },
+    breakFile: () => writeFileSync(config, `${stringify(settings)}nonsense: 1\n`),
+    /** A setting of the unit, as `systemctl edit --runtime` would set it. */
+    override(text) {
+      sh(`mkdir -p /run/systemd/system/deskgate.service.d
+printf '[Service]\\n${text}\\n' > /run/systemd/system/deskgate.service.d/try.conf; systemctl daemon-reload`)
+    },
+    /** On a connection of its own; status 0 when there is no answer. */
+    ask: (path, port = 8080, headers = {}) =>
+      new Promise(resolve => {
+        const options = {
+          host: '127.0.0.1',
+          port,
+          path,
+          agent: false,
+          headers: { host: 'desk.example.com', ...headers },
+        }
+        get(options, async answer => {
+          const body = (await answer.setEncoding('utf8').toArray()).join('')
+          resolve({ status: answer.statusCode, body })
+        }).on('error', error => resolve({ status: 0, body: String(error) }))
+      }),
+    catchesHangup(pid) {
+      const [, caught = '0'] = /SigCgt:\s*(\w+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+      return (BigInt(`0x${caught}`) & 1n) === 1n
+    },
+    async until(what, test, seconds = 30) {
+      for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+        const found = await test()
+        if (found) return found
+        await new Promise(resolve => setTimeout(resolve, 100))
+      }
+      throw new Error(`not within ${seconds} s: ${what}`)
+    },
+    start: (program, args) => spawn(program, args, { stdio: 'ignore' }),
+  }
+}
+
+function prepare(host) {
+  execFileSync('/bin/sh', ['-ec', blockWith('docs/install.md', 'openssl rand')])
+  writeFileSync('secrets/portal', 'a shared secret of the provider, of 32 bytes and more\n', { mode: 0o600 })
+  host.configure({}, 'deskgate.yaml')
+}
+
+/** Each by itself: what is not there stops nothing. */
+function remove() {
+  for (const command of [
+    'systemctl disable --now deskgate',
+    'umount /var/log/private/deskgate',
+    `rm -rf ${made.join(' ')} /run/systemd/system/deskgate.service.d /var/log/deskgate /var/log/private/deskgate`,
+    'groupdel deskgate-config',
+    'systemctl daemon-reload',
+  ]) {
+    sh(command)
+  }
+}
+
+function writeInto(table) {
+  const text = readFileSync(page, 'utf8')
+  const marks = /(<!-- seen: [^>]*-->\n)[\s\S]*(<!-- end of seen -->)/
+  writeFileSync(
+    page,
+    text.replace(marks, (_all, head, tail) => `${head}\n${table}\n${tail}`),
+  )
+}
+
+async function main() {
+  const reason = obstacle()
+  if (reason) {
+    print(`test:systemd is skipped: ${reason}`)
+    return
+  }
+  const desk = await startDesk()
+  const host = createHost(desk)
+  const lines = ['| what was done | what was seen |', '| --- | --- |']
+  try {
+    prepare(host)
+    for (const { name, does } of rows) {
+      const seen = await does(host).catch(error => {
+        process.exitCode = 1
+        return `**failed**: ${error.message.replaceAll('\n', ' ')}`
+      })
+      lines.push(`| ${name} | ${seen} |`)
+      print(lines.at(-1))
+    }
+  } finally {
+    remove()
+    desk.close()
+  }
+  const { stdout } = sh('systemctl --version')
+  const on = `Node ${process.versions.node}, ${stdout.split('\n')[0]}`
+  print(on)
+  if (process.argv.includes('--write')) writeInto(`${lines.join('\n')}\n\nOn ${on}.\n`)
+}
+
+await main()
