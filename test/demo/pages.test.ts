@@ -54,6 +54,8 @@ t.test('the pages of provider and Desk', { skip: missingParts('chromium', 'opens
     t.test(`look right on a ${name}`, async t => {
       const { page, context, complaints, close } = await browser.newProfile(size)
       t.teardown(close)
+      // The gateway's, which is not here.
+      await context.route('**/auth/session.js', route => route.fulfill({ contentType: 'text/javascript', body: '' }))
       const wide = () => page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
       const shows = async (url: string, text: string, picture: string) => {
         await page.goto(url)
