@@ -29,6 +29,7 @@ const files = {
   'desk-client.key': desk.key,
   token: longSecret('token'),
   'logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+  'corp.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'icon.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'corp.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'templates/style.css': 'main{}',
