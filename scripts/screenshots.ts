@@ -35,7 +35,7 @@ const preview = await startPreview({
       now: Date.now(),
     }),
   port: 0,
-  io: { out: console.log, err: console.error },
+  io: { out: () => {}, err: line => void process.stderr.write(`${line}\n`) },
 })
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
 const browser = await chromium.launch({
@@ -49,7 +49,7 @@ for (const [name, path] of Object.entries(pictures)) {
   if (!response?.ok()) throw new Error(await response?.text())
   await page.screenshot({ path: file, animations: 'disabled' })
   const { size } = statSync(file)
-  console.log(`${name}.png: ${size} bytes`)
+  process.stdout.write(`${name}.png: ${size} bytes\n`)
   if (size > most) throw new Error(`${name}.png has more than ${most} bytes`)
 }
 await browser.close()
