@@ -70,7 +70,7 @@ t.test('one as short as the small form that comes too late is not kept without i
   const drip = setInterval(() => slow.send(body.slice(sent, ++sent)), 50)
   t.teardown(() => clearInterval(drip))
   t.equal((await slow.response('POST')).status, 408)
-  t.equal(await outcomes('kept'), Number.NaN)
+  t.not(await outcomes('kept'), 1)
 })
 
 t.test('one that drips in is cut in the end', async t => {
