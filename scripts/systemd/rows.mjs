@@ -112,7 +112,7 @@ async function stopped(host) {
   process.kill(first, 'SIGSTOP')
   await replaced(host, first, 60)
   must(/[Ww]atchdog timeout/.test(host.journal(began)), host.journal(began))
-  return `with \`WatchdogSec=6\`: 15 s of rest are no timeout; stopped, another process serves after ${seconds(began)}`
+  return `with \`WatchdogSec=6\`: 15 s of rest change nothing; stopped, another process serves after ${seconds(began)}`
 }
 
 async function fullDisk(host) {
