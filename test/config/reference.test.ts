@@ -31,7 +31,6 @@ const files = {
   'logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'corp.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'icon.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
-  'corp.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   'templates/style.css': 'main{}',
 }
 const env = {
