@@ -13,7 +13,7 @@ import type { Log } from '../ops/log.js'
 import { createRateLimit } from '../ops/rate-limit.js'
 import { observingWarning } from '../ops/readiness.js'
 import { isConfigured } from '../providers/create.js'
-import { createInFlight } from '../runtime/in-flight.js'
+import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import { createRevocationMarks } from '../sessions/revocation-marks.js'
 import { createSessions, handleOf } from '../sessions/sessions.js'
 import { createRecheck } from '../web/access/authorize.js'
@@ -72,11 +72,13 @@ export interface Gateway {
   close(limit?: number): Promise<number>
 }
 
-/** Throws when a key, a certificate or an agents file cannot be used, not when an IdP or the store is down. */
-export async function createGateway(config: Config, deps: GatewayDeps): Promise<Gateway> {
+/** What stays when a snapshot is replaced, and asks for the current one. */
+function createLastingParts(
+  config: Config,
+  deps: GatewayDeps,
+  { current, openResponses }: { current: Snapshots['current']; openResponses: InFlight<ServerResponse> },
+) {
   const { clock, log, overrides = {} } = deps
-  const snapshots = createSnapshots(deps)
-  const { current } = snapshots
   const settings = config.sessions
   const revalidate = createRevalidate(current)
   const sessions = createSessions({
@@ -89,20 +91,37 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const recheck = createRecheck(current)
   const marks = createRevocationMarks({ ...deps, settings })
   const interval = overrides.liveInterval
-  const live = { sessions, revalidate, recheck, marks, clock, settings, current, interval }
-  const liveConnections = createLiveConnections(live)
-  const queue = createDeskQueue({ log, schedule: overrides.queueTimers })
-  const openResponses = createInFlight<ServerResponse>()
   const limit = () => current().config.limits.unread
-  const unread = createUnreadLimit({ limit, openResponses: openResponses.all, log })
-  const publicUrl = () => current().config.publicUrl
-  const kept = {
-    keptForms: createKeptForms({ ...deps, publicUrl }),
+  return {
+    sessions,
+    marks,
+    liveConnections: createLiveConnections({
+      sessions,
+      revalidate,
+      recheck,
+      marks,
+      clock,
+      settings,
+      current,
+      interval,
+    }),
+    queue: createDeskQueue({ log, schedule: overrides.queueTimers }),
+    unread: createUnreadLimit({ limit, openResponses: openResponses.all, log }),
+    keptForms: createKeptForms({ ...deps, publicUrl: () => current().config.publicUrl }),
     tickets: createFormTickets(deps.keyring),
     readingForms: new Set<string>(),
   }
-  const { responses } = liveConnections
-  const parts: SnapshotDeps = { ...deps, ...kept, sessions, marks, liveResponses: responses, queue, unread }
+}
+
+/** Throws when a key, a certificate or an agents file cannot be used, not when an IdP or the store is down. */
+export async function createGateway(config: Config, deps: GatewayDeps): Promise<Gateway> {
+  const { log, overrides = {} } = deps
+  const snapshots = createSnapshots(deps)
+  const { current } = snapshots
+  const openResponses = createInFlight<ServerResponse>()
+  const { liveConnections, ...lasting } = createLastingParts(config, deps, { current, openResponses })
+  const parts: SnapshotDeps = { ...deps, ...lasting, liveResponses: liveConnections.responses }
+  const { sessions, queue, unread } = parts
   snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
   warnOfObserving(config, log)
 
