@@ -131,6 +131,9 @@ export interface StepUpAttempt extends StepUp {
   agent: string
 }
 
+/** How the provider is to find out who it is. */
+export type OtherAccount = 'ask' | 'logout'
+
 /** One login in progress in one browser tab; stored sealed in a cookie of its own. */
 export interface Attempt {
   /** 128 random bits, base64url. It is the JWT `state`; the SAML request ID is '_' before it. */
@@ -141,8 +144,11 @@ export interface Attempt {
   startedAt: number
   /** Its response has been accepted. It is kept until it expires, so that a repeated response still finds its page. */
   used: boolean
-  /** The agent wants another account: the provider has to ask, whoever is logged in there. It is not kept. */
-  otherAccount?: true
+  /**
+   * The agent wants another account: the provider has to ask, whoever is logged in there; `logout`: or to log out first.
+   * It is not kept.
+   */
+  otherAccount?: OtherAccount
   /** It strengthens the login of a session: whose, and what it asks for. */
   stepUp?: StepUpAttempt
   /** The language that the agent has chosen: its cookie does not come with a form of another site. */

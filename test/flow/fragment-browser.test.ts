@@ -180,7 +180,7 @@ t.test('the fragment in Chromium', { skip: missingParts('chromium', 'openssl', '
     t.same(complaints, [])
   })
 
-  t.test('after a refused login, by its button', async t => {
+  t.test('after a refused login, by its way to the chooser', async t => {
     const { page, complaints, lines } = await open(t, ['portal'])
     t.teardown(() => Object.assign(idp.answer, { email: 'ada@example.com' }))
     idp.answer.email = 'eve@elsewhere.example'
@@ -188,7 +188,8 @@ t.test('the fragment in Chromium', { skip: missingParts('chromium', 'openssl', '
     await press(page)
     await page.getByText('agent.unknown').waitFor()
     idp.answer.email = 'ada@example.com'
-    await page.locator('.actions .button').first().click()
+    await page.getByRole('link', { name: 'Log in another way' }).click()
+    await page.getByRole('link', { name: 'Login with' }).click()
     await press(page)
     await page.waitForURL(`${url}/agent${hash}`)
     nobodySaw(t, lines())

@@ -64,9 +64,9 @@ export function createJwtProvider(settings: JwtSettings, deps: JwtDeps): Provide
 }
 
 function begin({ loginUrl, logoutUrl }: JwtSettings, publicUrl: string, attempt: Attempt): Navigation {
-  // The way back begins a login again.
-  if (attempt.otherAccount && logoutUrl !== undefined)
-    return { redirect: withQuery(logoutUrl, { return_to: publicUrl + attempt.returnTo }) }
+  // The way back begins a login again, without what a provider must not see.
+  if (attempt.otherAccount === 'logout' && logoutUrl !== undefined)
+    return { redirect: withQuery(logoutUrl, { return_to: publicUrl + attempt.returnTo.split('#', 1)[0] }) }
   const returnTo = publicUrl + withState(attempt.returnTo, attempt.id)
   const { context = [], maxAge } = attempt.stepUp ?? {}
   // OpenID Connect Core 3.1.2.1.

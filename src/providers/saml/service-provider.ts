@@ -49,9 +49,9 @@ export function createServiceProvider(
       }
       const { loginUrl, loginPostUrl } = idp
       const plan = { id: requestId(attempt), now, loginUrl, loginPostUrl, entityId, acsUrl, authnContext }
-      const { stepUp, otherAccount = false } = attempt
+      const { stepUp, otherAccount } = attempt
       const asked = {
-        forceAuthn: forceAuthn || otherAccount || stepUp !== undefined,
+        forceAuthn: forceAuthn || otherAccount !== undefined || stepUp !== undefined,
         ...(stepUp && stepUp.context.length > 0 ? { authnContext: stepUp.context } : {}),
       }
       return authnRequest({ ...plan, ...asked, signer: wanted ? signer : undefined }, attempt.id)

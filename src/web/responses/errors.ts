@@ -153,8 +153,12 @@ function errorButtons(code: RouteErrorCode, context: RequestContext): Button[] {
   return [...back, start, { label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' }]
 }
 
-/** The field of the login page that asks every provider to forget who is logged in there. */
+/**
+ * Fields of the login pages after a refusal: the provider has to ask who it is, or to log out first. From the chooser it is
+ * asked: a logout there would lose what the login is for.
+ */
 export const otherAccount = { account: 'other' }
+export const askAccount = { account: 'ask' }
 
 /** What a session lacks for a request: as the login page is asked for it, and as a challenge. */
 interface StepUpAsked {

@@ -4,7 +4,15 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
-import type { Attempt, Clock, Navigation, Session, Sessions, StepUpAttempt } from '../../core/contracts.js'
+import type {
+  Attempt,
+  Clock,
+  Navigation,
+  OtherAccount,
+  Session,
+  Sessions,
+  StepUpAttempt,
+} from '../../core/contracts.js'
 import { agentDigest } from '../../core/step-up.js'
 import { deskId } from '../../providers/desk-login.js'
 import type { ConfigSnapshot, ResponseData } from '../context.js'
@@ -25,6 +33,7 @@ import { readCookies } from '../request/read-cookies.js'
 import { returnToIn, splitFragment, withFragment } from '../request/return-to.js'
 import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
 import {
+  askAccount,
   errorResponse,
   leavingResponse,
   loginFormPolicy,
@@ -70,7 +79,7 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     const returnTo = returnToOf(request)
     const stepUp = session && (await stepUpFor(deps, request, session))
     if (stepUp) return sendOrStart(deps, request, reply, stepUp.provider, stepUp.asked)
-    const afterRefusal = wantsOtherAccount(request)
+    const afterRefusal = otherAccountIn(request) !== undefined
     if (session && !afterRefusal && isEnough(deps, request, session))
       return reply.code(302).header('location', returnTo).send()
     const deskResult = session ? undefined : await deps.deskSignIn(request)
@@ -164,8 +173,10 @@ function returnToOf({ context, query, headers }: FastifyRequest): string {
 }
 
 /** After a refusal: the providers are to ask who it is, and nobody is sent straight back. */
-function wantsOtherAccount({ query }: FastifyRequest): boolean {
-  return (query as { account?: unknown }).account === otherAccount.account
+function otherAccountIn({ query }: FastifyRequest): OtherAccount | undefined {
+  const { account } = query as { account?: unknown }
+  if (account === otherAccount.account) return 'logout'
+  return account === askAccount.account ? 'ask' : undefined
 }
 
 function loginChoices({ providers, deskLogin }: ConfigSnapshot): LoginChoice[] {
@@ -202,7 +213,7 @@ function chooserResponse(request: FastifyRequest, email?: string): ResponseData 
   const { context } = request
   const { config, paths, cookies } = context.snapshot
   const returnTo = returnToOf(request)
-  const fields = wantsOtherAccount(request) ? otherAccount : {}
+  const fields = otherAccountIn(request) ? askAccount : {}
   const hrefOf = (id: string) => loginHref(paths, returnTo, fields, `${paths.login}/${id}`)
   const last = readCookies(request.headers.cookie).single(cookies.way)
   const choices = loginChoices(context.snapshot)
@@ -257,10 +268,8 @@ async function startLogin(
     stepUp,
     language: chosenLanguage(context)?.lang,
   })
-  const navigation = await beginAtProvider(
-    provider,
-    wantsOtherAccount(request) ? { ...attempt, otherAccount: true } : attempt,
-  )
+  const account = otherAccountIn(request)
+  const navigation = await beginAtProvider(provider, account ? { ...attempt, otherAccount: account } : attempt)
   if (navigation instanceof Refused)
     return refuse(navigation.reason, [{ name: 'provider can begin a login', ok: false }])
   // A login at Desk begins afresh: Desk does not see the cookie that it set before.
