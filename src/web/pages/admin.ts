@@ -99,7 +99,7 @@ export function sessionsPart(
     const here = row.here ? html` <em>${words.here}</em>` : ''
     const others = html`<a href="${frame.admin}?${new URLSearchParams({ q: row.agent.email })}">${words.all}</a>`
     const facts = lines(frame, [
-      row.agent.name,
+      row.agent.name === undefined ? undefined : fill('{name}', { name: row.agent.name }),
       fill(words.since, { since: { at: row.createdAt }, ...row.from }),
       fill(words.times, { seen: { at: row.seenAt }, end: { at: row.expiresAt } }),
       fill(words.by, { provider: row.provider }),
@@ -221,11 +221,11 @@ export function statePart(
       refusal === 0 ? undefined : fill(words.refusal, { when: { at: refusal } }),
     ])
     const show = lastReport ? showReport(frame, lastReport.reference) : ''
-    return html`<li><div><b>${name} <em>${type} · ${id}</em></b>!${facts}</div>!${show}</li>`
+    return html`<li><div><b>!${valueMarkup(name, frame.page.texts)} <em>${type} · ${id}</em></b>!${facts}</div>!${show}</li>`
   })
   const sources = view.sources.map(({ name, agents, readAt = 0 }) => {
     const read = fill(words.agents, { count: String(agents), when: { at: readAt * 1000 } })
-    return html`<li><div><b>${name}</b>!${lines(frame, [agents === undefined ? words.noList : read])}</div></li>`
+    return html`<li><div><b>!${valueMarkup(name, frame.page.texts)}</b>!${lines(frame, [agents === undefined ? words.noList : read])}</div></li>`
   })
   const main = html`<p>${here}</p><h2>${words.providers}</h2><ul class="sessions">!${providers}</ul>
 <h2>${words.sources}</h2><ul class="sessions">!${sources}</ul><h2>${words.store}</h2><p>${view.failure ?? words.up}</p>`

@@ -22,6 +22,7 @@ main.full{max-width:60rem}
 .brand img{flex:none;max-width:50%;height:2.6rem;object-fit:contain}
 .brand .tile{fill:var(--accent)}.brand .mark{stroke:var(--accent-ink);fill:none;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 h1{font-size:1.5rem;line-height:1.25;letter-spacing:-.015em;margin:0 0 .6rem;text-wrap:balance;overflow-wrap:anywhere}
+h2{font-size:1.1rem;line-height:1.35;margin:1.6rem 0 .4rem}
 p{margin:0 0 1rem;color:var(--soft);overflow-wrap:anywhere}
 p strong{color:var(--ink);font-weight:600}
 form{margin:0}
@@ -38,13 +39,14 @@ form{margin:0}
 .alert{display:inline-flex;width:2.6rem;height:2.6rem;align-items:center;justify-content:center;border-radius:50%;background:var(--warn-tint);color:var(--warn);font-weight:700;font-size:1.2rem;margin:0 0 1rem}
 .reference{margin:1.6rem 0 0;padding:1rem 0 0;border-top:1px solid var(--line);font-size:.88rem;color:var(--soft)}
 .reference code{display:block;font:600 1.05rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--ink);letter-spacing:.06em;user-select:all}
-.reference small{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8rem}
+.reference small{display:block;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8rem}
 .sessions{list-style:none;margin:1.2rem 0 0;padding:0;border-top:1px solid var(--line)}
 .sessions li{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.6rem 1rem;padding:.95rem 0;border-bottom:1px solid var(--line)}
+.sessions li:last-child{border:0}
 .sessions div{flex:1 1 14rem;min-width:0;overflow-wrap:anywhere}
 .sessions b{display:block;font-weight:600}
 .sessions span{display:block;font-size:.88rem;color:var(--soft)}
-.sessions a{color:var(--accent)}
+.sessions a{color:var(--accent);font-size:.88rem}
 .sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-start:.4rem;white-space:nowrap}
 .reference code,.reference small{direction:ltr;unicode-bidi:isolate}
 [dir=rtl] h1{letter-spacing:normal}[dir=rtl] .reference code{text-align:right}
@@ -63,7 +65,7 @@ footer a:hover,.link:hover{color:var(--accent-2)}
 .tabs a{color:var(--soft)}
 .tabs a[aria-current]{color:var(--ink);font-weight:600;text-decoration:none}
 .search{display:flex;flex-wrap:wrap;gap:.7rem;align-items:end;margin:1rem 0}
-.search label{flex:1 1 16rem;font-size:.88rem;color:var(--soft)}
+.search label{flex:1 1 16rem;display:grid;gap:.3rem;font-size:.88rem;color:var(--soft)}
 .search input{display:block;width:100%;min-height:2.5rem;padding:.35rem .7rem;border:1px solid var(--edge);border-radius:.75rem;background:var(--card);color:var(--ink);font:inherit}
 @media (prefers-reduced-motion:reduce){.button{transition:none}}
 @media (max-width:22rem){body{padding:.75rem}}

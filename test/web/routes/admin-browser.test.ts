@@ -44,7 +44,7 @@ t.test('the session desk in Chromium', { skip: missingParts('chromium'), timeout
     await open('')(profile)
     await page.getByLabel('E-mail address').fill('zoe')
     await page.getByRole('button', { name: 'Search' }).click()
-    await page.getByRole('link', { name: 'All of this agent' }).first().click()
+    await page.getByRole('link', { name: 'All sessions of this agent' }).first().click()
     await page.getByRole('button', { name: 'End all sessions of zoe@example.com' }).click()
     await page.getByText('Sessions ended: 1').waitFor()
     await page.getByText('No live session was found').waitFor()

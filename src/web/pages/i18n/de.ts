@@ -21,7 +21,7 @@ export const de: Texts = {
     },
     usedUp: {
       title: 'Diese Anmeldung wurde bereits verwendet',
-      text: 'Jede Anmeldung gilt nur einmal. Wahrscheinlich sind Sie mit der Zurück-Taste hierher gelangt oder haben die Seite neu geladen. Bitte melden Sie sich noch einmal an.',
+      text: 'Jede Anmeldung gilt nur einmal. Wahrscheinlich sind Sie mit der Zurück-Schaltfläche hierher gelangt oder haben die Seite neu geladen. Bitte melden Sie sich noch einmal an.',
     },
     unbound: {
       title: 'Diese Anmeldung hat nicht hier begonnen',
@@ -33,19 +33,19 @@ export const de: Texts = {
     },
     otherMethod: {
       title: 'Eine andere Art der Anmeldung ist nötig',
-      text: 'Der Helpdesk verlangt eine stärkere Anmeldung als die verwendete, zum Beispiel mit einem zweiten Faktor. Bitte melden Sie sich noch einmal an und wählen Sie diese. Wenn Ihr Anmeldedienst sie nicht anbietet, nennen Sie Ihrer Administration die Referenz unten.',
+      text: 'Der Helpdesk verlangt eine sicherere Anmeldung als die verwendete, zum Beispiel mit einem zweiten Faktor. Bitte melden Sie sich noch einmal an und wählen Sie dabei den zweiten Faktor oder die sicherere Art. Wenn Ihr Anmeldedienst sie nicht anbietet, nennen Sie Ihrer Administration die Referenz unten.',
     },
     tooOld: {
       title: 'Bitte melden Sie sich noch einmal an',
       text: 'Ihr Anmeldedienst hat sich an eine frühere Anmeldung erinnert, der Helpdesk verlangt aber eine neue. Melden Sie sich noch einmal an; wenn Ihr Anmeldedienst Sie nicht dazu auffordert, melden Sie sich zuerst dort ab.',
     },
     noAddress: {
-      title: 'Ihre E-Mail-Adresse fehlt',
-      text: 'Ihr Anmeldedienst hat uns keine E-Mail-Adresse genannt, die wir verwenden können. Bitte nennen Sie Ihrer Administration die Referenz unten.',
+      title: 'Ihre E‑Mail-Adresse fehlt',
+      text: 'Ihr Anmeldedienst hat uns keine E‑Mail-Adresse genannt, die wir verwenden können. Bitte nennen Sie Ihrer Administration die Referenz unten.',
     },
     unavailable: {
       title: 'Die Anmeldung ist gerade nicht möglich',
-      text: 'Wir erreichen nicht, was wir zur Prüfung Ihrer Anmeldung brauchen. Bitte versuchen Sie es in einer Minute noch einmal.',
+      text: 'Ein Dienst, den wir zur Prüfung Ihrer Anmeldung brauchen, ist nicht erreichbar. Bitte versuchen Sie es in einer Minute noch einmal.',
     },
     refusedThere: {
       title: 'Ihr Anmeldedienst hat die Anmeldung abgelehnt',
@@ -57,7 +57,7 @@ export const de: Texts = {
     },
     agentUnknown: {
       title: 'Sie haben keinen Zugang zum Helpdesk',
-      text: 'Ihre Anmeldung war erfolgreich, aber der Helpdesk kennt Ihre E-Mail-Adresse nicht. Bitten Sie Ihre Administration, Sie aufzunehmen, oder melden Sie sich mit einem anderen Konto an.',
+      text: 'Ihre Anmeldung war erfolgreich, aber der Helpdesk kennt Ihre E‑Mail-Adresse nicht. Bitten Sie Ihre Administration, Sie aufzunehmen, oder melden Sie sich mit einem anderen Konto an.',
     },
     agentDisabled: {
       title: 'Ihr Konto ist deaktiviert',
@@ -69,11 +69,11 @@ export const de: Texts = {
     },
     agentsUnavailable: {
       title: 'Die Anmeldung ist gerade nicht möglich',
-      text: 'Ihre Anmeldung war erfolgreich, aber wir können Sie im Moment nicht nachschlagen. Bitte versuchen Sie es in einer Minute noch einmal.',
+      text: 'Ihre Anmeldung war erfolgreich, aber wir können Ihr Konto im Moment nicht prüfen. Bitte versuchen Sie es in einer Minute noch einmal.',
     },
     otherSession: {
       title: 'Hier ist schon jemand anders angemeldet',
-      text: 'Es kam eine Anmeldung an, um die dieser Browser nicht gebeten hat, während jemand anders angemeldet ist. Es hat sich nichts geändert. Wenn Sie wechseln möchten, melden Sie sich zuerst ab.',
+      text: 'Es kam eine Anmeldung an, die nicht von diesem Browser ausging, während jemand anders angemeldet ist. Es hat sich nichts geändert. Wenn Sie wechseln möchten, melden Sie sich zuerst ab.',
     },
     otherAgent: {
       title: 'Es hat sich jemand anders angemeldet',
@@ -107,16 +107,16 @@ export const de: Texts = {
     },
     not_found: {
       title: 'Diese Seite gibt es nicht',
-      text: 'Vielleicht enthält die Adresse einen Tippfehler, oder die Seite ist umgezogen.',
+      text: 'Vielleicht enthält die Adresse einen Tippfehler, oder die Seite wurde verschoben.',
     },
     challenge: { title: 'Bitte melden Sie sich an', text: 'Dafür müssen Sie angemeldet sein.' },
     step_up: {
       title: 'Bitte melden Sie sich noch einmal an',
-      text: 'Dieser Teil des Helpdesks verlangt eine stärkere oder neuere Anmeldung.',
+      text: 'Dieser Teil des Helpdesks verlangt eine sicherere oder neuere Anmeldung.',
     },
     forbidden: {
       title: 'Diese Seite ist für Sie nicht freigegeben',
-      text: 'Sie sind angemeldet, aber dieser Teil des Helpdesks verlangt eine Rolle, die Sie nicht haben. Wenn Sie sie haben sollten, fragen Sie Ihre Administration.',
+      text: 'Sie sind angemeldet, aber dieser Teil des Helpdesks verlangt eine Rolle, die Sie nicht haben. Wenn Sie diese Rolle brauchen, fragen Sie Ihre Administration.',
     },
     wrong_origin: {
       title: 'Das wurde nicht von hier gesendet',
@@ -192,7 +192,7 @@ export const de: Texts = {
   },
   notSent: {
     title: 'Sie wurden abgemeldet',
-    text: 'Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, kommen Sie dann zu diesem zurück, gehen Sie eine Seite zurück und senden Sie sie noch einmal.',
+    text: 'Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, wechseln Sie dann wieder zu diesem Tab, gehen Sie eine Seite zurück und senden Sie Ihre Eingaben noch einmal.',
     button: 'In einem neuen Tab anmelden',
   },
   kept: {
@@ -224,7 +224,7 @@ export const de: Texts = {
     },
     otherAgent: {
       title: 'Für Sie ist nichts aufbewahrt',
-      text: 'Was in diesem Browser aufbewahrt war, hatte jemand anderes geschrieben. Es wurde verworfen.',
+      text: 'Was in diesem Browser aufbewahrt war, hatte jemand anders geschrieben. Es wurde verworfen.',
     },
     discarded: { title: 'Verworfen', text: 'Was aufbewahrt war, ist gelöscht.' },
     back: 'Zur aufbewahrten Antwort',
@@ -233,7 +233,7 @@ export const de: Texts = {
     button: 'Anmelden',
     notSent: {
       title: 'Bitte melden Sie sich noch einmal an',
-      text: 'Das verlangt eine stärkere oder neuere Anmeldung. Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, kommen Sie dann zu diesem zurück, gehen Sie eine Seite zurück und senden Sie sie noch einmal.',
+      text: 'Das verlangt eine sicherere oder neuere Anmeldung. Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, wechseln Sie dann wieder zu diesem Tab, gehen Sie eine Seite zurück und senden Sie Ihre Eingaben noch einmal.',
       button: 'In einem neuen Tab anmelden',
     },
   },
@@ -300,7 +300,7 @@ export const de: Texts = {
     here: 'Dieser Browser',
     unknown: 'Unbekannter Browser',
     oneTime: 'Einmal-Link',
-    facts: 'Seit {since}, von {address}',
+    facts: 'Seit dem {since}, von {address}',
     seen: 'Zuletzt verwendet: {when}',
     ends: 'Endet am {end}',
     endsIdle: 'Endet ohne Nutzung am {idle}, spätestens am {end}',
@@ -311,21 +311,21 @@ export const de: Texts = {
     back: 'Zurück zum Helpdesk',
   },
   admin: {
-    title: 'Sitzungspult',
-    open: 'Sitzungspult öffnen',
+    title: 'Sitzungsverwaltung',
+    open: 'Sitzungsverwaltung öffnen',
     desk: 'Zum Helpdesk',
     operator: 'Sie arbeiten hier als {email}. Jede Änderung wird unter diesem Namen aufgezeichnet.',
-    here: 'Soweit dieser Prozess es weiß: Andere können andere Anmeldungen gesehen haben.',
+    here: 'Nur was dieser Prozess selbst gesehen hat; andere Prozesse können weitere Anmeldungen kennen.',
     search: 'Suchen',
     more: 'Mehr',
     notices: {
       window: {
-        title: 'Öffnen Sie das Sitzungspult für sich',
+        title: 'Öffnen Sie die Sitzungsverwaltung in einem eigenen Fenster',
         text: 'Es öffnet sich nur in einem eigenen Fenster, über seine Adresse oder vom Helpdesk aus, in einem Browser, der mitteilt, wie eine Seite geöffnet wurde.',
       },
       expired: {
         title: 'Diese Seite war zu lange offen',
-        text: 'Es hat sich nichts geändert. Öffnen Sie das Sitzungspult neu und wiederholen Sie, was Sie tun wollten.',
+        text: 'Es hat sich nichts geändert. Öffnen Sie die Sitzungsverwaltung neu und wiederholen Sie, was Sie tun wollten.',
       },
       directory: {
         title: 'Ihre Rolle lässt sich gerade nicht prüfen',
@@ -334,26 +334,26 @@ export const de: Texts = {
     },
     done: {
       ended: 'Beendete Sitzungen: {count}',
-      gone: 'Es gab nichts mehr zu beenden: Jemand anders war schneller, oder es ist von selbst abgelaufen.',
+      gone: 'Es gab nichts mehr zu beenden: Jemand anders war schneller, oder die Zeit war schon abgelaufen.',
       queued:
         'Der Sitzungsspeicher antwortet nicht. Die Sitzungen sind in diesem Prozess beendet und enden überall, sobald er antwortet.',
       revoked: 'Der Link wurde widerrufen.',
     },
     sessions: {
       title: 'Sitzungen',
-      label: 'E-Mail-Adresse oder ihr Anfang',
+      label: 'E‑Mail-Adresse oder ihr Anfang',
       none: 'Es wurde keine laufende Sitzung gefunden.',
       here: 'Dieser Browser',
-      since: 'Seit {since}, von {address}, {browser}',
+      since: 'Seit dem {since}, von {address}, {browser}',
       times: 'Zuletzt verwendet: {seen}, endet: {end}',
       by: 'Angemeldet über {provider}',
       end: 'Beenden',
-      all: 'Alle dieses Agenten',
+      all: 'Alle Sitzungen dieses Agenten',
       endAll: 'Alle Sitzungen von {email} beenden',
     },
     refused: {
       title: 'Abgelehnte Anmeldungen',
-      label: 'Referenz oder E-Mail-Adresse',
+      label: 'Referenz oder E‑Mail-Adresse',
       none: 'Es wurde keine abgelehnte Anmeldung gefunden. Die neuesten 10.000 werden eine Woche lang aufbewahrt.',
       total: 'Gefunden: {count}',
       nobody: 'Unbekannter Agent',
@@ -363,7 +363,7 @@ export const de: Texts = {
       passed: 'bestanden',
       failed: 'nicht bestanden',
       expected: 'Erwartet: {value}',
-      seen: 'Gesehen: {value}',
+      seen: 'Erhalten: {value}',
       setting: 'Einstellung: {value}',
     },
     state: {
@@ -384,9 +384,9 @@ export const de: Texts = {
       title: 'Einmal-Links',
       none: 'Es gibt keinen Link, der noch verwendet werden könnte.',
       facts: '{reason} ({operator})',
-      until: 'Gültig bis {when}. Minuten: {count}',
+      until: 'Link gültig bis {when}. Minuten Zugang: {count}',
       revoke: 'Widerrufen',
-      make: 'Neue Links macht der Befehl deskgate breakglass.',
+      make: 'Neue Links erstellt der Befehl deskgate breakglass.',
     },
   },
   warning: {
@@ -407,11 +407,11 @@ export const de: Texts = {
     },
     stepUp: {
       title: 'Bitte melden Sie sich noch einmal an',
-      text: 'Dieser Teil des Helpdesks verlangt eine stärkere oder neuere Anmeldung. Melden Sie sich in einem kleinen Fenster an, um auf dieser Seite weiterzuarbeiten.',
+      text: 'Dieser Teil des Helpdesks verlangt eine sicherere oder neuere Anmeldung. Melden Sie sich in einem kleinen Fenster an, um auf dieser Seite weiterzuarbeiten.',
       button: 'Anmelden',
     },
     close: 'Schließen',
-    left: 'Sie werden abgemeldet in {time}.',
+    left: 'Zeit bis zur Abmeldung: {time}.',
     failed: 'Das hat nicht funktioniert. Bitte versuchen Sie es noch einmal.',
   },
   popup: {

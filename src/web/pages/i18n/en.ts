@@ -104,7 +104,7 @@ export const en = {
   errors: {
     bad_request: {
       title: 'This address does not work',
-      text: 'The address of the page holds something that we cannot read.',
+      text: 'The link is incomplete or damaged. Go to the help desk and start from there.',
     },
     not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
     challenge: { title: 'Please log in', text: 'You have to log in for this.' },
@@ -171,7 +171,7 @@ export const en = {
     },
     method_not_allowed: {
       title: 'This page cannot be opened directly',
-      text: 'Login services send their answers here by POST. To log in, start from the help desk.',
+      text: 'This address is used by login services only. To log in, start from the help desk.',
     },
     unsupported_media: {
       title: 'This cannot be read',
@@ -209,7 +209,7 @@ export const en = {
     page: {
       title: 'Your reply was kept',
       text: 'Your reply of {when} to {page} was kept. You can send it once.',
-      hint: 'If the help desk then says that the form is too old or its security token is invalid, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
+      hint: 'If the help desk then says that the form is too old, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
       send: 'Send',
       discard: 'Throw away',
     },
@@ -343,7 +343,7 @@ export const en = {
       times: 'Last used {seen}, ends {end}',
       by: 'Logged in by {provider}',
       end: 'End',
-      all: 'All of this agent',
+      all: 'All sessions of this agent',
       endAll: 'End all sessions of {email}',
     },
     refused: {
@@ -379,7 +379,7 @@ export const en = {
       title: 'One-time links',
       none: 'There is no link that could still be used.',
       facts: '{reason} ({operator})',
-      until: 'Valid until {when}. Minutes: {count}',
+      until: 'Link valid until {when}. Minutes of access: {count}',
       revoke: 'Revoke',
       make: 'New links are made with the command deskgate breakglass.',
     },

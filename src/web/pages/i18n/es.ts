@@ -33,7 +33,7 @@ export const es: Texts = {
     },
     otherMethod: {
       title: 'Se necesita otra forma de iniciar sesión',
-      text: 'El centro de asistencia pide un inicio de sesión más fuerte que el que ha utilizado, por ejemplo con un segundo factor. Inicie sesión de nuevo y elíjalo. Si su servicio de inicio de sesión no lo ofrece, comunique a su administrador la referencia que figura abajo.',
+      text: 'El centro de asistencia pide un inicio de sesión más seguro que el que ha utilizado, por ejemplo con un segundo factor. Inicie sesión de nuevo y elíjalo. Si su servicio de inicio de sesión no lo ofrece, comunique a su administrador la referencia que figura abajo.',
     },
     tooOld: {
       title: 'Inicie sesión una vez más',
@@ -53,7 +53,7 @@ export const es: Texts = {
     },
     startHere: {
       title: 'Empiece aquí',
-      text: 'No se aceptan inicios de sesión que empiezan en su servicio de inicio de sesión. Empiece desde el centro de asistencia.',
+      text: 'No se aceptan inicios de sesión que empiecen en su servicio de inicio de sesión. Empiece desde el centro de asistencia.',
     },
     agentUnknown: {
       title: 'No tiene acceso al centro de asistencia',
@@ -112,10 +112,10 @@ export const es: Texts = {
     challenge: { title: 'Inicie sesión', text: 'Para esto tiene que iniciar sesión.' },
     step_up: {
       title: 'Inicie sesión una vez más',
-      text: 'Esta parte del centro de asistencia necesita un inicio de sesión más fuerte o más reciente.',
+      text: 'Esta parte del centro de asistencia necesita un inicio de sesión más seguro o más reciente.',
     },
     forbidden: {
-      title: 'Esta página no está abierta para usted',
+      title: 'No tiene acceso a esta página',
       text: 'Ha iniciado sesión, pero esta parte del centro de asistencia necesita un rol que usted no tiene. Si debería tenerlo, consulte a su administrador.',
     },
     wrong_origin: {
@@ -233,7 +233,7 @@ export const es: Texts = {
     button: 'Iniciar sesión',
     notSent: {
       title: 'Inicie sesión una vez más',
-      text: 'Esto necesita un inicio de sesión más fuerte o más reciente. Lo que ha escrito no se ha enviado. Inicie sesión en una pestaña nueva, vuelva después a esta, retroceda una página y envíelo de nuevo.',
+      text: 'Esto necesita un inicio de sesión más seguro o más reciente. Lo que ha escrito no se ha enviado. Inicie sesión en una pestaña nueva, vuelva después a esta, retroceda una página y envíelo de nuevo.',
       button: 'Iniciar sesión en una pestaña nueva',
     },
   },
@@ -311,9 +311,9 @@ export const es: Texts = {
     back: 'Volver al centro de asistencia',
   },
   admin: {
-    title: 'Mesa de sesiones',
+    title: 'Gestión de sesiones',
     open: 'Abrir la mesa de sesiones',
-    desk: 'Al centro de ayuda',
+    desk: 'Al centro de asistencia',
     operator: 'Usted trabaja aquí como {email}. Cada cambio se registra con este nombre.',
     here: 'Hasta donde sabe este proceso: otros pueden haber visto otros inicios de sesión.',
     search: 'Buscar',
@@ -321,7 +321,7 @@ export const es: Texts = {
     notices: {
       window: {
         title: 'Abra la mesa de sesiones por separado',
-        text: 'Solo se abre en una ventana propia, por su dirección o desde el centro de ayuda, en un navegador que indique cómo se abrió una página.',
+        text: 'Solo se abre en una ventana propia, por su dirección o desde el centro de asistencia, en un navegador que indique cómo se abrió una página.',
       },
       expired: {
         title: 'Esta página estuvo abierta demasiado tiempo',
@@ -344,12 +344,12 @@ export const es: Texts = {
       label: 'Dirección de correo, o su comienzo',
       none: 'No se encontró ninguna sesión activa.',
       here: 'Este navegador',
-      since: 'Desde {since}, de {address}, {browser}',
+      since: 'Desde el {since}, de {address}, {browser}',
       times: 'Último uso: {seen}, termina: {end}',
       by: 'Sesión iniciada con {provider}',
-      end: 'Terminar',
+      end: 'Cerrar',
       all: 'Todas las de este agente',
-      endAll: 'Terminar todas las sesiones de {email}',
+      endAll: 'Cerrar todas las sesiones de {email}',
     },
     refused: {
       title: 'Inicios de sesión rechazados',

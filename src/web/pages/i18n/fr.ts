@@ -115,7 +115,7 @@ export const fr: Texts = {
       text: 'Cette partie du centre d’assistance exige une connexion plus forte ou plus récente.',
     },
     forbidden: {
-      title: 'Cette page ne vous est pas ouverte',
+      title: 'Vous n’avez pas accès à cette page',
       text: 'Vous êtes connecté, mais cette partie du centre d’assistance exige un rôle que vous n’avez pas. Si vous devriez l’avoir, adressez-vous à votre administrateur.',
     },
     wrong_origin: {
@@ -123,7 +123,7 @@ export const fr: Texts = {
       text: 'Pour votre sécurité, cela ne fonctionne que depuis nos propres pages. Revenez en arrière, rechargez la page et réessayez.',
     },
     too_many_headers: {
-      title: 'Votre navigateur a trop envoyé',
+      title: 'Votre navigateur a envoyé trop de données',
       text: 'En général, il conserve trop de cookies pour ce site. Effacez-les et réessayez.',
     },
     too_slow: {
@@ -308,13 +308,13 @@ export const fr: Texts = {
     ends: 'Prend fin le {end}',
     endsIdle: 'Prend fin le {idle} sans activité, au plus tard le {end}',
     browser: '{browser} sous {system}',
-    end: 'Mettre fin',
-    endOthers: 'Mettre fin à toutes les autres',
+    end: 'Terminer',
+    endOthers: 'Terminer toutes les autres',
     more: 'Seules les cent premières sont affichées.',
     back: 'Retour au centre d’assistance',
   },
   admin: {
-    title: 'Pupitre des sessions',
+    title: 'Gestion des sessions',
     open: 'Ouvrir le pupitre des sessions',
     desk: 'Vers le centre d’assistance',
     operator: 'Vous travaillez ici en tant que {email}. Chaque modification est enregistrée sous ce nom.',
@@ -347,7 +347,7 @@ export const fr: Texts = {
       label: 'Adresse e-mail, ou son début',
       none: 'Aucune session en cours n’a été trouvée.',
       here: 'Ce navigateur',
-      since: 'Depuis {since}, de {address}, {browser}',
+      since: 'Depuis le {since}, de {address}, {browser}',
       times: 'Dernière utilisation : {seen}, fin : {end}',
       by: 'Connexion par {provider}',
       end: 'Terminer',
