@@ -27,7 +27,9 @@ t.test('the full example', { skip: missingParts('openssl', 'redis') }, async t =
     t.same(ada.cookies, [], 'being stopped sets no cookie')
     const page = await logIn(ada, idp, { way: 'corp', email: 'Ada@Example.com', returnTo: '/tickets?q=1' })
     t.match(page, { status: 303, location: '/tickets?q=1' })
-    const [session, seen, ...attempts] = [...ada.cookies].sort((a, b) => order(a.name) - order(b.name))
+    const [way, session, seen, ...attempts] = [...ada.cookies].sort((a, b) => order(a.name) - order(b.name))
+    t.equal(way?.name, 'deskgate-way')
+    t.same(partsOf(way), ['HttpOnly', 'Max-Age', 'Path=/auth', 'SameSite=Lax', 'Secure'])
     t.same(partsOf(session), ['HttpOnly', 'Path=/', 'SameSite=Lax', 'Secure'])
     t.match(session, { name: '__Host-deskgate', value: /^[A-Za-z0-9_-]{43}$/ })
     t.same(partsOf(seen), ['HttpOnly', 'Path=/auth', 'SameSite=None', 'Secure'])
@@ -50,12 +52,12 @@ t.test('the full example', { skip: missingParts('openssl', 'redis') }, async t =
 
   t.test('a logout ends the session and goes to the Remote logout URL', async t => {
     const copy = ada.cookieHeader('/')
-    secrets.push(...ada.cookies.map(({ value }) => value))
+    secrets.push(...ada.cookies.filter(({ name }) => name !== 'deskgate-way').map(({ value }) => value))
     const out = await ada.send('/auth/logout')
     t.match(out, { status: 200, headers: { refresh: '0;url=https://idp.example.com/bye' } })
     t.match(out.body, /href="https:\/\/idp\.example\.com\/bye"/, 'and there is a button for who has no Refresh')
     t.same(
-      ada.cookies.filter(({ name }) => /deskgate(?!-login\.)/.test(name)),
+      ada.cookies.filter(({ name }) => /deskgate(?!-login\.|-way$)/.test(name)),
       [],
     )
     t.match(await ada.visit('/auth/logged-out'), { status: 200, body: /You are logged out/ })
