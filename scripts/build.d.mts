@@ -5,4 +5,4 @@ export function fingerprint(folder?: string): string
 export function isBuilt(folder?: string): boolean
 
 /** Copies what runs in browsers to dist. */
-export function copyScripts(folder?: string): void
+export function copyScripts(folder?: string, dist?: string): void

@@ -35,8 +35,8 @@ export function isBuilt(folder = root) {
 }
 
 /** What runs in browsers is shipped as it is written. */
-export function copyScripts(folder = root) {
-  const [from, to] = ['src', 'dist'].map(name => join(folder, name, 'web/pages/browser'))
+export function copyScripts(folder = root, dist = join(folder, 'dist')) {
+  const [from, to] = [join(folder, 'src'), dist].map(name => join(name, 'web/pages/browser'))
   cpSync(from, to, { recursive: true, filter: name => !/\.(json|ts)$/.test(name) })
 }
 

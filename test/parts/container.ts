@@ -7,6 +7,7 @@ import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs'
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { copyScripts } from '../../scripts/build.mjs'
 import { parseDockerfile } from './dockerfile.js'
 
 const project = join(import.meta.dirname, '../..')
@@ -77,6 +78,7 @@ export async function layOutImage(): Promise<ImageTree> {
   await copyFile(join(project, 'package.json'), join(folder, 'app/package.json'))
   const compile = [join(project, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck']
   execFileSync(process.execPath, [...compile, '--outDir', join(folder, 'app/dist')], { cwd: project })
+  copyScripts(project, join(folder, 'app/dist'))
   const env = stage?.steps.filter(({ word }) => word === 'ENV').map(({ rest }) => rest.split(/=(.*)/s).slice(0, 2))
   return {
     folder,
