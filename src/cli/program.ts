@@ -1,7 +1,7 @@
 // The commands, their options and their help, for commander. Each command passes its exit code to `done`; nothing here
 // touches the process, so that the manual can be generated from it.
 
-import { Command, InvalidArgumentError } from 'commander'
+import { Argument, Command, InvalidArgumentError } from 'commander'
 import { startDemo } from '../demo/demo.js'
 import { startPreview } from '../demo/pages-preview.js'
 import { newSigningKey } from '../keys/assertion-keys.js'
@@ -10,6 +10,7 @@ import { breakglass } from './commands/breakglass.js'
 import { check } from './commands/check.js'
 import { configFile, loadPages } from './commands/configuration.js'
 import { explain } from './commands/explain.js'
+import { importFrom, peers } from './commands/import.js'
 import { init } from './commands/init.js'
 import { questions } from './commands/init-questions.js'
 import { printMetadata } from './commands/metadata.js'
@@ -128,6 +129,23 @@ Examples:
   $ deskgate init /etc/deskgate/deskgate.yaml --provider saml`,
     )
     .action(async (file, options) => done(await init(file, options, io)))
+
+  program
+    .command('import')
+    .description('write a configuration from that of another gateway')
+    .addArgument(new Argument('<kind>', 'the other gateway').choices(Object.keys(peers)))
+    .argument('<file>', 'its configuration: TOML, directives of Apache, or a file with flags or variables')
+    .option('--output <file>', 'where to write; an existing file is never overwritten (default: stdout)')
+    .addHelpText(
+      'after',
+      `
+Names on stderr every option that is not carried over, and what to do instead.
+Passwords are not copied: a variable is named in their place.
+${exitCodes}
+Example:
+  $ deskgate import oauth2-proxy oauth2-proxy.cfg --output deskgate.yaml`,
+    )
+    .action((kind, file, options) => done(importFrom(kind, file, options, io)))
 }
 
 function addChecking(program: Command, { io, done }: ProgramDeps): void {
