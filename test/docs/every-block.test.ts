@@ -21,6 +21,7 @@ interface BlockTest {
 
 const blockTests: BlockTest[] = [
   { test: 'readme', pages: ['README.md'], languages: ['yaml', 'text'] },
+  { test: 'cli/commands/import', pages: ['docs/from/README.md'], languages: ['sh'] },
   { test: 'docs/agents', pages: ['docs/agents.md'], languages: ['yaml'] },
   { test: 'docs/commands', pages: ['docs/commands.md'], languages: ['text'] },
   {

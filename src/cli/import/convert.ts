@@ -29,7 +29,7 @@ export interface Peer {
   read(text: string): { entries: Entry[]; left: string[] } | { problem: string }
   /** The value is written to the setting that the row names. */
   converters: Record<string, Converter>
-  /** Options that say who may log in: while one is not carried over, only an agents file lets anyone in. */
+  /** Options that say who may log in: while one, or an unknown one, is lost, only an agents file lets anyone in. */
   limits?: RegExp
   /** What the program does where an option is not given. */
   defaults?: readonly Entry[]
@@ -69,7 +69,7 @@ export function convert(
     const also = (setting: string, value: unknown) => void put(config, provider, setting, value)
     const lose = (what: string) => {
       left.push(`${printable(option)}: ${what}`)
-      limited ||= limits?.test(option) ?? false
+      limited ||= limits !== undefined && (!row || limits.test(option))
     }
     if (!row) lose('unknown option')
     else {

@@ -2,7 +2,7 @@
 
 import { printable } from '../../config/problems.js'
 import { type Converter, type Entry, type Peer, rowsOf } from './convert.js'
-import { duration, one, originOf, text } from './values.js'
+import { duration, isOn, one, originOf, text } from './values.js'
 
 const values = (entries: Entry[]) => entries.flatMap(entry => entry.values)
 const beneath = (scope: string) =>
@@ -81,7 +81,7 @@ providers[].certificates | a certificate, not a bare key | MellonIdPPublicKeyFil
 identity.format.roles | ~commas~, or ~lines~ | MellonMergeEnvVars
 none | a page with the reason and a reference | MellonNoCookieErrorPage MellonNoSuccessErrorPage
 none | not in the metadata | MellonOrganizationDisplayName MellonOrganizationName MellonOrganizationURL
-none | a POST without a session gets 401, and a page that says that it was not sent |
+login.keepPost | a form that is sent after the session has ended is kept, and sent after the login; ~null~: it is lost |
   MellonPostCount MellonPostDirectory MellonPostReplay MellonPostSize MellonPostTTL
 none | after a login only addresses of ~publicUrl~ are accepted | MellonRedirectDomains
 providers[].certificate | | MellonSPCertFile
@@ -112,6 +112,7 @@ providers[].attributes.email | an e-mail address; ~identity.format.email: local~
       return [...new Set(entries.flatMap(entry => entry.values.slice(0, 1)))]
     },
     MellonMergeEnvVars: one(value => (/^on\b/i.test(value) ? 'commas' : 'lines')),
+    MellonPostReplay: one(value => (isOn(value) === false ? null : undefined)),
     MellonSPCertFile: text,
     MellonSPPrivateKeyFile: text,
     MellonSPentityId: text,
@@ -127,7 +128,7 @@ providers[].attributes.email | an e-mail address; ~identity.format.email: local~
 
 function readApache(source: string): ReturnType<Peer['read']> {
   const [entries, left, sections]: [Entry[], string[], { name: string; path: string | undefined }[]] = [[], [], []]
-  const others = new Set<string>()
+  const [others, hosts] = [new Set<string>(), new Set<object>()]
   const known = new Map([...mellon.rows.keys()].map(name => [name.toLowerCase(), name]))
   for (const raw of source.replaceAll(/\\\r?\n/g, ' ').split(/\r?\n/)) {
     const line = raw.trim()
@@ -142,9 +143,12 @@ function readApache(source: string): ReturnType<Peer['read']> {
     } else if (/^include(optional)?$/i.test(first))
       left.push(`${first} ${printable(args.join(' '))}: not read; import that file too`)
     else if (known.has(first.toLowerCase()) || /^mellon/i.test(first)) {
+      const host = sections.find(({ name }) => name === 'virtualhost')
+      if (host && /^mellon/i.test(first)) hosts.add(host)
       entries.push({ option: known.get(first.toLowerCase()) ?? first, values: args, scope: scopeOf(sections) })
     } else others.add(first)
   }
+  if (hosts.size > 1) return { problem: 'several virtual hosts use mod_auth_mellon: import one at a time' }
   for (const name of others) left.push(`${printable(name)}: of Apache, not of mod_auth_mellon; not carried over`)
   return { entries, left }
 }

@@ -50,7 +50,8 @@ none | of one provider. Have the provider send groups, and use ~providers[].allo
   google-service-account-json google-target-principal google-use-application-default-credentials
   google-use-organization-id keycloak-group
 providers[].logoutUrl | in the browser, not in the background; or ~providers[].sloUrl~ | backend-logout-url
-none | no text of your own yet | banner footer
+pages.texts | sentences of your own for each page, in any language | banner
+pages.footer | plain text | footer
 none | Desk reads a header, or verifies the assertion | basic-auth-password pass-basic-auth set-basic-auth
 none | an invalid token is refused | bearer-token-login-fallback
 providers[].entityId | of SAML, where it is the name of this service; none for OpenID Connect | client-id
@@ -64,8 +65,8 @@ sessions.lifetime | and ~sessions.idle~ | cookie-expire
 none | no token is refreshed. ~agents[].http.refresh~ reads agents again | cookie-refresh
 secrets | a key ring; at least 32 bytes each. Make new ones: old sessions do not move over |
   cookie-secret cookie-secret-file
-none | no logo of your own yet | custom-sign-in-logo
-none | no templates of your own yet | custom-templates-dir
+pages.logo | a file, at most 96 kB | custom-sign-in-logo
+pages.templates | Mustache, with other names: see [pages.md](../pages.md) | custom-templates-dir
 none | connections to Desk are kept | disable-keep-alives
 none | no passwords. Desk's own login: ~login.alsoAllowDeskAuthentication~ |
   display-htpasswd-form htpasswd-file htpasswd-user-group
@@ -132,9 +133,9 @@ deskgate --version | | version
 none | after a login only addresses of ~publicUrl~ are accepted | whitelist-domain
 `),
   read(source) {
-    if (/^\s*(-\s+)?["']?--|OAUTH2_PROXY_[A-Z]/m.test(source)) {
-      const { entries, left } = readFlags(source, 'OAUTH2_PROXY')
-      return { entries: entries.map(named), left }
+    if (/^(\s*(Environment|ExecStart)=)?[^#=\n]*(--[a-z]|OAUTH2_PROXY_[A-Z])/m.test(source)) {
+      const flags = readFlags(source, 'OAUTH2_PROXY')
+      return 'problem' in flags ? flags : { entries: flags.entries.map(named), left: flags.left }
     }
     try {
       return {
@@ -150,7 +151,7 @@ none | after a login only addresses of ~publicUrl~ are accepted | whitelist-doma
     }
   },
   limits:
-    /^(allowed|authenticated-emails|azure-graph|azure-tenant|bitbucket|entra-id-allowed|github|gitlab|google-group|htpasswd|keycloak)|tenant/,
+    /^(allowed|alpha-config|config$|authenticated-emails|azure-graph|azure-tenant|bitbucket|entra-id-allowed|github|gitlab|google-group|htpasswd|keycloak)|tenant/,
   defaults: [
     { option: 'pass-user-headers', values: ['true'] },
     { option: 'oidc-groups-claim', values: ['groups'] },
@@ -160,6 +161,7 @@ none | after a login only addresses of ~publicUrl~ are accepted | whitelist-doma
     'allowed-role': many,
     'authenticated-emails-file': () => 'agents.yaml',
     'cookie-expire': duration,
+    'custom-sign-in-logo': one(value => (/^$|^-$|:\/\//.test(value) ? undefined : value)),
     'email-domain': (entries, { lose }) => {
       const domains = lists(entries)
       const exact = domains.filter(domain => /^[^.*@]/.test(domain))
@@ -169,6 +171,7 @@ none | after a login only addresses of ~publicUrl~ are accepted | whitelist-doma
         lose('subdomains are not carried over: name each in agents[].domains')
       return exact.length > 0 ? exact : undefined
     },
+    footer: one(value => (/^$|^-$|[<&]/.test(value) ? undefined : value)),
     'http-address': address,
     'https-address': (entries, conversion) => {
       const { all } = conversion

@@ -1,6 +1,6 @@
 // The converters of single values that several programs share, and their flags and variables.
 
-import type { Converter, Entry } from './convert.js'
+import type { Converter, Entry, Peer } from './convert.js'
 
 /** The last value counts; others are named. */
 export function one(read: (value: string) => unknown): Converter {
@@ -47,10 +47,16 @@ const unquoted = (value: string) => value.replace(/^(["'])([\s\S]*)\1$/, '$2')
 const word = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/g
 
 /** Variables (PREFIX_NAME=value, also in a list or a unit) and flags (--name=value, --name value), as in a shell. */
-export function readFlags(source: string, prefix: string): { entries: Entry[]; left: string[] } {
-  const [entries, left]: [Entry[], string[]] = [[], []]
+export function readFlags(source: string, prefix: string): ReturnType<Peer['read']> {
+  const [entries, stray]: [Entry[], Set<string>] = [[], new Set()]
   const variable = new RegExp(`^(?:export\\s+|-\\s+|Environment=)*["']?${prefix}_([A-Z0-9_]+)\\s*[=:]\\s*(.*)$`)
+  const unread = new RegExp(`(?<![\\w${'$'}{])${prefix}_[A-Z0-9_]+`)
+  const ofKubernetes = new RegExp(
+    `^(\\s*-\\s+)name:\\s*["']?(${prefix}_\\w+)["']?\\s*\\n\\s*(?:value:|valueFrom:)[ \\t]*`,
+    'gm',
+  )
   for (const line of source
+    .replaceAll(ofKubernetes, '$1$2=')
     .replaceAll(/\\\r?\n/g, ' ')
     .split(/\r?\n/)
     .map(one => one.trim())) {
@@ -61,6 +67,8 @@ export function readFlags(source: string, prefix: string): { entries: Entry[]; l
       entries.push({ option: name.toLowerCase().replaceAll('_', '-'), values: [ended] })
       continue
     }
+    const [missed] = unread.exec(line) ?? []
+    if (missed) return { problem: `${missed} is not read there: write ${missed}=value in a line of its own` }
     let open: Entry | undefined
     for (const raw of line.match(word) ?? []) {
       const [, option, given] = /^["']?--?([A-Za-z][\w-]*)(?:=([\s\S]*))?$/.exec(raw) ?? []
@@ -77,8 +85,8 @@ export function readFlags(source: string, prefix: string): { entries: Entry[]; l
         open.values = [unquoted(raw)]
         open = undefined
       } else if (entries.length > 0 && raw !== '-')
-        left.push(`a word that belongs to no option, after --${entries.at(-1)?.option}`)
+        stray.add(`a word that belongs to no option, after --${entries.at(-1)?.option}`)
     }
   }
-  return { entries, left }
+  return { entries, left: [...stray] }
 }

@@ -8,6 +8,9 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { importFrom, peers } from '../../../src/cli/commands/import.js'
 import { loadConfig } from '../../../src/config/load.js'
+import { openGuide } from '../../parts/guide.js'
+import { openShell } from '../../parts/guide-shell.js'
+import { idpMetadata } from '../../parts/idp-metadata.js'
 import { newSigningKey } from '../../parts/saml-idp.js'
 
 const root = join(import.meta.dirname, '../../..')
@@ -87,7 +90,6 @@ skip_auth_routes = [ "GET=^/assets/", '^/health$', "^/api/v[0-9]+/" ]
 redis_connection_url = "redis://redis.internal:6379/1"
 redis_password = "a-password"
 pass_host_header = false
-made_up = 1
 `,
   )
   t.match(result.config, {
@@ -102,7 +104,6 @@ made_up = 1
     identity: { headers: { email: 'X-Forwarded-Email' }, format: { encoding: 'utf8' } },
   })
   const err = result.err.join('\n')
-  t.match(err, /^made-up: unknown option$/m)
   t.match(err, /^cookie-secret: not carried over; ours is secrets/m)
   t.match(err, /^skip-auth-route: not carried over: \^\/api/m)
   t.match(err, /^upstream: there is one Desk: 1 further/m)
@@ -111,12 +112,75 @@ made_up = 1
   await loads(t, result)
 })
 
+t.test('the commands of docs/from/README.md', async t => {
+  const { commandBlock, everyBlockRan } = openGuide('docs/from/README.md')
+  const { certificate } = newSigningKey('idp.example.com')
+  const shell = await openShell(t, {
+    'oauth2-proxy.cfg': `redirect_url = "https://desk.example.com/oauth2/callback"
+upstreams = ["http://127.0.0.1:3000"]
+authenticated_emails_file = "emails"
+cookie_secret = "a-secret-of-theirs"
+`,
+    'idp-metadata.xml': idpMetadata([certificate]),
+    'agents.yaml': '- { email: ana@example.com }',
+  })
+  const { code, stdout, stderr } = await shell.run(commandBlock('deskgate import'))
+  t.equal(code, 0, stdout)
+  t.match(stderr, /^cookie-secret: not carried over; ours is secrets: /m)
+  t.notMatch(readFileSync(join(shell.folder, 'deskgate.yaml'), 'utf8'), 'a-secret-of-theirs')
+  everyBlockRan(t)
+})
+
 t.test('oauth2-proxy: a limit that is lost lets in only those whom an agents file names', async t => {
   const lines = ['upstreams = ["http://127.0.0.1:3000"]', 'email_domains = ["example.com"]', 'github_org = "desk"']
   const { config, err } = imported(t, 'oauth2-proxy', lines.join('\n'))
   t.same(config.agents, [{ file: 'agents.yaml' }])
   t.match(err.join('\n'), /^agents: more may log in there by domain/m)
+  for (const lost of ['made_up = 1', 'alpha_config = "alpha.yaml"']) {
+    t.same(imported(t, 'oauth2-proxy', [...lines.slice(0, 2), lost].join('\n')).config.agents, [
+      { file: 'agents.yaml' },
+    ])
+  }
+  t.match(imported(t, 'oauth2-proxy', 'made_up = 1').err, [/^made-up: unknown option$/])
   t.same(imported(t, 'oauth2-proxy', 'email_domains = ["*"]').config.agents, [{ file: 'agents.yaml' }])
+})
+
+t.test('oauth2-proxy: words of its own, a logo and a footer', async t => {
+  const { config, err } = imported(
+    t,
+    'oauth2-proxy',
+    'footer = "Aloha"\ncustom_sign_in_logo = "logo.svg"\nbanner = "Hi"',
+  )
+  t.same(config.pages, { footer: 'Aloha', logo: 'logo.svg' })
+  t.match(err.join('\n'), /^banner: not carried over; ours is pages\.texts: /m)
+  for (const not of ['footer = "<b>Aloha</b>"', 'footer = "-"', 'custom_sign_in_logo = "https://example.com/logo"']) {
+    t.equal(imported(t, 'oauth2-proxy', not).config.pages, undefined, not)
+  }
+})
+
+t.test('oauth2-proxy: where its options stand', async t => {
+  const upstream = 'http://127.0.0.1:3000'
+  for (const source of [
+    `# or OAUTH2_PROXY_UPSTREAMS, or --upstream\nupstreams = ["${upstream}"]`,
+    `ExecStart=/usr/bin/oauth2-proxy --upstream=${upstream}/ --email-domain example.com`,
+    `Environment="OAUTH2_PROXY_UPSTREAMS=${upstream}"`,
+    `    env:\n    - name: OAUTH2_PROXY_UPSTREAMS\n      value: "${upstream}"\n    args:\n    - --email-domain=example.com`,
+    `command: [oauth2-proxy, "--upstream=${upstream}", '--email-domain=example.com']`,
+  ]) {
+    t.equal(imported(t, 'oauth2-proxy', source).config.desk?.url, upstream, source)
+  }
+  const run = imported(
+    t,
+    'oauth2-proxy',
+    'docker run -e OAUTH2_PROXY_ALLOWED_GROUPS=desk image --email-domain=example.com',
+  )
+  t.match(run, { code: 1, err: [/OAUTH2_PROXY_ALLOWED_GROUPS is not read there: write .* nothing was written$/] })
+  const reference = imported(
+    t,
+    'oauth2-proxy',
+    '--upstream=http://desk:3000 --client-secret=$OAUTH2_PROXY_CLIENT_SECRET',
+  )
+  t.equal(reference.code, 0)
 })
 
 t.test('saml-auth-proxy: flags in a shell, and variables', async t => {
@@ -190,6 +254,16 @@ t.test('mellon: quotes, continued lines, includes and sections', async t => {
   t.match(err, /^MellonEnable: off in a section other than <Location>/m)
   t.match(err, /^MellonCond: not carried over: groups in \/admin/m)
   await loads(t, result)
+})
+
+t.test('mellon: two sites are not mixed, and forms are kept as by default', async t => {
+  const site = (path: string) =>
+    `<VirtualHost *:443>\n<Location ${path}>\nMellonEnable off\n</Location>\n</VirtualHost>\n`
+  t.match(imported(t, 'mellon', site('/a') + site('/b')), { code: 1, err: [/several virtual hosts .* one at a time/] })
+  const plain = '<VirtualHost *:80>\nServerName desk.example.com\n</VirtualHost>\n'
+  t.equal(imported(t, 'mellon', plain + site('/a')).code, 0)
+  t.match(imported(t, 'mellon', 'MellonPostReplay On').err[0], /^MellonPostReplay: .*; ours is login\.keepPost: /)
+  t.same(imported(t, 'mellon', 'MellonPostReplay Off').config.login, { keepPost: null })
 })
 
 t.test('mellon: a path stays closed where a login is required beneath it', async t => {
