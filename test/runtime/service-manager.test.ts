@@ -121,7 +121,7 @@ t.test('a gateway and the real systemd-notify', { skip }, async t => {
   const settings = {
     ...{ publicUrl: 'https://desk.example.com', listen: '127.0.0.1:0', desk: { url: 'http://127.0.0.1:9' } },
     providers: [{ id: 'p', type: 'jwt', name: 'P', loginUrl: 'https://p.example.com/', secrets: ['x'.repeat(40)] }],
-    ...{ agents: [{ any: true }], ops: { listen: '127.0.0.1:0' }, drain: '0s' },
+    ...{ agents: [{ any: true }], ops: { listen: '127.0.0.1:0' }, drain: '6s' },
   }
   const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '200000' }
   const gateway = await startGateway(settings, { env })
