@@ -135,9 +135,9 @@ t.test('a gateway and the real systemd-notify', { skip }, async t => {
   await writeFile(gateway.file, JSON.stringify({ ...settings, nonsense: 1 }))
   gateway.child.kill('SIGHUP')
   await until(() => heard.some(line => line.startsWith('READY=1|STATUS=Configuration rejected')))
-  gateway.child.kill('SIGTERM')
+  const ended = gateway.stop()
   await until(() => heard.includes('STOPPING=1|STATUS=Draining'))
-  t.equal(await gateway.stop(), 0)
+  t.equal(await ended, 0)
   const said = gateway.lines.map(({ msg }) => msg)
   const steps = ['draining', 'new connections refused, waiting for open requests', 'shutdown complete']
   t.strictSame(
