@@ -86,9 +86,7 @@ export function callbackRoutes(app: FastifyInstance, deps: CallbackDeps): void {
 
 /** Decides before the body is read whether this callback is. */
 async function admit(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, frames: 'frames' | 'no frames') {
-  const { context, headers } = request
-  const [begun] = deps.attempts.latest(jarOf(request))
-  context.language = begun?.language
+  const { context } = request
   if (!isNavigation(request, frames)) return rejectBackground(request, reply)
   // Attack: guessing tokens and assertions. After too many refusals a client has to wait.
   const admission = await deps.limit?.admit(context, deps.attempts.latest(jarOf(request)))
@@ -99,7 +97,7 @@ async function admit(deps: CallbackDeps, request: FastifyRequest, reply: Fastify
     const checks = [{ name: 'not too many refused logins', ok: false, expected, setting: 'limits.logins' }]
     const { wait } = admission
     const refused = { reason: 'login.rate_limited', provider: undefined, checks, returnTo: '/', wait } as const
-    return replyWith(reply, deps.refuseLogin(context, headers, refused))
+    return replyWith(reply, refusalOf(deps, request, refused))
   }
   const { attempt, done } = admission
   if (attempt !== undefined) countAgainst(request, attempt)
@@ -223,7 +221,14 @@ async function getAcs(deps: CallbackDeps, request: FastifyRequest, reply: Fastif
 function refuse(deps: CallbackDeps, { request, reply, malformed }: Callback, checks: Check[], returnTo = '/') {
   const attempts = [...(request.countedAttempts ?? [])]
   const refused = { reason: malformed, provider: undefined, checks, returnTo, attempts }
-  return replyWith(reply, deps.refuseLogin(request.context, request.headers, refused))
+  return replyWith(reply, refusalOf(deps, request, refused))
+}
+
+/** In the language of the last login that was begun. Only a refusal opens an attempt that the callback does not name. */
+function refusalOf(deps: CallbackDeps, request: FastifyRequest, refused: Parameters<RefuseLogin>[2]) {
+  const [begun] = deps.attempts.latest(jarOf(request))
+  request.context.language = begun?.language
+  return deps.refuseLogin(request.context, request.headers, refused)
 }
 
 /** Signs in with the provider's verdict and redirects to the page, or refuses the login. */
@@ -241,10 +246,7 @@ async function finish(deps: CallbackDeps, { request, reply }: Callback, verdict:
   const result = await deps.signIn({ context, jar, browser, from, provider, verdict })
   if ('reason' in result) {
     const attempts = [...(request.countedAttempts ?? [])]
-    return replyWith(
-      reply,
-      deps.refuseLogin(context, headers, { ...result, provider: provider.id, returnTo, attempts }),
-    )
+    return replyWith(reply, refusalOf(deps, request, { ...result, provider: provider.id, returnTo, attempts }))
   }
   const { kind, setCookies } = result.signedIn
   const used = attempt && kind !== 'repeated' ? [deps.attempts.markUsed(jar, attempt)] : []

@@ -124,14 +124,6 @@ t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_
       open: ({ page }) => page.goto(`${publicUrl.replace('localhost', '127.0.0.1')}${login}`),
       complaint: /421/,
     },
-    {
-      name: 'leaving',
-      async open(profile) {
-        // 204 leaves a browser on the page that it came from.
-        await profile.context.route('https://idp.example.com/**', route => route.fulfill({ status: 204 }))
-        await goto('/auth/login/corp')(profile)
-      },
-    },
     { name: 'kept', open: keep, complaint: /401|502/ },
     { name: 'kept-page', open: afterKeep, complaint: /401|502/ },
     { name: 'kept-none', open: afterLogin('/auth/kept'), complaint: /4\d\d|502/ },

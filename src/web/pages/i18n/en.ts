@@ -171,7 +171,7 @@ export const en = {
     },
     method_not_allowed: {
       title: 'This page cannot be opened directly',
-      text: 'This address is used by login services only. To log in, start from the help desk.',
+      text: 'Login services send their answers here by POST. To log in, start from the help desk.',
     },
     unsupported_media: {
       title: 'This cannot be read',
