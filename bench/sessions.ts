@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Handle, Session, Sessions } from '../src/core/contracts.js'
+import type { Handle, Session, Sessions } from '../src/core/sessions.js'
 import { systemClock } from '../src/runtime/clock.js'
 import { openStore } from '../src/store/open.js'
 import { quantile } from '../test/parts/load.js'

@@ -3,7 +3,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 import { systemClock } from '../runtime/clock.js'
 import { saysTheSame } from './changes.js'
 import { type Document, readDocument } from './document.js'

@@ -2,7 +2,7 @@
 // provider was accepted with never sends the agent there again.
 
 import { createHash } from 'node:crypto'
-import type { Authentication, StepUp } from './contracts.js'
+import type { Authentication, StepUp } from './identity.js'
 
 /** Whether the agent has logged in by one of these contexts; none of them: by any. */
 export function hasContext(authentication: Authentication | undefined, context: readonly string[]): boolean {

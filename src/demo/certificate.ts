@@ -3,7 +3,7 @@
 
 import { generateKeyPair, type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 
 /** `notBefore` and `notAfter` in milliseconds since the epoch; the certificate as PEM. */
 export function selfSignedCertificate(plan: {

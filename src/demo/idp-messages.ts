@@ -2,7 +2,7 @@
 
 import { createSecretKey } from 'node:crypto'
 import { SignJWT } from 'jose'
-import type { Clock, Random } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
 import { escapeXml } from '../providers/xml/characters.js'
 import type { Person } from './people.js'
 import { encodeSamlMessage, type SigningKey, samlResponseXml, signSamlResponse } from './saml-response.js'

@@ -1,6 +1,6 @@
 // The demo Desk's tickets: a few made-up ones in memory, bounded, gone with the process.
 
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 
 export type Status = 'new' | 'open' | 'waiting' | 'solved'
 

@@ -10,7 +10,7 @@ import {
   errors as joseErrors,
   jwtVerify,
 } from 'jose'
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 
 /** An agent whom the gateway vouches for. */
 export interface Visitor {

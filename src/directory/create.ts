@@ -1,7 +1,8 @@
 // Creates the directory of a configuration.
 
 import type { AgentSource } from '../config/schema/agents.js'
-import type { Clock, Directory } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Directory } from '../core/directory.js'
 import { domainOf } from '../core/email.js'
 import { createDirectory, type DirectorySource } from './directory.js'
 import { createFileSource } from './sources/file.js'

@@ -2,11 +2,12 @@
 // also when the agent is inactive. A source that cannot answer must never be skipped.
 
 import type { RecordCheck } from '../core/checks.js'
-import type { Agent, AgentRecord, Directory, Identity, KnownState } from '../core/contracts.js'
+import type { Agent, AgentRecord, Directory, KnownState } from '../core/directory.js'
 import { canonicalEmail } from '../core/email.js'
 import { DirectoryUnavailable } from '../core/errors.js'
+import type { Identity } from '../core/identity.js'
 
-/** One source of agents. All but `find` as in Directory (core/contracts.ts). */
+/** One source of agents. All but `find` as in Directory (core/directory.ts). */
 export interface DirectorySource extends Omit<Directory, 'find' | 'locate' | 'emails' | 'sources'> {
   /** For log messages: `file agents.yaml`. */
   readonly name: string

@@ -9,7 +9,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto'
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 
 /** A public key of the assertion (RFC 7517). */
 export type PublicKey = {

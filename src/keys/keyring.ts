@@ -2,7 +2,7 @@
 // open and verify, so that a rotation logs nobody out. Never hands out a secret, never throws on bad input.
 
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
-import type { Random } from '../core/contracts.js'
+import type { Random } from '../core/clock.js'
 
 export interface Keyring {
   /**

@@ -4,8 +4,9 @@
 import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DestinationStream, pino } from 'pino'
-import type { Clock, EndedBy } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 import type { Reason } from '../core/reasons.js'
+import type { EndedBy } from '../core/sessions.js'
 import { escapeInvisible, type Log, openStdout } from './log.js'
 
 export type AuditEvent = {

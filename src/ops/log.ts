@@ -2,7 +2,7 @@
 // fields with a sensitive name are masked.
 
 import { type DestinationStream, type Logger, pino } from 'pino'
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 import type { RequestOutcome } from './metrics.js'
 
 export interface Log extends Logger {

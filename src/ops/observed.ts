@@ -1,7 +1,7 @@
 // mode: observe: who would have been stopped, and why, in groups by path pattern, kind of client and reason. Bounded in
 // memory whatever clients send. A pattern shows words only: no ID, no token, no query.
 
-import type { Clock } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 
 /** Why a request would have been stopped. */
 export type StopReason =

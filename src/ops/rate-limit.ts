@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
-import type { Clock, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Store } from '../core/store.js'
 import type { Log } from './log.js'
 
 export interface RateLimit {

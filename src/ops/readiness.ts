@@ -1,8 +1,9 @@
 // Whether this process should get traffic. It is not ready only while starting, draining or overloaded. A store that fails
 // later or a refused reload is only reported: otherwise all replicas would become unready at once.
 
-import type { Clock, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { Store } from '../core/store.js'
 import type { Log } from './log.js'
 import { createRepeatedLog } from './log.js'
 import type { Metrics } from './metrics.js'

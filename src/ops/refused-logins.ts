@@ -3,8 +3,9 @@
 
 import { hash } from 'node:crypto'
 import type { Check } from '../core/checks.js'
-import type { Clock, Random, Store } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
 import type { Reason } from '../core/reasons.js'
+import type { Store } from '../core/store.js'
 import type { Log } from './log.js'
 
 export interface RefusedLoginReport {

@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
-import type { Clock, Random, Store } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
+import type { Store } from '../core/store.js'
 
 /** What an operator asks for. */
 export interface BreakglassRequest {

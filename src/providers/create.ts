@@ -1,7 +1,7 @@
 // The identity providers that a configuration describes, and the registry of the protocols that they may speak.
 
 import type { ProviderSettings } from '../config/schema/providers.js'
-import type { Provider } from '../core/contracts.js'
+import type { Provider } from '../core/providers.js'
 import { breakglassId } from './breakglass.js'
 import { deskId } from './desk-login.js'
 import { jwtProtocol } from './jwt/provider.js'

@@ -3,9 +3,10 @@
 
 import type { LoginSettings } from '../config/schema/login.js'
 import { type RecordCheck, runChecks } from '../core/checks.js'
-import type { Identity, Navigation, Verdict } from '../core/contracts.js'
 import { canonicalEmail } from '../core/email.js'
+import type { Identity } from '../core/identity.js'
 import { pointAt } from '../core/json-pointer.js'
+import type { Navigation, Verdict } from '../core/providers.js'
 
 /** Desk's response, or why there is none. */
 export type WhoamiResponse = { status: number; body: Buffer } | { failure: string }

@@ -2,8 +2,10 @@
 // (create.ts).
 
 import type { ProviderSettings } from '../config/schema/providers.js'
-import type { CallbackRequest, Clock, Provider, Random, Store, Verdict } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
+import type { CallbackRequest, Provider, Verdict } from '../core/providers.js'
 import type { Reason } from '../core/reasons.js'
+import type { Store } from '../core/store.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { FetchText } from '../runtime/http-client.js'

@@ -2,7 +2,7 @@
 // checks issuer, keys and state itself. Must never turn a refusal into an acceptance.
 
 import type { Check } from '../core/checks.js'
-import type { BearerVerdict, CallbackRequest, Provider, RevocationVerdict, Verdict } from '../core/contracts.js'
+import type { BearerVerdict, CallbackRequest, Provider, RevocationVerdict, Verdict } from '../core/providers.js'
 import type { Reason } from '../core/reasons.js'
 import { readHints } from './jwt/header.js'
 import { issuerIn, prescanOf } from './saml/response/prescan.js'

@@ -1,6 +1,6 @@
 // The pauses between attempts: exponential, with an upper limit, and spread out so that replicas do not retry together.
 
-import type { Random } from '../core/contracts.js'
+import type { Random } from '../core/clock.js'
 
 /** Milliseconds. */
 export interface BackoffRange {

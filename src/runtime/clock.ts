@@ -1,7 +1,7 @@
 // The real clock, timers and randomness; everything else takes them as arguments, so that tests control them.
 
 import { randomBytes } from 'node:crypto'
-import type { Clock, Random } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
 
 export const systemClock: Clock = { now: () => Date.now() }
 

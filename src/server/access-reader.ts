@@ -1,8 +1,9 @@
 // Reads who may do what from the running gateway: its directory, its live sessions and the guard of the current snapshot.
 
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { AgentRecord, Session } from '../core/contracts.js'
+import type { AgentRecord } from '../core/directory.js'
 import { DirectoryUnavailable } from '../core/errors.js'
+import type { Session } from '../core/sessions.js'
 import type { AccessFacts, AccessReader, AccessRequest } from '../ops/api/access.js'
 import { explainWays } from '../web/access/explain-access.js'
 import type { Gateway } from './app.js'

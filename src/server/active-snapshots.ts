@@ -1,7 +1,7 @@
 // The config snapshots in use: the current one for new requests, and older ones whose requests have not finished. What only
 // an old snapshot uses is closed after its last request, never earlier.
 
-import type { Provider } from '../core/contracts.js'
+import type { Provider } from '../core/providers.js'
 import type { Log } from '../ops/log.js'
 import type { ConfigSnapshot } from '../web/context.js'
 

@@ -3,7 +3,8 @@
 
 import { availableParallelism } from 'node:os'
 import type { Config } from '../config/schema/index.js'
-import type { Clock, Random, Store } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
+import type { Store } from '../core/store.js'
 import { createKeyring, createReplaceableKeyring, type Keyring, randomSecret } from '../keys/keyring.js'
 import { createAuditLog } from '../ops/audit.js'
 import { cgroupMemory, createLoadShedding, type ProcessLoad } from '../ops/load-shedding.js'

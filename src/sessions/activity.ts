@@ -2,7 +2,9 @@
 // awaited by a request. Unwritten activity is remembered here and written when its minute is over.
 
 import { LRUCache } from 'lru-cache'
-import type { Clock, Handle, Session, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Handle, Session } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { Log } from '../ops/log.js'
 import { activityKey } from './keys.js'
 

@@ -3,7 +3,8 @@
 // `nearCache`.
 
 import { LRUCache } from 'lru-cache'
-import type { Clock, Handle, Session } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Handle, Session } from '../core/sessions.js'
 
 /** When a read began: its result is only as fresh as that. */
 export interface ReadStart {

@@ -1,7 +1,9 @@
 // What a session leaves when it ends: a sealed note of whose it was, so that a form that its agent sends too late can be
 // kept. It is written with the session's record and lets nobody in. Losing one costs nobody a login.
 
-import type { Clock, Handle, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Handle } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { Keyring } from '../keys/keyring.js'
 import { isHandle } from './keys.js'
 import type { SessionRecord } from './records.js'

@@ -2,8 +2,8 @@
 // a cookie nor an e-mail address.
 
 import { hash } from 'node:crypto'
-import type { Handle, Session, SessionSelector } from '../core/contracts.js'
 import { canonicalEmail } from '../core/email.js'
+import type { Handle, Session, SessionSelector } from '../core/sessions.js'
 import type { SessionRecord } from './records.js'
 
 const handleForm = /^[A-Za-z0-9_-]{43}$/

@@ -2,7 +2,11 @@
 // where: whoever held the old handle for something that is open, or for ending it, finds the new one. The pointer grants
 // nothing: no request is let in by it.
 
-import type { Agent, Clock, Handle, Identity, Random, Session, Sessions, Store } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
+import type { Agent } from '../core/directory.js'
+import type { Identity } from '../core/identity.js'
+import type { Handle, Session, Sessions } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { SessionCache } from './cache.js'
 import { handleOf, isHandle, movedKey, namesOf } from './keys.js'
 import { recordOf, type SessionRecord } from './records.js'

@@ -2,8 +2,8 @@
 // trusted of a session as long as a queued revocation means it. A read that was overtaken by a revocation is discarded.
 
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Handle, Revalidate, Session } from '../core/contracts.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { Handle, Revalidate, Session } from '../core/sessions.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { SessionCache } from './cache.js'

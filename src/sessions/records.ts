@@ -3,7 +3,10 @@
 // secrets: anything that is not exactly ours is "no session", never an exception.
 
 import * as z from 'zod'
-import type { Agent, ClientInfo, Clock, Handle, SamlSubject, Session } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Agent } from '../core/directory.js'
+import type { SamlSubject } from '../core/identity.js'
+import type { ClientInfo, Handle, Session } from '../core/sessions.js'
 import type { Keyring } from '../keys/keyring.js'
 
 /** The stored part of a session. The time of the last activity has a key of its own. */

@@ -2,7 +2,9 @@
 // alive. A failure of the store is never taken for "no session".
 
 import { LRUCache } from 'lru-cache'
-import type { Clock, Handle, Session, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
+import type { Handle, Session } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { Audit } from '../ops/audit.js'
 import type { Activity } from './activity.js'
 import type { EndedNotes } from './ended-notes.js'

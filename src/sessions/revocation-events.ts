@@ -2,7 +2,8 @@
 // channel. A process notifies its listeners once for each handle, however often it hears of the revocation.
 
 import { LRUCache } from 'lru-cache'
-import type { Handle, Store } from '../core/contracts.js'
+import type { Handle } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { Log } from '../ops/log.js'
 import { isHandle } from './keys.js'
 

@@ -4,8 +4,9 @@
 
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Clock, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { Store } from '../core/store.js'
 import { systemScheduler } from '../runtime/clock.js'
 
 export interface RevocationMarks {

@@ -2,8 +2,9 @@
 // written before any answer of the store about the sessions that they mean is trusted; other sessions do not wait for
 // them. Only the end of this process loses one.
 
-import type { Clock, EndedBy, Handle, Random, SessionSelector } from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { EndedBy, Handle, SessionSelector } from '../core/sessions.js'
 import type { Log } from '../ops/log.js'
 import { createRepeatedLog } from '../ops/log.js'
 import { type BackoffRange, backoffDelay } from '../runtime/backoff.js'

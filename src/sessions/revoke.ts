@@ -1,8 +1,10 @@
 // Revokes sessions: in this process at once, then in the store, then on the other replicas. A revocation that fails on
 // the way is queued and can be repeated: none is left half done.
 
-import type { Clock, EndedBy, Handle, Session, SessionSelector, Sessions, Store } from '../core/contracts.js'
+import type { Clock } from '../core/clock.js'
 import { StoreUnavailable } from '../core/errors.js'
+import type { EndedBy, Handle, Session, SessionSelector, Sessions } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { Log } from '../ops/log.js'
 import type { SessionCache } from './cache.js'
 import type { EndedNotes } from './ended-notes.js'

@@ -1,17 +1,9 @@
 // Sessions: created at a login, read at each request, revoked everywhere at once. The cookie never leaves create();
 // everything else knows a session by its handle. A failure of the store is never taken for "no session".
 
-import type {
-  Clock,
-  EndedBy,
-  Page,
-  Random,
-  Revalidate,
-  Session,
-  SessionSelector,
-  Sessions,
-  Store,
-} from '../core/contracts.js'
+import type { Clock, Random } from '../core/clock.js'
+import type { EndedBy, Page, Revalidate, Session, SessionSelector, Sessions } from '../core/sessions.js'
+import type { Store } from '../core/store.js'
 import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'

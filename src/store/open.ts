@@ -1,7 +1,7 @@
 // Opens the store of the configuration.
 
 import type { StoreSettings } from '../config/schema/sessions.js'
-import type { Store } from '../core/contracts.js'
+import type { Store } from '../core/store.js'
 import { createMemoryStore } from './memory/store.js'
 import { connect } from './redis/connect.js'
 import type { ConnectDeps } from './redis/connection.js'

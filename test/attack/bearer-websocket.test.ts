@@ -3,7 +3,7 @@
 
 import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
-import type { AgentRecord } from '../../src/core/contracts.js'
+import type { AgentRecord } from '../../src/core/directory.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
 import { createJwtProvider } from '../../src/providers/jwt/provider.js'
 import { startDesk } from '../parts/desk.js'

@@ -1,7 +1,9 @@
 // The Sessions contract, one suite over the memory store and Redis, with the clock moved by hand.
 
 import t, { type Test } from 'tap'
-import type { Agent, Identity, Session, Sessions } from '../../src/core/contracts.js'
+import type { Agent } from '../../src/core/directory.js'
+import type { Identity } from '../../src/core/identity.js'
+import type { Session, Sessions } from '../../src/core/sessions.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { handleOf } from '../../src/sessions/sessions.js'
 import { createTestClock } from '../parts/clock.js'

@@ -1,8 +1,8 @@
 // The Store contract, one suite over every store.
 
 import t from 'tap'
-import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
+import type { Store } from '../../src/core/store.js'
 import { createTestClock } from '../parts/clock.js'
 import { storeKinds } from '../parts/store-backends.js'
 import { until } from '../parts/wait-until.js'

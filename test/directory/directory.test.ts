@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import type { AgentSource } from '../../src/config/schema/agents.js'
-import type { Directory } from '../../src/core/contracts.js'
+import type { Directory } from '../../src/core/directory.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
 import { openDirectory } from '../../src/directory/create.js'
 import { createDirectory, type DirectorySource, mergeIdentity } from '../../src/directory/directory.js'

@@ -4,7 +4,7 @@
 import { availableParallelism, loadavg } from 'node:os'
 import t, { type Test } from 'tap'
 import type { StoreSettings } from '../../src/config/schema/sessions.js'
-import type { Store } from '../../src/core/contracts.js'
+import type { Store } from '../../src/core/store.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { openStore } from '../../src/store/open.js'
 import { startCluster } from '../parts/redis-cluster.js'

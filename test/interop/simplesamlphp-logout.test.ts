@@ -2,7 +2,7 @@
 // message signed and verified by the other side.
 
 import t, { type Test } from 'tap'
-import type { Navigation } from '../../src/core/contracts.js'
+import type { Navigation } from '../../src/core/providers.js'
 import { rsaPair } from '../parts/configuration.js'
 import { startDesk } from '../parts/desk.js'
 import { formIn } from '../parts/forms.js'

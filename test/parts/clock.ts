@@ -1,6 +1,6 @@
 // A clock that only moves when a test says so.
 
-import type { Clock } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
 
 export interface TestClock extends Clock {
   /** Moves the clock by milliseconds; a negative number moves it back. */

@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 import { createDemoIdp } from '../../src/demo/idp.js'
 import { people } from '../../src/demo/people.js'

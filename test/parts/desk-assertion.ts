@@ -1,7 +1,7 @@
 // Signs assertions as the gateway does and publishes the key, for tests of Desk without a gateway.
 
 import { exportJWK, type FetchImplementation, generateKeyPair, SignJWT } from 'jose'
-import type { Clock } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
 
 export interface AssertionSigner {
   /** Claims laid over a good agent's; an undefined one is left out. */

@@ -1,7 +1,7 @@
 // An identity provider without pages: its part of the configuration, and what it would post for a login that the gateway
 // sent to it. By SAML (provider corp) and by JWT (provider portal).
 
-import type { Clock } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
 import { readAuthnRequest } from '../../src/demo/idp.js'
 import { signingKey } from './demo-idp.js'
 import { createSamlIdp, idpIssuer, type ResponseChange } from './saml-idp.js'

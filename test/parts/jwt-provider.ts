@@ -1,7 +1,7 @@
 // A JWT provider with a clock moved by hand, and what a browser that began a login would hand over.
 
 import type { JwtSettings } from '../../src/config/schema/providers.js'
-import type { Attempt, CallbackRequest, Provider, Verdict } from '../../src/core/contracts.js'
+import type { Attempt, CallbackRequest, Provider, Verdict } from '../../src/core/providers.js'
 import { createSecret } from '../../src/core/secret.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics, type Metrics } from '../../src/ops/metrics.js'

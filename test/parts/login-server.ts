@@ -4,17 +4,11 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { createReader } from '../../src/config/reader.js'
 import { type Config, configSchema } from '../../src/config/schema/index.js'
-import type {
-  AgentRecord,
-  Attempt,
-  CallbackRequest,
-  Directory,
-  Identity,
-  Provider,
-  Store,
-  Verdict,
-} from '../../src/core/contracts.js'
+import type { AgentRecord, Directory } from '../../src/core/directory.js'
+import type { Identity } from '../../src/core/identity.js'
+import type { Attempt, CallbackRequest, Provider, Verdict } from '../../src/core/providers.js'
 import type { Reason } from '../../src/core/reasons.js'
+import type { Store } from '../../src/core/store.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createJwtProvider } from '../../src/providers/jwt/provider.js'

@@ -1,7 +1,7 @@
 // Replicas of a gateway on one Redis, and sessions of several agents with WebSockets and event streams on each of them: for
 // the test and the benchmark of how soon a revocation takes effect everywhere.
 
-import type { Sessions } from '../../src/core/contracts.js'
+import type { Sessions } from '../../src/core/sessions.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { openStore } from '../../src/store/open.js'
 import { agree, type Desk, startDesk } from './desk.js'

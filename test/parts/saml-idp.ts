@@ -2,7 +2,8 @@
 // after the signing.
 
 import { generateKeyPairSync } from 'node:crypto'
-import type { Attempt, CallbackRequest, Clock } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
+import type { Attempt, CallbackRequest } from '../../src/core/providers.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 import {
   encodeSamlMessage,

@@ -1,6 +1,6 @@
 // A login under way whose ID the test chooses: sealed with the gateway's own secret, as the gateway would have done.
 
-import type { Clock } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
 import { createKeyring } from '../../src/keys/keyring.js'
 import { systemRandom } from '../../src/runtime/clock.js'
 import { createAttempts } from '../../src/web/login/attempts.js'

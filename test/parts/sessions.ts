@@ -1,6 +1,8 @@
 // Sessions for tests: made as in the gateway, with their audit events, metrics and log lines recorded.
 
-import type { Clock, Handle, Revalidate, Sessions, Store } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
+import type { Handle, Revalidate, Sessions } from '../../src/core/sessions.js'
+import type { Store } from '../../src/core/store.js'
 import { createKeyring } from '../../src/keys/keyring.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'

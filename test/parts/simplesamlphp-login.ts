@@ -1,7 +1,7 @@
 // Walks through SimpleSAMLphp as an HTTP client with a cookie jar: logs in by its own login form, goes through its logout.
 // What it would send to the service by way of the browser is handed back, not sent.
 
-import type { Navigation } from '../../src/core/contracts.js'
+import type { Navigation } from '../../src/core/providers.js'
 import { formIn, type PageForm } from './forms.js'
 import { type SimpleSamlPhp, type User, users } from './simplesamlphp.js'
 import { createUserAgent, type Page, type UserAgent } from './user-agent.js'

@@ -2,7 +2,8 @@
 
 import type { LightMyRequestResponse } from 'fastify'
 import type { SamlSettings } from '../../src/config/schema/providers.js'
-import type { Session, Store } from '../../src/core/contracts.js'
+import type { Session } from '../../src/core/sessions.js'
+import type { Store } from '../../src/core/store.js'
 import { createTestClock } from './clock.js'
 import { rsaPair } from './configuration.js'
 import { type LoginServer, startLoginServer, type TestBrowser } from './login-server.js'

@@ -1,8 +1,9 @@
 // The stores for the contract suites, each opened as in the gateway.
 
 import type { StoreSettings } from '../../src/config/schema/sessions.js'
-import type { Clock, Store } from '../../src/core/contracts.js'
+import type { Clock } from '../../src/core/clock.js'
 import { createSecret } from '../../src/core/secret.js'
+import type { Store } from '../../src/core/store.js'
 import { createLog } from '../../src/ops/log.js'
 import { openStore } from '../../src/store/open.js'
 import { createAuthority } from './certificates.js'

@@ -1,7 +1,7 @@
 // The registry of protocols: complete, and each line says what the rest of the gateway needs.
 
 import t from 'tap'
-import type { Provider } from '../../src/core/contracts.js'
+import type { Provider } from '../../src/core/providers.js'
 import { reasons, statusOf } from '../../src/core/reasons.js'
 import { protocols } from '../../src/providers/create.js'
 

@@ -1,7 +1,7 @@
 // A config snapshot lives as long as a request uses it; what two snapshots share is closed with the last of them.
 
 import t from 'tap'
-import type { Provider } from '../../src/core/contracts.js'
+import type { Provider } from '../../src/core/providers.js'
 import { createLog } from '../../src/ops/log.js'
 import { createSnapshots } from '../../src/server/active-snapshots.js'
 import type { ConfigSnapshot } from '../../src/web/context.js'

@@ -2,8 +2,8 @@
 // asked for again; never what could have been ended unheard.
 
 import t from 'tap'
-import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
+import type { Store } from '../../src/core/store.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createTestClock } from '../parts/clock.js'
 import { createTestSessions } from '../parts/sessions.js'

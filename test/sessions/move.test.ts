@@ -2,8 +2,10 @@
 // same moment. Two processes on one store.
 
 import t from 'tap'
-import type { Agent, Identity, Store } from '../../src/core/contracts.js'
+import type { Agent } from '../../src/core/directory.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
+import type { Identity } from '../../src/core/identity.js'
+import type { Store } from '../../src/core/store.js'
 import { handleOf } from '../../src/sessions/sessions.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { createLiveSessions } from '../../src/web/access/live-sessions.js'

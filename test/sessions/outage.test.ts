@@ -1,8 +1,8 @@
 // Sessions while the store fails: never "no session", nothing usable left behind, and everything can be asked for again.
 
 import t from 'tap'
-import type { Store } from '../../src/core/contracts.js'
 import { StoreUnavailable } from '../../src/core/errors.js'
+import type { Store } from '../../src/core/store.js'
 import type { SessionsDeps } from '../../src/sessions/sessions.js'
 import { createMemoryStore } from '../../src/store/memory/store.js'
 import { openStore } from '../../src/store/open.js'

@@ -3,7 +3,7 @@
 
 import type { Finding } from '../../config/load.js'
 import type { Config } from '../../config/schema/index.js'
-import type { Revalidate, Sessions } from '../../core/contracts.js'
+import type { Revalidate, Sessions } from '../../core/sessions.js'
 import { createKeyring } from '../../keys/keyring.js'
 import { createLog } from '../../ops/log.js'
 import { createMetrics } from '../../ops/metrics.js'

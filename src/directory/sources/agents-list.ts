@@ -1,7 +1,7 @@
 // The agents of a file or an API by e-mail address, and the differences between two lists.
 
 import type { AgentEntry } from '../../config/agents.js'
-import type { AgentRecord } from '../../core/contracts.js'
+import type { AgentRecord } from '../../core/directory.js'
 
 export type AgentsList = ReadonlyMap<string, AgentEntry>
 

@@ -4,7 +4,7 @@
 import { type AgentEntry, parseAgents } from '../../config/agents.js'
 import { formatProblem } from '../../config/problems.js'
 import type { FileText } from '../../config/schema/values.js'
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { type Scheduler, systemScheduler } from '../../runtime/clock.js'

@@ -1,7 +1,7 @@
 // Reports the state of a source that is read repeatedly: one log line when a problem begins, however long it lasts, one
 // when it is over, and the gauges.
 
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 

@@ -3,7 +3,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
-import type { Directory } from '../../core/contracts.js'
+import type { Directory } from '../../core/directory.js'
 import { canonicalEmail } from '../../core/email.js'
 import { DirectoryUnavailable } from '../../core/errors.js'
 import type { Audit } from '../audit.js'

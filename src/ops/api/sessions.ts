@@ -2,9 +2,9 @@
 // selection, or with an unknown parameter, is refused.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Session, SessionSelector, Sessions } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Session, SessionSelector, Sessions } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import { problem } from '../problem.js'
 

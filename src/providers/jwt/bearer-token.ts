@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { JwtSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
-import type { BearerVerdict, Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { BearerVerdict } from '../../core/providers.js'
 import {
   audiencesOf,
   checkExternalId,

@@ -3,7 +3,7 @@
 
 import { createSecretKey } from 'node:crypto'
 import type { JwtSettings } from '../../config/schema/providers.js'
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 import type { FetchText } from '../../runtime/http-client.js'
 import { counted, type KeySet, KeySetInvalid, type ProviderKeys, readKeySet } from './key-set.js'

@@ -3,16 +3,10 @@
 
 import type { JwtSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
-import type {
-  Attempt,
-  CallbackRequest,
-  Clock,
-  Identity,
-  Navigation,
-  Provider,
-  Session,
-  Verdict,
-} from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Identity } from '../../core/identity.js'
+import type { Attempt, CallbackRequest, Navigation, Provider, Verdict } from '../../core/providers.js'
+import type { Session } from '../../core/sessions.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { FetchText } from '../../runtime/http-client.js'

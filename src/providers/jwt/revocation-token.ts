@@ -3,7 +3,8 @@
 
 import type { ProviderSettings, RevocationSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
-import type { Clock, Provider, RevocationVerdict } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Provider, RevocationVerdict } from '../../core/providers.js'
 import type { Log } from '../../ops/log.js'
 import type { FetchText } from '../../runtime/http-client.js'
 import { audiencesOf, checkIssuer, checkRequired, checkTokenId, checkWindow } from './claims.js'

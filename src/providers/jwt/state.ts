@@ -2,7 +2,7 @@
 // looked for in all that comes back. Must never take one of several that disagree.
 
 import type { RecordCheck } from '../../core/checks.js'
-import type { Attempt, CallbackRequest } from '../../core/contracts.js'
+import type { Attempt, CallbackRequest } from '../../core/providers.js'
 
 const parameter = 'deskgate_state'
 

@@ -4,7 +4,7 @@
 import { sign } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { SignedXml } from 'xml-crypto'
-import type { Navigation } from '../../core/contracts.js'
+import type { Navigation } from '../../core/providers.js'
 
 /** Our RSA key and its certificate, PEM. */
 export interface Signer {

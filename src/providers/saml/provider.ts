@@ -3,7 +3,8 @@
 
 import type { SamlSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
-import type { Attempt, CallbackRequest, Identity, Provider, Verdict } from '../../core/contracts.js'
+import type { Identity } from '../../core/identity.js'
+import type { Attempt, CallbackRequest, Provider, Verdict } from '../../core/providers.js'
 import { fingerprintOf, signingCertificateIn } from '../certificates.js'
 import type { Protocol, ProviderDeps } from '../protocol.js'
 import { compileRoles, type RoleMapping } from '../roles.js'

@@ -3,7 +3,7 @@
 import { createPrivateKey } from 'node:crypto'
 import type { SamlSettings } from '../../config/schema/providers.js'
 import { Refused } from '../../core/checks.js'
-import type { Attempt, Navigation } from '../../core/contracts.js'
+import type { Attempt, Navigation } from '../../core/providers.js'
 import type { Log } from '../../ops/log.js'
 import { certificatesIn } from '../certificates.js'
 import { escapeXml } from '../xml/characters.js'

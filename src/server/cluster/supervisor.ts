@@ -1,7 +1,7 @@
 // Keeps one process running in each worker slot: a worker that dies is restarted, with growing delays and without end. It
 // gives up only when no worker has ever listened: then the configuration cannot start.
 
-import type { Clock, Random } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 
 export interface ProcessHandle {

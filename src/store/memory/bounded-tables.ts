@@ -3,7 +3,7 @@
 // out of it.
 
 import { LRUCache } from 'lru-cache'
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 
 export interface ReportTable {
   /** Whether a key belongs here. */

@@ -1,8 +1,9 @@
 // The store in this process's memory: for one process, for the demo and for tests. Bounded: when it is full it takes no
 // new key, and never drops a live claim, so that filling it cannot make a used token new again.
 
-import type { Clock, IndexPage, Store } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { IndexPage, Store } from '../../core/store.js'
 import { checkCount, checkName, checkTtl, checkValue, usableShare } from '../validate.js'
 import { createCounters, createExpiry, createReportTable } from './bounded-tables.js'
 

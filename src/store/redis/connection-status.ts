@@ -1,7 +1,7 @@
 // The status of a Redis client: why it is not connected, logged once and then once a minute, with host and port and never
 // with a password.
 
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 import { createRepeatedLog } from '../../ops/log.js'
 import type { Purpose } from './connection-options.js'

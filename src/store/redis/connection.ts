@@ -1,7 +1,7 @@
 // A connection to Redis as the store uses it, and how a client is kept connected.
 
 import type { Cluster, Redis } from 'ioredis'
-import type { Clock, Random } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'

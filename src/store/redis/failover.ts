@@ -1,7 +1,7 @@
 // A failover: the word of the Sentinels that another server is the primary, and the search for it when a server refuses
 // writes. Each has connections of its own; those in use are replaced only when another server answers in their place.
 
-import type { Random } from '../../core/contracts.js'
+import type { Random } from '../../core/clock.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
 import type { RedisClient } from './client.js'
 import { createReconnection } from './connection.js'

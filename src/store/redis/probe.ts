@@ -1,7 +1,7 @@
 // Tries Redis as the gateway will use it: what kind of server it is, then every command that the gateway sends, and a message
 // that must come back. The message of a failure says what an operator has to fix.
 
-import type { Random } from '../../core/contracts.js'
+import type { Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import type { Commands } from './client.js'

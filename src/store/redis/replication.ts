@@ -1,7 +1,8 @@
 // Waits until a replica has the writes of this process, so that a failover does not undo them. Waits a tenth of a
 // second at most, and not again right after a timeout: a stuck replica must not delay every other command.
 
-import type { Clock, Replication } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Replication } from '../../core/store.js'
 import type { Log } from '../../ops/log.js'
 import type { Writer } from './client.js'
 import type { RedisConnection } from './connection.js'

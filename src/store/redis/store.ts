@@ -1,8 +1,9 @@
 // The store on Redis: single-key commands only, so that it works on a cluster. Every failure is StoreUnavailable with a
 // sentence for the operator; a command that timed out has failed, whether or not Redis still executed it.
 
-import type { Clock, IndexPage, Random, Store } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { IndexPage, Store } from '../../core/store.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
 import { checkCount, checkName, checkTtl, checkValue, usableShare } from '../validate.js'

@@ -1,7 +1,7 @@
 // Keeps the subscriptions to Redis channels: renews them after every reconnection and after a refusal, and finds a dead
 // connection by a ping. Listeners are notified after each time in which a message may have been missed.
 
-import type { Clock, Random } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import { createRepeatedLog } from '../../ops/log.js'

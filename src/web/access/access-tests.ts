@@ -4,7 +4,7 @@
 import { type AgentEntry, parseAgents } from '../../config/agents.js'
 import type { Finding } from '../../config/problems.js'
 import type { Config } from '../../config/schema/index.js'
-import type { AgentRecord } from '../../core/contracts.js'
+import type { AgentRecord } from '../../core/directory.js'
 import { domainOf } from '../../core/email.js'
 import { agentRecord } from '../../directory/sources/agents-list.js'
 import type { RuleOutcome } from '../context.js'

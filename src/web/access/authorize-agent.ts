@@ -5,9 +5,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../../config/schema/index.js'
 import type { RecordCheck } from '../../core/checks.js'
-import type { Agent, Identity, Provider, VouchedIdentity } from '../../core/contracts.js'
+import type { Agent } from '../../core/directory.js'
 import { domainOf } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Identity, VouchedIdentity } from '../../core/identity.js'
+import type { Provider } from '../../core/providers.js'
 import { checkAgentInDirectory, mergeIdentity } from '../../directory/directory.js'
 import type { ConfigSnapshot } from '../context.js'
 

@@ -3,8 +3,8 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
-import type { Handle, Session, Sessions } from '../../core/contracts.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Handle, Session, Sessions } from '../../core/sessions.js'
 import type {
   AccessVerdict,
   Asker,

@@ -3,8 +3,9 @@
 
 import { decodeJwt } from 'jose'
 import { runChecks } from '../../core/checks.js'
-import type { ApiCaller, BearerVerdict, Provider } from '../../core/contracts.js'
+import type { BearerVerdict, Provider } from '../../core/providers.js'
 import { hintOf, type Reason } from '../../core/reasons.js'
+import type { ApiCaller } from '../../core/sessions.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'

@@ -3,7 +3,8 @@
 
 import type { Config } from '../../config/schema/index.js'
 import { type RecordCheck, Refused } from '../../core/checks.js'
-import type { Agent, AgentRecord, Session } from '../../core/contracts.js'
+import type { Agent, AgentRecord } from '../../core/directory.js'
+import type { Session } from '../../core/sessions.js'
 import { mergeIdentity } from '../../directory/directory.js'
 import { deskId } from '../../providers/desk-login.js'
 import type { Guard, IdentityWriter, RuleOutcome } from '../context.js'

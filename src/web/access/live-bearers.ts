@@ -3,8 +3,9 @@
 // checked stays open.
 
 import type { IncomingMessage } from 'node:http'
-import type { ApiCaller, Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { statusOf } from '../../core/reasons.js'
+import type { ApiCaller } from '../../core/sessions.js'
 import type { RequestContext } from '../context.js'
 import type { Recheck } from './authorize.js'
 import { sameRoles } from './authorize-agent.js'

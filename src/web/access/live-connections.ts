@@ -2,7 +2,8 @@
 // token is over, or when the rules in force no longer let its agent in.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Clock, Handle, Session } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Handle, Session } from '../../core/sessions.js'
 import { createInFlight } from '../../runtime/in-flight.js'
 import type { RevocationMarks } from '../../sessions/revocation-marks.js'
 import type { RequestContext } from '../context.js'

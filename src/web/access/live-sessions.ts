@@ -1,8 +1,9 @@
 // Live connections that a session opened. Each is closed when its session ends, for whatever reason, and at its idle and
 // absolute expiry. One that cannot be verified stays open no longer than a request would be served without verification.
 
-import type { Clock, Handle, Revalidate, Session, Sessions } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Handle, Revalidate, Session, Sessions } from '../../core/sessions.js'
 import { sameRoles } from './authorize-agent.js'
 import type { CloseReason } from './live-bearers.js'
 

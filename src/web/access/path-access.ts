@@ -2,8 +2,9 @@
 // reading of a path that some server could have is checked, and a path with too many readings meets every rule.
 
 import type { Config } from '../../config/schema/index.js'
-import type { Clock, StepUp } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { domainOf } from '../../core/email.js'
+import type { StepUp } from '../../core/identity.js'
 import { hasContext, isRecent } from '../../core/step-up.js'
 import { systemClock } from '../../runtime/clock.js'
 import type { AskedRequest, Asker, PathAccess } from '../context.js'

@@ -4,8 +4,9 @@
 
 import { setImmediate as yieldToEvents } from 'node:timers/promises'
 import { type RecordCheck, Refused } from '../../core/checks.js'
-import type { Agent, Directory, KnownState, Revalidate, Revalidated, Session, Sessions } from '../../core/contracts.js'
+import type { Agent, Directory, KnownState } from '../../core/directory.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Revalidate, Revalidated, Session, Sessions } from '../../core/sessions.js'
 import { mergeIdentity } from '../../directory/directory.js'
 import type { Log } from '../../ops/log.js'
 import { isConfigured } from '../../providers/create.js'

@@ -1,9 +1,9 @@
 // The changes of the session desk. Each is in the audit log with the operator's address, also one that came too late or
 // that the store has not taken yet.
 
-import type { Session } from '../../core/contracts.js'
 import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Session } from '../../core/sessions.js'
 import type { AdminDeps } from './sections.js'
 
 /** `kind`: session, agent or link; `of`: its handle, address or id. The guard has checked the token of this change. */

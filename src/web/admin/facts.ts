@@ -1,6 +1,6 @@
 // What this process knows of providers, directory and store, for the session desk. Figures come from the metrics.
 
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import type { Metrics } from '../../ops/metrics.js'
 
 /** When each provider has let somebody in and refused somebody, in this process. Milliseconds since the epoch. */

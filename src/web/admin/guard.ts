@@ -3,8 +3,10 @@
 
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Clock, Session, Sessions, Store } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { DirectoryUnavailable } from '../../core/errors.js'
+import type { Session, Sessions } from '../../core/sessions.js'
+import type { Store } from '../../core/store.js'
 import type { ConfigSnapshot, RequestContext } from '../context.js'
 import type { Sealer } from '../login/attempts.js'
 import { isSpeculative } from '../request/fetch-metadata.js'

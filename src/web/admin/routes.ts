@@ -2,7 +2,7 @@
 // one-time links. Every page is loaded by a redirect of its own, every change is a form with a token of that page.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Session } from '../../core/contracts.js'
+import type { Session } from '../../core/sessions.js'
 import type { ResponseData } from '../context.js'
 import { type AdminFrame, adminPage } from '../pages/admin.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'

@@ -1,8 +1,10 @@
 // The pages of the session desk: what each reads, and which fields its address may have.
 
-import type { Clock, Session, Sessions, Store } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { canonicalEmail } from '../../core/email.js'
 import { hintOf, settingOf } from '../../core/reasons.js'
+import type { Session, Sessions } from '../../core/sessions.js'
+import type { Store } from '../../core/store.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLoginReport, RefusedLogins } from '../../ops/refused-logins.js'

@@ -2,7 +2,7 @@
 // Desk's own login less than a minute ago. A marker is a sealed cookie, bound to the value of Desk's cookie. Never asks Desk.
 
 import { createHash } from 'node:crypto'
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import type { MarkerCookies } from '../context.js'
 import type { Sealer } from '../login/attempts.js'
 import { type Cookies, serializeCookie } from '../request/cookies.js'

@@ -3,7 +3,9 @@
 
 import { sign } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Agent, ApiCaller, Clock, Session } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Agent } from '../../core/directory.js'
+import type { ApiCaller, Session } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import { sameAgent } from '../access/authorize-agent.js'

@@ -2,7 +2,8 @@
 // only the gateway may send, so that no client can set an identity.
 
 import type { IdentitySettings } from '../../config/schema/identity.js'
-import type { Agent, Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Agent } from '../../core/directory.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import type { IdentityWriter } from '../context.js'
 import { foldHeaderName } from '../request/header-names.js'

@@ -2,8 +2,9 @@
 // that all replicas count, so that all forms together stay within login.keepPost.total. What a crash leaves behind expires.
 
 import { hash } from 'node:crypto'
-import type { Clock, Random, Store } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Store } from '../../core/store.js'
 import type { Keyring } from '../../keys/keyring.js'
 import { createFormCipher, type FormCipher, isFormKey } from './cipher.js'
 

@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import type { Handle } from '../../core/contracts.js'
+import type { Handle } from '../../core/sessions.js'
 import type { Keyring } from '../../keys/keyring.js'
 import type { KeptOutcome, Metrics } from '../../ops/metrics.js'
 import type { GatewayErrorCode, RequestContext, Substitute } from '../context.js'

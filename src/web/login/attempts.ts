@@ -2,7 +2,8 @@
 // replica can finish a login. Never says why a cookie does not open, and checks its times by the gateway's own clock.
 
 import { createHash } from 'node:crypto'
-import type { Attempt, Clock, Random, StepUpAttempt } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
+import type { Attempt, StepUpAttempt } from '../../core/providers.js'
 import { type CookieJar, type ResponseCookie, serializeCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
 import { shorten } from '../request/return-to.js'

@@ -2,7 +2,8 @@
 // cookie beside it. The seen cookie grants no access: it only names the session that a new login replaces.
 
 import { LRUCache } from 'lru-cache'
-import type { Clock, Handle, Session, Sessions } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Handle, Session, Sessions } from '../../core/sessions.js'
 import type { CookieJar, Cookies, ResponseCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
 import type { Sealer } from './attempts.js'

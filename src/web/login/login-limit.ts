@@ -3,8 +3,8 @@
 // or of a provider.
 
 import { createHash } from 'node:crypto'
-import type { Store } from '../../core/contracts.js'
 import { type Reason, statusOf } from '../../core/reasons.js'
+import type { Store } from '../../core/store.js'
 import { networkOf, type RateLimit } from '../../ops/rate-limit.js'
 import type { RequestContext } from '../context.js'
 import { attemptLifetime } from './attempts.js'

@@ -3,8 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import type { RecordCheck } from '../../core/checks.js'
-import type { Clock, Identity, LoginMethod, Provider, Session, Store, Verdict } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Identity } from '../../core/identity.js'
+import type { LoginMethod, Provider, Verdict } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
+import type { Session } from '../../core/sessions.js'
+import type { Store } from '../../core/store.js'
 import { protocols } from '../../providers/create.js'
 import { systemScheduler } from '../../runtime/clock.js'
 

@@ -2,7 +2,9 @@
 // logout request. This maps such an index to the session. Never grants access, and ends only sessions whose record agrees.
 
 import { createHash } from 'node:crypto'
-import type { Clock, Session, Sessions, Store } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Session, Sessions } from '../../core/sessions.js'
+import type { Store } from '../../core/store.js'
 import { namesOf } from '../../sessions/keys.js'
 
 /** How a provider names a session. */

@@ -2,22 +2,15 @@
 // Never opens a session for a response that was used before. A store that fails is never "no session".
 
 import { type Check, type RecordCheck, runChecks } from '../../core/checks.js'
-import type {
-  Agent,
-  ClientInfo,
-  Clock,
-  Handle,
-  Identity,
-  LoginMethod,
-  Session,
-  Sessions,
-  StepUpAttempt,
-  Store,
-  Verdict,
-} from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Agent } from '../../core/directory.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Identity } from '../../core/identity.js'
+import type { LoginMethod, StepUpAttempt, Verdict } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
+import type { ClientInfo, Handle, Session, Sessions } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
+import type { Store } from '../../core/store.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { breakglassId } from '../../providers/breakglass.js'

@@ -3,16 +3,11 @@
 
 import { setTimeout as realPause } from 'node:timers/promises'
 import type { RecordCheck } from '../../core/checks.js'
-import type {
-  Agent,
-  Clock,
-  Handle,
-  Identity,
-  LoginMethod,
-  Session,
-  Sessions,
-  StepUpAttempt,
-} from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Agent } from '../../core/directory.js'
+import type { Identity } from '../../core/identity.js'
+import type { LoginMethod, StepUpAttempt } from '../../core/providers.js'
+import type { Handle, Session, Sessions } from '../../core/sessions.js'
 import { agentDigest, satisfies } from '../../core/step-up.js'
 import type { CookieJar } from '../request/cookies.js'
 import type { BrowserSessions, OpenedSession } from './browser-sessions.js'

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { DeskLogoutRule } from '../../config/schema/desk.js'
-import type { Clock } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import { serializeCookie } from '../request/cookies.js'

@@ -1,7 +1,8 @@
 // A logout by the agent, here or in Desk: ends the session, then sends the browser to the identity provider's logout or to
 // our own page. Never clears the cookie of a session that could not be ended: the agent must be able to try again.
 
-import type { Navigation, Session, Sessions } from '../../core/contracts.js'
+import type { Navigation } from '../../core/providers.js'
+import type { Session, Sessions } from '../../core/sessions.js'
 import type { Audit } from '../../ops/audit.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
 import type { KeptForms } from '../kept/kept-forms.js'

@@ -1,7 +1,7 @@
 // The pages of the session desk as templates. Every value is escaped; forms carry what the guard gives them.
 
 import { html } from 'ghtml'
-import type { Session } from '../../core/contracts.js'
+import type { Session } from '../../core/sessions.js'
 import type { RefusedLoginEntry, RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { BreakglassLink } from '../../providers/breakglass.js'
 import type { Texts } from './i18n/texts.js'

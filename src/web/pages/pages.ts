@@ -3,7 +3,7 @@
 
 import { html } from 'ghtml'
 import type { PageName } from '../../config/page-templates.js'
-import type { Navigation } from '../../core/contracts.js'
+import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import { type NoticeText, refusalOf, type Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'

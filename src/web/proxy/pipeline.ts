@@ -2,8 +2,9 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
-import type { Clock, Handle, Random, Sessions } from '../../core/contracts.js'
+import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Handle, Sessions } from '../../core/sessions.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { ObservedRequests } from '../../ops/observed.js'

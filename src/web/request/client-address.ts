@@ -2,7 +2,7 @@
 // X-Request-Id. An untrusted peer's claims are neither trusted nor passed on.
 
 import type { IncomingMessage } from 'node:http'
-import type { Random } from '../../core/contracts.js'
+import type { Random } from '../../core/clock.js'
 import { type Address, type ClientAddress, compileNetworks, parseAddress } from './networks.js'
 
 /** The most peers in the cache. */

@@ -2,7 +2,7 @@
 // redirects a program to a login page.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Navigation } from '../../core/contracts.js'
+import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
 import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse, problemResponse } from '../pages/layout.js'

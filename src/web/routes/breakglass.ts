@@ -3,8 +3,9 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, type RecordCheck, runChecks } from '../../core/checks.js'
-import type { Clock, Verdict } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Verdict } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import { checkAgentInDirectory } from '../../directory/directory.js'
 import type { Audit } from '../../ops/audit.js'

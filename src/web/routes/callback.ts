@@ -3,7 +3,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
-import type { Attempt, CallbackRequest, Verdict } from '../../core/contracts.js'
+import type { Attempt, CallbackRequest, Verdict } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import { protocols } from '../../providers/create.js'
 import { readPostedLogout, readRedirectLogout } from '../../providers/saml/logout/summary.js'

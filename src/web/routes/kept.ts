@@ -2,7 +2,7 @@
 // that names it, or thrown away. Never shows what is in the form. Any other agent's visit throws it away.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Session } from '../../core/contracts.js'
+import type { Session } from '../../core/sessions.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import type { KeptForm, KeptForms } from '../kept/kept-forms.js'

@@ -4,15 +4,9 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
-import type {
-  Attempt,
-  Clock,
-  Navigation,
-  OtherAccount,
-  Session,
-  Sessions,
-  StepUpAttempt,
-} from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Attempt, Navigation, OtherAccount, StepUpAttempt } from '../../core/providers.js'
+import type { Session, Sessions } from '../../core/sessions.js'
 import { agentDigest } from '../../core/step-up.js'
 import { deskId } from '../../providers/desk-login.js'
 import type { ConfigSnapshot, ResponseData } from '../context.js'

@@ -4,9 +4,12 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
-import type { Clock, Navigation, Sessions, Store } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
+import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
+import type { Sessions } from '../../core/sessions.js'
+import type { Store } from '../../core/store.js'
 import type { LogoutRequest } from '../../providers/saml/logout/logout.js'
 import {
   type LogoutMessage,

@@ -3,7 +3,8 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
-import type { Clock, Session, Sessions } from '../../core/contracts.js'
+import type { Clock } from '../../core/clock.js'
+import type { Session, Sessions } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import { breakglassId } from '../../providers/breakglass.js'
 import type { RequestContext, ResponseData } from '../context.js'

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SamlSettings } from '../../../src/config/schema/providers.js'
-import type { Attempt, CallbackRequest } from '../../../src/core/contracts.js'
+import type { Attempt, CallbackRequest } from '../../../src/core/providers.js'
 import type { Reason } from '../../../src/core/reasons.js'
 import type { SigningKey } from '../../../src/demo/saml-response.js'
 import { createTestClock } from '../../parts/clock.js'

@@ -7,8 +7,8 @@ import {
   type RevokeOptions,
   revokeSessions,
 } from '../../../src/cli/commands/sessions.js'
-import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
+import type { Store } from '../../../src/core/store.js'
 import { runDeskgate } from '../../parts/command.js'
 import { adminToken, openOpsSessions } from '../../parts/ops-sessions.js'
 import { freePort } from '../../parts/ports.js'

@@ -1,8 +1,8 @@
 // What an operator asks the ops API of sessions: the list page by page, revocations by name, and what to send when it was wrong.
 
 import t, { type Test } from 'tap'
-import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
+import type { Store } from '../../../src/core/store.js'
 import { adminToken, openOpsSessions } from '../../parts/ops-sessions.js'
 import { until } from '../../parts/wait-until.js'
 

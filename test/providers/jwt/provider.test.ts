@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK } from 'jose'
 import t from 'tap'
-import type { CallbackRequest, Verdict } from '../../../src/core/contracts.js'
+import type { CallbackRequest, Verdict } from '../../../src/core/providers.js'
 import { createSecret } from '../../../src/core/secret.js'
 import { attemptOf, createPortal, holding, type Portal, publicUrl } from '../../parts/jwt-provider.js'
 import { type Claims, forged, hmac, secret, signed } from '../../parts/tokens.js'

@@ -1,7 +1,7 @@
 // A posted response is decoded and scanned once, and each attempt that it names is asked for once.
 
 import t from 'tap'
-import type { CallbackRequest } from '../../../src/core/contracts.js'
+import type { CallbackRequest } from '../../../src/core/providers.js'
 import { handleSamlCallback } from '../../../src/providers/select.js'
 import { createTestClock } from '../../parts/clock.js'
 import { attempt, createSamlIdp, newSigningKey } from '../../parts/saml-idp.js'

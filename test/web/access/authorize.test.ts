@@ -2,8 +2,8 @@
 
 import type { IncomingMessage } from 'node:http'
 import t from 'tap'
-import type { Session } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
+import type { Session } from '../../../src/core/sessions.js'
 import { createAuthenticate, createGuard, createRecheck } from '../../../src/web/access/authorize.js'
 import type { ConfigSnapshot, RequestContext } from '../../../src/web/context.js'
 import { createCookies } from '../../../src/web/request/cookies.js'

@@ -2,7 +2,9 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import type { Agent, Session, StepUp } from '../../../src/core/contracts.js'
+import type { Agent } from '../../../src/core/directory.js'
+import type { StepUp } from '../../../src/core/identity.js'
+import type { Session } from '../../../src/core/sessions.js'
 import { compilePathAccess, type PathRule } from '../../../src/web/access/path-access.js'
 import type { Asker, RequestContext } from '../../../src/web/context.js'
 import { readTarget, type Target } from '../../../src/web/request/target.js'

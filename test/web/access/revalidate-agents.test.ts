@@ -1,7 +1,8 @@
 // Sessions against the directory: whose word is newer, what a session becomes, and which one has to end.
 
 import t, { type Test } from 'tap'
-import type { AgentRecord, Directory, KnownState, Revalidate, Session } from '../../../src/core/contracts.js'
+import type { AgentRecord, Directory, KnownState } from '../../../src/core/directory.js'
+import type { Revalidate, Session } from '../../../src/core/sessions.js'
 import { createMemoryStore } from '../../../src/store/memory/store.js'
 import { createRevalidate } from '../../../src/web/access/revalidate-agents.js'
 import { createTestClock } from '../../parts/clock.js'

@@ -4,7 +4,7 @@ import { calculateJwkThumbprint, createLocalJWKSet, importPKCS8, type JSONWebKey
 import t from 'tap'
 import { createReader } from '../../../src/config/reader.js'
 import { identity as identitySchema } from '../../../src/config/schema/identity.js'
-import type { Session } from '../../../src/core/contracts.js'
+import type { Session } from '../../../src/core/sessions.js'
 import { deriveSigningKeys, newSigningKey, signingKeysOf } from '../../../src/keys/assertion-keys.js'
 import { createIdentityWriter } from '../../../src/web/identity/headers.js'
 import { createTestClock } from '../../parts/clock.js'

@@ -1,9 +1,9 @@
 // Which refusals count against an address, and what is still read of an address that is over its limit.
 
 import t from 'tap'
-import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
 import { type Reason, reasons, statusOf } from '../../../src/core/reasons.js'
+import type { Store } from '../../../src/core/store.js'
 import { createMemoryStore } from '../../../src/store/memory/store.js'
 import type { RequestContext } from '../../../src/web/context.js'
 import { type Admission, createLoginLimit } from '../../../src/web/login/login-limit.js'

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
-import type { Store, Verdict } from '../../../src/core/contracts.js'
 import { DirectoryUnavailable, StoreUnavailable } from '../../../src/core/errors.js'
+import type { Verdict } from '../../../src/core/providers.js'
+import type { Store } from '../../../src/core/store.js'
 import {
   createFakeProvider,
   identityOf,

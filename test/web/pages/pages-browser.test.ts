@@ -3,7 +3,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import type { Provider } from '../../../src/core/contracts.js'
+import type { Provider } from '../../../src/core/providers.js'
 import { choosePorts } from '../../../src/demo/demo.js'
 import { startChromium } from '../../parts/browser.js'
 import { createFakeProvider, identityOf, samlMessage, startLoginServer } from '../../parts/login-server.js'

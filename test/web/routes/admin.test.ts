@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { AgentRecord, Directory } from '../../../src/core/contracts.js'
+import type { AgentRecord, Directory } from '../../../src/core/directory.js'
 import { DirectoryUnavailable, StoreUnavailable } from '../../../src/core/errors.js'
 import { type LoginServer, startLoginServer, type TestBrowser } from '../../parts/login-server.js'
 

@@ -1,8 +1,9 @@
 // What uses a break-glass link up and what does not, and what somebody who can read or write the store can do with one.
 
 import t, { type Test } from 'tap'
-import type { AgentRecord, Directory, Store } from '../../../src/core/contracts.js'
+import type { AgentRecord, Directory } from '../../../src/core/directory.js'
 import { DirectoryUnavailable, StoreUnavailable } from '../../../src/core/errors.js'
+import type { Store } from '../../../src/core/store.js'
 import { startLoginServer } from '../../parts/login-server.js'
 
 const order = { agent: 'ada@example.com', minutes: 30, reason: 'the IdP is down', operator: 'root@host' }

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { Verdict } from '../../../src/core/contracts.js'
+import type { Verdict } from '../../../src/core/providers.js'
 import {
   agentString,
   createFakeProvider,

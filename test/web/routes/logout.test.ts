@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
+import type { Store } from '../../../src/core/store.js'
 import {
   createFakeProvider,
   identityOf,

@@ -1,8 +1,8 @@
 // POST /auth/revoke against a login that is under way, and a store that fails at each step.
 
 import t from 'tap'
-import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
+import type { Store } from '../../../src/core/store.js'
 import { createLog } from '../../../src/ops/log.js'
 import { createMetrics } from '../../../src/ops/metrics.js'
 import { createJwtProvider } from '../../../src/providers/jwt/provider.js'

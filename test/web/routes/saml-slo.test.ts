@@ -2,8 +2,8 @@
 
 import { createHash, X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
-import type { Store } from '../../../src/core/contracts.js'
 import { StoreUnavailable } from '../../../src/core/errors.js'
+import type { Store } from '../../../src/core/store.js'
 import { encryptedByHand, withEncryptedId } from '../../parts/encryption.js'
 import { formOn, receive } from '../../parts/saml-logout-idp.js'
 import { openSaml } from '../../parts/saml-provider.js'

@@ -3,7 +3,7 @@
 
 import type { AgentEntry } from '../../../config/agents.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
-import type { Random } from '../../../core/contracts.js'
+import type { Random } from '../../../core/clock.js'
 import { DirectoryUnavailable } from '../../../core/errors.js'
 import { systemScheduler } from '../../../runtime/clock.js'
 import type { FetchText } from '../../../runtime/http-client.js'

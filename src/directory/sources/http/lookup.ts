@@ -2,7 +2,7 @@
 // kept for `refresh`; while the API is down the last answer is used, and nothing can be said of other addresses.
 
 import { LRUCache } from 'lru-cache'
-import type { AgentRecord, KnownState } from '../../../core/contracts.js'
+import type { AgentRecord, KnownState } from '../../../core/directory.js'
 import { DirectoryUnavailable } from '../../../core/errors.js'
 import { pointAt } from '../../../core/json-pointer.js'
 import { FetchFailed } from '../../../runtime/http-client.js'

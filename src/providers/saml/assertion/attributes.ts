@@ -2,8 +2,8 @@
 // be read two ways is none.
 
 import type { RecordCheck } from '../../../core/checks.js'
-import type { VouchedIdentity } from '../../../core/contracts.js'
 import { canonicalEmail } from '../../../core/email.js'
+import type { VouchedIdentity } from '../../../core/identity.js'
 import { type PersonMapping, personOf } from '../../attributes.js'
 import { overageHint, type RoleMapping } from '../../roles.js'
 import type { AssertionFacts } from './read.js'

@@ -2,7 +2,8 @@
 // unsigned: anyone who holds the browser can take its conditions out, so that only the answer counts.
 
 import type { CheckOutcome, RecordCheck } from '../../../core/checks.js'
-import type { Attempt, Authentication } from '../../../core/contracts.js'
+import type { Authentication } from '../../../core/identity.js'
+import type { Attempt } from '../../../core/providers.js'
 import { isRecent } from '../../../core/step-up.js'
 import { hasBegun, instant } from '../common-checks.js'
 import { samlTime } from '../datetime.js'

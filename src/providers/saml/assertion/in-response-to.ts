@@ -2,7 +2,7 @@
 // contradict and refuse. RelayState decides nothing.
 
 import type { RecordCheck } from '../../../core/checks.js'
-import type { Attempt, CallbackRequest } from '../../../core/contracts.js'
+import type { Attempt, CallbackRequest } from '../../../core/providers.js'
 import type { ResponseSummary } from '../response/prescan.js'
 import type { AssertionFacts } from './read.js'
 

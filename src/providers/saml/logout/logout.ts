@@ -3,8 +3,10 @@
 
 import type { SamlSettings } from '../../../config/schema/providers.js'
 import { type Check, type RecordCheck, runChecks } from '../../../core/checks.js'
-import type { Clock, Navigation, Random, Session } from '../../../core/contracts.js'
+import type { Clock, Random } from '../../../core/clock.js'
+import type { Navigation } from '../../../core/providers.js'
 import type { Reason } from '../../../core/reasons.js'
+import type { Session } from '../../../core/sessions.js'
 import { fingerprintOf, matchFingerprints } from '../../certificates.js'
 import { trimSpace } from '../../xml/characters.js'
 import type { Signer } from '../bindings.js'

@@ -1,7 +1,8 @@
 // Writes LogoutRequest and LogoutResponse (SAML Core 3.7) and puts them into the binding that the provider takes: signed
 // wherever there is a key (SAML Profiles 4.4.4 wants it). Reads nothing.
 
-import type { Navigation, SamlSubject } from '../../../core/contracts.js'
+import type { SamlSubject } from '../../../core/identity.js'
+import type { Navigation } from '../../../core/providers.js'
 import { escapeXml } from '../../xml/characters.js'
 import { postForm, redirectUrl, type Signer } from '../bindings.js'
 import { assertion, protocol } from '../namespaces.js'

@@ -2,7 +2,7 @@
 // a certificate carries a key that the operator trusts, and its dates refuse no login.
 
 import type { X509Certificate } from 'node:crypto'
-import type { Clock } from '../../../core/contracts.js'
+import type { Clock } from '../../../core/clock.js'
 import type { Log } from '../../../ops/log.js'
 import type { Metrics } from '../../../ops/metrics.js'
 import { type Scheduler, systemScheduler } from '../../../runtime/clock.js'

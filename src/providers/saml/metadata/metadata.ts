@@ -4,7 +4,7 @@
 
 import type { X509Certificate } from 'node:crypto'
 import type { FileText } from '../../../config/schema/values.js'
-import type { Clock, Random } from '../../../core/contracts.js'
+import type { Clock, Random } from '../../../core/clock.js'
 import type { Log } from '../../../ops/log.js'
 import { type Scheduler, systemScheduler } from '../../../runtime/clock.js'
 import type { FetchText } from '../../../runtime/http-client.js'

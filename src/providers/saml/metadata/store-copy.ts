@@ -2,8 +2,9 @@
 // certificate planted in the store would forge any login: only copies with a MAC of the key ring are read.
 
 import { hash } from 'node:crypto'
-import type { Clock, Store } from '../../../core/contracts.js'
+import type { Clock } from '../../../core/clock.js'
 import { StoreUnavailable } from '../../../core/errors.js'
+import type { Store } from '../../../core/store.js'
 import type { Log } from '../../../ops/log.js'
 import type { Scheduler } from '../../../runtime/clock.js'
 

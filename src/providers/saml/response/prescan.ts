@@ -1,7 +1,7 @@
 // Reads a posted SAMLResponse before any XML library does: bytes, size, structure, and where assertions and signatures
 // stand. The result is untrusted: it may refuse a login and select its provider, it never grants access.
 
-import type { CallbackRequest } from '../../../core/contracts.js'
+import type { CallbackRequest } from '../../../core/providers.js'
 import { MalformedXml, readXml } from '../../xml/reader.js'
 import type { XmlLimits } from '../../xml/types.js'
 import { protocol } from '../namespaces.js'

@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Clock, Random } from '../../../core/contracts.js'
+import type { Clock, Random } from '../../../core/clock.js'
 import type { Metrics } from '../../../ops/metrics.js'
 import type { CloseReason } from '../../access/live-bearers.js'
 import type { LiveConnections } from '../../access/live-connections.js'
