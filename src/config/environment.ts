@@ -1,5 +1,5 @@
 // Settings from environment variables: DESKGATE__SESSIONS__IDLE=4h. Two underscores stand between levels, one inside a name,
-// and the value is YAML. A variable wins over the file. DESKGATE_X is no setting: Kubernetes sets such names by itself.
+// and the value is YAML. A variable wins over the file. DESKGATE_X is not a setting: Kubernetes sets such names by itself.
 
 import { readDocument } from './document.js'
 import { nearest } from './partial-config.js'

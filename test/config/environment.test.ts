@@ -71,7 +71,7 @@ t.test('a simple value gives way to a block', async t => {
 })
 
 t.test(
-  'one underscore behind DESKGATE is no setting: Kubernetes sets such variables for a service of that name',
+  'one underscore behind DESKGATE is not a setting: Kubernetes sets such variables for a service of that name',
   async t => {
     t.same(
       await problems({

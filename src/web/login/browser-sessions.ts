@@ -2,6 +2,7 @@
 // cookie beside it. The seen cookie grants no access: it only names the session that a new login replaces.
 
 import { LRUCache } from 'lru-cache'
+import type { Config } from '../../config/schema/index.js'
 import type { Clock } from '../../core/clock.js'
 import type { Handle, Session, Sessions } from '../../core/sessions.js'
 import type { CookieJar, Cookies, ResponseCookie } from '../request/cookies.js'
@@ -104,4 +105,9 @@ export function createConcurrentLogins(deps: { sessions: Pick<Sessions, 'read'>;
       return { ...(await opening), shared: false }
     },
   }
+}
+
+/** How long before the end of a session its agent is warned, in milliseconds. */
+export function warnBefore({ sessions }: Pick<Config, 'sessions'>): number {
+  return Math.min(120_000, sessions.idle / 4)
 }

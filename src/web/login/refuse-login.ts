@@ -17,7 +17,9 @@ import { fill } from '../pages/sentence.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { splitFragment } from '../request/return-to.js'
 import { browserName } from '../request/user-agent.js'
-import { loginFormPolicy, loginHref, otherAccount, pageContextOf, retryAfter } from '../responses/errors.js'
+import { retryAfter } from '../responses/errors.js'
+import { loginHref, otherAccount } from '../responses/login-links.js'
+import { loginFormPolicy, pageContextOf } from '../responses/page-responses.js'
 import type { LoginLimit } from './login-limit.js'
 
 export interface RefusedLogin {

@@ -12,7 +12,7 @@ import { refreshPage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
-import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/errors.js'
+import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/page-responses.js'
 
 export interface SignOutDeps {
   sessions: Pick<Sessions, 'end'>

@@ -12,7 +12,8 @@ import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js
 import { refusedPage } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { browserName } from '../request/user-agent.js'
-import { formTargetsOf, pageContextOf, retryAfter } from '../responses/errors.js'
+import { retryAfter } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 
 export interface RefusedLogout {
   reason: Reason

@@ -26,7 +26,8 @@ import { noticePage } from '../pages/pages.js'
 import { createFrom } from '../request/networks.js'
 import type { Paths } from '../request/paths.js'
 import { browserName } from '../request/user-agent.js'
-import { errorResponse, formTargetsOf, pageContextOf } from '../responses/errors.js'
+import { errorResponse } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith } from '../responses/send.js'
 
 export interface BreakglassRouteDeps {

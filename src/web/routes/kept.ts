@@ -15,7 +15,8 @@ import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { readCookies } from '../request/read-cookies.js'
 import { escapeBytes, readTarget } from '../request/target.js'
-import { errorResponse, formTargetsOf, pageContextOf } from '../responses/errors.js'
+import { errorResponse } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 export interface KeptRouteDeps {

@@ -1,6 +1,6 @@
-// The login page, and the start of an attempt; `display=popup` is for the small window of browser/session.js. Sets a cookie only for a page that a person navigates to: not for a frame, a
+// The login page, and the start of an attempt. Sets a cookie only for a page that a person navigates to: not for a frame, a
 // program or a prefetch. An agent who is logged in already is redirected, except with `chooser: always` or a provider in
-// the path.
+// the path. `display=popup` is for the small window of pages/browser/session.js.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, Refused } from '../../core/checks.js'
@@ -12,7 +12,7 @@ import { deskId } from '../../providers/desk-login.js'
 import type { ConfigSnapshot, ResponseData } from '../context.js'
 import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
-import type { BrowserSessions } from '../login/browser-sessions.js'
+import { type BrowserSessions, warnBefore } from '../login/browser-sessions.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
 import { fragmentField, sendingPage } from '../pages/fragment.js'
 import { pageResponse } from '../pages/layout.js'
@@ -26,20 +26,10 @@ import type { Paths } from '../request/paths.js'
 import { readCookies } from '../request/read-cookies.js'
 import { returnToIn, splitFragment, withFragment } from '../request/return-to.js'
 import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
-import {
-  askAccount,
-  errorResponse,
-  leavingResponse,
-  loginFormPolicy,
-  loginHref,
-  otherAccount,
-  otherHostResponse,
-  pageContextOf,
-  returnField,
-  stepUpField,
-} from '../responses/errors.js'
+import { errorResponse } from '../responses/errors.js'
+import { askAccount, loginHref, otherAccount, returnField, stepUpField } from '../responses/login-links.js'
+import { leavingResponse, loginFormPolicy, otherHostResponse, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
-import { warnBefore } from './session.js'
 
 export interface LoginDeps {
   paths: Paths

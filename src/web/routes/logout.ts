@@ -9,7 +9,7 @@ import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { type Button, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { Paths } from '../request/paths.js'
-import { formTargetsOf, pageContextOf } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 export interface LogoutDeps {

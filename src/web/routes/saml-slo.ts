@@ -30,7 +30,8 @@ import { isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
-import { errorResponse, leavingResponse, pageContextOf } from '../responses/errors.js'
+import { errorResponse } from '../responses/errors.js'
+import { leavingResponse, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith } from '../responses/send.js'
 
 export interface SloDeps {

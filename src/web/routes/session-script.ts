@@ -6,7 +6,7 @@ import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { popupPage } from '../pages/pages.js'
 import { createSessionScript } from '../pages/session-script.js'
 import type { Paths } from '../request/paths.js'
-import { pageContextOf } from '../responses/errors.js'
+import { pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 export function sessionScriptRoutes(

@@ -8,13 +8,13 @@ import type { Session, Sessions } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import { breakglassId } from '../../providers/breakglass.js'
 import type { RequestContext, ResponseData } from '../context.js'
-import type { BrowserSessions } from '../login/browser-sessions.js'
+import { type BrowserSessions, warnBefore } from '../login/browser-sessions.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { sessionsPage } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
-import { formTargetsOf, pageContextOf } from '../responses/errors.js'
+import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
 export interface SessionRouteDeps {
@@ -120,11 +120,6 @@ function sessionFacts({ sessions, clock }: SessionRouteDeps, session: Session, c
     now: iso(clock.now()),
     ...authenticationClaims(session.authentication),
   }
-}
-
-/** How long before the end of a session its agent is warned, in milliseconds. */
-export function warnBefore({ sessions }: Pick<Config, 'sessions'>): number {
-  return Math.min(120_000, sessions.idle / 4)
 }
 
 function iso(at: number): string {

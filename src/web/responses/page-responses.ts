@@ -1,0 +1,72 @@
+// Pages as responses: the words and the brand of a request, and where their forms may go.
+
+import type { Navigation } from '../../core/providers.js'
+import type { Reason } from '../../core/reasons.js'
+import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
+import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse } from '../pages/layout.js'
+import { type Button, leavingPage, noticePage } from '../pages/pages.js'
+import { fill, type Words } from '../pages/sentence.js'
+import { textsFor } from '../pages/texts.js'
+import type { ClientKind } from '../request/fetch-metadata.js'
+import { escapeBytes } from '../request/target.js'
+
+export function pageContextOf(context: RequestContext): PageContext {
+  return { texts: textsFor(context), brand: context.snapshot.brand, languageSwitch: languageSwitchOf(context) }
+}
+
+/** On the gateway's own pages that GET shows again: the cookie does not reach Desk's paths, and a callback works once. */
+function languageSwitchOf({ request, target, routeClass, snapshot }: RequestContext): LanguageSwitch | undefined {
+  const { languages, paths } = snapshot
+  const again = request?.method === 'GET' && routeClass === 'own' && target.path !== paths.slo
+  return again ? { languages, post: paths.language, page: escapeBytes(target.raw) } : undefined
+}
+
+/** Origins that forms may be sent to: every identity provider. */
+export function formTargetsOf(snapshot: ConfigSnapshot): string[] {
+  return snapshot.providers.flatMap(provider => provider.formTargets())
+}
+
+/**
+ * A page that sends a form to an identity provider. Browsers apply form-action to every redirect after a form
+ * (CSP 3, 6.4.1), and where the provider redirects to is not known here: any https host may follow.
+ * @param ancestors who may show it in a frame, by default nobody
+ */
+export function leavingResponse(
+  context: RequestContext,
+  text: Words,
+  target: Extract<Navigation, { post: string }>,
+  ancestors?: string,
+): ResponseData {
+  const policy = contentPolicy([...formTargetsOf(context.snapshot), new URL(target.post).origin, 'https:'], ancestors)
+  return pageResponse(200, leavingPage(pageContextOf(context), text, target), policy)
+}
+
+/**
+ * For a page whose form may begin a login: as above, and an identity provider within a network may have no TLS at all.
+ */
+export function loginFormPolicy(snapshot: ConfigSnapshot): string {
+  const targets = formTargetsOf(snapshot)
+  const plain = targets.some(target => target.startsWith('http:')) ? ['http:'] : []
+  return contentPolicy([...targets, 'https:', ...plain])
+}
+
+/** RFC 9110 15.5.20: the request was sent to a host that this is not. `href` leads to the right one. */
+export function otherHostResponse(context: RequestContext, href: string): ResponseData {
+  const { publicUrl } = context.snapshot.config
+  const { title, text, button } = pageContextOf(context).texts.otherHost
+  const words = { title, text: fill(text, { url: publicUrl }) }
+  const go: Button = { label: fill(button, { url: publicUrl }), to: { get: href }, fragment: 'keep' }
+  return noticeResponse(context, 'document', 421, words, [go])
+}
+
+export function noticeResponse(
+  context: RequestContext,
+  client: ClientKind,
+  status: number,
+  words: { title: string; text: Words; reason?: Reason; requestId?: string },
+  buttons: Button[],
+): ResponseData {
+  // A response for a frame of Desk may be shown in Desk, and nowhere else.
+  const policy = contentPolicy(formTargetsOf(context.snapshot), client === 'frame' ? "'self'" : "'none'")
+  return pageResponse(status, noticePage(pageContextOf(context), { ...words, name: 'error', buttons }), policy)
+}
