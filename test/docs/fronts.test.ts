@@ -159,7 +159,7 @@ async function plainHttp(t: Test, { plainPort }: Front) {
   t.match([answer.status, answer.headers.get('location')], [/30[178]/, /^https:/])
 }
 
-/** The provider's page is a button that posts a SAML response of 200 kB, as of an agent with many groups. */
+/** The provider's page is a button that posts a SAML response of an agent with 1,200 groups. */
 function startProvider() {
   const values = Array.from({ length: 1200 }, (_, at) => `cn=group-${at},ou=${'x'.repeat(40)},dc=example,dc=com`)
   const plan = { attributes: [{ name: 'memberOf', values }] }
