@@ -228,7 +228,7 @@ export function statePart(
     return html`<li><div><b>!${valueMarkup(name, frame.page.texts)}</b>!${lines(frame, [agents === undefined ? words.noList : read])}</div></li>`
   })
   const main = html`<p>${here}</p><h2>${words.providers}</h2><ul class="sessions">!${providers}</ul>
-<h2>${words.sources}</h2><ul class="sessions">!${sources}</ul><h2>${words.store}</h2><p>${view.failure ?? words.up}</p>`
+!${sources.length > 0 ? html`<h2>${words.sources}</h2><ul class="sessions">!${sources}</ul>` : ''}<h2>${words.store}</h2><p>${view.failure ?? words.up}</p>`
   return { section: 'state', main }
 }
 

@@ -32,14 +32,12 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
 
   app.get(paths.logout, async (request, reply) => {
     const session = await browserSessions.current(jarOf(request))
-    const { logout } = pageContextOf(request.context).texts
+    const { logout, frame } = pageContextOf(request.context).texts
+    const title = session ? logout.title : frame.title
     const text = session ? fill(logout.text, { email: session.agent.email }) : logout.nobody
     const out: Button = { label: logout.button, to: { post: paths.logout } }
     const back: Button = { label: logout.back, to: { get: '/' }, look: 'quiet' }
-    return replyWith(
-      reply,
-      notice(request.context, { name: 'logout', title: logout.title, text }, session ? [out, back] : [back]),
-    )
+    return replyWith(reply, notice(request.context, { name: 'logout', title, text }, session ? [out, back] : [back]))
   })
 
   app.get(paths.loggedOut, async (request, reply) => {

@@ -83,9 +83,10 @@ async function selectedHandles(deps: SessionRouteDeps, request: FastifyRequest, 
   return named?.agent.email === session.agent.email ? [named.handle] : []
 }
 
+/** This browser's first: nobody should end it by mistake. */
 async function sessionsOfAgent(
   { sessions }: SessionRouteDeps,
-  { agent }: Session,
+  { agent, handle }: Session,
   most = maxShown + 1,
 ): Promise<Session[]> {
   const found: Session[] = []
@@ -95,7 +96,8 @@ async function sessionsOfAgent(
     found.push(...next.items)
     cursor = next.cursor
   } while (cursor !== undefined && found.length < most)
-  return found.sort((a, b) => b.seenAt - a.seenAt)
+  const isHere = (one: Session) => Number(one.handle === handle)
+  return found.sort((a, b) => isHere(b) - isHere(a) || b.seenAt - a.seenAt)
 }
 
 /** As the store has the session now: another replica may have seen activity, or ended it. */
