@@ -36,6 +36,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["serve", "--config", "/etc/deskgate/config/deskgate.yaml"]
 ARG BASE
+# Without the digest that BASE may have.
+ARG BASE_NAME=${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Deskgate" \
@@ -43,4 +45,4 @@ LABEL org.opencontainers.image.title="Deskgate" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="${BASE}"
+      org.opencontainers.image.base.name="${BASE_NAME}"

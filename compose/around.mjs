@@ -6,14 +6,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const { APP, PUBLIC_URL, IDP_URL, GATEWAY_URL, DESK_URL, PORTAL_SECRET_FILE, HOST } = process.env
+const { APP, PUBLIC_URL, IDP_URL, GATEWAY_URL, DESK_URL, SECRETS, HOST } = process.env
 const { IDP_PORT = '8081', DESK_PORT = '3000' } = process.env
 
 const demo = name => import(pathToFileURL(join(APP, 'dist/demo', `${name}.js`)).href)
-const [{ createDemoDesk }, { createDemoIdp }, { people }, { newSigningKey }] = await Promise.all(
-  ['desk', 'idp', 'people', 'certificate'].map(demo),
-)
+const [{ createDemoDesk }, { createDemoIdp }, { people }] = await Promise.all(['desk', 'idp', 'people'].map(demo))
 
+const secret = name => readFileSync(join(SECRETS, name), 'utf8')
 const clock = { now: () => Date.now() }
 const idp = createDemoIdp({
   origin: IDP_URL,
@@ -26,8 +25,8 @@ const idp = createDemoIdp({
   people,
   clock,
   random: randomBytes,
-  signing: await newSigningKey(clock),
-  jwtSecret: readFileSync(PORTAL_SECRET_FILE, 'utf8'),
+  signing: { key: secret('idp.key'), certificate: secret('idp.crt') },
+  jwtSecret: secret('portal'),
 })
 const desk = createDemoDesk({
   jwksUrl: `${GATEWAY_URL}/auth/jwks.json`,

@@ -2,7 +2,18 @@
 // production needs. out/packages has those packages without what only their authors and compilers use, out/program has
 // Deskgate. Every file has one time and one mode, so that two builds of a commit are the same bytes.
 
-import { chmodSync, cpSync, existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 /** Folders of this name in a package's own folder, unless its package.json names a file in them. */
@@ -66,6 +77,7 @@ export function copyPackages(from, to) {
     if (entry.name.startsWith('@')) copyPackages(source, target)
     else if (existsSync(join(source, 'package.json'))) copyPackage(source, target)
   }
+  if (existsSync(to) && readdirSync(to).length === 0) rmdirSync(to)
 }
 
 /** The umask of a checkout and the time of a build are no part of a commit. Folders last: their content changes them. */

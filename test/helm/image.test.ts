@@ -36,7 +36,8 @@ t.test('two stages on one base, the second without a shell, as nobody', async t 
   for (const label of ['title', 'description', 'licenses', 'version', 'revision']) {
     t.match(said('LABEL'), `org.opencontainers.image.${label}=`)
   }
-  t.match(said('LABEL'), /base\.name="\$\{BASE\}"/)
+  t.match(said('LABEL'), /base\.name="\$\{BASE_NAME\}"/)
+  t.notMatch(text('Dockerfile'), /^# syntax=/m, 'no frontend is fetched')
   const installs = build?.steps.filter(({ rest }) => rest.startsWith('npm ci')) ?? []
   t.match(installs.at(-1)?.rest, '--omit=dev')
   for (const { rest } of installs) t.match(rest, '--ignore-scripts', 'exactly the lock file, and nothing of it runs')
@@ -71,11 +72,29 @@ t.test('built and started', { skip: missingParts('redis-server') }, async t => {
   const modules = readdirSync(join(app, 'node_modules'))
   t.ok(modules.includes('fastify'))
   for (const name of ['typescript', 'tap', 'tsx', 'kubernetes-models']) t.notOk(modules.includes(name), name)
+  const files = contentOf(app)
+  await t.test('what only authors and compilers use is left out', async t => {
+    t.strictSame(
+      files.filter(({ name }) => !/\.([cm]?js|json|node|wasm|css|svg|ico)$|licen[cs]e|notice|built-from/i.test(name)),
+      [],
+    )
+    for (const name of ['@types', 'undici-types', '.bin']) t.notOk(modules.includes(name), name)
+    t.notOk(
+      files.some(({ name }) => /node_modules\/(@[^/]+\/)?[^/]+\/(tests?|docs?|benchmarks?|examples?)\//.test(name)),
+    )
+    t.ok(files.filter(({ name }) => /licen[cs]e/i.test(name)).length > 80, 'the licences are there')
+    const bytes = files.reduce((sum, { size }) => sum + Math.ceil(size / 4096) * 4096, 0)
+    t.ok(bytes < 35e6, `${(bytes / 1e6).toFixed(1)} MB`)
+  })
+  await t.test('every file has one time and one mode', async t => {
+    t.strictSame([...new Set(files.map(({ time }) => time))], [0])
+    t.strictSame([...new Set(files.map(({ mode }) => mode))], [0o644])
+  })
   readOnly(app)
 
   const redis = await startRedis()
   t.teardown(redis.stop)
-  const compose = await layCompose(folder, redis.url)
+  const compose = await layCompose(folder, redis.url, app)
   const user = isRoot ? { uid: 10001, gid: 10001 } : {}
   const inside = (argv: string[]) => argv.map(word => (word.startsWith('/') ? join(image.root, word) : word))
   const env = {
@@ -91,7 +110,7 @@ t.test('built and started', { skip: missingParts('redis-server') }, async t => {
       return (await check.exitCode) === 0
     }
     t.notOk(await healthy(), 'not while nothing runs')
-    const around = startProgram(['node', join(root, 'compose/around.mjs')], { env: { ...env, ...compose.around(app) } })
+    const around = startProgram(['node', join(root, 'compose/around.mjs')], { env: { ...env, ...compose.around() } })
     t.teardown(around.stop)
     await around.waitForOutput('identity provider')
     const [serve = '', option = '', file] = image.cmd
@@ -127,6 +146,14 @@ t.test('built and started', { skip: missingParts('redis-server') }, async t => {
   })
 })
 
+function contentOf(folder: string) {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return names
+    .map(name => ({ name, facts: statSync(join(folder, name)) }))
+    .filter(({ facts }) => facts.isFile())
+    .map(({ name, facts: { size, mtimeMs, mode } }) => ({ name, size, time: mtimeMs, mode: mode & 0o777 }))
+}
+
 /** Nobody may write, whatever user runs it. Not for root, whom only the other user stops. */
 function readOnly(folder: string): void {
   for (const name of readdirSync(folder, { recursive: true }) as string[]) {
@@ -137,16 +164,18 @@ function readOnly(folder: string): void {
 }
 
 /** compose.yaml's files on this machine: the same texts, with other ports, and the names of containers made local. */
-async function layCompose(parent: string, redisUrl: string) {
+async function layCompose(parent: string, redisUrl: string, app: string) {
   const folder = join(parent, 'compose')
   await cp(join(root, 'compose'), join(folder, 'config'), { recursive: true })
   const { services } = parse(text('compose.yaml'))
   await mkdir(join(folder, 'secrets'))
   const [, script = ''] = services.secrets.entrypoint
-  execFileSync('node', [join(root, script), join(folder, 'secrets')])
-  const before = await readFile(join(folder, 'secrets/ring'), 'utf8')
-  execFileSync('node', [join(root, script), join(folder, 'secrets')])
-  if ((await readFile(join(folder, 'secrets/ring'), 'utf8')) !== before) throw new Error('a secret was made anew')
+  const make = () => {
+    execFileSync('node', [join(root, script), join(folder, 'secrets')], { env: { ...process.env, APP: app } })
+    return readdirSync(join(folder, 'secrets')).map(name => readFileSync(join(folder, 'secrets', name), 'utf8'))
+  }
+  const first = make()
+  if (make().join() !== first.join()) throw new Error('a secret was made anew')
 
   const ports = { gateway: await freePort(), idp: await freePort(), desk: await freePort(), ops: await freePort() }
   const here = (value: string) =>
@@ -160,7 +189,7 @@ async function layCompose(parent: string, redisUrl: string) {
   const file = join(folder, 'config/deskgate.yaml')
   const extra = `ops: { listen: "127.0.0.1:${ports.ops}" }\ndrain: 9s\n`
   await writeFile(file, here(await readFile(file, 'utf8')) + extra)
-  const around = (app: string) => {
+  const around = () => {
     const given = Object.entries(services.around.environment as Record<string, string>)
     const env = Object.fromEntries(given.map(([name, value]) => [name, here(value)]))
     return { ...env, APP: app, IDP_PORT: String(ports.idp), DESK_PORT: String(ports.desk) }

@@ -78,18 +78,21 @@ async function carryOut({ word, rest }: Stage['steps'][number], place: Place): P
   else if (word !== 'EXPOSE' && word !== 'ARG') throw new Error(`the Dockerfile says ${word}, which is not known here`)
 }
 
-async function copy(rest: string, { context, roots }: Place, here: string): Promise<void> {
+async function copy(rest: string, { context, roots, image }: Place, here: string): Promise<void> {
   const words = rest.split(/ +/)
   const stage = words[0]?.startsWith('--from=') ? words.shift()?.slice('--from='.length) : undefined
   const source = stage === undefined ? context : roots.get(stage)
   if (source === undefined) throw new Error(`no stage is called ${stage}`)
-  const to = join(here, words.pop() ?? '.')
+  const target = words.pop() ?? '.'
+  const to = join(target.startsWith('/') ? image.root : here, target)
   await mkdir(to, { recursive: true })
   for (const from of words) {
     const path = join(source, from)
     // Of a folder it is what is in it that is copied.
-    const target = (await stat(path)).isDirectory() ? to : join(to, basename(path))
-    await cp(path, target, { recursive: true, verbatimSymlinks: true })
+    const isFolder = (await stat(path)).isDirectory()
+    await cp(path, isFolder ? to : join(to, basename(path)), {
+      ...{ recursive: true, verbatimSymlinks: true, preserveTimestamps: true },
+    })
   }
 }
 
