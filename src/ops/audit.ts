@@ -56,6 +56,8 @@ export type AuditEvent = {
   count?: number
   /** X-Request-Id. */
   request?: string
+  /** The trace ID of the request's traceparent. */
+  trace?: string
   /** The keys of changed settings, never values. */
   changed?: readonly string[]
   /** The problems of a configuration: place, key and message. */

@@ -74,6 +74,8 @@ export interface AccessLine {
   outcome: RequestOutcome
   /** X-Request-Id. */
   request: string
+  /** The trace ID of its traceparent. */
+  trace?: string | undefined
   address: string
   session: string | undefined
   /** The agent's e-mail address, from the session or the bearer token. */
@@ -96,8 +98,9 @@ export function createAccessFormat(worker?: number): (line: AccessLine) => strin
     const path = escapeInvisible(JSON.stringify(line.path))
     const session = line.session === undefined ? '' : `,"session":"${line.session}"`
     const agent = line.agent === undefined ? '' : `,"agent":${escapeInvisible(JSON.stringify(line.agent))}`
+    const trace = line.trace === undefined ? '' : `,"trace":"${line.trace}"`
     const observed = line.observed === undefined ? '' : `,"observed":"${line.observed}"`
-    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)},"address":${JSON.stringify(line.address)}${session}${agent}${observed},"msg":"request"}\n`
+    return `{"level":"info","time":"${time}"${workerField},"method":${JSON.stringify(line.method)},"path":${path},"status":${line.status},"ms":${line.ms},"outcome":"${line.outcome}","request":${JSON.stringify(line.request)}${trace},"address":${JSON.stringify(line.address)}${session}${agent}${observed},"msg":"request"}\n`
   }
 }
 

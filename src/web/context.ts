@@ -20,6 +20,7 @@ import type { CookieJar, Cookies, ResponseCookie } from './request/cookies.js'
 import type { ClientAddress } from './request/networks.js'
 import type { Paths } from './request/paths.js'
 import type { Target } from './request/target.js'
+import type { Trace } from './request/trace-context.js'
 
 /**
  * A complete response as data, so that HTTP and a refused upgrade can send the same. Header names and values alternate.
@@ -263,6 +264,8 @@ export interface DeskLoginRequest {
 export interface RequestContext extends ClientAddress {
   /** X-Request-Id. */
   id: string
+  /** The trace that the client says it belongs to. */
+  trace?: Trace | undefined
   /** The X-Forwarded-For that Desk gets; without it, the address. */
   forwardedFor?: string
   target: Target

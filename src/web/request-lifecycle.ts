@@ -10,6 +10,7 @@ import type { Metrics } from '../ops/metrics.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
+import { readTrace } from './request/trace-context.js'
 import { headersOfEach, sendResponse } from './responses/send.js'
 import { refuse } from './responses/send-error.js'
 import { asksForServiceWorker, isSessionDeskOn, noServiceWorker } from './responses/service-workers.js'
@@ -84,7 +85,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
     release(context.snapshot)
     state.finished = true
     const now = clock.now()
-    const { outcome, id, address, session, api, observed } = context
+    const { outcome, id, trace, address, session, api, observed } = context
     metrics.request(outcome, (now - startedAt) / 1000)
     if (!context.snapshot.config.log.access) return
     log.access({
@@ -95,6 +96,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       ms: now - startedAt,
       outcome,
       request: id,
+      trace: trace?.id,
       address,
       session: session?.handle,
       agent: (session ?? api)?.agent.email,
@@ -162,6 +164,7 @@ function open(
   const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
   const context: RequestContext = {
     id,
+    trace: readTrace(request.rawHeaders),
     address,
     unproven,
     forwardedFor,

@@ -13,6 +13,7 @@ import { hashOf } from '../../providers/jwt/bearer-token.js'
 import { verifyBearer } from '../../providers/select.js'
 import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.js'
 import type { Bearer, BearerRefused } from '../context.js'
+import { requestIds } from '../request/trace-context.js'
 import { type AgentPolicy, authorizeAgent, checkNotRevoked } from './authorize-agent.js'
 
 export interface BearerAccessDeps {
@@ -98,10 +99,10 @@ function refusal(deps: BearerAccessDeps, verdict: BearerVerdict | undefined, rea
   return {
     kind: 'refuse bearer',
     reason,
-    report({ id: request, address }) {
+    report(context) {
       const provider = verdict?.provider ?? ''
       const { name, expected, seen } = verdict?.checks.at(-1) ?? { name: 'provider' }
-      const facts = { reason, provider, address, request }
+      const facts = { reason, provider, address: context.address, ...requestIds(context) }
       const agent = verdict?.identity?.email
       deps.log.info({ ...facts, check: { name, expected, seen }, hint: hintOf(reason) }, 'bearer token refused')
       deps.audit({ event: 'bearer_refused', ...(agent === undefined ? {} : { agent }), ...facts })

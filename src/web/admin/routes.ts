@@ -9,6 +9,7 @@ import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf, readForm } from '../request/form.js'
+import { requestIds } from '../request/trace-context.js'
 import { errorResponse } from '../responses/errors.js'
 import { pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
@@ -35,7 +36,7 @@ export function adminRoutes(app: FastifyInstance, deps: AdminDeps): void {
     if (!tokens.permits(form.one('token') ?? '', operator, nameOf(change)))
       return replyWith(reply, notice(request, 403, 'expired', paths.admin))
     const { context } = request
-    const done = await applyChange(deps, change, { operator, address: context.address, request: context.id })
+    const done = await applyChange(deps, change, { operator, address: context.address, ...requestIds(context) })
     const back = new URLSearchParams({ ...fieldOf(form.one('q')), done: done.outcome, count: String(done.count) })
     const section = change.kind === 'link' ? sections.links.path : ''
     return away(reply, `${paths.admin}${section}?${back}`)
@@ -127,7 +128,7 @@ function refusal(
     return context.snapshot.renderError('challenge', request.raw, context)
   }
   const { agent, handle, provider } = current
-  const facts = { agent: agent.email, session: handle, provider, address: context.address, request: context.id }
+  const facts = { agent: agent.email, session: handle, provider, address: context.address, ...requestIds(context) }
   deps.audit({ event: 'session_desk_refused', ...facts })
   return isolated(errorResponse('forbidden', headers, context))
 }

@@ -15,6 +15,7 @@ import type { Attempts } from '../login/attempts.js'
 import { consumeOnce } from '../login/replay-guard.js'
 import type { SignedIn, SignIn, SignInRefused } from '../login/sign-in.js'
 import { isPageNavigation } from '../request/fetch-metadata.js'
+import { requestIds } from '../request/trace-context.js'
 import { browserName } from '../request/user-agent.js'
 import { jarOf } from '../responses/send.js'
 
@@ -87,7 +88,7 @@ async function askDesk(
     replayKey: { id, until },
   })
   if (verdict === 'nobody') {
-    deps.log.info({ request: context.id }, 'Desk reports no login for the cookie that it has just set')
+    deps.log.info({ ...requestIds(context) }, 'Desk reports no login for the cookie that it has just set')
     return { kind: 'nobody' }
   }
   return signInWith(deps, request, verdict, id)

@@ -14,6 +14,7 @@ import type { Cookies } from '../request/cookies.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { cookieHeader, readCookies } from '../request/read-cookies.js'
 import { bodyStream, hasBody } from '../request/request-body.js'
+import { requestIds } from '../request/trace-context.js'
 import { createFileScan, type FileScan } from './file-scan.js'
 import type { FormWriter, KeptForms } from './kept-forms.js'
 import { isSmallForm, readSmallForm, ticketIn } from './send-kept.js'
@@ -103,14 +104,14 @@ export function createKeepPost(deps: KeepPostDeps): KeepPost {
         if (outcome === undefined) return 'done'
         context.keptForm = { ...context.keptForm, outcome }
         metrics.keptForm(outcome)
-        log.info({ request: context.id, outcome, limit: settings.size }, 'form sent after the end of its session')
+        log.info({ ...requestIds(context), outcome, limit: settings.size }, 'form sent after the end of its session')
       } catch (error) {
         if (error === slow) return 'too_slow'
         // A store that refuses, or a client that has gone: nothing is kept, and the page says so.
         const outcome = error instanceof StoreUnavailable ? 'full' : 'cut'
         context.keptForm = { outcome }
         metrics.keptForm(outcome)
-        log.warn({ request: context.id, outcome, cause: (error as Error).message }, 'form could not be kept')
+        log.warn({ ...requestIds(context), outcome, cause: (error as Error).message }, 'form could not be kept')
       }
       return 'done'
     },

@@ -16,6 +16,7 @@ import { type Button, refusedPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { splitFragment } from '../request/return-to.js'
+import { requestIds, traceIdOf } from '../request/trace-context.js'
 import { browserName } from '../request/user-agent.js'
 import { retryAfter } from '../responses/errors.js'
 import { loginHref, otherAccount } from '../responses/login-links.js'
@@ -59,9 +60,9 @@ export function createRefuseLogin(deps: {
     })
     const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
     const advice = { hint: checks.at(-1)?.hint ?? hintOf(reason), setting: settingOf(reason) }
-    deps.log.info({ ...facts, request: context.id, ...advice }, 'login refused')
+    deps.log.info({ ...facts, ...requestIds(context), ...advice }, 'login refused')
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
-    deps.audit({ event: 'login_refused', ...who, request: context.id })
+    deps.audit({ event: 'login_refused', ...who, ...requestIds(context) })
     deps.metrics.login(provider ?? '', 'refused', reason)
     deps.limit?.countRefused(context, refused)
     return refusedResponse(context, headers, refused, reference)
@@ -80,7 +81,7 @@ function refusedResponse(
   const { title, text } = page.texts.refusals[refusalOf[reason]]
   const response =
     clientKindOf(headers) === 'program'
-      ? problemResponse(status, { title, detail: text, reason, reference })
+      ? problemResponse(status, { title, detail: text, reason, reference, ...traceIdOf(context) })
       : pageResponse(
           status,
           refusedPage(page, {

@@ -19,6 +19,7 @@ import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.
 import { authorizeAgent, checkNotRevoked } from '../access/authorize-agent.js'
 import type { RequestContext } from '../context.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
+import { requestIds } from '../request/trace-context.js'
 import type { BrowserSessions, ConcurrentLogins, OpenedSession } from './browser-sessions.js'
 import { checkNotReplayed, wasConsumed } from './replay-guard.js'
 import type { SessionIndexAliases } from './session-index-aliases.js'
@@ -262,7 +263,7 @@ function recordLogin(
   previous?: Handle,
 ): void {
   const stated = { ...(previous === undefined ? {} : { previous }), ...authenticationClaims(authentication) }
-  deps.audit({ event, agent: agent.email, provider, session: handle, ...stated, ...from, request: context.id })
+  deps.audit({ event, agent: agent.email, provider, session: handle, ...stated, ...from, ...requestIds(context) })
   deps.metrics.login(provider, 'accepted')
 }
 

@@ -12,6 +12,7 @@ import { refreshPage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
+import { requestIds } from '../request/trace-context.js'
 import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/page-responses.js'
 
 export interface SignOutDeps {
@@ -35,10 +36,17 @@ export interface SignOut {
 
 export function createSignOut({ sessions, attempts, audit, keptForms }: SignOutDeps): SignOut {
   return {
-    async end({ address, id }, session, why) {
+    async end(context, session, why) {
       const { handle, provider, agent } = session
       await sessions.end({ handle }, why, 'agent')
-      audit({ event: 'logout', agent: agent.email, provider, session: handle, address, request: id })
+      audit({
+        event: 'logout',
+        agent: agent.email,
+        provider,
+        session: handle,
+        address: context.address,
+        ...requestIds(context),
+      })
     },
     // Logins that finished before a logout do not count as a login loop.
     clearCookies(jar) {

@@ -11,6 +11,7 @@ import type { ResponseData } from '../context.js'
 import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
 import { refusedPage } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
+import { requestIds, traceIdOf } from '../request/trace-context.js'
 import { browserName } from '../request/user-agent.js'
 import { retryAfter } from '../responses/errors.js'
 import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
@@ -52,24 +53,24 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
       const hint = hints[reason] ?? hintOf(reason)
       const reference = refusedLogins.record({ provider, reason, checks, ...origin, of: 'logout', hint })
       const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
-      log.info({ ...facts, request: context.id, hint }, 'logout refused')
-      audit({ event: 'logout_refused', ...facts, browser: origin.browser, request: context.id })
+      log.info({ ...facts, ...requestIds(context), hint }, 'logout refused')
+      audit({ event: 'logout_refused', ...facts, browser: origin.browser, ...requestIds(context) })
       return refusedResponse(request, reason, reference)
     },
     accepted({ context }, provider, ended) {
       if (ended === 0) {
         const hint =
           'NameID and SessionIndex have to be the same as at the login. Compare both at the identity provider.'
-        log.info({ provider, request: context.id, hint }, 'logout request ended no session')
+        log.info({ provider, ...requestIds(context), hint }, 'logout request ended no session')
         return
       }
       const why = 'asked by the identity provider'
-      audit({ event: 'logout', provider, why, address: context.address, request: context.id })
+      audit({ event: 'logout', provider, why, address: context.address, ...requestIds(context) })
     },
     responseReceived({ context }, refused) {
       const failed = refused?.checks.find(({ ok }) => !ok)?.name
       const facts = refused && { reason: refused.reason, provider: refused.provider, check: failed }
-      log.info({ ...facts, request: context.id }, 'logout response received from identity provider')
+      log.info({ ...facts, ...requestIds(context) }, 'logout response received from identity provider')
     },
   }
 }
@@ -81,7 +82,7 @@ function refusedResponse({ context, headers }: FastifyRequest, reason: Reason, r
   const button = { label: page.texts.buttons.logout, to: { get: context.snapshot.paths.logout } }
   const response =
     clientKindOf(headers) === 'program'
-      ? problemResponse(status, { title: words.title, detail: words.text, reason, reference })
+      ? problemResponse(status, { title: words.title, detail: words.text, reason, reference, ...traceIdOf(context) })
       : pageResponse(
           status,
           refusedPage(page, { reason, reference, button, words }),

@@ -87,6 +87,8 @@ export interface PageContext {
   brand: Brand
   /** Only on a page that can be asked for again. */
   languageSwitch?: LanguageSwitch | undefined
+  /** The trace ID of the request, for error pages. */
+  trace?: string
 }
 
 export interface LanguageSwitch {

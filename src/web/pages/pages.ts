@@ -92,7 +92,7 @@ export function refusedPage(
   const who = email === undefined ? '' : html`<p class="note">!${markup(fill(texts.loggedInAs, { email }), texts)}</p>`
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>!${who}
 !${actions(texts, [refused.button, ...(refused.more ?? [])])}
-<p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>`
+<p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>!${traceLine(context)}`
   return layout(context, { name: 'refused', title, main })
 }
 
@@ -105,8 +105,13 @@ export function noticePage(
   const code = reason === undefined ? '' : html`<p class="reference"><small>${reason}</small></p>`
   const id =
     requestId === undefined ? '' : html`<p class="reference">${context.texts.requestId} <small>${requestId}</small></p>`
-  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}!${id}`
+  const trace = notice.name === 'error' ? traceLine(context) : ''
+  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}!${id}!${trace}`
   return layout(context, { name: notice.name ?? 'other', title: notice.title, main })
+}
+
+function traceLine({ texts, trace }: PageContext): string {
+  return trace === undefined ? '' : html`<p class="reference">${texts.traceId} <small>${trace}</small></p>`
 }
 
 /** The end of a login in a small window: it closes by itself where the browser lets it. */

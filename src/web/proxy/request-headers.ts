@@ -40,7 +40,9 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
       if (rule === 'length') flat.push(name, value)
       else if (named?.has(name.toLowerCase())) continue
       else if (rule === 'pass') flat.push(name, value)
-      else if (rule === 'authorization') {
+      else if (rule === 'trace') {
+        if (context.trace) flat.push(name, value)
+      } else if (rule === 'authorization') {
         // A token for the gateway is not for Desk: also not one that nobody has looked at, on a public path.
         if (context.api ? context.api.passThrough : !isGatewayToken?.(value)) flat.push(name, value)
       } else {

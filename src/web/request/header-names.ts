@@ -7,7 +7,7 @@ export function foldHeaderName(name: string): string {
 }
 
 /** pass: forwarded as it is · drop: never forwarded · the others are handled in request-headers.ts. */
-export type RequestHeaderRule = 'pass' | 'drop' | 'cookie' | 'length' | 'connection' | 'authorization'
+export type RequestHeaderRule = 'pass' | 'drop' | 'cookie' | 'length' | 'connection' | 'authorization' | 'trace'
 
 /** Hop by hop (RFC 9110 7.6.1, RFC 9113 8.2.2), or set by the gateway itself, or not supported towards Desk. */
 const hopByHop = new Set([
@@ -87,6 +87,7 @@ function ruleFor(name: string, deps: HeaderRulesDeps): RequestHeaderRule {
   if (exact === 'content-length') return 'length'
   if (exact === 'connection') return 'connection'
   if (exact === 'authorization') return 'authorization'
+  if (exact === 'traceparent' || exact === 'tracestate') return 'trace'
   const folded = foldHeaderName(name)
   if (hopByHop.has(folded) || forwarded.has(folded) || families.test(folded)) return 'drop'
   // Attack: access.paths decides on POST, and Desk carries out the DELETE that a header asks for.

@@ -10,6 +10,7 @@ import { serializeCookie } from '../request/cookies.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { returnToIn } from '../request/return-to.js'
 import { escapeBytes } from '../request/target.js'
+import { traceIdOf } from '../request/trace-context.js'
 import { loginHref, stepUpField } from './login-links.js'
 import { noticeResponse, pageContextOf } from './page-responses.js'
 
@@ -61,7 +62,7 @@ function loginNeeded(context: RequestContext, asked: StepUpAsked | undefined): R
   const { config, paths } = context.snapshot
   const { title, text } = pageContextOf(context).texts.errors[asked ? 'step_up' : 'challenge']
   const loginUrl = config.publicUrl + loginHref(paths, '/', asked?.query)
-  return unauthorized(problemResponse(401, { title, detail: text, loginUrl }), asked)
+  return unauthorized(problemResponse(401, { title, detail: text, loginUrl, ...traceIdOf(context) }), asked)
 }
 
 /** The login returns to the page that holds the frame, not to the frame's own address. */

@@ -7,6 +7,7 @@ import { problemResponse } from '../pages/layout.js'
 import type { Button } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { escapeBytes } from '../request/target.js'
+import { traceIdOf } from '../request/trace-context.js'
 import { challenge, stepUpAsked } from './challenge.js'
 import { noticeResponse, pageContextOf } from './page-responses.js'
 
@@ -79,7 +80,9 @@ export function errorResponse(
   const words = page.texts.errors[code]
   const status = statuses[code]
   const reason = reasons[code] === undefined ? {} : { reason: reasons[code] }
-  if (client === 'program') return problemResponse(status, { title: words.title, detail: words.text, ...reason })
+  if (client === 'program') {
+    return problemResponse(status, { title: words.title, detail: words.text, ...reason, ...traceIdOf(context) })
+  }
   const requestId = status >= 500 ? { requestId: context.id } : {}
   const buttons = errorButtons(code, context)
   if (client === 'document') {

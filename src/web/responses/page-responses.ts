@@ -9,9 +9,11 @@ import { fill, type Words } from '../pages/sentence.js'
 import { textsFor } from '../pages/texts.js'
 import type { ClientKind } from '../request/fetch-metadata.js'
 import { escapeBytes } from '../request/target.js'
+import { traceIdOf } from '../request/trace-context.js'
 
 export function pageContextOf(context: RequestContext): PageContext {
-  return { texts: textsFor(context), brand: context.snapshot.brand, languageSwitch: languageSwitchOf(context) }
+  const { brand } = context.snapshot
+  return { texts: textsFor(context), brand, languageSwitch: languageSwitchOf(context), ...traceIdOf(context) }
 }
 
 /** On the gateway's own pages that GET shows again: the cookie does not reach Desk's paths, and a callback works once. */

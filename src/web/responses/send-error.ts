@@ -8,6 +8,7 @@ import type { RequestOutcome } from '../../ops/metrics.js'
 import type { AccessVerdict, BearerRefused, GatewayErrorCode, RequestContext, ResponseData } from '../context.js'
 import { problemResponse } from '../pages/layout.js'
 import { textsFor } from '../pages/texts.js'
+import { traceIdOf } from '../request/trace-context.js'
 import { retryAfter } from './errors.js'
 import { sendResponse, sendResponseOnSocket } from './send.js'
 
@@ -105,7 +106,7 @@ function bearerResponse(refused: BearerRefused, context: RequestContext): Respon
   const known = statusOf(reason)
   const status = known === 503 || known === 403 ? known : 401
   const { title, text } = textsFor(context).bearer[status]
-  const data = problemResponse(status, { title, detail: text, reason })
+  const data = problemResponse(status, { title, detail: text, reason, ...traceIdOf(context) })
   if (status === 503) data.headers.push('Retry-After', String(retryAfter))
   else {
     const error = status === 401 ? 'invalid_token' : 'insufficient_scope'

@@ -25,6 +25,7 @@ import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'
 import { createFrom } from '../request/networks.js'
 import type { Paths } from '../request/paths.js'
+import { requestIds } from '../request/trace-context.js'
 import { browserName } from '../request/user-agent.js'
 import { errorResponse } from '../responses/errors.js'
 import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
@@ -89,7 +90,7 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
   if ('reason' in result) return refuse(deps, request, reply, { ...result, link: found })
   deps.breakglass.used(token)
   const { session, setCookies } = result.signedIn
-  const facts = { ...linkFields(found), session: session.handle, address: context.address, request: context.id }
+  const facts = { ...linkFields(found), session: session.handle, address: context.address, ...requestIds(context) }
   deps.audit({ event: 'breakglass_used', ...facts, browser: from.browser })
   deps.log.warn(facts, 'break-glass link used')
   deps.metrics.breakglass('used')
@@ -147,7 +148,7 @@ function refuse(
   { reason, checks, link }: { reason: Reason; checks: Check[]; link: BreakglassLink | undefined },
 ) {
   const { context, headers } = request
-  const facts = { ...(link ? linkFields(link) : {}), reason, address: context.address, request: context.id }
+  const facts = { ...(link ? linkFields(link) : {}), reason, address: context.address, ...requestIds(context) }
   deps.audit({ event: 'breakglass_refused', ...facts })
   deps.log.warn(facts, 'break-glass link refused')
   deps.metrics.breakglass('refused')

@@ -37,6 +37,7 @@ import { acceptForms, FormError } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { continueBody } from '../request/request-body.js'
 import { isAtPublicUrl } from '../request/target.js'
+import { requestIds } from '../request/trace-context.js'
 import { errorResponse, type RouteErrorCode } from '../responses/errors.js'
 import { formTargetsOf, otherHostResponse } from '../responses/page-responses.js'
 import { replyWith } from '../responses/send.js'
@@ -206,7 +207,7 @@ function handleError(log: Log) {
     if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return sendError('unsupported_media', request, reply)
     const status = error.statusCode ?? 500
     if (status >= 400 && status < 500) return sendError('bad_request', request, reply)
-    log.error({ error: error.message, stack: error.stack, request: context.id }, 'gateway request failed')
+    log.error({ error: error.message, stack: error.stack, ...requestIds(context) }, 'gateway request failed')
     return sendError('internal', request, reply)
   }
 }

@@ -23,6 +23,7 @@ import { problemResponse } from '../pages/layout.js'
 import type { BodyBudget } from '../request/body-budget.js'
 import { acceptJson } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
+import { requestIds } from '../request/trace-context.js'
 import { browserName } from '../request/user-agent.js'
 import { errorResponse, type RouteErrorCode, retryAfter } from '../responses/errors.js'
 import { dropRest, replyWith } from '../responses/send.js'
@@ -228,13 +229,13 @@ function record(
   { context }: FastifyRequest,
   { provider, emails, sessions }: { provider: string; emails: string[]; sessions: number },
 ): void {
-  const facts = { provider, why: 'asked by the identity provider', address: context.address, request: context.id }
+  const facts = { provider, why: 'asked by the identity provider', address: context.address, ...requestIds(context) }
   for (const agent of emails.length === 0 ? [undefined] : emails) {
     audit({ event: 'access_revoked', ...(agent === undefined ? {} : { agent }), ...facts })
   }
   const hint =
     'This provider has no live session of this person. An iss_sub has to name the NameID, or the external_id.'
-  log.info({ provider, sessions, request: context.id, ...(sessions === 0 ? { hint } : {}) }, why)
+  log.info({ provider, sessions, ...requestIds(context), ...(sessions === 0 ? { hint } : {}) }, why)
 }
 
 /** Records the refusal. The response is for a program; identity providers show the status alone. */
@@ -246,8 +247,8 @@ function refuse(deps: RevocationRouteDeps, request: FastifyRequest, reply: Fasti
   const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
   const { name, setting } = checks.at(-1) ?? { name: 'token' }
   const advice = { check: name, hint: hintOf(reason), setting: setting ?? settingOf(reason) }
-  deps.log.info({ ...facts, request: context.id, ...advice }, 'revocation refused')
-  deps.audit({ event: 'revocation_refused', ...facts, request: context.id })
+  deps.log.info({ ...facts, ...requestIds(context), ...advice }, 'revocation refused')
+  deps.audit({ event: 'revocation_refused', ...facts, ...requestIds(context) })
   deps.revocationLimit?.countRefused(context, { reason })
   const status = statusOf(reason) === 503 ? 503 : refused.status
   if (status === 503) reply.header('retry-after', String(retryAfter))

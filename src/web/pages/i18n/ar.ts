@@ -436,6 +436,7 @@ export const ar: Texts = {
   switch: 'اللغة',
   loggedInAs: 'سجّلت الدخول باسم {email}.',
   requestId: 'معرّف الطلب',
+  traceId: 'معرّف التتبّع',
   reference: 'الرقم المرجعي',
   referenceHint: 'يمكن للمسؤول البحث عنه.',
 }

@@ -437,6 +437,7 @@ export const de: Texts = {
   switch: 'Sprache',
   loggedInAs: 'Sie haben sich als {email} angemeldet.',
   requestId: 'Anfrage-ID',
+  traceId: 'Trace-ID',
   reference: 'Referenz',
   referenceHint: 'Ihre Administration kann sie nachschlagen.',
 }

@@ -434,6 +434,7 @@ export const en = {
   /** On the page of a refused login. */
   loggedInAs: 'You logged in as {email}.',
   requestId: 'Request ID',
+  traceId: 'Trace ID',
   reference: 'Reference',
   referenceHint: 'Your administrator can look it up.',
 } as const

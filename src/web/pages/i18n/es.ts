@@ -437,6 +437,7 @@ export const es: Texts = {
   switch: 'Idioma',
   loggedInAs: 'Ha iniciado sesión como {email}.',
   requestId: 'ID de la solicitud',
+  traceId: 'ID de traza',
   reference: 'Referencia',
   referenceHint: 'Su administrador puede consultarla.',
 }

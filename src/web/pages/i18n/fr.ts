@@ -440,6 +440,7 @@ export const fr: Texts = {
   switch: 'Langue',
   loggedInAs: 'Vous vous êtes connecté en tant que {email}.',
   requestId: 'Identifiant de la requête',
+  traceId: 'Identifiant de trace',
   reference: 'Référence',
   referenceHint: 'Votre administrateur peut la consulter.',
 }

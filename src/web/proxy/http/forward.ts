@@ -9,6 +9,7 @@ import type { LiveResponses } from '../../access/live-connections.js'
 import type { RequestContext } from '../../context.js'
 import type { DeskLogout } from '../../logout/desk-logout.js'
 import { escapeBytes } from '../../request/target.js'
+import { requestIds } from '../../request/trace-context.js'
 import { cutResponse, dropRest, sendResponse } from '../../responses/send.js'
 import { refuse } from '../../responses/send-error.js'
 import type { UnreadLimit } from '../../server/unread-limit.js'
@@ -185,7 +186,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
     if (!isSlow)
       log.warn(
         {
-          request: context.id,
+          ...requestIds(context),
           code,
           header: (error as HeadError).header,
           begun: response.headersSent,

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import type { Config } from '../../../config/schema/index.js'
 import type { Log } from '../../../ops/log.js'
 import type { Pipeline, RequestContext } from '../../context.js'
+import { requestIds } from '../../request/trace-context.js'
 import { closeWhenRead, head as headOf } from '../../responses/send.js'
 import { refuseSocket } from '../../responses/send-error.js'
 import type { UnreadLimit } from '../../server/unread-limit.js'
@@ -54,7 +55,7 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
         queue.stalled(use)
       },
       onRead: () => queue.reads(use),
-      onViolation: (from, why) => log.warn({ request: use.context.id, from }, `WebSocket closed: ${why}`),
+      onViolation: (from, why) => log.warn({ ...requestIds(use.context), from }, `WebSocket closed: ${why}`),
     })
   }
 
@@ -76,7 +77,7 @@ export function createUpgrader(deps: UpgraderDeps): Pipeline['upgrade'] {
       queue.leave(use)
       if (!isFirst() || socket.destroyed || socket.writableEnded) return
       socket.off('close', giveUp)
-      log.warn({ request: context.id, code, header, 'desk.url': desk.url }, 'Desk WebSocket handshake failed')
+      log.warn({ ...requestIds(context), code, header, 'desk.url': desk.url }, 'Desk WebSocket handshake failed')
       onResponse(refuseSocket(error, request, socket, context))
     }
     socket.on('close', giveUp)
