@@ -1,8 +1,8 @@
 // Reads a small, strict subset of XML 1.0 once, from left to right, in linear time. It stands before every XML library:
 // what two parsers might read differently is not XML here. It must never resolve, expand or fetch anything.
 
-import { isSpace } from './characters.js'
-import { type Cursor, characters, checkCharacters, fail, find, readName, skipSpace } from './cursor.js'
+import { hasForbidden, trimSpace } from './characters.js'
+import { type Cursor, characters, fail, find, readName, skipSpace } from './cursor.js'
 import { createNamespaceScopes, type NamespaceScopes } from './namespaces.js'
 import type { XmlAttribute, XmlEvents, XmlLimits } from './types.js'
 
@@ -22,6 +22,7 @@ interface Reading extends Cursor {
 export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { elements: number; steps: number } {
   const start = { at: 0, steps: 0, open: [], elements: 0, attributes: 0, comments: 0, references: 0, sections: 0 }
   const reading: Reading = { xml, limits, events, names: createNamespaceScopes(limits.kind, fail), ...start }
+  if (hasForbidden(xml)) fail('a character that is not allowed')
   declaration(reading)
   while (reading.at < xml.length) {
     if (xml[reading.at] !== '<') text(reading)
@@ -67,7 +68,6 @@ function instruction(reading: Reading) {
   const { xml, at, limits, elements } = reading
   if (limits.kind !== 'metadata' || elements > 0) fail('a processing instruction')
   const end = find(reading, '?>', at + 2)
-  checkCharacters(reading, at + 2, end)
   if (
     !/^<\?[A-Za-z_][\w.-]{0,127}(?:\s|\?>)/.test(xml.slice(at, at + 132)) ||
     /^<\?xml[\s?]/i.test(xml.slice(at, at + 6))
@@ -84,7 +84,6 @@ function markup(reading: Reading) {
     if (++reading.comments > reading.limits.comments) fail('too many comments')
     const end = find(reading, '--', at + 4)
     if (xml[end + 2] !== '>') fail('a comment that is not well-formed')
-    checkCharacters(reading, at + 4, end)
     reading.at = end + 3
     return
   }
@@ -92,7 +91,6 @@ function markup(reading: Reading) {
   if (reading.open.length === 0) fail('text outside the root element')
   if (++reading.sections > reading.limits.sections) fail('too many CDATA sections')
   const end = find(reading, ']]>', at + 9)
-  checkCharacters(reading, at + 9, end)
   reading.events.text(xml.slice(at + 9, end))
   reading.at = end + 3
 }
@@ -103,8 +101,7 @@ function text(reading: Reading) {
   const end = next < 0 ? xml.length : next
   reading.steps += end - at
   if (reading.open.length === 0) {
-    for (let index = at; index < end; index++)
-      if (!isSpace(xml.charCodeAt(index))) fail('text outside the root element')
+    if (trimSpace(xml.slice(at, end)) !== '') fail('text outside the root element')
   } else {
     if (xml.slice(at, end).includes(']]>')) fail('a "]]>" in text')
     reading.events.text(characters(reading, at, end).value)
@@ -150,6 +147,9 @@ function leave(reading: Reading) {
   reading.events.close(reading.at)
 }
 
+/** Parsers differ in how they normalise white space here (XML 3.3.3), so a message has only the plain space. */
+const notInAttributes = { message: /[<\t\n\r]/, metadata: /</ }
+
 function readAttribute(reading: Reading): XmlAttribute & { name: string } {
   const name = readName(reading)
   skipSpace(reading)
@@ -161,11 +161,8 @@ function readAttribute(reading: Reading): XmlAttribute & { name: string } {
   const start = reading.at + 1
   const end = find(reading, quote, start)
   const { value, escaped } = characters(reading, start, end)
-  for (let index = start; index < end; index++) {
-    const code = reading.xml.charCodeAt(index)
-    // Parsers differ in how they normalise white space here (XML 3.3.3), so only the plain space is taken.
-    if (code === 0x3c || (code < 0x20 && reading.limits.kind === 'message')) fail('a "<" or line break in an attribute')
-  }
+  if (notInAttributes[reading.limits.kind].test(reading.xml.slice(start, end)))
+    fail('a "<" or line break in an attribute')
   reading.at = end + 1
   const colon = name.indexOf(':')
   return { name, prefix: colon < 0 ? '' : name.slice(0, colon), local: name.slice(colon + 1), value, escaped }

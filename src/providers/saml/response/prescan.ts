@@ -1,6 +1,7 @@
 // Reads a posted SAMLResponse before any XML library does: bytes, size, structure, and where assertions and signatures
 // stand. The result is untrusted: it may refuse a login and select its provider, it never grants access.
 
+import { isUtf8 } from 'node:buffer'
 import type { CallbackRequest } from '../../../core/providers.js'
 import { MalformedXml, readXml } from '../../xml/reader.js'
 import type { XmlLimits } from '../../xml/types.js'
@@ -116,9 +117,5 @@ const longestMargin = 1024
 
 /** A byte order mark stays in the text, where the reader refuses it. */
 export function decodeUtf8(bytes: Buffer): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }

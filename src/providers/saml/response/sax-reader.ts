@@ -33,8 +33,7 @@ export function createMessageReader<F extends MessageSummary>(
   kind: MessageHandler<F>,
 ): { events: XmlEvents; summary(): F } {
   const ids = new Set<string>()
-  /** The path of each open element, with the root. */
-  const places: string[] = []
+  const places: Place[] = []
   let message: { summary: F; signatures: ReturnType<typeof createSignatureExtractor> } | undefined
   let collecting: { list: string[]; depth: number; text: string } | undefined
   const begin = (root: XmlElement) => {
@@ -51,11 +50,12 @@ export function createMessageReader<F extends MessageSummary>(
     events: {
       open(element, from, to) {
         const around = places.at(-1)
-        const place = around === undefined ? nameOf(element) : `${around}/${nameOf(element)}`
-        places.push(place)
+        const entered = enter(around, nameOf(element))
+        const place = entered.path
+        places.push(entered)
         message ??= begin(element)
         noteId(element, ids, message.summary)
-        noteAlgorithm(element, around, message.summary)
+        noteAlgorithm(element, around?.path, message.summary)
         message.signatures.open(place, from, to)
         if (collecting) kind.noteInText?.(element, message.summary)
         const list = places.length === 1 ? undefined : kind.note(element, place, message.summary)
@@ -76,6 +76,22 @@ export function createMessageReader<F extends MessageSummary>(
       },
     },
   }
+}
+
+/** Where an element is open: the names from the root to it. */
+interface Place {
+  path: string
+  /** The places below it, by name: a path is put together once, however many elements are there. */
+  inside: Map<string, Place>
+}
+
+function enter(around: Place | undefined, name: string): Place {
+  if (around === undefined) return { path: name, inside: new Map() }
+  const known = around.inside.get(name)
+  if (known) return known
+  const place = { path: `${around.path}/${name}`, inside: new Map() }
+  around.inside.set(name, place)
+  return place
 }
 
 /** A short name that cannot be taken for another's: only the three namespaces that count have a prefix. */

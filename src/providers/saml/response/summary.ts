@@ -89,18 +89,21 @@ function emptySummary(root: XmlElement): ReadSummary {
   }
 }
 
+/** What may stand in one place only. */
+const outOfPlace = new Set(['Assertion', 'EncryptedAssertion', 'Signature', 'Response'])
+
 function noteSecurity(element: XmlElement, place: string, summary: ReadSummary) {
   if (place === 'p:Response/a:Assertion') summary.assertions++
   else if (place === 'p:Response/a:EncryptedAssertion') summary.encryptedAssertions++
   else if (place === 'p:Response/d:Signature') summary.responseSignatures++
   else if (place === 'p:Response/a:Assertion/d:Signature') summary.assertionSignatures++
-  else if (['Assertion', 'EncryptedAssertion', 'Signature', 'Response'].includes(element.local)) {
-    summary.strays.push(element.local)
-  } else if (place.endsWith('d:Signature/d:Object')) summary.strays.push('Object')
+  else if (outOfPlace.has(element.local)) summary.strays.push(element.local)
+  else if (place.endsWith('d:Signature/d:Object')) summary.strays.push('Object')
   else if (element.local === 'EncryptedID' || element.local === 'EncryptedAttribute') summary.encryptedParts++
 }
 
 function noteStatus(element: XmlElement, place: string, summary: ReadSummary) {
+  if (element.local !== 'StatusCode') return
   const code = attributeOf(element, 'Value') ?? ''
   if (place === 'p:Response/p:Status/p:StatusCode') summary.statusCodes.push(code)
   else if (place === 'p:Response/p:Status/p:StatusCode/p:StatusCode') summary.statusDetails.push(code)
