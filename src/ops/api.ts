@@ -3,11 +3,14 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import * as z from 'zod'
 import type { Problem } from '../config/problems.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import { type AccessReader, accessRoute } from './api/access.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
+import { collectOperations, json, type Operation, openapiRoute } from './api/openapi.js'
+import { observedRoute, refusedLoginRoute } from './api/reports.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Audit } from './audit.js'
 import type { Metrics } from './metrics.js'
@@ -45,12 +48,13 @@ export interface OpsDeps {
 export function createOps(deps: OpsDeps): FastifyInstance {
   const app = openOpsListener()
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => answerError(error, reply))
+  const document = collectOperations(app)
   probeRoutes(app, deps)
-  app.register(api(deps), { prefix: '/api' })
+  app.register(api(deps, document), { prefix: '/api' })
   return app
 }
 
-function api(deps: OpsDeps) {
+function api(deps: OpsDeps, document: () => object) {
   return async (app: FastifyInstance) => {
     app.addHook('onRequest', (request, reply) => requireAdminToken(deps, request, reply))
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
@@ -58,17 +62,14 @@ function api(deps: OpsDeps) {
     breakglassRoute(app, deps.breakglass)
     if (deps.access) accessRoute(app, deps.access)
     sessionRoutes(app, deps.sessions)
-    app.get<{ Params: { reference: string } }>('/logins/:reference', async (request, reply) => {
-      const report = await deps.refusedLogins.find(request.params.reference)
-      return report ?? problem(reply, 404, 'No refused login of the last day has this reference')
-    })
+    refusedLoginRoute(app, deps.refusedLogins)
     const { reload, observed } = deps
-    if (observed) {
-      app.get('/observed', async (_request, reply) =>
-        reply.header('cache-control', 'no-store').send(await observed.facts()),
-      )
+    if (observed) observedRoute(app, () => observed.facts())
+    if (reload) {
+      const options = { config: { operation: reloadOperation } }
+      app.post('/reload', options, async (_request, reply) => answerReload(await reload(), reply))
     }
-    if (reload) app.post('/reload', async (_request, reply) => answerReload(await reload(), reply))
+    openapiRoute(app, document)
   }
 }
 
@@ -97,6 +98,30 @@ function hasToken(request: FastifyRequest, token: Secret): boolean {
   if (given === undefined) return false
   const digest = (value: string) => createHash('sha256').update(value).digest()
   return timingSafeEqual(digest(given), digest(token.reveal()))
+}
+
+const problems = z.array(
+  z.strictObject({
+    file: z.string(),
+    line: z.int(),
+    column: z.int(),
+    key: z.string(),
+    message: z.string(),
+    hint: z.string().exactOptional(),
+  }),
+) satisfies z.ZodType<Problem[]>
+
+const reloadOperation: Operation = {
+  summary: 'Reads the configuration again, and applies it completely or not at all.',
+  answers: {
+    200: json('The changed keys.', z.strictObject({ changed: z.array(z.string()), warnings: problems })),
+    422: {
+      description: 'Rejected; the previous configuration is kept.',
+      content: {
+        'application/problem+json': z.strictObject({ status: z.literal(422), title: z.string(), problems }),
+      },
+    },
+  },
 }
 
 function answerReload(result: ReloadResult, reply: FastifyReply) {

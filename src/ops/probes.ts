@@ -2,6 +2,8 @@
 // ops.probes. Responses contain nothing from a request.
 
 import fastify, { type FastifyInstance } from 'fastify'
+import * as z from 'zod'
+import { json, type Operation } from './api/openapi.js'
 import type { Metrics } from './metrics.js'
 import { problem } from './problem.js'
 import type { ReadinessProbe } from './readiness.js'
@@ -43,13 +45,41 @@ export function createProbes(deps: ProbeDeps): FastifyInstance {
   return app
 }
 
+const readiness = z.strictObject({
+  ready: z.boolean(),
+  state: z.enum(['starting', 'serving', 'shedding', 'draining']),
+  store: z.enum(['up', 'down', 'never reached']),
+  error: z.string().exactOptional(),
+  config: z.enum(['current', 'rejected']),
+  problems: z.array(z.string()).exactOptional(),
+  draining: z.boolean(),
+  shedding: z.boolean(),
+  mode: z.literal('observe').exactOptional(),
+  warning: z.string().exactOptional(),
+})
+
+const operations = {
+  live: { summary: 'The process runs.', answers: { 200: json('Always.', z.strictObject({ live: z.literal(true) })) } },
+  ready: {
+    summary: 'Whether this process should get traffic.',
+    answers: {
+      200: json('It should; the rest is for people.', readiness),
+      503: json('It is starting, draining or overloaded.', readiness),
+    },
+  },
+  metrics: {
+    summary: 'Metrics for Prometheus.',
+    answers: { 200: { description: 'The text format.', content: { 'text/plain': z.string() } } },
+  },
+} satisfies Record<string, Operation>
+
 export function probeRoutes(app: FastifyInstance, { metrics, readiness }: ProbeDeps): void {
-  app.get('/live', async () => ({ live: true }))
-  app.get('/ready', async (_request, reply) => {
+  app.get('/live', { config: { operation: operations.live } }, async () => ({ live: true }))
+  app.get('/ready', { config: { operation: operations.ready } }, async (_request, reply) => {
     const facts = await readiness.ask()
     return reply.code(facts.ready ? 200 : 503).send(facts)
   })
-  app.get('/metrics', async (_request, reply) => {
+  app.get('/metrics', { config: { operation: operations.metrics } }, async (_request, reply) => {
     const { type, body } = await metrics.text()
     return reply.type(type).send(body)
   })

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { loadConfigText } from '../../src/config/load.js'
 import type { Clock } from '../../src/core/clock.js'
+import type { Store } from '../../src/core/store.js'
 import type { ProcessLoad } from '../../src/ops/load-shedding.js'
 import { createLog } from '../../src/ops/log.js'
 import { verifySaml } from '../../src/providers/saml/signature/verify.js'
@@ -146,6 +147,8 @@ export interface InProcessOptions {
   pause?: () => Promise<unknown>
   /** In the place of what the process measures of itself. */
   measure?: () => ProcessLoad
+  /** Stands between the gateway and its store. */
+  wrapStore?: (store: Store) => Store
 }
 
 /** Logins that tests have refused come from one address, and by the hundreds. */
@@ -160,6 +163,7 @@ export async function startInProcessGateway(
     storeTimeout,
     pause,
     measure,
+    wrapStore,
     ...outside
   }: Environment & InProcessOptions = {},
 ): Promise<InProcessGateway> {
@@ -187,6 +191,7 @@ export async function startInProcessGateway(
     ...(storeTimeout === undefined ? {} : { storeTimeout }),
     ...(pause ? { pause } : {}),
     ...(measure ? { measure } : {}),
+    ...(wrapStore ? { wrapStore } : {}),
   }
   const server = await startServer(config, { clock, random: systemRandom, log, source, ...here })
   return {

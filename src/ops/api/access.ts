@@ -3,33 +3,39 @@
 
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import * as z from 'zod'
 import { canonicalEmail } from '../../core/email.js'
 import { problem } from '../problem.js'
+import { type Operation, storeDown } from './openapi.js'
+
+const accessWay = z.strictObject({
+  provider: z.string(),
+  roles: z.array(z.string()),
+  rolesFrom: z.string(),
+  enters: z.boolean(),
+  why: z.string().exactOptional(),
+  outcome: z.string().exactOptional(),
+  rules: z.array(z.strictObject({ match: z.string(), missing: z.array(z.string()) })),
+})
+
+const accessFacts = z.strictObject({
+  agent: z.string(),
+  state: z
+    .enum(['active', 'disabled', 'unknown', 'unavailable'])
+    .meta({ description: 'unavailable: a source that comes first cannot answer.' }),
+  source: z.string().exactOptional().meta({ description: 'The source that says so; the first that knows the agent.' }),
+  request: z.string().exactOptional().meta({ description: 'METHOD /path' }),
+  allowed: z
+    .boolean()
+    .exactOptional()
+    .meta({ description: 'Whether the request passes after a login at one provider at least.' }),
+  liveSessions: z.int(),
+  ways: z.array(accessWay),
+})
 
 /** One way in; see web/access/explain-access.ts. */
-export interface AccessWayFacts {
-  provider: string
-  roles: string[]
-  rolesFrom: string
-  enters: boolean
-  why?: string
-  outcome?: string
-  rules: { match: string; missing: string[] }[]
-}
-
-export interface AccessFacts {
-  agent: string
-  /** `unavailable`: a source that comes first cannot answer. */
-  state: 'active' | 'disabled' | 'unknown' | 'unavailable'
-  /** The source that says so; the first that knows the agent decides. */
-  source?: string
-  /** "METHOD /path" */
-  request?: string
-  /** Whether the request passes by one way in at least. */
-  allowed?: boolean
-  liveSessions: number
-  ways: AccessWayFacts[]
-}
+export type AccessWayFacts = z.infer<typeof accessWay>
+export type AccessFacts = z.infer<typeof accessFacts>
 
 export interface AccessRequest {
   method: string
@@ -47,9 +53,26 @@ export interface AccessReader {
 const requestForm = /^([A-Z]{1,20}) (\/[!-~]{0,2000})$/
 const known = new Set(['agent', 'request', 'from'])
 
+const operation: Operation = {
+  summary: 'Tells what an agent may do, and why.',
+  query: {
+    agent: 'An e-mail address; without it, everybody whom a source lists, a line of JSON each.',
+    request: 'METHOD /path',
+    from: 'The address of a client, with request.',
+  },
+  answers: {
+    200: {
+      description: 'Of one agent, or a line of JSON for each.',
+      content: { 'application/json': accessFacts, 'application/x-ndjson': accessFacts },
+    },
+    400: { description: 'An unknown or invalid parameter.' },
+    503: storeDown,
+  },
+}
+
 /** Under /api, behind the admin token. */
 export function accessRoute(app: FastifyInstance, reader: AccessReader): void {
-  app.get('/access', async (request, reply) => {
+  app.get('/access', { config: { operation } }, async (request, reply) => {
     const query = request.query as Record<string, unknown>
     const { agent, request: asked, from } = query
     const refuse = (detail: string) => problem(reply, 400, 'Bad request', { detail })

@@ -10,6 +10,7 @@ import type { Audit } from '../audit.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { problem } from '../problem.js'
+import { json, type Operation, storeDown } from './openapi.js'
 
 /** Makes links; see providers/breakglass.ts. */
 export interface BreakglassIssuer {
@@ -29,16 +30,19 @@ export interface BreakglassApiDeps {
   log: Log
 }
 
+const answerSchema = z.strictObject({
+  url: z.string(),
+  agent: z.string(),
+  minutes: z.int(),
+  until: z.iso.datetime().meta({ description: 'When the link expires.' }),
+  warning: z
+    .string()
+    .exactOptional()
+    .meta({ description: 'What the operator should know before passing the link on.' }),
+})
+
 /** The response of the API. */
-export interface BreakglassAnswer {
-  url: string
-  agent: string
-  minutes: number
-  /** When the link expires, ISO 8601. */
-  until: string
-  /** What the operator should know before passing the link on. */
-  warning?: string
-}
+export type BreakglassAnswer = z.infer<typeof answerSchema>
 
 export const leastMinutes = 1
 export const mostMinutes = 480
@@ -65,9 +69,20 @@ const orderSchema = z.strictObject({
   operator: line(100).default(''),
 })
 
+const operation: Operation = {
+  summary: 'Makes a one-time login link for an agent.',
+  body: orderSchema,
+  answers: {
+    200: json('The link; only this response has it.', answerSchema),
+    400: { description: 'The body is invalid.' },
+    422: { description: 'The directory does not know this agent, or says that they are inactive.' },
+    503: storeDown,
+  },
+}
+
 /** Registers the route on the API's own context, behind the admin token. */
 export function breakglassRoute(app: FastifyInstance, deps: BreakglassApiDeps): void {
-  app.post('/breakglass', async (request, reply) => {
+  app.post('/breakglass', { config: { operation } }, async (request, reply) => {
     const parsed = orderSchema.safeParse(request.body)
     if (!parsed.success)
       return problem(reply, 400, 'Invalid request body', {

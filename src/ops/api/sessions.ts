@@ -2,43 +2,49 @@
 // selection, or with an unknown parameter, is refused.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import * as z from 'zod'
 import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Session, SessionSelector, Sessions } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import { problem } from '../problem.js'
+import { json, type Operation, storeDown } from './openapi.js'
 
 export type ListedSessions = Pick<Sessions, 'list' | 'endAndConfirm' | 'expiresAt'>
 
-/** One session of the list. Times are ISO 8601. */
-export interface SessionFacts {
-  handle: string
-  agent: string
-  name?: string
-  provider: string
-  created: string
-  /** The last activity in the store, up to a minute behind. */
-  lastSeen: string
-  /** When it expires if the agent does nothing more. */
-  end: string
-  address: string
-  browser: string
-  /** By which method and when the agent has logged in at the provider (seconds since the epoch), as it said itself. */
-  acr?: string
-  auth_time?: number
-}
+const sessionFacts = z.strictObject({
+  handle: z.string(),
+  agent: z.string(),
+  name: z.string().exactOptional(),
+  provider: z.string(),
+  created: z.iso.datetime(),
+  lastSeen: z.iso.datetime().meta({ description: 'The last activity in the store, up to a minute behind.' }),
+  end: z.iso.datetime().meta({ description: 'When it expires if the agent does nothing more.' }),
+  address: z.string(),
+  browser: z.string(),
+  acr: z
+    .string()
+    .exactOptional()
+    .meta({ description: 'How the agent has logged in at the provider, as it said itself.' }),
+  auth_time: z.number().exactOptional().meta({ description: 'When, in seconds since the epoch.' }),
+})
 
-export interface SessionsPage {
-  sessions: SessionFacts[]
-  /** For the next page; null after the last. */
-  cursor: string | null
-}
+const sessionsPage = z.strictObject({
+  sessions: z.array(sessionFacts),
+  cursor: z.string().nullable().meta({ description: 'For the next page; null after the last.' }),
+})
 
-/** `replicated`: whether a failover of the store could bring them back. */
-export interface Ended {
-  ended: number
-  replication: 'replicated' | 'not replicated' | 'single'
-}
+const endedSchema = z.strictObject({
+  ended: z.int().nonnegative(),
+  replication: z
+    .enum(['replicated', 'not replicated', 'single'])
+    .meta({ description: 'Whether a failover of the store could bring them back: not replicated.' }),
+})
+
+/** One session of the list. */
+export type SessionFacts = z.infer<typeof sessionFacts>
+export type SessionsPage = z.infer<typeof sessionsPage>
+export type Ended = z.infer<typeof endedSchema>
 
 /** A parsed query or path, or what to send instead. */
 type Parsed<T> = { value: T } | { detail: string }
@@ -50,7 +56,7 @@ const cursorForm = /^\d{1,16}(?:\.[!-~]{1,270})?$/
 
 /** Under /api, behind the admin token. */
 export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): void {
-  app.get('/sessions', async (request, reply) => {
+  app.get('/sessions', { config: { operation: operations.list } }, async (request, reply) => {
     const parsed = readList(request.query)
     if ('detail' in parsed) return problem(reply, 400, 'Bad request', { detail: parsed.detail })
     const { which, cursor } = parsed.value
@@ -76,11 +82,37 @@ export function sessionRoutes(app: FastifyInstance, sessions: ListedSessions): v
       return problem(reply.header('retry-after', '5'), 503, 'The store does not answer', { detail })
     }
   }
-  app.delete('/sessions', (request, reply) => end(reply, readChoice(request.query)))
-  app.delete('/sessions/:handle', (request: FastifyRequest, reply) =>
+  app.delete('/sessions', { config: { operation: operations.end } }, (request, reply) =>
+    end(reply, readChoice(request.query)),
+  )
+  app.delete('/sessions/:handle', { config: { operation: operations.endOne } }, (request: FastifyRequest, reply) =>
     end(reply, readHandle((request.params as { handle: string }).handle, request.query)),
   )
 }
+
+const ended = {
+  200: json('How many have ended, in every process.', endedSchema),
+  400: { description: 'The request does not say which.' },
+  503: storeDown,
+}
+
+const operations = {
+  list: {
+    summary: 'Lists live sessions, at most a hundred a page.',
+    query: { agent: 'Only those of this e-mail address.', cursor: 'From the previous page.' },
+    answers: {
+      200: json('One page.', sessionsPage),
+      400: { description: 'An unknown or invalid parameter.' },
+      503: storeDown,
+    },
+  },
+  end: {
+    summary: 'Ends the sessions of an agent, or all. Exactly one parameter is given.',
+    query: { agent: 'An e-mail address.', all: 'true' },
+    answers: ended,
+  },
+  endOne: { summary: 'Ends one session.', path: { handle: 'As in the list.' }, answers: ended },
+} satisfies Record<string, Operation>
 
 function readList(query: unknown): Parsed<{ which: SessionSelector; cursor: string | undefined }> {
   const { agent, cursor, ...rest } = query as Record<string, unknown>
