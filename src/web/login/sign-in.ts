@@ -60,6 +60,8 @@ export interface SignInRefused {
   reason: Reason
   /** Whom the provider vouched for, where it did: for the audit log. Nothing that was only claimed. */
   agent?: string
+  /** The agent who is logged in here, where that is why. */
+  here?: string
 }
 
 /** Never rejects for a store or a directory that is down: that is a refusal too. */
@@ -81,10 +83,20 @@ export function createSignIn(deps: SignInDeps): SignIn {
       withStoreCheck(check, () => completeSignIn(deps, request, identity, check)),
     )
     const all = [...checks, ...outcome.checks]
-    return 'reason' in outcome
-      ? { checks: all, reason: outcome.reason, agent: identity.email }
-      : { checks: all, signedIn: outcome.value }
+    if (!('reason' in outcome)) return { checks: all, signedIn: outcome.value }
+    const here = await otherAgent(deps, request, identity, outcome.reason)
+    return { checks: all, reason: outcome.reason, agent: identity.email, ...here }
   }
+}
+
+const forOtherAgent: readonly Reason[] = ['login.other_session', 'login.step_up_other_agent']
+
+/** Only this browser, which holds the session, is told whose it is. */
+async function otherAgent(deps: SignInDeps, { jar }: SignInRequest, { email }: Identity, reason: Reason) {
+  if (!forOtherAgent.includes(reason)) return {}
+  const sessions = await deps.browserSessions.all(jar).catch(() => [])
+  const other = sessions.find(({ agent }) => agent.email !== email)
+  return other ? { here: other.agent.email } : {}
 }
 
 /** A used response whose attempt is missing here: an agent who is logged in stays logged in. */

@@ -9,6 +9,8 @@ export interface Paths {
   logout: string
   loggedOut: string
   language: string
+  /** The page of a refused login, in another language. */
+  refused: string
   session: string
   sessionEnd: string
   sessionTouch: string
@@ -46,6 +48,7 @@ export function createPaths(prefix: string): Paths {
     logout: `${prefix}/logout`,
     loggedOut: `${prefix}/logged-out`,
     language: `${prefix}/language`,
+    refused: `${prefix}/refused`,
     session: `${prefix}/session`,
     sessionEnd: `${prefix}/session/end`,
     sessionTouch: `${prefix}/session/touch`,

@@ -1,13 +1,23 @@
-// The switch of the language: remembers it in this browser, and leads back to the page that it was on.
+// The switch of the language: remembers it in this browser, and leads back to the page that it was on. That of a refused
+// login has an address for this alone.
 
 import type { FastifyInstance } from 'fastify'
 import type { ConfigSnapshot } from '../context.js'
-import { formOf } from '../request/form.js'
+import type { RefusedPages } from '../login/refused-page.js'
+import { formOf, readForm } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { escapeBytes, readTarget } from '../request/target.js'
-import { goTo } from '../responses/send.js'
+import { goTo, replyWith } from '../responses/send.js'
 
-export function languageRoutes(app: FastifyInstance, { paths }: { paths: Paths }): void {
+export function languageRoutes(app: FastifyInstance, deps: { paths: Paths; refusedPages: RefusedPages }): void {
+  const { paths, refusedPages } = deps
+
+  app.get(paths.refused, async (request, reply) => {
+    const { context } = request
+    const page = refusedPages.again(context, readForm(context.target.query).one('page') ?? '')
+    return page ? replyWith(reply, page) : goTo(reply, paths.login)
+  })
+
   app.post(paths.language, async (request, reply) => {
     const { snapshot } = request.context
     const form = formOf(request)

@@ -25,6 +25,7 @@ import { createAttempts, type Sealer } from '../login/attempts.js'
 import { createBrowserSessions, createConcurrentLogins } from '../login/browser-sessions.js'
 import type { LoginLimit } from '../login/login-limit.js'
 import { createRefuseLogin } from '../login/refuse-login.js'
+import { createRefusedPages } from '../login/refused-page.js'
 import { createSessionIndexAliases } from '../login/session-index-aliases.js'
 import { createSignIn } from '../login/sign-in.js'
 import { createSignOut } from '../logout/sign-out.js'
@@ -111,7 +112,8 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
 
   const browserSessions = createBrowserSessions(deps)
   const attempts = createAttempts(deps)
-  const refuseLogin = createRefuseLogin(deps)
+  const refusedPages = createRefusedPages(deps)
+  const refuseLogin = createRefuseLogin({ ...deps, pages: refusedPages })
   const sessionIndexAliases = createSessionIndexAliases(deps)
   const signIn = createSignIn({
     ...deps,
@@ -125,7 +127,7 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
   const handleSlo = createSlo({ ...deps, browserSessions, attempts, sessionIndexAliases, records })
   callbackRoutes(app, { ...deps, attempts, signIn, refuseLogin, handleSlo })
   breakglassRoutes(app, { ...deps, signIn, refuseLogin })
-  languageRoutes(app, deps)
+  languageRoutes(app, { ...deps, refusedPages })
   logoutRoutes(app, { ...deps, browserSessions, signOut: createSignOut({ ...deps, attempts }) })
   sloRoutes(app, { ...deps, handleSlo })
   revokeRoutes(app, { ...deps, budget })
