@@ -96,7 +96,7 @@ export interface RevocationVerdict {
 /** One configured identity provider. */
 export interface Provider {
   readonly id: string
-  /** The X of "Login with X". */
+  /** The X of "Log in with X". */
   readonly name: string
   readonly type: 'saml' | 'jwt'
   /** Origins that this provider's forms and redirects go to, for the form-action of our pages. */

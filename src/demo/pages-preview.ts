@@ -6,137 +6,18 @@ import type { AddressInfo } from 'node:net'
 import { html } from 'ghtml'
 import { formatProblem, type Loaded } from '../config/load.js'
 import type { Config } from '../config/schema/index.js'
-import { reasons } from '../core/reasons.js'
 import type { ResponseData } from '../web/context.js'
 import { createBrand } from '../web/pages/brand.js'
-import { refusalOf } from '../web/pages/i18n/texts.js'
-import { contentPolicy, type PageContext, pageResponse } from '../web/pages/layout.js'
-import { chooserPage, leavingPage, noticePage, refreshPage, refusedPage, sessionsPage } from '../web/pages/pages.js'
-import { fill } from '../web/pages/sentence.js'
-import { type RenderedPage, withSources } from '../web/pages/sources.js'
+import { contentPolicy, pageResponse } from '../web/pages/layout.js'
+import { allows, type RenderedPage, withSources } from '../web/pages/sources.js'
 import { languagesOf } from '../web/pages/texts.js'
-import { createPaths } from '../web/request/paths.js'
+import { samplePages } from './page-samples.js'
 
 export interface PreviewDeps {
   /** Called for each page. */
   load(): Promise<Loaded>
   port: number
   io: { out(line: string): void; err(line: string): void }
-}
-
-type Sample = (context: PageContext) => RenderedPage
-
-const email = 'ana@example.com'
-const [ana, reference] = [{ get: '/' }, '7KQ2M-XW9PA']
-const paths = createPaths('/auth')
-const hour = 3_600_000
-
-/** By name, as in the address. */
-export function samplePages(now: number): Map<string, Sample> {
-  const ways = ['Aloha Adventures', 'Aloha Portal'].map((name, at) => ({ name, href: `${paths.login}/${at}` }))
-  const pages: [string, Sample][] = [
-    [
-      'login',
-      context =>
-        chooserPage(context, { ways: [...ways, { name: undefined, href: '/login', look: 'quiet' }], fragment: 'lost' }),
-    ],
-    ['login-one-way', context => chooserPage(context, { ways: ways.slice(0, 1), fragment: 'lost' })],
-    ['login-known', context => chooserPage(context, { ways, already: { email, href: '/' }, fragment: 'lost' })],
-    ['leaving', context => refreshPage(context, fill(context.texts.leaving.text, { name: 'Aloha' }), '/')],
-    ['leaving-form', leavingSample],
-    ['logout', logoutSample],
-    ['logged-out', loggedOutSample],
-    ['sessions', context => sessionsSample(context, now)],
-    ['one-time-link', oneTimeLinkSample],
-    ...errorSamples(),
-    ...refusalSamples(),
-  ]
-  return new Map(pages)
-}
-
-/** Without the script that would send the form away. */
-function leavingSample(context: PageContext): RenderedPage {
-  const page = leavingPage(context, fill(context.texts.leaving.text, { name: 'Aloha' }), {
-    post: '/',
-    fields: { a: 'b' },
-  })
-  return { ...page, text: page.text.replace(/<script>.*?<\/script>/s, '') }
-}
-
-function logoutSample(context: PageContext): RenderedPage {
-  const { logout } = context.texts
-  const buttons = [
-    { label: logout.button, to: { post: paths.logout } },
-    { label: logout.back, to: ana, look: 'quiet' as const },
-  ]
-  return noticePage(context, { name: 'logout', title: logout.title, text: fill(logout.text, { email }), buttons })
-}
-
-function loggedOutSample(context: PageContext): RenderedPage {
-  const { loggedOut, sessions } = context.texts
-  const buttons = [
-    { label: loggedOut.button, to: { get: paths.login } },
-    { label: sessions.title, to: { get: paths.session }, look: 'link' as const },
-  ]
-  return noticePage(context, { ...loggedOut, name: 'logged-out', buttons })
-}
-
-function oneTimeLinkSample(context: PageContext): RenderedPage {
-  const { title, text, button } = context.texts.breakglass
-  return noticePage(context, { title, text, buttons: [{ label: button, to: { post: '/' } }] })
-}
-
-function sessionsSample(context: PageContext, now: number): RenderedPage {
-  const browsers = ['Firefox on Linux', 'Safari on iPhone', 'curl/8.5', '']
-  const rows = browsers.map((browser, at) => ({
-    handle: String(at),
-    browser,
-    address: `192.0.2.${at + 7}`,
-    createdAt: now - (at + 2) * hour,
-    seenAt: now - at * hour,
-    idleEndsAt: Math.min(now + (8 - at) * hour, now + (22 - 6 * at) * hour),
-    endsAt: now + (22 - 6 * at) * hour,
-    here: at === 0,
-    ...(at === 3 ? { oneTime: true as const } : {}),
-  }))
-  return sessionsPage(context, { email, rows, cut: true, end: paths.sessionEnd, logout: paths.logout })
-}
-
-const errorCodes = [
-  'not_found',
-  'forbidden',
-  'store_unavailable',
-  'desk_unreachable',
-  'desk_timeout',
-  'too_large',
-] as const
-
-function errorSamples(): [string, Sample][] {
-  return errorCodes.map(code => [
-    `error-${code}`,
-    context => {
-      const { errors, buttons, sessions } = context.texts
-      const links = [
-        { label: buttons.home, to: ana },
-        { label: sessions.title, to: { get: paths.session }, look: 'link' as const },
-      ]
-      return noticePage(context, { ...errors[code], name: 'error', buttons: links })
-    },
-  ])
-}
-
-/** One for each text. */
-function refusalSamples(): [string, Sample][] {
-  const first = reasons.filter(
-    (reason, at) => reasons.findIndex(other => refusalOf[other] === refusalOf[reason]) === at,
-  )
-  return first.map(reason => [
-    `refused-${reason}`,
-    context => {
-      const button = { label: context.texts.buttons.again, to: ana }
-      return refusedPage(context, { reason, reference, button, email: reason.startsWith('agent.') ? email : undefined })
-    },
-  ])
 }
 
 /** Resolves when it listens, with what closes it. */
@@ -183,15 +64,16 @@ function answer(target: string, loaded: Loaded, onFailed: (template: string, cau
 /** A page as in light or dark, whatever the browser is set to. */
 function inScheme(page: RenderedPage, scheme: string | null): RenderedPage {
   if (scheme !== 'light' && scheme !== 'dark') return page
-  const text = page.text
-    .replaceAll('(prefers-color-scheme:dark)', scheme === 'dark' ? 'all' : 'not all')
-    .replace('content="light dark"', `content="${scheme}"`)
-    .replace('color-scheme:light dark', `color-scheme:${scheme}`)
-  const styles = [...text.matchAll(/<style>(.*?)<\/style>/gs)].map(([, css = '']) => css)
-  return {
-    text,
-    sources: page.sources.replace(/^style-src [^;]*/, withSources('', styles, []).sources.split(';')[0] ?? ''),
-  }
+  const fixed = (text: string) =>
+    text
+      .replaceAll('(prefers-color-scheme:dark)', scheme === 'dark' ? 'all' : 'not all')
+      .replace('content="light dark"', `content="${scheme}"`)
+      .replaceAll('color-scheme:light dark', `color-scheme:${scheme}`)
+  const textsOf = (element: string) =>
+    [...page.text.matchAll(new RegExp(`<${element}>(.*?)</${element}>`, 'gs'))].map(([, inner = '']) => inner)
+  // A script of a template does not run here either.
+  const scripts = textsOf('script').filter(script => allows(page, script))
+  return withSources(fixed(page.text), textsOf('style').map(fixed), scripts.map(fixed))
 }
 
 function index({ pages }: Config, names: string[]): ResponseData {

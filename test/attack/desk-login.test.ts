@@ -47,7 +47,7 @@ async function closed(t: Test, desk: DeskWithLogin, agent: UserAgent, why: strin
   const before = desk.asked()
   t.match(await agent.visit('/'), { status: 302, location: '/auth/login' }, why)
   const page = await agent.visit('/auth/login')
-  t.match(page, { status: 200, body: /Login with Portal/ }, why)
+  t.match(page, { status: 200, body: /Log in with Portal/ }, why)
   t.notOk(
     page.setCookies.some(line => line.startsWith('__Host-deskgate=') && !line.includes('Max-Age=0')),
     why,

@@ -106,7 +106,7 @@ testDesk(requestTracker, skip, async (t, { publicUrl, direct, folder, bearer, br
     await page.locator('input[name=SubmitTicket]').first().click()
     await page.getByText('it is kept for').waitFor()
     await page.getByRole('link', { name: 'Log in' }).click()
-    await page.getByRole('link', { name: 'Login with Aloha (SAML)' }).click()
+    await page.getByRole('link', { name: 'Log in with Aloha (SAML)' }).click()
     await page.getByText('Maya Okafor').first().click()
     await page.waitForURL(`${publicUrl}/auth/kept`)
     await page.getByRole('button', { name: 'Send' }).click()

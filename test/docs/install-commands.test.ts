@@ -103,7 +103,7 @@ t.test('built and started in a copy of the checkout', { skip: missingParts('redi
   await t.test('README.md, and CONTRIBUTING.md: the demo', async t => {
     t.equal(contributing.commandBlock('npm start'), readme.commandBlock('npm start'))
     const [demo, port] = [readme.commandBlock('npm start').trim(), await freePort()]
-    const look = async () => void t.match(await loginPage(port), /Login with/)
+    const look = async () => void t.match(await loginPage(port), /Log in with/)
     await tryOut(shell, `${demo} -- --port ${port}`, { says: 'The Deskgate demo is up.', look })
   })
 

@@ -1,4 +1,4 @@
-// Desk's own login beside "Login with X", from the login page to Desk and out again, over HTTP.
+// Desk's own login beside "Log in with X", from the login page to Desk and out again, over HTTP.
 
 import t, { type Test } from 'tap'
 import { createTestClock } from '../parts/clock.js'
@@ -33,7 +33,7 @@ t.test('from the login page to Desk, to the page that was wanted, and out again'
   const stopped = await agent.visit('/tickets/7?a=b')
   t.equal(stopped.location, '/auth/login?return_to=%2Ftickets%2F7%3Fa%3Db')
   const chooser = await agent.visit(stopped.location)
-  t.match(chooser.body, /Login with Portal.*Login with a help desk password/s)
+  t.match(chooser.body, /Log in with Portal.*Log in with a help desk password/s)
   const start = /href="(\/auth\/login\/desk[^"]*)"/.exec(chooser.body)?.[1]?.replaceAll('&#61;', '=') ?? ''
   const sent = await agent.visit(start)
   t.match(sent, { status: 302, location: '/login' })
@@ -126,7 +126,7 @@ t.test('a wrong password: the login page, and another try works', async t => {
   t.equal((await agent.send('/login', { ...good, password: 'x' })).status, 422)
   t.match(
     await agent.visit('/auth/login'),
-    { status: 200, body: /Login with Portal/ },
+    { status: 200, body: /Log in with Portal/ },
     'no refusal: nobody has logged in',
   )
   t.equal(desk.asked(), 1)
@@ -192,7 +192,7 @@ t.test('any replica can finish, and a mark is good on one of them', { skip: miss
   t.match(await agent.visit('/auth/login', { at }), { status: 303, location: '/' })
   t.match(await agent.visit('/'), { status: 200 })
   const copy = createUserAgent(publicUrl, { port: (await start()).port })
-  t.match(await copy.visit('/auth/login', { headers: { cookie } }), { status: 200, body: /Login with Portal/ })
+  t.match(await copy.visit('/auth/login', { headers: { cookie } }), { status: 200, body: /Log in with Portal/ })
   t.equal(desk.asked(), 1)
   clock.move(6_000)
   await redis.kill()

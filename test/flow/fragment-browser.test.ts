@@ -152,7 +152,7 @@ t.test('the fragment in Chromium', { skip: missingParts('chromium', 'openssl', '
   t.test('from the chooser, by its link and by its key, and from a link in a new tab', async t => {
     const { page, context, complaints, lines } = await open(t, ['corp', 'portal'])
     await page.goto(`${url}/agent${hash}`)
-    const link = page.getByRole('link', { name: 'Login with Aloha Portal' })
+    const link = page.getByRole('link', { name: 'Log in with Aloha Portal' })
     const [tab] = await Promise.all([context.waitForEvent('page'), link.click({ modifiers: ['ControlOrMeta'] })])
     await tab.getByRole('button', { name: 'Yes' }).waitFor()
     await link.press('Enter')
@@ -164,7 +164,7 @@ t.test('the fragment in Chromium', { skip: missingParts('chromium', 'openssl', '
     await context.clearCookies()
     await page.goto('about:blank')
     await page.goto(`${url}/agent#ticket/zoom/18`)
-    await page.getByRole('link', { name: 'Login with Aloha Adventures' }).click()
+    await page.getByRole('link', { name: 'Log in with Aloha Adventures' }).click()
     await press(page)
     await page.waitForURL(`${url}/agent#ticket/zoom/18`)
     await context.clearCookies()
@@ -189,7 +189,7 @@ t.test('the fragment in Chromium', { skip: missingParts('chromium', 'openssl', '
     await page.getByText('agent.unknown').waitFor()
     idp.answer.email = 'ada@example.com'
     await page.getByRole('link', { name: 'Log in another way' }).click()
-    await page.getByRole('link', { name: 'Login with' }).click()
+    await page.getByRole('link', { name: 'Log in with' }).click()
     await press(page)
     await page.waitForURL(`${url}/agent${hash}`)
     nobodySaw(t, lines())
@@ -203,7 +203,7 @@ t.test('the fragment in Chromium', { skip: missingParts('chromium', 'openssl', '
     const { page, lines } = await open(t, ['corp', 'portal'])
     t.teardown(() => Object.assign(idp.answer, { context: '' }))
     await page.goto(`${url}/agent`)
-    await page.getByRole('link', { name: 'Login with Aloha Adventures' }).click()
+    await page.getByRole('link', { name: 'Log in with Aloha Adventures' }).click()
     await press(page)
     await page.waitForURL(`${url}/agent`)
     idp.answer.context = mfa

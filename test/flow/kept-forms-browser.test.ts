@@ -91,7 +91,7 @@ async function start() {
 const titles = { corp: 'Aloha Adventures', portal: 'Aloha Portal' }
 
 async function logIn(page: Page, way: Way) {
-  await page.getByRole('link', { name: `Login with ${titles[way]}` }).click()
+  await page.getByRole('link', { name: `Log in with ${titles[way]}` }).click()
   await page.getByRole('button', { name: 'Yes' }).click()
 }
 

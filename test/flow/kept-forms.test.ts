@@ -41,7 +41,7 @@ for (const way of ['corp', 'portal'] as const) {
 
     const page = await logInAgain(kept, agent, { way })
     t.equal(page.status, 200)
-    t.match(page.body, /Your reply of <time [^>]+>[^<]+UTC<\/time> to \/tickets\/7 was kept/)
+    t.match(page.body, /You wrote it on <time [^>]+>[^<]+UTC<\/time>, on the page \/tickets\/7\./)
     t.notMatch(page.body, /view=mine/)
     t.equal((await sendOn(agent, page, { at: two })).body, 'hello')
     t.equal(desk.seen.length, 1)

@@ -143,7 +143,7 @@ t.test('absolute end', { skip: missingParts('chromium') }, async t => {
     t.equal(await popup.getByRole('link', { name: 'Close this window' }).count(), 1)
     desk.login.email = 'bob@example.com'
     await popup.getByRole('link', { name: 'Log in another way' }).click()
-    await popup.getByRole('link', { name: 'Login with' }).click()
+    await popup.getByRole('link', { name: 'Log in with' }).click()
     const closed = popup.waitForEvent('close')
     await popup.getByRole('button', { name: 'I am bob' }).click()
     await closed

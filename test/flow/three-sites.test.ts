@@ -116,7 +116,7 @@ async function arrive(t: Test, { browser, url }: ThreeSites, path: string): Prom
 }
 
 async function choose(page: Page, way: string): Promise<void> {
-  await page.getByRole('link', { name: `Login with ${way}` }).click()
+  await page.getByRole('link', { name: `Log in with ${way}` }).click()
 }
 
 /** The session's handle, as Desk shows it. */

@@ -64,7 +64,7 @@ export const questions: readonly Question[] = [
   },
   {
     ...{ key: 'name', flag: '--name <text>' },
-    ...{ text: 'the name of the provider: the X of "Login with X"', valid: line(80), otherwise: () => 'SSO' },
+    ...{ text: 'the name of the provider: the X of "Log in with X"', valid: line(80), otherwise: () => 'SSO' },
   },
   {
     ...{ key: 'metadata', flag: '--metadata <url or file>', when: isSaml },

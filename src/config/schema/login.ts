@@ -79,7 +79,7 @@ export const login = () =>
         .union([z.literal(false), deskLogin()], { error: 'is neither false nor { paths, whoami, email, cookie }' })
         .default(false)
         .meta({
-          description: 'Offer Desk\'s own login beside "Login with X".',
+          description: 'Offer Desk\'s own login beside "Log in with X".',
           examples: [{ paths: ['/login', '/login/*'], whoami: '/api/v2/me', email: '/email', cookie: '_desk_session' }],
         }),
     })

@@ -20,7 +20,7 @@ const id = () =>
     .string()
     .regex(/^[a-z0-9-]{1,64}$/, says('invalid id', 'small letters, digits and hyphens, at most 64'))
     .meta({ description: 'Names the provider in paths, logs and metrics: [a-z0-9-].' })
-const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Login with X".' })
+const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Log in with X".' })
 /** Bytes: the login page holds the icons of all providers. */
 const mostOfIcon = 16 * 1024
 const icon = (read: ConfigReader) =>

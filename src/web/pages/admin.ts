@@ -4,9 +4,9 @@ import { html } from 'ghtml'
 import type { Session } from '../../core/sessions.js'
 import type { RefusedLoginEntry, RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { BreakglassLink } from '../../providers/breakglass.js'
-import type { Texts } from './i18n/texts.js'
+import { refusalOf, type Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'
-import { actions, button } from './pages.js'
+import { actions, browserWords, button } from './pages.js'
 import { fill, markup, valueMarkup, type Words } from './sentence.js'
 import type { RenderedPage } from './sources.js'
 
@@ -94,17 +94,23 @@ export function sessionsPart(
   const { texts } = frame.page
   const { sessions: words } = texts.admin
   const { agent } = view
-  const rows = view.rows.map(row => {
-    const end = { label: words.end, to: { post: frame.admin, fields: fieldsOf(frame, row) }, look: 'small' as const }
+  const rows = view.rows.map((row, at) => {
+    const id = `row-${at}`
+    const to = { post: frame.admin, fields: fieldsOf(frame, row) }
+    const end = { label: words.end, to, look: 'small' as const, about: id }
     const here = row.here ? html` <em>${words.here}</em>` : ''
-    const others = html`<a href="${frame.admin}?${new URLSearchParams({ q: row.agent.email })}">${words.all}</a>`
+    const others = html`<a href="${frame.admin}?${new URLSearchParams({ q: row.agent.email })}" aria-describedby="${id}">${words.all}</a>`
     const facts = lines(frame, [
       row.agent.name === undefined ? undefined : fill('{name}', { name: row.agent.name }),
-      fill(words.since, { since: { at: row.createdAt }, ...row.from }),
+      fill(words.since, {
+        since: { at: row.createdAt },
+        address: row.from.address,
+        browser: browserWords(row.from.browser, texts),
+      }),
       fill(words.times, { seen: { at: row.seenAt }, end: { at: row.expiresAt } }),
       fill(words.by, { provider: row.provider }),
     ])
-    return html`<li><div><b>!${valueMarkup(row.agent.email, texts)}!${here}</b>!${facts}!${agent === undefined ? others : ''}</div>!${button(texts, end)}</li>`
+    return html`<li><div id="${id}"><b>!${valueMarkup(row.agent.email, texts)}!${here}</b>!${facts}!${agent === undefined ? others : ''}</div>!${button(texts, end)}</li>`
   })
   const list = rows.length > 0 ? html`<ul class="sessions">!${rows}</ul>` : html`<p>${words.none}</p>`
   const next = view.next === undefined ? '' : more(frame, '', { cursor: view.next })
@@ -130,13 +136,15 @@ export function refusedPart(
 ): AdminPart {
   const { texts } = frame.page
   const { refused: words } = texts.admin
-  const rows = view.rows.map(report => {
+  const rows = view.rows.map((report, row) => {
     const { reference, at, reason } = report
+    const id = `row-${row}`
     const facts = lines(frame, [
-      { text: `{at} · ${reason} · ${reference}`, values: { at: { at } } },
+      toldOf(texts, report),
+      { text: '{at} · {reason} · {reference}', values: { at: { at }, reason, reference } },
       factsOf(frame, report),
     ])
-    return html`<li><div><b>!${whoOf(frame, report)}</b>!${facts}</div>!${showReport(frame, reference)}</li>`
+    return html`<li><div id="${id}"><b>!${whoOf(frame, report)}</b>!${facts}</div>!${showReport(frame, reference, id)}</li>`
   })
   const total = sayIn(frame)(fill(words.total, { count: String(view.total) }))
   const list = rows.length > 0 ? html`<p>!${total}</p><ul class="sessions">!${rows}</ul>` : html`<p>${words.none}</p>`
@@ -145,16 +153,23 @@ export function refusedPart(
 }
 
 function factsOf({ page }: AdminFrame, { provider = '–', address, browser }: RefusedLoginReport): Words {
-  return fill(page.texts.admin.refused.facts, { provider, address, browser })
+  return fill(page.texts.admin.refused.facts, { provider, address, browser: browserWords(browser, page.texts) })
+}
+
+/** What the page of the refusal said to the agent; a revocation has none. */
+function toldOf({ admin, refusals, logoutRefused }: Texts, { reason, of }: RefusedLoginReport): Words | undefined {
+  if (of === 'revocation') return undefined
+  const { title } = of === 'logout' ? logoutRefused : refusals[refusalOf[reason]]
+  return fill(admin.refused.told, { title })
 }
 
 function whoOf({ page }: AdminFrame, { agent }: RefusedLoginReport): string {
   return agent === undefined ? html`${page.texts.admin.refused.nobody}` : valueMarkup(agent, page.texts)
 }
 
-function showReport({ admin, page }: AdminFrame, reference: string): string {
+function showReport({ admin, page }: AdminFrame, reference: string, about: string): string {
   const to = { get: `${admin}/refused?ref=${reference}` }
-  return button(page.texts, { label: page.texts.admin.refused.checks, to, look: 'small' })
+  return button(page.texts, { label: page.texts.admin.refused.checks, to, look: 'small', about })
 }
 
 /** One report; without it, that there is none. */
@@ -178,12 +193,12 @@ export function reportPart(
       named(words.seen, seen),
       named(words.setting, setting),
     ])
-    return html`<li><div><b>${name} <em>${ok ? words.passed : words.failed}</em></b>!${facts}</div></li>`
+    return html`<li><div><b>${name} !${ok ? html`<em>${words.passed}</em>` : html`<em class="bad">${words.failed}</em>`}</b>!${facts}</div></li>`
   })
   const setting = named(words.setting, view.setting)
-  const what = { text: `{at} · ${report.reason}`, values: { at: { at: report.at } } }
-  const main = html`!${form}<p><strong>${report.reference}</strong> · !${say(what)}</p>
-<p>!${whoOf(frame, report)} · !${say(factsOf(frame, report))}</p>
+  const told = toldOf(frame.page.texts, report)
+  const what = { text: '{at} · {reason}', values: { at: { at: report.at }, reason: report.reason } }
+  const main = html`!${form}<h2>${report.reference}</h2><ul class="sessions"><li><div><b>!${whoOf(frame, report)}</b>!${lines(frame, [told, what, factsOf(frame, report)])}</div></li></ul>
 <p class="note"><bdi lang="en">${hint}</bdi> !${setting ? say(setting) : ''}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>`
   return { section: 'refused', main }
 }
@@ -212,16 +227,16 @@ export function statePart(
   },
 ): AdminPart {
   const { state: words, here } = frame.page.texts.admin
-  const providers = view.providers.map(({ id, name, type, expiry, skew, accepted, refusedAt, lastReport }) => {
+  const providers = view.providers.map(({ id, name, type, expiry, skew, accepted, refusedAt, lastReport }, row) => {
     const refusal = Math.max(refusedAt ?? 0, lastReport?.at ?? 0)
     const facts = lines(frame, [
-      expiry === undefined ? undefined : fill(words.days, { count: String(Math.floor(expiry / 86_400)) }),
-      skew === undefined ? undefined : fill(words.skew, { count: skew.toFixed(1) }),
+      expiry === undefined ? undefined : fill(words.until, { when: { at: frame.now + expiry * 1000 } }),
+      skew === undefined ? undefined : fill(words.skew, { time: { count: skew, unit: 'second', signed: true } }),
       accepted === undefined ? words.never : fill(words.login, { when: { at: accepted } }),
       refusal === 0 ? undefined : fill(words.refusal, { when: { at: refusal } }),
     ])
-    const show = lastReport ? showReport(frame, lastReport.reference) : ''
-    return html`<li><div><b>!${valueMarkup(name, frame.page.texts)} <em>${type} · ${id}</em></b>!${facts}</div>!${show}</li>`
+    const show = lastReport ? showReport(frame, lastReport.reference, `row-${row}`) : ''
+    return html`<li><div id="row-${row}"><b>!${valueMarkup(name, frame.page.texts)} <em>${type} · ${id}</em></b>!${facts}</div>!${show}</li>`
   })
   const sources = view.sources.map(({ name, agents, readAt = 0 }) => {
     const read = fill(words.agents, { count: String(agents), when: { at: readAt * 1000 } })
@@ -235,13 +250,14 @@ export function statePart(
 export function linksPart(frame: AdminFrame, links: BreakglassLink[]): AdminPart {
   const { texts } = frame.page
   const { links: words } = texts.admin
-  const rows = links.map(({ id, agent, reason, operator, until, minutes }) => {
+  const rows = links.map(({ id, agent, reason, operator, until, minutes }, row) => {
+    const about = `row-${row}`
     const facts = lines(frame, [
       fill(words.facts, { reason, operator: operator === '' ? '–' : operator }),
-      fill(words.until, { when: { at: until }, count: String(minutes) }),
+      fill(words.until, { when: { at: until }, time: { count: minutes, unit: 'minute' } }),
     ])
     const to = { post: frame.admin, fields: frame.action('link', id) }
-    return html`<li><div><b>!${valueMarkup(agent, texts)}</b>!${facts}</div>!${button(texts, { label: words.revoke, to, look: 'small' })}</li>`
+    return html`<li><div id="${about}"><b>!${valueMarkup(agent, texts)}</b>!${facts}</div>!${button(texts, { label: words.revoke, to, look: 'small', about })}</li>`
   })
   const list = rows.length > 0 ? html`<ul class="sessions">!${rows}</ul>` : html`<p>${words.none}</p>`
   return { section: 'links', main: html`!${list}<p class="reference">${words.make}</p>` }

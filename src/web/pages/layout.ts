@@ -35,6 +35,9 @@ form{margin:0}
 .button.small{width:auto;min-height:2.5rem;padding:.35rem .9rem;font-size:.92rem}
 :focus-visible{outline:3px solid var(--accent);outline-offset:3px}
 .actions{display:grid;gap:.7rem;margin-top:1.6rem}
+.next{margin:1.8rem 0 0}.next+.ways{margin-top:.8rem}
+time{white-space:nowrap}
+.note span{display:block}
 .note{background:var(--tint);border-radius:.75rem;padding:.8rem 1rem;margin:1.2rem 0 0;color:var(--ink);font-size:.94rem}
 .alert{display:inline-flex;width:2.6rem;height:2.6rem;align-items:center;justify-content:center;border-radius:50%;background:var(--warn-tint);color:var(--warn);font-weight:700;font-size:1.2rem;margin:0 0 1rem}
 .reference{margin:1.6rem 0 0;padding:1rem 0 0;border-top:1px solid var(--line);font-size:.88rem;color:var(--soft)}
@@ -48,8 +51,9 @@ form{margin:0}
 .sessions span{display:block;font-size:.88rem;color:var(--soft)}
 .sessions a{color:var(--accent);font-size:.88rem}
 .sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-start:.4rem;white-space:nowrap}
+.sessions .bad{color:var(--warn);background:var(--warn-tint)}
 .reference code,.reference small{direction:ltr;unicode-bidi:isolate}
-[dir=rtl] h1{letter-spacing:normal}[dir=rtl] .reference code{text-align:right}
+[dir=rtl] h1{letter-spacing:normal}[dir=rtl] :is(.reference code,.reference small){text-align:right}
 footer{padding:1.1rem 0 0;font-size:.82rem;color:var(--soft);text-align:center}
 footer p{margin:0}
 footer a,.link{color:var(--accent)}
@@ -74,8 +78,8 @@ footer a:hover,.link:hover{color:var(--accent-2)}
 /** Attack: a field called "submit" would hide the form's own method. */
 const sendForm = 'HTMLFormElement.prototype.submit.call(document.forms[0])'
 
-/** Moments in the agent's own time; without scripts they stay in UTC. */
-const localTimes = `const format=new Intl.DateTimeFormat(document.documentElement.lang,{year:'numeric',month:'short',day:'numeric',hour:'numeric',minute:'2-digit',timeZoneName:'short'})
+/** Moments in the agent's own time; without scripts they stay in UTC, which they say. */
+const localTimes = `const format=new Intl.DateTimeFormat(document.documentElement.lang,{year:'numeric',month:'short',day:'numeric',hour:'numeric',minute:'2-digit'})
 for(const time of document.querySelectorAll('time'))time.textContent=format.format(new Date(time.dateTime))`
 
 /** Tells every page of Desk (browser/session.js). */

@@ -7,7 +7,7 @@ import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import { type NoticeText, refusalOf, type Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'
-import { fill, markup, valueMarkup, type Words } from './sentence.js'
+import { fill, markup, type TextValue, type Words } from './sentence.js'
 import type { RenderedPage } from './sources.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
@@ -18,6 +18,8 @@ export interface Button {
   /** A data: URI. */
   icon?: string | undefined
   opens?: 'new tab' | 'top'
+  /** Of a button in a row: the ID of the element that says what it is about. */
+  about?: string
   /** Of a link: what becomes of the fragment of the page's address (see fragment.ts). By default it is lost. */
   fragment?: 'post' | 'keep' | undefined
 }
@@ -35,14 +37,18 @@ export function chooserPage(
   const { chooser } = texts
   const { ways, already } = options
   const [post, keep] = options.fragment === 'kept' ? (['post', 'keep'] as const) : []
-  const items = ways.map(({ name, href, icon, look }) => {
+  const items = ways.map(({ name, href, icon, look = already && 'quiet' }) => {
     const label = name === undefined ? chooser.desk : fill(chooser.with, { name })
     return html`<li>!${button(texts, { label, to: { get: href }, icon, fragment: post, ...(look ? { look } : {}) })}</li>`
   })
-  const stay = already
-    ? html`<div class="note"><p>!${markup(fill(chooser.already, { email: already.email }), texts)}</p>!${button(texts, { label: chooser.stay, to: { get: already.href }, look: 'quiet', fragment: keep })}</div>`
-    : ''
-  const main = html`<h1>${chooser.title}</h1><p>${leadOf(chooser, ways)}</p><ul class="ways">!${items}</ul>!${stay}`
+  const list = html`<ul class="ways">!${items}</ul>`
+  if (!already) {
+    const main = html`<h1>${chooser.title}</h1><p>${leadOf(chooser, ways)}</p>!${list}`
+    return layout(context, { name: 'login', title: chooser.title, main })
+  }
+  const { email, href } = already
+  const stay = button(texts, { label: fill(texts.buttons.stay, { email }), to: { get: href }, fragment: keep })
+  const main = html`<h1>${chooser.title}</h1><p>!${markup(fill(chooser.already, { email }), texts)}</p><div class="actions">!${stay}</div><p class="next">${chooser.others}</p>!${list}`
   return layout(context, { name: 'login', title: chooser.title, main })
 }
 
@@ -84,12 +90,18 @@ export function refusedPage(
     words?: NoticeText
     /** The address that the provider vouched for. */
     email?: string | undefined
+    /** The agent who is logged in here, if it is another one. */
+    here?: string | undefined
   },
 ): RenderedPage {
   const { texts } = context
   const { title, text } = refused.words ?? texts.refusals[refusalOf[refused.reason]]
-  const { email } = refused
-  const who = email === undefined ? '' : html`<p class="note">!${markup(fill(texts.loggedInAs, { email }), texts)}</p>`
+  const { email, here } = refused
+  const lines = [
+    ...(here === undefined ? [] : [fill(texts.loggedInHere, { email: here })]),
+    ...(email === undefined ? [] : [fill(texts.loggedInAs, { email })]),
+  ].map(line => html`<span>!${markup(line, texts)}</span>`)
+  const who = lines.length === 0 ? '' : html`<p class="note">!${lines}</p>`
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>!${who}
 !${actions(texts, [refused.button, ...(refused.more ?? [])])}
 <p class="reference">${texts.reference}<code>${refused.reference}</code>${texts.referenceHint} <small>${refused.reason}</small></p>!${traceLine(context)}`
@@ -142,20 +154,22 @@ export function sessionsPage(
 ): RenderedPage {
   const { texts } = context
   const { sessions, buttons } = texts
-  const rows = view.rows.map(row => {
+  const rows = view.rows.map((row, at) => {
+    const id = `row-${at}`
     const here = row.here ? html`<em>${sessions.here}</em>` : ''
     const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
     const facts = markup(fill(sessions.facts, { since: { at: row.createdAt }, address: row.address }), texts)
     const seen = markup(fill(sessions.seen, { when: { at: row.seenAt } }), texts)
     const [idle, end] = [{ at: row.idleEndsAt }, { at: row.endsAt }]
     const until = row.idleEndsAt < row.endsAt ? fill(sessions.endsIdle, { idle, end }) : fill(sessions.ends, { end })
-    const browser = row.browser === '' ? html`${sessions.unknown}` : browserMarkup(row.browser, texts)
+    const browser = markup(fill('{browser}', { browser: browserWords(row.browser, texts) }), texts)
     const endButton = button(texts, {
       label: sessions.end,
       to: { post: view.end, fields: { handle: row.handle } },
       look: 'small',
+      about: id,
     })
-    return html`<li><div><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span><span>!${markup(until, texts)}</span></div>!${endButton}</li>`
+    return html`<li><div id="${id}"><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span><span>!${markup(until, texts)}</span></div>!${endButton}</li>`
   })
   const others: Button = { label: sessions.endOthers, to: { post: view.end, fields: { others: '1' } }, look: 'quiet' }
   const main = html`<h1>${sessions.title}</h1><p>!${markup(fill(sessions.agent, { email: view.email }), texts)}</p><ul class="sessions">!${rows}</ul>
@@ -168,11 +182,11 @@ export function sessionsPage(
   return layout(context, { name: 'sessions', title: sessions.title, main, width: 'wide' })
 }
 
-/** A name that browserName has made is said in the language of the page. */
-function browserMarkup(name: string, texts: Texts): string {
+/** A name that browserName has made, in the language of the page. */
+export function browserWords(name: string, { sessions }: Texts): TextValue {
+  if (name === '') return { text: sessions.unknown, values: {} }
   const [, browser, system] = /^([\w ]{1,20}) on (\w{1,20})$/.exec(name) ?? []
-  if (browser === undefined || system === undefined) return valueMarkup(name, texts)
-  return markup(fill(texts.sessions.browser, { browser, system }), texts)
+  return browser === undefined || system === undefined ? name : fill(sessions.browser, { browser, system })
 }
 
 /** `send`: undefined once the form may have been sent. */
@@ -181,34 +195,36 @@ export function keptPage(
   view: { at: number; where: string; send: Extract<Button['to'], { post: string }> | undefined; discard: string },
 ): RenderedPage {
   const { texts } = context
-  const { title, text, hint, send, discard } = texts.kept.page
+  const { title, text, once, hint, send, discard } = texts.kept.page
+  const claimed = texts.errors.kept_claimed
   const buttons: Button[] = [
     view.send ? { label: send, to: view.send } : { label: texts.buttons.home, to: { get: '/' } },
     { label: discard, to: { post: view.discard }, look: 'quiet' },
   ]
-  const lead = fill(text, { when: { at: view.at }, page: view.where })
-  const note = view.send ? hint : texts.errors.kept_claimed.text
-  const main = html`<h1>${title}</h1><p>!${markup(lead, texts)}</p>!${actions(texts, buttons)}<p class="note">${note}</p>`
-  return layout(context, { title, main })
+  const lead = markup(fill(text, { when: { at: view.at }, page: view.where }), texts)
+  const [heading, more, note] = view.send ? [title, once, hint] : [claimed.title, '', claimed.text]
+  const main = html`<h1>${heading}</h1><p>!${lead} ${more}</p><p class="note">${note}</p>!${actions(texts, buttons)}`
+  return layout(context, { title: heading, main })
 }
 
 export function actions(texts: Texts, buttons: Button[]): string {
   return html`<div class="actions">!${buttons.map(one => button(texts, one))}</div>`
 }
 
-export function button(texts: Texts, { label, to, look, icon, opens, fragment }: Button): string {
+export function button(texts: Texts, { label, to, look, icon, opens, fragment, about }: Button): string {
   const words = markup(label, texts)
   // A button is a flex box: parts of one text must not become columns.
   const shown = words.includes('<') ? html`<span>!${words}</span>` : words
   const picture = icon === undefined ? '' : html`<img src="${icon}" alt="">`
+  const described = about === undefined ? '' : html` aria-describedby="${about}"`
   const looks = look === 'link' ? look : look === 'small' ? 'button quiet small' : `button ${look ?? ''}`.trim()
   if ('get' in to) {
     const where = { 'new tab': ' target="_blank" rel="noopener"', top: ' target="_top"', here: '' }[opens ?? 'here']
     const kept = fragment ? html` data-fragment="${fragment}"` : ''
-    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}>!${picture}!${shown}</a>`
+    return html`<a class="${looks}"!${kept} href="${to.get}"!${where}!${described}>!${picture}!${shown}</a>`
   }
   const fields = Object.entries(to.fields ?? {}).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )
-  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}">!${picture}!${shown}</button></form>`
+  return html`<form method="post" action="${to.post}">!${fields}<button class="${looks}"!${described}>!${picture}!${shown}</button></form>`
 }

@@ -4,8 +4,15 @@
 import { html } from 'ghtml'
 import type { Texts, ValueNames } from './i18n/texts.js'
 
-/** A name or an address as it came; or a moment, in milliseconds since the epoch. */
-export type TextValue = string | { at: number }
+/** A name or an address as it came; a moment, in milliseconds since the epoch; a length of time; another text. */
+export type TextValue = string | { at: number } | Duration | Sentence
+
+export interface Duration {
+  count: number
+  unit: 'minute' | 'second'
+  /** With its sign, to the tenth. */
+  signed?: true
+}
 
 /** A text with {values}. */
 export interface Sentence {
@@ -33,14 +40,27 @@ export function markup(words: Words, texts: Direction): string {
 }
 
 export function valueMarkup(value: TextValue, texts: Direction): string {
-  if (typeof value !== 'string') return isolated(moment(value.at, texts.lang), texts.dir === 'rtl')
+  const rtl = texts.dir === 'rtl'
+  if (typeof value !== 'string') {
+    if ('at' in value) return isolated(moment(value.at, texts.lang), rtl)
+    if (!('count' in value)) return isolated(markup(value, texts), rtl)
+    const time = duration(value, texts.lang)
+    // A number may begin with a mark of its own direction, which is not that of the text.
+    return rtl ? html`<bdi dir="rtl">${time}</bdi>` : html`${time}`
+  }
   // Attack: an override turns the letters of an address around, so that another one seems to stand there.
   const shown = value.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
-  return isolated(html`${shown}`, texts.dir === 'rtl' || /[\u0590-\u{10ffff}]/u.test(value))
+  return isolated(html`${shown}`, rtl || /[\u0590-\u{10ffff}]/u.test(value))
 }
 
 /** `mixed`: the direction of the value may be another than that of the text. */
 const isolated = (value: string, mixed: boolean) => (mixed ? html`<bdi>!${value}</bdi>` : value)
+
+/** In words: languages have up to six forms of a number's noun. */
+function duration({ count, unit, signed }: Duration, lang: string): string {
+  const sign = signed ? ({ signDisplay: 'exceptZero', maximumFractionDigits: 1 } as const) : {}
+  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'long', ...sign }).format(count)
+}
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 

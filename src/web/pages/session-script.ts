@@ -12,9 +12,12 @@ export interface SessionScript {
   etag: string
 }
 
-const source = ['dialog.js', 'session.js']
-  .map(name => readFileSync(new URL(`./browser/${name}`, import.meta.url), 'utf8'))
-  .join('\n')
+const sourceOf = (name: string) => readFileSync(new URL(`./browser/${name}`, import.meta.url), 'utf8')
+
+/** The dialog alone, for the preview of the pages. */
+export const dialogSource: string = sourceOf('dialog.js')
+
+const source = `${dialogSource}\n${sourceOf('session.js')}`
 
 /** Made once for each language. */
 export function createSessionScript(paths: Paths): (texts: Texts) => SessionScript {

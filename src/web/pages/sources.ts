@@ -14,6 +14,11 @@ export function withSources(text: string, styles: readonly string[], scripts: re
   return { text, sources: `style-src ${list(styles)}; script-src ${list(scripts)}; img-src data:` }
 }
 
+/** Whether the page's policy lets this script run. */
+export function allows({ sources }: RenderedPage, script: string): boolean {
+  return sources.includes(sha256(script))
+}
+
 const hashes = new LRUCache<string, string>({ max: 100 })
 
 function sha256(text: string): string {

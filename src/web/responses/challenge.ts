@@ -79,8 +79,9 @@ function kept(context: RequestContext, asked: StepUpAsked | undefined): Response
   const { kept } = pageContextOf(context).texts
   const { paths, config } = context.snapshot
   const { outcome, setCookie } = context.keptForm ?? {}
-  const minutes = String(Math.round((config.login.keepPost?.for ?? 0) / 60_000))
-  const words = outcome === 'kept' ? { ...kept.kept, text: fill(kept.kept.text, { minutes }) } : kept.still
+  const minutes = Math.round((config.login.keepPost?.for ?? 0) / 60_000)
+  const time = { count: minutes, unit: 'minute' } as const
+  const words = outcome === 'kept' ? { ...kept.kept, text: fill(kept.kept.text, { time }) } : kept.still
   const href = loginHref(paths, paths.kept, asked?.query)
   const data = noticeResponse(context, 'document', 401, words, [{ label: kept.login, to: { get: href } }])
   if (setCookie) data.headers.push('Set-Cookie', serializeCookie(setCookie))

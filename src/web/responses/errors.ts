@@ -12,11 +12,18 @@ import { challenge, stepUpAsked } from './challenge.js'
 import { noticeResponse, pageContextOf } from './page-responses.js'
 
 /** Also the errors that only the gateway's own routes have. */
-export type RouteErrorCode = GatewayErrorCode | 'method_not_allowed' | 'unsupported_media' | 'too_large' | 'prefetch'
+export type RouteErrorCode =
+  | GatewayErrorCode
+  | 'link_gone'
+  | 'method_not_allowed'
+  | 'unsupported_media'
+  | 'too_large'
+  | 'prefetch'
 
 const statuses: Record<RouteErrorCode, number> = {
   bad_request: 400,
   not_found: 404,
+  link_gone: 404,
   challenge: 401,
   step_up: 401,
   forbidden: 403,
@@ -85,9 +92,10 @@ export function errorResponse(
   }
   const requestId = status >= 500 ? { requestId: context.id } : {}
   const buttons = errorButtons(code, context)
-  if (client === 'document') {
-    buttons.push({ label: page.texts.sessions.title, to: { get: context.snapshot.paths.session }, look: 'link' })
-  }
+  // To anybody who is not logged in, the list of sessions would be one more login page.
+  const { cookies, paths } = context.snapshot
+  if (client === 'document' && cookies.readSession(headers.cookie) !== undefined)
+    buttons.push({ label: page.texts.sessions.see, to: { get: paths.session }, look: 'link' })
   return noticeResponse(context, client, status, { ...words, ...reason, ...requestId }, buttons)
 }
 

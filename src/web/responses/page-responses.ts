@@ -18,9 +18,14 @@ export function pageContextOf(context: RequestContext): PageContext {
 
 /** On the gateway's own pages that GET shows again: the cookie does not reach Desk's paths, and a callback works once. */
 function languageSwitchOf({ request, target, routeClass, snapshot }: RequestContext): LanguageSwitch | undefined {
-  const { languages, paths } = snapshot
+  const { paths } = snapshot
   const again = request?.method === 'GET' && routeClass === 'own' && target.path !== paths.slo
-  return again ? { languages, post: paths.language, page: escapeBytes(target.raw) } : undefined
+  return again ? switchAt(snapshot, escapeBytes(target.raw)) : undefined
+}
+
+/** The switch of a page that another address shows, too. */
+export function switchAt({ languages, paths }: ConfigSnapshot, page: string): LanguageSwitch {
+  return { languages, post: paths.language, page }
 }
 
 /** Origins that forms may be sent to: every identity provider. */
@@ -58,7 +63,10 @@ export function otherHostResponse(context: RequestContext, href: string): Respon
   const { title, text, button } = pageContextOf(context).texts.otherHost
   const words = { title, text: fill(text, { url: publicUrl }) }
   const go: Button = { label: fill(button, { url: publicUrl }), to: { get: href }, fragment: 'keep' }
-  return noticeResponse(context, 'document', 421, words, [go])
+  // Its switch would not work either: the form would come from the wrong host.
+  const page = { ...pageContextOf(context), languageSwitch: undefined }
+  const body = noticePage(page, { ...words, name: 'error', buttons: [go] })
+  return pageResponse(421, body, contentPolicy(formTargetsOf(context.snapshot)))
 }
 
 export function noticeResponse(

@@ -171,5 +171,5 @@ function withReferrerPolicy(response: ResponseData): ResponseData {
 }
 
 function notFound({ context, headers }: FastifyRequest, reply: FastifyReply) {
-  return replyWith(reply, errorResponse('not_found', headers, context))
+  return replyWith(reply, errorResponse('link_gone', headers, context))
 }

@@ -8,7 +8,7 @@ import type { RequestContext, ResponseData } from '../context.js'
 import type { KeptForm, KeptForms } from '../kept/kept-forms.js'
 import { type FormTickets, ticketField } from '../kept/send-kept.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
+import { contentPolicy, type PageContext, pageResponse } from '../pages/layout.js'
 import { type Button, keptPage, noticePage } from '../pages/pages.js'
 import { clientKindOf, isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
@@ -16,7 +16,7 @@ import type { Paths } from '../request/paths.js'
 import { readCookies } from '../request/read-cookies.js'
 import { escapeBytes, readTarget } from '../request/target.js'
 import { errorResponse } from '../responses/errors.js'
-import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
+import { formTargetsOf, pageContextOf, switchAt } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 export interface KeptRouteDeps {
@@ -34,7 +34,7 @@ interface Visit {
 }
 
 /** The most characters of an address on the page. */
-const longestShown = 120
+const longestShown = 60
 
 export function keptRoutes(app: FastifyInstance, deps: KeptRouteDeps): void {
   const { paths, keptForms, tickets, metrics } = deps
@@ -63,7 +63,9 @@ export function keptRoutes(app: FastifyInstance, deps: KeptRouteDeps): void {
     const { context } = request
     if (await keptForms.discard(keyOf(request))) metrics.keptForm('discarded')
     const { discarded } = pageContextOf(context).texts.kept
-    return replyWith(reply, notice(context, discarded), [forgetting(request)])
+    // The page of this address then says that nothing is kept.
+    const languageSwitch = switchAt(context.snapshot, paths.kept)
+    return replyWith(reply, notice(context, discarded, { languageSwitch }), [forgetting(request)])
   })
 }
 
@@ -106,15 +108,19 @@ function pageOf(
 ): ResponseData {
   const { target, at } = form.head
   // The query may hold more than an agent wants to see, or to have seen.
-  const path = readTarget(target)?.path ?? '/'
-  const where = path.length > longestShown ? `${path.slice(0, longestShown)}…` : path
+  const path = [...(readTarget(target)?.path ?? '/')]
+  const where = path.length > longestShown ? `${path.slice(0, longestShown).join('')}…` : path.join('')
   const send = ticket === undefined ? undefined : { post: paths.kept, fields: { [ticketField]: ticket } }
   const body = keptPage(pageContextOf(context), { at, where, send, discard: paths.keptDiscard })
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }
 
-function notice(context: RequestContext, words: { title: string; text: string }): ResponseData {
-  const page = pageContextOf(context)
+function notice(
+  context: RequestContext,
+  words: { title: string; text: string },
+  more: Pick<PageContext, 'languageSwitch'> = {},
+): ResponseData {
+  const page = { ...pageContextOf(context), ...more }
   const home: Button = { label: page.texts.buttons.home, to: { get: '/' } }
   const body = noticePage(page, { ...words, buttons: [home] })
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))

@@ -41,10 +41,10 @@ export function logoutRoutes(app: FastifyInstance, deps: LogoutDeps): void {
   })
 
   app.get(paths.loggedOut, async (request, reply) => {
-    const { loggedOut, sessions } = pageContextOf(request.context).texts
+    const { loggedOut } = pageContextOf(request.context).texts
     const buttons: Button[] = [
       { label: loggedOut.button, to: { get: paths.login } },
-      { label: sessions.title, to: { get: paths.session }, look: 'link' },
+      { label: loggedOut.sessions, to: { get: paths.session }, look: 'link' },
     ]
     return replyWith(reply, notice(request.context, { ...loggedOut, name: 'logged-out' }, buttons))
   })

@@ -25,6 +25,11 @@ const linksIn = (body: string) =>
     ]),
   )
 
+const codeIn = (body: string) => /<code>([^<]+)/.exec(body)?.[1]
+
+/** The page that the switch of the language leads back to. */
+const switchOf = (body: string) => (/name="page" value="([^"]*)"/.exec(body)?.[1] ?? '').replaceAll('&#61;', '=')
+
 t.test('the circle of 403: no link goes straight back to a provider that remembers the agent', async t => {
   const gate = await open(t)
   const browser = gate.browser()
@@ -39,7 +44,7 @@ t.test('the circle of 403: no link goes straight back to a provider that remembe
 
   const chooser = await browser.visit(links.get('Log in another way') ?? '')
   t.equal(chooser.statusCode, 200, 'also where there is one way in only')
-  const again = linksIn(chooser.body).get('Login with Aloha Portal') ?? ''
+  const again = linksIn(chooser.body).get('Log in with Aloha Portal') ?? ''
   t.equal(again, '/auth/login/portal?return_to=%2Ftickets%2F1&account=ask')
 
   const account = await browser.visit(links.get('Use another account') ?? '')
@@ -95,6 +100,55 @@ t.test('an agent who is logged in can choose another account too', async t => {
   const page = await browser.visit('/auth/login?account=other')
   t.equal(page.statusCode, 200)
   t.match(page.body, 'You are logged in as ada@example.com.')
+  const links = [...linksIn(page.body)].map(([label]) => label)
+  t.strictSame(links, ['Continue as ada@example.com', 'Log in with Aloha Portal'], 'who is logged in comes first')
+})
+
+t.test(
+  'the page of a refusal can be had in another language, for ten minutes, by the address that its switch has',
+  async t => {
+    const gate = await open(t)
+    const browser = gate.browser()
+    const jwt = await gate.token('nobody@example.com')
+    const refused = await browser.post('/auth/jwt/portal', { jwt, return_to: '/tickets/1' })
+    const english = linksIn(refused.body)
+    const page = switchOf(refused.body)
+    t.notMatch(Buffer.from(page).toString() + Buffer.from(page.split('=')[1] ?? '', 'base64url'), /nobody|tickets/)
+    const chosen = await browser.send('/auth/language', { lang: 'de', page })
+    t.equal(chosen.headers.location, page)
+    const german = await browser.visit(page)
+    t.equal(german.statusCode, 403)
+    t.match(german.body, 'Sie haben sich als nobody@example.com angemeldet.')
+    t.equal(codeIn(german.body), codeIn(refused.body), 'the same reference')
+    t.strictSame([...linksIn(german.body).values()].slice(0, 2), [...english.values()].slice(0, 2))
+    const again = await browser.send('/auth/language', { lang: 'en', page: switchOf(german.body) })
+    t.match((await browser.visit(String(again.headers.location))).body, 'You logged in as nobody@example.com.')
+
+    for (const bad of [
+      '',
+      '?page',
+      '?page=x',
+      `?page=${'A'.repeat(9000)}`,
+      `${page.slice('/auth/refused'.length, -1)}_`,
+    ]) {
+      t.match(
+        await browser.visit(`/auth/refused${bad}`),
+        { statusCode: 303, headers: { location: '/auth/login' } },
+        bad,
+      )
+    }
+    gate.clock.move(10 * 60_000)
+    t.match(await browser.visit(page), { statusCode: 303, headers: { location: '/auth/login' } }, 'too old')
+  },
+)
+
+t.test('an error page leads to the own sessions, unless nobody can be logged in', async t => {
+  const gate = await open(t)
+  const browser = gate.browser()
+  t.notMatch((await browser.visit('/auth/nothing')).body, '/auth/session')
+  await browser.post('/auth/jwt', { jwt: await gate.token() })
+  t.match((await browser.visit('/auth/nothing')).body, /href="\/auth\/session">See where you are logged in</)
+  t.match((await browser.visit('/auth/logged-out')).body, />Log in and see where else you are logged in</)
 })
 
 t.test('the lost deep link: what passes by itself leads to the page that was asked for', async t => {

@@ -4,9 +4,18 @@ import { html } from 'ghtml'
 import t from 'tap'
 import { reasons } from '../../../src/core/reasons.js'
 import { sendingPage } from '../../../src/web/pages/fragment.js'
+import { ar } from '../../../src/web/pages/i18n/ar.js'
+import { de } from '../../../src/web/pages/i18n/de.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
-import { refusalOf } from '../../../src/web/pages/i18n/texts.js'
-import { chooserPage, leavingPage, noticePage, refusedPage, sessionsPage } from '../../../src/web/pages/pages.js'
+import { refusalOf, type Texts } from '../../../src/web/pages/i18n/texts.js'
+import {
+  browserWords,
+  chooserPage,
+  leavingPage,
+  noticePage,
+  refusedPage,
+  sessionsPage,
+} from '../../../src/web/pages/pages.js'
 import { fill, markup } from '../../../src/web/pages/sentence.js'
 import type { RenderedPage } from '../../../src/web/pages/sources.js'
 import { languagesOf } from '../../../src/web/pages/texts.js'
@@ -59,14 +68,37 @@ t.test('a moment is said in the language of the page, and in a form for scripts'
   t.match(shown('ar'), '30 نوفمبر 2026')
 })
 
+t.test('a length of time is in words, with the form that its number needs, and isolated', t => {
+  const inWords = (count: number, { kept, ...texts }: Texts) =>
+    markup(fill(kept.kept.text, { time: { count, unit: 'minute' } }), texts)
+  t.match(inWords(1, en), 'kept for 1 minute.')
+  t.match(inWords(10, en), 'kept for 10 minutes.')
+  t.match(inWords(10, ar), '<bdi dir="rtl">10 دقائق</bdi>')
+  t.match(inWords(11, ar), '>11 دقيقة<')
+  const ahead = { time: { count: 2.54, unit: 'second', signed: true } } as const
+  t.match(markup(fill(de.admin.state.skew, ahead), de), ': +2,5 Sekunden')
+  t.end()
+})
+
+t.test('the name of a browser is in the language of the page, wherever it stands', t => {
+  const shown = (name: string, texts: Texts) =>
+    markup({ text: '{browser}', values: { browser: browserWords(name, texts) } }, texts)
+  t.equal(shown('Chrome on Linux', en), 'Chrome on Linux')
+  t.equal(shown('Chrome on Linux', de), 'Chrome unter Linux')
+  t.match(shown('Chrome on Linux', ar), '<bdi>Chrome</bdi> على <bdi>Linux</bdi>')
+  t.equal(shown('', de), 'Unbekannter Browser')
+  t.equal(shown('curl/8 <b>', en), 'curl/8 &#60;b&#62;')
+  t.end()
+})
+
 t.test('Attack: overrides of the direction, emoji and length in a value stay inside it', async t => {
   const value = `\u202emoc.live@ada\u2066${'x'.repeat(300)}😀`
   const shown = markup(fill(en.logout.text, { email: value }), en)
   t.equal(shown, `You are logged in as <bdi>\ufffdmoc.live@ada\ufffd${'x'.repeat(300)}😀</bdi>.`)
   const arabic = markup(fill(en.chooser.with, { name: 'أ' }), en)
-  t.equal(arabic, 'Login with <bdi>أ</bdi>')
-  t.equal(markup(fill(en.chooser.with, { name: 'Aloha' }), en), 'Login with Aloha', 'nothing to isolate')
-  t.equal(markup(fill(en.chooser.with, { name: '1-A' }), { ...en, dir: 'rtl' }), 'Login with <bdi>1-A</bdi>')
+  t.equal(arabic, 'Log in with <bdi>أ</bdi>')
+  t.equal(markup(fill(en.chooser.with, { name: 'Aloha' }), en), 'Log in with Aloha', 'nothing to isolate')
+  t.equal(markup(fill(en.chooser.with, { name: '1-A' }), { ...en, dir: 'rtl' }), 'Log in with <bdi>1-A</bdi>')
   t.equal(markup({ text: 'a {b} {toString}', values: {} }, en), 'a {b} {toString}')
 })
 
@@ -164,6 +196,10 @@ t.test('templates bypass escaping only for what a template has built', async t =
     'items',
     'picture',
     'stay',
+    'list',
+    'lines',
+    'lead',
+    'described',
   ]
   allowed.push(
     'send',

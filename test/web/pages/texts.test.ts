@@ -105,9 +105,13 @@ t.test('pages that cannot be asked for again, and those of a single language, ha
   t.notMatch(logout.body, '/auth/language')
   const all = await startLoginServer()
   t.teardown(all.close)
-  const refused = await all.browser().post('/auth/jwt', { jwt: 'x' }, { 'accept-language': 'de' })
-  t.match(refused.body, 'Die Anmeldung hat nicht funktioniert')
+  const forged = { 'accept-language': 'de', origin: 'https://evil.example.com' }
+  const refused = await all.browser().send('/auth/logout', {}, forged)
+  t.match(refused.body, 'Das wurde nicht von hier gesendet')
   t.notMatch(refused.body, '/auth/language')
+  const elsewhere = await all.browser().visit('/auth/login', { host: 'desk' })
+  t.equal(elsewhere.statusCode, 421)
+  t.notMatch(elsewhere.body, '/auth/language', 'a form from there is refused')
   t.match((await all.browser().visit('/auth/logout')).body, '/auth/language')
 })
 

@@ -111,6 +111,16 @@ t.test('Attack: anyone who reads the store can use no link, and anyone who write
   t.equal((await gate.browser().send(path)).statusCode, 303, 'as it was')
 })
 
+t.test('a link that is not whole says what to do', async t => {
+  const { gate, link } = await open(t)
+  const { path } = await link()
+  for (const response of [await gate.browser().visit(path.slice(0, -1)), await gate.browser().send(`${path}x`)]) {
+    t.equal(response.statusCode, 404)
+    t.match(response.body, 'This link does not work')
+    t.match(response.body, 'ask your administrator for a new one')
+  }
+})
+
 t.test('the form takes no more than a button sends, and no other method', async t => {
   const { gate, state, link } = await open(t)
   state.found = { email: 'ada@example.com' }

@@ -20,7 +20,7 @@ t.test('one login method: a page visit goes straight to the provider, with a sea
   t.equal(response.headers['referrer-policy'], 'same-origin')
 })
 
-t.test('several login methods: a page with "Login with NAME" for each, in order, and no cookie', async t => {
+t.test('several login methods: a page with "Log in with NAME" for each, in order, and no cookie', async t => {
   const portal = (await startLoginServer()).snapshot.providers[0]
   if (!portal) return t.fail()
   const gate = await startLoginServer({ providers: [createFakeProvider({ name: 'A & "B" <c>' }), portal] })
@@ -28,7 +28,7 @@ t.test('several login methods: a page with "Login with NAME" for each, in order,
   const response = await gate.browser().visit('/auth/login?return_to=/tickets/7')
   t.equal(response.statusCode, 200)
   t.match(response.headers['content-type'], /^text\/html/)
-  t.match(response.body, /Login with A &#38; &#34;B&#34; &#60;c&#62;.*Login with Aloha Portal/s)
+  t.match(response.body, /Log in with A &#38; &#34;B&#34; &#60;c&#62;.*Log in with Aloha Portal/s)
   t.match(response.body, 'href="/auth/login/corp?return_to&#61;%2Ftickets%2F7"'.replace('&#61;', '&#61;'))
   t.equal(response.headers['set-cookie'], undefined)
   t.match(
@@ -42,7 +42,7 @@ t.test('chooser: always shows the page for one login method too', async t => {
   t.teardown(gate.close)
   const response = await gate.browser().visit('/auth/login')
   t.equal(response.statusCode, 200)
-  t.match(response.body, 'Login with Aloha Portal')
+  t.match(response.body, 'Log in with Aloha Portal')
 })
 
 t.test('without a provider the page says so', async t => {

@@ -73,11 +73,11 @@ export const de: Texts = {
     },
     otherSession: {
       title: 'Hier ist schon jemand anders angemeldet',
-      text: 'Es kam eine Anmeldung an, die nicht von diesem Browser ausging, während jemand anders angemeldet ist. Es hat sich nichts geändert. Wenn Sie wechseln möchten, melden Sie sich zuerst ab.',
+      text: 'Es kam eine Anmeldung an, die dieser Browser nicht begonnen hat. Es hat sich nichts geändert. Um zum anderen Konto zu wechseln, melden Sie sich zuerst ab und dann neu an.',
     },
     otherAgent: {
       title: 'Es hat sich jemand anders angemeldet',
-      text: 'Diese Seite verlangt eine neue Anmeldung der hier angemeldeten Person, und jemand anders hat sich angemeldet. Es hat sich nichts geändert. Wenn Sie wechseln möchten, melden Sie sich zuerst ab.',
+      text: 'Diese Seite verlangt eine neue Anmeldung der hier angemeldeten Person, und jemand anders hat sich angemeldet. Es hat sich nichts geändert. Um zum anderen Konto zu wechseln, melden Sie sich zuerst ab und dann neu an.',
     },
     loop: {
       title: 'Ihr Browser merkt sich die Anmeldung nicht',
@@ -103,11 +103,15 @@ export const de: Texts = {
   errors: {
     bad_request: {
       title: 'Diese Adresse funktioniert nicht',
-      text: 'Die Adresse der Seite enthält etwas, das wir nicht lesen können.',
+      text: 'Der Link ist unvollständig oder beschädigt. Gehen Sie zum Helpdesk und beginnen Sie dort.',
     },
     not_found: {
       title: 'Diese Seite gibt es nicht',
       text: 'Vielleicht enthält die Adresse einen Tippfehler, oder die Seite wurde verschoben.',
+    },
+    link_gone: {
+      title: 'Dieser Link funktioniert nicht',
+      text: 'Ein Einmal-Link gilt nur einmal, nur für kurze Zeit und nur vollständig. Prüfen Sie, ob Sie ihn ganz kopiert haben, oder bitten Sie Ihre Administration um einen neuen.',
     },
     challenge: { title: 'Bitte melden Sie sich an', text: 'Dafür müssen Sie angemeldet sein.' },
     step_up: {
@@ -182,7 +186,10 @@ export const de: Texts = {
       title: 'Das können wir nicht lesen',
       text: 'Hier wird nur ein Formular angenommen (application/x-www-form-urlencoded, ohne Komprimierung).',
     },
-    too_large: { title: 'Das ist zu groß', text: 'Die Anfrage überschreitet die Grenze für diese Seite.' },
+    too_large: {
+      title: 'Das ist zu groß',
+      text: 'Es wurde mehr gesendet, als diese Seite annimmt. Gehen Sie zum Helpdesk und beginnen Sie dort.',
+    },
     prefetch: { title: 'Jetzt nicht', text: 'Diese Seite wird nicht im Voraus geladen.' },
   },
   otherHost: {
@@ -198,7 +205,7 @@ export const de: Texts = {
   kept: {
     kept: {
       title: 'Sie wurden abgemeldet',
-      text: 'Ihre Eingaben wurden nicht gesendet, aber sie werden {minutes} Minuten lang aufbewahrt. Melden Sie sich jetzt an, dann können Sie sie senden.',
+      text: 'Ihre Eingaben wurden nicht gesendet, aber sie werden {time} lang aufbewahrt. Melden Sie sich jetzt an, dann können Sie sie senden.',
     },
     still: {
       title: 'Bitte melden Sie sich noch einmal an',
@@ -213,8 +220,9 @@ export const de: Texts = {
     },
     page: {
       title: 'Ihre Antwort wurde aufbewahrt',
-      text: 'Ihre Antwort vom {when} an {page} wurde aufbewahrt. Sie können sie einmal senden.',
-      hint: 'Wenn der Helpdesk dann sagt, dass das Formular zu alt oder sein Sicherheitstoken ungültig ist, wurde Ihre Antwort nicht angenommen: Gehen Sie zu der Seite zurück, auf der Sie sie geschrieben haben, kopieren Sie den Text, öffnen Sie das Ticket neu und fügen Sie ihn dort ein.',
+      text: 'Sie haben sie am {when} auf der Seite {page} geschrieben.',
+      once: 'Sie können sie einmal senden.',
+      hint: 'Wenn der Helpdesk nach dem Senden sagt, dass das Formular zu alt oder sein Sicherheitstoken ungültig ist, wurde Ihre Antwort nicht angenommen: Gehen Sie zu der Seite zurück, auf der Sie sie geschrieben haben, kopieren Sie den Text, öffnen Sie das Ticket neu und fügen Sie ihn dort ein.',
       send: 'Senden',
       discard: 'Verwerfen',
     },
@@ -244,14 +252,14 @@ export const de: Texts = {
   },
   chooser: {
     title: 'Beim Helpdesk anmelden',
-    with: 'Anmelden mit {name}',
+    with: 'Mit {name} anmelden',
     desk: 'Mit einem Helpdesk-Passwort anmelden',
     onlyDesk: 'Sie werden zur Anmeldung des Helpdesks weitergeleitet.',
     text: 'Wählen Sie, wie Sie sich anmelden möchten.',
     single: 'Sie werden zu Ihrem Anmeldedienst weitergeleitet.',
     none: 'Es ist noch kein Anmeldeweg eingerichtet. Bitte fragen Sie Ihre Administration.',
     already: 'Sie sind als {email} angemeldet.',
-    stay: 'Weiter',
+    others: 'Oder melden Sie sich neu an, mit diesem oder einem anderen Konto.',
   },
   bearer: {
     401: {
@@ -293,9 +301,11 @@ export const de: Texts = {
     title: 'Sie sind abgemeldet',
     text: 'Sie können dieses Fenster jetzt schließen oder sich wieder anmelden.',
     button: 'Wieder anmelden',
+    sessions: 'Anmelden und sehen, wo Sie noch angemeldet sind',
   },
   sessions: {
     title: 'Wo Sie angemeldet sind',
+    see: 'Zeigen, wo Sie angemeldet sind',
     agent: 'Angemeldet als {email}',
     here: 'Dieser Browser',
     unknown: 'Unbekannter Browser',
@@ -321,7 +331,7 @@ export const de: Texts = {
     notices: {
       window: {
         title: 'Öffnen Sie die Sitzungsverwaltung in einem eigenen Fenster',
-        text: 'Es öffnet sich nur in einem eigenen Fenster, über seine Adresse oder vom Helpdesk aus, in einem Browser, der mitteilt, wie eine Seite geöffnet wurde.',
+        text: 'Sie öffnet sich nur in einem eigenen Fenster, über seine Adresse oder vom Helpdesk aus, in einem Browser, der mitteilt, wie eine Seite geöffnet wurde.',
       },
       expired: {
         title: 'Diese Seite war zu lange offen',
@@ -358,6 +368,7 @@ export const de: Texts = {
       total: 'Gefunden: {count}',
       nobody: 'Unbekannter Agent',
       facts: 'Über {provider}, von {address}, {browser}',
+      told: 'Hinweis an die Person: {title}',
       unknown: 'Es gibt keinen Bericht {reference}. Berichte werden eine Woche lang aufbewahrt.',
       checks: 'Prüfungen',
       passed: 'bestanden',
@@ -372,8 +383,8 @@ export const de: Texts = {
       sources: 'Agenten',
       store: 'Sitzungsspeicher',
       up: 'Der Speicher antwortet.',
-      days: 'Tage, bis das Zertifikat abläuft: {count}',
-      skew: 'Sekunden, die die Uhr vorgeht: {count}',
+      until: 'Zertifikat gültig bis {when}',
+      skew: 'Abweichung seiner Uhr von unserer: {time}',
       login: 'Letzte Anmeldung: {when}',
       refusal: 'Letzte abgelehnte Anmeldung: {when}',
       never: 'Noch keine Anmeldung',
@@ -384,7 +395,7 @@ export const de: Texts = {
       title: 'Einmal-Links',
       none: 'Es gibt keinen Link, der noch verwendet werden könnte.',
       facts: '{reason} ({operator})',
-      until: 'Link gültig bis {when}. Minuten Zugang: {count}',
+      until: 'Link gültig bis {when}, Dauer des Zugangs: {time}',
       revoke: 'Widerrufen',
       make: 'Neue Links erstellt der Befehl deskgate breakglass.',
     },
@@ -427,6 +438,7 @@ export const de: Texts = {
   },
   buttons: {
     again: 'Von vorn beginnen',
+    stay: 'Weiter als {email}',
     other: 'Auf anderem Weg anmelden',
     otherAccount: 'Anderes Konto verwenden',
     retry: 'Noch einmal versuchen',
@@ -436,6 +448,7 @@ export const de: Texts = {
   },
   switch: 'Sprache',
   loggedInAs: 'Sie haben sich als {email} angemeldet.',
+  loggedInHere: 'Hier angemeldet: {email}',
   requestId: 'Anfrage-ID',
   traceId: 'Trace-ID',
   reference: 'Referenz',

@@ -74,11 +74,11 @@ export const en = {
     },
     otherSession: {
       title: 'Another agent is logged in here',
-      text: 'A login arrived that this browser did not ask for, while another agent is logged in. Nothing has changed. If you want to switch, log out first.',
+      text: 'A login arrived that this browser did not begin. Nothing has changed. To switch to the other account, log out first, then log in again.',
     },
     otherAgent: {
       title: 'Somebody else has logged in',
-      text: 'This page needs a new login of the agent who is logged in here, and another one has answered. Nothing has changed. If you want to switch, log out first.',
+      text: 'This page needs a new login of the agent who is logged in here, and another one has answered. Nothing has changed. To switch to the other account, log out first, then log in again.',
     },
     loop: {
       title: 'Your browser does not keep you logged in',
@@ -107,6 +107,10 @@ export const en = {
       text: 'The link is incomplete or damaged. Go to the help desk and start from there.',
     },
     not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
+    link_gone: {
+      title: 'This link does not work',
+      text: 'A one-time link works once and for a short time, and only as a whole. Check that you have copied all of it, or ask your administrator for a new one.',
+    },
     challenge: { title: 'Please log in', text: 'You have to log in for this.' },
     step_up: {
       title: 'Please log in once more',
@@ -177,7 +181,10 @@ export const en = {
       title: 'This cannot be read',
       text: 'Only a form (application/x-www-form-urlencoded, without compression) is accepted here.',
     },
-    too_large: { title: 'This is too large', text: 'The request is larger than the limit for this page.' },
+    too_large: {
+      title: 'This is too large',
+      text: 'What was sent is larger than this page accepts. Go to the help desk and start from there.',
+    },
     prefetch: { title: 'Not now', text: 'This page is not loaded ahead of time.' },
   },
   otherHost: {
@@ -193,7 +200,7 @@ export const en = {
   kept: {
     kept: {
       title: 'You were logged out',
-      text: 'What you entered was not sent, but it is kept for {minutes} minutes. Log in now: then you can send it.',
+      text: 'What you entered was not sent, but it is kept for {time}. Log in now: then you can send it.',
     },
     still: {
       title: 'Please log in once more',
@@ -208,8 +215,9 @@ export const en = {
     },
     page: {
       title: 'Your reply was kept',
-      text: 'Your reply of {when} to {page} was kept. You can send it once.',
-      hint: 'If the help desk then says that the form is too old, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
+      text: 'You wrote it on {when}, on the page {page}.',
+      once: 'You can send it once.',
+      hint: 'If the help desk says after you have sent it that the form is too old, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
       send: 'Send',
       discard: 'Throw away',
     },
@@ -239,14 +247,14 @@ export const en = {
   },
   chooser: {
     title: 'Log in to the help desk',
-    with: 'Login with {name}',
-    desk: 'Login with a help desk password',
+    with: 'Log in with {name}',
+    desk: 'Log in with a help desk password',
     onlyDesk: 'You will be sent to the login of the help desk.',
     text: 'Choose how you want to log in.',
     single: 'You will be sent to your login service.',
     none: 'No way to log in is set up yet. Please ask your administrator.',
     already: 'You are logged in as {email}.',
-    stay: 'Continue',
+    others: 'Or log in again, with this account or another one.',
   },
   bearer: {
     401: {
@@ -288,9 +296,11 @@ export const en = {
     title: 'You are logged out',
     text: 'You can close this window now, or log in again.',
     button: 'Log in again',
+    sessions: 'Log in and see where else you are logged in',
   },
   sessions: {
     title: 'Where you are logged in',
+    see: 'See where you are logged in',
     agent: 'Logged in as {email}',
     here: 'This browser',
     unknown: 'Unknown browser',
@@ -341,7 +351,7 @@ export const en = {
       here: 'This browser',
       since: 'Since {since}, from {address}, {browser}',
       times: 'Last used {seen}, ends {end}',
-      by: 'Logged in by {provider}',
+      by: 'Logged in with {provider}',
       end: 'End',
       all: 'All sessions of this agent',
       endAll: 'End all sessions of {email}',
@@ -352,7 +362,8 @@ export const en = {
       none: 'No refused login was found. The newest 10,000 are kept, for a week.',
       total: 'Found: {count}',
       nobody: 'Unknown agent',
-      facts: 'By {provider}, from {address}, {browser}',
+      facts: 'With {provider}, from {address}, {browser}',
+      told: 'Shown to the agent: {title}',
       unknown: 'There is no report {reference}. Reports are kept for a week.',
       checks: 'Checks',
       passed: 'passed',
@@ -367,8 +378,8 @@ export const en = {
       sources: 'Agents',
       store: 'Session store',
       up: 'The store answers.',
-      days: 'Certificate expires in days: {count}',
-      skew: 'Clock ahead by seconds: {count}',
+      until: 'Certificate valid until {when}',
+      skew: 'Difference of its clock to ours: {time}',
       login: 'Last login: {when}',
       refusal: 'Last refused login: {when}',
       never: 'No login yet',
@@ -379,7 +390,7 @@ export const en = {
       title: 'One-time links',
       none: 'There is no link that could still be used.',
       facts: '{reason} ({operator})',
-      until: 'Link valid until {when}. Minutes of access: {count}',
+      until: 'Link valid until {when}, for an access of {time}',
       revoke: 'Revoke',
       make: 'New links are made with the command deskgate breakglass.',
     },
@@ -422,6 +433,7 @@ export const en = {
   },
   buttons: {
     again: 'Start again',
+    stay: 'Continue as {email}',
     other: 'Log in another way',
     otherAccount: 'Use another account',
     retry: 'Try again',
@@ -433,6 +445,8 @@ export const en = {
   switch: 'Language',
   /** On the page of a refused login. */
   loggedInAs: 'You logged in as {email}.',
+  /** The agent who was logged in before a login of somebody else. */
+  loggedInHere: 'Logged in here: {email}',
   requestId: 'Request ID',
   traceId: 'Trace ID',
   reference: 'Reference',

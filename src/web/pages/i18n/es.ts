@@ -73,11 +73,11 @@ export const es: Texts = {
     },
     otherSession: {
       title: 'Aquí hay otra persona con la sesión iniciada',
-      text: 'Ha llegado un inicio de sesión que este navegador no ha pedido mientras otra persona tiene la sesión iniciada. Nada ha cambiado. Si quiere cambiar de cuenta, cierre antes la sesión.',
+      text: 'Ha llegado un inicio de sesión que este navegador no ha comenzado. Nada ha cambiado. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
     },
     otherAgent: {
       title: 'Ha iniciado sesión otra persona',
-      text: 'Esta página necesita que vuelva a iniciar sesión la persona que la tiene iniciada aquí, y ha respondido otra. Nada ha cambiado. Si quiere cambiar de cuenta, cierre antes la sesión.',
+      text: 'Esta página necesita que vuelva a iniciar sesión la persona que la tiene iniciada aquí, y ha respondido otra. Nada ha cambiado. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
     },
     loop: {
       title: 'Su navegador no conserva la sesión',
@@ -103,11 +103,15 @@ export const es: Texts = {
   errors: {
     bad_request: {
       title: 'Esta dirección no funciona',
-      text: 'La dirección de la página contiene algo que no podemos leer.',
+      text: 'El enlace está incompleto o dañado. Vaya al centro de asistencia y empiece desde allí.',
     },
     not_found: {
       title: 'Esta página no existe',
       text: 'Puede que la dirección esté mal escrita o que la página se haya trasladado.',
+    },
+    link_gone: {
+      title: 'Este enlace no funciona',
+      text: 'Un enlace de un solo uso sirve una vez, durante poco tiempo y solo si está completo. Compruebe que lo ha copiado entero o pida uno nuevo a su administrador.',
     },
     challenge: { title: 'Inicie sesión', text: 'Para esto tiene que iniciar sesión.' },
     step_up: {
@@ -182,7 +186,10 @@ export const es: Texts = {
       title: 'Esto no se puede leer',
       text: 'Aquí solo se acepta un formulario (application/x-www-form-urlencoded, sin compresión).',
     },
-    too_large: { title: 'Es demasiado grande', text: 'La solicitud supera el límite de esta página.' },
+    too_large: {
+      title: 'Es demasiado grande',
+      text: 'Lo enviado supera lo que admite esta página. Vaya al centro de asistencia y empiece desde allí.',
+    },
     prefetch: { title: 'Ahora no', text: 'Esta página no se carga por adelantado.' },
   },
   otherHost: {
@@ -198,7 +205,7 @@ export const es: Texts = {
   kept: {
     kept: {
       title: 'Se ha cerrado su sesión',
-      text: 'Lo que escribió no se ha enviado, pero se guarda durante {minutes} minutos. Inicie sesión ahora y podrá enviarlo.',
+      text: 'Lo que escribió no se ha enviado, pero se guarda durante {time}. Inicie sesión ahora y podrá enviarlo.',
     },
     still: {
       title: 'Inicie sesión de nuevo',
@@ -213,8 +220,9 @@ export const es: Texts = {
     },
     page: {
       title: 'Su respuesta se ha guardado',
-      text: 'Su respuesta del {when} a {page} se ha guardado. Puede enviarla una sola vez.',
-      hint: 'Si el centro de asistencia indica después que el formulario es demasiado antiguo o que su token de seguridad no es válido, su respuesta no se ha aceptado: vuelva a la página donde la escribió, copie el texto, abra de nuevo el ticket y péguelo allí.',
+      text: 'La escribió el {when} en la página {page}.',
+      once: 'Puede enviarla una sola vez.',
+      hint: 'Si el centro de asistencia indica después de enviarla que el formulario es demasiado antiguo o que su token de seguridad no es válido, su respuesta no se ha aceptado: vuelva a la página donde la escribió, copie el texto, abra de nuevo el ticket y péguelo allí.',
       send: 'Enviar',
       discard: 'Descartar',
     },
@@ -251,7 +259,7 @@ export const es: Texts = {
     single: 'Se le dirigirá a su servicio de inicio de sesión.',
     none: 'Todavía no se ha configurado ninguna forma de iniciar sesión. Consulte a su administrador.',
     already: 'Ha iniciado sesión como {email}.',
-    stay: 'Continuar',
+    others: 'O inicie sesión de nuevo, con esta cuenta o con otra.',
   },
   bearer: {
     401: {
@@ -293,9 +301,11 @@ export const es: Texts = {
     title: 'Ha cerrado la sesión',
     text: 'Ya puede cerrar esta ventana o iniciar sesión de nuevo.',
     button: 'Iniciar sesión de nuevo',
+    sessions: 'Iniciar sesión y ver dónde más la tiene abierta',
   },
   sessions: {
     title: 'Dónde tiene la sesión iniciada',
+    see: 'Ver dónde tiene la sesión iniciada',
     agent: 'Sesión iniciada como {email}',
     here: 'Este navegador',
     unknown: 'Navegador desconocido',
@@ -358,6 +368,7 @@ export const es: Texts = {
       total: 'Encontrados: {count}',
       nobody: 'Agente desconocido',
       facts: 'Con {provider}, de {address}, {browser}',
+      told: 'Mostrado al agente: {title}',
       unknown: 'No hay ningún informe {reference}. Los informes se guardan una semana.',
       checks: 'Comprobaciones',
       passed: 'superada',
@@ -372,8 +383,8 @@ export const es: Texts = {
       sources: 'Agentes',
       store: 'Almacén de sesiones',
       up: 'El almacén responde.',
-      days: 'Días hasta que caduque el certificado: {count}',
-      skew: 'Segundos que adelanta el reloj: {count}',
+      until: 'Certificado válido hasta el {when}',
+      skew: 'Diferencia de su reloj con el nuestro: {time}',
       login: 'Último inicio de sesión: {when}',
       refusal: 'Último inicio de sesión rechazado: {when}',
       never: 'Todavía ningún inicio de sesión',
@@ -384,7 +395,7 @@ export const es: Texts = {
       title: 'Enlaces de un solo uso',
       none: 'No hay ningún enlace que todavía se pueda usar.',
       facts: '{reason} ({operator})',
-      until: 'Válido hasta {when}. Minutos: {count}',
+      until: 'Enlace válido hasta el {when}, duración del acceso: {time}',
       revoke: 'Revocar',
       make: 'La orden deskgate breakglass crea enlaces nuevos.',
     },
@@ -427,6 +438,7 @@ export const es: Texts = {
   },
   buttons: {
     again: 'Empezar de nuevo',
+    stay: 'Continuar como {email}',
     other: 'Iniciar sesión de otra forma',
     otherAccount: 'Usar otra cuenta',
     retry: 'Intentar de nuevo',
@@ -436,6 +448,7 @@ export const es: Texts = {
   },
   switch: 'Idioma',
   loggedInAs: 'Ha iniciado sesión como {email}.',
+  loggedInHere: 'Sesión iniciada aquí: {email}',
   requestId: 'ID de la solicitud',
   traceId: 'ID de traza',
   reference: 'Referencia',

@@ -73,11 +73,11 @@ export const fr: Texts = {
     },
     otherSession: {
       title: 'Une autre personne est connectée ici',
-      text: 'Une connexion que ce navigateur n’a pas demandée est arrivée alors qu’une autre personne est connectée. Rien n’a changé. Pour changer de compte, déconnectez-vous d’abord.',
+      text: 'Une connexion que ce navigateur n’a pas commencée est arrivée. Rien n’a changé. Pour passer à l’autre compte, déconnectez-vous d’abord, puis reconnectez-vous.',
     },
     otherAgent: {
       title: 'Une autre personne s’est connectée',
-      text: 'Cette page exige une nouvelle connexion de la personne connectée ici, et c’est une autre qui a répondu. Rien n’a changé. Pour changer de compte, déconnectez-vous d’abord.',
+      text: 'Cette page exige une nouvelle connexion de la personne connectée ici, et c’est une autre qui a répondu. Rien n’a changé. Pour passer à l’autre compte, déconnectez-vous d’abord, puis reconnectez-vous.',
     },
     loop: {
       title: 'Votre navigateur ne retient pas la connexion',
@@ -103,11 +103,15 @@ export const fr: Texts = {
   errors: {
     bad_request: {
       title: 'Cette adresse ne fonctionne pas',
-      text: 'L’adresse de la page contient un élément que nous ne pouvons pas lire.',
+      text: 'Le lien est incomplet ou endommagé. Allez au centre d’assistance et recommencez de là.',
     },
     not_found: {
       title: 'Cette page n’existe pas',
       text: 'L’adresse est peut-être mal saisie, ou la page a été déplacée.',
+    },
+    link_gone: {
+      title: 'Ce lien ne fonctionne pas',
+      text: 'Un lien à usage unique ne sert qu’une fois, peu de temps, et doit être complet. Vérifiez que vous l’avez copié en entier, ou demandez-en un nouveau à votre administrateur.',
     },
     challenge: { title: 'Veuillez vous connecter', text: 'Vous devez être connecté pour cela.' },
     step_up: {
@@ -184,7 +188,7 @@ export const fr: Texts = {
     },
     too_large: {
       title: 'C’est trop volumineux',
-      text: 'La requête dépasse la limite de cette page.',
+      text: 'L’envoi dépasse ce que cette page accepte. Allez au centre d’assistance et recommencez de là.',
     },
     prefetch: { title: 'Pas maintenant', text: 'Cette page n’est pas chargée à l’avance.' },
   },
@@ -201,7 +205,7 @@ export const fr: Texts = {
   kept: {
     kept: {
       title: 'Vous avez été déconnecté',
-      text: 'Votre saisie n’a pas été envoyée, mais elle est conservée pendant {minutes} minutes. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
+      text: 'Votre saisie n’a pas été envoyée, mais elle est conservée pendant {time}. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
     },
     still: {
       title: 'Veuillez vous reconnecter',
@@ -216,8 +220,9 @@ export const fr: Texts = {
     },
     page: {
       title: 'Votre réponse a été conservée',
-      text: 'Votre réponse du {when} à {page} a été conservée. Vous pouvez l’envoyer une seule fois.',
-      hint: 'Si le centre d’assistance indique ensuite que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-le.',
+      text: 'Vous l’avez écrite le {when}, sur la page {page}.',
+      once: 'Vous pouvez l’envoyer une seule fois.',
+      hint: 'Si le centre d’assistance indique après l’envoi que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-le.',
       send: 'Envoyer',
       discard: 'Supprimer',
     },
@@ -254,7 +259,7 @@ export const fr: Texts = {
     single: 'Vous allez être dirigé vers votre service de connexion.',
     none: 'Aucun mode de connexion n’est encore configuré. Veuillez vous adresser à votre administrateur.',
     already: 'Vous êtes connecté en tant que {email}.',
-    stay: 'Continuer',
+    others: 'Ou connectez-vous à nouveau, avec ce compte ou un autre.',
   },
   bearer: {
     401: {
@@ -296,9 +301,11 @@ export const fr: Texts = {
     title: 'Vous êtes déconnecté',
     text: 'Vous pouvez maintenant fermer cette fenêtre ou vous reconnecter.',
     button: 'Se reconnecter',
+    sessions: 'Se connecter et voir où vous êtes encore connecté',
   },
   sessions: {
     title: 'Où vous êtes connecté',
+    see: 'Voir où vous êtes connecté',
     agent: 'Connecté en tant que {email}',
     here: 'Ce navigateur',
     unknown: 'Navigateur inconnu',
@@ -361,6 +368,7 @@ export const fr: Texts = {
       total: 'Trouvées : {count}',
       nobody: 'Agent inconnu',
       facts: 'Par {provider}, de {address}, {browser}',
+      told: 'Affiché à l’agent : {title}',
       unknown: 'Il n’y a pas de rapport {reference}. Les rapports sont conservés une semaine.',
       checks: 'Vérifications',
       passed: 'réussie',
@@ -375,8 +383,8 @@ export const fr: Texts = {
       sources: 'Agents',
       store: 'Stockage des sessions',
       up: 'Le stockage répond.',
-      days: 'Jours avant l’expiration du certificat : {count}',
-      skew: 'Avance de l’horloge en secondes : {count}',
+      until: 'Certificat valable jusqu’au {when}',
+      skew: 'Écart de son horloge avec la nôtre : {time}',
       login: 'Dernière connexion : {when}',
       refusal: 'Dernière connexion refusée : {when}',
       never: 'Encore aucune connexion',
@@ -387,7 +395,7 @@ export const fr: Texts = {
       title: 'Liens à usage unique',
       none: 'Il n’y a aucun lien encore utilisable.',
       facts: '{reason} ({operator})',
-      until: 'Valable jusqu’au {when}. Minutes : {count}',
+      until: 'Lien valable jusqu’au {when}, durée de l’accès : {time}',
       revoke: 'Révoquer',
       make: 'La commande deskgate breakglass crée de nouveaux liens.',
     },
@@ -430,6 +438,7 @@ export const fr: Texts = {
   },
   buttons: {
     again: 'Recommencer',
+    stay: 'Continuer en tant que {email}',
     other: 'Se connecter autrement',
     otherAccount: 'Utiliser un autre compte',
     retry: 'Réessayer',
@@ -439,6 +448,7 @@ export const fr: Texts = {
   },
   switch: 'Langue',
   loggedInAs: 'Vous vous êtes connecté en tant que {email}.',
+  loggedInHere: 'Connecté ici : {email}',
   requestId: 'Identifiant de la requête',
   traceId: 'Identifiant de trace',
   reference: 'Référence',
