@@ -2,6 +2,7 @@
 
 import { dotted, type Path } from './problems.js'
 import type { Config } from './schema/index.js'
+import type { FileText } from './schema/values.js'
 import { isMapping } from './zod-introspection.js'
 
 const maxKeys = 100
@@ -18,7 +19,8 @@ export function saysTheSame(one: unknown, other: unknown): boolean {
 
 function changedPaths(one: unknown, other: unknown, path: Path): Path[] {
   if (Object.is(one, other)) return []
-  const [value, next] = [plain(one, path), plain(other, path)]
+  if (isFile(one) && isFile(other)) return sameFile(one, other, path) ? [] : [path]
+  const [value, next] = [plain(one), plain(other)]
   if (Array.isArray(value) && Array.isArray(next)) {
     if (value.length !== next.length) return [path]
     return value.flatMap((item, index) => changedPaths(item, next[index], [...path, index]))
@@ -30,12 +32,19 @@ function changedPaths(one: unknown, other: unknown, path: Path): Path[] {
   return value === next ? [] : [path]
 }
 
-/** Secrets and files as comparable texts; everything else unchanged. */
-function plain(value: unknown, path: Path): unknown {
+/** Secrets as comparable texts; everything else unchanged. */
+function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if ('reveal' in value && typeof value.reveal === 'function') return `secret ${value.reveal()}`
-  // The text of a key file is not enumerable.
-  if (!('path' in value && 'text' in value)) return value
+  return isFile(value) ? 'file' : value
+}
+
+/** The text of a key file is not enumerable. */
+function isFile(value: unknown): value is FileText {
+  return typeof value === 'object' && value !== null && 'path' in value && 'text' in value
+}
+
+function sameFile(one: FileText, other: FileText, path: Path): boolean {
   // A provider rereads its metadata file by itself, and keeps the previous metadata when the new file is invalid.
-  return path.at(-1) === 'metadata' ? `file ${value.path}` : `file ${value.path} ${value.text}`
+  return one.path === other.path && (path.at(-1) === 'metadata' || one.text === other.text)
 }

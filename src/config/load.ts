@@ -5,16 +5,16 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Clock } from '../core/clock.js'
 import { systemClock } from '../runtime/clock.js'
+import { agentsAtStart, agentsWhileServing } from './agents-files.js'
 import { saysTheSame } from './changes.js'
 import { type Document, readDocument } from './document.js'
 import { overlayEnvironment } from './environment.js'
-import type { DeepPartial } from './partial-config.js'
-import { parsePartially } from './partial-config.js'
+import { type DeepPartial, type PartialResult, parsePartially } from './partial-config.js'
 import { dotted, type Finding, inOrder, type Path, type Problem } from './problems.js'
 import { createReader, whyNot } from './reader.js'
 import { validateRules } from './rules.js'
 import { type Config, configSchema } from './schema/index.js'
-import type { ConfigReader } from './schema/values.js'
+import type { ConfigReader, FileText } from './schema/values.js'
 import { type FileFingerprints, fileFingerprint, recordingReader } from './watch.js'
 import { isMapping } from './zod-introspection.js'
 
@@ -44,8 +44,11 @@ export async function loadConfig(
   const files = new Map([[resolve(file), fileFingerprint(file)]])
   const reader = recordingReader(createReader({ folder: dirname(resolve(file)), env }), files)
   const read = await readBounded(file)
-  if ('text' in read) return { ...loadConfigText(read.text, { file, reader, now: clock.now(), running, env }), files }
-  return { problems: [{ file, line: 1, column: 1, key: '(file)', message: read.problem }], warnings: [], files }
+  if ('problem' in read) return { ...unusable(file, read.problem), files }
+  const draft = draftOf(read.text, { file, reader, now: clock.now(), running, env })
+  if ('problems' in draft) return { ...draft, files }
+  const failed = await parseAgentsFiles(draft, running ? agentsWhileServing : agentsAtStart)
+  return { ...(failed ?? validate(draft)), files }
 }
 
 interface LoadOptions {
@@ -59,28 +62,56 @@ interface LoadOptions {
 
 /** The same for a text; `file` is the name used in problems, `now` is in milliseconds since the epoch. */
 export function loadConfigText(text: string, options: LoadOptions): Loaded {
-  const unusable = (message: string): Loaded => ({
-    problems: [{ file: options.file, line: 1, column: 1, key: '(file)', message }],
-    warnings: [],
-  })
-  if (Buffer.byteLength(text) > maxBytes) return unusable('is larger than 1 MB')
-  const { document, problems } = readDocument(text, options.file)
-  if (!document) return { problems, warnings: [] }
-  if (document.value === null) return unusable('is empty')
-  if (!isMapping(document.value)) return unusable('not a mapping of settings')
-  return validate(document, options)
+  const draft = draftOf(text, options)
+  return 'problems' in draft ? draft : validate(draft)
 }
 
-function validate(document: Document, options: LoadOptions): Loaded {
+type Rejected = Extract<Loaded, { problems: Problem[] }>
+
+function unusable(file: string, message: string): Rejected {
+  return { problems: [{ file, line: 1, column: 1, key: '(file)', message }], warnings: [] }
+}
+
+/** A configuration of which only the schema has been checked. */
+interface Draft {
+  document: Document
+  overlay: ReturnType<typeof overlayEnvironment>
+  partial: PartialResult<Config>
+  options: LoadOptions
+}
+
+function draftOf(text: string, options: LoadOptions): Draft | Rejected {
+  if (Buffer.byteLength(text) > maxBytes) return unusable(options.file, 'is larger than 1 MB')
+  const { document, problems } = readDocument(text, options.file)
+  if (!document) return { problems, warnings: [] }
+  if (document.value === null) return unusable(options.file, 'is empty')
+  if (!isMapping(document.value)) return unusable(options.file, 'not a mapping of settings')
   const schema = configSchema(options.reader)
   const overlay = overlayEnvironment(document.value, options.env ?? {}, schema)
+  return { document, overlay, partial: parsePartially(schema, overlay.value), options }
+}
+
+/** The rules ask for their contents. */
+async function parseAgentsFiles({ partial }: Draft, parse: (file: FileText) => Promise<unknown>) {
+  for (const source of partial.value?.agents ?? []) {
+    if (source === undefined || !('file' in source) || source.file === undefined) continue
+    const { path } = source.file
+    const failed = await parse(source.file).then(
+      () => undefined,
+      (error: Error) => unusable(path, `cannot be parsed: ${error.message}`),
+    )
+    if (failed) return failed
+  }
+  return undefined
+}
+
+function validate({ document, overlay, partial, options }: Draft): Loaded {
   const place = ({ path, message, hint }: Finding): Problem => ({
     ...(overlay.place(path) ?? document.place(path)),
     key: dotted(path),
     message,
     ...(hint === undefined ? {} : { hint }),
   })
-  const partial = parsePartially(schema, overlay.value)
   const written = (path: Path) => valueAt(overlay.value, path)
   const ruleFindings = validateRules(partial.value ?? {}, written, options.now)
   const restart = options.running ? restartFindings(options.running, partial.value ?? {}, written) : []

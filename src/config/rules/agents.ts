@@ -1,6 +1,6 @@
 // The directory: its files are valid, and its sources have usable URLs.
 
-import { parseAgents } from '../agents.js'
+import { agentsIn } from '../agents-files.js'
 import type { DeepPartial } from '../partial-config.js'
 import type { Path } from '../problems.js'
 import type { HttpAgents } from '../schema/agents.js'
@@ -20,9 +20,9 @@ export function agentRules(rules: Rules): void {
     if ('any' in source && source.any === true) knowsAll ??= index
     if ('http' in source) httpRules(rules, index, source.http ?? {})
     if (!('file' in source) || source.file === undefined) continue
-    const parsed = parseAgents(source.file.text, source.file.path)
+    const parsed = agentsIn(source.file)
     if ('problems' in parsed) elsewhere(parsed.problems)
-    else if (parsed.agents.length === 0) warning(['agents', index, 'file'], 'names no agent')
+    else if (parsed.agents.size === 0) warning(['agents', index, 'file'], 'names no agent')
   }
 }
 

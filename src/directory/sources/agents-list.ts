@@ -1,9 +1,9 @@
 // The agents of a file or an API by e-mail address, and the differences between two lists.
 
 import type { AgentEntry } from '../../config/agents.js'
+import { type AgentsList, sameEntry } from '../../config/agents-files.js'
 import type { AgentRecord } from '../../core/directory.js'
-
-export type AgentsList = ReadonlyMap<string, AgentEntry>
+import { inSlices } from '../../runtime/thread.js'
 
 /** The answer of a source that has this list. */
 export function findInList(agents: AgentsList, email: string): AgentRecord | 'unknown' | 'disabled' {
@@ -13,7 +13,7 @@ export function findInList(agents: AgentsList, email: string): AgentRecord | 'un
 }
 
 /** Only the fields that the entry has: an empty list of roles is one, a missing list is not. */
-export function agentRecord({ email, id, name, roles }: AgentEntry): AgentRecord {
+function agentRecord({ email, id, name, roles }: AgentEntry): AgentRecord {
   return {
     email,
     ...(id === undefined ? {} : { id }),
@@ -22,14 +22,16 @@ export function agentRecord({ email, id, name, roles }: AgentEntry): AgentRecord
   }
 }
 
-/** The addresses whose entries differ. */
-export function changedEmails(before: AgentsList, after: AgentsList): string[] {
+/** The addresses whose entries differ. Other work gets its turns meanwhile. */
+export async function changedEmails(before: AgentsList, after: AgentsList): Promise<string[]> {
   const changed: string[] = []
-  for (const [email, agent] of after) {
+  await inSlices(after, ([email, agent]) => {
     const known = before.get(email)
     if (known !== agent && !(known && sameEntry(known, agent))) changed.push(email)
-  }
-  for (const email of before.keys()) if (!after.has(email)) changed.push(email)
+  })
+  await inSlices(before.keys(), email => {
+    if (!after.has(email)) changed.push(email)
+  })
   return changed
 }
 
@@ -44,10 +46,4 @@ export function countActive(agents: AgentsList): number {
   let count = 0
   for (const { active } of agents.values()) if (active) count++
   return count
-}
-
-export function sameEntry(a: AgentEntry, b: AgentEntry): boolean {
-  if (a.email !== b.email || a.id !== b.id || a.name !== b.name || a.active !== b.active) return false
-  if (a.roles === undefined || b.roles === undefined) return a.roles === b.roles
-  return a.roles.length === b.roles.length && a.roles.every((role, index) => role === b.roles?.[index])
 }

@@ -1,16 +1,17 @@
 // Agents from a file, read again when it changes. While the file is invalid, or suddenly empty, the previous list stays
 // in use.
 
-import { type AgentEntry, parseAgents } from '../../config/agents.js'
+import { type AgentsFile, type AgentsList, agentsIn, agentsWhileServing } from '../../config/agents-files.js'
 import { formatProblem } from '../../config/problems.js'
 import type { FileText } from '../../config/schema/values.js'
 import type { Clock } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
+import { ThreadFailed } from '../../runtime/thread.js'
 import { readTextFile } from '../../runtime/watched-file.js'
 import type { DirectorySource } from '../directory.js'
-import { type AgentsList, changedEmails, findInList } from './agents-list.js'
+import { changedEmails, findInList } from './agents-list.js'
 import { createSourceStatus } from './source-status.js'
 
 export interface FileSourceDeps {
@@ -27,22 +28,24 @@ const pollEvery = 1000
 const maxBytes = 4 * 1024 * 1024
 
 /** Throws when the text is not a valid agents file; the message names the first problems and where they are. */
-export function createFileSource({ path, text, madeUp }: FileText, deps: FileSourceDeps): DirectorySource {
+export function createFileSource(file: FileText, deps: FileSourceDeps): DirectorySource {
+  const { path, madeUp } = file
   const { clock, later = systemScheduler } = deps
   const name = `file ${path}`
   const status = createSourceStatus({ ...deps, name })
   const listeners: ((emails: readonly string[]) => void)[] = []
-  let current = { text, agents: parse(text, path), at: clock.now() }
+  let current = { text: file.text, agents: valid(agentsIn(file)), at: clock.now() }
   let fingerprint: string | undefined
   let pendingFingerprint: string | undefined
   let closed = false
   status.unchanged(current.agents.size)
 
-  const adopt = (changedText: string) => {
-    const agents = parse(changedText, path)
+  const adopt = async (text: string) => {
+    const agents = valid(await agentsWhileServing({ path, text }))
     if (agents.size === 0 && current.agents.size > 0) throw new Error(`${path} no longer names any agent; ignored`)
-    const changed = changedEmails(current.agents, agents)
-    current = { text: changedText, agents, at: clock.now() }
+    const changed = await changedEmails(current.agents, agents)
+    if (closed) return
+    current = { text, agents, at: clock.now() }
     status.loaded({ agents: agents.size, changed: changed.length, problems: [] })
     if (changed.length > 0) for (const listener of listeners) listener(changed)
   }
@@ -57,9 +60,11 @@ export function createFileSource({ path, text, madeUp }: FileText, deps: FileSou
       }
       fingerprint = next.fingerprint
       if (next.text === current.text) status.unchanged(current.agents.size)
-      else if (!closed) adopt(next.text)
+      else if (!closed) await adopt(next.text)
     } catch (error) {
-      status.failed(error, current.at)
+      // A thread that did not come up is tried again; one that took too much would do so again.
+      if (error instanceof ThreadFailed && !error.tooCostly) fingerprint = undefined
+      if (!closed) status.failed(error, current.at)
     }
   }
   let next: { cancel(): void } | undefined
@@ -82,9 +87,7 @@ export function createFileSource({ path, text, madeUp }: FileText, deps: FileSou
   }
 }
 
-function parse(text: string, path: string): AgentsList {
-  const parsed = parseAgents(text, path)
-  if ('problems' in parsed) throw new Error(parsed.problems.slice(0, 3).map(formatProblem).join('; '))
-  // A Map: an object would have an agent called __proto__. The parser refuses two entries with the same address.
-  return new Map(parsed.agents.map((agent: AgentEntry) => [agent.email, agent]))
+function valid(file: AgentsFile): AgentsList {
+  if ('problems' in file) throw new Error(file.problems.slice(0, 3).map(formatProblem).join('; '))
+  return file.agents
 }

@@ -1,12 +1,12 @@
 // `tests` of the configuration: what agents may and may not do, tried by the rules of the same configuration. A rule that
 // became wider makes one fail. Opens nothing: a source that would have to be asked is not.
 
-import { type AgentEntry, parseAgents } from '../../config/agents.js'
+import { agentsIn } from '../../config/agents-files.js'
 import type { Finding } from '../../config/problems.js'
 import type { Config } from '../../config/schema/index.js'
 import type { AgentRecord } from '../../core/directory.js'
 import { domainOf } from '../../core/email.js'
-import { agentRecord } from '../../directory/sources/agents-list.js'
+import { findInList } from '../../directory/sources/agents-list.js'
 import type { RuleOutcome } from '../context.js'
 import { createPaths } from '../request/paths.js'
 import { createGuard, publicRulesOf } from './authorize.js'
@@ -52,13 +52,8 @@ function agentsOf({ agents }: Config): Known {
     if ('any' in source) return email => ({ email })
     if ('domains' in source) return email => (source.domains.includes(domainOf(email)) ? { email } : 'unknown')
     if ('http' in source) return () => 'not asked'
-    const parsed = parseAgents(source.file.text, source.file.path)
-    const listed = new Map('agents' in parsed ? parsed.agents.map((one: AgentEntry) => [one.email, one]) : [])
-    return email => {
-      const agent = listed.get(email)
-      if (!agent) return 'unknown'
-      return agent.active ? agentRecord(agent) : 'disabled'
-    }
+    const parsed = agentsIn(source.file)
+    return email => ('agents' in parsed ? findInList(parsed.agents, email) : 'unknown')
   })
   return email => {
     for (const source of sources) {

@@ -96,3 +96,72 @@ t.test('a file behind links that are swapped, as Kubernetes does it', async t =>
   t.equal(await source.find('ada@example.com'), 'unknown')
   t.match(await source.find('bob@example.com'), { email: 'bob@example.com' })
 })
+
+/** Long enough for a thread. */
+const many = (count: number, roles = 'agent') =>
+  Array.from(
+    { length: count },
+    (_, i) => `- { email: a${i}@example.com, id: "${i}", name: Agent ${i}, roles: [${roles}] }\n`,
+  )
+
+t.test('a long file is parsed in a thread: only what changed is taken over', async t => {
+  const { file, source, changed, look, lines } = await open(t)
+  const agents = many(3000)
+  await writeFile(file, agents.join(''))
+  for (let i = 0; i < 2; i++) await look()
+  t.equal(changed.flat().length, 3002)
+  const kept = await source.find('a7@example.com')
+  agents[2900] = '- { email: a2900@example.com, active: false }\n'
+  await writeFile(file, agents.slice(1).join(''))
+  for (let i = 0; i < 2; i++) await look()
+  t.same(changed.at(-1)?.sort(), ['a0@example.com', 'a2900@example.com'])
+  t.equal(await source.find('a0@example.com'), 'unknown')
+  t.equal(await source.find('a2900@example.com'), 'disabled')
+  t.same(await source.find('a7@example.com'), kept)
+  t.match(lines.at(-1), { msg: 'agents changed', agents: 2999, changed: 2 })
+})
+
+t.test('a long invalid file is logged with its problem and place, and keeps the previous list', async t => {
+  const { file, source, changed, look, warnings } = await open(t)
+  const agents = many(300)
+  agents[250] = '- { email: a250@example.com, rolls: [agent] }\n'
+  await writeFile(file, agents.join(''))
+  for (let i = 0; i < 3; i++) await look()
+  t.match(warnings(), [{ error: `${file}:251:30 [250].rolls: unknown setting (did you mean roles?)` }])
+  t.match(await source.find('ada@example.com'), { roles: ['admin'] })
+  t.same(changed, [])
+})
+
+t.test('bad input: a file of 4 MB, saved ten times while it is being written', async t => {
+  const { file, source, changed, look, warnings } = await open(t)
+  const agents = many(52_000)
+  const whole = agents.join('')
+  t.ok(whole.length > 3.9 * 1024 * 1024 && whole.length < 4 * 1024 * 1024, `${whole.length} bytes`)
+  for (let part = 1; part <= 10; part++) {
+    await writeFile(file, whole.slice(0, (whole.length * part) / 11))
+    await look()
+    t.match(await source.find('ada@example.com'), { roles: ['admin'] }, 'no half of it is used')
+  }
+  // One that stays cut in the middle of an entry is invalid; the list stays.
+  await look()
+  t.match(warnings().at(-1)?.error, /invalid YAML/)
+  await writeFile(file, whole)
+  for (let i = 0; i < 2; i++) await look()
+  t.equal(source.emails?.().length, 52_000)
+  t.equal(changed.length, 1)
+  await writeFile(file, `${whole}${' '.repeat(4 * 1024 * 1024 - whole.length)}- email: x@example.com\n`)
+  await look()
+  t.match(warnings().at(-1)?.error, /larger than 4194304 bytes/)
+  t.equal(source.emails?.().length, 52_000)
+})
+
+t.test('a file that is closed while it is parsed changes nothing any more', async t => {
+  const { file, source, changed, look } = await open(t)
+  await writeFile(file, many(2000).join(''))
+  await look()
+  const parsed = look()
+  source.close?.()
+  await Promise.race([parsed, until(() => false, 1500).catch(() => {})])
+  t.same(changed, [])
+  t.match(await source.find('ada@example.com'), { roles: ['admin'] })
+})

@@ -2,13 +2,14 @@
 // agents in it; nothing can be said of other addresses. A broken answer must never be taken for an empty list.
 
 import type { AgentEntry } from '../../../config/agents.js'
+import type { AgentsList } from '../../../config/agents-files.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
 import type { Random } from '../../../core/clock.js'
 import { DirectoryUnavailable } from '../../../core/errors.js'
 import { systemScheduler } from '../../../runtime/clock.js'
 import type { FetchText } from '../../../runtime/http-client.js'
 import type { DirectorySource } from '../../directory.js'
-import { type AgentsList, changedEmails, countActive, countDeactivated, findInList } from '../agents-list.js'
+import { changedEmails, countActive, countDeactivated, findInList } from '../agents-list.js'
 import type { FileSourceDeps } from '../file.js'
 import { createSourceStatus } from '../source-status.js'
 import { createMapping } from './mapping.js'
@@ -64,11 +65,12 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
     }
     lossReads = 0
   }
-  const adopt = (read: Copy, problems: readonly string[]) => {
+  const adopt = async (read: Copy, problems: readonly string[]) => {
     const { agents } = read
     const before = copy?.agents
     refuseImplausible(agents, before ?? new Map())
-    const changed = before ? changedEmails(before, agents) : []
+    const changed = before ? await changedEmails(before, agents) : []
+    if (closed) return
     copy = read
     status.loaded({ agents: agents.size, changed: changed.length, problems })
     if (!before || changed.length > 0) for (const listener of listeners) listener(changed)
@@ -92,7 +94,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
       exact = agents.size === second.agents.size
       problems = second.problems
     }
-    if (!closed) adopt({ agents, pages, exact, at }, problems)
+    if (!closed) await adopt({ agents, pages, exact, at }, problems)
   }
   const read = async () => {
     try {

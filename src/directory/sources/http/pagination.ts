@@ -5,11 +5,11 @@
 import { hash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { AgentEntry } from '../../../config/agents.js'
+import { sameEntry } from '../../../config/agents-files.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
 import type { Clock } from '../../../core/clock.js'
 import { pointAt } from '../../../core/json-pointer.js'
 import type { FetchedText, FetchText } from '../../../runtime/http-client.js'
-import { sameEntry } from '../agents-list.js'
 import type { MapEntry } from './mapping.js'
 
 /** The list cannot be used. The message is for the operator and names the page. */
