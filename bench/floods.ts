@@ -17,12 +17,11 @@ import { quantile } from '../test/parts/load.js'
 import { freePort } from '../test/parts/ports.js'
 import { createUserAgent } from '../test/parts/user-agent.js'
 import { type AgentState, type DeskState, startPart } from './floods/part.js'
-import { onPath } from './proxy/entrants.js'
-import { gatewayCore } from './proxy/machine.js'
-import { nginxConfiguration } from './proxy/nginx-configuration.js'
+import { gatewayCore, machine, pathOf } from './proxy/machine.js'
 import { writePage } from './proxy/page.js'
-import { startProgram } from './proxy/program.js'
-import { type Flooding, machine, results, writeResults } from './proxy/run.js'
+import { startProgram } from './proxy/peer.js'
+import { type Flooding, results, writeResults } from './proxy/run.js'
+import { nginxConfiguration } from './proxy/servers.js'
 
 const { values } = parseArgs({
   options: {
@@ -167,7 +166,7 @@ const folder = await mkdtemp(join(tmpdir(), 'deskgate-bench-'))
 await chmod(folder, 0o755)
 for (const flood of floods) {
   await measure(startDeskgate, flood)
-  if (!flood.meanwhile && onPath('nginx')) await measure(url => startNginx(url, folder), flood)
+  if (!flood.meanwhile && pathOf('nginx')) await measure(url => startNginx(url, folder), flood)
 }
 await rm(folder, { recursive: true, force: true })
 if (values.write) {

@@ -16,11 +16,10 @@ import { WebSocket } from 'ws'
 import { quantile } from '../test/parts/load.js'
 import { freePort } from '../test/parts/ports.js'
 import { startDeskgate } from './proxy/deskgate.js'
-import { otherCores, stayOffTheGatewaysCore } from './proxy/machine.js'
+import { machine, otherCores, stayOffTheGatewaysCore } from './proxy/machine.js'
 import { writePage } from './proxy/page.js'
-import type { Running } from './proxy/peer.js'
-import { compiled, startProgram } from './proxy/program.js'
-import { type Finding, machine, results, writeResults } from './proxy/run.js'
+import { compiled, type Running, startProgram } from './proxy/peer.js'
+import { type Finding, results, writeResults } from './proxy/run.js'
 
 const { values } = parseArgs({
   options: {

@@ -2,9 +2,9 @@
 // gets in without a session. One that does not is not measured.
 
 import { createHash } from 'node:crypto'
-import { request } from 'node:http'
 import { WebSocket } from 'ws'
 import { type Desk, email, type pages } from './desk.js'
+import { ask } from './logins.js'
 import type { Peer, Running } from './peer.js'
 
 export interface Contestant {
@@ -25,7 +25,7 @@ export async function checkPage(one: Contestant, page: keyof typeof pages): Prom
 
 /** Rejects when Desk did not get the upload whole. */
 export async function checkUpload(one: Contestant, bytes: number): Promise<void> {
-  const { status, body } = await ask(urlOf(one, 'upload'), one.running.headers, Buffer.alloc(bytes, 'x'))
+  const { status, body } = await ask(urlOf(one, 'upload'), one.running.headers, { body: Buffer.alloc(bytes, 'x') })
   // Desk counts the head as well.
   const head = Number(body.toString()) - bytes
   if (status !== 200 || !(head > 0 && head < 4096)) throw new Error(`${one.peer.name}: ${status}, Desk got ${body}`)
@@ -54,17 +54,4 @@ export async function checkSocket({ peer, running }: Contestant): Promise<void> 
   const opened = await new Promise(resolve => socket.on('open', () => resolve(true)).on('error', () => resolve(false)))
   socket.terminate()
   if (opened) throw new Error(`${peer.name} opens a WebSocket for a stranger`)
-}
-
-function ask(url: string, headers: Record<string, string>, body?: Buffer): Promise<{ status: number; body: Buffer }> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method: body ? 'POST' : 'GET', headers, agent: false }, response => {
-      const chunks: Buffer[] = []
-      response.on('data', chunk => chunks.push(chunk))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }))
-      response.on('error', reject)
-    })
-    sent.on('error', reject)
-    sent.end(body)
-  })
 }

@@ -1,128 +1,77 @@
-// What is measured, one after the other: small pages, larger ones, uploads, waiting times at a fixed rate, WebSocket.
+// What is measured in a round, and the rounds: all gateways stand beside each other, each part is done with one after the
+// other, and a round has all parts, so that what the machine does in a bad minute is everybody's.
 
-import { type Contestant, checkIdentity, checkPage, checkSocket, checkUpload, urlOf } from './check.js'
-import { pages } from './desk.js'
-import { deskgateEcho } from './deskgate.js'
-import { saturate, steady } from './load.js'
-import { cpuOf, memoryOf } from './machine.js'
-import type { Peer, Running, Surroundings } from './peer.js'
-import { echoes } from './sockets.js'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Contestant, checkIdentity, checkPage, checkSocket, checkUpload } from './check.js'
+import { pages, startDesk } from './desk.js'
+import { echoes, type OpenLoop, saturate, startOpenLoop } from './load.js'
+import { cpuOf, memoryOf, watchOthers } from './machine.js'
+import type { Entrant } from './peer.js'
+import { type Line, majorOf, medianOf, type Run, type What } from './run.js'
 
-export const whats = ['small', 'medium', 'large', 'upload', 'steady', 'websocket'] as const
-export type What = (typeof whats)[number]
-
-export interface Measure {
-  title: string
-  /** A third as many rounds: what is compared here does not come down to a tenth. */
-  rough?: true
-  takes(peer: Peer): boolean
-  start(peer: Peer, around: Surroundings): Promise<Running>
-  /** Once, when all have been started and are warm. Returns what the table should say. */
-  prepare?(all: Contestant[]): Promise<string>
-  /** Not counted: a program that compiles while it runs is not yet what it will be. */
-  warm(one: Contestant, seconds: number): Promise<unknown>
-  /** Names of figures and their values; the first is what is compared. */
-  round(one: Contestant, seconds: number): Promise<Record<string, number>>
+interface Contender extends Contestant {
+  lines: Partial<Record<What, Line>>
 }
 
-const start: Measure['start'] = (peer, around) => peer.start(around)
-const everybody = () => true
+interface Tools {
+  load: OpenLoop
+  seconds: number
+}
+
+type Figures = Record<string, number>
+
 const uploaded = 10 * 1024 * 1024
 
-export const measures: Record<What, Measure> = {
-  small: pagesOf('small', 'pages of 1 KiB'),
-  medium: pagesOf('medium', 'pages of 64 KiB'),
-  large: pagesOf('large', 'downloads of 10 MiB'),
+/** Each begins with a load that does not count: a program that was idle is not yet what it is. */
+const measures: Record<What, { title: string; of(one: Contender, tools: Tools): Promise<Figures> }> = {
+  saturation: { title: 'pages of 1 KiB, as many as it takes', of: pagesOf('small') },
+  rate2000: { title: 'pages of 1 KiB, 2,000 a second', of: atRate(() => 2000) },
+  rate500: { title: 'pages of 1 KiB, 500 a second', of: atRate(() => 500) },
+  half: {
+    title: 'pages of 1 KiB, half of what each takes',
+    of: atRate(({ lines }) => medianOf(lines.saturation, 'requests/s') / 2),
+  },
+  medium: { title: 'pages of 64 KiB', of: pagesOf('medium') },
+  large: { title: 'downloads of 10 MiB', of: pagesOf('large') },
   upload: {
     title: 'uploads of 10 MiB',
-    rough: true,
-    takes: everybody,
-    start,
-    warm: (one, seconds) => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded }),
-    async round(one, seconds) {
+    async of(one, { seconds }) {
       await checkUpload(one, uploaded)
       await checkIdentity(one)
-      const load = (seconds: number) => saturate(aimOf(one, 'upload'), { seconds, upload: uploaded })
-      return costOf(one, { bytes: uploaded, seconds, load })
+      return costOf(one, { path: 'upload', bytes: uploaded, upload: uploaded, seconds })
     },
   },
-  steady: halfLoad(),
   websocket: {
     title: 'messages of 64 bytes, echoed, 64 connections',
-    takes: ({ key }) => ['nginx', 'http-proxy', 'deskgate'].includes(key),
-    start: (peer, around) => (peer.key === 'deskgate' ? deskgateEcho : peer).start(around),
-    warm: ({ running }, seconds) => echoes(running, seconds),
-    async round(one, seconds) {
+    async of(one, { seconds }) {
       await checkSocket(one)
-      const before = cpu(one)
-      const messages = await echoes(one.running, seconds)
-      const used = cpu(one) - before
-      const figures = { 'CPU µs': (used / messages) * 1e6, 'messages/s': messages / seconds }
-      return { ...figures, 'busy %': (used / seconds) * 100 }
+      await echoes(one.running, seconds / 2)
+      const { result, used } = await counted(one, () => echoes(one.running, seconds))
+      return { 'CPU µs': (used / result) * 1e6, 'messages/s': result / seconds }
     },
   },
 }
 
-/** Waiting times at half of what Deskgate takes: where gateways are run, not where they give way. */
-function halfLoad(): Measure {
-  let perSecond = 1000
-  return {
-    title: "pages of 1 KiB at half of Deskgate's most",
-    rough: true,
-    takes: everybody,
-    start,
-    warm: (one, seconds) => saturate(aimOf(one, 'small'), { seconds }),
-    async prepare(all) {
-      const own = all.find(({ peer }) => peer.key === 'deskgate')
-      if (!own) return `no Deskgate takes part: ${perSecond} requests a second`
-      const most = (await saturate(aimOf(own, 'small'), { seconds: 4 })).perSecond
-      perSecond = most / 2
-      return `Deskgate takes ${most.toFixed()} requests a second, so everybody gets ${perSecond.toFixed()}`
-    },
-    async round(one, seconds) {
-      await checkPage(one, 'small')
-      await checkIdentity(one)
-      const { p50, p99, reached, late } = await steady(aimOf(one, 'small'), { seconds, perSecond })
-      return { 'p99 ms': p99, 'p50 ms': p50, 'requests/s': reached, 'late %': late * 100 }
-    },
+function pagesOf(page: keyof typeof pages) {
+  return async (one: Contender, { seconds }: Tools): Promise<Figures> => {
+    await checkPage(one, page)
+    await checkIdentity(one)
+    return costOf(one, { path: page, bytes: pages[page], size: pages[page], seconds })
   }
 }
-
-function pagesOf(page: keyof typeof pages, title: string): Measure {
-  return {
-    title,
-    ...(page === 'small' ? {} : { rough: true }),
-    takes: everybody,
-    start,
-    warm: (one, seconds) => saturate(aimOf(one, page), { seconds }),
-    async round(one, seconds) {
-      await checkPage(one, page)
-      await checkIdentity(one)
-      const load = (seconds: number) => saturate(aimOf(one, page), { seconds, size: pages[page] })
-      const cost = await costOf(one, { bytes: pages[page], seconds, load })
-      await checkPage(one, page)
-      return cost
-    },
-  }
-}
-
-const aimOf = (one: Contestant, path: string) => ({ url: urlOf(one, path), headers: one.running.headers })
 
 interface Slice {
+  path: string
   bytes: number
+  size?: number
+  upload?: number
   seconds: number
-  load(seconds: number): ReturnType<typeof saturate>
 }
 
-/** Seconds of load before each round. */
-export const again = 2
-
-async function costOf(one: Contestant, { bytes, seconds, load }: Slice) {
-  // It has been idle while the others were measured: V8 shrinks what is idle, and compiles it again.
-  await load(again)
-  const before = cpu(one)
-  const { requests, perSecond, p50, p99, failed } = await load(seconds)
-  const used = cpu(one) - before
+async function costOf(one: Contender, { bytes, ...how }: Slice): Promise<Figures> {
+  await saturate(one.running, { ...how, seconds: 1 })
+  const { result, used } = await counted(one, () => saturate(one.running, how))
+  const { requests, perSecond, p50, p99, failed } = result
   if (requests === 0) throw new Error(`${one.peer.name} ended no request in a round: give it more --seconds`)
   if (failed > 0) throw new Error(`${one.peer.name}: ${failed} of ${requests} requests failed`)
   return {
@@ -132,10 +81,103 @@ async function costOf(one: Contestant, { bytes, seconds, load }: Slice) {
     'p50 ms': p50,
     'p99 ms': p99,
     'busy %': Math.min(100, (used / (requests / perSecond)) * 100),
-    'memory MB': one.running.pids.reduce((sum, pid) => sum + memoryOf(pid), 0),
+    'memory MB': memory(one),
   }
 }
 
-function cpu({ running: { pids } }: Contestant): number {
-  return pids.reduce((sum, pid) => sum + cpuOf(pid), 0)
+const memory = ({ running: { pids } }: Contender) => pids.reduce((sum, pid) => sum + memoryOf(pid), 0)
+
+/** Seconds of the load before, and times as long as a round of saturation: a slow rate needs more time for as many requests. */
+const before = 1
+const longer = 1.5
+
+function atRate(rateOf: (one: Contender) => number) {
+  return async (one: Contender, { load, seconds }: Tools): Promise<Figures> => {
+    const { running } = one
+    const perSecond = rateOf(one)
+    if (!(perSecond > 0)) throw new Error('half needs saturation: name both in --what')
+    await checkPage(one, 'small')
+    await checkIdentity(one)
+    // All have been used lately, as when so many agents work.
+    if (running.sessions?.order === 'random') await load.send(running, { count: running.sessions.count, order: 'next' })
+    await load.send(running, { perSecond, count: Math.ceil(perSecond * before) })
+    const count = Math.ceil(perSecond * seconds * longer)
+    const { result, used } = await counted(one, () => load.send(running, { perSecond, count }))
+    return {
+      'CPU µs': (used / result.answered) * 1e6,
+      'p50 ms': result.p50,
+      'p99 ms': result.p99,
+      'requests/s': result.answered / result.seconds,
+      'late ms': result.late,
+      'memory MB': memory(one),
+    }
+  }
+}
+
+async function counted<T>({ running: { pids } }: Contender, work: () => Promise<T>) {
+  const cpu = () => pids.reduce((sum, pid) => sum + cpuOf(pid), 0)
+  const from = cpu()
+  const result = await work()
+  return { result, used: cpu() - from }
+}
+
+/** Of parts that need not be exact, so many rounds of all. */
+const rough: Partial<Record<What, number>> = { rate500: 2, half: 2, large: 2, upload: 2, websocket: 2 }
+
+export interface How {
+  rounds: number
+  seconds: number
+  parts: readonly What[]
+  folder: string
+  say(line: string): void
+}
+
+/** The parts of a run, and the noise meanwhile. */
+export async function measureAll(entrants: Entrant[], how: How): Promise<Pick<Run, 'parts' | 'noise'>> {
+  const { rounds, seconds, parts, folder, say } = how
+  const desk = await startDesk(folder)
+  const load = await startOpenLoop(folder)
+  const several = new Set(entrants.flatMap(({ version }) => version ?? [])).size > 1
+  const requests = Math.ceil(2000 * rounds * (before + seconds * longer))
+  const all: Contender[] = []
+  for (const { peer, node, version } of entrants) {
+    if (!peer.takes.some(part => parts.includes(part))) continue
+    const running = await peer.start({ folder, desk, node, requests })
+    const name = version && several ? `${peer.name}, Node ${majorOf(version)}` : peer.name
+    const line = () => ({ key: peer.key, name, ...(version ? { node: version } : {}), rounds: [] })
+    const lines = Object.fromEntries(parts.filter(part => peer.takes.includes(part)).map(part => [part, line()]))
+    all.push({ peer, running, desk, lines })
+  }
+  // Several times: to begin and to end is something to be learnt.
+  for (let time = 0; time < 2; time++) {
+    for (const { running } of all) await saturate(running, { path: 'small', seconds: Math.min(2, seconds) })
+  }
+  const others = watchOthers()
+  for (let round = 0; round < rounds; round++) {
+    for (const part of parts.filter(part => round < (rough[part] ?? rounds))) {
+      say(`round ${round + 1} of ${rounds}: ${measures[part].title}`)
+      // Nobody is always the first or the last.
+      for (const [index] of all.entries()) {
+        const one = all[(index + round) % all.length] as Contender
+        const line = one.lines[part]
+        if (!line) continue
+        // What the last one has left behind, closing connections above all, is not this one's.
+        await pause(200)
+        line.rounds.push(await measures[part].of(one, { load, seconds }))
+      }
+    }
+  }
+  const share = others()
+  for (const { running } of all) await running.stop()
+  load.stop()
+  await desk.stop()
+  const measured = Object.fromEntries(parts.map(part => [part, all.flatMap(({ lines }) => lines[part] ?? [])]))
+  return { parts: measured, noise: { others: share, ...noiseOf(measured) } }
+}
+
+function noiseOf(parts: Run['parts']): { late: number; spread: number } {
+  const rounds = [...(parts.rate2000 ?? []), ...(parts.rate500 ?? [])].flatMap(line => line.rounds)
+  const late = medianOf({ key: '', name: '', rounds }, 'late ms')
+  const nginx = parts.saturation?.find(({ key }) => key === 'nginx')?.rounds.map(round => round['CPU µs'] ?? 0) ?? []
+  return { late: late || 0, spread: nginx.length > 0 ? Math.max(...nginx) / Math.min(...nginx) : 1 }
 }

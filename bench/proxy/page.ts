@@ -2,20 +2,21 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lineOf, verdicts } from './bounds.js'
+import { noisy, verdicts } from './bounds.js'
 import { type Bar, chartOf } from './chart.js'
-import type { What } from './measures.js'
+import type { Machine } from './machine.js'
 import {
   type FloodsRun,
   type Line,
-  type Machine,
+  lineOf,
   medianOf,
   type Run,
   readResults,
   results,
   type StreamsRun,
+  type What,
 } from './run.js'
-import { bodyColumns, markdown, overview, requestColumns, shown, verdictTable } from './table.js'
+import { bodyColumns, costColumns, markdown, overview, shown, verdictTable, waitColumns } from './table.js'
 import { words } from './words.js'
 
 const docs = join(import.meta.dirname, '../../docs')
@@ -43,28 +44,31 @@ export function rendered(run: Run, streams?: StreamsRun, floods?: FloodsRun): Re
 }
 
 function pageOf(run: Run, streams?: StreamsRun, floods?: FloodsRun): string {
-  const missed = verdicts(run).filter(({ holds }) => !holds)
-  const held = missed.length === 0 ? words.allHeld : words.missed(missed)
+  const facts = factsOf(run)
+  const noise = noisy(run.noise)
   return [
-    '# What a request costs',
-    words.summary(factsOf(run)),
-    ...(run.machine.busy > 0.5 ? [words.busy(run.machine.busy)] : []),
+    '# Performance',
+    words.summary(facts),
+    ...(noise.length > 0 ? [words.noisy(noise)] : []),
+    '## How long an agent waits',
+    overview(run, waitColumns),
+    words.waits,
+    '![Waiting times at 2,000 requests a second](images/performance-waiting.svg)',
+    '## What a request costs',
+    overview(run, costColumns),
+    words.costs(run.absent),
     '![CPU time of a request through each gateway](images/performance.svg)',
+    '## Bytes and messages',
+    overview(run, bodyColumns),
+    words.bodies,
     '## The bounds',
-    held,
+    words.held(verdicts(run).filter(({ holds }) => !holds)),
     verdictTable(run),
     words.ratios,
-    '## A request',
-    overview(run, requestColumns),
-    words.requestColumns(Math.max(...(run.parts.steady ?? []).map(line => medianOf(line, 'late %')))),
-    '![Waiting times at the same rate](images/performance-waiting.svg)',
-    '## Bytes and messages',
-    overview({ ...run, absent: [] }, bodyColumns),
-    words.bodyColumns,
     ...(streams ? ['## Streams and many WebSockets', streamsTable(streams), words.streams] : []),
     ...(floods ? ['## Beside a flood', floodsTable(floods), words.floods(floods)] : []),
     '## Weaknesses',
-    words.worse(factsOf(run)),
+    words.worse(facts),
     '## How it was measured',
     words.method(run),
     machineOf(run.machine, run.nodes),
@@ -74,82 +78,60 @@ function pageOf(run: Run, streams?: StreamsRun, floods?: FloodsRun): string {
     .join('\n')
 }
 
-/** Medians that the words speak of; NaN where nothing was measured. */
-export interface Facts {
-  node: string
-  older: string | undefined
-  nginx: number
-  deskgate: number
-  /** How many times as much as Deskgate. */
-  onOlder: number
-  log: number
-  far: number
-  mellon: number
-  mellonTuned: number
-  authRequest: number
-  library: number
-  medium: number
-  message: number
-  down: number
-  up: number
-  memory: number
-  nginxMemory: number
-  p99: number
-  nginxP99: number
-}
+export type Facts = ReturnType<typeof factsOf>
 
-function factsOf(run: Run): Facts {
+/** Medians that the words speak of; NaN where nothing was measured. */
+function factsOf(run: Run) {
   const [node = '', ...others] = run.nodes
   const older = others.at(-1)
-  const figure = (part: What, key: string, name: string, version = node) =>
+  const of = (part: What, name: string, key = 'deskgate', version = node) =>
     medianOf(lineOf(run, part, key, version), name)
-  const cpu = (key: string, version = node) => figure('small', key, 'CPU µs', version)
-  const times = (part: What, name: string) => figure(part, 'deskgate', name) / figure(part, 'nginx', name)
+  const cpu = (part: What, key?: string, version?: string) => of(part, 'CPU µs', key, version)
+  /** How many times as much Deskgate needs. */
+  const to = (part: What, key: string, name = 'CPU µs') => of(part, name) / of(part, name, key)
+  const at2000 = (key: string) => cpu('rate2000', key) / cpu('rate2000')
   return {
     node,
     older,
-    nginx: cpu('nginx'),
-    deskgate: cpu('deskgate'),
-    onOlder: older ? cpu('deskgate', older) / cpu('deskgate') : Number.NaN,
-    log: cpu('deskgate-log') / cpu('deskgate'),
-    far: cpu('deskgate-far') / cpu('deskgate'),
-    mellon: cpu('mellon') / cpu('deskgate'),
-    mellonTuned: cpu('mellon-tuned') / cpu('deskgate'),
-    authRequest: cpu('auth-request') / cpu('deskgate'),
-    library: cpu('http-proxy') / cpu('deskgate'),
-    medium: times('medium', 'CPU µs'),
-    message: times('websocket', 'CPU µs'),
-    down: times('large', 'MB per CPU s'),
-    up: times('upload', 'MB per CPU s'),
-    memory: figure('small', 'deskgate', 'memory MB'),
-    nginxMemory: figure('small', 'nginx', 'memory MB'),
-    p99: figure('small', 'deskgate', 'p99 ms'),
-    nginxP99: figure('small', 'nginx', 'p99 ms'),
+    rates: (['rate500', 'rate2000', 'saturation'] as const).map(part => cpu(part)),
+    p99: { at500: of('rate500', 'p99 ms'), at2000: of('rate2000', 'p99 ms'), half: of('half', 'p99 ms') },
+    nginxP99: of('half', 'p99 ms', 'nginx'),
+    most: of('saturation', 'requests/s'),
+    memory: of('saturation', 'memory MB'),
+    memoryMany: of('rate2000', 'memory MB', 'deskgate-many'),
+    nginxMemory: of('saturation', 'memory MB', 'nginx'),
+    toNginx: [to('rate2000', 'nginx'), to('saturation', 'nginx')],
+    toMellon: [to('rate2000', 'mellon'), to('saturation', 'mellon-tuned')],
+    toOauth: [to('rate2000', 'oauth2-proxy'), to('saturation', 'oauth2-proxy')],
+    many: at2000('deskgate-many'),
+    first: at2000('deskgate-first'),
+    two: at2000('deskgate-two'),
+    log: at2000('deskgate-log'),
+    medium: to('medium', 'nginx'),
+    message: to('websocket', 'nginx'),
+    down: to('large', 'nginx', 'MB per CPU s'),
+    up: to('upload', 'nginx', 'MB per CPU s'),
+    onOlder: older ? cpu('saturation', 'deskgate', older) / cpu('saturation') : Number.NaN,
   }
 }
 
 function costChart(run: Run): string {
-  const lines = run.parts.small ?? []
-  const base = medianOf(lineOf(run, 'small', 'nginx', undefined), 'CPU µs')
-  const bars = lines.map((line): Bar => {
+  const base = medianOf(lineOf(run, 'rate2000', 'nginx', undefined), 'CPU µs')
+  const bars = (run.parts.rate2000 ?? []).map((line): Bar => {
     const value = medianOf(line, 'CPU µs')
     return { name: line.name, value, label: `${shown(value)} µs, ${shown(value / base)} ×`, tone: toneOf(line, run) }
   })
-  const what = 'Microseconds of CPU for a page of 1 KiB, and the ratio to plain nginx. Less is better.'
-  return chartOf('CPU time of a request', what, sorted(bars))
+  const what = 'Microseconds for a page of 1 KiB, and the ratio to plain nginx. Less is better.'
+  return chartOf('CPU time of a request at 2,000 a second', what, sorted(bars))
 }
 
 function waitingChart(run: Run): string {
-  const lines = run.parts.steady ?? []
-  const rate = Math.max(...lines.map(line => medianOf(line, 'requests/s')))
-  const bars = lines.map((line): Bar => {
+  const bars = (run.parts.rate2000 ?? []).map((line): Bar => {
     const [p50, p99] = [medianOf(line, 'p50 ms'), medianOf(line, 'p99 ms')]
-    const late = medianOf(line, 'requests/s') < 0.97 * rate
-    const label = late ? 'does not keep up' : `${shown(p99)} ms (p50 ${shown(p50)})`
-    return { name: line.name, value: late ? Number.POSITIVE_INFINITY : p99, label, tone: toneOf(line, run) }
+    return { name: line.name, value: p99, label: `${shown(p99)} ms (p50 ${shown(p50)})`, tone: toneOf(line, run) }
   })
-  const what = `99 of 100 responses come sooner, at ${shown(rate)} requests a second for each gateway. Less is better.`
-  return chartOf('Waiting time at the same rate', what, sorted(bars))
+  const what = '99 of 100 responses come sooner, counted from when the request was due. Less is better.'
+  return chartOf('Waiting time at 2,000 requests a second', what, sorted(bars))
 }
 
 function toneOf({ key, node }: Line, run: Run): Bar['tone'] {
@@ -180,6 +162,6 @@ function floodsTable({ lines }: FloodsRun): string {
 }
 
 function machineOf({ day, processor, cores, memory, versions }: Machine, nodes: string[]): string {
-  const programs = [...nodes.map(version => `Node ${version.slice(1)}`), ...versions].join(', ')
-  return `Measured on ${day}: ${processor}, ${cores} cores, ${memory};\n${programs}.`
+  const programs = [...nodes.map(version => `Node ${version.slice(1)}`), ...versions]
+  return `Measured on ${day}: ${processor}, ${cores} cores, ${memory};\n${programs.join(', ')}.`
 }

@@ -1,12 +1,17 @@
 // What one run has measured, as it is kept in bench/results: docs/performance.md is made of it, so that its words can
 // change without measuring again.
 
-import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { quantile } from '../../test/parts/load.js'
-import type { What } from './measures.js'
+import type { Machine } from './machine.js'
+
+/** Parts of a round. Saturation comes before `half`, which needs it. */
+export const whats = ['saturation', 'rate2000', 'rate500', 'half', 'medium', 'large', 'upload', 'websocket'] as const
+export type What = (typeof whats)[number]
+/** Pages of 1 KiB. */
+export const rates = ['saturation', 'rate2000', 'rate500', 'half'] as const
+export const bodies = ['medium', 'large', 'upload'] as const
 
 export interface Line {
   key: string
@@ -17,28 +22,27 @@ export interface Line {
   rounds: Record<string, number>[]
 }
 
+/** What others did on this machine during the run. */
+export interface Noise {
+  /** The share of all cores that other programs took. */
+  others: number
+  /** Milliseconds: the median of how late the load generator looked at what was due (p99 of a round). */
+  late: number
+  /** The largest figure of nginx's rounds to the smallest: CPU at saturation. */
+  spread: number
+}
+
 export interface Run {
   machine: Machine
+  noise: Noise
   rounds: number
   /** Of each round. */
   seconds: number
-  /** Seconds of load before each round, which do not count. */
-  again: number
   /** Versions; the newest first. */
   nodes: string[]
   /** Names of peers whose program is not here. */
   absent: string[]
   parts: Partial<Record<What, Line[]>>
-}
-
-export interface Machine {
-  day: string
-  processor: string
-  cores: number
-  memory: string
-  /** How many processes wanted to run in the minute before the run. */
-  busy: number
-  versions: string[]
 }
 
 /** What bench/streams.ts has found. */
@@ -87,22 +91,6 @@ export const results = {
   floods: join(folder, 'floods.json'),
 }
 
-export function machine(): Machine {
-  return {
-    day: new Date().toISOString().slice(0, 10),
-    processor: cpus()[0]?.model.trim() ?? 'unknown processor',
-    cores: availableParallelism(),
-    memory: `${Math.round(totalmem() / 1024 ** 3)} GB`,
-    busy: Number((loadavg()[0] ?? 0).toFixed(2)),
-    versions: [
-      versionOf('nginx', ['-v'], /nginx\/[\d.]+/),
-      versionOf('apache2', ['-v'], /Apache\/[\d.]+/),
-      versionOf('wrk', ['--version'], /wrk \S+/),
-      versionOf('h2load', ['--version'], /h2load \S+/),
-    ].flatMap(version => version ?? []),
-  }
-}
-
 /** Undefined for a file that is not there. */
 export async function readResults<Kind>(file: string): Promise<Kind | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -124,29 +112,18 @@ function oneLine(_: string, inside: string): string {
   return `{ ${inside.replaceAll(/\s*\n\s*/g, ' ')} }`
 }
 
+/** The line of a peer; of one that runs on Node, the one of this version. */
+export function lineOf(run: Run, part: What, key: string, node: string | undefined): Line | undefined {
+  return run.parts[part]?.find(line => line.key === key && (line.node === undefined || line.node === node))
+}
+
 /** The median of the rounds; NaN where there is none. */
 export function medianOf(line: Line | undefined, figure: string): number {
   const values = (line?.rounds ?? []).flatMap(round => round[figure] ?? [])
   return quantile(values, 0.5)
 }
 
-/** Of so many rounds, how many for what is compared roughly. */
-export function roughRounds(rounds: number): number {
-  return Math.ceil(rounds / 3)
-}
-
 /** v26.10.0 is 26. */
 export function majorOf(version: string): string {
   return version.replace(/^v(\d+).*/, '$1')
-}
-
-/** What a program says of its version; nothing for one that is not here. */
-function versionOf(program: string, args: string[], version: RegExp): string | undefined {
-  try {
-    // Some say it on stderr, and wrk ends with 1.
-    const text = execFileSync('sh', ['-c', '"$0" "$@" 2>&1 || :', program, ...args], { encoding: 'utf8' })
-    return version.exec(text)?.[0]
-  } catch {
-    return undefined
-  }
 }

@@ -1,21 +1,7 @@
-// Medians as tables in Markdown: one for each thing that is measured, while it continues, and the one of everything.
+// Medians as tables in Markdown.
 
-import { lineOf, verdicts } from './bounds.js'
-import type { What } from './measures.js'
-import { type Line, majorOf, medianOf, type Run } from './run.js'
-
-/** The first line is what the others are compared with, by their first figure. */
-export function tableOf(lines: Line[]): string {
-  const [first] = lines
-  const figures = Object.keys(first?.rounds[0] ?? {})
-  const [compared = ''] = figures
-  const rows = lines.map(line => [
-    line.name,
-    ...figures.map(figure => shown(medianOf(line, figure))),
-    shown(medianOf(line, compared) / medianOf(first, compared)),
-  ])
-  return markdown([['gateway', ...figures, `× ${compared}`], ...rows])
-}
+import { verdicts } from './bounds.js'
+import { lineOf, majorOf, medianOf, type Run, type What } from './run.js'
 
 export interface Column {
   head: string
@@ -25,64 +11,75 @@ export interface Column {
   times?: true
 }
 
-const cpu = { part: 'small', figure: 'CPU µs' } as const
+const column = (part: What, figure: string, head: string): Column => ({ part, figure, head })
+const times = (part: What, figure: string): Column => ({ part, figure, head: '× nginx', times: true })
+
+/** What an operator feels. */
+export const waitColumns: Column[] = [
+  column('rate500', 'p50 ms', '500/s: p50 ms'),
+  column('rate500', 'p99 ms', 'p99 ms'),
+  column('rate2000', 'p50 ms', '2,000/s: p50 ms'),
+  column('rate2000', 'p99 ms', 'p99 ms'),
+  column('half', 'requests/s', 'half of its most: requests/s'),
+  column('half', 'p50 ms', 'p50 ms'),
+  column('half', 'p99 ms', 'p99 ms'),
+]
 
 /** What a request costs. */
-export const requestColumns: Column[] = [
-  { ...cpu, head: 'CPU µs' },
-  { ...cpu, head: '× nginx', times: true },
-  { part: 'small', figure: 'requests/s', head: 'requests/s' },
-  { part: 'small', figure: 'busy %', head: 'core busy %' },
-  { part: 'small', figure: 'p50 ms', head: 'p50 ms' },
-  { part: 'small', figure: 'p99 ms', head: 'p99 ms' },
-  { part: 'steady', figure: 'p50 ms', head: 'half load: p50 ms' },
-  { part: 'steady', figure: 'p99 ms', head: 'p99 ms' },
-  { part: 'small', figure: 'memory MB', head: 'memory MB' },
+export const costColumns: Column[] = [
+  column('rate500', 'CPU µs', '500/s: CPU µs'),
+  times('rate500', 'CPU µs'),
+  column('rate2000', 'CPU µs', '2,000/s: CPU µs'),
+  times('rate2000', 'CPU µs'),
+  column('saturation', 'CPU µs', 'saturation: CPU µs'),
+  times('saturation', 'CPU µs'),
+  column('saturation', 'requests/s', 'requests/s'),
+  column('saturation', 'busy %', 'core busy %'),
+  column('saturation', 'memory MB', 'memory MB'),
 ]
 
 /** What bytes and messages cost. */
 export const bodyColumns: Column[] = [
-  { part: 'medium', figure: 'CPU µs', head: '64 KiB: CPU µs' },
-  { part: 'medium', figure: 'CPU µs', head: '× nginx', times: true },
-  { part: 'large', figure: 'MB per CPU s', head: '10 MiB down: MB/CPU s' },
-  { part: 'large', figure: 'MB per CPU s', head: '× nginx', times: true },
-  { part: 'upload', figure: 'MB per CPU s', head: '10 MiB up: MB/CPU s' },
-  { part: 'upload', figure: 'MB per CPU s', head: '× nginx', times: true },
-  { part: 'websocket', figure: 'CPU µs', head: 'WebSocket: CPU µs' },
-  { part: 'websocket', figure: 'CPU µs', head: '× nginx', times: true },
+  column('medium', 'CPU µs', '64 KiB: CPU µs'),
+  times('medium', 'CPU µs'),
+  column('large', 'MB per CPU s', '10 MiB down: MB/CPU s'),
+  times('large', 'MB per CPU s'),
+  column('upload', 'MB per CPU s', '10 MiB up: MB/CPU s'),
+  times('upload', 'MB per CPU s'),
+  column('websocket', 'CPU µs', 'WebSocket: CPU µs'),
+  times('websocket', 'CPU µs'),
 ]
 
-/** One row for each gateway; who could not take part says so. Columns of what was not measured are left out. */
+/** One row for each gateway that has a figure in it. Columns of what was not measured are left out. */
 export function overview(run: Run, columns: Column[]): string {
-  const measured = columns.filter(({ part }) => run.parts[part] !== undefined)
-  const rows = linesOf(run).map(({ key, node, name }) => [
+  const measured = columns.filter(({ part }) => (run.parts[part]?.length ?? 0) > 0)
+  const parts = new Set(measured.map(({ part }) => part))
+  const lines = new Map(
+    [...parts].flatMap(part => run.parts[part] ?? []).map(line => [`${line.key} ${line.node}`, line]),
+  )
+  // In the order in which they took part, also where the first part has only some of them.
+  const order = Object.values(run.parts).flatMap(all => all.map(({ key }) => key))
+  const sorted = [...lines.values()].sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key))
+  const rows = sorted.map(({ key, node, name }) => [
     name,
     ...measured.map(({ part, figure, times }) => {
       const value = medianOf(lineOf(run, part, key, node), figure)
       return shown(times ? value / medianOf(lineOf(run, part, 'nginx', undefined), figure) : value)
     }),
   ])
-  const absent = run.absent.map(name => [`${name}: not on the PATH`, ...measured.map(() => '–')])
-  return markdown([['gateway', ...measured.map(({ head }) => head)], ...rows, ...absent])
+  return markdown([['gateway', ...measured.map(({ head }) => head)], ...rows])
 }
 
 export function verdictTable(run: Run): string {
-  const rows = verdicts(run).map(({ says, node, ratio, low, high, bound, holds }) => [
+  const rows = verdicts(run).map(({ says, node, value, low, high, bound, holds }) => [
     says,
     majorOf(node),
-    `**${shown(ratio)}**`,
+    `**${shown(value)}**`,
     `${shown(low)} to ${shown(high)}`,
     bound,
     holds ? 'holds' : '**MISSED**',
   ])
-  return markdown([['what is compared', 'Node', 'ratio', 'rounds', 'bound', ''], ...rows], [0, 4, 5])
-}
-
-/** Every gateway once, in the order in which they took part. */
-function linesOf(run: Run): Line[] {
-  const lines = new Map<string, Line>()
-  for (const line of Object.values(run.parts).flat()) lines.set(`${line.key} ${line.node}`, line)
-  return [...lines.values()]
+  return markdown([['what is compared', 'Node', 'figure', 'rounds', 'bound', ''], ...rows], [0, 4, 5])
 }
 
 /** The first row is the head; `text` are the columns that begin at the left. Padded, so that it can be read as it is. */
@@ -107,6 +104,6 @@ function lengthOf(cell: string): number {
 /** Three digits that mean something; nothing for what was not measured. */
 export function shown(value: number): string {
   if (!Number.isFinite(value)) return '–'
-  if (value >= 10_000) return Math.round(value).toLocaleString('en')
+  if (value >= 1000) return Math.round(value).toLocaleString('en')
   return value >= 100 ? Math.round(value).toString() : value.toFixed(value >= 10 ? 1 : 2)
 }

@@ -3,8 +3,7 @@
 import httpProxy from '@fastify/http-proxy'
 import fastify from 'fastify'
 
-const [port, upstream = '', echo = ''] = process.argv.slice(2)
+const [port, upstream = ''] = process.argv.slice(2)
 const app = fastify()
-app.register(httpProxy, { upstream: echo, prefix: '/echo', rewritePrefix: '/echo', websocket: true })
-app.register(httpProxy, { upstream })
+app.register(httpProxy, { upstream, websocket: true })
 await app.listen({ host: '127.0.0.1', port: Number(port) })
