@@ -35,6 +35,8 @@ export interface RefusedPages {
 }
 
 const purpose = 'refused login page'
+/** Characters. */
+const longestSealed = 2000
 
 export function createRefusedPages({ keyring, clock }: { keyring: Sealer; clock: Clock }): RefusedPages {
   const respond: RefusedPages['respond'] = (context, { reason, provider, agent, here, returnTo, reference }) => {
@@ -42,7 +44,9 @@ export function createRefusedPages({ keyring, clock }: { keyring: Sealer; clock:
     const plain = Buffer.from(JSON.stringify({ ...refused, at: clock.now() }))
     const { snapshot } = context
     const sealed = keyring.seal(purpose, plain, snapshot.config.publicUrl)
-    const languageSwitch = switchAt(snapshot, `${snapshot.paths.refused}?page=${sealed}`)
+    // Proxies in front have buffers of 4 kB for the header of a redirect.
+    const fits = sealed.length <= longestSealed
+    const languageSwitch = fits ? switchAt(snapshot, `${snapshot.paths.refused}?page=${sealed}`) : undefined
     const page = { ...pageContextOf(context), languageSwitch }
     const email = vouchedFor(context, refused)
     const shown = { reason, reference, ...nextButtons(context, refused), email, here }

@@ -137,6 +137,8 @@ t.test(
         bad,
       )
     }
+    const long = { jwt: await gate.token('off@example.com'), return_to: `/tickets/${'1'.repeat(1900)}` }
+    t.equal(switchOf((await browser.post('/auth/jwt/portal', long)).body), '', 'no address that proxies would refuse')
     gate.clock.move(10 * 60_000)
     t.match(await browser.visit(page), { statusCode: 303, headers: { location: '/auth/login' } }, 'too old')
   },

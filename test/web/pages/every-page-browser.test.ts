@@ -1,6 +1,7 @@
 // The pages of logins, logouts and errors in Chromium, in every look of parts/page-checks.
 
 import t, { type Test } from 'tap'
+import { StoreUnavailable } from '../../../src/core/errors.js'
 import { choosePorts } from '../../../src/demo/demo.js'
 import type { Texts } from '../../../src/web/pages/i18n/texts.js'
 import { noticePage, refusedPage } from '../../../src/web/pages/pages.js'
@@ -18,6 +19,7 @@ const oddName = `<b>"Aloha"</b> \u202eevil\u202c مكتب 😀 ${'x'.repeat(300)
 async function startGate(t: Test, names: Record<string, string>) {
   const [port = 0] = await choosePorts(0, '127.0.0.1')
   const publicUrl = `http://localhost:${port}`
+  const store = { fails: false }
   let email: string | undefined
   const verdict = () =>
     email === undefined ? refusedWith('saml.expired') : { identity: identityOf(email), unsolicited: true }
@@ -26,21 +28,30 @@ async function startGate(t: Test, names: Record<string, string>) {
       publicUrl,
       login: { chooser: 'always' },
       admin: { roles: ['agent'] },
-      access: { paths: [{ match: '/strong/*', context: ['mfa'] }] },
+      access: {
+        paths: [
+          { match: '/strong/*', context: ['mfa'] },
+          { match: '/settings/*', roles: ['chief'] },
+        ],
+      },
     },
     providers: Object.entries(names).map(([id, name]) =>
       createFakeProvider({ id, name, verdict, issuer: () => `https://${id}.example.com` }),
     ),
+    store: inner => ({
+      ...inner,
+      get: key => (store.fails ? Promise.reject(new StoreUnavailable('by the test')) : inner.get(key)),
+    }),
   })
   t.teardown(gate.close)
   t.teardown(() => gate.app.server.closeAllConnections())
   await gate.app.listen({ port, host: '127.0.0.1' })
   /** Posts a form of another page to a path. */
-  const post = async ({ page, context }: Profile, path: string, fields: Record<string, string>) => {
+  const post = async ({ page, context }: Profile, path: string, fields: Record<string, string>, site = publicUrl) => {
     const inputs = Object.entries(fields).map(([name, value]) => `<input name="${name}" value="${value}">`)
-    const body = `<form method=post action="${path}">${inputs.join('')}<button>go</button></form>`
-    await context.route(`${publicUrl}/start`, route => route.fulfill({ contentType: 'text/html', body }))
-    await page.goto(`${publicUrl}/start`)
+    const body = `<form method=post action="${publicUrl}${path}">${inputs.join('')}<button>go</button></form>`
+    await context.route(`${site}/start`, route => route.fulfill({ contentType: 'text/html', body }))
+    await page.goto(`${site}/start`)
     await page.getByRole('button').click()
     await page.locator('h1').waitFor()
   }
@@ -68,13 +79,21 @@ async function startGate(t: Test, names: Record<string, string>) {
     const order = { agent: 'ada@example.com', minutes: 5, reason: oddName.slice(0, 60), operator: 'ops' }
     return `/auth/breakglass/${(await gate.breakglass.issue(order)).token}`
   }
-  return { publicUrl, post, logIn, goto, afterLogin, keep, afterKeep, link }
+  const withoutStore = async (profile: Profile) => {
+    const name = gate.snapshot.cookies.session
+    await profile.context.addCookies([{ name, value: 'A'.repeat(43), url: publicUrl }])
+    store.fails = true
+    await goto('/tickets/1')(profile).finally(() => {
+      store.fails = false
+    })
+  }
+  return { publicUrl, post, logIn, goto, afterLogin, keep, afterKeep, withoutStore, link }
 }
 
 t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_000 }, async t => {
   const browser = await startChromium()
   t.teardown(browser.close)
-  const { publicUrl, post, logIn, goto, afterLogin, keep, afterKeep, link } = await startGate(t, {
+  const { publicUrl, post, logIn, goto, afterLogin, keep, afterKeep, withoutStore, link } = await startGate(t, {
     corp: oddName,
     other: 'Aloha Portal',
   })
@@ -126,6 +145,36 @@ t.test('every page in Chromium', { skip: missingParts('chromium'), timeout: 600_
     },
     { name: 'kept', open: keep, complaint: /401|502/ },
     { name: 'kept-page', open: afterKeep, complaint: /401|502/ },
+    {
+      name: 'kept-thrown-away',
+      async open(profile) {
+        await afterKeep(profile)
+        await profile.page.locator('form[action="/auth/kept/discard"] button').click()
+        await profile.page.waitForURL('**/discard')
+      },
+      complaint: /401|502/,
+    },
+    { name: 'forbidden', open: afterLogin('/settings/1'), complaint: /403|502/ },
+    {
+      name: 'sent-from-elsewhere',
+      open: profile => post(profile, '/auth/logout', {}, publicUrl.replace('localhost', '127.0.0.1')),
+      complaint: /403/,
+    },
+    {
+      name: 'too-large',
+      open: profile => post(profile, '/auth/language', { x: 'x'.repeat(20_000) }),
+      complaint: /413/,
+    },
+    { name: 'store-unavailable', open: withoutStore, complaint: /503/ },
+    {
+      name: 'one-time-link-expired',
+      async open(profile) {
+        await goto(`/auth/breakglass/${'A'.repeat(43)}`)(profile)
+        await profile.page.locator('main button').click()
+        await profile.page.locator('.reference').waitFor()
+      },
+      complaint: /4\d\d/,
+    },
     { name: 'kept-none', open: afterLogin('/auth/kept'), complaint: /4\d\d|502/ },
     ...['', '/refused', '/state', '/links'].map(section => ({
       name: `session-desk${section.replace('/', '-')}`,

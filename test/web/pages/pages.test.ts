@@ -221,7 +221,9 @@ t.test('templates bypass escaping only for what a template has built', async t =
   for (const file of ['pages', 'layout', 'sentence', 'fragment']) {
     const source = readFileSync(new URL(`../../../src/web/pages/${file}.ts`, import.meta.url), 'utf8')
     for (const [, expression = ''] of source.matchAll(/!\$\{([^}]*)/g)) {
-      const builds = /^(button|actions|markup|traceLine)\(|^view\.cut \? html|^buttons\.map\(one => button/.test(expression)
+      const builds = /^(button|actions|markup|traceLine)\(|^view\.cut \? html|^buttons\.map\(one => button/.test(
+        expression,
+      )
       t.ok(builds || allowed.includes(expression), `${file}: !\${${expression}}`)
     }
   }
