@@ -214,6 +214,7 @@ function warningSamples(): [string, Sample][] {
       const { lang, dir, warning } = texts
       const setup = JSON.stringify({ ...warning, lang, dir }).replaceAll('<', '\\u003c')
       const actions = '{ keep() {}, dismiss() {} }'
+      const style = 'body{margin:2rem;font-family:system-ui,sans-serif}'
       const script = `${dialogSource}\nconst dialog = createDialog(${setup}, ${actions})\ndialog.show('${kind}', '/')\ndialog.count(95000)\n`
       const text = html`<!doctype html>
 <html lang="${lang}" dir="${dir}">
@@ -222,9 +223,10 @@ function warningSamples(): [string, Sample][] {
 <meta name="color-scheme" content="light dark">
 <title>Desk</title>
 <link rel="icon" href="data:,">
+<style>!${style}</style>
 <body><h1>Desk</h1><script>!${script}</script>
 `
-      return withSources(text, [], [script])
+      return withSources(text, [style], [script])
     },
   ])
 }

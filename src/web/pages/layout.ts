@@ -50,7 +50,7 @@ time{white-space:nowrap}
 .sessions b{display:block;font-weight:600}
 .sessions span{display:block;font-size:.88rem;color:var(--soft)}
 .sessions a{color:var(--accent);font-size:.88rem}
-.sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-start:.4rem;white-space:nowrap}
+.sessions em{font-style:normal;font-size:.78rem;font-weight:600;color:var(--accent);background:var(--tint);border-radius:1rem;padding:.15rem .6rem;margin-inline-end:.4rem;white-space:nowrap}
 .sessions .bad{color:var(--warn);background:var(--warn-tint)}
 .reference code,.reference small{direction:ltr;unicode-bidi:isolate}
 [dir=rtl] h1{letter-spacing:normal}[dir=rtl] :is(.reference code,.reference small){text-align:right}
