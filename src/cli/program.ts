@@ -27,6 +27,10 @@ export interface ProgramDeps {
 }
 
 const configOption = ['--config <file>', 'the configuration (default: $DESKGATE_CONFIG, then deskgate.yaml)'] as const
+const fallbackOption = [
+  '--fallback <files...>',
+  'older configurations; the first that is valid takes the place of an invalid one',
+] as const
 const opsOption = [
   '--ops <url>',
   "the ops listener of the running gateway (default: the configuration's ops.listen)",
@@ -67,6 +71,7 @@ function addRunning(program: Command, { io, version }: ProgramDeps): void {
     .command('serve')
     .description('run the gateway until a signal')
     .option(...configOption)
+    .option(...fallbackOption)
     .addHelpText(
       'after',
       `
@@ -76,6 +81,9 @@ that the gateway accepts connections.
 Signals: SIGTERM shuts the gateway down within the configured drain. SIGINT does
 the same without waiting for load balancers. A second signal ends it at once.
 SIGHUP reloads the configuration; a changed file is reloaded automatically.
+
+With --fallback an invalid configuration does not prevent the start. It counts
+as rejected (log, /ready, metric) until it is fixed, which needs no restart.
 
 Exit code: 0 orderly shutdown; 1 the configuration has a problem, or the gateway
 cannot start; 2 wrong usage.
@@ -153,6 +161,7 @@ function addChecking(program: Command, { io, done }: ProgramDeps): void {
     .command('check')
     .description('validate a configuration: one line per problem, FILE:LINE:COL key: problem (hint)')
     .option(...configOption)
+    .option(...fallbackOption)
     .option('--online', 'also try what it names, from this host: Redis, Desk, directories, providers, publicUrl')
     .option('--json', 'the result as one line of JSON on stdout')
     .addHelpText(
@@ -161,6 +170,7 @@ function addChecking(program: Command, { io, done }: ProgramDeps): void {
 Reads every file and variable that the configuration names. Warnings do not
 change the exit code. --online lists everything that it tried. It only warns of
 an address that browsers alone use, such as publicUrl, if it does not answer.
+With --fallback it passes if serve could start with one of the files.
 ${exitCodes}
 Examples:
   $ deskgate check --config deskgate.yaml

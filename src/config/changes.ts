@@ -12,22 +12,24 @@ export function changedKeys(one: Config, other: Config): string[] {
   return [...new Set(changedPaths(one, other, []).map(dotted))].slice(0, maxKeys)
 }
 
-/** Whether two parts of configurations are equal, including secrets. */
-export function saysTheSame(one: unknown, other: unknown): boolean {
-  return changedPaths(one, other, []).length === 0
+/** Whether two parts of configurations are equal, including secrets; files by their paths and contents, or by contents alone. */
+export function saysTheSame(one: unknown, other: unknown, files: FilesBy = 'path'): boolean {
+  return changedPaths(one, other, [], files).length === 0
 }
 
-function changedPaths(one: unknown, other: unknown, path: Path): Path[] {
+type FilesBy = 'path' | 'content'
+
+function changedPaths(one: unknown, other: unknown, path: Path, files: FilesBy = 'path'): Path[] {
   if (Object.is(one, other)) return []
-  if (isFile(one) && isFile(other)) return sameFile(one, other, path) ? [] : [path]
+  if (isFile(one) && isFile(other)) return sameFile(one, other, path, files) ? [] : [path]
   const [value, next] = [plain(one), plain(other)]
   if (Array.isArray(value) && Array.isArray(next)) {
     if (value.length !== next.length) return [path]
-    return value.flatMap((item, index) => changedPaths(item, next[index], [...path, index]))
+    return value.flatMap((item, index) => changedPaths(item, next[index], [...path, index], files))
   }
   if (isMapping(value) && isMapping(next)) {
     const keys = new Set([...Object.keys(value), ...Object.keys(next)])
-    return [...keys].flatMap(key => changedPaths(value[key], next[key], [...path, key]))
+    return [...keys].flatMap(key => changedPaths(value[key], next[key], [...path, key], files))
   }
   return value === next ? [] : [path]
 }
@@ -44,7 +46,8 @@ function isFile(value: unknown): value is FileText {
   return typeof value === 'object' && value !== null && 'path' in value && 'text' in value
 }
 
-function sameFile(one: FileText, other: FileText, path: Path): boolean {
+function sameFile(one: FileText, other: FileText, path: Path, files: FilesBy): boolean {
+  if (files === 'content') return one.text === other.text
   // A provider rereads its metadata file by itself, and keeps the previous metadata when the new file is invalid.
   return one.path === other.path && (path.at(-1) === 'metadata' || one.text === other.text)
 }

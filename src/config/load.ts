@@ -198,7 +198,7 @@ export function restartFindings(
     .map(key => key.split('.'))
     .filter(path => {
       const value = at(next, path)
-      return value !== undefined && !saysTheSame(at(running, path), value)
+      return value !== undefined && !saysTheSame(at(running, path), value, 'content')
     })
   // Certificate and key can change; whether TLS is used at all cannot.
   const tlsSwitched = (running.tls === undefined) !== (written(['tls']) === undefined)

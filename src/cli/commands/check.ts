@@ -6,12 +6,14 @@ import type { Config } from '../../config/schema/index.js'
 import type { ExitCode, Io } from '../io.js'
 import { opsCommands } from '../ops-client.js'
 import { type Trial, tryOnline } from './check-online.js'
-import { configFile, loadWithMetadata } from './configuration.js'
+import { configFile, loadWithMetadata, readFallback } from './configuration.js'
 
 export interface CheckOptions {
   config?: string
   online?: boolean
   json?: boolean
+  /** Files that serve would start with in place of an invalid configuration. */
+  fallback?: string[]
 }
 
 /** What --json prints. */
@@ -39,7 +41,7 @@ export async function check(options: CheckOptions, io: Io): Promise<ExitCode> {
   } else result.problems.push(...loaded.problems)
   result.valid = result.problems.length === 0
   print(result, options, io)
-  return result.valid ? 0 : 1
+  return result.valid || (await readFallback(options.fallback ?? [], io)) ? 0 : 1
 }
 
 function triedOf({ path, address, neededBy, problem }: Trial) {

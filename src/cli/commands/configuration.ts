@@ -68,3 +68,21 @@ export async function readConfiguration(
   for (const problem of loaded.problems) io.err(formatProblem(problem))
   return undefined
 }
+
+/**
+ * In place of an invalid configuration file: the first of `files` that is valid, or undefined. It says on stderr which one,
+ * and what is wrong with those before it. A file that does not exist is passed over.
+ */
+export async function readFallback(
+  files: readonly string[],
+  io: Io,
+  unusable: UnusableMetadata = 'problem',
+): Promise<Config | undefined> {
+  for (const file of files.filter(path => existsSync(path))) {
+    const config = await readConfiguration(file, io, 'problems', unusable)
+    if (!config) continue
+    io.err(`warning: the configuration is INVALID; going on with ${file}, the last one that is valid (--fallback)`)
+    return config
+  }
+  return undefined
+}

@@ -12,10 +12,12 @@ import type { ConfigSource, ReloadResult } from '../../server/reload.js'
 import { workerCount } from '../../server/resources.js'
 import { type Server, type ServerDeps, type ShutdownTimes, startServer } from '../../server/server.js'
 import type { Io } from '../io.js'
-import { configFile, loadWithMetadata, readConfiguration } from './configuration.js'
+import { configFile, loadWithMetadata, readConfiguration, readFallback } from './configuration.js'
 
 export interface ServeOptions {
   config?: string
+  /** Files to start with while the configuration is invalid; the first reload then reports it as rejected. */
+  fallback?: string[]
   version: string
 }
 
@@ -26,7 +28,7 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   // A SIGHUP without a listener would end the process while it starts.
   let onHangup = () => {}
   process.on('SIGHUP', () => onHangup())
-  const config = await readConfiguration(options.config, io, 'all', 'warning')
+  const config = await readStart(options, io, 'all')
   if (!config) {
     process.exitCode = 1
     return
@@ -45,6 +47,10 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   service.ready(`Listening on ${server.url}`)
   service.watch()
   untilSignal(announced(server, service), { drain: config.drain, io }, { skip: ['SIGHUP'] })
+}
+
+async function readStart({ config, fallback = [] }: ServeOptions, io: Io, print: 'all' | 'problems') {
+  return (await readConfiguration(config, io, print, 'warning')) ?? (await readFallback(fallback, io, 'warning'))
 }
 
 function statusOf({ applied }: ReloadResult): string {
@@ -96,7 +102,7 @@ async function runWorker(options: ServeOptions, link: WorkerLink, io: Io): Promi
   // Before the server has started there is nothing to drain.
   link.onDrain(serveOn => (drain ?? (() => process.exit(0)))(serveOn))
   try {
-    const config = await readConfiguration(options.config, io, 'problems', 'warning')
+    const config = await readStart(options, io, 'problems')
     if (!config) process.exit(1)
     tuneProcess(config.runtime.tuning)
     const log = createLog({ ...config.log, worker: link.number })

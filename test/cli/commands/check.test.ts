@@ -54,6 +54,18 @@ t.test('certificates of providers: expired, soon, and later', async t => {
   }
 })
 
+t.test('with fallbacks it passes if one of them is valid, and says which', async t => {
+  const good = await writeConfiguration({ desk: { url: 'http://127.0.0.1:9' }, ...settings })
+  const bad = await writeConfiguration({ nonsense: 1 })
+  t.teardown(() => Promise.all([good, bad].map(({ folder }) => rm(folder, { recursive: true }))))
+  const broken = { ...settings, nonsense: 1 }
+  const passed = await checked(t, broken, {}, { fallback: ['/nowhere.yaml', bad.file, good.file] })
+  t.equal(passed.code, 0)
+  t.match(passed.err.join('\n'), new RegExp(`nonsense[\\s\\S]*INVALID; going on with ${good.file}`))
+  t.equal((await checked(t, broken, {}, { fallback: [bad.file, '/nowhere.yaml'] })).code, 1)
+  t.same((await checked(t, settings, {}, { fallback: [bad.file] })).err, [], 'not read when they are not needed')
+})
+
 t.test('certificates inside metadata in a file', async t => {
   const { certificates: _, issuer: __, ...provider } = saml
   const metadata = (days: number) => idpMetadata([expiring(days)])
