@@ -1,10 +1,8 @@
 // What scripts/systemd/try.mjs does to the service, one row each, in this order. A row throws when it saw something else
 // than the page says, and returns what it saw.
 
-const seconds = since => `${((Date.now() - since) / 1000).toFixed(1)} s`
-const must = (true_, what) => {
-  if (!true_) throw new Error(what)
-}
+import { must, pause, seconds } from '../tried.mjs'
+
 const serves = host => async () => (await host.ask('/')).status === 200
 const restarts = host => Number(host.show('NRestarts').NRestarts)
 
@@ -58,7 +56,7 @@ async function hangupsWhileItStarts(host) {
   const took = seconds(began)
   for (let turn = 0; turn < 10; turn++) {
     host.sh('systemctl kill --signal=HUP --kill-who=main deskgate')
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await pause(20)
   }
   await host.until('it is active', () => host.show('ActiveState').ActiveState === 'active')
   must(restarts(host) === count, `${restarts(host) - count} restarts`)
@@ -106,7 +104,7 @@ async function stopped(host) {
   host.override('WatchdogSec=6')
   must(host.sh('systemctl restart deskgate').status === 0, 'restart failed')
   const [quiet, first] = [Date.now(), host.pid()]
-  await new Promise(resolve => setTimeout(resolve, 15_000))
+  await pause(15_000)
   must(host.pid() === first, `restarted while it lives: ${host.journal(quiet)}`)
   const began = Date.now()
   process.kill(first, 'SIGSTOP')
@@ -141,7 +139,7 @@ head -c $((4096 - $(stat --format %s audit.log) % 4096)) /dev/zero | tr '\\0' '\
 async function drained(host) {
   const began = Date.now()
   const slow = host.ask('/slow')
-  await new Promise(resolve => setTimeout(resolve, 300))
+  await pause(300)
   // Not host.sh, which would stop Desk, too: it is in this process.
   const ended = new Promise(resolve => host.start('systemctl', ['stop', 'deskgate']).once('close', resolve))
   must((await ended) === 0, 'stop failed')

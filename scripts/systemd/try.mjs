@@ -5,6 +5,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, get } from 'node:http'
 import { parse, stringify } from 'yaml'
+import { print, tryRows, until, writeInto } from '../tried.mjs'
 import { rows } from './rows.mjs'
 
 const page = 'docs/systemd.md'
@@ -17,7 +18,6 @@ const made = [
   '/opt/deskgate/secrets',
 ]
 
-const print = line => process.stdout.write(`${line}\n`)
 const sh = command => spawnSync('/bin/sh', ['-ec', command], { encoding: 'utf8' })
 const blocks = name => [...readFileSync(name, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(found => found[2])
 const blockWith = (name, words) => {
@@ -96,14 +96,7 @@ printf '[Service]\\n${text}\\n' > /run/systemd/system/deskgate.service.d/try.con
       const [, caught = '0'] = /SigCgt:\s*(\w+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
       return (BigInt(`0x${caught}`) & 1n) === 1n
     },
-    async until(what, test, seconds = 30) {
-      for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
-        const found = await test()
-        if (found) return found
-        await new Promise(resolve => setTimeout(resolve, 100))
-      }
-      throw new Error(`not within ${seconds} s: ${what}`)
-    },
+    until,
     start: (program, args) => spawn(program, args, { stdio: 'ignore' }),
   }
 }
@@ -127,15 +120,6 @@ function remove() {
   }
 }
 
-function writeInto(table) {
-  const text = readFileSync(page, 'utf8')
-  const marks = /(<!-- seen: [^>]*-->\n)[\s\S]*(<!-- end of seen -->)/
-  writeFileSync(
-    page,
-    text.replace(marks, (_all, head, tail) => `${head}\n${table}\n${tail}`),
-  )
-}
-
 async function main() {
   const reason = obstacle()
   if (reason) {
@@ -144,17 +128,10 @@ async function main() {
   }
   const desk = await startDesk()
   const host = createHost(desk)
-  const lines = ['| what was done | what was seen |', '| --- | --- |']
+  let table = ''
   try {
     prepare(host)
-    for (const { name, does } of rows) {
-      const seen = await does(host).catch(error => {
-        process.exitCode = 1
-        return `**failed**: ${error.message.replaceAll('\n', ' ')}`
-      })
-      lines.push(`| ${name} | ${seen} |`)
-      print(lines.at(-1))
-    }
+    table = await tryRows(rows, host)
   } finally {
     remove()
     desk.close()
@@ -162,7 +139,7 @@ async function main() {
   const { stdout } = sh('systemctl --version')
   const on = `Node ${process.versions.node}, ${stdout.split('\n')[0]}`
   print(on)
-  if (process.argv.includes('--write')) writeInto(`${lines.join('\n')}\n\nOn ${on}.\n`)
+  if (process.argv.includes('--write')) writeInto(page, `${table}\n\nOn ${on}.\n`)
 }
 
 await main()
