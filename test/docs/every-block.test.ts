@@ -34,7 +34,7 @@ const blockTests: BlockTest[] = [
   { test: 'docs/handbook-commands', pages: ['docs/troubles.md'], languages: ['sh'] },
   {
     test: 'docs/install',
-    pages: ['docs/install.md', 'docs/kubernetes.md', 'docs/fronts/ingress-nginx.md'],
+    pages: ['docs/install.md', 'docs/kubernetes.md', 'docs/helm-ingress-nginx-okta.md', 'docs/fronts/ingress-nginx.md'],
     languages: ['yaml'],
   },
   {

@@ -45,6 +45,29 @@ t.test('a pod that is not ready fails it, one on its way out does not', async t 
   t.match(await tested(t, { ...serving, state: 'draining' }, { status: 503 }), { code: 0 })
 })
 
+t.test('without DNS it finds the Services by their variables, and asks any pod', async t => {
+  const probes = await startHttpServer((_request, answer) => answer.end(JSON.stringify(serving)))
+  t.teardown(probes.close)
+  const gateway = await startHttpServer(({ headers }, answer) => {
+    const said = headers.accept === 'text/html' ? toLogin : challenge
+    answer.writeHead(said.status, said.headers).end()
+  })
+  t.teardown(gateway.close)
+  const at = (name: string, { url }: { url: string }) => url.replace('127.0.0.1', `${name}.invalid`)
+  const env = {
+    ...{ PATH: process.env.PATH, LOGIN: '/auth/login', PROBES: 'http://desk-probes.invalid:9091' },
+    ...{ GATEWAY: at('desk', gateway), ANY_POD: at('desk-test', probes) },
+  }
+  const run = async (more: object) => {
+    const started = startProgram(['node', '--input-type=module', '-e', script], { env: { ...env, ...more } })
+    return { code: await started.exitCode, said: started.output() }
+  }
+  const variables = { 'DESK.INVALID_SERVICE_HOST': '127.0.0.1', 'DESK_TEST.INVALID_SERVICE_HOST': '127.0.0.1' }
+  t.match(await run(variables), { code: 0, said: /no DNS[\s\S]*is ready: 200[\s\S]*challenge: Deskgate/ })
+  t.equal(probes.seen.length, 20)
+  t.match(await run({}), { code: 1, said: 'unknown host' })
+})
+
 t.test('a gateway that lets everybody through fails it', async t => {
   const open = { status: 200, headers: {} } as unknown as typeof challenge
   t.match(await tested(t, serving, { program: open }), { code: 1, said: 'a program without a session: 200' })

@@ -15,8 +15,8 @@ const kinds = (all: KubeObject[]) => all.map(({ kind }) => kind)
 t.test('the restricted security profile, and no token', { skip }, async t => {
   const all = await render()
   const restricted = { runAsNonRoot: true, runAsUser: 10001, seccompProfile: { type: 'RuntimeDefault' } }
-  for (const pod of [podOf(all), objectOf(all, 'Pod').spec]) {
-    t.match(pod, { automountServiceAccountToken: false, enableServiceLinks: false, securityContext: restricted })
+  for (const pod of [podOf(all), objectOf(all, 'Pod').spec, objectOf(all, 'Job').spec.template.spec]) {
+    t.match(pod, { automountServiceAccountToken: false, securityContext: restricted })
     for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
       t.same(container.securityContext, {
         ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
@@ -25,8 +25,10 @@ t.test('the restricted security profile, and no token', { skip }, async t => {
       t.ok(container.resources.limits.memory)
     }
   }
-  t.equal(objectOf(all, 'ServiceAccount').automountServiceAccountToken, false)
-  t.equal(podOf(all).serviceAccountName, 'desk-deskgate')
+  for (const account of all.filter(({ kind }) => kind === 'ServiceAccount')) {
+    t.equal(account.automountServiceAccountToken, false)
+  }
+  for (const pod of [podOf(all), objectOf(all, 'Pod').spec]) t.equal(pod.serviceAccountName, 'desk-deskgate')
 })
 
 t.test('secrets are files: nothing of them is a variable, and whole folders are mounted', { skip }, async t => {
@@ -35,7 +37,7 @@ t.test('secrets are files: nothing of them is a variable, and whole folders are 
   t.same(container.env, [{ name: 'DESKGATE_CONFIG', value: '/etc/deskgate/config/deskgate.yaml' }])
   t.equal(container.envFrom, undefined)
   for (const mount of container.volumeMounts) t.match(mount, { readOnly: true, subPath: undefined })
-  const [config, secrets] = pod.volumes
+  const [config, , , , secrets] = pod.volumes
   t.same(config.configMap, { name: 'desk-deskgate', defaultMode: 0o444 })
   t.equal(secrets.projected.defaultMode, 0o440)
   t.same(secrets.projected.sources[0].secret.name, 'deskgate')
@@ -45,17 +47,17 @@ t.test('a Secret is made of explicit values only, and never of anything else', {
   t.notOk(kinds(await render()).includes('Secret'))
   const values = { 'secrets.existingSecret': '', 'secrets.keys': {} }
   const all = await render({ ...values, 'secrets.values': { ring: 'r', portal: 'p', 'redis-url': 'redis://redis' } })
-  const secret = objectOf(all, 'Secret')
+  const secret = objectOf(all, 'Secret', 'desk-deskgate-values')
   t.same(secret.data, { ring: 'cg==', portal: 'cA==', 'redis-url': 'cmVkaXM6Ly9yZWRpcw==' })
   t.equal(schemaProblem(secret), undefined)
   t.same(await typeProblems([secret]), [])
-  const items = podOf(all).volumes[1].projected.sources[0].secret.items
+  const items = podOf(all).volumes.at(-1).projected.sources[0].secret.items
   t.same(items.map(({ path }: { path: string }) => path).sort(), ['portal', 'redis-url', 'ring'])
 })
 
 t.test('the configuration is what the values say, to the last key', { skip }, async t => {
   const values = valuesWith({ 'config.drain': '45s', files: { 'agents.yaml': 'x: "1"\n# é\n' } })
-  const { data } = objectOf(await objects({ values }), 'ConfigMap')
+  const { data } = objectOf(await objects({ values }), 'ConfigMap', 'desk-deskgate')
   const ops = { listen: '127.0.0.1:9090', probes: '0.0.0.0:9091' }
   t.same(parse(data?.['deskgate.yaml'] ?? ''), { listen: '0.0.0.0:8080', ops, ...(values.config as object) })
   t.equal(data?.['agents.yaml'], 'x: "1"\n# é\n')

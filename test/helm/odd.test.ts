@@ -83,7 +83,7 @@ t.test('what was written reaches the gateway, whatever it looks like', { skip },
     ...{ 'config.site': site, 'config.sessions.perAgent': 1_000_000, files: { '.hidden-1': text } },
     ...{ 'config.desk.public': open, 'config.drain': '07s', 'config.desk.tls': { serverName: 'yes' } },
   }
-  const { data } = objectOf(await rendered(t, 'desk', 'help', changes), 'ConfigMap')
+  const { data } = objectOf(await rendered(t, 'desk', 'help', changes), 'ConfigMap', 'desk-deskgate')
   const read = parse(data?.['deskgate.yaml'] ?? '')
   t.match(read, { site, sessions: { perAgent: 1_000_000 }, drain: '07s' })
   t.strictSame(read.desk.public, open)

@@ -114,7 +114,9 @@ interface Place {
 
 async function confinement(t: Test, { pod, launch, gateway }: Place): Promise<void> {
   const { argv, context, mounts } = pod.container('deskgate', ['node', '/app/dist/main.js'])
-  t.strictSame(argv, ['node', '/app/dist/main.js', 'serve', '--config', '/etc/deskgate/config/deskgate.yaml'])
+  const copies = [1, 2, 3].map(copy => `/etc/deskgate/copies/${copy}/deskgate.yaml`)
+  const config = ['--config', '/etc/deskgate/config/deskgate.yaml', '--fallback', ...copies]
+  t.strictSame(argv, ['node', '/app/dist/main.js', 'serve', ...config])
   const words = readFileSync(`/proc/${gateway.pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
   t.strictSame(words, argv, 'what runs is the image’s entrypoint with the pod’s words, and no shell')
   const status = readFileSync(`/proc/${gateway.pid}/status`, 'utf8')

@@ -1,6 +1,7 @@
 // Values that cannot work are refused by `helm template`, with what is wrong and how to fix it; all of it at once.
 
 import t from 'tap'
+import { habits } from '../../scripts/chart/values-schema.js'
 import { goodValues, valuesWith } from '../parts/chart-values.js'
 import { helms, template } from '../parts/helm.js'
 import { missingParts } from '../parts/required-parts.js'
@@ -192,6 +193,43 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
     { files: { 'agents.yaml': '- { email: a@example.com }\n'.repeat(40_000) } },
     /more than a ConfigMap can hold: mount large files/,
   ],
+  [
+    "a template in a host that is not publicUrl's",
+    { 'ingress.hosts': ['help.{{ .Release.Name }}.example.com'] },
+    /ingress\.hosts does not contain desk\.example\.com/,
+  ],
+  [
+    'paths that leave out the site',
+    { 'ingress.paths': [{ path: '/auth', pathType: 'Prefix' }] },
+    /paths does not contain \//,
+  ],
+  [
+    'a port of nodes for nobody',
+    { 'service.nodePort': 30080 },
+    /nodePort has no effect on a Service of type ClusterIP/,
+  ],
+  [
+    'a scrape longer than its interval',
+    { 'serviceMonitor.enabled': true, 'serviceMonitor.scrapeTimeout': '1m' },
+    /scrapeTimeout \(1m\) is longer than its interval \(30s\)/,
+  ],
+  [
+    'another ConfigMap that rolls',
+    { existingConfigMap: 'mine', reload: 'roll' },
+    /reload: roll has no effect with existingConfigMap/,
+  ],
+  [
+    'two places of files',
+    { existingConfigMap: 'mine', files: { 'a.yaml': 'x' } },
+    /files and existingConfigMap are both set/,
+  ],
+  [
+    'an ingress for an unknown host',
+    { existingConfigMap: 'mine', 'config.publicUrl': undefined },
+    /config\.publicUrl is missing: with existingConfigMap/,
+  ],
+  ['a probe of another path', { 'livenessProbe.path': '/' }, /livenessProbe.*path/s],
+  ['a reload that is none', { reload: 'always' }, /reload/],
   ['a section whose entries are all commented out', { ingress: null }, /ingress/],
   ['a file that no volume takes', { files: { '..data': 'x' } }, /\.\.data/],
   ['a digest that is none', { 'image.digest': 'sha256:1234' }, /digest/],
@@ -210,6 +248,44 @@ for (const [what, changes, says] of refused) {
     }
   })
 }
+
+// What a hand that knows other charts types.
+t.test('values of other charts are answered with the name that they have here', { skip }, async t => {
+  const values = valuesWith({
+    ...{ replicaCount: 3, 'ingress.ingressClassName': 'nginx', 'redis-ha.enabled': true, existingSecret: 'x' },
+    ...{ 'config.cookieSecret': 'x', 'ingress.hosts': [{ host: 'desk.example.com', paths: [{ path: '/' }] }] },
+    ...{
+      'autoscaling.targetCPUUtilizationPercentage': 80,
+      metrics: { enabled: true },
+      imagePullSecrets: [{ name: 'x' }],
+    },
+  })
+  for (const helm of helms) {
+    const { code, stderr } = await template({ helm, values })
+    t.equal(code, 1)
+    for (const says of [
+      'replicaCount is not a value of this chart: use replicas',
+      'ingress.ingressClassName is not a value of this chart: use ingress.className',
+      'redis-ha is not a value of this chart: the chart includes no Redis',
+      'existingSecret is not a value of this chart: use secrets.existingSecret',
+      'config.cookieSecret is not a value of this chart: use config.secrets',
+      'ingress.hosts[0] is a mapping: write the host name alone',
+      'targetCPUUtilizationPercentage is not a value of this chart: use autoscaling.targetCPU',
+      'metrics is not a value of this chart',
+      'imagePullSecrets is not a value of this chart: use image.pullSecrets',
+    ]) {
+      t.match(stderr, says)
+    }
+  }
+})
+
+t.test('each of them by itself', { skip }, async t => {
+  for (const path of Object.keys(habits)) {
+    const { code, stderr } = await template({ values: valuesWith({ [path]: {} }) })
+    t.equal(code, 1, path)
+    t.match(stderr, `${path} is not a value of this chart: `)
+  }
+})
 
 t.test('everything that is wrong is said at once', { skip }, async t => {
   const values = valuesWith({

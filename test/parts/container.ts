@@ -67,6 +67,7 @@ export async function layOutImage(): Promise<ImageTree> {
     'dev',
     'etc/ssl',
     'etc/deskgate/config',
+    ...[1, 2, 3].map(copy => `etc/deskgate/copies/${copy}`),
     'etc/deskgate/secrets',
   ]
   for (const name of folders) await mkdir(join(folder, name), { recursive: true })

@@ -8,6 +8,7 @@ import { PrometheusRule } from '@kubernetes-models/prometheus-operator/monitorin
 import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor'
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler'
+import { Job } from 'kubernetes-models/batch/v1/Job'
 import { Ingress } from 'kubernetes-models/networking.k8s.io/v1/Ingress'
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget'
@@ -29,6 +30,7 @@ const models = {
   'v1/Service': { model: Service, module: `${core}/v1/Service` },
   'v1/ServiceAccount': { model: ServiceAccount, module: `${core}/v1/ServiceAccount` },
   'apps/v1/Deployment': { model: Deployment, module: `${core}/apps/v1/Deployment` },
+  'batch/v1/Job': { model: Job, module: `${core}/batch/v1/Job` },
   'autoscaling/v2/HorizontalPodAutoscaler': {
     model: HorizontalPodAutoscaler,
     module: `${core}/autoscaling/v2/HorizontalPodAutoscaler`,

@@ -114,12 +114,16 @@ export async function layOutPod(
 
 interface Volume {
   name: string
-  configMap?: { name: string; defaultMode?: number }
+  configMap?: { name: string; defaultMode?: number; optional?: boolean }
   projected?: { defaultMode?: number; sources: { secret: { name: string; items?: { key: string; path: string }[] } }[] }
 }
 
 function filesOf({ configMap, projected }: Volume, objects: KubeObject[], secrets: Secrets): [string, string][] {
-  if (configMap) return Object.entries(objectOf(objects, 'ConfigMap', configMap.name).data ?? {})
+  if (configMap) {
+    const isThere = objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === configMap.name)
+    if (configMap.optional && !isThere) return []
+    return Object.entries(objectOf(objects, 'ConfigMap', configMap.name).data ?? {})
+  }
   return (projected?.sources ?? []).flatMap(({ secret }) => {
     const keys = secrets[secret.name]
     if (!keys) throw new Error(`there is no Secret ${secret.name}: the pod would not start`)

@@ -36,11 +36,24 @@ app.kubernetes.io/component: gateway
 {{- quote $name -}}
 {{- end -}}
 
-{{/* The metadata of an object. { root, suffix?, component?, labels?, annotations?, namespace? } */}}
+{{- define "deskgate.namespace" -}}{{ default .Release.Namespace .Values.namespaceOverride }}{{- end -}}
+
+{{/* A text of the values, with its templates filled in. { root, text } */}}
+{{- define "deskgate.filled" -}}
+{{- $text := toString .text -}}
+{{- if contains "{{" $text }}{{ tpl $text .root }}{{ else }}{{ $text }}{{ end -}}
+{{- end -}}
+
+{{- define "deskgate.publicUrl" -}}
+{{- include "deskgate.filled" (dict "root" . "text" (default "" (get .Values.config "publicUrl"))) -}}
+{{- end -}}
+
+{{/* The metadata of an object. { root, of?: its section of the values, suffix?, component?, labels?, annotations?, namespace? } */}}
 {{- define "deskgate.metadata" -}}
 {{- $root := .root -}}
+{{- $of := default dict .of -}}
 name: {{ include "deskgate.nameOf" . }}
-namespace: {{ default $root.Release.Namespace .namespace | quote }}
+namespace: {{ default (include "deskgate.namespace" $root) .namespace | quote }}
 {{- $own := dict
   "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
   "app.kubernetes.io/name" (include "deskgate.name" $root)
@@ -49,10 +62,11 @@ namespace: {{ default $root.Release.Namespace .namespace | quote }}
   "app.kubernetes.io/managed-by" $root.Release.Service
   "app.kubernetes.io/component" (default "gateway" .component) }}
 labels:
-  {{- toYaml (mergeOverwrite (dict) (default dict $root.Values.commonLabels) (default dict .labels) $own) | nindent 2 }}
-{{- with mergeOverwrite (dict) (default dict $root.Values.commonAnnotations) (default dict .annotations) }}
+  {{- $labels := mergeOverwrite (dict) (default dict $root.Values.commonLabels) (default dict (get $of "labels")) (default dict .labels) $own }}
+  {{- include "deskgate.filled" (dict "root" $root "text" (toYaml $labels)) | nindent 2 }}
+{{- with mergeOverwrite (dict) (default dict $root.Values.commonAnnotations) (default dict (get $of "annotations")) (default dict .annotations) }}
 annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- include "deskgate.filled" (dict "root" $root "text" (toYaml .)) | nindent 2 }}
 {{- end }}
 {{- end -}}
 
@@ -116,12 +130,31 @@ imagePullSecrets:
 {{- define "deskgate.store" -}}
 {{- $store := dig "sessions" "store" "memory" .Values.config -}}
 {{- if and (kindIs "map" $store) (hasKey $store "url") }}{{- $store = $store.url -}}{{- end -}}
-{{- if kindIs "string" $store }}{{ $store }}{{ else }}secret{{ end -}}
+{{- /* What an existing ConfigMap says is not known here. */}}
+{{- if and .Values.existingConfigMap (not (dig "sessions" "store" "" .Values.config)) }}secret
+{{- else if kindIs "string" $store }}{{ $store }}{{ else }}secret{{ end -}}
 {{- end -}}
 
 {{/* The most pods. */}}
 {{- define "deskgate.most" -}}
 {{- if .Values.autoscaling.enabled }}{{ int64 .Values.autoscaling.maxReplicas }}{{ else }}{{ int64 .Values.replicas }}{{ end -}}
+{{- end -}}
+
+{{/*
+How many pods the Deployment asks for. With an autoscaler the number that runs, as far as Helm sees it: where `replicas` is
+taken out of an object, Kubernetes keeps one pod until the autoscaler acts. Without a cluster nothing, so that a GitOps tool
+does not set back what the autoscaler has set.
+*/}}
+{{- define "deskgate.replicas" -}}
+{{- if not .Values.autoscaling.enabled -}}
+{{- int64 .Values.replicas -}}
+{{- else -}}
+{{- with lookup "apps/v1" "Deployment" (include "deskgate.namespace" .) (include "deskgate.fullname" .) -}}
+{{- $now := dig "spec" "replicas" 1 . | int64 -}}
+{{- $auto := $.Values.autoscaling -}}
+{{- if eq $now 0 }}0{{ else }}{{ max (int64 $auto.minReplicas) (min (int64 $auto.maxReplicas) $now) }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A load balancer that passes on to any node gives every client a node's address, unless it is told not to. */}}
@@ -131,5 +164,5 @@ imagePullSecrets:
 
 {{/* Where Prometheus finds what this release says: the labels that it gives each scraped metric. */}}
 {{- define "deskgate.scope" -}}
-namespace="{{ .Release.Namespace }}",job="{{ default (printf "%s-probes" (include "deskgate.fullname" .)) .Values.prometheusRule.job }}"
+namespace="{{ include "deskgate.namespace" . }}",job="{{ default (printf "%s-probes" (include "deskgate.fullname" .)) .Values.prometheusRule.job }}"
 {{- end -}}

@@ -25,7 +25,7 @@
 {{- $kinds := .Files.Get "kinds.json" | fromJson -}}
 {{- $variables := fromJson (include "deskgate.variables" .) -}}
 {{- $known := fromJson (include "deskgate.knownSecrets" .) -}}
-{{- if and (ne (include "deskgate.store" .) "memory") (empty (get .Values.config "secrets")) }}
+{{- if and (not .Values.existingConfigMap) (ne (include "deskgate.store" .) "memory") (empty (get .Values.config "secrets")) }}
 config.secrets is empty: all pods need the same secrets; add [{ file: /etc/deskgate/secrets/ring }] and the Secret that holds it
 {{- end }}
 {{- if and (or .Values.secrets.keys) (not .Values.secrets.existingSecret) }}
@@ -41,7 +41,7 @@ secrets: two sources have a file of one name ({{ sortAlpha $known.names | join "
 {{- $isText := kindIs "string" $leaf.value -}}
 {{- if and $isText (has $place $kinds.secrets) (include "deskgate.tellsSecret" $leaf) }}
 config.{{ $leaf.path }} holds a secret itself, and must not be in a ConfigMap: put it into a Secret, and set { file: /etc/deskgate/secrets/NAME }
-{{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not (has $leaf.value $variables.names)) }}
+{{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not $.Values.envFrom) (not (has $leaf.value $variables.names)) }}
 config.{{ $leaf.path }} is {{ $leaf.value }}, a variable that extraEnv does not set: use { file: /etc/deskgate/secrets/NAME }, which is read again when it changes
 {{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (has $leaf.value $variables.texts) }}
 extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a text, and must not be in a Deployment: put it into a Secret, and set { file: /etc/deskgate/secrets/NAME }
@@ -101,7 +101,7 @@ files.{{ $name }} contains a private key, and must not be in a ConfigMap: put it
 {{- with trim . -}}
 {{- $leaf := fromJson . -}}
 {{- $text := toString $leaf.value -}}
-{{- if and $leaf.value (has (include "deskgate.anywhere" $leaf.path) $kinds.files) (not (regexMatch "^[A-Za-z]+://" $text)) -}}
+{{- if and $leaf.value (not $.Values.existingConfigMap) (has (include "deskgate.anywhere" $leaf.path) $kinds.files) (not (regexMatch "^[A-Za-z]+://" $text)) -}}
 {{- $inConfig := hasKey (default dict $.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" $)) $text) -}}
 {{- $inSecret := and (hasPrefix $secrets $text) (or $known.open (has (trimPrefix $secrets $text) $known.names)) -}}
 {{- if not (or $inConfig $inSecret (include "deskgate.isMounted" (dict "root" $ "path" $text))) }}

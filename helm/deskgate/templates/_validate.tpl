@@ -2,13 +2,46 @@
 
 {{- define "deskgate.validate" -}}
 {{- $found := list -}}
-{{- range tuple "names" "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" -}}
+{{- range tuple "habits" "names" "source" "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" -}}
 {{- $found = concat $found (splitList "\n" (include (printf "deskgate.problems.%s" .) $)) -}}
 {{- end -}}
 {{- $problems := list -}}
 {{- range $found }}{{- with trim . }}{{- $problems = append $problems (printf "- %s" .) -}}{{- end -}}{{- end -}}
 {{- if $problems -}}
 {{- fail (printf "\n\nDeskgate cannot be installed with these values:\n%s\n" (join "\n" (uniq $problems))) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Values of other charts, typed in by habit: habits.json has what to write in place of each. */}}
+{{- define "deskgate.problems.habits" -}}
+{{- range $path, $instead := .Files.Get "habits.json" | fromJson -}}
+{{- $at := $.Values -}}
+{{- $isThere := true -}}
+{{- range splitList "." $path -}}
+{{- if and $isThere (kindIs "map" $at) (hasKey (ternary $at dict (kindIs "map" $at)) .) }}{{ $at = get $at . }}{{ else }}{{ $isThere = false }}{{ end -}}
+{{- end -}}
+{{- if $isThere }}
+{{ $path }} is not a value of this chart: {{ $instead }}
+{{- end -}}
+{{- end -}}
+{{- range $at, $host := .Values.ingress.hosts -}}
+{{- if kindIs "map" $host }}
+ingress.hosts[{{ $at }}] is a mapping: write the host name alone, and its paths under ingress.paths
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "deskgate.problems.source" -}}
+{{- if .Values.existingConfigMap -}}
+{{- if .Values.files }}
+files and existingConfigMap are both set: put the files into that ConfigMap
+{{- end }}
+{{- if eq .Values.reload "roll" }}
+reload: roll has no effect with existingConfigMap, whose content is not known here: give the ConfigMap another name when it changes
+{{- end }}
+{{- if and (or .Values.ingress.enabled .Values.httpRoute.enabled) (not (get .Values.config "publicUrl")) (not (concat .Values.ingress.hosts .Values.httpRoute.hostnames)) }}
+config.publicUrl is missing: with existingConfigMap, state here what the chart needs of it (publicUrl, listen, ops.probes, prefix, drain, tls), or set ingress.hosts
+{{- end }}
 {{- end -}}
 {{- end -}}
 
@@ -24,7 +57,8 @@ nameOverride is {{ include "deskgate.name" . }}, which is not a valid label: use
 
 {{- define "deskgate.problems.config" -}}
 {{- $config := .Values.config -}}
-{{- $url := toString (get $config "publicUrl") -}}
+{{- $url := include "deskgate.publicUrl" . -}}
+{{- if not .Values.existingConfigMap -}}
 {{- if not $url }}
 config.publicUrl is missing: the origin that browsers use, such as https://desk.example.com
 {{- else if not (or (hasPrefix "https://" $url) (has (include "deskgate.host" $url) (list "localhost" "127.0.0.1"))) }}
@@ -38,6 +72,7 @@ config.providers is empty: nobody can log in; name at least one identity provide
 {{- end }}
 {{- if empty (get $config "agents") }}
 config.agents is empty: there is no default; name a directory, such as [{ domains: [example.com] }]
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -134,18 +169,28 @@ service.loadBalancerSourceRanges has no effect on a Service of type {{ .Values.s
 {{- if and .Values.service.externalTrafficPolicy (eq .Values.service.type "ClusterIP") }}
 service.externalTrafficPolicy cannot be set on a Service of type ClusterIP: leave it out
 {{- end }}
-{{- if and $ways (empty (get .Values.config "trustedProxies")) }}
+{{- if and $ways (not .Values.existingConfigMap) (empty (get .Values.config "trustedProxies")) }}
 {{ join " and " $ways }} is enabled, but config.trustedProxies is empty: every client would have the controller's address; name the network of its pods, such as [10.0.0.0/8]
 {{- end }}
 {{- if and .Values.httpRoute.enabled (empty .Values.httpRoute.parentRefs) }}
 httpRoute.parentRefs is empty: no Gateway would take the route; name one, such as [{ name: public, namespace: gateways }]
 {{- end }}
-{{- $host := include "deskgate.host" (get .Values.config "publicUrl" | default "") -}}
+{{- if and .Values.service.nodePort (eq .Values.service.type "ClusterIP") }}
+service.nodePort has no effect on a Service of type ClusterIP: leave it out, or use NodePort
+{{- end }}
+{{- $paths := list -}}
+{{- range .Values.ingress.paths }}{{ $paths = append $paths .path }}{{ end -}}
+{{- if and .Values.ingress.enabled (not (or (has "/" $paths) (has "/*" $paths))) }}
+ingress.paths does not contain /: the rest of the site would not pass the gateway; add { path: /, pathType: Prefix }
+{{- end }}
+{{- $host := include "deskgate.host" (include "deskgate.publicUrl" .) -}}
 {{- if and $ways (regexMatch "^([0-9.]+|\\[.*\\])$" $host) }}
 config.publicUrl is at the address {{ $host }}, and {{ join " and " $ways }} needs a host name: use a name in publicUrl, or service.type LoadBalancer
 {{- end }}
 {{- range $key, $hosts := dict "ingress.hosts" .Values.ingress.hosts "httpRoute.hostnames" .Values.httpRoute.hostnames -}}
-{{- if and $hosts (not (has $host $hosts)) }}
+{{- $filled := list -}}
+{{- range $hosts }}{{ $filled = append $filled (include "deskgate.filled" (dict "root" $ "text" .)) }}{{ end -}}
+{{- if and $hosts $host (not (has $host $filled)) }}
 {{ $key }} does not contain {{ $host }}, the host of config.publicUrl: every link leads there; add it, or leave {{ $key }} empty
 {{- end }}
 {{- end }}
@@ -167,5 +212,9 @@ deskNetworkPolicy.podLabels is empty: the policy would close the whole namespace
 {{- end }}
 {{- if and .Values.serviceMonitor.enabled .Values.networkPolicy.enabled (empty .Values.networkPolicy.metricsFrom) }}
 networkPolicy.metricsFrom is empty, but serviceMonitor is enabled: Prometheus could not scrape; name its pods
+{{- end }}
+{{- $monitor := .Values.serviceMonitor -}}
+{{- if and $monitor.enabled $monitor.scrapeTimeout (gt (int64 (include "deskgate.seconds" $monitor.scrapeTimeout)) (int64 (include "deskgate.seconds" $monitor.interval))) }}
+serviceMonitor.scrapeTimeout ({{ $monitor.scrapeTimeout }}) is longer than its interval ({{ $monitor.interval }}), which Prometheus refuses: make it shorter
 {{- end }}
 {{- end -}}
