@@ -27,11 +27,15 @@ interface ActivityEntry {
   seen: number
   /** The activity that was written last. */
   written: number
+  /** The session was revoked. */
+  over?: true
 }
 
 const minute = 60_000
 /** Sessions whose activity this process remembers; the activity of a forgotten one is only written once more. */
 const maxRemembered = 50_000
+/** Sessions whose last activity waits to be written, remembered or not; beyond them the one that waits longest is not written. */
+const maxUnwritten = 100_000
 /** Sessions that are written at the same time. */
 const batchSize = 50
 
@@ -40,7 +44,7 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   const { store, clock, idle, log } = deps
   const interval = Math.min(minute, idle / 4)
   const entries = new LRUCache<Handle, ActivityEntry>({ max: maxRemembered })
-  const unwritten = new Set<ActivityEntry>()
+  const unwritten = new Map<Handle, ActivityEntry>()
   let timer: NodeJS.Timeout | undefined
   let failing = false
 
@@ -64,13 +68,13 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   const writeDelayed = async (entry: ActivityEntry) => {
     const { handle, endsAt, seen } = entry
     const stored = timeOf(await store.get(activityKey(handle)))
-    if (stored !== undefined && stored < seen && entries.peek(handle) === entry) await write(handle, endsAt, seen)
+    if (stored !== undefined && stored < seen && !entry.over) await write(handle, endsAt, seen)
     entry.written = Math.max(entry.written, seen)
   }
   const flush = async () => {
     const now = clock.now()
-    const due = [...unwritten].filter(({ written }) => now - written >= interval)
-    for (const entry of due) unwritten.delete(entry)
+    const due = [...unwritten.values()].filter(({ written }) => now - written >= interval)
+    for (const { handle } of due) unwritten.delete(handle)
     for (let at = 0; at < due.length; at += batchSize) {
       await Promise.all(due.slice(at, at + batchSize).map(entry => logOutcome(writeDelayed(entry))))
     }
@@ -83,9 +87,19 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       if (unwritten.size > 0) flushLater()
     }, interval).unref()
   }
+  const writeSoon = (entry: ActivityEntry) => {
+    unwritten.set(entry.handle, entry)
+    if (unwritten.size > maxUnwritten) {
+      const [longest = ''] = unwritten.keys()
+      unwritten.delete(longest)
+    }
+    flushLater()
+  }
+  const entryOf = (handle: Handle) => entries.get(handle) ?? unwritten.get(handle)
   const forget = (handle: Handle) => {
-    const entry = entries.peek(handle)
-    if (entry) unwritten.delete(entry)
+    const entry = entryOf(handle)
+    if (entry) entry.over = true
+    unwritten.delete(handle)
     entries.delete(handle)
   }
 
@@ -100,21 +114,18 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       // Attack: a time in the future would keep a session alive; it counts as now.
       return time === undefined ? undefined : Math.min(time, clock.now())
     },
-    seenHere: handle => Math.min(entries.get(handle)?.seen ?? 0, clock.now()),
+    seenHere: handle => Math.min(entryOf(handle)?.seen ?? 0, clock.now()),
     touch({ handle, endsAt, seenAt }) {
       const now = clock.now()
       let entry = entries.get(handle)
       if (!entry) {
-        entry = { handle, endsAt, seen: seenAt, written: seenAt }
+        entry = unwritten.get(handle) ?? { handle, endsAt, seen: seenAt, written: seenAt }
         entries.set(handle, entry)
       }
       entry.seen = now
-      if (now - Math.max(seenAt, entry.written) < interval) {
-        unwritten.add(entry)
-        return flushLater()
-      }
+      if (now - Math.max(seenAt, entry.written) < interval) return writeSoon(entry)
       entry.written = now
-      unwritten.delete(entry)
+      unwritten.delete(handle)
       void logOutcome(write(handle, endsAt, now))
     },
     forget,
