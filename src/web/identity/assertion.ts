@@ -2,12 +2,12 @@
 // names the session by its handle, never by the cookie; with a bearer token it names none.
 
 import { sign } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../core/clock.js'
-import type { Agent } from '../../core/directory.js'
 import type { ApiCaller, Session } from '../../core/sessions.js'
 import { authenticationClaims } from '../../core/step-up.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
+import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
+import { maxRemembered } from '../../sessions/cache.js'
 import { sameAgent } from '../access/authorize-agent.js'
 
 export interface AssertionDeps {
@@ -18,22 +18,37 @@ export interface AssertionDeps {
   ttl: number
   keys: SigningKeys
   clock: Clock
+  schedule?: Scheduler | undefined
 }
 
 interface Signed {
-  agent: Agent
+  who: Session | ApiCaller
   /** Milliseconds since the epoch between which it may be sent. */
   from: number
   until: number
+  usedAt: number
   token: string
 }
 
-/** The compact JWS (RFC 7515, ES256) for an agent: at least half of ttl is left when it is sent. Synchronous. */
+/** Assertions of one turn of the loop that nobody waits for: a third of a millisecond. */
+const perTurn = 8
+/** Milliseconds between two looks for what will be needed, and before its end. */
+const lookEvery = 250
+const ahead = 2000
+/** With a shorter life, most would be signed for nobody. */
+const shortestAhead = 10_000
+
+/**
+ * The compact JWS (RFC 7515, ES256) for an agent: at least half of ttl is left when it is sent. Synchronous. The next one of
+ * an agent who was here within ttl is signed before it is needed, between the requests.
+ */
 export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiCaller) => string {
-  const { issuer, audience, ttl, clock } = deps
+  const { issuer, audience, ttl, clock, schedule = systemScheduler } = deps
   const { key, kid } = deps.keys.sign
   const header = encode({ alg: 'ES256', typ: 'JWT', kid })
-  const recent = new LRUCache<string, Signed>({ max: 10_000 })
+  /** In the order in which they were signed, which is the order in which they end. */
+  const kept = new Map<string, Signed>()
+  let isLooking = false
 
   const write = (who: Session | ApiCaller, now: number): string => {
     const { agent, provider } = who
@@ -57,16 +72,50 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
     return `${input}.${signature.toString('base64url')}`
   }
 
+  const keep = (key: string, who: Session | ApiCaller, now: number, usedAt: number): Signed => {
+    const token = write(who, now)
+    const until = Math.floor((now + ttl) / 1000) * 1000 - ttl / 2
+    const signed = { who, from: now, until, usedAt, token }
+    kept.delete(key)
+    kept.set(key, signed)
+    if (kept.size > maxRemembered) {
+      const [first = ''] = kept.keys()
+      kept.delete(first)
+    }
+    return signed
+  }
+  const look = () => {
+    isLooking = false
+    const now = clock.now()
+    let count = 0
+    for (const [key, { who, from, until, usedAt }] of kept) {
+      if (now >= from && now < until - ahead) break
+      if (count === perTurn) return lookAgain(1)
+      if (now - usedAt < ttl) {
+        keep(key, who, now, usedAt)
+        count++
+      } else kept.delete(key)
+    }
+    lookAgain(lookEvery)
+  }
+  const lookAgain = (ms: number) => {
+    if (isLooking || kept.size === 0 || ttl < shortestAhead) return
+    isLooking = true
+    schedule(look, ms)
+  }
+
   return who => {
     const now = clock.now()
     // A hash of a token is not a handle: neither may be taken for the other.
     const key = 'handle' in who ? who.handle : `token ${who.tokenHash}`
-    const known = recent.get(key)
+    const known = kept.get(key)
     // A clock that was set back makes an assertion anew too: iat must not lie ahead.
-    if (known && now < known.until && now >= known.from && sameAgent(known.agent, who.agent)) return known.token
-    const token = write(who, now)
-    const until = Math.floor((now + ttl) / 1000) * 1000 - ttl / 2
-    recent.set(key, { agent: who.agent, from: now, until, token })
+    if (known && now < known.until && now >= known.from && sameAgent(known.who.agent, who.agent)) {
+      known.usedAt = now
+      return known.token
+    }
+    const { token } = keep(key, who, now, now)
+    lookAgain(lookEvery)
     return token
   }
 }
