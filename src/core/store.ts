@@ -21,8 +21,11 @@ export interface Store {
   delete(keys: string[]): Promise<number>
   /** Atomic: true for the first caller within ttl, false for every other, on every replica. */
   claim(key: string, ttl: number): Promise<boolean>
-  /** Adds one, atomically and on every replica alike: how many it is now. `ttl` counts from the first. `get` reads it as decimal digits. */
-  count(key: string, ttl: number): Promise<number>
+  /**
+   * Adds one, atomically and on every replica alike: how many it is now. `ttl` counts from the first; a new count begins after
+   * `from`. `get` reads it as decimal digits.
+   */
+  count(key: string, ttl: number, from?: number): Promise<number>
   /** Puts a member into the index at `key`, to be dropped after ttl. */
   indexAdd(key: string, member: string, ttl: number): Promise<void>
   indexRemove(key: string, members: string[]): Promise<void>

@@ -12,6 +12,7 @@ import { handleOf, isHandle, movedKey, namesOf } from './keys.js'
 import { recordOf, type SessionRecord } from './records.js'
 import type { SessionRepository, StoredSession } from './repository.js'
 import type { RevocationEvents } from './revocation-events.js'
+import type { RevocationNumbers } from './revocation-numbers.js'
 import type { RevocationQueue } from './revocation-queue.js'
 
 /** The most moves that are followed; from its first handle a session is found in one. */
@@ -29,18 +30,19 @@ export interface MoveDeps {
   repository: SessionRepository
   cache: SessionCache
   events: RevocationEvents
+  numbers: Pick<RevocationNumbers, 'take'>
   queue: RevocationQueue
   clock: Clock
   random: Random
 }
 
 export function createMove(deps: MoveDeps): Sessions['move'] {
-  const { store, repository, cache, events, queue, clock, random } = deps
+  const { store, repository, cache, events, numbers, queue, clock, random } = deps
 
   const exchange = async (from: Session, record: SessionRecord) => {
     const left = Math.max(1, Math.ceil(record.endsAt - clock.now())) + margin
     const readStart = cache.beginRead()
-    await repository.add(record)
+    const [number] = await Promise.all([numbers.take(), repository.add(record)])
     try {
       await store.set(movedKey(from.handle), Buffer.from(record.handle), left)
       // The one step that decides: whoever removes the old record has moved the session, or has ended it.
@@ -59,7 +61,7 @@ export function createMove(deps: MoveDeps): Sessions['move'] {
     }
     events.notifyLocal(from.handle, whyMoved, record.handle)
     // Lost for another process, it costs what a lost ending does: the old handle counts there until nearCache is over.
-    await events.notifyReplicas(from.handle, whyMoved, record.handle).catch(() => {})
+    await events.notifyReplicas(from.handle, whyMoved, number, record.handle).catch(() => {})
     const session = { ...record, seenAt: clock.now() }
     if (!events.isRevoked(record.handle)) cache.put(session, readStart)
     return session

@@ -93,7 +93,7 @@ export function createReader(deps: {
 export interface Revalidation {
   /** The session as it may be used; undefined when it is no longer valid, and is being revoked. */
   revalidate(session: Session): Promise<Session | undefined>
-  /** Revalidates every cached session that may be used. */
+  /** Revalidates every cached session that is in use. */
   revalidateAll(): Promise<void>
 }
 
@@ -106,7 +106,7 @@ const batchSize = 200
  * queue.ts).
  */
 export function createRevalidation(deps: {
-  cache: Pick<SessionCache, 'usable' | 'replace'>
+  cache: Pick<SessionCache, 'inUse' | 'replace'>
   check: Revalidate
   end(session: Session, why: string): Promise<unknown>
   log: Log
@@ -132,7 +132,7 @@ export function createRevalidation(deps: {
   return {
     revalidate,
     async revalidateAll() {
-      const sessions = cache.usable()
+      const sessions = cache.inUse()
       for (let at = 0; at < sessions.length; at += batchSize) {
         await Promise.all(sessions.slice(at, at + batchSize).map(refreshCached))
         await breathe()

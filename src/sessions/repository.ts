@@ -130,7 +130,7 @@ export function reportAvailability(store: Store, report: { reads(ok: boolean): v
     set: (key, value, ttl) => watch('write', store.set(key, value, ttl)),
     delete: keys => watch('write', store.delete(keys)),
     claim: (key, ttl) => watch('write', store.claim(key, ttl)),
-    count: (key, ttl) => watch('write', store.count(key, ttl)),
+    count: (key, ttl, from) => watch('write', store.count(key, ttl, from)),
     indexAdd: (key, member, ttl) => watch('write', store.indexAdd(key, member, ttl)),
     indexRemove: (key, members) => watch('write', store.indexRemove(key, members)),
     indexPage: (key, cursor, count) => watch('read', store.indexPage(key, cursor, count)),

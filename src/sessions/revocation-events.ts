@@ -6,12 +6,13 @@ import type { Handle } from '../core/sessions.js'
 import type { Store } from '../core/store.js'
 import type { Log } from '../ops/log.js'
 import { isHandle } from './keys.js'
+import type { RevocationNumbers } from './revocation-numbers.js'
 
 export interface RevocationEvents {
   /** Calls the listeners of this process. `movedTo`: the session lives on under another handle. */
   notifyLocal(handle: Handle, why: string, movedTo?: Handle): void
-  /** Publishes to the other replicas. Rejects with StoreUnavailable. */
-  notifyReplicas(handle: Handle, why: string, movedTo?: Handle): Promise<void>
+  /** Publishes to the other replicas. `number`: see revocation-numbers.ts. Rejects with StoreUnavailable. */
+  notifyReplicas(handle: Handle, why: string, number: number | undefined, movedTo?: Handle): Promise<void>
   /** Whether this process knows that the session was revoked. */
   isRevoked(handle: Handle): boolean
   onRevoked(listener: (handle: Handle, why: string, movedTo?: Handle) => void): void
@@ -20,6 +21,8 @@ export interface RevocationEvents {
 const channel = 'ended'
 /** Revoked handles that are remembered, so that listeners are not called twice. */
 const maxRemembered = 20_000
+/** What a process of a former release sends to itself every 15 s; the present ones say that they count. */
+const formerProbe = /^probe:[\w-]{22}$/
 
 /** `disconnected` is called when the subscription is lost and messages may be missed, `connected` when it is made (again). */
 export function createRevocationEvents(deps: {
@@ -27,8 +30,9 @@ export function createRevocationEvents(deps: {
   log: Log
   connected(): void
   disconnected(): void
+  numbers: Pick<RevocationNumbers, 'heard' | 'former'>
 }): RevocationEvents {
-  const { store, log, connected, disconnected } = deps
+  const { store, log, connected, disconnected, numbers } = deps
   const revoked = new LRUCache<Handle, true>({ max: maxRemembered })
   const listeners: ((handle: Handle, why: string, movedTo?: Handle) => void)[] = []
 
@@ -47,8 +51,11 @@ export function createRevocationEvents(deps: {
   store.subscribe(
     channel,
     message => {
+      if (formerProbe.test(message)) return numbers.former()
       const event = parse(message)
-      if (event) notifyLocal(event.handle, event.why, event.movedTo)
+      if (!event) return
+      notifyLocal(event.handle, event.why, event.movedTo)
+      numbers.heard(event.number)
     },
     connected,
     disconnected,
@@ -56,20 +63,33 @@ export function createRevocationEvents(deps: {
 
   return {
     notifyLocal,
-    notifyReplicas: (handle, why, movedTo) => store.publish(channel, JSON.stringify({ handle, why, movedTo })),
+    notifyReplicas: (handle, why, number, movedTo) =>
+      store.publish(channel, JSON.stringify({ handle, why, number, movedTo })),
     isRevoked: handle => revoked.has(handle),
     onRevoked: listener => void listeners.push(listener),
   }
 }
 
-/** Anyone who can write to the store can publish: only handles and a short text are accepted. */
-function parse(message: string): { handle: Handle; why: string; movedTo?: Handle } | undefined {
+interface Event {
+  handle: Handle
+  why: string
+  number?: number
+  movedTo?: Handle
+}
+
+/** Anyone who can write to the store can publish: only handles, a short text and a number are accepted. */
+function parse(message: string): Event | undefined {
   if (message.length > 2000) return undefined
   try {
     const event = JSON.parse(message) as Partial<Record<string, unknown>> | null
-    const { handle, why, movedTo } = event ?? {}
+    const { handle, why, number, movedTo } = event ?? {}
     if (typeof handle !== 'string' || typeof why !== 'string' || !isHandle(handle)) return undefined
-    return { handle, why, ...(typeof movedTo === 'string' && isHandle(movedTo) ? { movedTo } : {}) }
+    return {
+      handle,
+      why,
+      ...(typeof number === 'number' && Number.isSafeInteger(number) && number > 0 ? { number } : {}),
+      ...(typeof movedTo === 'string' && isHandle(movedTo) ? { movedTo } : {}),
+    }
   } catch {
     return undefined
   }

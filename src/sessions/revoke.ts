@@ -13,12 +13,14 @@ import { followMoves } from './move.js'
 import type { SessionRecord } from './records.js'
 import type { SessionRepository, StoredSession } from './repository.js'
 import type { RevocationEvents } from './revocation-events.js'
+import type { RevocationNumbers } from './revocation-numbers.js'
 import type { FailedRevocation, Revocation, RevocationQueue } from './revocation-queue.js'
 
 export interface RevokeDeps {
   store: Store
   repository: SessionRepository
   events: RevocationEvents
+  numbers: Pick<RevocationNumbers, 'take'>
   notes: Pick<EndedNotes, 'remove'>
   /** Called for each session that was alive. */
   onRevoked(record: SessionRecord, why: string, by: EndedBy | undefined): void
@@ -97,19 +99,20 @@ async function revokePage(deps: RevokeDeps, revocation: PagedRevocation, handles
 
 /** 1 when it was alive, else 0. */
 async function revokeOne(deps: RevokeDeps, handle: Handle, { why, by }: Cause): Promise<number> {
-  const { repository, events } = deps
+  const { repository, events, numbers } = deps
   // Before the store has answered: this process can act even while the store is down.
   events.notifyLocal(handle, why)
-  const { record, session } = await repository.find(handle)
+  // The number comes first: a process that dies after the record has gone leaves a number that nobody has heard of.
+  const [{ record, session }, number] = await Promise.all([repository.find(handle), numbers.take()])
   const gone = await removeRecord(deps, handle, by).catch(async error => {
     // The other replicas can refuse it all the same.
-    await events.notifyReplicas(handle, why).catch(() => {})
+    await events.notifyReplicas(handle, why, number).catch(() => {})
     throw error
   })
   // Only the call that removed the record counts it.
   const alive = gone ? session : undefined
   if (alive) deps.onRevoked(alive, why, by)
-  await events.notifyReplicas(handle, why)
+  await events.notifyReplicas(handle, why, number)
   if (record) await repository.removeFromIndexes(record)
   if (alive) return 1
   return gone ? 0 : revokeMoved(deps, handle, { why, by }, () => true)
@@ -133,9 +136,9 @@ async function revokeMoved(
 }
 
 /** Returns 0: a session that is not in the store was not alive. */
-async function notifyAll({ events }: RevokeDeps, handle: Handle, why: string): Promise<number> {
+async function notifyAll({ events, numbers }: RevokeDeps, handle: Handle, why: string): Promise<number> {
   events.notifyLocal(handle, why)
-  await events.notifyReplicas(handle, why)
+  await events.notifyReplicas(handle, why, await numbers.take())
   return 0
 }
 

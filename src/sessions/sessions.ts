@@ -8,6 +8,7 @@ import type { Keyring } from '../keys/keyring.js'
 import type { Audit } from '../ops/audit.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
+import type { Scheduler } from '../runtime/clock.js'
 import { type Activity, createActivity } from './activity.js'
 import { createSessionCache, type SessionCache } from './cache.js'
 import { createEndedNotes, type EndedNotes } from './ended-notes.js'
@@ -17,6 +18,7 @@ import { createReader, createRevalidation, type Reader, type Revalidation } from
 import { createRecords, recordOf, type SessionRecord } from './records.js'
 import { createSessionRepository, reportAvailability, type SessionRepository } from './repository.js'
 import { createRevocationEvents, type RevocationEvents } from './revocation-events.js'
+import { createRevocationNumbers, type RevocationNumbers } from './revocation-numbers.js'
 import { createRevocationQueue, type RevocationQueue } from './revocation-queue.js'
 import { createPerAgentLimit, createRevoke, createRevokeEverywhere, pruneIndex } from './revoke.js'
 
@@ -38,6 +40,9 @@ export interface SessionsDeps {
   metrics: Metrics
   audit: Audit
   log: Log
+  /** Milliseconds that no one can set; for tests. */
+  monotonic?: () => number
+  schedule?: Scheduler
 }
 
 /** The parts of the sessions of one process. */
@@ -48,6 +53,7 @@ interface Parts {
   repository: SessionRepository
   cache: SessionCache
   events: RevocationEvents
+  numbers: RevocationNumbers
   queue: RevocationQueue
   reader: Reader
   revalidation: Revalidation
@@ -98,6 +104,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
 function assemble(all: SessionsDeps): Parts {
   const { clock, settings, metrics, audit, log, keyring, keepFor = () => undefined, ...deps } = all
+  const { monotonic = () => performance.now() } = deps
   const { idle } = settings
   const store = reportAvailability(deps.store, { all: metrics.storeUp, reads: up => cache.storeAnswered(up) })
   const activity = createActivity({ store, clock, idle, log })
@@ -110,12 +117,34 @@ function assemble(all: SessionsDeps): Parts {
     settings,
     seenHere: activity.seenHere,
     refresh: handle => reader.refresh(handle),
+    compare: () => numbers.compare(),
+    isCareful: () => numbers.isCareful(),
+    monotonic,
   })
   const onGap: Parts['onGap'] = []
-  const connected = () => {
-    cache.connected()
+  const mayHaveMissed = () => {
     queue.requeueUnconfirmed()
     for (const listener of onGap) listener()
+  }
+  const numbers = createRevocationNumbers({
+    ...{ store, clock, monotonic, schedule: deps.schedule },
+    agreed: cache.agreed,
+    failed: cache.unknown,
+    distrust: cache.distrustAll,
+    missed(why) {
+      log.info({ why }, 'revocations may have been missed; every session is read again before it is used')
+      cache.distrustAll()
+      mayHaveMissed()
+    },
+  })
+  const connected = () => {
+    cache.connected()
+    numbers.connected()
+    mayHaveMissed()
+  }
+  const disconnected = () => {
+    cache.disconnected()
+    numbers.disconnected()
   }
   const bindTo = (next: string) => {
     if (next === publicUrl) return
@@ -124,7 +153,7 @@ function assemble(all: SessionsDeps): Parts {
     cache.distrustAll()
     for (const listener of onGap) listener()
   }
-  const events = createRevocationEvents({ store, log, connected, disconnected: cache.disconnected })
+  const events = createRevocationEvents({ store, log, connected, disconnected, numbers })
   events.onRevoked(handle => {
     cache.remove(handle)
     activity.forget(handle)
@@ -133,13 +162,13 @@ function assemble(all: SessionsDeps): Parts {
     metrics.revoked(1)
     audit({ event: 'session_ended', session: handle, agent: agent.email, provider, why, ...(by ? { by } : {}) })
   }
-  const revoke = createRevoke({ store, repository, events, notes, onRevoked })
+  const revoke = createRevoke({ store, repository, events, numbers, notes, onRevoked })
   const queue = createRevocationQueue({ revoke, clock, random: deps.random, log })
   const endAndConfirm = createRevokeEverywhere({ store, cache, events, queue, revoke, clock, log })
   const end = ({ handle }: Session, why: string) => endAndConfirm({ handle }, why)
   const revalidation = createRevalidation({ cache, check: all.revalidate, end, log })
   const reader = createReader({ repository, events, queue, cache, metrics, revalidate: revalidation.revalidate })
-  const shared = { store, activity, notes, repository, cache, events, queue }
+  const shared = { store, activity, notes, repository, cache, events, numbers, queue }
   return { ...shared, reader, revalidation, endAndConfirm, onGap, bindTo }
 }
 

@@ -20,6 +20,11 @@ export function checkTtl(ttl: number): void {
   if (!Number.isSafeInteger(ttl) || ttl < 1) throw new StoreUnavailable('a time to live must be a whole number from 1')
 }
 
+/** Throws unless a count can begin after `from`. */
+export function checkStart(from: number): void {
+  if (!Number.isSafeInteger(from) || from < 0) throw new StoreUnavailable('a count begins at a whole number')
+}
+
 /** Throws unless `value` is bytes. */
 export function checkValue(value: Buffer): void {
   // Attack: ioredis writes undefined as "" and flattens an array into more arguments.

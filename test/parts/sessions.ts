@@ -7,7 +7,7 @@ import { createKeyring } from '../../src/keys/keyring.js'
 import type { AuditEvent } from '../../src/ops/audit.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
-import { systemRandom } from '../../src/runtime/clock.js'
+import { type Scheduler, systemRandom } from '../../src/runtime/clock.js'
 import { createSessions, type SessionsDeps } from '../../src/sessions/sessions.js'
 
 export interface TestSessions {
@@ -34,6 +34,8 @@ export function createTestSessions(deps: {
   cookie?: string
   revalidate?: Revalidate
   publicUrl?: string
+  monotonic?: () => number
+  schedule?: Scheduler
 }): TestSessions {
   const { store, clock, settings, secrets = [testSecret] } = deps
   const revocations: [Handle, string][] = []
@@ -51,6 +53,8 @@ export function createTestSessions(deps: {
     publicUrl: deps.publicUrl ?? 'https://desk.example.com',
     store,
     clock,
+    ...(deps.monotonic ? { monotonic: deps.monotonic } : {}),
+    ...(deps.schedule ? { schedule: deps.schedule } : {}),
     settings: { nearCache: 30_000, outageGrace: 0, perAgent: 0, ...settings },
     keyring: createKeyring(secrets, { random: systemRandom }),
     random: bytes => fixed ?? systemRandom(bytes),

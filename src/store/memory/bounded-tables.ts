@@ -40,8 +40,8 @@ export function createReportTable(deps: { clock: Clock; max: number }): ReportTa
 }
 
 export interface Counters {
-  /** Adds one and returns the count. `ttl` in milliseconds, from the first. */
-  count(key: string, ttl: number): number
+  /** Adds one and returns the count. `ttl` in milliseconds, from the first; a new count begins after `from`. */
+  count(key: string, ttl: number, from: number): number
   /** Decimal digits; undefined when there is none, or it has expired. */
   get(key: string): Buffer | undefined
   clear(): void
@@ -55,8 +55,8 @@ export function createCounters(deps: { clock: Clock; max: number }): Counters {
   }
 
   return {
-    count(key, ttl) {
-      const { count, expiresAt } = live(key) ?? { count: 0, expiresAt: deps.clock.now() + ttl }
+    count(key, ttl, from) {
+      const { count, expiresAt } = live(key) ?? { count: from, expiresAt: deps.clock.now() + ttl }
       counters.set(key, { count: count + 1, expiresAt })
       return count + 1
     },

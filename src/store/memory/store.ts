@@ -4,7 +4,7 @@
 import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { IndexPage, Store } from '../../core/store.js'
-import { checkCount, checkName, checkTtl, checkValue, usableShare } from '../validate.js'
+import { checkCount, checkName, checkStart, checkTtl, checkValue, usableShare } from '../validate.js'
 import { createCounters, createExpiry, createReportTable } from './bounded-tables.js'
 
 interface Entry {
@@ -84,11 +84,12 @@ export function createMemoryStore(deps: { clock: Clock; most?: number }): Store 
         entries.put({ key, value: none }, ttl)
         return true
       }),
-    count: (key, ttl) =>
+    count: (key, ttl, from = 0) =>
       run(() => {
         checkName(key)
         checkTtl(ttl)
-        return counters.count(key, ttl)
+        checkStart(from)
+        return counters.count(key, ttl, from)
       }),
     indexAdd: (key, member, ttl) =>
       run(() => {

@@ -87,7 +87,8 @@ async function checkCommands(client: Commands, key: string): Promise<void> {
 /** A message on every channel that this process listens to must come back. Other processes ignore it. */
 async function checkMessages({ client, subscriptions, random, patience }: RedisProbeDeps): Promise<void> {
   for (const channel of await subscriptions.channels()) {
-    const message = `probe:${random(16).toString('base64url')}`
+    // The former form tells the others that this process does not count revocations (sessions/revocation-events.ts).
+    const message = `probe:counts:${random(16).toString('base64url')}`
     const { arrived, cancel } = subscriptions.arrival(channel, message)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../core/errors.js'
 import type { IndexPage, Store } from '../../core/store.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
-import { checkCount, checkName, checkTtl, checkValue, usableShare } from '../validate.js'
+import { checkCount, checkName, checkStart, checkTtl, checkValue, usableShare } from '../validate.js'
 import type { Commands } from './client.js'
 import type { RedisConnection } from './connection.js'
 import { explain, replyCode } from './error-messages.js'
@@ -24,6 +24,8 @@ export interface RedisStoreDeps {
 }
 
 const none = Buffer.alloc(0)
+/** Of 256 additions to an index, those that also remove the members whose time is over. */
+const cleaned = 16
 
 /** Owns the connection: close() ends it. */
 export function createRedisStore(deps: RedisStoreDeps): Store {
@@ -72,24 +74,26 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
         if (first && topology !== 'standalone') await replication(prefixed(key))
         return first
       }),
-    count: (key, ttl) =>
+    count: (key, ttl, from = 0) =>
       run(async () => {
         const [counter, ms] = [prefixed(key), withMargin(ttl)]
+        checkStart(from)
         // The expiry is set first, so that no counter is without one.
-        await client.set(counter, '0', 'PX', ms, 'NX')
-        return client.incr(counter)
+        const [, count] = await Promise.all([client.set(counter, `${from}`, 'PX', ms, 'NX'), client.incr(counter)])
+        return count
       }),
     indexAdd: (key, member, ttl) =>
       run(async () => {
         checkName(member)
         const [index, ms, now] = [prefixed(key), withMargin(ttl), clock.now()]
-        await Promise.all([
-          client.zremrangebyscore(index, '-inf', now),
+        const [, extended] = await Promise.all([
           client.zadd(index, now + ttl, member),
-          // The index lives as long as its longest member: NX sets the first expiry, GT only extends it.
-          client.pexpire(index, ms, 'NX'),
+          // The index lives as long as its longest member.
           client.pexpire(index, ms, 'GT'),
+          random(1).readUInt8() < cleaned ? client.zremrangebyscore(index, '-inf', now) : 0,
         ])
+        // A new index has no expiry that could be later.
+        if (extended === 0) await client.pexpire(index, ms, 'NX')
       }),
     indexRemove: (key, members) =>
       run(async () => {
