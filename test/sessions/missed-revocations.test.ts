@@ -210,13 +210,7 @@ t.test('Attack: a failover that loses writes, and a Redis that restarts empty', 
       () => false,
     ),
   )
-  await remembered(time, b, handle)
-  await until(() =>
-    a.store.probe().then(
-      () => true,
-      () => false,
-    ),
-  )
+  for (const one of [a, b]) await remembered(time, one, handle)
   toA.losePublished(true)
   await a.sessions.end({ handle }, 'revoked')
   const seconds = await secondsServed(time, b, handle)
