@@ -131,7 +131,7 @@ function sessionsSample(context: PageContext, now: number): RenderedPage {
     here: at === 0,
     ...(at === 3 ? { oneTime: true as const } : {}),
   }))
-  return sessionsPage(context, { email, rows, cut: true, end: paths.sessionEnd, logout: paths.logout })
+  return sessionsPage(context, { email, rows, cut: false, end: paths.sessionEnd, logout: paths.logout })
 }
 
 /** With what each leads on to: the start page, the same page again, or the logout. */
