@@ -10,6 +10,7 @@ import type { Secret } from '../core/secret.js'
 import { type AccessReader, accessRoute } from './api/access.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
 import { collectOperations, json, type Operation, openapiRoute } from './api/openapi.js'
+import { type RehearsalApiDeps, rehearsalRoutes } from './api/rehearsal.js'
 import { observedRoute, refusedLoginRoute } from './api/reports.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Audit } from './audit.js'
@@ -32,6 +33,8 @@ export interface OpsDeps {
   readiness: Pick<ReadinessProbe, 'ask'>
   sessions: ListedSessions
   breakglass: BreakglassApiDeps
+  /** Without it there is no such route. */
+  rehearsal?: RehearsalApiDeps
   /** Without it there is no such route. */
   access?: AccessReader
   /** Without it there is no such route. */
@@ -60,6 +63,7 @@ function api(deps: OpsDeps, document: () => object) {
     app.setNotFoundHandler((_request, reply) => problem(reply, 404, 'Not found'))
 
     breakglassRoute(app, deps.breakglass)
+    if (deps.rehearsal) rehearsalRoutes(app, deps.rehearsal)
     if (deps.access) accessRoute(app, deps.access)
     sessionRoutes(app, deps.sessions)
     refusedLoginRoute(app, deps.refusedLogins)

@@ -25,6 +25,8 @@ export type AuditEvent = {
     | 'breakglass_created'
     | 'breakglass_used'
     | 'breakglass_refused'
+    | 'rehearsal_opened'
+    | 'rehearsal_ended'
     | 'configuration_changed'
     | 'configuration_rejected'
     | 'keys_changed'

@@ -14,6 +14,7 @@ import type { Log } from '../ops/log.js'
 import { createRateLimit } from '../ops/rate-limit.js'
 import { observingWarning } from '../ops/readiness.js'
 import { isConfigured } from '../providers/create.js'
+import { createRehearsals, type Rehearsals } from '../providers/rehearsal.js'
 import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import { createRevocationMarks } from '../sessions/revocation-marks.js'
 import { createSessions, handleOf } from '../sessions/sessions.js'
@@ -52,6 +53,7 @@ export interface Gateway {
   /** Not yet listening. */
   app: FastifyInstance
   sessions: Sessions
+  rehearsals: Rehearsals
   /** The directory of the current configuration. */
   directory: Directory
   liveConnections: LiveConnections
@@ -110,6 +112,7 @@ function createLastingParts(
     unread: createUnreadLimit({ limit, openResponses: openResponses.all, log }),
     keptForms: createKeptForms({ ...deps, publicUrl: () => current().config.publicUrl }),
     tickets: createFormTickets(deps.keyring),
+    rehearsals: createRehearsals({ ...deps, publicUrl: () => current().config.publicUrl }),
     readingForms: new Set<string>(),
   }
 }
@@ -146,6 +149,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   return {
     app,
     sessions,
+    rehearsals: parts.rehearsals,
     directory: { find: email => current().directory.find(email) },
     liveConnections,
     upgrades,

@@ -20,6 +20,7 @@ import type { RefusedLogins } from '../ops/refused-logins.js'
 import type { Breakglass } from '../providers/breakglass.js'
 import { bearerAudiencesOf, createProviders, type ProviderInputs } from '../providers/create.js'
 import { createDeskLogin } from '../providers/desk-login.js'
+import type { Rehearsals } from '../providers/rehearsal.js'
 import type { VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { spMetadataFor } from '../providers/saml/sp-metadata.js'
 import type { Scheduler } from '../runtime/clock.js'
@@ -88,6 +89,7 @@ export interface SnapshotDeps extends GatewayDeps {
   sessions: Sessions
   marks: RevocationMarks
   liveResponses: LiveResponses
+  rehearsals: Rehearsals
   keptForms: KeptForms
   tickets: FormTickets
   /** Agents whose forms are being read in this process. */

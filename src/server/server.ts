@@ -185,6 +185,15 @@ function createOpsListener(
       directory: gateway.directory,
     },
     access: createAccessReader(gateway),
+    rehearsal: {
+      ...resources,
+      rehearsals: gateway.rehearsals,
+      sessions: gateway.sessions,
+      settings: () => {
+        const { publicUrl, prefix } = running()
+        return { publicUrl, paths: createPaths(prefix) }
+      },
+    },
     ...(reload ? { reload } : {}),
   })
 }

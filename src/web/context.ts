@@ -68,8 +68,11 @@ export interface IdentityWriter {
   jwks(): { keys: PublicKey[] }
 }
 
-/** Who serves a request, by its target alone. `unreadable`: a gateway path that can be read in more than one way. */
-export type RouteClass = 'own' | 'public' | 'protected' | 'unreadable'
+/**
+ * Who serves a request, by its target alone. `unreadable`: a gateway path that can be read in more than one way;
+ * `rehearsal`: a path of the gateway that is asked for as if it were Desk's.
+ */
+export type RouteClass = 'own' | 'public' | 'protected' | 'unreadable' | 'rehearsal'
 
 /** A refused bearer token. The response is for programs and never offers a login. */
 export interface BearerRefused {
@@ -282,6 +285,8 @@ export interface RequestContext extends ClientAddress {
   deskLogin?: DeskLoginRequest
   /** Instead of a session: the API client with a bearer token. */
   api?: ApiCaller
+  /** The session is that of a rehearsal. */
+  rehearsal?: true
   /** What has become of a form that was sent after the end of its session. */
   keptForm?: { outcome?: KeptOutcome; setCookie?: ResponseCookie }
   substitute?: Substitute

@@ -152,6 +152,8 @@ t.test('the document is valid, and every status that it documents is given, in i
     'GET /api/access': { at: '/api/access?agent=ada%40example.com' },
     'GET /api/logins/{reference}': { at: '/api/logins/22222-22222' },
     'POST /api/breakglass': { body: order },
+    'POST /api/rehearsal': {},
+    'DELETE /api/rehearsal/{id}': { at: '/api/rehearsal/x' },
   }
   for (const [what, request] of Object.entries(needStore)) await ask(what, 503, request)
 
@@ -182,6 +184,10 @@ t.test('the document is valid, and every status that it documents is given, in i
   await ask('POST /api/breakglass', 200, { body: order })
   await ask('POST /api/breakglass', 400, { body: { ...order, minutes: 0 } })
   await ask('POST /api/breakglass', 422, { body: { ...order, agent: 'nobody@example.com' } })
+  const { id } = await ask('POST /api/rehearsal', 201)
+  await ask('POST /api/rehearsal', 409)
+  await ask('DELETE /api/rehearsal/{id}', 200, { at: `/api/rehearsal/${id}` })
+  await ask('DELETE /api/rehearsal/{id}', 404, { at: `/api/rehearsal/${id}` })
   await ask('DELETE /api/sessions/{handle}', 200, { at: `/api/sessions/${handle}` })
   await ask('DELETE /api/sessions/{handle}', 400, { at: '/api/sessions/x' })
   await ask('DELETE /api/sessions', 200, { at: '/api/sessions?all=true' })

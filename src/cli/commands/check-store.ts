@@ -8,6 +8,7 @@ import { createKeyring } from '../../keys/keyring.js'
 import { createLog } from '../../ops/log.js'
 import { createMetrics } from '../../ops/metrics.js'
 import { isConfigured } from '../../providers/create.js'
+import { isRehearsal } from '../../providers/rehearsal.js'
 import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createSessions } from '../../sessions/sessions.js'
 import { openStore } from '../../store/open.js'
@@ -50,7 +51,8 @@ async function countOrphans(sessions: Sessions, { providers }: Config): Promise<
   do {
     const page = await sessions.list('all', cursor)
     for (const { provider } of page.items) {
-      if (!isConfigured(provider, providers)) counts.set(provider, (counts.get(provider) ?? 0) + 1)
+      if (!isConfigured(provider, providers) && !isRehearsal(provider))
+        counts.set(provider, (counts.get(provider) ?? 0) + 1)
     }
     cursor = page.cursor
   } while (cursor !== undefined)

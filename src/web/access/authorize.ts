@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import type { Handle, Session, Sessions } from '../../core/sessions.js'
+import { isRehearsal, nonceOf } from '../../providers/rehearsal.js'
 import type {
   AccessVerdict,
   Asker,
@@ -19,12 +20,13 @@ import type { Cookies } from '../request/cookies.js'
 import type { Paths } from '../request/paths.js'
 import { compilePathRules } from '../request/paths.js'
 import { cookieHeader } from '../request/read-cookies.js'
+import { hasBody } from '../request/request-body.js'
 import type { Target } from '../request/target.js'
 import { stopOf } from './observe.js'
 import type { CompiledPathAccess } from './path-access.js'
 
 export interface GuardDeps {
-  paths: Pick<Paths, 'owns'>
+  paths: Pick<Paths, 'owns' | 'rehearsal'>
   publicRules: readonly string[]
   /** sessions.idleIgnore */
   idleRules: readonly string[]
@@ -62,8 +64,25 @@ export function createGuard(deps: GuardDeps): Guard {
     if (access === false || !providers.includes(who.provider)) return forbidden
     return { kind: 'refuse', code: 'step_up', stepUp: access }
   }
-  const passSession = (session: Session | undefined, { method = '' }: IncomingMessage, context: RequestContext) => {
+  /**
+   * A rehearsal gets its own path and Desk's first page, in one spelling, and nothing else. Its refusal stands in every
+   * mode, and it does not live on by what it does.
+   */
+  const passRehearsal = (session: Session, request: IncomingMessage, context: RequestContext) => {
+    const { target, routeClass } = context
+    if (request.method !== 'GET' || hasBody(request)) return notFound
+    const isOwn = routeClass === 'rehearsal' && target.raw === `${paths.rehearsal}/${nonceOf(session.provider)}`
+    const isFirstPage = routeClass === 'protected' && target.raw === '/' && request.headers.upgrade === undefined
+    if (!isOwn && !(isFirstPage && permit(session, 'GET', context).kind === 'pass')) return notFound
+    context.session = session
+    context.rehearsal = true
+    context.outcome = isOwn ? 'own' : 'proxied'
+    return pass
+  }
+  const passSession = (session: Session | undefined, request: IncomingMessage, context: RequestContext) => {
+    const { method = '' } = request
     if (!session) return challenge
+    if (isRehearsal(session.provider)) return passRehearsal(session, request, context)
     const { target } = context
     if (isActivity(target, method)) sessions.touch(session)
     context.session = session
@@ -86,11 +105,19 @@ export function createGuard(deps: GuardDeps): Guard {
     // A token has no browser to log in with, and vouches for no login.
     return verdict.kind === 'pass' ? verdict : forbidden
   }
+  /** Whoever else asks, with whatever session or token, learns nothing. */
+  const decideRehearsal = (request: IncomingMessage, context: RequestContext) => {
+    const pick = (session: Session | undefined) =>
+      session && isRehearsal(session.provider) ? passRehearsal(session, request, context) : notFound
+    const session = authenticate(request)
+    return session instanceof Promise ? session.then(pick) : pick(session)
+  }
   const decide = (request: IncomingMessage, context: RequestContext): AccessVerdict | Promise<AccessVerdict> => {
     if (context.routeClass === 'public') {
       context.outcome = 'public'
       return pass
     }
+    if (context.routeClass === 'rehearsal') return decideRehearsal(request, context)
     if (context.routeClass !== 'protected') return notFound
     const token = bearer?.tokenOf(request.rawHeaders)
     // Attack: a bad token with a good cookie beside it. A request with a token is decided by the token alone.
@@ -105,7 +132,8 @@ export function createGuard(deps: GuardDeps): Guard {
   const note = (verdict: AccessVerdict, context: RequestContext): AccessVerdict => {
     if (context.observed !== undefined) context.observed = undefined
     context.verdict = verdict
-    if (verdict.kind === 'pass' || !observes(context.target)) return verdict
+    // Nothing under the prefix is observed: it is the gateway's own.
+    if (verdict.kind === 'pass' || context.routeClass === 'rehearsal' || !observes(context.target)) return verdict
     const stop = stopOf(verdict)
     if (!stop) return verdict
     // Attack: a page of another site opens a WebSocket, and Desk takes what it sends for the agent's.
@@ -130,7 +158,10 @@ export function createGuard(deps: GuardDeps): Guard {
     observes,
     refuseOrigin: context => note(wrongOrigin, context),
     classify(target, method) {
-      if (paths.owns(target.path)) return target.ambiguous ? 'unreadable' : 'own'
+      if (paths.owns(target.path)) {
+        if (target.ambiguous) return 'unreadable'
+        return target.path.startsWith(`${paths.rehearsal}/`) ? 'rehearsal' : 'own'
+      }
       return isPublic(method, target) ? 'public' : 'protected'
     },
     isActivity,

@@ -105,7 +105,7 @@ export function outcomeOf(
   const target = readTarget(request.target)
   if (!target) return 'unreadable'
   const served = guard.classify(target, method)
-  if (served === 'own') return 'gateway'
+  if (served === 'own' || served === 'rehearsal') return 'gateway'
   if (served !== 'protected') return served
   const verdict = guard.permit({ agent, provider }, method, { ...asked(request), target })
   // What another login of the same agent opens is open to the agent.

@@ -10,6 +10,7 @@ import type { Revalidate, Revalidated, Session, Sessions } from '../../core/sess
 import { mergeIdentity } from '../../directory/directory.js'
 import type { Log } from '../../ops/log.js'
 import { isConfigured } from '../../providers/create.js'
+import { isRehearsal, rehearsalAgent, rehearsalTime } from '../../providers/rehearsal.js'
 import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
 import type { ConfigSnapshot } from '../context.js'
 import { checkAgent, sameAgent } from './authorize-agent.js'
@@ -30,6 +31,7 @@ export const endReasons = {
 /** Checks a session against the directory and the rules of the snapshot in force. */
 export function createRevalidate(current: () => RevalidationRules): Revalidate {
   return session => {
+    if (isRehearsal(session.provider)) return isRehearsed(session) ? session : { over: endReasons.removed }
     const snapshot = current()
     const known = snapshot.directory.knownState?.(session.agent.email)
     if (known instanceof Promise) return known.then(state => revalidate(snapshot, session, state))
@@ -49,6 +51,11 @@ function revalidate(snapshot: RevalidationRules, session: Session, known: KnownS
   const forbidden = whyForbidden(snapshot, session.provider, agent)
   if (forbidden !== undefined) return { over: forbidden }
   return sameAgent(agent, session.agent) ? session : { ...session, agent }
+}
+
+/** The one agent, who is in no directory, without roles, and for no longer than a rehearsal lasts. */
+function isRehearsed({ agent, createdAt, endsAt }: Session): boolean {
+  return agent.email === rehearsalAgent && agent.roles.length === 0 && endsAt - createdAt <= rehearsalTime
 }
 
 function whyForbidden(snapshot: RevalidationRules, provider: string, agent: Agent): string | undefined {

@@ -5,6 +5,7 @@ import type { IdentitySettings } from '../../config/schema/identity.js'
 import type { Clock } from '../../core/clock.js'
 import type { Agent } from '../../core/directory.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
+import { rehearsalAgent } from '../../providers/rehearsal.js'
 import type { IdentityWriter } from '../context.js'
 import { foldHeaderName } from '../request/header-names.js'
 import { createAssertionSigner } from './assertion.js'
@@ -92,7 +93,9 @@ function createPlainHeaders(
   // A to Z alone, as an address is read: É and é are two agents here, and Desk must not make one of them.
   const inCase = (value: string) =>
     format.case === 'lower' ? value.replace(/[A-Z]+/g, letters => letters.toLowerCase()) : value
-  const emailOf = (email: string) => (format.email === 'local' ? email.slice(0, email.lastIndexOf('@')) : email)
+  const emailOf = (email: string) =>
+    // Attack: without its domain a rehearsal's agent would be an account of Desk that is called doctor.
+    format.email === 'local' && email !== rehearsalAgent ? email.slice(0, email.lastIndexOf('@')) : email
   const oneLine = format.roles === 'commas'
   return (flat, agent, provider) => {
     const { id, email, name, roles } = agent

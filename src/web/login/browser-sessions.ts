@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import type { Config } from '../../config/schema/index.js'
 import type { Clock } from '../../core/clock.js'
 import type { Handle, Session, Sessions } from '../../core/sessions.js'
+import { isRehearsal } from '../../providers/rehearsal.js'
 import type { CookieJar, Cookies, ResponseCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
 import type { Sealer } from './attempts.js'
@@ -29,7 +30,9 @@ export function createBrowserSessions(deps: {
   handleOf: (cookie: string) => Handle
 }): BrowserSessions {
   const { sessions, keyring, handleOf } = deps
-  const read = async (handle: Handle) => sessions.peek(handle) ?? (await sessions.read(handle))
+  /** A rehearsal's session is none: it can be neither shown nor kept, and a login does not replace it. */
+  const ofAgent = (session: Session | undefined) => (session && isRehearsal(session.provider) ? undefined : session)
+  const read = async (handle: Handle) => ofAgent(sessions.peek(handle) ?? (await sessions.read(handle)))
   const fromSessionCookie = ({ cookies, header }: CookieJar): Handle[] => {
     const cookie = cookies.readSession(header)
     return cookie === undefined ? [] : [handleOf(cookie)]
@@ -53,7 +56,8 @@ export function createBrowserSessions(deps: {
       return handle === undefined ? undefined : read(handle)
     },
     all: jar => allBy(jar, read),
-    moved: jar => allBy(jar, async handle => (await sessions.verify(handle)) ?? (await sessions.successor(handle))),
+    moved: jar =>
+      allBy(jar, async handle => ofAgent((await sessions.verify(handle)) ?? (await sessions.successor(handle)))),
     sealSeen: (cookies, handle) => keyring.seal('seen', Buffer.from(handle, 'base64url'), cookies.seen),
   }
 }

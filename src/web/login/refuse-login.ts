@@ -8,6 +8,7 @@ import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
+import { isRehearsal, rehearsalLabel } from '../../providers/rehearsal.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import { refusalOf } from '../pages/i18n/texts.js'
 import { problemResponse } from '../pages/layout.js'
@@ -53,7 +54,7 @@ export function createRefuseLogin(deps: {
     deps.log.info({ ...facts, ...requestIds(context), ...advice }, 'login refused')
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
     deps.audit({ event: 'login_refused', ...who, ...requestIds(context) })
-    deps.metrics.login(provider ?? '', 'refused', reason)
+    deps.metrics.login(isRehearsal(provider ?? '') ? rehearsalLabel : (provider ?? ''), 'refused', reason)
     deps.limit?.countRefused(context, refused)
     const response = responseFor(deps.pages, context, headers, { ...refused, reference })
     const wait = refused.wait ?? (statusOf(reason) === 503 ? retryAfter : undefined)

@@ -280,7 +280,7 @@ function recordLogin(
 }
 
 /** A store that fails is a failed check of its own. */
-async function withStoreCheck<T>(check: RecordCheck, run: () => Promise<T>): Promise<T> {
+export async function withStoreCheck<T>(check: RecordCheck, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {

@@ -17,6 +17,7 @@ import { createKeepPost } from '../kept/keep-post.js'
 import type { KeptForms } from '../kept/kept-forms.js'
 import { createSendKept, type FormTickets, type SendKept } from '../kept/send-kept.js'
 import type { DeskLogout } from '../logout/desk-logout.js'
+import { createRehearsalEcho, type RehearsalEcho } from '../rehearsal/echo.js'
 import { createClientReader } from '../request/client-address.js'
 import { type Cookies, serializeCookie } from '../request/cookies.js'
 import type { Paths } from '../request/paths.js'
@@ -46,6 +47,7 @@ export interface PipelineDeps {
     | 'providers'
     | 'mode'
     | 'observe'
+    | 'identity'
   >
   paths: Paths
   cookies: Cookies
@@ -120,6 +122,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     noteObserved(request, context)
     forwarder.send(request, response, context)
   }
+  const assertion = config.identity.assertion.header
+  const echo = createRehearsalEcho({ identity, assertion, requestHeaders, clock: deps.clock })
   const settings = config.login.keepPost
   const kept = deps.kept && settings ? { ...deps, ...deps.kept, publicUrl, settings, timeouts } : undefined
   const sendKept = kept && createSendKept(kept)
@@ -128,6 +132,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     keepPost: kept && createKeepPost(kept),
     clientOf: (request: IncomingMessage) => readClient(request),
     send(request, response, context) {
+      if (context.routeClass === 'rehearsal') return sendEcho(echo, request, response, context)
       inspectDeskLogin(request, context)
       if (!sendKept?.applies(request)) return forward(request, response, context)
       sendInstead({ sendKept, guard, forward }, request, response, context)
@@ -135,6 +140,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     upgrade(request, socket, head, context, onResponse) {
       // Attack: as in the forwarder.
       if (context.verdict?.kind !== 'pass') throw new Error('a handshake without a verdict')
+      if (context.routeClass === 'rehearsal') {
+        if (!context.rehearsal) throw new Error('a handshake of a rehearsal without one')
+        echo.upgrade(request, socket, context)
+        return onResponse(101)
+      }
       inspectDeskLogin(request, context)
       noteObserved(request, context)
       tunnel(request, socket, head, context, onResponse)
@@ -170,6 +180,13 @@ function withOwnCookies(
     for (const line of markerCookies.setCookies(received, context.deskLogin)) flat.push('Set-Cookie', line)
     return flat
   }
+}
+
+/** A path of the gateway: never Desk's to answer. */
+function sendEcho(echo: RehearsalEcho, request: IncomingMessage, response: ServerResponse, context: RequestContext) {
+  const mayPass = context.rehearsal && context.verdict?.kind === 'pass'
+  if (mayPass) echo.send(request, response, context)
+  else refuse('not_found', request, response, context)
 }
 
 interface SendInstead {

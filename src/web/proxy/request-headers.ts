@@ -26,8 +26,9 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
   const publicUrl = new URL(deps.publicUrl)
   const [proto, publicHost] = [publicUrl.protocol.slice(0, -1), publicUrl.host]
 
-  return (rawHeaders, context) => {
+  return (received, context) => {
     const flat: string[] = ['Host', host]
+    const rawHeaders = context.rehearsal && context.routeClass !== 'rehearsal' ? plainLines(received) : received
     const named = namedByConnection(rawHeaders)
     /** Where the value of the one Cookie line lies. */
     let cookieAt = 0
@@ -62,6 +63,20 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
     if (who) identity.append(flat, who)
     return flat
   }
+}
+
+/**
+ * All that Desk gets of a rehearsal's request.
+ * Attack: a cookie of Desk, its password (Authorization), or a header by which it reads another path or method.
+ */
+function plainLines(rawHeaders: readonly string[]): string[] {
+  const plain: string[] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (/^(?:accept|accept-encoding|accept-language|user-agent)$/i.test(name))
+      plain.push(name, rawHeaders[i + 1] as string)
+  }
+  return plain
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Paths {
   slo: string
   revoke: string
   breakglass: string
+  /** What is below it is for the session of a rehearsal alone. */
+  rehearsal: string
   kept: string
   keptDiscard: string
   admin: string
@@ -59,6 +61,7 @@ export function createPaths(prefix: string): Paths {
     slo: `${prefix}/saml/slo`,
     revoke: `${prefix}/revoke`,
     breakglass: `${prefix}/breakglass`,
+    rehearsal: `${prefix}/rehearsal`,
     kept: `${prefix}/kept`,
     keptDiscard: `${prefix}/kept/discard`,
     admin: `${prefix}/admin`,

@@ -3,9 +3,10 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
-import type { Attempt, CallbackRequest, Verdict } from '../../core/providers.js'
+import type { Attempt, CallbackRequest, Provider, Verdict } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import { protocols } from '../../providers/create.js'
+import type { Rehearsal, Rehearsals } from '../../providers/rehearsal.js'
 import { readPostedLogout, readRedirectLogout } from '../../providers/saml/logout/summary.js'
 import { prescanOf } from '../../providers/saml/response/prescan.js'
 import { handleJwtCallback, handleSamlCallback } from '../../providers/select.js'
@@ -27,6 +28,9 @@ export interface CallbackDeps {
   paths: Paths
   attempts: Attempts
   signIn: SignIn
+  rehearsals: Pick<Rehearsals, 'find'>
+  /** In the place of signIn. */
+  signInRehearsal(rehearsal: Rehearsal): SignIn
   refuseLogin: RefuseLogin
   /** For what providers send here that is not a login. */
   handleSlo: HandleSlo
@@ -55,7 +59,7 @@ declare module 'fastify' {
 
 /** The routes that identity providers post to, as patterns of the router. */
 export function callbackUrls({ jwt, acs }: Paths): { jwt: string; callback: string; jwtOf: string; acs: string } {
-  return { jwt, callback: `${jwt}/callback`, jwtOf: `${jwt}/:id(^[a-z0-9-]+$)`, acs }
+  return { jwt, callback: `${jwt}/callback`, jwtOf: `${jwt}/:id(^[a-z0-9.-]+$)`, acs }
 }
 
 export function callbackRoutes(app: FastifyInstance, deps: CallbackDeps): void {
@@ -156,7 +160,7 @@ function countAgainst(request: FastifyRequest, attempt: string): void {
 
 async function postJwt(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, path?: string) {
   const callback = callbackOf(deps, request, reply, protocols.jwt.malformed)
-  const { providers, config } = request.context.snapshot
+  const { config, ...snapshot } = request.context.snapshot
   const form = withQuery(formOf(request), request.context.target.query, ['state', 'return_to'])
   const message = form.one('jwt') || form.one('token') || ''
   const wrong = checkForm(form, jwtFields, { message, most: config.limits.callback })
@@ -172,10 +176,13 @@ async function postJwt(deps: CallbackDeps, request: FastifyRequest, reply: Fasti
   }
   const attempt = state ? callback.attempt(state) : undefined
   const ids = { ...(path === undefined ? {} : { path }), ...(attempt ? { attempt: attempt.provider } : {}) }
+  const rehearsal = path === undefined ? undefined : await deps.rehearsals.find(path)
+  const providers = rehearsal ? [rehearsal.provider] : snapshot.providers
   const verdict = await handleJwtCallback(asked, ids, providers)
   if (!verdict) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
   const told = message === '' ? { ...verdict, checks: [missingTokenCheck(form)] } : verdict
-  return finish(deps, callback, told, echoed ?? verdict.returnTo)
+  const signIn = rehearsal ? deps.signInRehearsal(rehearsal) : deps.signIn
+  return finish({ ...deps, signIn }, callback, { verdict: told, providers, asked: echoed ?? verdict.returnTo })
 }
 
 async function postSaml(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply) {
@@ -203,7 +210,7 @@ async function postSaml(deps: CallbackDeps, request: FastifyRequest, reply: Fast
     return refuse(deps, { ...callback, malformed: verdict.reason }, verdict.checks, began?.returnTo)
   }
   // In a login that begins at the identity provider, RelayState is where to go (SAML Profiles 4.1.5).
-  return finish(deps, callback, verdict, verdict.unsolicited ? relayState : undefined)
+  return finish(deps, callback, { verdict, providers, asked: verdict.unsolicited ? relayState : undefined })
 }
 
 function isLogoutMessage(callback: CallbackRequest): boolean {
@@ -232,9 +239,12 @@ function refusalOf(deps: CallbackDeps, request: FastifyRequest, refused: Paramet
 }
 
 /** Signs in with the provider's verdict and redirects to the page, or refuses the login. */
-async function finish(deps: CallbackDeps, { request, reply }: Callback, verdict: Verdict, asked: string | undefined) {
+async function finish(
+  deps: CallbackDeps,
+  { request, reply }: Callback,
+  { verdict, providers, asked }: { verdict: Verdict; providers: readonly Provider[]; asked: string | undefined },
+) {
   const { context, headers } = request
-  const { providers } = context.snapshot
   const { attempt, attemptMissing } = verdict
   const returnTo = attempt?.returnTo ?? returnToIn(context.snapshot, takeState(asked ?? '/').returnTo)
   const provider = providers.find(({ id }) => id === verdict.provider)

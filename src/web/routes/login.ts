@@ -9,6 +9,7 @@ import type { Attempt, Navigation, OtherAccount, StepUpAttempt } from '../../cor
 import type { Session, Sessions } from '../../core/sessions.js'
 import { agentDigest } from '../../core/step-up.js'
 import { deskId } from '../../providers/desk-login.js'
+import type { Rehearsals } from '../../providers/rehearsal.js'
 import type { ConfigSnapshot, ResponseData } from '../context.js'
 import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
@@ -38,6 +39,7 @@ export interface LoginDeps {
   sessions: Pick<Sessions, 'verify'>
   refuseLogin: RefuseLogin
   deskSignIn: DeskSignIn
+  rehearsals: Pick<Rehearsals, 'find'>
   clock: Clock
 }
 
@@ -77,7 +79,10 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
   })
 
   const start = async (request: FastifyRequest<{ Params: { id: string } }>, reply: FastifyReply) => {
-    const provider = loginChoices(request.context.snapshot).find(({ id }) => id === request.params.id)
+    const { id: asked } = request.params
+    // It is offered to nobody.
+    const rehearsal = (await deps.rehearsals.find(asked))?.provider
+    const provider = loginChoices(request.context.snapshot).find(({ id }) => id === asked) ?? rehearsal
     if (!provider) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
     const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)

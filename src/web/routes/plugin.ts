@@ -14,6 +14,7 @@ import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { Breakglass } from '../../providers/breakglass.js'
+import type { Rehearsal, Rehearsals } from '../../providers/rehearsal.js'
 import type { RevocationMarks } from '../../sessions/revocation-marks.js'
 import { countingLogins, createLastLogins } from '../admin/facts.js'
 import { adminRoutes } from '../admin/routes.js'
@@ -31,6 +32,7 @@ import { createSignIn } from '../login/sign-in.js'
 import { createSignOut } from '../logout/sign-out.js'
 import { createSloRecords } from '../logout/slo-records.js'
 import { contentPolicy, securityHeaders } from '../pages/layout.js'
+import { createRehearsalSignIn } from '../rehearsal/sign-in.js'
 import { createBodyBudget } from '../request/body-budget.js'
 import { clientKindOf, isFromOurPages } from '../request/fetch-metadata.js'
 import { endSlowBody } from '../request/form.js'
@@ -64,6 +66,7 @@ export interface GatewayRoutesDeps {
   random: Random
   refusedLogins: RefusedLogins
   breakglass: Breakglass
+  rehearsals: Rehearsals
   audit: Audit
   metrics: Metrics
   log: Log
@@ -125,7 +128,8 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
   loginRoutes(app, { ...deps, attempts, browserSessions, refuseLogin, deskSignIn })
   const records = createSloRecords(deps)
   const handleSlo = createSlo({ ...deps, browserSessions, attempts, sessionIndexAliases, records })
-  callbackRoutes(app, { ...deps, attempts, signIn, refuseLogin, handleSlo })
+  const signInRehearsal = (rehearsal: Rehearsal) => createRehearsalSignIn({ ...deps, browserSessions }, rehearsal)
+  callbackRoutes(app, { ...deps, attempts, signIn, signInRehearsal, refuseLogin, handleSlo })
   breakglassRoutes(app, { ...deps, signIn, refuseLogin })
   languageRoutes(app, { ...deps, refusedPages })
   logoutRoutes(app, { ...deps, browserSessions, signOut: createSignOut({ ...deps, attempts }) })

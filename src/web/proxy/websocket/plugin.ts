@@ -110,7 +110,7 @@ export function attachUpgrades(server: Server, deps: UpgradeDeps): Upgrades {
       }
     }
     if (error !== undefined) return reject(error)
-    if (context.routeClass !== 'public' && context.routeClass !== 'protected') return reject('not_found')
+    if (context.routeClass === 'own' || context.routeClass === 'unreadable') return reject('not_found')
     const { guard } = context.snapshot.pipeline
     const verdict = isOurOrigin(request, context) ? guard.authorize(request, context) : guard.refuseOrigin(context)
     if (!(verdict instanceof Promise)) return follow(verdict)
