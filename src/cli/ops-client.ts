@@ -11,7 +11,7 @@ export class OpsUnreachable extends Error {
 }
 
 /** The commands that ask a running gateway. */
-export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass', 'access', 'observed'] as const
+export const opsCommands = ['sessions', 'explain REFERENCE', 'breakglass', 'access', 'observed', 'doctor'] as const
 
 const tokenVariable = '$DESKGATE_ADMIN_TOKEN'
 
@@ -54,13 +54,15 @@ export function opsUrl(config: Config): string {
 }
 
 /** The time limit of an answer in milliseconds. Ending all sessions of a large store takes a while. */
-const answerTimeouts = { GET: 30_000, DELETE: 300_000 }
+const answerTimeouts = { GET: 30_000, POST: 30_000, DELETE: 300_000 }
+
+type OpsMethod = keyof typeof answerTimeouts
 
 /**
  * Asks the ops API for JSON; undefined when it answers 404.
  * Throws OpsUnreachable when nothing answers, the token is refused, or the answer is a problem.
  */
-export async function askOps(access: OpsAccess, path: string, method: 'GET' | 'DELETE' = 'GET') {
+export async function askOps(access: OpsAccess, path: string, method: OpsMethod = 'GET') {
   const answer = await answerOf(access, path, method)
   return answer?.json().catch(() => undefined)
 }
@@ -79,7 +81,7 @@ export async function* askOpsLines(access: OpsAccess, path: string): AsyncGenera
   if (rest !== '') throw new OpsUnreachable('the answer of the gateway was cut')
 }
 
-async function answerOf({ base, token }: OpsAccess, path: string, method: 'GET' | 'DELETE') {
+async function answerOf({ base, token }: OpsAccess, path: string, method: OpsMethod) {
   const url = new URL(path, base)
   const timeouts = { headersTimeout: answerTimeouts[method], bodyTimeout: answerTimeouts[method] }
   const answer = await request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
@@ -97,7 +99,7 @@ async function answerOf({ base, token }: OpsAccess, path: string, method: 'GET' 
     throw new OpsUnreachable(
       'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway',
     )
-  if (answer.statusCode === 200) return answer.body
+  if (answer.statusCode === 200 || answer.statusCode === 201) return answer.body
   throw new OpsUnreachable(refusal(answer.statusCode, await answer.body.json().catch(() => undefined)))
 }
 

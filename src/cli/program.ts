@@ -9,6 +9,7 @@ import { access } from './commands/access.js'
 import { breakglass } from './commands/breakglass.js'
 import { check } from './commands/check.js'
 import { configFile, loadPages } from './commands/configuration.js'
+import { doctor } from './commands/doctor.js'
 import { explain } from './commands/explain.js'
 import { importFrom, peers } from './commands/import.js'
 import { init } from './commands/init.js'
@@ -57,6 +58,7 @@ export function createProgram(deps: ProgramDeps): Command {
   addRunning(program, deps)
   addBeginning(program, deps)
   addChecking(program, deps)
+  addDoctor(program, deps)
   addSessions(program, deps)
   addAccess(program, deps)
   addObserved(program, deps)
@@ -204,6 +206,33 @@ Examples:
   $ deskgate explain --saml response.xml --at 2026-01-31T12:00:00Z`,
     )
     .action(async (reference, options) => done(await explain(reference, options, io)))
+}
+
+function addDoctor(program: Command, { io, done }: ProgramDeps): void {
+  program
+    .command('doctor')
+    .description('a whole login through publicUrl: each check with what was seen, and the setting to change')
+    .option(...configOption)
+    .option(...opsOption)
+    .option('--ca <file>', "one more authority that agents' browsers trust, in PEM")
+    .option('--json', 'the checks as one line of JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Run it where agents' browsers are, or where publicUrl leads to the same front.
+It logs in nobody: the gateway opens a provider for one login of doctor@invalid,
+for a minute at most, which reaches Desk's first page and nothing else. It is in
+the audit log. It needs the configuration, and the admin token: ops.adminToken,
+or $DESKGATE_ADMIN_TOKEN.
+
+Exit code: 0 a login works; 1 a check has failed, and stderr says which; 2 wrong
+usage.
+
+Examples:
+  $ deskgate doctor --config deskgate.yaml
+  $ deskgate doctor --ops http://10.0.0.7:9090 --ca company-ca.pem`,
+    )
+    .action(async options => done(await doctor(options, io)))
 }
 
 function addSessions(program: Command, { io, done }: ProgramDeps): void {

@@ -76,6 +76,7 @@ const blockTests: BlockTest[] = [
     languages: ['yaml'],
   },
   { test: 'docs/observe', pages: ['docs/observe.md'], languages: ['yaml', 'sh'] },
+  { test: 'flow/doctor', pages: ['docs/doctor.md'], languages: ['sh', 'text'] },
   { test: 'docs/measuring-commands', pages: ['docs/scaling.md'], languages: ['sh'] },
   { test: 'flow/session-warning', pages: ['docs/session-warning.md'], languages: ['js'] },
   { test: 'docs/desks', pages: ['docs/desks/'], languages: ['yaml'] },

@@ -87,7 +87,7 @@ t.test('without ops.adminToken it says which commands do not work', async t => {
   t.match(without, {
     code: 0,
     out: [
-      /^note: without ops\.adminToken .*: sessions, explain REFERENCE, breakglass, access, observed$/,
+      /^note: without ops\.adminToken .*: sessions, explain REFERENCE, breakglass, access, observed, doctor$/,
       /^note: hsts is recommended/,
       'The configuration is valid.',
     ],

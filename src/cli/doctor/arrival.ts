@@ -1,0 +1,187 @@
+// What of a request arrives at the gateway, by the path that only the rehearsal's session reaches: cookies, forged identity,
+// addresses, sizes, WebSockets, event streams. And what arrives at Desk past the gateway.
+
+import type { Config } from '../../config/schema/index.js'
+import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
+import { publicRulesOf } from '../../web/access/authorize.js'
+import { maxAttempts, maxCookieBytes, maxCookieBytesWithFragment } from '../../web/login/attempts.js'
+import { type Echo, greeting, streamTime } from '../../web/rehearsal/echo.js'
+import { compileNetworks, parseAddress } from '../../web/request/networks.js'
+import { compilePathRules } from '../../web/request/paths.js'
+import { readTarget } from '../../web/request/target.js'
+import type { Browser, FetchedPage } from './browser.js'
+import { causeOf, type Findings } from './findings.js'
+
+export interface ArrivalParts {
+  rehearsal: RehearsalAnswer
+  browser: Browser
+  config: Config
+}
+
+/** RFC 5737: nobody's address. */
+const someoneElse = '192.0.2.99'
+const forgery = 'forged@example.invalid'
+
+/** What the gateway saw; undefined when the session did not arrive there. */
+export async function checkArrival(found: Findings, parts: ArrivalParts): Promise<Echo | undefined> {
+  const { browser, rehearsal, config } = parts
+  const { headers } = config.identity
+  const forged = Object.values(headers).flatMap(name => [name, name.replaceAll('-', '_')])
+  const all = Object.fromEntries([...forged, 'X-Agent-Email'].map(name => [name, forgery]))
+  const page = await browser.ask(rehearsal.echo, { headers: all }).catch(causeOf)
+  const echo = typeof page === 'string' ? undefined : echoIn(page)
+  if (!echo || typeof page === 'string') {
+    const seen = `the session cookie was sent and did not arrive: ${typeof page === 'string' ? page : `HTTP ${page.status}`}`
+    found.problem('cookies return', seen, 'the front removes or filters Cookie: pass it as it is')
+    return undefined
+  }
+  checkReturned(found, parts, echo)
+  const passed = echo.identity.filter(([, value]) => value.includes('forged'))
+  const names = passed.map(([name]) => name).join(', ')
+  if (passed.length > 0) found.problem('forged identity', `${names} would reach Desk`, 'identity.headers')
+  else found.ok('forged identity', `removed: Desk would get ${echo.agent} alone`)
+  checkHost(found, rehearsal, echo)
+  await checkAddress(found, parts, echo, page.localAddress)
+  return echo
+}
+
+function echoIn(page: FetchedPage): Echo | undefined {
+  if (page.status !== 200) return undefined
+  try {
+    const echo = JSON.parse(page.body) as Echo
+    return Array.isArray(echo.identity) ? echo : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function checkReturned(found: Findings, { browser }: ArrivalParts, echo: Echo) {
+  const arrived = new Map(echo.cookies)
+  const lost = browser.jar.filter(({ name }) => name.includes('deskgate') && !arrived.has(name)).map(({ name }) => name)
+  const change = 'the front removes or changes cookies: pass Cookie as it is'
+  if (lost.length > 0) found.problem('cookies return', `${lost.join(', ')} did not arrive`, change)
+  else found.ok('cookies return', `${arrived.size} arrived as they were set`)
+}
+
+function checkHost(found: Findings, { publicUrl }: RehearsalAnswer, { host }: Echo) {
+  const expected = new URL(publicUrl).host
+  if (host === expected) return found.ok('Host', host)
+  const change = 'have the front pass Host as it came (nginx: proxy_set_header Host $host)'
+  found.warning('Host', `the gateway sees ${host}, browsers ask for ${expected}`, change)
+}
+
+/** Whom the gateway takes the client for: limits.logins, access.paths[].from and the audit log go by that. */
+async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, local: string): Promise<void> {
+  const { rehearsal, browser, config } = parts
+  const name = 'client address'
+  const { address, unproven, peer, forwarded } = echo
+  const said = forwarded.map(([header, value]) => `${header}: ${value}`).join(', ')
+  // By its own address: what the proxy says of the client did not count.
+  const isIgnored =
+    address === peer && forwarded.some(([header, value]) => isClientHeader(header) && !value.includes(peer))
+  if (unproven || isIgnored) {
+    const seen = `${address}, and ${said || 'headers of a proxy'} ignored: ${peer} is not trusted`
+    return found.problem(name, seen, `trustedProxies: add ${peer}`)
+  }
+  const isTrusted = compileNetworks(config.trustedProxies)(parseAddress(local))
+  if (isTrusted) return found.ok(name, `seen as ${address}: this host is in trustedProxies itself, its claims count`)
+  const claim = { headers: { 'X-Forwarded-For': someoneElse, 'X-Real-IP': someoneElse } }
+  const page = await browser.ask(rehearsal.echo, claim).catch(() => undefined)
+  const spoofed = page && echoIn(page)
+  if (spoofed?.address === someoneElse) {
+    const seen = 'the X-Forwarded-For that a client sends is accepted: anyone can claim any address'
+    return found.problem(name, seen, 'trustedProxies: the proxies alone, no network of clients')
+  }
+  if (spoofed?.unproven) {
+    const seen = `${address}: ${peer} passes on what clients say of their address, and adds nothing that is trusted`
+    return found.problem(name, seen, `trustedProxies: add ${peer}, and have it add the client to X-Forwarded-For`)
+  }
+  const from = `seen as ${address}${local === '' || local === address ? '' : `, connected from ${local}`}`
+  if (local === address || forwarded.length > 0) return found.ok(name, from)
+  const change = `have the front add X-Forwarded-For, and add ${peer} to trustedProxies (behind NAT this may be right)`
+  found.warning(name, `${from}: nobody names the client`, change)
+}
+
+function isClientHeader(name: string): boolean {
+  return /^(?:x-forwarded-for|forwarded)$/i.test(name)
+}
+
+/** The most that the cookies of the gateway can take in one browser. */
+function largestCookies({ login }: Config): number {
+  return maxAttempts * (login.keepFragment ? maxCookieBytesWithFragment : maxCookieBytes) + 1000
+}
+
+export async function checkSizes(found: Findings, { browser, rehearsal, config }: ArrivalParts): Promise<void> {
+  const name = 'header size'
+  const largest = largestCookies(config)
+  let refused = ''
+  for (const bytes of [largest, 8000, 4000, 2000]) {
+    const padding = Array.from({ length: Math.ceil(bytes / 1000) }, (_, i) => `doctor-${i}=${'x'.repeat(988)}`)
+    const own = browser.jar.map(({ name, value }) => `${name}=${value}`)
+    const cookie = [...own, ...padding].join('; ')
+    const page = await browser.ask(rehearsal.echo, { cookies: 'none', headers: { cookie } }).catch(causeOf)
+    const echo = typeof page === 'string' ? undefined : echoIn(page)
+    const arrived = (echo?.cookies ?? []).filter(([cookie]) => cookie.startsWith('doctor-')).length
+    if (arrived === padding.length && refused === '') return found.ok(name, `${bytes} bytes of cookies arrive`)
+    if (arrived === padding.length) {
+      const seen = `${bytes} bytes of cookies arrive; ${refused}`
+      return found.problem(name, seen, limits)
+    }
+    const how = typeof page === 'string' ? page : echo ? 'some were lost' : `HTTP ${page.status}`
+    refused = `${bytes} bytes, as many as logins in several tabs may need: ${how}`
+  }
+  found.problem(name, refused, limits)
+}
+
+const limits =
+  'the limit of the front (nginx: large_client_header_buffers 4 32k; HAProxy: tune.bufsize), and limits.header'
+
+export async function checkWebSocket(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
+  const change =
+    'have the front pass upgrades (nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade, Connection "upgrade")'
+  const opened = await browser.webSocket(rehearsal.echo).catch(causeOf)
+  if (typeof opened === 'string') return found.problem('WebSocket', `no response: ${opened}`, change)
+  if ('status' in opened) return found.problem('WebSocket', `HTTP ${opened.status} instead of an upgrade`, change)
+  if (opened.said === greeting)
+    return found.ok('WebSocket', 'the upgrade reaches the gateway, and its first message comes')
+  found.problem('WebSocket', 'it opened, and the message of the gateway did not come', change)
+}
+
+export async function checkStream(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
+  const page = await browser.ask(rehearsal.echo, { headers: { accept: 'text/event-stream' } }).catch(causeOf)
+  const change =
+    'switch buffering off in the front (nginx: proxy_buffering off), and caches and filters of such responses'
+  if (typeof page === 'string') return found.problem('event stream', `broken off: ${page}`, change)
+  const isStream = /event-stream/.test(page.headers['content-type'] ?? '') && page.body.includes('data: last')
+  if (!isStream) return found.problem('event stream', `HTTP ${page.status} without the events`, change)
+  const seen = `the first event comes ${Math.round(page.streamed)} ms before the last, which is sent after ${streamTime} ms`
+  if (page.streamed < streamTime / 2) return found.problem('event stream', `${seen}: buffered`, change)
+  found.ok('event stream', seen)
+}
+
+/** A path of Desk that nobody may have without a session. */
+export async function checkBypass(found: Findings, { browser, rehearsal, config }: ArrivalParts): Promise<void> {
+  const name = 'no way past the gateway'
+  const path = `/deskgate-doctor-${rehearsal.id.slice(-8)}`
+  if (config.mode === 'observe') {
+    return found.warning(
+      name,
+      'nothing is guarded: mode is observe',
+      'mode: enforce, once `deskgate observed` is empty',
+    )
+  }
+  const target = readTarget(path)
+  if (!target || compilePathRules(publicRulesOf(config))('GET', target))
+    return found.skipped(name, 'desk.public lets every path pass')
+  const headers = { accept: '*/*', 'X-Agent-Email': forgery, [config.identity.headers.email]: forgery }
+  const page = await browser.ask(rehearsal.publicUrl + path, { headers, cookies: 'none' }).catch(causeOf)
+  if (typeof page === 'string')
+    return found.problem(name, `no response: ${page}`, 'the front: pass every path to `listen`')
+  if (page.status === 401 && page.headers['x-request-id'] !== undefined) return found.ok(name, `HTTP 401 for ${path}`)
+  const seen = `HTTP ${page.status} for ${path} without a session: Desk gets a forged ${config.identity.headers.email}`
+  found.problem(
+    name,
+    seen,
+    'the front passes this path to Desk itself: pass every path to `listen`, and let Desk be reached by the gateway alone',
+  )
+}

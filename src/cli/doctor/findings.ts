@@ -1,0 +1,44 @@
+// What `deskgate doctor` has found: for each check what was seen, and what to change where that is wrong.
+
+import { escapeControls } from '../commands/report.js'
+
+export interface DoctorFinding {
+  check: string
+  state: 'ok' | 'warning' | 'problem' | 'skipped'
+  seen: string
+  /** A setting, of Deskgate or of what stands before it, and what to do with it. */
+  change?: string
+}
+
+export interface Findings {
+  all: DoctorFinding[]
+  ok(check: string, seen: string): void
+  warning(check: string, seen: string, change: string): void
+  problem(check: string, seen: string, change: string): void
+  skipped(check: string, why: string): void
+}
+
+export function createFindings(): Findings {
+  const all: DoctorFinding[] = []
+  const add = (state: DoctorFinding['state']) => (check: string, seen: string, change?: string) => {
+    all.push({ check, state, seen: escapeControls(seen), ...(change === undefined ? {} : { change }) })
+  }
+  return { all, ok: add('ok'), warning: add('warning'), problem: add('problem'), skipped: add('skipped') }
+}
+
+const marks = { ok: 'ok  ', warning: 'warn', problem: 'FAIL', skipped: '--  ' }
+
+export function findingLines(all: readonly DoctorFinding[]): string[] {
+  const width = Math.max(...all.map(({ check }) => check.length))
+  const indent = ' '.repeat('  FAIL  '.length + width + 2)
+  return all.flatMap(({ check, state, seen, change }) => [
+    `  ${marks[state]}  ${check.padEnd(width)}  ${seen}`,
+    ...(change === undefined ? [] : [`${indent}change    ${change}`]),
+  ])
+}
+
+/** Why nothing answered, in a few words. */
+export function causeOf(error: unknown): string {
+  const { code, message, cause } = error as Error & { code?: string; cause?: { code?: string } }
+  return code ?? cause?.code ?? message
+}
