@@ -1,7 +1,11 @@
 // A SAML thread for tests: obeys the commands in a message, and otherwise does as the real one does.
 
+import { existsSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { verify as verifyForReal } from '../../src/providers/saml/signature/worker.js'
+
+// It loads for as long as this file is there.
+while (existsSync(process.env.SLOW_SAML_WORKER ?? '')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
 
 type Task = Parameters<typeof verifyForReal>[0]
 

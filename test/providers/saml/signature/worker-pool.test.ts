@@ -1,5 +1,7 @@
 // Verification in threads: the same verdicts, nothing held up, and a hostile message that costs no login but its own.
 
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { prescanResponse } from '../../../../src/providers/saml/response/prescan.js'
 import { type VerifyInput, verifySaml } from '../../../../src/providers/saml/signature/verify.js'
@@ -107,6 +109,23 @@ t.test('a thread that crashes is replaced', async t => {
   const pool = open(t, { threads: 1 })
   t.equal(verdict(await pool.verify(told('crash'))), 'busy')
   t.equal(verdict(await pool.verify(input())), 'in')
+})
+
+t.test('a second thread gets no work before it runs', async t => {
+  const pool = open(t, { threads: 2 })
+  t.equal(verdict(await pool.verify(input())), 'in')
+  const held = join(t.testdir({ held: '' }), 'held')
+  process.env.SLOW_SAML_WORKER = held
+  t.teardown(() => void Reflect.deleteProperty(process.env, 'SLOW_SAML_WORKER'))
+  // Three at a time start the second thread; the first one does everything meanwhile.
+  for (let round = 0; round < 3; round++) {
+    const verdicts = await Promise.all([pool.verify(told('busy 5')), pool.verify(input()), pool.verify(input())])
+    t.strictSame(verdicts.map(verdict), ['saml.signature_invalid', 'in', 'in'])
+  }
+  await rm(held)
+  const hung = pool.verify(told('busy 3000'))
+  t.equal(verdict(await pool.verify(input())), 'in', 'the second one works once it runs')
+  await hung
 })
 
 t.test('who finds the pool full, or waits too long, is told that it is busy', async t => {
