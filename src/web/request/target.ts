@@ -8,13 +8,14 @@ import { memoizeByName } from './header-names.js'
 
 const [hash, percent, dot, slash, semicolon, question, backslash] = [0x23, 0x25, 0x2e, 0x2f, 0x3b, 0x3f, 0x5c]
 
-const badEscape = /%(?![0-9A-Fa-f]{2})/
 /** %2F, %25 and %3B decode to what structures a path: one server sees a separator where another sees a letter. */
 const structural = /%(?:2f|25|3b)/i
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const control = /[\u0000-\u001f\u007f-\u009f]/
 /** A segment that is '.' or '..', also with path parameters behind it (RFC 3986 3.3), which some servers drop. */
 const dotSegment = /(?:^|[/\\])\.\.?(?:[/\\;]|$)/
+/** The same after one more decoding. */
+const escapedDotSegment = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\;]|%2f|%5c|%3b|$)/i
 
 /** http://host/path: scheme, authority, and the rest. */
 const absoluteForm = /^(https?):\/\/([^/?#]*)(.*)$/is
@@ -65,6 +66,8 @@ function readOriginForm(raw: string): Target | undefined {
   let ascii = true
   for (let i = 0; i < raw.length; i++) {
     const code = raw.charCodeAt(i)
+    // Most characters are letters and digits.
+    if (code >= 0x30 && code < 0x7f && code !== semicolon && code !== question && code !== backslash) continue
     if (code <= 0x20 || code === 0x7f || code === hash) return undefined
     if (code > 0x7f) {
       // No byte: a text that a form has brought.
@@ -88,21 +91,16 @@ function readOriginForm(raw: string): Target | undefined {
 
 /** A path with escapes, decoded once; undefined when it must not pass. */
 function decode(sent: string): string | undefined {
-  if (badEscape.test(sent)) return undefined
   let path: string
   try {
+    // Throws for an escape that is none, too.
     path = decodeURIComponent(sent)
   } catch {
     return undefined
   }
   if (control.test(path) || path.includes('\\') || path.startsWith('//') || dotSegment.test(path)) return undefined
   // Attack: /public/%252e%252e/admin. A server behind Desk that decodes once more must not climb either.
-  return path.includes('%') && dotSegment.test(decodeAgain(path)) ? undefined : path
-}
-
-/** The second decoding, byte by byte: only the structure counts, so what is not an escape or not UTF-8 stays. */
-function decodeAgain(path: string): string {
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return path.includes('%') && escapedDotSegment.test(path) ? undefined : path
 }
 
 /** Whether bytes are whole UTF-8 without a control character: what a reader could make two things of is not a query. */

@@ -147,6 +147,16 @@ t.test('an agent with all roles passes, however a path is spelt', async t => {
   for (const path of ['/admin%2Fusers', '/admin;x/users', '/a%252525252fb']) t.equal(may(all, path), true, path)
 })
 
+t.test('attack: a long path that could be many is not read in every way: it meets every rule', async t => {
+  for (const path of [`/x${'%2525253B'.repeat(880)}`, `/x/${'a;/'.repeat(25)}`, `/x;y/${'a'.repeat(1100)}`]) {
+    t.equal(may(['agent'], path), false, path.slice(0, 20))
+    t.equal(may(['admin', 'billing', 'lead'], path), true, path.slice(0, 20))
+  }
+  for (const path of [`/x/${'a;/'.repeat(20)}`, `/x/${'a'.repeat(8000)}`]) {
+    t.equal(may(['agent'], path), true, path.slice(0, 20))
+  }
+})
+
 t.test('without rules everybody may reach everything', async t => {
   const none = compilePathAccess([])
   const target = readTarget('/admin%2Fusers')

@@ -143,3 +143,19 @@ t.test('a text that is no bytes is no target: a form of our pages names one', as
   for (const raw of ['/auth/login?x=\u01c3\u01a9', '/auth/login?x=\u20ac', '/\u0141'])
     t.equal(readTarget(raw), undefined)
 })
+
+t.test('a dot segment after another decoding is found as if it were decoded', async () => {
+  const parts = ['a', '.', '/', ';', '%252e', '%252E', '%252f', '%255c', '%253b', '%25', '2e', '%2561', '%25%32%65']
+  const again = (path: string) =>
+    path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const dots = /(?:^|[/\\])\.\.?(?:[/\\;]|$)/
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 8 }), list => {
+      const raw = `/a${list.join('')}`
+      const once = decodeURIComponent(raw)
+      const wrong = dots.test(once) || dots.test(again(once))
+      return (readTarget(raw) === undefined) === wrong
+    }),
+    { numRuns: 3000 },
+  )
+})
