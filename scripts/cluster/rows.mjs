@@ -4,6 +4,7 @@
 import { must, pause, seconds, until } from '../tried.mjs'
 import { allServed, name, release } from './cluster.mjs'
 import { fallbackRows } from './rows-broken.mjs'
+import { insideRows } from './rows-inside.mjs'
 import { lossRows } from './rows-losses.mjs'
 import { logInto, portal, secretData, valuesNow } from './state.mjs'
 
@@ -208,7 +209,11 @@ async function uninstall(cluster) {
   const { status, stderr } = cluster.helm('uninstall', release, '--wait')
   must(status === 0, stderr)
   const kinds = 'deploy,pod,service,configmap,secret,serviceaccount,job,pdb,hpa'
-  const left = () => cluster.json('get', kinds, '--selector', `app.kubernetes.io/instance=${release}`).items
+  // Helm leaves the pod of a `helm test` that failed: it is not part of the release.
+  const left = () =>
+    cluster
+      .json('get', kinds, '--selector', `app.kubernetes.io/instance=${release}`)
+      .items.filter(({ metadata }) => metadata.labels['app.kubernetes.io/component'] !== 'test')
   await until('nothing is left', () => left().length === 0, 60).catch(() => {
     throw new Error(
       `left: ${left()
@@ -224,6 +229,7 @@ export const rows = [
   { name: '`helm install`, first with a broken configuration', does: install },
   { name: 'a login', does: login },
   { name: '`helm test`', does: helmTest },
+  ...insideRows,
   { name: 'a cluster without DNS', does: withoutDns },
   { name: '`kubectl rollout restart`, under load', does: restart },
   { name: 'a changed ConfigMap, under load', does: configMap },
