@@ -85,7 +85,10 @@ function pemFromDer(path: string): string {
 export function whyNot(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'
-  if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user'
+  if (code === 'EACCES' || code === 'EPERM') {
+    const user = process.getuid?.()
+    return `may not be read by ${user === undefined ? 'this user' : `user ${user}`} (chown or chmod it, or its folder)`
+  }
   if (code === 'EISDIR') return 'is a folder'
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text'
   return `cannot be read (${code ?? 'unknown reason'})`

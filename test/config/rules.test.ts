@@ -473,12 +473,21 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
     settings({ publicUrl: 'http://localhost:8080' }),
     'providers[0].loginUrl: on another site: nobody can log in there while publicUrl is http',
   ],
-  'http on this machine, and no provider that is known to be elsewhere': [
+  'http on this machine, and a provider whose metadata says where it is': [
     settings({
       publicUrl: 'http://127.0.0.1:8080',
-      providers: [{ ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' }],
+      providers: [
+        { ...jwtProvider, loginUrl: 'http://127.0.0.1:8081/login' },
+        { ...samlProvider, metadata: 'https://idp.example.com/m' },
+      ],
     }),
     'publicUrl: is http: an identity provider on another site cannot log anybody in',
+  ],
+  'http on this machine, and every provider on its site': [
+    settings({
+      publicUrl: 'http://localhost:8080',
+      providers: [{ ...jwtProvider, loginUrl: 'http://localhost:8081/login' }],
+    }),
   ],
   'localhost and 127.0.0.1 are two sites': [
     settings({

@@ -94,25 +94,20 @@ function roleRules({ warning }: Rules, path: Path, { type, roles, attributes }: 
   }
 }
 
-/**
- * With an http publicUrl cookies are SameSite=Lax, so a POST from another site lacks the attempt's cookie. An address
- * on the same site may still redirect to another site.
- */
+/** With an http publicUrl cookies are SameSite=Lax, so a POST from another site lacks the attempt's cookie. */
 function otherSites({ config, warning }: Rules): void {
-  const { publicUrl } = config
+  const { publicUrl, providers = [] } = config
   if (!publicUrl?.startsWith('http:')) return
   let warned = 0
-  for (const [index, provider] of (config.providers ?? []).entries()) {
-    if (provider === undefined) continue
-    const urls = urlsOf(provider)
-    const key = urls.loginUrl === undefined ? 'metadata' : 'loginUrl'
-    const url = urls[key]
+  const known = providers.map(provider => (provider === undefined ? undefined : urlsOf(provider).loginUrl))
+  for (const [index, url] of known.entries()) {
     if (url === undefined || isSameSite(publicUrl, url)) continue
     const hint = 'use https, or one host name for both'
     warned++
-    warning(['providers', index, key], 'on another site: nobody can log in there while publicUrl is http', hint)
+    warning(['providers', index, 'loginUrl'], 'on another site: nobody can log in there while publicUrl is http', hint)
   }
-  if (warned > 0) return
+  // Where metadata names the address, it is not known yet.
+  if (warned > 0 || known.every(url => url !== undefined)) return
   warning(['publicUrl'], 'is http: an identity provider on another site cannot log anybody in', 'use https for that')
 }
 
