@@ -71,7 +71,7 @@ async function lostPod(cluster) {
   cluster.upgrade(valuesNow(), { more: isFour ? ['--force-conflicts'] : [] })
   await until('all pods have it', current(cluster), 180, 1000)
   must(String(cluster.names()) === String(names) && cluster.restarts() === 0, 'pods were replaced')
-  return `running pods keep the previous one; a deleted pod is replaced after ${took} by one that starts with the copy, and says so in both logs, at \`/ready\`, and in \`helm test\`, which fails; ${allServed(seen)}; `helm upgrade` repairs the ConfigMap, and all pods take it without a restart`
+  return `running pods keep the previous one; a deleted pod is replaced after ${took} by one that starts with the copy, and says so in both logs, at \`/ready\`, and in \`helm test\`, which fails; ${allServed(seen)}; \`helm upgrade\` repairs the ConfigMap, and all pods take it without a restart`
 }
 
 async function withoutHooks(cluster) {
