@@ -51,6 +51,9 @@ const restricted: Record<string, string[]> = {
   '@node-saml/node-saml': ['providers/saml/signature/verify.ts'],
   ioredis: ['client', 'connect', 'connection', 'node-connector'].map(name => `store/redis/${name}.ts`),
   '@fastify/http-proxy': ['web/proxy/plugin.ts'],
+  // Loaded only where tracing is configured.
+  '@opentelemetry/sdk-trace': ['ops/tracing.ts'],
+  '@opentelemetry/exporter-trace-otlp-http': ['ops/tracing.ts'],
 }
 
 /** Files whose functions are lists of settings or instruments. */

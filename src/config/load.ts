@@ -178,6 +178,7 @@ const needRestart = [
   'ops.listen',
   'ops.probes',
   'limits.header',
+  'tracing',
   'drain',
   'runtime.tuning',
 ]

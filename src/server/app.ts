@@ -40,6 +40,7 @@ import { openListener } from '../web/server/listener.js'
 import { createUnreadLimit } from '../web/server/unread-limit.js'
 import { createSnapshots, type Snapshots } from './active-snapshots.js'
 import { createSnapshot, createSpMetadataReader, type GatewayDeps, type SnapshotDeps } from './config-snapshot.js'
+import { mountTraces, traceSessions, traceSnapshot } from './traces.js'
 
 /** A config snapshot that is ready and not yet in use. */
 export interface PreparedSnapshot {
@@ -126,7 +127,8 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
   const { liveConnections, ...lasting } = createLastingParts(config, deps, { current, openResponses })
   const parts: SnapshotDeps = { ...deps, ...lasting, liveResponses: liveConnections.responses }
   const { sessions, queue, unread } = parts
-  snapshots.replace(createSnapshot(config, parts, { keyring: deps.keyring }))
+  if (deps.tracing) traceSessions(sessions, deps.tracing)
+  snapshots.replace(openSnapshot(config, parts, { keyring: deps.keyring }))
   warnOfObserving(config, log)
 
   const publishedKeys = createPublishedKeys(deps)
@@ -138,6 +140,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     random: deps.random,
   })
   const connections = createDrain(app.server, requestLifecycle.openResponses)
+  if (deps.tracing) mountTraces(app, deps.tracing, requestLifecycle)
   requestLifecycle.mount(app)
   await mountGatewayRoutes(app, parts, { snapshots, publishedKeys, requestLifecycle })
   mountDesk(app)
@@ -169,6 +172,11 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
       return cut
     },
   }
+}
+
+const openSnapshot: typeof createSnapshot = (config, deps, inputs) => {
+  const snapshot = createSnapshot(config, deps, inputs)
+  return deps.tracing ? traceSnapshot(snapshot, deps.tracing) : snapshot
 }
 
 interface RouteParts {
@@ -240,7 +248,7 @@ export function warnOfObserving({ mode, observe }: Pick<Config, 'mode' | 'observ
 async function prepare(config: Config, deps: SnapshotDeps, running: RunningParts): Promise<PreparedSnapshot> {
   const { snapshots, publishedKeys, agents, liveConnections, keyring } = running
   const previous = snapshots.current()
-  const next = createSnapshot(config, deps, { keyring, previous })
+  const next = openSnapshot(config, deps, { keyring, previous })
   const added = next.providers.filter(provider => !previous.providers.includes(provider))
   await Promise.all([...added.map(provider => provider.ready?.()), next.directory.ready?.()])
   return {

@@ -17,6 +17,7 @@ import { createRepeatedLog, type Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { ObservedRequests } from '../ops/observed.js'
 import type { RefusedLogins } from '../ops/refused-logins.js'
+import type { Tracing } from '../ops/tracing.js'
 import type { Breakglass } from '../providers/breakglass.js'
 import { bearerAudiencesOf, createProviders, type ProviderInputs } from '../providers/create.js'
 import { createDeskLogin } from '../providers/desk-login.js'
@@ -63,6 +64,8 @@ export interface GatewayDeps {
   audit: Audit
   metrics: Metrics
   observed: ObservedRequests
+  /** Only where tracing.otlp is set. */
+  tracing?: Tracing | undefined
   /** True while the process is overloaded. */
   shedding?: () => boolean
   overrides?: GatewayOverrides

@@ -13,10 +13,12 @@ import { createMetrics } from '../ops/metrics.js'
 import { createObservedRequests } from '../ops/observed.js'
 import { createReadiness } from '../ops/readiness.js'
 import { createRefusedLogins } from '../ops/refused-logins.js'
+import type { Tracing } from '../ops/tracing.js'
 import { createBreakglass } from '../providers/breakglass.js'
 import { createSamlPool, type VerifySaml } from '../providers/saml/signature/worker-pool.js'
 import { createHttpClient } from '../runtime/http-client.js'
 import { openStore } from '../store/open.js'
+import { traceStore } from './traces.js'
 
 export interface ResourcesDeps {
   clock: Clock
@@ -29,6 +31,8 @@ export interface ResourcesDeps {
   wrapStore?: (store: Store) => Store
   /** The time limit of a store command in milliseconds, when it is not the default: for slow machines. */
   storeTimeout?: number
+  /** Only where tracing.otlp is set. */
+  tracing?: Tracing | undefined
 }
 
 export type Resources = ReturnType<typeof openResources>
@@ -41,7 +45,9 @@ export function openResources(config: Config, deps: ResourcesDeps) {
   const audit = auditLog.write
   const slow = storeTimeout === undefined ? {} : { commandTimeout: storeTimeout }
   const opened = openStore(config.sessions.store, { clock, log, ...slow })
-  const store = deps.wrapStore?.(opened) ?? opened
+  const wrapped = deps.wrapStore?.(opened) ?? opened
+  const { tracing } = deps
+  const store = tracing ? traceStore(wrapped, tracing) : wrapped
   const createKeyringFor = keyringFactory(random)
   const keyring = createReplaceableKeyring(createKeyringFor(config))
   const loadShedding = createLoadShedding({ log, memory: memoryLimitOf(config), ...(measure ? { measure } : {}) })
@@ -61,6 +67,7 @@ export function openResources(config: Config, deps: ResourcesDeps) {
       loadShedding,
       shedding,
       pool,
+      tracing,
     },
     refusedLogins: createRefusedLogins({ store, clock, random, log }),
     breakglass: createBreakglass({ store, keyring, clock, random }),
@@ -78,11 +85,13 @@ export async function closeResources({
   fetchText,
   store,
   auditLog,
+  tracing,
 }: Resources): Promise<void> {
   readiness.close()
   loadShedding.close()
   await fetchText.close()
   await store.close()
+  await tracing?.close()
   auditLog.close()
 }
 

@@ -78,7 +78,7 @@ export interface ServerDeps extends ResourcesDeps {
 /** Throws when it cannot listen on an address, not when an identity provider or the store is down. */
 export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
   const { log, pause = realPause } = deps
-  const resources = openResources(config, deps)
+  const resources = openResources(config, { ...deps, tracing: await openTracing(config.tracing, deps) })
   const gateway = await createGateway(config, resources)
   if (deps.version !== undefined) resources.metrics.addProcess(deps.version)
   const reloader = createServerReloader(deps.source, { gateway, resources })
@@ -128,6 +128,13 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     await closeAll()
     throw error
   }
+}
+
+/** OpenTelemetry is loaded only where it is configured. */
+async function openTracing({ otlp, sample }: Config['tracing'], deps: ServerDeps) {
+  if (otlp === null) return undefined
+  const { createTracing } = await import('../ops/tracing.js')
+  return createTracing({ otlp, sample }, deps)
 }
 
 async function openListeners(

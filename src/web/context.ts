@@ -269,6 +269,10 @@ export interface RequestContext extends ClientAddress {
   id: string
   /** The trace that the client says it belongs to. */
   trace?: Trace | undefined
+  /** The peer is a trusted proxy. */
+  trusted?: boolean
+  /** What Desk gets in the place of the client's own, where the request is recorded (tracing). */
+  traceparent?: string
   /** The X-Forwarded-For that Desk gets; without it, the address. */
   forwardedFor?: string
   target: Target

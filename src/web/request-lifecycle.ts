@@ -160,11 +160,12 @@ function open(
 ): RequestState {
   const { pipeline } = snapshot
   const target = readTarget(request.url ?? '', snapshot.config.publicUrl)
-  const { id, address, unproven, forwardedFor } = pipeline.clientOf(request)
+  const { id, trusted, address, unproven, forwardedFor } = pipeline.clientOf(request)
   const routeClass = target ? pipeline.guard.classify(target, request.method ?? '') : 'unreadable'
   const context: RequestContext = {
     id,
     trace: readTrace(request.rawHeaders),
+    trusted,
     address,
     unproven,
     forwardedFor,

@@ -25,6 +25,7 @@ const other: Record<string, unknown> = {
   'ops.probes': '0.0.0.0:9092',
   'limits.header': '64kb',
   'runtime.tuning': 'off',
+  tracing: { otlp: 'http://collector:4318' },
   'sessions.store': 'redis://other:6379',
   ...{ 'sessions.idle': '1h', 'sessions.lifetime': '9h', 'sessions.perAgent': 3 },
   ...{ 'sessions.nearCache': '1s', 'sessions.outageGrace': '1m' },

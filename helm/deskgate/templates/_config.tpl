@@ -101,7 +101,7 @@ where Helm speaks to one; of large ones there is one alone, because a release ha
 {{- $config := .Values.config -}}
 {{- $sessions := pick (dig "sessions" dict $config) "store" "idle" "lifetime" "perAgent" "nearCache" "outageGrace" -}}
 {{- $ops := pick (dig "ops" dict $config) "listen" "probes" -}}
-{{- $said := dict "sessions" $sessions "ops" $ops "header" (dig "limits" "header" "" $config) "tuning" (dig "runtime" "tuning" "" $config) "tls" (not (empty (get $config "tls"))) -}}
+{{- $said := dict "sessions" $sessions "ops" $ops "header" (dig "limits" "header" "" $config) "tuning" (dig "runtime" "tuning" "" $config) "tracing" (dig "tracing" dict $config) "tls" (not (empty (get $config "tls"))) -}}
 {{- $said = merge $said (pick $config "listen" "prefix" "workers" "drain") -}}
 {{- $texts := list -}}
 {{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" (dig "sessions" "store" dict $config))) -}}

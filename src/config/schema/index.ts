@@ -21,7 +21,7 @@ import {
 } from './gateway.js'
 import { identity } from './identity.js'
 import { login, site } from './login.js'
-import { admin, audit, log, ops } from './ops.js'
+import { admin, audit, log, ops, tracing } from './ops.js'
 import { pages } from './pages.js'
 import { providers } from './providers.js'
 import { sessions } from './sessions.js'
@@ -54,6 +54,7 @@ export const configSchema = (read: ConfigReader) =>
     ops: ops(read),
     log: log(),
     audit: audit(read),
+    tracing: tracing(),
     limits: limits(),
     drain: drain(),
     runtime: runtime(),

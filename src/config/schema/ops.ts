@@ -1,7 +1,7 @@
 // What the operator sees: the ops listener, the log, the audit log.
 
 import * as z from 'zod'
-import { address, type ConfigReader, says, secret } from './values.js'
+import { address, type ConfigReader, says, secret, url } from './values.js'
 
 export const ops = (read: ConfigReader) =>
   z
@@ -51,6 +51,30 @@ export const audit = (read: ConfigReader) =>
     })
     .prefault({})
     .meta({ description: 'The audit log.' })
+
+export const tracing = () =>
+  z
+    .strictObject({
+      otlp: url()
+        .refine(
+          value => !URL.canParse(value) || new URL(value).username + new URL(value).password === '',
+          says('contains a user', 'give what the collector asks for in $OTEL_EXPORTER_OTLP_HEADERS'),
+        )
+        .nullable()
+        .default(null)
+        .meta({
+          description: 'The collector, by OTLP over HTTP; without a path, /v1/traces. null: off.',
+          examples: ['http://127.0.0.1:4318'],
+        }),
+      sample: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.01)
+        .meta({ description: 'The share of requests; a trusted proxy that sends traceparent decides itself.' }),
+    })
+    .prefault({})
+    .meta({ description: 'OpenTelemetry spans of requests, logins, store and directory, and the way to Desk.' })
 
 export const admin = () =>
   z

@@ -42,7 +42,7 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
       else if (named?.has(name.toLowerCase())) continue
       else if (rule === 'pass') flat.push(name, value)
       else if (rule === 'trace') {
-        if (context.trace) flat.push(name, value)
+        if (passesTrace(name, context)) flat.push(name, value)
       } else if (rule === 'authorization') {
         // A token for the gateway is not for Desk: also not one that nobody has looked at, on a public path.
         if (context.api ? context.api.passThrough : !isGatewayToken?.(value)) flat.push(name, value)
@@ -59,10 +59,17 @@ export function createRequestHeaders(deps: RequestHeadersDeps): RequestHeaders {
     }
     flat.push('X-Forwarded-For', context.forwardedFor ?? context.address)
     flat.push('X-Forwarded-Proto', proto, 'X-Forwarded-Host', publicHost, 'X-Request-Id', context.id)
+    if (context.traceparent !== undefined) flat.push('traceparent', context.traceparent)
     const who = context.session ?? context.api
     if (who) identity.append(flat, who)
     return flat
   }
+}
+
+/** The state of a trace that begins here, or of an invalid one, is dropped. */
+function passesTrace(name: string, { trace, traceparent }: RequestContext): boolean {
+  if (trace?.parent === undefined) return false
+  return traceparent === undefined || name.length !== 'traceparent'.length
 }
 
 /**

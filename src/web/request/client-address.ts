@@ -48,7 +48,7 @@ export function createClientReader(deps: {
         onIgnored(peer.text)
         onIgnored = undefined
       }
-      return { address: peer.text, unproven: forwarded, forwardedFor: peer.text, id: newId() }
+      return { address: peer.text, unproven: forwarded, forwardedFor: peer.text, id: newId(), trusted: false }
     }
     const { hops: chain, broken } = believedHops(headerOf(request, 'x-forwarded-for'), trusts)
     const silent = chain.length === 0 && deps.decides === true && isForwarded(request.rawHeaders)
@@ -59,6 +59,7 @@ export function createClientReader(deps: {
       unproven: broken || silent,
       forwardedFor: chain.join(', '),
       id: sent !== undefined && validRequestId.test(sent) ? sent : newId(),
+      trusted: true,
     }
   }
 }
@@ -123,4 +124,6 @@ export interface RequestSource extends ClientAddress {
   forwardedFor: string
   /** X-Request-Id. */
   id: string
+  /** The peer is a trusted proxy. */
+  trusted: boolean
 }

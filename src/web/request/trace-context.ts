@@ -5,9 +5,9 @@
 export interface Trace {
   /** 32 hexadecimal digits. */
   id: string
-  /** The span of the client that sent the request: 16 hexadecimal digits. */
-  parent: string
-  /** Whether the client records it. */
+  /** The span of the client that sent the request: 16 hexadecimal digits. Without it the trace begins here. */
+  parent?: string
+  /** Whether it is recorded. */
   sampled: boolean
 }
 
