@@ -20,8 +20,8 @@ t.test('each kind of mistake, with its place', async t => {
     ['constructor: x\n', ['1 constructor: unknown text']],
     ['chooser: Hallo\n', ['1 chooser: not a mapping of texts']],
     [
-      'chooser:\n  title: [a]\n  text: 7\n  stay: " "\n',
-      ['2 chooser.title: not a text', '3 chooser.text: not a text', '4 chooser.stay: not a text'],
+      'chooser:\n  title: [a]\n  text: 7\n  none: " "\n',
+      ['2 chooser.title: not a text', '3 chooser.text: not a text', '4 chooser.none: not a text'],
     ],
     [`chooser:\n  title: ${long}\n`, ['2 chooser.title: is longer than 2000 characters']],
     ['dir: up\n', ['1 dir: neither ltr nor rtl']],

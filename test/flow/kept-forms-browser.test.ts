@@ -131,7 +131,7 @@ t.test('a reply over a login in Chromium', { skip: missingParts('chromium', 'ope
       await page.getByRole('link', { name: 'Log in' }).click()
       await logIn(page, way)
       await page.waitForURL(`${url}/auth/kept`)
-      await page.getByText('to /tickets/7/reply was kept').waitFor()
+      await page.getByText('on the page /tickets/7/reply').waitFor()
       await screenshot(page, `kept-page-${way}`)
       await page.getByRole('button', { name: 'Send' }).click()
       await page.getByText('POST /tickets/7/reply').waitFor()

@@ -72,7 +72,7 @@ export const de: Texts = {
       text: 'Ihre Anmeldung war erfolgreich, aber wir können Ihr Konto im Moment nicht prüfen. Bitte versuchen Sie es in einer Minute noch einmal.',
     },
     otherSession: {
-      title: 'Hier ist schon jemand anders angemeldet',
+      title: 'Hier ist jemand anders angemeldet',
       text: 'Es kam eine Anmeldung an, die dieser Browser nicht begonnen hat. Es hat sich nichts geändert. Um zum anderen Konto zu wechseln, melden Sie sich zuerst ab und dann neu an.',
     },
     otherAgent: {
