@@ -14,6 +14,7 @@ import { systemClock, systemRandom } from '../src/runtime/clock.js'
 import { createHttpClient } from '../src/runtime/http-client.js'
 import { createTestTimers } from '../test/parts/timers.js'
 import { until } from '../test/parts/wait-until.js'
+import { measureAgentsFile } from './agents-file.js'
 
 const { values } = parseArgs({
   options: {
@@ -139,3 +140,22 @@ directory.close()
 await fetchText.close()
 server.closeAllConnections()
 server.close()
+
+const fileAgents = 30_000
+const file = await measureAgentsFile(fileAgents, 15)
+const [worst, slowest] = [file.changing.longest / file.quiet.p99, file.startMs.agents / file.startMs.none]
+const phase = ({ p99, longest }: { p99: number; longest: number }) => `${p99.toFixed(1)} / ${longest.toFixed(1)} ms`
+say(`an agents file of ${fileAgents}, 300 requests a second`)
+row('p99 / longest wait, quiet', phase(file.quiet))
+row('p99 / longest wait, one line changes every 3 s', phase(file.changing))
+row('memory with that file, and with none', `${file.megabytes.agents.toFixed(0)}, ${file.megabytes.none.toFixed(0)} MB`)
+row(
+  'start to listening with 10,000 agents, and with none',
+  `${file.startMs.agents.toFixed(0)}, ${file.startMs.none.toFixed(0)} ms`,
+)
+const over = [
+  ...(worst > 5 ? [`the longest wait is ${worst.toFixed(1)} times the quiet p99 (bound: 5)`] : []),
+  ...(slowest > 1.5 ? [`the start takes ${slowest.toFixed(2)} times as long (bound: 1.5)`] : []),
+]
+for (const line of over) say(`over its bound: ${line}`)
+if (over.length > 0) process.exitCode = 1
