@@ -73,6 +73,11 @@ t.test('one login of nobody, and what its session reaches', async t => {
     body: { ended: true, sessions: 1 },
   })
   t.equal((await agent.fetch('/')).status, 401)
+  t.equal((await agent.send('/tickets', { text: 'x' })).status, 401)
+  t.notOk(
+    agent.cookies.some(({ name }) => name.endsWith('kept')),
+    'no form of nobody is kept',
+  )
   t.equal((await callOps(gateway.opsUrl, 'POST', '/api/rehearsal')).status, 201, 'the next one may begin')
 })
 

@@ -237,5 +237,7 @@ t.test('without a token, a configuration or a gateway', async t => {
   t.match(err.join('\n'), 'ops.adminToken is not set')
   t.equal(await doctor({ config: `${file}.none` }, io), 1)
   const env = { DESKGATE_ADMIN_TOKEN: adminToken }
+  t.equal(await doctor({ config: file, ca: `${file}.none` }, { ...io, env }), 1)
+  t.match(err.at(-1), /^--ca: ENOENT/)
   await t.rejects(doctor({ config: file, ops: 'http://127.0.0.1:1' }, { ...io, env }), { name: 'OpsUnreachable' })
 })

@@ -28,7 +28,13 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<ExitCode> 
   const config = await readConfiguration(options.config, io, 'problems')
   const at = config && (await opsAccess(options, io))
   if (!at) return 1
-  const ca = options.ca === undefined ? undefined : readFileSync(options.ca, 'utf8')
+  let ca: string | undefined
+  try {
+    ca = options.ca === undefined ? undefined : readFileSync(options.ca, 'utf8')
+  } catch (error) {
+    io.err(`--ca: ${(error as Error).message}`)
+    return 1
+  }
   const found = createFindings()
   await examine(found, { config, at, ca })
   const problems = found.all.filter(({ state }) => state === 'problem')

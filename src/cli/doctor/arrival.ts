@@ -49,7 +49,7 @@ function echoIn(page: FetchedPage): Echo | undefined {
   if (page.status !== 200) return undefined
   try {
     const echo = JSON.parse(page.body) as Echo
-    return Array.isArray(echo.identity) ? echo : undefined
+    return [echo.identity, echo.cookies, echo.forwarded].every(Array.isArray) ? echo : undefined
   } catch {
     return undefined
   }

@@ -47,8 +47,8 @@ export interface Browser {
   webSocket(url: string): Promise<{ said: string } | { status: number }>
 }
 
-/** Milliseconds for one response. */
-const patience = 20_000
+/** Milliseconds for one response, and the most bytes of it. */
+const [patience, mostBytes] = [20_000, 4 * 1024 * 1024]
 export const navigation = {
   accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
   'sec-fetch-mode': 'navigate',
@@ -114,10 +114,13 @@ function pageOf(request: ClientRequest): Promise<FetchedPage> {
     request.on('response', response => {
       const chunks: Buffer[] = []
       let first: number | undefined
+      let size = 0
       response.on('error', reject)
       response.on('data', chunk => {
         first ??= performance.now()
         chunks.push(chunk)
+        size += chunk.length
+        if (size > mostBytes) request.destroy(Object.assign(new Error('too long'), { code: 'response too long' }))
       })
       response.on('end', () => {
         const { statusCode: status = 0, headers, socket } = response

@@ -21,7 +21,9 @@ export interface Findings {
 export function createFindings(): Findings {
   const all: DoctorFinding[] = []
   const add = (state: DoctorFinding['state']) => (check: string, seen: string, change?: string) => {
-    all.push({ check, state, seen: escapeControls(seen), ...(change === undefined ? {} : { change }) })
+    // Attack: both hold words of the front, which may be anything.
+    const what = change === undefined ? {} : { change: escapeControls(change) }
+    all.push({ check, state, seen: escapeControls(seen), ...what })
   }
   return { all, ok: add('ok'), warning: add('warning'), problem: add('problem'), skipped: add('skipped') }
 }

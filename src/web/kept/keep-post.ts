@@ -9,6 +9,7 @@ import { StoreUnavailable } from '../../core/errors.js'
 import type { Handle, Sessions } from '../../core/sessions.js'
 import type { Log } from '../../ops/log.js'
 import type { KeptOutcome, Metrics } from '../../ops/metrics.js'
+import { rehearsalAgent } from '../../providers/rehearsal.js'
 import type { AccessVerdict, KeepPost, RequestContext } from '../context.js'
 import type { Cookies } from '../request/cookies.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
@@ -78,7 +79,7 @@ export function createKeepPost(deps: KeepPostDeps): KeepPost {
     if (small && ticketIn(small) !== undefined) return held && 'still_kept'
     if (!context.verdict || !isLateForm(context.verdict, request)) return undefined
     const agent = await sessions.endedAgent(handle)
-    if (agent === undefined || context.target.raw.length > longestTarget) return undefined
+    if (agent === undefined || agent === rehearsalAgent || context.target.raw.length > longestTarget) return undefined
     // The last version of a form counts; what was written to another address must not be lost for it.
     const replaced = held?.head.agent === agent && held.head.target === context.target.raw ? held : undefined
     if (held?.head.agent === agent && !replaced) return 'another_kept'
