@@ -1,5 +1,6 @@
 // The fenced blocks of every guide, and which of them no test can run. Such a block has a comment above it:
-// <!-- not run: needs a cluster -->. It only reads.
+// <!-- run by: npm run test:image --> names what runs it on a host of its own, <!-- not run: needs Traefik --> says that
+// nothing does. It only reads.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,8 +14,10 @@ export interface Block {
   language: string
   /** Without the indentation of its fence. */
   text: string
-  /** Why no test runs it. */
+  /** Why nothing runs it. */
   needs: string | undefined
+  /** What runs it, in place of a test: `test:image`. */
+  runBy: string | undefined
 }
 
 /** Every page of Markdown by its path; the history of changes is none. */
@@ -28,14 +31,15 @@ export function guidePages(): string[] {
 
 export function blocksOf(page: string): Block[] {
   const text = readFileSync(join(root, page), 'utf8')
-  const fences = /^( *)(?:<!-- not run: needs (.+) -->\n *)?```([^\n]*)\n([\s\S]*?)^ *```$/gm
+  const fences = /^( *)(?:<!-- (?:not run: needs (.+)|run by: npm run (.+)) -->\n *)?```([^\n]*)\n([\s\S]*?)^ *```$/gm
   return [...text.matchAll(fences)].map(
-    ({ 0: whole, 1: indent = '', 2: needs, 3: language = '', 4: body = '', index }) => ({
+    ({ 0: whole, 1: indent = '', 2: needs, 3: runBy, 4: language = '', 5: body = '', index }) => ({
       page,
       line: text.slice(0, index + whole.indexOf('```')).split('\n').length,
       language,
       text: body.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
       needs,
+      runBy,
     }),
   )
 }

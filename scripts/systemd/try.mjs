@@ -1,10 +1,11 @@
 // npm run test:systemd: installs the service by the commands of docs/systemd.md, breaks it in every way that the page names,
 // prints a table of what was seen, and removes it. With --write the table goes into the page. For a host without Deskgate.
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, get } from 'node:http'
 import { parse, stringify } from 'yaml'
+import { openGuides, sh } from '../marked-blocks.mjs'
 import { print, tryRows, until, writeInto } from '../tried.mjs'
 import { rows } from './rows.mjs'
 
@@ -18,13 +19,7 @@ const made = [
   '/opt/deskgate/secrets',
 ]
 
-const sh = command => spawnSync('/bin/sh', ['-ec', command], { encoding: 'utf8' })
-const blocks = name => [...readFileSync(name, 'utf8').matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(found => found[2])
-const blockWith = (name, words) => {
-  const found = blocks(name).find(block => block.includes(words))
-  if (!found) throw new Error(`${name} has no block with ${words}`)
-  return found
-}
+const guides = openGuides('test:systemd')
 
 /** Why this host cannot run it; undefined when it can. */
 function obstacle() {
@@ -45,7 +40,7 @@ function startDesk() {
 
 function createHost(desk) {
   const first = {
-    ...parse(blockWith('docs/install.md', 'publicUrl:')),
+    ...parse(guides.block('docs/install.md', 'publicUrl:')),
     desk: { url: `http://127.0.0.1:${desk.address().port}`, public: ['/*'] },
     sessions: {},
     drain: '6s',
@@ -63,7 +58,7 @@ function createHost(desk) {
     show,
     first,
     /** The block of the page with these words, as it stands. */
-    run: words => sh(blockWith(page, words)),
+    run: words => sh(guides.block(page, words)),
     pid: () => Number(show('MainPID').MainPID),
     journal: since => sh(`journalctl --unit deskgate --output cat --since '@${since / 1000}'`).stdout,
     /** Writes the configuration in place, so that its owner and mode stay. */
@@ -102,7 +97,7 @@ printf '[Service]\\n${text}\\n' > /run/systemd/system/deskgate.service.d/try.con
 }
 
 function prepare(host) {
-  execFileSync('/bin/sh', ['-ec', blockWith('docs/install.md', 'openssl rand')])
+  execFileSync('/bin/sh', ['-ec', guides.block('docs/install.md', 'openssl rand')])
   writeFileSync('secrets/portal', 'a shared secret of the provider, of 32 bytes and more\n', { mode: 0o600 })
   host.configure({}, 'deskgate.yaml')
 }
@@ -132,6 +127,7 @@ async function main() {
   try {
     prepare(host)
     table = await tryRows(rows, host)
+    guides.allRan()
   } finally {
     remove()
     desk.close()

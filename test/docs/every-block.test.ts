@@ -94,8 +94,8 @@ const covered = (blockTest: BlockTest, { page, language }: Block) =>
 
 t.test('each block is covered by one test, or marked', async t => {
   for (const block of blocks) {
-    const { page, line, language, needs } = block
-    if (needs !== undefined) continue
+    const { page, line, language, needs, runBy } = block
+    if (needs !== undefined || runBy !== undefined) continue
     t.not(language, '', `${page}:${line} says of what language it is`)
     t.equal(
       blockTests.filter(blockTest => covered(blockTest, block)).length,
@@ -139,6 +139,17 @@ t.test('what is marked is on the list, and says one of a few needs: npm run gene
   for (const { page, line } of blocks.filter(({ needs }) => needs === 'a quiet machine')) {
     t.equal(page, 'bench/README.md', `${page}:${line} is a measurement`)
   }
+})
+
+t.test('what another script runs, word for word, it asks for', async t => {
+  const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> }
+  const marked = blocks.filter(({ runBy }) => runBy !== undefined)
+  for (const { page, line, runBy = '' } of marked) {
+    const [, path = ''] = /^node (\S+)$/.exec(scripts[runBy] ?? '') ?? []
+    t.ok(path, `${page}:${line}: npm run ${runBy}`)
+    t.match(text(path), `openGuides('${runBy}')`, 'which fails for a block that it has not run')
+  }
+  t.ok(marked.length > 5)
 })
 
 t.test('the commands of Deskgate and of npm in the running text exist', async t => {

@@ -9,7 +9,7 @@ export interface Guide {
   commandBlock(words: string): string
   /** The texts of all blocks of a language that no mark excepts. */
   all(language: string): string[]
-  /** Fails for each block of commands that was not asked for, and has no mark that says what it needs. */
+  /** Fails for each block of commands that was not asked for, and has no mark that says what it needs or what runs it. */
   everyBlockRan(t: Test): void
 }
 
@@ -17,7 +17,7 @@ export interface Guide {
 export const shells = ['sh', 'console']
 
 export function openGuide(page: string): Guide {
-  const blocks = blocksOf(page).filter(({ needs }) => needs === undefined)
+  const blocks = blocksOf(page).filter(({ needs, runBy }) => needs === undefined && runBy === undefined)
   const commands = blocks.filter(({ language }) => shells.includes(language))
   const asked = new Set<Block>()
   return {
