@@ -1,4 +1,4 @@
-// docs/not-run.md: every command of the guides that the tests do not run, made from the marks in the guides, so that the
+// docs/not-run.md: every command of the guides that nothing here runs, made from the marks in the guides, so that the
 // list is never another than the marks.
 
 import { relative } from 'node:path'
@@ -29,9 +29,11 @@ const head = `# What the tests do not run
 <!-- Made from the marks in the guides by \`npm run generate\`. -->
 
 The tests run the commands and load the configurations of the guides, except for those below, because these
-need something that the tests do not have. The guides mark them with \`<!-- not run: needs … -->\`. What
-\`npm run test:cluster\` and \`npm run test:systemd\` run is left out: they need a cluster, or a host with systemd,
-and write what they saw into [Kubernetes](kubernetes.md#what-was-seen-on-a-cluster) and [systemd](systemd.md).
+need something that the tests do not have. The guides mark them with \`<!-- not run: needs … -->\`. What the
+following scripts run is left out, too. Each needs a host of its own, and writes what it saw into its page:
+\`npm run test:image\` ([a container engine](install.md#what-was-seen)), \`npm run test:systemd\`
+([root and systemd](systemd.md#what-was-seen)) and \`npm run test:cluster\`
+([a cluster](kubernetes.md#what-was-seen-on-a-cluster)).
 
 The tests do not run \`npm ci\` itself, which would fetch every package again. They replace ports, addresses and
 host names in a command by those of their own processes.
@@ -39,10 +41,12 @@ host names in a command by those of their own processes.
 
 export function notRunPage(): string {
   const pages = guidePages().filter(page => page !== 'docs/not-run.md')
-  const blocks = pages.flatMap(blocksOf).filter(block => block.needs !== undefined && !isTried(block))
+  const all = pages.flatMap(blocksOf)
+  const blocks = all.filter(block => block.needs !== undefined && !isTried(block))
+  const ran = all.filter(({ runBy }) => runBy !== undefined).flatMap(commandsOf)
   const inText = pages.flatMap(page =>
     inlineCommands(page, Object.keys(elsewhere))
-      .filter(code => !startsWith(code, [...here, ...tried]))
+      .filter(code => !startsWith(code, [...here, ...tried]) && !ran.some(command => command.includes(code)))
       .map(code => `| ${linkTo(page)} | ${cell(code)} | ${elsewhere[code.split(' ')[0] ?? '']} |`),
   )
   const rows = blocks.map(block => `| ${linkTo(block.page)} | ${shown(block)} | ${block.needs} |`)
@@ -50,11 +54,13 @@ export function notRunPage(): string {
   return `${head}\n## Blocks\n\n${table(rows)}\n\n## In the text\n\n${table(inText)}\n`
 }
 
-/** The installation of docs/systemd.md is run as it stands; elsewhere each command has to be one that is tried. */
+/** Each of its commands is one that is tried on a cluster. */
 function isTried(block: Block): boolean {
-  if (!['a cluster', 'root and systemd'].includes(block.needs ?? '')) return false
-  if (block.page === 'docs/systemd.md') return true
-  return block.language === 'sh' && commandsOf(block).every(command => startsWith(command, tried))
+  return (
+    block.needs === 'a cluster' &&
+    block.language === 'sh' &&
+    commandsOf(block).every(command => startsWith(command, tried))
+  )
 }
 
 function shown(block: Block): string {
