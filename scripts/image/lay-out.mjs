@@ -80,7 +80,7 @@ export function copyPackages(from, to) {
   if (existsSync(to) && readdirSync(to).length === 0) rmdirSync(to)
 }
 
-/** The umask of a checkout and the time of a build are no part of a commit. Folders last: their content changes them. */
+/** The umask of a checkout and the time of a build do not belong to a commit. Folders last: their content changes them. */
 function settle(path, seconds) {
   const isFolder = lstatSync(path).isDirectory()
   if (isFolder) for (const name of readdirSync(path)) settle(join(path, name), seconds)

@@ -12,7 +12,9 @@ const megabytes = bytes => `${(bytes / 1e6).toFixed(1)} MB`
 /** Runs the health check of the image in the container, as its engine does. */
 function live(host) {
   const [, ...command] = JSON.parse(host.inspect('deskgate', '{{json .Config.Healthcheck.Test}}'))
-  return host.engineRun(['exec', 'deskgate', ...command], { timeout: 6000 }).status === 0
+  // It ends well when it is asked to end: a timeout kills it.
+  const { status } = host.engineRun(['exec', 'deskgate', ...command], { timeout: 6000, killSignal: 'SIGKILL' })
+  return status === 0
 }
 const serves = host => async () => (await host.ask('/')).status === 200
 const gone = host => host.run('docker rm --force deskgate')
@@ -126,11 +128,11 @@ async function health(host) {
 }
 
 async function reload(host) {
-  must((await host.ask('/new')).status === 302, 'a path that is not public yet')
+  must((await host.ask('/new')).status === 401, 'a path that is not public yet')
   host.configure({ desk: { ...host.desk, public: [...host.desk.public, 'GET /new'] } })
   await until('the path is public', async () => (await host.ask('/new')).status === 200)
   host.configure({ desk: host.desk })
-  await until('it is not any more', async () => (await host.ask('/new')).status === 302)
+  await until('it is not any more', async () => (await host.ask('/new')).status === 401)
   return 'read again without a restart'
 }
 
@@ -148,11 +150,6 @@ async function drained(host) {
     must(logs.includes(words), logs)
   const code = host.inspect('deskgate', '{{.State.ExitCode}}')
   must(code === '0', `exit code ${code}`)
-  const written = host
-    .run('docker diff deskgate')
-    .stdout.split('\n')
-    .filter(line => / \/app/.test(line))
-  must(written.length === 0, written.join())
   return `with \`drain: 6s\` it ends after ${took} with exit code 0; an open request of 3 s gets its 200`
 }
 

@@ -13,7 +13,7 @@ export function readCheckout(folder) {
   const about = JSON.parse(read('package.json'))
   const problems = []
   if (!existsSync(join(folder, '.git')))
-    return { about, problems: ['this is no git checkout: a release is of a commit'] }
+    return { about, problems: ['no git checkout here: a release is made of a commit'] }
   const changed = git('status', '--porcelain').split('\n').filter(Boolean)
   if (changed.length > 0) {
     const some = changed.slice(0, 5).map(line => line.trim())

@@ -111,7 +111,7 @@ export async function digestOf(reference, { plainHttp = false, login = keptLogin
   }
   const found = answer.headers.get('docker-content-digest')
   if (!answer.ok || !found)
-    throw new RegistryError(`${host} answers ${answer.status} without a digest: it is no registry`)
+    throw new RegistryError(`${host} answers ${answer.status} without a digest: it is not a registry`)
   return found
 }
 
@@ -120,5 +120,5 @@ export async function mustAnswer(host, { plainHttp = false } = {}) {
   const scheme = plainHttp || isLoopback(host) ? 'http' : 'https'
   const answer = await ask(`${scheme}://${host}/v2/`, {})
   if (![200, 401].includes(answer.status))
-    throw new RegistryError(`${host} answers ${answer.status} at /v2/: it is no registry`)
+    throw new RegistryError(`${host} answers ${answer.status} at /v2/: it is not a registry`)
 }

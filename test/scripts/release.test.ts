@@ -157,12 +157,12 @@ t.test('a registry that wants a login gets the one that docker or podman has kep
   t.ok(asked.some(({ authorization }) => authorization === 'Bearer granted'))
 })
 
-t.test('what answers like a web site is no registry', async t => {
+t.test('what answers like a web site is not a registry', async t => {
   const site = createServer((_request, response) => response.writeHead(404).end('not found'))
   await new Promise<void>(resolve => site.listen(0, '127.0.0.1', resolve))
   t.teardown(() => site.close())
   const at = `127.0.0.1:${(site.address() as AddressInfo).port}`
   const { folder } = layCheckout(t)
   const args = ['--dry-run', '--registry', `${at}/help`, '--base', `docker.io/library/node@${digest}`]
-  t.match(await release(folder, args), { code: 1, err: `${at} answers 404 at /v2/: it is no registry` })
+  t.match(await release(folder, args), { code: 1, err: `${at} answers 404 at /v2/: it is not a registry` })
 })
