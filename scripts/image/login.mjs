@@ -39,7 +39,7 @@ export async function loggedIn(host) {
   host.run('docker rm --force deskgate')
   // As the page has it, but in the background.
   const began = Date.now()
-  host.start(`${host.text('docker compose').trim()} > ${host.folder}/compose.log 2>&1`)
+  host.start(`${host.text('docker compose up').trim()} > ${host.folder}/compose.log 2>&1`)
   await until('the gateway answers', async () => (await host.ask('/auth/logged-out')).status > 0, 300)
   const took = seconds(began)
   await inBrowser(executablePath)
@@ -52,6 +52,7 @@ export async function loggedIn(host) {
   must(warnings(logs).length === 0, warnings(logs).join())
   const tested = host.inspect(name, '{{index .Config.Healthcheck.Test 1}}')
   must(tested === 'node', `health check: ${tested}`)
-  host.run('docker compose down --volumes')
+  const removed = host.block('docker compose down')
+  must(removed.status === 0, removed.stderr)
   return `Deskgate answers after ${took}; Chromium logs in by SAML and by JWT, without a warning in its console or in the log`
 }
