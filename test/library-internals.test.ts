@@ -3,14 +3,16 @@
 
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
+import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { SignedXml } from 'xml-crypto'
 import * as z from 'zod'
+import { createBatches } from '../src/store/redis/client.js'
 import { dropParser } from '../src/web/server/raw-queries.js'
 import { openRaw } from './parts/raw-http.js'
 import { createSamlIdp, entityId, newSigningKey } from './parts/saml-idp.js'
@@ -19,7 +21,7 @@ import { until } from './parts/wait-until.js'
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))
 
 t.test('the libraries whose inner parts are used are pinned to their minor version', async t => {
-  for (const name of ['undici', '@node-saml/node-saml', 'zod', 'xml-crypto']) {
+  for (const name of ['undici', '@node-saml/node-saml', 'zod', 'xml-crypto', 'ioredis']) {
     t.match(manifest.dependencies[name], /^~/, name)
   }
 })
@@ -285,4 +287,36 @@ t.test('a response whose turn has not come is told once that its connection is g
   if (!second.closed) second.emit('close')
   await new Promise(setImmediate)
   t.same(closes, [0, 1])
+})
+
+t.test('ioredis writes commands to its stream: what is sent in one turn of the loop arrives in one piece', async t => {
+  const pieces: string[] = []
+  const server = createTcpServer(socket => {
+    socket.on('data', piece => {
+      pieces.push(String(piece))
+      socket.write('$1\r\nx\r\n'.repeat(String(piece).split('*2\r\n').length - 1))
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  const client = new Redis({ port, enableReadyCheck: false, disableClientInfo: true, protocol: 2, lazyConnect: true })
+  t.teardown(() => {
+    client.disconnect()
+    server.close()
+  })
+  await client.connect()
+  const batch = createBatches(() => [client])
+  for (let turn = 0; turn < 2; turn++) {
+    pieces.length = 0
+    t.same(
+      await Promise.all(
+        Array.from({ length: 50 }, async (_, key) => {
+          batch()
+          return client.get(`k${key}`)
+        }),
+      ),
+      Array(50).fill('x'),
+    )
+    t.equal(pieces.length, 1)
+  }
 })

@@ -84,7 +84,7 @@ export const sessions = (read: ConfigReader) =>
         .meta({ description: 'The most live sessions of an agent, the oldest ends first; 0: no limit.' }),
       nearCache: duration('0s', '1h')
         .prefault('30s')
-        .meta({ description: 'How long a process may use what it read without reading again.' }),
+        .meta({ description: 'The longest that a revoked session could still be served if messages were lost.' }),
       outageGrace: duration('0s', '24h')
         .prefault('0s')
         .meta({ description: 'How long known sessions are served while the store is down.' }),

@@ -5,7 +5,7 @@
 import { Cluster, Command, Redis } from 'ioredis'
 import type { StoreSettings } from '../../config/schema/sessions.js'
 import { systemRandom } from '../../runtime/clock.js'
-import type { Commands } from './client.js'
+import { type Commands, createBatches } from './client.js'
 import {
   type ConnectDeps,
   createReconnection,
@@ -55,6 +55,7 @@ export function connect(settings: StoreSettings, deps: ConnectDeps): RedisConnec
     up: commands.isUp,
     limit: 1.5 * openDeps.commandTimeout,
     problem: commands.problem,
+    batch: createBatches(() => [commands.client]),
     writers: () => [commands.client],
     partOf: () => 'all',
     parts: () => 1,
@@ -127,6 +128,7 @@ function connectCluster(settings: StoreSettings, deps: OpenDeps): RedisConnectio
     up: () => client.status === 'ready' && masters().length > 0,
     limit: 1.5 * commandTimeout,
     problem: status.problem,
+    batch: createBatches(() => client.nodes()),
     writers: key =>
       masters().filter(node => node.status === 'ready' && (key === undefined || nameOf(node) === partOf(key))),
     partOf,

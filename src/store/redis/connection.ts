@@ -35,6 +35,8 @@ export interface RedisConnection {
   limit: number
   /** Why the connection for commands is down; undefined while it is up. */
   problem(): string | undefined
+  /** The commands that follow in this turn of the loop are written together. */
+  batch(): void
   /** The servers that this process writes to, or the one that takes writes to `key`. */
   writers(key?: string): Writer[]
   /** Which of the parts serves a key, and how many parts there are: more than one in a cluster. */

@@ -45,6 +45,7 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
     await connection.settled
     if (!connection.up()) throw new StoreUnavailable(connection.problem() ?? 'the connection to Redis is not up')
+    connection.batch()
     try {
       return await withTimeout(connection.limit, work())
     } catch (error) {
