@@ -173,6 +173,7 @@ export function createSessionCache(deps: SessionCacheDeps): SessionCache {
     },
     unknown() {
       known = false
+      compareAt = clock.now() + Math.min(retryEvery, nearCache / 2)
     },
     connected() {
       begin({ at: clock.now(), tick: monotonic() })

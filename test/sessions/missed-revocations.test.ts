@@ -46,10 +46,13 @@ function open(t: Test, url: string, { clock, monotonic, timers }: Time): TestSes
 const isServed = ({ sessions }: Pick<TestSessions, 'sessions'>, handle: string) => sessions.peek(handle) !== undefined
 /** The replies to what was sent before it have come. */
 const roundTrip = ({ sessions }: TestSessions) => sessions.read('A'.repeat(43)).catch(() => undefined)
-const remembered = ({ timers }: Time, at: TestSessions, handle: string) =>
+/** A comparison that has failed is tried again after a second. */
+const remembered = ({ timers, pass }: Time, at: TestSessions, handle: string) =>
   until(async () => {
     timers.fire()
-    return (await at.sessions.read(handle).catch(() => undefined)) !== undefined && isServed(at, handle)
+    if ((await at.sessions.read(handle).catch(() => undefined)) && isServed(at, handle)) return true
+    pass(200)
+    return false
   })
 const gapsOf = ({ lines }: TestSessions) => lines.filter(({ msg }) => msg === missed)
 const login = async ({ sessions }: TestSessions) => (await sessions.create(identity, agent, from)).session.handle
