@@ -4,6 +4,7 @@
 import type { IdentitySettings } from '../../config/schema/identity.js'
 import type { Clock } from '../../core/clock.js'
 import type { Agent } from '../../core/directory.js'
+import type { ApiCaller, Session } from '../../core/sessions.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import { rehearsalAgent } from '../../providers/rehearsal.js'
 import type { IdentityWriter } from '../context.js'
@@ -63,13 +64,23 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
     clock: deps.clock,
   })
   const write = createPlainHeaders(deps.settings, unique(deps.attributeHeaders))
+  /** Without the assertion. A session keeps its agent until one of both changes; 200 roles take 20 µs to write. */
+  const written = new WeakMap<Agent, { provider: string; flat: string[] }>()
+  const plainHeaders = ({ agent, provider }: Session | ApiCaller) => {
+    const known = written.get(agent)
+    if (known?.provider === provider) return known.flat
+    const flat: string[] = []
+    write(flat, agent, provider)
+    written.set(agent, { provider, flat })
+    return flat
+  }
   return {
     isReserved(name) {
       const folded = foldHeaderName(name)
       return folded.startsWith('x-agent-') || reserved.has(folded) || related.some(family => family.test(folded))
     },
     append(flat, who) {
-      write(flat, who.agent, who.provider)
+      for (const text of plainHeaders(who)) flat.push(text)
       flat.push(assertion.header, assertionFor(who))
     },
     headerBytes(agent, provider) {

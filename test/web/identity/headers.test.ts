@@ -68,6 +68,20 @@ t.test('each identity header is written once, and empty when there is no value',
   ])
 })
 
+t.test('Attack: headers kept for one session are sent for no other provider and no changed agent', async t => {
+  const write = writer()
+  const plain = (who: Session) => {
+    const flat: string[] = []
+    write.append(flat, who)
+    return flat.slice(0, 10)
+  }
+  const first = plain(session)
+  t.strictSame(plain(session), first)
+  t.equal(plain({ ...session, provider: 'portal' })[9], 'portal')
+  t.equal(plain({ ...session, agent: { ...session.agent, roles: ['agent'] } })[7], 'agent')
+  t.strictSame(plain(session), first)
+})
+
 t.test('one decoding gives every value back, whatever it holds', async t => {
   const write = writer()
   const name = (value: string) => written(write, { name: value })['X-Agent-Name'] ?? ''
