@@ -116,7 +116,7 @@ export function verdicts(run: Run): Verdict[] {
 export function noisy({ others, late, spread }: Noise): string[] {
   const said: [boolean, string][] = [
     [others > 0.05, `other programs took ${(others * 100).toFixed(0)} % of the cores`],
-    [late > 2, `the load generator was ${late.toFixed(1)} ms late`],
+    [late > 5, `the load generator was ${late.toFixed(1)} ms late`],
     [spread > 1.4, `nginx cost up to ${spread.toFixed(2)} times as much in one round as in another`],
   ]
   return said.flatMap(([is, text]) => (is ? text : []))

@@ -69,7 +69,7 @@ t.test('a bound that is missed is told', async t => {
 t.test('a noisy machine is told, and why', async t => {
   const quiet = { others: 0.01, late: 0.3, spread: 1.1 }
   t.strictSame(noisy(quiet), [])
-  for (const noise of [{ others: 0.2 }, { late: 5 }, { spread: 2 }]) {
+  for (const noise of [{ others: 0.2 }, { late: 9 }, { spread: 2 }]) {
     const [reason = '', ...more] = noisy({ ...quiet, ...noise })
     t.strictSame(more, [])
     const page = rendered({ ...run, noise: { ...quiet, ...noise } })['performance.md'].replaceAll('\n> ', ' ')
