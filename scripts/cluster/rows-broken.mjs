@@ -25,7 +25,9 @@ async function refused(cluster) {
   const before = versions(cluster)
   const { status, stdout, stderr } = cluster.tryUpgrade(valuesNow({ ...broken, config: { prefix: '/sso' } }))
   must(status !== 0, 'the upgrade succeeds')
-  const reason = /agents\.yaml:\d+:\d+[^\n]*/.exec(stdout + stderr + cluster.kubectl('logs', `job/${name}-check`))?.[0]
+  const reason = /agents\.yaml:\d+:\d+[^\n"\\]*/.exec(
+    stdout + stderr + cluster.kubectl('logs', `job/${name}-check`),
+  )?.[0]
   must(reason?.includes('nonsense'), stdout + stderr)
   must(String(versions(cluster)) === String(before), `changed: ${versions(cluster)} was ${before}`)
   const shown = (stdout + stderr).includes(reason)

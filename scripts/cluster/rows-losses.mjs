@@ -55,7 +55,7 @@ async function killed(cluster) {
   const count = Object.values(failed).reduce((sum, each) => sum + each, 0)
   must(served > count * 10, `${JSON.stringify(seen.counts)}`)
   const how = pid ? 'SIGKILL of a process' : '`kubectl delete pod --force` (the node is another machine)'
-  return `${how}: both pods ready after ${took}; ${served} requests 200, ${count} failed (${JSON.stringify(failed)}); the session goes on`
+  return `${how}: both pods ready after ${took}; ${served} requests 200, ${count} failed (${JSON.stringify(failed)}); the session continues`
 }
 
 async function drained(cluster) {
@@ -137,7 +137,7 @@ async function quota(cluster) {
   cluster.apply([object(used)])
   const session = logInto(cluster)
   const { status } = cluster.tryUpgrade(valuesNow({ config: { prefix: '/sso' }, check: { timeout: 15 } }))
-  must(status !== 0 && String(cluster.names()) === String(before), 'the upgrade goes on')
+  must(status !== 0 && String(cluster.names()) === String(before), 'the upgrade continues')
   must(cluster.get('/tickets', { cookie: session }).status === 200, 'it does not serve')
   const events = cluster.kubectl('get', 'events', '--field-selector', `involvedObject.name=${name}-check`)
   must(/exceeded quota/.test(events), events)

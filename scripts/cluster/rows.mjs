@@ -66,7 +66,7 @@ async function restart(cluster) {
     cluster.names().every(pod => !before.includes(pod)),
     'the pods are the same',
   )
-  return `${allServed(seen)}; the session goes on`
+  return `${allServed(seen)}; the session continues`
 }
 
 async function configMap(cluster) {
@@ -122,7 +122,7 @@ async function prefix(cluster) {
   )
   const { status, headers } = cluster.get('/tickets')
   must(status === 302 && headers.location.startsWith('/sso/login'), `${status} ${headers.location}`)
-  return `new pods, one by one; ${allServed(seen)}; the session goes on, the login is at \`/sso/login\``
+  return `new pods, one by one; ${allServed(seen)}; the session continues, the login is at \`/sso/login\``
 }
 
 async function rollback(cluster) {
@@ -137,7 +137,7 @@ async function rollback(cluster) {
   const { headers } = cluster.get('/tickets')
   must(headers.location.startsWith('/auth/login'), headers.location)
   cluster.upgrade(valuesNow())
-  return `to \`/auth\` again; ${allServed(seen)}; the session goes on`
+  return `to \`/auth\` again; ${allServed(seen)}; the session continues`
 }
 
 async function autoscaler(cluster) {
@@ -202,7 +202,7 @@ async function fromOlder(cluster) {
   })
   cluster.upgrade(valuesNow())
   await cluster.whole()
-  return `${allServed(there)} on the way there, ${allServed(back)} on the way back; the session goes on`
+  return `${allServed(there)} on the way there, ${allServed(back)} on the way back; the session continues`
 }
 
 async function uninstall(cluster) {
