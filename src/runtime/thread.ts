@@ -33,6 +33,7 @@ export function threadEntry(name: string, besides: string): URL {
 export async function runInThread(entry: URL, input: unknown, { ms, megabytes }: ThreadLimits): Promise<unknown> {
   const thread = new Piscina({
     filename: fileURLToPath(entry),
+    name: 'run',
     minThreads: 1,
     maxThreads: 1,
     atomics: 'disabled',
@@ -43,7 +44,7 @@ export async function runInThread(entry: URL, input: unknown, { ms, megabytes }:
   thread.on('error', () => {})
   const signal = AbortSignal.timeout(ms)
   try {
-    return await thread.run(input, { name: 'run', signal })
+    return await thread.run(input, { signal })
   } catch (error) {
     if (signal.aborted) throw new ThreadFailed(`takes more than ${ms / 1000} s`, true)
     const { code, message } = error as Error & { code?: string }
