@@ -115,7 +115,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       { strip: /; (?:Secure|SameSite=\w+)/gi },
       [
         /^cookie of the login: __Host-deskgate-login\.\S+ arrived without Secure, SameSite=\(none\) instead of None \|.*Set-Cookie/,
-        /^cross-site POST: the cookie of the login stays at home/,
+        /^cross-site POST: browsers do not send the cookie of the login/,
       ],
     ],
     [
@@ -132,7 +132,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [
       'buffering',
       { buffers: true },
-      [/^event stream: the first event comes 0 ms before.*: buffered \| .*proxy_buffering off/],
+      [/^event stream: the first event arrives 0 ms before.*: buffered \| .*proxy_buffering off/],
     ],
     ['no upgrades', { noUpgrade: true }, [/^WebSocket: HTTP 400 instead of an upgrade \|/]],
     [
@@ -145,7 +145,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       { host: 'gateway.internal' },
       [/^Host: the gateway sees another host/, /^Host: .*gateway\.internal/],
     ],
-    ['no X-Forwarded-For', { forwarded: 'none' }, [/^client address: seen as 127\.0\.0\.2.*nobody names the client/]],
+    ['no X-Forwarded-For', { forwarded: 'none' }, [/^client address: seen as 127\.0\.0\.2.*no proxy names the client/]],
     [
       'X-Forwarded-For of the client',
       { forwarded: 'as it came' },

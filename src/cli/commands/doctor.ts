@@ -55,7 +55,7 @@ async function examine(found: Findings, { config, at, ca }: Patient): Promise<vo
   const sent = systemClock.now()
   const rehearsal = (await askOps(at, '/api/rehearsal', 'POST')) as RehearsalAnswer | undefined
   if (!rehearsal)
-    throw new OpsUnreachable('there is no such API at this address: set ops.adminToken, and look at --ops')
+    throw new OpsUnreachable('no rehearsal API at this address: set ops.adminToken there, and check --ops')
   const received = systemClock.now()
   // The gateway has probed its store before it looked at its clock.
   const clock = { offset: rehearsal.now - received, within: received - sent }

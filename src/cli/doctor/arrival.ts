@@ -31,7 +31,7 @@ export async function checkArrival(found: Findings, parts: ArrivalParts): Promis
   const page = await browser.ask(rehearsal.echo, { headers: all }).catch(causeOf)
   const echo = typeof page === 'string' ? undefined : echoIn(page)
   if (!echo || typeof page === 'string') {
-    const seen = `the session cookie was sent and did not arrive: ${typeof page === 'string' ? page : `HTTP ${page.status}`}`
+    const seen = `the session cookie was sent but did not arrive: ${typeof page === 'string' ? page : `HTTP ${page.status}`}`
     found.problem('cookies return', seen, 'the front removes or filters Cookie: pass it as it is')
     return undefined
   }
@@ -84,7 +84,8 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
     return found.problem(name, seen, `trustedProxies: add ${peer}`)
   }
   const isTrusted = compileNetworks(config.trustedProxies)(parseAddress(local))
-  if (isTrusted) return found.ok(name, `seen as ${address}: this host is in trustedProxies itself, its claims count`)
+  if (isTrusted)
+    return found.ok(name, `seen as ${address}: this host is in trustedProxies, so what it states is accepted`)
   const claim = { headers: { 'X-Forwarded-For': someoneElse, 'X-Real-IP': someoneElse } }
   const page = await browser.ask(rehearsal.echo, claim).catch(() => undefined)
   const spoofed = page && echoIn(page)
@@ -93,13 +94,13 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
     return found.problem(name, seen, 'trustedProxies: the proxies alone, no network of clients')
   }
   if (spoofed?.unproven) {
-    const seen = `${address}: ${peer} passes on what clients say of their address, and adds nothing that is trusted`
+    const seen = `${address}: ${peer} passes on the address that a client states, and adds none that is trusted`
     return found.problem(name, seen, `trustedProxies: add ${peer}, and have it add the client to X-Forwarded-For`)
   }
   const from = `seen as ${address}${local === '' || local === address ? '' : `, connected from ${local}`}`
   if (local === address || forwarded.length > 0) return found.ok(name, from)
   const change = `have the front add X-Forwarded-For, and add ${peer} to trustedProxies (behind NAT this may be right)`
-  found.warning(name, `${from}: nobody names the client`, change)
+  found.warning(name, `${from}: no proxy names the client`, change)
 }
 
 function isClientHeader(name: string): boolean {
@@ -143,18 +144,18 @@ export async function checkWebSocket(found: Findings, { browser, rehearsal }: Ar
   if (typeof opened === 'string') return found.problem('WebSocket', `no response: ${opened}`, change)
   if ('status' in opened) return found.problem('WebSocket', `HTTP ${opened.status} instead of an upgrade`, change)
   if (opened.said === greeting)
-    return found.ok('WebSocket', 'the upgrade reaches the gateway, and its first message comes')
-  found.problem('WebSocket', 'it opened, and the message of the gateway did not come', change)
+    return found.ok('WebSocket', 'the upgrade reaches the gateway, and the first message arrives')
+  found.problem('WebSocket', "it opened, but the gateway's message did not arrive", change)
 }
 
 export async function checkStream(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
   const page = await browser.ask(rehearsal.echo, { headers: { accept: 'text/event-stream' } }).catch(causeOf)
   const change =
     'switch buffering off in the front (nginx: proxy_buffering off), and caches and filters of such responses'
-  if (typeof page === 'string') return found.problem('event stream', `broken off: ${page}`, change)
+  if (typeof page === 'string') return found.problem('event stream', `interrupted: ${page}`, change)
   const isStream = /event-stream/.test(page.headers['content-type'] ?? '') && page.body.includes('data: last')
   if (!isStream) return found.problem('event stream', `HTTP ${page.status} without the events`, change)
-  const seen = `the first event comes ${Math.round(page.streamed)} ms before the last, which is sent after ${streamTime} ms`
+  const seen = `the first event arrives ${Math.round(page.streamed)} ms before the last, which is sent ${streamTime} ms after it`
   if (page.streamed < streamTime / 2) return found.problem('event stream', `${seen}: buffered`, change)
   found.ok('event stream', seen)
 }
@@ -182,6 +183,6 @@ export async function checkBypass(found: Findings, { browser, rehearsal, config 
   found.problem(
     name,
     seen,
-    'the front passes this path to Desk itself: pass every path to `listen`, and let Desk be reached by the gateway alone',
+    'the front sends this path straight to Desk: pass every path to `listen`, and let Desk be reached by the gateway alone',
   )
 }

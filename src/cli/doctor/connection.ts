@@ -140,7 +140,7 @@ async function checkPlainHttp(found: Findings, host: string, browser: Browser): 
   found.warning(
     'http',
     `port 80 answers ${page.status}`,
-    'have the front redirect http to https; hsts keeps browsers off',
+    'have the front redirect http to https; hsts keeps browsers from using http',
   )
 }
 

@@ -56,7 +56,7 @@ async function beginLogin(found: Findings, parts: LoginParts): Promise<FetchedPa
   try {
     let page = await browser.ask(rehearsal.login, first)
     if (page.status === 421) {
-      const seen = "the gateway sees another host than publicUrl's: every login begins with one page more"
+      const seen = "the gateway sees another host than publicUrl's: every login begins with one extra page"
       found.problem(
         'Host',
         seen,
@@ -90,10 +90,10 @@ async function explainStray({ browser, rehearsal, prefix }: LoginParts, page: Fe
   const isGateway = keys?.status === 200 && /jwk-set/.test(keys.headers['content-type'] ?? '')
   if (isGateway) {
     const change = 'sessions.store and secrets: the same on every replica; or publicUrl, which leads to another gateway'
-    return [`HTTP ${status}: a gateway answers that does not know this rehearsal`, change]
+    return [`HTTP ${status}: the gateway that answers does not know this rehearsal`, change]
   }
   const change = `publicUrl and prefix; in the front, pass every path, ${prefix}/* and /auth/* too`
-  return [`HTTP ${status} at ${prefix}/login: something else than the gateway answers`, change]
+  return [`HTTP ${status} at ${prefix}/login: something other than the gateway answers`, change]
 }
 
 function tokenOf({ id, secret, agent, publicUrl, now }: RehearsalAnswer): Promise<string> {
@@ -164,8 +164,8 @@ async function explainRefusal(
   if (reason === 'jwt.state_mismatch') {
     const sent = browser.jar.some(one => one.name.startsWith(cookies.attempt) && /^none$/i.test(one.sameSite))
     const seen = sent
-      ? 'the cookie of the login was sent, and did not arrive: the front blocks Cookie'
-      : 'the cookie of the login stays at home when another site posts'
+      ? 'the cookie of the login was sent but did not arrive: the front blocks Cookie'
+      : 'browsers do not send the cookie of the login when another site posts'
     const change = sent
       ? 'the front removes or filters Cookie: pass it as it is'
       : 'the front: SameSite=None and Secure of Set-Cookie must arrive at browsers'

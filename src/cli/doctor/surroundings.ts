@@ -32,7 +32,7 @@ export function checkStore(found: Findings, { rehearsal, config }: SurroundingsP
 
 export function checkOwnClock(found: Findings, { offset, within }: ClockOffset) {
   const seconds = (offset / 1000).toFixed(1)
-  const seen = `the gateway's clock is ${seconds} s from that of this host`
+  const seen = `the gateway's clock differs from this host's by ${seconds} s`
   if (Math.abs(offset) - within < 5000) return found.ok('clock', seen)
   found.warning('clock', seen, 'the clock of this host, or of the gateway: have both follow NTP')
 }
@@ -55,13 +55,13 @@ async function checkProviderClock(
   const name = `clock of ${provider.id}`
   const source = provider.type === 'saml' ? provider.metadata : provider.jwks
   const url = source && 'url' in source ? source.url : provider.loginUrl
-  if (url === undefined) return found.skipped(name, 'no address of it is configured')
+  if (url === undefined) return found.skipped(name, 'no address to ask is configured')
   const { origin } = new URL(url)
   const sent = now()
   const page = await browser.ask(url, { method: 'HEAD', cookies: 'none' }).catch(causeOf)
   if (typeof page === 'string') return found.skipped(name, `${origin} is out of reach from here: ${page}`)
   const date = Date.parse(page.headers.date ?? '')
-  if (Number.isNaN(date)) return found.skipped(name, `${origin} says no Date`)
+  if (Number.isNaN(date)) return found.skipped(name, `${origin} sends no Date header`)
   // Date has whole seconds, and was written at some time between.
   const unsure = (now() - sent) / 2 + clock.within + 1000
   const skew = date + 500 - ((sent + now()) / 2 + clock.offset)
@@ -82,7 +82,7 @@ export async function checkDesk(found: Findings, { rehearsal, browser }: Surroun
     return found.problem(name, `HTTP ${status}: Desk does not answer`, 'desk.url, and whether Desk runs and is reached')
   }
   if (status === 404 && isProblemOfGateway(page.body)) {
-    return found.skipped(name, 'access.paths keeps everybody without roles from it')
+    return found.skipped(name, 'access.paths forbids it to agents without roles')
   }
   if (status >= 300 && status < 400) return explainRedirect(found, rehearsal, { name, status, location })
   if (status >= 500) return found.problem(name, `HTTP ${status} from Desk`, "Desk's own log")
