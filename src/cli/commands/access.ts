@@ -35,7 +35,7 @@ export async function access(asked: AccessArguments, options: AccessOptions, io:
   if (method !== undefined) query.set('request', `${method.toUpperCase()} ${path}`)
   if (options.from !== undefined) query.set('from', options.from)
   const facts = (await askOps(at, `/api/access?${query}`)) as AccessFacts | undefined
-  if (!facts) throw new OpsUnreachable('there is no access API at this address: set ops.adminToken, and look at --ops')
+  if (!facts) throw new OpsUnreachable('no access API at this address: set ops.adminToken there, and check --ops')
   if (options.json) io.out(JSON.stringify(facts))
   else for (const line of linesOf(facts)) io.out(line)
   const why = whyNot(facts)
@@ -95,7 +95,8 @@ function ruleText({ match, missing }: AccessWayFacts['rules'][number]): string {
 /** The first thing that keeps the agent out; undefined: nothing does. */
 function whyNot({ state, request, allowed, ways }: AccessFacts): string | undefined {
   if (state !== 'active') return `no access: ${states[state]}`
-  if (request === undefined) return ways.some(({ enters }) => enters) ? undefined : 'no access: no provider lets in'
+  if (request === undefined)
+    return ways.some(({ enters }) => enters) ? undefined : 'no access: no provider accepts this agent'
   if (allowed) return undefined
   const reasons = ways.map(({ provider, enters, why, outcome, rules }) => {
     if (outcome === 'gateway' || outcome === 'unreadable') return `${provider}: ${outcome}`
@@ -120,7 +121,7 @@ async function report(agents: AsyncIterable<unknown>, options: AccessOptions, io
     else for (const row of rowsOf(facts)) io.out(options.csv ? row.map(quoted).join(',') : plain(row))
   }
   if (count > 0) return 0
-  io.err('no source lists agents: domains, any and look-ups by address name nobody')
+  io.err('no source lists agents: domains, any and look-ups by address have no list')
   return 1
 }
 

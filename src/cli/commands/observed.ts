@@ -15,7 +15,7 @@ export async function observed(options: ObservedOptions, io: Io): Promise<ExitCo
   const at = await opsAccess(options, io)
   if (!at) return 1
   const facts = (await askOps(at, '/api/observed')) as ObservedFacts | undefined
-  if (!facts) throw new OpsUnreachable('there is no such API at this address: set ops.adminToken, and look at --ops')
+  if (!facts) throw new OpsUnreachable('no observe API at this address: set ops.adminToken there, and check --ops')
   if (options.json) io.out(JSON.stringify(facts))
   else for (const line of linesOf(facts)) io.out(line)
   if (facts.mode === 'observe') return 0
