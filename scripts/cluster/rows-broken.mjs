@@ -62,7 +62,7 @@ async function lostPod(cluster) {
   })
   const took = seconds(began)
   for (const container of ['check', 'deskgate']) {
-    must(/INVALID; going on with \S+copies\/1\//.test(cluster.logs(fresh, container)), cluster.logs(fresh, container))
+    must(/INVALID; using \S+copies\/1\//.test(cluster.logs(fresh, container)), cluster.logs(fresh, container))
   }
   await until('it says so at /ready', rejected(cluster), 30, 1000)
   must(cluster.helm('test', release).status !== 0, '`helm test` succeeds')
@@ -80,7 +80,7 @@ async function withoutHooks(cluster) {
   cluster.upgrade(valuesNow(broken), { more: ['--no-hooks'] })
   await until('the pods have refused it', rejected(cluster), 180, 1000)
   const fresh = await losePod(cluster)
-  must(/INVALID; going on with \S+copies\/2\//.test(cluster.logs(fresh)), cluster.logs(fresh))
+  must(/INVALID; using \S+copies\/2\//.test(cluster.logs(fresh)), cluster.logs(fresh))
   cluster.upgrade(valuesNow())
   await until('all pods have it', current(cluster), 180, 1000)
   return 'a deleted pod is replaced by one that starts with the copy of the release before; the next upgrade is taken by all'

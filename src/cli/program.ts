@@ -131,7 +131,7 @@ function addBeginning(program: Command, { io, done }: ProgramDeps): void {
       'after',
       `
 In a terminal it asks for what is not given. Elsewhere a missing answer is wrong
-usage. It creates the secrets, for this user alone to read, and runs "deskgate
+usage. It creates the secrets, readable by this user alone, and runs "deskgate
 check". It writes all files or none, and never over one that exists.
 ${exitCodes}
 Examples:

@@ -139,7 +139,7 @@ t.test(
     const launch = createLauncher(t, pod)
     const check = launch('check')
     t.equal(await check.exitCode, 0)
-    t.match(check.output(), /nonsense[\s\S]*INVALID; going on with \S+\/copies\/1\/deskgate\.yaml/)
+    t.match(check.output(), /nonsense[\s\S]*INVALID; using \S+\/copies\/1\/deskgate\.yaml/)
 
     const gateway = launch('deskgate')
     await until(async () => (await statusOf(pod.probe('deskgate', 'readiness'))) === 200, 60_000)

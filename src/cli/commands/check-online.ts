@@ -153,7 +153,7 @@ async function noAnswer(dispatcher: Dispatcher, url: string): Promise<string | u
     return undefined
   } catch (error) {
     const { code, name } = error as Error & { code?: string }
-    const why = signal.aborted ? `nothing within ${patience / 1000} s` : typeof code === 'string' ? code : name
+    const why = signal.aborted ? `no response within ${patience / 1000} s` : typeof code === 'string' ? code : name
     return `${shown(url)} does not answer: ${why}`
   }
 }

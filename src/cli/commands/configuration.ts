@@ -81,7 +81,7 @@ export async function readFallback(
   for (const file of files.filter(path => existsSync(path))) {
     const config = await readConfiguration(file, io, 'problems', unusable)
     if (!config) continue
-    io.err(`warning: the configuration is INVALID; going on with ${file}, the last one that is valid (--fallback)`)
+    io.err(`warning: the configuration is INVALID; using ${file}, the last valid one (--fallback)`)
     return config
   }
   return undefined

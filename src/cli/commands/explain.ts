@@ -114,7 +114,7 @@ function iso(at: number): string {
 
 /** Checks that need the running gateway or the browser. */
 const needBrowser: [string, string][] = [
-  ['cookie of the login', 'not in a file: taken as present'],
+  ['cookie of the login', 'not in a file: assumed to be present'],
   ['nobody else is logged in', "not in a file: the browser's session"],
   ['not used before', 'not in a file: the store of the running gateway'],
 ]

@@ -50,7 +50,10 @@ export const questions: readonly Question[] = [
   {
     ...{ key: 'publicUrl', flag: '--public-url <url>' },
     text: 'the address that agents open, such as https://desk.example.com',
-    valid: origin('https://desk.example.com').refine(one => !isCleartext(one), 'http is for localhost alone: https'),
+    valid: origin('https://desk.example.com').refine(
+      one => !isCleartext(one),
+      'use https; http is for localhost alone',
+    ),
   },
   {
     ...{ key: 'deskUrl', flag: '--desk-url <url>' },

@@ -45,7 +45,7 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
   const { prefix, publicUrl, site } = config
   const paths = createPaths(prefix)
   for (const line of [
-    ...['', 'Written, for this user alone to read:', ...files.map(({ path }) => `  ${path}`)],
+    ...['', 'Written, readable by this user alone:', ...files.map(({ path }) => `  ${path}`)],
     ...['', 'Enter at the identity provider:'],
     ...(answers.provider === 'saml'
       ? [

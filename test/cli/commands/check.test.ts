@@ -61,7 +61,7 @@ t.test('with fallbacks it passes if one of them is valid, and says which', async
   const broken = { ...settings, nonsense: 1 }
   const passed = await checked(t, broken, {}, { fallback: ['/nowhere.yaml', bad.file, good.file] })
   t.equal(passed.code, 0)
-  t.match(passed.err.join('\n'), new RegExp(`nonsense[\\s\\S]*INVALID; going on with ${good.file}`))
+  t.match(passed.err.join('\n'), new RegExp(`nonsense[\\s\\S]*INVALID; using ${good.file}`))
   t.equal((await checked(t, broken, {}, { fallback: [bad.file, '/nowhere.yaml'] })).code, 1)
   t.same((await checked(t, settings, {}, { fallback: [bad.file] })).err, [], 'not read when they are not needed')
 })

@@ -53,7 +53,7 @@ t.test('a good response: every check in order, and what a file cannot tell', asy
   )
   t.match(text, /\n {2}ok {4}audience +desk\.example\.com\n/, 'what is the same is said once')
   t.match(text, /ok +signature +embedded SHA-256 [0-9a-f]{64}, which is trusted +\(expected by SHA-256 [0-9a-f]{64}\)/)
-  t.match(text, /-- {4}cookie of the login +not in a file: taken as present/)
+  t.match(text, /-- {4}cookie of the login +not in a file: assumed to be present/)
   t.equal(lines.at(-1), 'accepted: jane@example.com')
 })
 

@@ -106,7 +106,7 @@ t.test('without a terminal, what is missing or cannot be used is wrong usage', a
     [{ ...jwt, provider: 'oidc' }, /^--provider: saml or jwt\n--login-url does not fit/],
     [{ ...jwt, provider: 'saml' }, /^--metadata is missing: .*\n--login-url does not fit/],
     [{ ...jwt, audience: 'desk' }, /^--audience does not fit the other flags/],
-    [{ ...jwt, publicUrl: 'http://desk.example.com' }, /^--public-url: http is for localhost alone/],
+    [{ ...jwt, publicUrl: 'http://desk.example.com' }, /^--public-url: use https; http is for localhost alone/],
     [{ ...jwt, publicUrl: 'desk' }, /^--public-url: invalid origin/],
     [{ ...jwt, deskUrl: 'http://127.0.0.1:9/desk' }, /^--desk-url: invalid origin/],
     [{ ...jwt, agents: 'ana' }, /^--agents: e-mail/],
