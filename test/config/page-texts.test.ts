@@ -70,7 +70,7 @@ t.test('in a configuration', async t => {
     'pages.languages[0]: unknown language',
     'pages.languages[2]: is listed twice',
     'pages.languages[3]: invalid language',
-    'pages.texts: holds two files of de',
+    'pages.texts: contains two files for de',
   ])
   t.match(load(settings({ pages: { texts: 'nowhere' } }), { files }), { problems: [{ key: 'pages.texts' }] })
 })

@@ -101,11 +101,11 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'hsts where browsers ignore it': [
     settings({ publicUrl: 'http://localhost:8080', hsts: { maxAge: '1d' } }),
-    'hsts: publicUrl is http: browsers ignore it there',
+    'hsts: browsers ignore it, because publicUrl is http',
   ],
   'hsts that no list of browsers takes': [
     settings({ hsts: { maxAge: '30d', includeSubDomains: true, preload: true } }),
-    'hsts.preload: the list takes only includeSubDomains with a maxAge of at least 365d',
+    'hsts.preload: the preload list requires includeSubDomains, and a maxAge of at least 365d',
   ],
   'one port for both listeners': [settings({ listen: '0.0.0.0:9090' }), 'ops.listen: same address as listen'],
   'no CIDR': [
@@ -800,7 +800,7 @@ t.test('headers for attributes: none of the gateway, none twice, one spelling', 
   const other = (headers: object) => ({ ...one(headers), id: 'b', name: 'B', secrets: [longSecret('b')] })
   t.same(problemMessages(settings({ providers: [one({ 'X-Team': 'a' }), other({ 'X-Team': 'z' })] })), [])
   const spelt = problemMessages(settings({ providers: [one({ 'X-Team': 'a' }), other({ 'x-team': 'z' })] }))
-  t.same(spelt, ['providers[1].attributes.headers.x-team: other spelling of the header of providers[0]'])
+  t.same(spelt, ['providers[1].attributes.headers.x-team: spelled differently from the header of providers[0]'])
   t.match(problemMessages(settings({ providers: [one({ 'X Team': 'a' })] })), [/invalid header name/])
   t.match(problemMessages(settings({ providers: [one({ 'X-Team': '' })] })), [/must not be empty/])
   const many = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`X-${i}`, 'a']))

@@ -42,13 +42,13 @@ function strictTransport({ config, problem }: Rules): void {
   const { hsts, publicUrl } = config
   if (!hsts) return
   // RFC 6797 7.2 and 8.1.
-  if (publicUrl?.startsWith('http:')) problem(['hsts'], 'publicUrl is http: browsers ignore it there', 'remove hsts')
+  if (publicUrl?.startsWith('http:')) problem(['hsts'], 'browsers ignore it, because publicUrl is http', 'remove hsts')
   if (!hsts.preload) return
   const year = 365 * 24 * 3_600_000
   if (hsts.includeSubDomains && hsts.maxAge !== undefined && hsts.maxAge >= year) return
   problem(
     ['hsts', 'preload'],
-    'the list takes only includeSubDomains with a maxAge of at least 365d',
+    'the preload list requires includeSubDomains, and a maxAge of at least 365d',
     'see hstspreload.org',
   )
 }

@@ -51,7 +51,7 @@ function attributeRules(rules: Rules, identity: ReadonlyMap<string, string>): vo
       const other = spelt.get(folded)
       if (!other) spelt.set(folded, { name, place: `providers[${index}]` })
       else if (other.name !== name && other.place !== `providers[${index}]`) {
-        rules.problem(path, `other spelling of the header of ${other.place}`, 'one spelling everywhere')
+        rules.problem(path, `spelled differently from the header of ${other.place}`, 'use one spelling everywhere')
       }
     }
   }
@@ -68,7 +68,7 @@ function headerRule(
   if (reserved.has(folded) || (reservedFamilies.test(folded) && !freeForIdentity.test(folded))) {
     problem(path, 'has another meaning in requests', 'such as X-Agent-Email')
   } else if (before !== undefined)
-    problem(path, `same header as ${before}`, 'upper and lower case, - and _ and . are the same')
+    problem(path, `same header as ${before}`, 'case is ignored, and -, _ and . are equal')
   else seen.set(folded, place)
 }
 

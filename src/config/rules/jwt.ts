@@ -33,7 +33,7 @@ function bearer({ config, problem, warning }: Rules, path: Path): void {
     problem(key, 'is missing: bearer needs it', 'the aud of the tokens of API clients, such as desk-api')
   }
   if (!bearer && bearerAudience !== undefined) {
-    warning(key, 'has no effect: bearer is off', 'logins with such a token are refused all the same')
+    warning(key, 'has no effect: bearer is off', 'logins with such a token are still refused')
   }
   if (!bearer && bearerPassThrough) warning([...path, 'bearerPassThrough'], 'has no effect: bearer is off')
   const login = config.providers?.findIndex(other => other?.type === 'jwt' && other.audience === bearerAudience) ?? -1

@@ -39,7 +39,7 @@ function ownLanguages({ config, problem, warning, elsewhere }: Rules): string[] 
       elsewhere(own.problems)
       continue
     }
-    if (found.includes(own.lang)) problem(path, `holds two files of ${own.lang}`)
+    if (found.includes(own.lang)) problem(path, `contains two files for ${own.lang}`)
     found.push(own.lang)
     const [first] = own.missing
     if (first) warning(path, `${own.lang}: ${own.missing.length} texts stay English`, `the first is ${first}`)

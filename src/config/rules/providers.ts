@@ -88,7 +88,7 @@ function roleRules({ warning }: Rules, path: Path, { type, roles, attributes }: 
     if (split && key.includes(split)) warning(place, 'never matches: values are split before they are mapped')
     const before = folded.get(key.toLowerCase())
     if (before !== undefined && map[before] !== map[key]) {
-      warning(place, 'differs from another key only by case: each counts exactly as it is written')
+      warning(place, 'differs from another key only by case: keys are compared exactly as written')
     }
     folded.set(key.toLowerCase(), key)
   }
