@@ -72,7 +72,7 @@ export function createLoadShedding(deps: LoadSheddingDeps): LoadShedding {
     if (useless >= uselessSamples) {
       needed = load.rss * 1.1
       over = 0
-      log.error({ rss }, 'memory in use at rest, accepting requests again; raise limits.memory')
+      log.error({ rss }, 'memory high without requests, accepting requests again; raise limits.memory')
     }
     const next = shedding ? over > 0 : over >= samplesNeeded
     if (next === shedding) return
