@@ -28,7 +28,7 @@ const table = {
   },
   'jwt.keys_unavailable': {
     status: 503,
-    hint: "The provider's JWKS could not be fetched, or lacks the token's kid and was looked up less than 30 seconds ago. Check providers[].jwks and that this host reaches it.",
+    hint: "The provider's JWKS could not be fetched, or was fetched less than 30 seconds ago and lacks the token's kid. Check providers[].jwks and that this host reaches it.",
     setting: 'providers[].jwks',
   },
   'jwt.claim_missing': {
@@ -90,7 +90,7 @@ const table = {
   },
   'saml.malformed': {
     status: 400,
-    hint: 'Invalid SAML 2.0 response, or one over the limits (size, elements, depth, no DOCTYPE, UTF-8). The failed check names the fault.',
+    hint: 'The message is not a valid SAML 2.0 response in UTF-8, has a DOCTYPE, or exceeds a limit (size, elements, depth). The failed check names the fault.',
   },
   'saml.status_not_success': {
     status: 400,
@@ -216,7 +216,7 @@ const table = {
   },
   'login.step_up_other_agent': {
     status: 409,
-    hint: 'A page asked for a stronger or fresher login (access.paths[].context, maxAge), and another agent than the one of the session answered.',
+    hint: 'A page asked for a stronger or fresher login (access.paths[].context, maxAge), but another agent than that of the session logged in.',
   },
   'login.loop': {
     status: 400,

@@ -39,7 +39,7 @@ const hints: { readonly [reason in Reason]?: string } = {
     'The logout request is not signed. Switch on the signing of logout requests at the identity provider.',
   'saml.replayed': 'This logout request has been used before. Log out again.',
   'saml.malformed':
-    'Invalid SAML 2.0 logout request, or one over the limits (size, elements, no DOCTYPE, no comment). The failed check names the fault.',
+    'The message is not a valid SAML 2.0 logout request, has a DOCTYPE or a comment, or exceeds a limit (size, elements). The failed check names the fault.',
   'saml.decryption_failed':
     'The NameID of the logout request is encrypted, and providers[].key cannot decrypt it. Encrypt it for providers[].certificate, or switch its encryption off.',
 }
