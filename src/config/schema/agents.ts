@@ -169,7 +169,7 @@ export const access = () =>
         .default([])
         .meta({
           description:
-            'Paths that require something of who asks, "[METHOD ]/path[*]": roles, emails, domains, providers, from (CIDRs), context (of the login at the provider) and maxAge (how long ago that was). All kinds in one rule are required, the values of a kind are alternatives, and every rule that matches must hold.',
+            'Paths that only some agents or logins may use, "[METHOD ]/path[*]": roles, emails, domains, providers, from (CIDRs), context (of the login at the provider) and maxAge (how long ago that was). A rule requires each kind that it names, with any one of the values of that kind; every rule that matches must hold.',
           examples: [
             [{ match: '/admin/*', roles: ['admin'] }],
             [{ match: '/payroll/*', domains: ['example.com'], providers: ['corp'], from: ['10.0.0.0/8'] }],

@@ -58,19 +58,19 @@ export const desk = (read: ConfigReader) =>
       }),
       longAnswers: z.int().min(1).max(1_000_000).default(4096).meta({
         description:
-          'The most responses of Desk that go on: event streams, downloads, WebSockets. One session, or one address without a session, gets a quarter.',
+          'The most responses of Desk that continue after their head: event streams, downloads, WebSockets. One session, or one address without a session, gets a quarter.',
       }),
       public: z
         .array(pathRule())
         .default([])
         .meta({
           description:
-            'Passed without a session and without identity: "[METHOD ]/path[*]", * only at the end. GET means HEAD too; the query is never matched.',
+            'Requests that pass without a session and without identity: "[METHOD ]/path[*]", * only at the end. GET means HEAD too; the query is never matched.',
           examples: [['GET /assets/*']],
         }),
       methodOverride: z.boolean().default(false).meta({
         description:
-          'Passes X-HTTP-Method-Override and its like, which tell Desk another method than access.paths has seen.',
+          'Passes X-HTTP-Method-Override and similar headers, which tell Desk another method than the one that access.paths has checked.',
       }),
       logout: z
         .array(logoutRule())

@@ -62,7 +62,7 @@ export const observe = () =>
         .default([])
         .meta({
           description:
-            'Paths that are enforced nevertheless, with every method. A path that some server could read as one of these is one.',
+            'Paths that are enforced nevertheless, with every method. A path that some server could read as one of these counts as one.',
           examples: [['/admin/*']],
         }),
     })
@@ -132,7 +132,7 @@ export const limits = () =>
         .default(null)
         .meta({
           description:
-            'Resident memory of a process from which on new requests are refused; null: 90% of what the cgroup allows.',
+            'The resident memory of a process above which new requests are refused; null: 90% of what the cgroup allows.',
           examples: ['400mb'],
         }),
       bodies: size('1mb', '4096mb').prefault('32mb').meta({

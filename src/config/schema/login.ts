@@ -69,7 +69,7 @@ export const login = () =>
       }),
       keepFragment: z.boolean().default(true).meta({
         description:
-          'Keep what comes after # in an address over a login, at most 300 bytes: browsers get one small page more.',
+          'Keep what comes after # in an address over a login, at most 300 bytes: browsers load one small extra page.',
       }),
       deskLoginPaths: z.array(pagePath()).default(['/login', '/login/new']).meta({
         description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
