@@ -47,7 +47,7 @@ export function checkAuthentication(claims: Claims, rules: AuthenticationRules, 
   const at = written === null ? undefined : numericDate(claims, 'auth_time', check)
   if (at !== undefined) {
     const [ok, seen] = [at - clockSkew <= now, fromNow(at, now)]
-    const expected = `at most ${clockSkew / 1000} s`
+    const expected = `at most ${clockSkew / 1000} s ahead`
     check('auth_time not ahead', { ok, reason: 'jwt.from_the_future', expected, seen, setting: 'clockSkew' })
   }
   if (maxAge !== undefined) {
@@ -55,7 +55,7 @@ export function checkAuthentication(claims: Claims, rules: AuthenticationRules, 
       // Without the skew: what is let in here must not be sent away again by the page.
       ok: isRecent(known, maxAge, now, clockSkew),
       reason: 'jwt.authentication_too_old',
-      expected: `at least -${maxAge / 1000} s`,
+      expected: `at most ${maxAge / 1000} s ago`,
       seen: at === undefined ? 'none' : fromNow(at, now),
       setting: 'access.paths[].maxAge',
     })
@@ -64,7 +64,7 @@ export function checkAuthentication(claims: Claims, rules: AuthenticationRules, 
   check('auth_time age', {
     ok: at !== undefined && now - at <= maxAuthAge + clockSkew,
     reason: 'jwt.authentication_too_old',
-    expected: `at least -${(maxAuthAge + clockSkew) / 1000} s`,
+    expected: `at most ${(maxAuthAge + clockSkew) / 1000} s ago`,
     seen: at === undefined ? 'none' : fromNow(at, now),
     setting: 'maxAuthAge',
   })
