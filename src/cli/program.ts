@@ -183,7 +183,7 @@ Examples:
   program
     .command('explain')
     .description('every check of a login in order, expected against seen, and the setting to change')
-    .argument('[reference]', 'the reference of a login that was refused within the last day, as the agent saw it')
+    .argument('[reference]', 'the reference of a login that was refused within the last week, as the agent saw it')
     .option(...configOption)
     .option(...opsOption)
     .option('--saml <file>', 'instead of a reference: a SAML response as XML, base64 or the posted form')

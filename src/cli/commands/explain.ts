@@ -51,7 +51,7 @@ async function explainReference(reference: string, options: ExplainOptions, io: 
   if (!access) return 1
   const found = (await askOps(access, `/api/logins/${encodeURIComponent(reference)}`)) as RefusedLoginReport | undefined
   if (!found) {
-    io.err(`no refused login of the last day has the reference ${reference}`)
+    io.err(`no refused login of the last week has the reference ${reference}`)
     return 1
   }
   const { checks, reason, hint } = found
