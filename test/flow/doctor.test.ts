@@ -81,7 +81,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [
       ...['ok publicUrl', 'ok clock', 'ok session store', 'ok clock of portal', 'ok host name', 'ok TLS'],
       ...['ok no way past the gateway', 'ok way to the gateway', 'ok cookie of the login', 'ok cross-site POST'],
-      ...['ok session cookie', 'ok cookie beside it', 'ok cookies return', 'ok forged identity', 'ok Host'],
+      ...['ok session cookie', 'ok seen cookie', 'ok cookies return', 'ok forged identity', 'ok Host'],
       ...['ok client address', 'ok header size', 'ok WebSocket', 'ok event stream', "ok Desk's first page"],
     ],
   )
@@ -121,7 +121,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [
       'HttpOnly stripped',
       { strip: /; HttpOnly/gi },
-      [/^cookie of the login: .*without HttpOnly/, /^session cookie/, /^cookie beside/],
+      [/^cookie of the login: .*without HttpOnly/, /^session cookie/, /^seen cookie/],
     ],
     ['Set-Cookie blocked', { strip: /^.*$/ }, [/^cookie of the login: no Set-Cookie/, /^cross-site POST/]],
     [

@@ -115,7 +115,7 @@ function checkSessionCookies(
   const seen = setCookies.filter(({ name, path }) => name === cookies.seen && path !== '/auth')
   if (prefix === '/auth') seen.push(...setCookies.filter(({ name }) => name === cookies.seen))
   const rules = { start: cookies.seen, path: prefix, sameSite: 'None' } as const
-  checkCookies(found, 'cookie beside it', seen.slice(0, 1), { ...rules, secure })
+  checkCookies(found, 'seen cookie', seen.slice(0, 1), { ...rules, secure })
   return session.length > 0
 }
 
