@@ -48,11 +48,11 @@ export function createMove(deps: MoveDeps): Sessions['move'] {
       // The one step that decides: whoever removes the old record has moved the session, or has ended it.
       if (!(await repository.remove(from.handle))) {
         await store.delete([movedKey(from.handle)])
-        await undo(record)
+        await undo(record, number)
         return undefined
       }
     } catch (error) {
-      await undo(record).catch(() => {})
+      await undo(record, number).catch(() => {})
       throw error
     }
     const { origin } = record
@@ -66,7 +66,9 @@ export function createMove(deps: MoveDeps): Sessions['move'] {
     if (!events.isRevoked(record.handle)) cache.put(session, readStart)
     return session
   }
-  const undo = async (record: SessionRecord) => {
+  /** Its number has to be heard all the same: a gap makes every process read every session again. */
+  const undo = async (record: SessionRecord, number: number | undefined) => {
+    if (number !== undefined) await events.notifyReplicas(record.handle, 'undone', number).catch(() => {})
     await repository.remove(record.handle)
     await repository.removeFromIndexes(record)
   }

@@ -281,3 +281,39 @@ t.test('a limit for each agent counts a session in the middle of a move once', a
   t.ok(moved && (await setup.two.verify(moved.session.handle)))
   t.equal((await setup.two.list({ email: agent.email })).items.length, 2)
 })
+
+t.test('Attack: a move that lost to an end leaves no number that nobody hears', async t => {
+  const [taken, heard] = [new Set<number>(), new Set<number>()]
+  let intervene: (() => Promise<unknown>) | undefined
+  const { clock, store, two, logIn } = start()
+  const { session } = await logIn()
+  const number = (message: string): number => JSON.parse(message).number
+  const mover = createTestSessions({
+    store: {
+      ...store,
+      async count(key, ttl, from) {
+        const count = await store.count(key, ttl, from)
+        if (key === 'ended:seq') taken.add(count)
+        await intervene?.()
+        return count
+      },
+      publish(channel, message) {
+        heard.add(number(message))
+        return store.publish(channel, message)
+      },
+    },
+    clock,
+    settings,
+  })
+  intervene = async () => {
+    intervene = undefined
+    await two.end({ handle: session.handle }, 'logout', 'agent')
+  }
+  const moved = await mover.sessions.move(session, identityOf('s1', { authentication: { at: clock.now() } }), agent)
+  t.equal(moved, undefined)
+  t.same(
+    [...taken].filter(one => !heard.has(one)),
+    [],
+  )
+  t.equal(taken.size, 1)
+})
