@@ -29,7 +29,7 @@ export interface Refused {
 }
 
 export interface RefusedPages {
-  respond(context: RequestContext, refused: Refused): ResponseData
+  respond(context: RequestContext, refused: Refused, at?: number): ResponseData
   /** The page of a sealed address; undefined when it is none of ours, or too old. */
   again(context: RequestContext, sealed: string): ResponseData | undefined
 }
@@ -39,9 +39,13 @@ const purpose = 'refused login page'
 const longestSealed = 2000
 
 export function createRefusedPages({ keyring, clock }: { keyring: Sealer; clock: Clock }): RefusedPages {
-  const respond: RefusedPages['respond'] = (context, { reason, provider, agent, here, returnTo, reference }) => {
+  const respond: RefusedPages['respond'] = (
+    context,
+    { reason, provider, agent, here, returnTo, reference },
+    at = clock.now(),
+  ) => {
     const refused: Refused = { reason, provider, agent, here, returnTo, reference }
-    const plain = Buffer.from(JSON.stringify({ ...refused, at: clock.now() }))
+    const plain = Buffer.from(JSON.stringify({ ...refused, at }))
     const { snapshot } = context
     const sealed = keyring.seal(purpose, plain, snapshot.config.publicUrl)
     // Proxies in front have buffers of 4 kB for the header of a redirect.
@@ -58,7 +62,7 @@ export function createRefusedPages({ keyring, clock }: { keyring: Sealer; clock:
       const plain = keyring.open(purpose, sealed, context.snapshot.config.publicUrl)
       if (!plain) return undefined
       const { at, ...refused } = JSON.parse(plain.toString()) as Refused & { at: number }
-      return clock.now() - at < attemptLifetime ? respond(context, refused) : undefined
+      return clock.now() - at < attemptLifetime ? respond(context, refused, at) : undefined
     },
   }
 }

@@ -216,3 +216,17 @@ t.test('a one-time link says nobody’s address', async t => {
   t.notMatch(page.body, 'off@example.com')
   t.strictSame([...linksIn(page.body)], [['Log in another way', '/auth/login?account=other']])
 })
+
+t.test('Attack: a refusal is not kept for ever by switching its language', async t => {
+  const gate = await startLoginServer()
+  t.teardown(gate.close)
+  const switchOf = (body: string) => /name="page" value="([^"]*)"/.exec(body)?.[1]?.replaceAll('&#61;', '=') ?? ''
+  const form = { jwt: await gate.token('nobody@example.com'), return_to: '/x' }
+  const first = switchOf((await gate.browser().post('/auth/jwt/portal', form)).body)
+  t.match(first, /^\/auth\/refused\?page=/)
+  gate.clock.move(9 * 60_000)
+  const again = await gate.browser().visit(first)
+  t.match(again.body, /nobody@example\.com/)
+  gate.clock.move(9 * 60_000)
+  t.notMatch((await gate.browser().visit(switchOf(again.body))).body, /nobody@example\.com/)
+})
