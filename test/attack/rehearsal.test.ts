@@ -24,8 +24,7 @@ import { openWebSocket } from '../parts/websocket.js'
 const publicUrl = 'https://desk.example.com'
 const people = '- { email: zoe@example.com, name: Zoe, roles: [agent] }\n'
 
-async function open(t: Test, changes: Record<string, unknown> = {}) {
-  const clock = createTestClock()
+async function open(t: Test, changes: Record<string, unknown> = {}, clock = createTestClock()) {
   const desk = await startDesk()
   t.teardown(desk.close)
   const all = {
@@ -307,4 +306,29 @@ t.test('two replicas: begun at one, answered at the other, once', { skip: missin
   t.notMatch(String(await redis.command('GET', key)), rehearsal.secret, 'sealed')
   await callOps(two.gateway.opsUrl, 'DELETE', `/api/rehearsal/${rehearsal.id}`)
   t.equal((await won?.agent.fetch('/', { at: { port: one.gateway.port } }))?.status, 401)
+})
+
+t.test('replicas whose clocks differ agree on its end', { skip: missingParts('redis-server') }, async t => {
+  const redis = await startRedis({ process: 'any' })
+  t.teardown(redis.stop)
+  const shared = {
+    sessions: { store: { url: redis.url, keyPrefix: redis.keyPrefix } },
+    secrets: [longSecret('ring')],
+  }
+  const two = await open(t, shared)
+  const one = await open(t, shared, createTestClock(two.clock.now() + 1000))
+  const rehearsal = await openRehearsal(one.gateway.opsUrl)
+  const { agent } = await rehearse(rehearsal, two.gateway.port)
+  for (const { gateway } of [two, one, two, one])
+    t.equal((await agent.fetch(pathOf(rehearsal.echo), { at: { port: gateway.port } })).status, 200)
+})
+
+t.test('Attack: a session that Desk opens of its own does not outlive it', async t => {
+  const { desk, gateway } = await open(t, { mode: 'observe' })
+  desk.onRequest((_request, response) => {
+    response.setHeader('Set-Cookie', 'desk_session=of-nobody; Path=/; Max-Age=86400').end('home')
+  })
+  const { agent } = await rehearse(await openRehearsal(gateway.opsUrl), gateway.port)
+  t.equal((await agent.fetch('/')).status, 200)
+  t.notOk(agent.cookies.some(({ name }) => name === 'desk_session'))
 })

@@ -92,7 +92,7 @@ export function createResponseHeaders(deps: ResponseHeadersDeps): ResponseHeader
         if (named || plainConnection.test(value)) continue
         return pass(received, context, namedByConnection(received))
       }
-      if (rule === 'set-cookie' && cookies.setsGatewayCookie(value)) continue
+      if (rule === 'set-cookie' && (context.rehearsal || cookies.setsGatewayCookie(value))) continue
       if (rule === 'cache-control') hasCacheControl = true
       else if (rule === 'content-type') html = markup.test(value)
       if (rule === 'location') flat.push(name, publicLocation(value))

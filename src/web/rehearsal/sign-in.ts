@@ -7,7 +7,7 @@ import type { Sessions } from '../../core/sessions.js'
 import type { Store } from '../../core/store.js'
 import type { Audit } from '../../ops/audit.js'
 import type { Metrics } from '../../ops/metrics.js'
-import { type Rehearsal, rehearsalAgent, rehearsalLabel } from '../../providers/rehearsal.js'
+import { type Rehearsal, rehearsalAgent, rehearsalLabel, rehearsalTime } from '../../providers/rehearsal.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import { consumeOnce } from '../login/replay-guard.js'
 import { type SignIn, withStoreCheck } from '../login/sign-in.js'
@@ -44,7 +44,11 @@ export function createRehearsalSignIn(deps: RehearsalSignInDeps, { id, until }: 
         check('not used before', { ok: first && attempt?.used === false, reason: 'jwt.replayed' })
         const replayKey = { id, until }
         const agent = { email: rehearsalAgent, roles: [] }
-        return sessions.create({ provider: id, email: rehearsalAgent, replayKey, endsAt: until }, agent, from)
+        return sessions.create(
+          { provider: id, email: rehearsalAgent, replayKey, endsAt: Math.min(until, clock.now() + rehearsalTime) },
+          agent,
+          from,
+        )
       }),
     )
     const all = [...checks, ...outcome.checks]
