@@ -75,7 +75,14 @@ const headers: RequestCase[] = [
   { name: 'a referrer', headers: ['Referer: https://desk.example.com/x?y=1'] },
   { name: 'caching', headers: ['Cache-Control: no-cache, max-age=0', 'Pragma: no-cache'] },
   { name: 'early data and priority', headers: ['Priority: u=1, i', 'Save-Data: on', 'DNT: 1'] },
-  { name: 'tracing', headers: ['traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', 'tracestate: a=b', 'baggage: k=v'] },
+  {
+    name: 'tracing',
+    headers: [
+      'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+      'tracestate: a=b',
+      'baggage: k=v',
+    ],
+  },
 ]
 
 const hygiene: RequestCase[] = [
