@@ -109,14 +109,16 @@ function oneTimeLinkSample(context: PageContext): RenderedPage {
 }
 
 function keptLoginSample(context: PageContext): RenderedPage {
-  const { kept, login } = context.texts.kept
+  const { kept } = context.texts.kept
   const text = fill(kept.text, { time: { count: 10, unit: 'minute' } })
-  return notice(fixed(context), { title: kept.title, text, button: login })
+  return notice(fixed(context), { title: kept.title, text, button: context.texts.buttons.login })
 }
 
 function keptSample(context: PageContext, now: number, state: 'to send' | 'claimed'): RenderedPage {
   const send = state === 'claimed' ? undefined : { post: paths.kept }
-  return keptPage(context, { at: now - 7 * minute, where: '/tickets/4711', send, discard: paths.keptDiscard })
+  const page = '/tickets/4711'
+  const times = { at: now - 7 * minute, until: now + 3 * minute }
+  return keptPage(context, { ...times, where: page, page, send, discard: paths.keptDiscard })
 }
 
 function sessionsSample(context: PageContext, now: number): RenderedPage {
@@ -134,7 +136,7 @@ function sessionsSample(context: PageContext, now: number): RenderedPage {
   return sessionsPage(context, { email, rows, cut: false, end: paths.sessionEnd, logout: paths.logout })
 }
 
-/** With what each leads on to: the start page, the same page again, or the logout. */
+/** With what each leads on to: the start page, the logout, the same page again, or that and the start page. */
 const errors = {
   not_found: 'home',
   bad_request: 'home',
@@ -142,14 +144,14 @@ const errors = {
   too_large: 'home',
   forbidden: 'logout',
   wrong_origin: 'home',
-  store_unavailable: 'retry',
-  desk_unreachable: 'retry',
+  store_unavailable: 'again',
+  desk_unreachable: 'again',
   desk_timeout: 'retry',
-  desk_busy: 'retry',
+  desk_busy: 'again',
   kept_gone: 'home',
   kept_claimed: 'home',
-  internal: 'home',
-} as const satisfies Partial<Record<keyof Texts['errors'], keyof Texts['buttons']>>
+  internal: 'retry',
+} as const satisfies Partial<Record<keyof Texts['errors'], 'home' | 'logout' | 'again' | 'retry'>>
 const ownErrors: readonly string[] = ['not_found', 'bad_request', 'link_gone', 'too_large']
 
 function errorSamples(): [string, Sample][] {
@@ -159,18 +161,18 @@ function errorSamples(): [string, Sample][] {
       const { texts } = context
       const { buttons, sessions } = texts
       const start: Button = { label: buttons.home, to: home }
+      const again: Button = { label: buttons.retry, to: home }
       const out: Button = { label: buttons.logout, to: { post: paths.logout }, look: 'quiet' }
       const lead: Record<typeof next, Button[]> = {
         home: [start],
         logout: [start, out],
-        retry: [
-          { label: buttons.retry, to: home },
-          { ...start, look: 'quiet' },
-        ],
+        again: [again],
+        retry: [again, { ...start, look: 'quiet' }],
       }
-      const links: Button[] = [...lead[next], { label: sessions.see, to: { get: paths.session }, look: 'link' }]
+      const see: Button = { label: sessions.see, to: { get: paths.session }, look: 'link' }
+      const links = ['store_unavailable', 'link_gone'].includes(code) ? lead[next] : [...lead[next], see]
       const requestId =
-        next === 'retry' || code === 'internal' ? { requestId: '6f1d0c1e-8c3b-4f65-9d2a-5b8f3c1a7e90' } : {}
+        next === 'retry' || next === 'again' ? { requestId: '6f1d0c1e-8c3b-4f65-9d2a-5b8f3c1a7e90' } : {}
       const page = ownErrors.includes(code) ? context : fixed(context)
       return noticePage(page, {
         ...texts.errors[code as keyof typeof errors],
@@ -192,18 +194,24 @@ function refusalSamples(): [string, Sample][] {
 
 function refusalSample(context: PageContext, reason: Reason): RenderedPage {
   const { buttons } = context.texts
-  const again: Button = { label: buttons.again, to: home }
+  const again: Button = { label: buttons.retry, to: home }
   const logout: Button = { label: buttons.logout, to: { post: paths.logout }, look: 'quiet' }
   if (nextSteps[reason] === 'logout') {
     const button = { label: fill(buttons.stay, { email }), to: home }
     return refusedPage(context, { reason, reference, button, more: [logout], email: other, here: email })
   }
   const next = nextSteps[reason]
-  if (next === undefined) return refusedPage(context, { reason, reference, button: again })
-  if (next === 'other') return refusedPage(context, { reason, reference, button: { ...again, label: buttons.other } })
-  const more: Button[] = [{ label: buttons.other, to: home, look: 'quiet' }]
+  if (next === undefined) {
+    const button: Button = refusalOf[reason] === 'setUpWrong' ? { ...again, look: 'quiet' } : again
+    return refusedPage(context, { reason, reference, button })
+  }
+  if (next === 'login' || next === 'usual')
+    return refusedPage(context, { reason, reference, button: { ...again, label: buttons.login } })
+  const labels = [buttons.otherAccount, buttons.other]
+  const [first = '', second = ''] = next === 'other' ? labels.reverse() : labels
+  const more: Button[] = [{ label: second, to: home, look: 'quiet' }]
   const who = reason.startsWith('agent.') ? { email } : {}
-  return refusedPage(context, { reason, reference, button: { label: buttons.otherAccount, to: home }, more, ...who })
+  return refusedPage(context, { reason, reference, button: { label: first, to: home }, more, ...who })
 }
 
 /** The dialog of session.js, on a page that stands for Desk. It needs scripts. */

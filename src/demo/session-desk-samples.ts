@@ -30,6 +30,7 @@ export function deskSamples(now: number): [string, Sample][] {
     page: context,
     admin,
     operator: email,
+    providerName: () => 'Aloha Portal',
     action: () => ({}),
     field: () => undefined,
     now,

@@ -80,7 +80,7 @@ t.test('Attack: open redirect by RelayState, chooser, start-again button and fra
   t.teardown(refused.close)
   for (const value of evil) {
     const response = await refused.browser().post('/auth/jwt', { jwt: 'x', return_to: value })
-    t.match(response.body, /href="\/auth\/login(\/portal)?">Start again/)
+    t.match(response.body, /href="\/auth\/login(\/portal)?">Try again/)
   }
 })
 

@@ -41,7 +41,7 @@ for (const way of ['corp', 'portal'] as const) {
 
     const page = await logInAgain(kept, agent, { way })
     t.equal(page.status, 200)
-    t.match(page.body, /You wrote it on <time [^>]+>[^<]+UTC<\/time>, on the page \/tickets\/7\./)
+    t.match(page.body, /You wrote your reply on <time [^>]+>[^<]+UTC<\/time>, on the page \/tickets\/7\./)
     t.notMatch(page.body, /view=mine/)
     t.equal((await sendOn(agent, page, { at: two })).body, 'hello')
     t.equal(desk.seen.length, 1)
@@ -171,7 +171,7 @@ t.test('a form is sent at most once', async t => {
     desk.onRequest((request, response) => void request.on('end', () => response.destroy()))
     const lost = await sendOn(other, page)
     t.equal(lost.status, 502)
-    t.equal(titleOf(lost), 'It may have been sent')
+    t.equal(titleOf(lost), 'Your reply may have been sent')
     t.equal(desk.seen.filter(({ url }) => url === '/tickets/8').length, 1)
     t.equal(titleOf(await other.visit('/auth/kept')), 'Nothing is kept')
   })

@@ -41,7 +41,7 @@ t.test('idle', { skip: missingParts('chromium') }, async t => {
   t.equal(await dialog(first, 'Are you still there?').count(), 0)
   await desk.move(minute + 10 * second, profile)
   await all(tabs, tab => dialog(tab, 'Are you still there?').waitFor())
-  t.match(await dialog(first, 'Are you still there?').innerText(), /logged out in\s+1:\d\d/)
+  t.match(await dialog(first, 'Are you still there?').innerText(), /Time left:\s+1:\d\d/)
   await stay(middle).click()
   await all(tabs, tab => dialog(tab, 'Are you still there?').waitFor({ state: 'detached' }))
   t.equal(await desk.asked('POST /auth/session/touch', 1), 1, 'one click')

@@ -76,6 +76,7 @@ async function show(deps: AdminDeps, tokens: Tokens, section: Section, { request
     page: pageContextOf(context),
     admin: deps.paths.admin,
     operator: operator.agent.email,
+    providerName: id => context.snapshot.providers.find(one => one.id === id)?.name ?? id,
     action: (kind, of) => ({ change: kind, of, token: tokens.action(operator, nameOf({ kind, of })) }),
     field: name => asked.get(name) ?? undefined,
     now: deps.clock.now(),

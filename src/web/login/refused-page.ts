@@ -67,15 +67,16 @@ export function createRefusedPages({ keyring, clock }: { keyring: Sealer; clock:
   }
 }
 
-/** The button that helps, where it is not a new login at the same provider. */
-export const nextSteps: Partial<Record<Reason, 'other' | 'account' | 'logout'>> = {
+/** The button that helps, where it is not one more try at the same provider. */
+export const nextSteps: Partial<Record<Reason, 'login' | 'usual' | 'other' | 'account' | 'logout'>> = {
+  'saml.unsolicited': 'login',
   'saml.email_missing': 'account',
   'saml.email_invalid': 'account',
   'agent.unknown': 'account',
   'agent.disabled': 'account',
-  'agent.forbidden': 'account',
-  'login.link_used': 'other',
-  'login.link_expired': 'other',
+  'agent.forbidden': 'other',
+  'login.link_used': 'usual',
+  'login.link_expired': 'usual',
   'login.other_session': 'logout',
   'login.step_up_other_agent': 'logout',
 }
@@ -103,12 +104,18 @@ function nextButtons(context: RequestContext, refused: Refused) {
     label,
     to: loginTarget(context, refused, way, fields),
   })
-  if (next === 'again') return { button: link(buttons.again, again ? 'provider' : 'chooser'), more }
+  if (next === 'usual') return { button: link(buttons.login, 'chooser'), more }
+  if (next === 'again' || next === 'login') {
+    const button = link(next === 'login' ? buttons.login : buttons.retry, again ? 'provider' : 'chooser')
+    // Only the administrator can help.
+    return { button: refusalOf[reason] === 'setUpWrong' ? { ...button, look: 'quiet' as const } : button, more }
+  }
   // Never straight back: a provider that remembers the agent would answer the same again.
-  const chooser = link(buttons.other, 'chooser', next === 'account' ? otherAccount : {})
-  if (next === 'other' || !again) return { button: chooser, more }
+  const chooser = link(buttons.other, 'chooser', otherAccount)
+  if (!again) return { button: chooser, more }
   const account = link(buttons.otherAccount, 'provider', otherAccount)
-  return { button: account, more: [{ ...chooser, look: 'quiet' as const }, ...more] }
+  const [button, second] = next === 'other' ? [chooser, account] : [account, chooser]
+  return { button, more: [{ ...second, look: 'quiet' as const }, ...more] }
 }
 
 /** To a new login for the same page. The fragment stays out of the address that a server sees. */

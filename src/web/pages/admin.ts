@@ -6,7 +6,7 @@ import type { RefusedLoginEntry, RefusedLoginReport } from '../../ops/refused-lo
 import type { BreakglassLink } from '../../providers/breakglass.js'
 import { refusalOf, type Texts } from './i18n/texts.js'
 import { layout, type PageContext } from './layout.js'
-import { actions, browserWords, button } from './pages.js'
+import { actions, browserWords, button, endOf } from './pages.js'
 import { fill, markup, valueMarkup, type Words } from './sentence.js'
 import type { RenderedPage } from './sources.js'
 
@@ -17,6 +17,8 @@ export interface AdminFrame {
   admin: string
   /** The operator's address. */
   operator: string
+  /** The name of a provider, or its ID where it is no longer configured. */
+  providerName(id: string): string
   /** The fields of a form for one change. */
   action(kind: 'session' | 'agent' | 'link', of: string): Record<string, string>
   /** A field of the page's address. */
@@ -107,8 +109,9 @@ export function sessionsPart(
         address: row.from.address,
         browser: browserWords(row.from.browser, texts),
       }),
-      fill(words.times, { seen: { at: row.seenAt }, end: { at: row.expiresAt } }),
-      fill(words.by, { provider: row.provider }),
+      fill(texts.sessions.seen, { when: { at: row.seenAt } }),
+      endOf({ idleEndsAt: row.expiresAt, endsAt: row.endsAt }, texts),
+      fill(words.by, { provider: frame.providerName(row.provider) }),
     ])
     return html`<li><div id="${id}"><b>!${valueMarkup(row.agent.email, texts)}!${here}</b>!${facts}!${agent === undefined ? others : ''}</div>!${button(texts, end)}</li>`
   })
@@ -144,7 +147,7 @@ export function refusedPart(
       { text: '{at} · {reason} · {reference}', values: { at: { at }, reason, reference } },
       factsOf(frame, report),
     ])
-    return html`<li><div id="${id}"><b>!${whoOf(frame, report)}</b>!${facts}</div>!${showReport(frame, reference, id)}</li>`
+    return html`<li><div id="${id}"><b>!${whoOf(frame, report)}</b>!${facts}</div>!${showReport(frame, words.show, reference, id)}</li>`
   })
   const total = sayIn(frame)(fill(words.total, { count: String(view.total) }))
   const list = rows.length > 0 ? html`<p>!${total}</p><ul class="sessions">!${rows}</ul>` : html`<p>${words.none}</p>`
@@ -152,8 +155,10 @@ export function refusedPart(
   return { section: 'refused', main: html`!${searchForm(frame, '/refused', words.label)}!${list}!${next}` }
 }
 
-function factsOf({ page }: AdminFrame, { provider = '–', address, browser }: RefusedLoginReport): Words {
-  return fill(page.texts.admin.refused.facts, { provider, address, browser: browserWords(browser, page.texts) })
+function factsOf(frame: AdminFrame, { provider, address, browser }: RefusedLoginReport): Words {
+  const { texts } = frame.page
+  const name = provider === undefined ? '–' : frame.providerName(provider)
+  return fill(texts.admin.refused.facts, { provider: name, address, browser: browserWords(browser, texts) })
 }
 
 /** What the page of the refusal said to the agent; a revocation has none. */
@@ -167,9 +172,9 @@ function whoOf({ page }: AdminFrame, { agent }: RefusedLoginReport): string {
   return agent === undefined ? html`${page.texts.admin.refused.nobody}` : valueMarkup(agent, page.texts)
 }
 
-function showReport({ admin, page }: AdminFrame, reference: string, about: string): string {
+function showReport({ admin, page }: AdminFrame, label: string, reference: string, about: string): string {
   const to = { get: `${admin}/refused?ref=${reference}` }
-  return button(page.texts, { label: page.texts.admin.refused.checks, to, look: 'small', about })
+  return button(page.texts, { label, to, look: 'small', about })
 }
 
 /** One report; without it, that there is none. */
@@ -181,8 +186,9 @@ export function reportPart(
   const say = sayIn(frame)
   const form = searchForm(frame, '/refused', words.label)
   const { report, hint = '', reference } = view
+  const back = actions(frame.page.texts, [{ label: words.back, to: { get: `${frame.admin}/refused` }, look: 'quiet' }])
   if (!report) {
-    const main = html`!${form}<p role="status">!${say(fill(words.unknown, { reference }))}</p>`
+    const main = html`!${form}<p role="status">!${say(fill(words.unknown, { reference }))}</p>!${back}`
     return { section: 'refused', main, status: 404 }
   }
   const named = (text: typeof words.seen | typeof words.setting | typeof words.expected, value: string | undefined) =>
@@ -193,13 +199,13 @@ export function reportPart(
       named(words.seen, seen),
       named(words.setting, setting),
     ])
-    return html`<li><div><b>${name} !${ok ? html`<em>${words.passed}</em>` : html`<em class="bad">${words.failed}</em>`}</b>!${facts}</div></li>`
+    return html`<li><div><b><bdi lang="en" dir="ltr">${name}</bdi> !${ok ? html`<em>${words.passed}</em>` : html`<em class="bad">${words.failed}</em>`}</b>!${facts}</div></li>`
   })
   const setting = named(words.setting, view.setting)
   const told = toldOf(frame.page.texts, report)
   const what = { text: '{at} · {reason}', values: { at: { at: report.at }, reason: report.reason } }
   const main = html`!${form}<h2>${report.reference}</h2><ul class="sessions"><li><div><b>!${whoOf(frame, report)}</b>!${lines(frame, [told, what, factsOf(frame, report)])}</div></li></ul>
-<p class="note"><bdi lang="en">${hint}</bdi> !${setting ? say(setting) : ''}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>`
+<p class="note"><bdi lang="en" dir="ltr">${hint}</bdi> !${setting ? say(setting) : ''}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>!${back}`
   return { section: 'refused', main }
 }
 
@@ -214,6 +220,12 @@ export interface ProviderRow {
   refusedAt: number | undefined
   /** The newest report of all processes. */
   lastReport: RefusedLoginEntry | undefined
+}
+
+function clockWords({ agrees, ahead, behind }: Texts['admin']['state'], skew: number): Words {
+  const time = { count: Math.abs(skew), unit: 'second' } as const
+  if (time.count < 0.05) return agrees
+  return skew > 0 ? fill(ahead, { time }) : fill(behind, { time })
 }
 
 export function statePart(
@@ -231,11 +243,11 @@ export function statePart(
     const refusal = Math.max(refusedAt ?? 0, lastReport?.at ?? 0)
     const facts = lines(frame, [
       expiry === undefined ? undefined : fill(words.until, { when: { at: frame.now + expiry * 1000 } }),
-      skew === undefined ? undefined : fill(words.skew, { time: { count: skew, unit: 'second', signed: true } }),
+      skew === undefined ? undefined : clockWords(words, skew),
       accepted === undefined ? words.never : fill(words.login, { when: { at: accepted } }),
       refusal === 0 ? undefined : fill(words.refusal, { when: { at: refusal } }),
     ])
-    const show = lastReport ? showReport(frame, lastReport.reference, `row-${row}`) : ''
+    const show = lastReport ? showReport(frame, words.show, lastReport.reference, `row-${row}`) : ''
     return html`<li><div id="row-${row}"><b>!${valueMarkup(name, frame.page.texts)} <em>${type} · ${id}</em></b>!${facts}</div>!${show}</li>`
   })
   const sources = view.sources.map(({ name, agents, readAt = 0 }) => {
@@ -260,5 +272,6 @@ export function linksPart(frame: AdminFrame, links: BreakglassLink[]): AdminPart
     return html`<li><div id="${about}"><b>!${valueMarkup(agent, texts)}</b>!${facts}</div>!${button(texts, { label: words.revoke, to, look: 'small', about })}</li>`
   })
   const list = rows.length > 0 ? html`<ul class="sessions">!${rows}</ul>` : html`<p>${words.none}</p>`
-  return { section: 'links', main: html`!${list}<p class="reference">${words.make}</p>` }
+  const make = sayIn(frame)(fill(words.make, { command: { code: 'deskgate breakglass' } }))
+  return { section: 'links', main: html`!${list}<p class="reference">!${make}</p>` }
 }

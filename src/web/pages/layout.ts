@@ -41,7 +41,7 @@ time{white-space:nowrap}
 .note{background:var(--tint);border-radius:.75rem;padding:.8rem 1rem;margin:1.2rem 0 0;color:var(--ink);font-size:.94rem}
 .alert{display:inline-flex;width:2.6rem;height:2.6rem;align-items:center;justify-content:center;border-radius:50%;background:var(--warn-tint);color:var(--warn);font-weight:700;font-size:1.2rem;margin:0 0 1rem}
 .reference{margin:1.6rem 0 0;padding:1rem 0 0;border-top:1px solid var(--line);font-size:.88rem;color:var(--soft)}
-.reference code{display:block;font:600 1.05rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--ink);letter-spacing:.06em;user-select:all}
+.reference>code{display:block;font:600 1.05rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--ink);letter-spacing:.06em;user-select:all}
 .reference small{display:block;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8rem}
 .sessions{list-style:none;margin:1.2rem 0 0;padding:0;border-top:1px solid var(--line)}
 .sessions li{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.6rem 1rem;padding:.95rem 0;border-bottom:1px solid var(--line)}

@@ -99,7 +99,7 @@ export function refusedPage(
   const { email, here } = refused
   const lines = [
     ...(here === undefined ? [] : [fill(texts.loggedInHere, { email: here })]),
-    ...(email === undefined ? [] : [fill(texts.loggedInAs, { email })]),
+    ...(email === undefined ? [] : [fill(here === undefined ? texts.loggedInAs : texts.newLogin, { email })]),
   ].map(line => html`<span>!${markup(line, texts)}</span>`)
   const who = lines.length === 0 ? '' : html`<p class="note">!${lines}</p>`
   const main = html`<p class="alert" aria-hidden="true">&#33;</p><h1>${title}</h1><p>${text}</p>!${who}
@@ -115,10 +115,13 @@ export function noticePage(
 ): RenderedPage {
   const { reason, requestId } = notice
   const code = reason === undefined ? '' : html`<p class="reference"><small>${reason}</small></p>`
+  const { texts } = context
   const id =
-    requestId === undefined ? '' : html`<p class="reference">${context.texts.requestId} <small>${requestId}</small></p>`
+    requestId === undefined
+      ? ''
+      : html`<p class="reference">${texts.requestId} <small>${requestId}</small>${texts.referenceHint}</p>`
   const trace = notice.name === 'error' ? traceLine(context) : ''
-  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, context.texts)}</p>!${actions(context.texts, notice.buttons)}!${code}!${id}!${trace}`
+  const main = html`<h1>${notice.title}</h1><p>!${markup(notice.text, texts)}</p>!${actions(texts, notice.buttons)}!${code}!${id}!${trace}`
   return layout(context, { name: notice.name ?? 'other', title: notice.title, main })
 }
 
@@ -128,7 +131,7 @@ function traceLine({ texts, trace }: PageContext): string {
 
 /** The end of a login in a small window: it closes by itself where the browser lets it. */
 export function popupPage(context: PageContext, words: NoticeText): RenderedPage {
-  const home: Button = { label: context.texts.buttons.home, to: { get: '/' }, look: 'quiet' }
+  const home: Button = { label: context.texts.buttons.home, to: { get: '/' }, look: 'link' }
   const main = html`<h1>${words.title}</h1><p>${words.text}</p>!${actions(context.texts, [home])}`
   return layout(context, { title: words.title, main, closes: 'at once' })
 }
@@ -160,8 +163,6 @@ export function sessionsPage(
     const oneTime = row.oneTime ? html`<em>${sessions.oneTime}</em>` : ''
     const facts = markup(fill(sessions.facts, { since: { at: row.createdAt }, address: row.address }), texts)
     const seen = markup(fill(sessions.seen, { when: { at: row.seenAt } }), texts)
-    const [idle, end] = [{ at: row.idleEndsAt }, { at: row.endsAt }]
-    const until = row.idleEndsAt < row.endsAt ? fill(sessions.endsIdle, { idle, end }) : fill(sessions.ends, { end })
     const browser = markup(fill('{browser}', { browser: browserWords(row.browser, texts) }), texts)
     const endButton = button(texts, {
       label: sessions.end,
@@ -169,7 +170,7 @@ export function sessionsPage(
       look: 'small',
       about: id,
     })
-    return html`<li><div id="${id}"><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span><span>!${markup(until, texts)}</span></div>!${endButton}</li>`
+    return html`<li><div id="${id}"><b>!${browser} !${here}!${oneTime}</b><span>!${facts}</span><span>!${seen}</span><span>!${markup(endOf(row, texts), texts)}</span></div>!${endButton}</li>`
   })
   const others: Button = { label: sessions.endOthers, to: { post: view.end, fields: { others: '1' } }, look: 'quiet' }
   const main = html`<h1>${sessions.title}</h1><p>!${markup(fill(sessions.agent, { email: view.email }), texts)}</p><ul class="sessions">!${rows}</ul>
@@ -182,6 +183,12 @@ export function sessionsPage(
   return layout(context, { name: 'sessions', title: sessions.title, main, width: 'wide' })
 }
 
+/** When a session ends: if it is not used, and at the latest. */
+export function endOf({ idleEndsAt, endsAt }: Pick<SessionRow, 'idleEndsAt' | 'endsAt'>, { sessions }: Texts): Words {
+  const [idle, end] = [{ at: idleEndsAt }, { at: endsAt }]
+  return idleEndsAt < endsAt ? fill(sessions.endsIdle, { idle, end }) : fill(sessions.ends, { end })
+}
+
 /** A name that browserName has made, in the language of the page. */
 export function browserWords(name: string, { sessions }: Texts): TextValue {
   if (name === '') return { text: sessions.unknown, values: {} }
@@ -189,21 +196,36 @@ export function browserWords(name: string, { sessions }: Texts): TextValue {
   return browser === undefined || system === undefined ? name : fill(sessions.browser, { browser, system })
 }
 
-/** `send`: undefined once the form may have been sent. */
 export function keptPage(
   context: PageContext,
-  view: { at: number; where: string; send: Extract<Button['to'], { post: string }> | undefined; discard: string },
+  view: {
+    /** Milliseconds since the epoch. */
+    at: number
+    until: number
+    where: string
+    /** The page that it was written on; '/' when that is not known. */
+    page: string
+    /** Undefined once the form may have been sent. */
+    send: Extract<Button['to'], { post: string }> | undefined
+    discard: string
+  },
 ): RenderedPage {
   const { texts } = context
-  const { title, text, once, hint, send, discard } = texts.kept.page
+  const { title, text, once, hint, send, discard, open } = texts.kept.page
   const claimed = texts.errors.kept_claimed
+  const home: Button = { label: texts.buttons.home, to: { get: '/' }, look: 'link' }
   const buttons: Button[] = [
-    view.send ? { label: send, to: view.send } : { label: texts.buttons.home, to: { get: '/' } },
+    view.send
+      ? { label: send, to: view.send }
+      : { label: view.page === '/' ? texts.buttons.home : open, to: { get: view.page } },
     { label: discard, to: { post: view.discard }, look: 'quiet' },
+    ...(view.send || view.page !== '/' ? [home] : []),
   ]
-  const lead = markup(fill(text, { when: { at: view.at }, page: view.where }), texts)
-  const [heading, more, note] = view.send ? [title, once, hint] : [claimed.title, '', claimed.text]
-  const main = html`<h1>${heading}</h1><p>!${lead} ${more}</p><p class="note">${note}</p>!${actions(texts, buttons)}`
+  const said = [fill(text, { when: { at: view.at }, page: view.where })]
+  if (view.send) said.push(fill(once, { time: { at: view.until } }))
+  const lead = said.map(one => markup(one, texts)).join(' ')
+  const [heading, note] = view.send ? [title, hint] : [claimed.title, claimed.text]
+  const main = html`<h1>${heading}</h1><p>!${lead}</p><p class="note">${note}</p>!${actions(texts, buttons)}`
   return layout(context, { title: heading, main })
 }
 

@@ -4,14 +4,12 @@
 import { html } from 'ghtml'
 import type { Texts, ValueNames } from './i18n/texts.js'
 
-/** A name or an address as it came; a moment, in milliseconds since the epoch; a length of time; another text. */
-export type TextValue = string | { at: number } | Duration | Sentence
+/** A name or an address as it came; a moment, in milliseconds since the epoch; an amount; a command; another text. */
+export type TextValue = string | { at: number } | Amount | { code: string } | Sentence
 
-export interface Duration {
+export interface Amount {
   count: number
-  unit: 'minute' | 'second'
-  /** With its sign, to the tenth. */
-  signed?: true
+  unit: 'minute' | 'second' | 'kilobyte'
 }
 
 /** A text with {values}. */
@@ -43,8 +41,9 @@ export function valueMarkup(value: TextValue, texts: Direction): string {
   const rtl = texts.dir === 'rtl'
   if (typeof value !== 'string') {
     if ('at' in value) return isolated(moment(value.at, texts.lang), rtl)
+    if ('code' in value) return html`<bdi><code>${value.code}</code></bdi>`
     if (!('count' in value)) return isolated(markup(value, texts), rtl)
-    const time = duration(value, texts.lang)
+    const time = amount(value, texts.lang)
     // A number may begin with a mark of its own direction, which is not that of the text.
     return rtl ? html`<bdi dir="rtl">${time}</bdi>` : html`${time}`
   }
@@ -56,10 +55,10 @@ export function valueMarkup(value: TextValue, texts: Direction): string {
 /** `mixed`: the direction of the value may be another than that of the text. */
 const isolated = (value: string, mixed: boolean) => (mixed ? html`<bdi>!${value}</bdi>` : value)
 
-/** In words: languages have up to six forms of a number's noun. */
-function duration({ count, unit, signed }: Duration, lang: string): string {
-  const sign = signed ? ({ signDisplay: 'exceptZero', maximumFractionDigits: 1 } as const) : {}
-  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'long', ...sign }).format(count)
+/** Times in words: languages have up to six forms of a number's noun. */
+function amount({ count, unit }: Amount, lang: string): string {
+  const unitDisplay = unit === 'kilobyte' ? 'short' : 'long'
+  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay, maximumFractionDigits: 1 }).format(count)
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>()

@@ -67,8 +67,8 @@ function loginNeeded(context: RequestContext, asked: StepUpAsked | undefined): R
 
 /** The login returns to the page that holds the frame, not to the frame's own address. */
 function loginInTop(request: IncomingMessage, context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
-  const { frame, stepUp, errors } = pageContextOf(context).texts
-  const words = asked ? { ...errors.step_up, button: stepUp.button } : frame
+  const { frame, buttons, errors } = pageContextOf(context).texts
+  const words = asked ? { ...errors.step_up, button: buttons.login } : frame
   const href = loginPath(context, request.headers.referer, asked)
   const button: Button = { label: words.button, to: { get: href }, opens: 'top' }
   return unauthorized(noticeResponse(context, 'frame', 401, words, [button]), asked)
@@ -76,14 +76,14 @@ function loginInTop(request: IncomingMessage, context: RequestContext, asked: St
 
 /** The login leads to what was kept. */
 function kept(context: RequestContext, asked: StepUpAsked | undefined): ResponseData {
-  const { kept } = pageContextOf(context).texts
+  const { kept, buttons } = pageContextOf(context).texts
   const { paths, config } = context.snapshot
   const { outcome, setCookie } = context.keptForm ?? {}
   const minutes = Math.round((config.login.keepPost?.for ?? 0) / 60_000)
   const time = { count: minutes, unit: 'minute' } as const
   const words = outcome === 'kept' ? { ...kept.kept, text: fill(kept.kept.text, { time }) } : kept.still
   const href = loginHref(paths, paths.kept, asked?.query)
-  const data = noticeResponse(context, 'document', 401, words, [{ label: kept.login, to: { get: href } }])
+  const data = noticeResponse(context, 'document', 401, words, [{ label: buttons.login, to: { get: href } }])
   if (setCookie) data.headers.push('Set-Cookie', serializeCookie(setCookie))
   return unauthorized(data, asked)
 }
@@ -96,7 +96,10 @@ function withReason(text: string, context: RequestContext): Words {
     case undefined:
       return text
     case 'too_large':
-      return { text: `${text} ${whyNot.large}`, values: { size: `${Math.floor((size ?? 0) / 1024)} kB` } }
+      return {
+        text: `${text} ${whyNot.large}`,
+        values: { size: { count: Math.floor((size ?? 0) / 1024), unit: 'kilobyte' } },
+      }
     case 'file':
       return `${text} ${whyNot.file}`
     case 'another_kept':

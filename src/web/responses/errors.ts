@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Reason } from '../../core/reasons.js'
 import type { GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
+import type { NoticeText, Texts } from '../pages/i18n/texts.js'
 import { problemResponse } from '../pages/layout.js'
 import type { Button } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
@@ -62,6 +63,22 @@ const passing: Partial<Record<RouteErrorCode, number>> = {
   desk_timeout: 30,
 }
 
+/** After a request that was not a read: whether it may have reached Desk. A kept form has words of its own. */
+const arrival: Partial<Record<RouteErrorCode, keyof Texts['posted']>> = {
+  store_unavailable: 'not',
+  shed: 'not',
+  desk_busy: 'not',
+  desk_unreachable: 'maybe',
+  desk_timeout: 'maybe',
+  internal: 'maybe',
+}
+
+/** Where the list of sessions does not help: it needs what has failed, or nobody asks for it. */
+const alone: ReadonlySet<RouteErrorCode> = new Set(['store_unavailable', 'shed', 'link_gone'])
+
+/** Where the start page would fail in the same way. */
+const everywhere: ReadonlySet<RouteErrorCode> = new Set(['store_unavailable', 'shed', 'desk_busy', 'desk_unreachable'])
+
 export function createErrorResponses(): RenderError {
   return (code, request, context) => {
     const asked = code === 'step_up' ? stepUpAsked(request, context) : undefined
@@ -84,23 +101,30 @@ export function errorResponse(
 ): ResponseData {
   const client = clientKindOf(headers)
   const page = pageContextOf(context)
-  const words = page.texts.errors[code]
+  const words = wordsOf(code, context)
   const status = statuses[code]
   const reason = reasons[code] === undefined ? {} : { reason: reasons[code] }
   if (client === 'program') {
-    return problemResponse(status, { title: words.title, detail: words.text, ...reason, ...traceIdOf(context) })
+    const { title, text } = page.texts.errors[code]
+    return problemResponse(status, { title, detail: text, ...reason, ...traceIdOf(context) })
   }
   const requestId = status >= 500 ? { requestId: context.id } : {}
   const buttons = errorButtons(code, context)
   // To anybody who is not logged in, the list of sessions would be one more login page.
   const { cookies, paths } = context.snapshot
-  if (client === 'document' && cookies.readSession(headers.cookie) !== undefined)
+  if (client === 'document' && !alone.has(code) && cookies.readSession(headers.cookie) !== undefined)
     buttons.push({ label: page.texts.sessions.see, to: { get: paths.session }, look: 'link' })
   return noticeResponse(context, client, status, { ...words, ...reason, ...requestId }, buttons)
 }
 
 const isRead = (request: Pick<IncomingMessage, 'method'> | undefined) =>
   request?.method === 'GET' || request?.method === 'HEAD'
+
+function wordsOf(code: RouteErrorCode, context: RequestContext): NoticeText {
+  const { errors, posted } = pageContextOf(context).texts
+  const arrived = isRead(context.request) || context.substitute?.kept ? undefined : arrival[code]
+  return arrived === undefined ? errors[code] : { ...errors[code], text: posted[arrived] }
+}
 
 function errorButtons(code: RouteErrorCode, context: RequestContext): Button[] {
   const { kept, buttons } = pageContextOf(context).texts
@@ -110,10 +134,12 @@ function errorButtons(code: RouteErrorCode, context: RequestContext): Button[] {
   // Nothing of a kept form has reached Desk: it can be sent again.
   const canSend = context.substitute?.kept && code !== 'kept_unanswered'
   const back: Button[] = canSend ? [{ label: kept.back, to: { get: context.snapshot.paths.kept } }] : []
-  if (passing[code] !== undefined && isRead(context.request)) {
+  if (arrival[code] !== undefined && isRead(context.request)) {
     const again: Button = { label: retry, to: { get: page } }
-    return page === '/' ? [again] : [again, { ...start, look: 'quiet' }]
+    return page === '/' || everywhere.has(code) ? [again] : [again, { ...start, look: 'quiet' }]
   }
+  // What was sent is one page back: this is not the way that helps.
+  if (arrival[code] !== undefined) return [...back, { ...start, look: 'quiet' }]
   // An agent with the wrong account has to be able to log out.
   if (code !== 'forbidden') return [...back, start]
   return [...back, start, { label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' }]

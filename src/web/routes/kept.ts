@@ -14,6 +14,7 @@ import { clientKindOf, isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { readCookies } from '../request/read-cookies.js'
+import { returnToIn } from '../request/return-to.js'
 import { escapeBytes, readTarget } from '../request/target.js'
 import { errorResponse } from '../responses/errors.js'
 import { formTargetsOf, pageContextOf, switchAt } from '../responses/page-responses.js'
@@ -106,12 +107,14 @@ function pageOf(
   form: KeptForm,
   ticket: string | undefined,
 ): ResponseData {
-  const { target, at } = form.head
+  const { target, at, until, referer } = form.head
   // The query may hold more than an agent wants to see, or to have seen.
   const path = [...(readTarget(target)?.path ?? '/')]
   const where = path.length > longestShown ? `${path.slice(0, longestShown).join('')}…` : path.join('')
   const send = ticket === undefined ? undefined : { post: paths.kept, fields: { [ticketField]: ticket } }
-  const body = keptPage(pageContextOf(context), { at, where, send, discard: paths.keptDiscard })
+  const page = returnToIn(context.snapshot, referer)
+  const view = { at, until, where, page, send, discard: paths.keptDiscard }
+  const body = keptPage(pageContextOf(context), view)
   return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
 }
 

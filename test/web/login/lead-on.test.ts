@@ -6,6 +6,7 @@ import {
   createFakeProvider,
   identityOf,
   type LoginServerOptions,
+  refusedWith,
   samlMessage,
   startLoginServer,
 } from '../../parts/login-server.js'
@@ -159,7 +160,7 @@ t.test('the lost deep link: what passes by itself leads to the page that was ask
   await browser.post('/auth/jwt', { jwt: await gate.token() })
   const page = await browser.visit('/tickets/1?a=b&c="d"', { 'x-request-id': 'forged' })
   t.equal(page.statusCode, 502)
-  t.strictSame([...linksIn(page.body)].slice(0, 1), [['Try again', '/tickets/1?a=b&c=%22d%22']])
+  t.strictSame([...linksIn(page.body)], [['Try again', '/tickets/1?a=b&c=%22d%22']], 'the start page would fail too')
   t.match(page.headers, { refresh: '30', 'retry-after': '30' })
   const id = String(page.headers['x-request-id'])
   t.not(id, 'forged')
@@ -168,6 +169,7 @@ t.test('the lost deep link: what passes by itself leads to the page that was ask
   const posted = await browser.send('/tickets/1', { text: 'x' })
   t.equal(posted.statusCode, 502)
   t.equal(posted.headers.refresh, undefined, 'nothing is sent twice')
+  t.match(posted.body, 'What you sent may have arrived.')
   t.strictSame([...linksIn(posted.body)], [['To the help desk', '/']])
   const program = await browser.fetch('/tickets/1')
   t.equal(program.statusCode, 502)
@@ -180,7 +182,7 @@ t.test('a form that was not sent leads back, after the login, to the page that i
   const leadsTo = async (referer: string) => {
     const page = await browser.send('/tickets/1', { text: 'x' }, { referer })
     t.equal(page.statusCode, 401)
-    return linksIn(page.body).get('Log in in a new tab')
+    return linksIn(page.body).get('Open a new tab to log in')
   }
   t.equal(
     await leadsTo('https://desk.example.com/tickets/1/edit?a=1'),
@@ -198,7 +200,7 @@ t.test('the wrong host: a form of our own page there names the right one, and ch
   const there = { host: 'desk', origin: 'https://desk' }
   const page = await browser.send('/auth/logout', {}, there)
   t.equal(page.statusCode, 421)
-  t.match(page.body, 'You can log in at https://desk.example.com only.')
+  t.match(page.body, 'You can only log in at https://desk.example.com.')
   t.equal(linksIn(page.body).get('Go to https://desk.example.com'), 'https://desk.example.com/auth/login')
   t.equal((await gate.sessions.list({ email: 'ada@example.com' })).items.length, 1)
   const forged = await browser.send('/auth/logout', {}, { origin: 'https://evil.example.com' })
@@ -229,4 +231,22 @@ t.test('Attack: a refusal is not kept for ever by switching its language', async
   t.match(again.body, /nobody@example\.com/)
   gate.clock.move(9 * 60_000)
   t.notMatch((await gate.browser().visit(switchOf(again.body))).body, /nobody@example\.com/)
+})
+
+t.test('the first button of a refusal is the one that its text names', async t => {
+  const expected = {
+    'saml.expired': ['Try again'],
+    'saml.unsolicited': ['Log in'],
+    'saml.email_missing': ['Use another account', 'Log in another way'],
+    'agent.forbidden': ['Log in another way', 'Use another account'],
+    'saml.issuer_unknown': ['Try again'],
+    'login.link_expired': ['Log in'],
+  } as const
+  for (const [reason, labels] of Object.entries(expected) as [keyof typeof expected, readonly string[]][]) {
+    const gate = await open(t, { providers: [createFakeProvider({ verdict: () => refusedWith(reason) })] })
+    const page = await gate.browser().post('/auth/saml/acs', { SAMLResponse: samlMessage() })
+    t.strictSame([...linksIn(page.body).keys()].slice(0, labels.length), labels, reason)
+    const isQuiet = /<div class="actions"><a class="button quiet"/.test(page.body)
+    t.equal(isQuiet, reason === 'saml.issuer_unknown', 'only the administrator can help')
+  }
 })

@@ -112,7 +112,7 @@ t.test(
     const elsewhere = await gate.browser().post('/auth/jwt', { jwt: form.jwt })
     t.equal(elsewhere.statusCode, 400)
     t.match(elsewhere.body, 'jwt.replayed')
-    t.match(elsewhere.body, /href="\/auth\/login\/portal">Start again/)
+    t.match(elsewhere.body, /href="\/auth\/login\/portal">Try again/)
     t.equal(elsewhere.headers['set-cookie'], undefined)
 
     await browser.send('/auth/logout')

@@ -7,10 +7,12 @@ import { sendingPage } from '../../../src/web/pages/fragment.js'
 import { ar } from '../../../src/web/pages/i18n/ar.js'
 import { de } from '../../../src/web/pages/i18n/de.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
+import { fr } from '../../../src/web/pages/i18n/fr.js'
 import { refusalOf, type Texts } from '../../../src/web/pages/i18n/texts.js'
 import {
   browserWords,
   chooserPage,
+  keptPage,
   leavingPage,
   noticePage,
   refusedPage,
@@ -75,8 +77,10 @@ t.test('a length of time is in words, with the form that its number needs, and i
   t.match(inWords(10, en), 'kept for 10 minutes.')
   t.match(inWords(10, ar), '<bdi dir="rtl">10 دقائق</bdi>')
   t.match(inWords(11, ar), '>11 دقيقة<')
-  const ahead = { time: { count: 2.54, unit: 'second', signed: true } } as const
-  t.match(markup(fill(de.admin.state.skew, ahead), de), ': +2,5 Sekunden')
+  const ahead = { time: { count: 2.54, unit: 'second' } } as const
+  t.match(markup(fill(de.admin.state.ahead, ahead), de), ': 2,5 Sekunden')
+  const large = { size: { count: 64, unit: 'kilobyte' } } as const
+  t.match(markup(fill(fr.kept.whyNot.large, large), fr), /64\s+ko/)
   t.end()
 })
 
@@ -84,10 +88,22 @@ t.test('the name of a browser is in the language of the page, wherever it stands
   const shown = (name: string, texts: Texts) =>
     markup({ text: '{browser}', values: { browser: browserWords(name, texts) } }, texts)
   t.equal(shown('Chrome on Linux', en), 'Chrome on Linux')
-  t.equal(shown('Chrome on Linux', de), 'Chrome unter Linux')
+  t.equal(shown('Chrome on Linux', de), 'Chrome (Linux)')
   t.match(shown('Chrome on Linux', ar), '<bdi>Chrome</bdi> على <bdi>Linux</bdi>')
   t.equal(shown('', de), 'Unbekannter Browser')
   t.equal(shown('curl/8 <b>', en), 'curl/8 &#60;b&#62;')
+  t.end()
+})
+
+t.test('a kept form that may have been sent leads to the page that it was written on, where that is known', t => {
+  const view = { at: 0, until: 60_000, where: '/tickets/7', send: undefined, discard: '/discard' }
+  const known = keptPage(place, { ...view, page: '/tickets/7/edit' }).text
+  t.match(known, 'href="/tickets/7/edit">Open the page you wrote on<')
+  t.notMatch(known, 'kept until')
+  t.match(keptPage(place, { ...view, page: '/' }).text, 'href="/">To the help desk<')
+  const toSend = keptPage(place, { ...view, page: '/tickets/7/edit', send: { post: '/kept' } }).text
+  t.match(toSend, /It is kept until <time datetime="1970-01-01T00:01/)
+  t.notMatch(toSend, '/tickets/7/edit')
   t.end()
 })
 

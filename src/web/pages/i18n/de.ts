@@ -13,7 +13,7 @@ export const de: Texts = {
     },
     tooLate: {
       title: 'Diese Anmeldung hat zu lange gedauert',
-      text: 'Die Antwort Ihres Anmeldedienstes ist abgelaufen. Bitte melden Sie sich noch einmal an. Wenn das jedes Mal geschieht, geht eine Uhr falsch: Bitte informieren Sie Ihre Administration.',
+      text: 'Die Antwort Ihres Anmeldedienstes ist abgelaufen. Bitte melden Sie sich noch einmal an. Wenn das jedes Mal geschieht, geht vielleicht eine Uhr falsch: Bitte informieren Sie Ihre Administration.',
     },
     tooEarly: {
       title: 'Die Uhren stimmen nicht überein',
@@ -25,10 +25,10 @@ export const de: Texts = {
     },
     unbound: {
       title: 'Diese Anmeldung hat nicht hier begonnen',
-      text: 'Die Antwort gehört zu keiner Anmeldung, die dieser Browser in den letzten zehn Minuten begonnen hat. Bitte beginnen Sie von vorn, und lassen Sie Cookies für diese Website zu.',
+      text: 'Die Antwort Ihres Anmeldedienstes gehört zu keiner Anmeldung, die dieser Browser in den letzten zehn Minuten begonnen hat. Bitte versuchen Sie es noch einmal, und lassen Sie Cookies für diese Website zu.',
     },
     setUpWrong: {
-      title: 'Single Sign-on ist nicht richtig eingerichtet',
+      title: 'Single Sign‑on ist nicht richtig eingerichtet',
       text: 'Eine Einstellung Ihres Anmeldedienstes passt nicht zum Helpdesk. Das muss Ihre Administration beheben: Bitte senden Sie ihr die Referenz unten.',
     },
     otherMethod: {
@@ -41,7 +41,7 @@ export const de: Texts = {
     },
     noAddress: {
       title: 'Ihre E‑Mail-Adresse fehlt',
-      text: 'Ihr Anmeldedienst hat uns keine E‑Mail-Adresse genannt, die wir verwenden können. Bitte nennen Sie Ihrer Administration die Referenz unten.',
+      text: 'Ihr Anmeldedienst hat uns keine E‑Mail-Adresse genannt, die wir verwenden können. Bitte nennen Sie Ihrer Administration die Referenz unten, oder melden Sie sich mit einem anderen Konto an.',
     },
     unavailable: {
       title: 'Die Anmeldung ist gerade nicht möglich',
@@ -53,7 +53,7 @@ export const de: Texts = {
     },
     startHere: {
       title: 'Bitte beginnen Sie hier',
-      text: 'Anmeldungen, die bei Ihrem Anmeldedienst beginnen, werden nicht angenommen. Bitte beginnen Sie beim Helpdesk.',
+      text: 'Anmeldungen, die bei Ihrem Anmeldedienst beginnen, werden nicht angenommen. Melden Sie sich mit der Schaltfläche unten an.',
     },
     agentUnknown: {
       title: 'Sie haben keinen Zugang zum Helpdesk',
@@ -65,19 +65,19 @@ export const de: Texts = {
     },
     agentForbidden: {
       title: 'So dürfen Sie sich nicht anmelden',
-      text: 'Ihre Anmeldung war erfolgreich, aber sie öffnet den Helpdesk nicht. Fragen Sie Ihre Administration, oder melden Sie sich auf anderem Weg an.',
+      text: 'Ihre Anmeldung war erfolgreich, aber sie gibt Ihnen keinen Zugang zum Helpdesk. Fragen Sie Ihre Administration, oder melden Sie sich auf anderem Weg an.',
     },
     agentsUnavailable: {
       title: 'Die Anmeldung ist gerade nicht möglich',
-      text: 'Ihre Anmeldung war erfolgreich, aber wir können Ihr Konto im Moment nicht prüfen. Bitte versuchen Sie es in einer Minute noch einmal.',
+      text: 'Ihr Anmeldedienst hat bestätigt, wer Sie sind, aber wir können Ihr Konto im Helpdesk im Moment nicht prüfen. Bitte versuchen Sie es in einer Minute noch einmal.',
     },
     otherSession: {
-      title: 'Hier ist jemand anders angemeldet',
+      title: 'Hier ist schon eine andere Person angemeldet',
       text: 'Es kam eine Anmeldung an, die dieser Browser nicht begonnen hat. Es hat sich nichts geändert. Um zum anderen Konto zu wechseln, melden Sie sich zuerst ab und dann neu an.',
     },
     otherAgent: {
-      title: 'Es hat sich jemand anders angemeldet',
-      text: 'Diese Seite verlangt eine neue Anmeldung der hier angemeldeten Person, und jemand anders hat sich angemeldet. Es hat sich nichts geändert. Um zum anderen Konto zu wechseln, melden Sie sich zuerst ab und dann neu an.',
+      title: 'Eine andere Person hat sich angemeldet',
+      text: 'Diese Seite verlangt eine neue Anmeldung der hier angemeldeten Person, aber eine andere Person hat sich angemeldet. Es hat sich nichts geändert. Um zum anderen Konto zu wechseln, melden Sie sich zuerst ab und dann neu an.',
     },
     loop: {
       title: 'Ihr Browser merkt sich die Anmeldung nicht',
@@ -85,15 +85,15 @@ export const de: Texts = {
     },
     rateLimited: {
       title: 'Zu viele fehlgeschlagene Anmeldungen',
-      text: 'Von Ihrer Adresse kamen zu viele fehlgeschlagene Anmeldungen. Bitte warten Sie ein paar Minuten und versuchen Sie es dann noch einmal.',
+      text: 'Aus Ihrem Netzwerk kamen zu viele fehlgeschlagene Anmeldungen, vielleicht von anderen Personen. Bitte warten Sie ein paar Minuten und versuchen Sie es dann noch einmal.',
     },
     linkUsed: {
       title: 'Dieser Link wurde bereits verwendet',
-      text: 'Jeder Link gilt nur einmal. Bitten Sie um einen neuen, oder melden Sie sich wie gewohnt an.',
+      text: 'Jeder Link gilt nur einmal. Bitten Sie Ihre Administration um einen neuen, oder melden Sie sich wie gewohnt an.',
     },
     linkExpired: {
       title: 'Dieser Link ist abgelaufen',
-      text: 'Links gelten nur für kurze Zeit. Bitten Sie um einen neuen, oder melden Sie sich wie gewohnt an.',
+      text: 'Links gelten nur für kurze Zeit. Bitten Sie Ihre Administration um einen neuen, oder melden Sie sich wie gewohnt an.',
     },
     busy: {
       title: 'Viele Personen melden sich gerade an',
@@ -124,7 +124,7 @@ export const de: Texts = {
     },
     wrong_origin: {
       title: 'Das wurde nicht von hier gesendet',
-      text: 'Zu Ihrer Sicherheit ist das nur von unseren eigenen Seiten aus möglich. Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal.',
+      text: 'Es hat sich nichts geändert. Zu Ihrer Sicherheit ist das nur von unseren eigenen Seiten aus möglich. Gehen Sie zurück, kopieren Sie Ihre Eingaben, laden Sie die Seite neu und versuchen Sie es noch einmal.',
     },
     too_many_headers: {
       title: 'Ihr Browser hat zu viel gesendet',
@@ -155,20 +155,20 @@ export const de: Texts = {
       text: 'Sie sind angemeldet, aber der Helpdesk hat nicht rechtzeitig geantwortet. Bitte versuchen Sie es in einer Minute noch einmal.',
     },
     kept_gone: {
-      title: 'Es wurde nichts gesendet',
-      text: 'Was aufbewahrt war, wurde schon gesendet oder verworfen, gehört zu einer anderen Seite oder Person, oder die Zeit dafür ist abgelaufen.',
+      title: 'Nichts mehr zu senden',
+      text: 'Die aufbewahrte Antwort wurde schon gesendet oder verworfen, gehört zu einer anderen Seite oder Person, oder die Aufbewahrungszeit ist abgelaufen. Sehen Sie im Ticket nach, ob sie angekommen ist.',
     },
     kept_claimed: {
-      title: 'Vielleicht wurde es schon gesendet',
-      text: 'Was aufbewahrt wurde, wird nur einmal gesendet, und das hat bereits begonnen. Sehen Sie im Ticket nach, bevor Sie es noch einmal schreiben.',
+      title: 'Ihre Antwort wurde vielleicht schon gesendet',
+      text: 'Eine aufbewahrte Antwort wird nur einmal gesendet, und das Senden hat begonnen. Sehen Sie im Ticket nach, bevor Sie sie noch einmal schreiben.',
     },
     kept_unanswered: {
-      title: 'Vielleicht wurde es gesendet',
-      text: 'Der Helpdesk hat nicht geantwortet. Ihre Eingaben können angekommen sein und werden deshalb nicht noch einmal gesendet: Sehen Sie im Ticket nach, bevor Sie sie noch einmal schreiben.',
+      title: 'Ihre Antwort wurde vielleicht gesendet',
+      text: 'Der Helpdesk hat nicht geantwortet. Ihre Antwort kann angekommen sein und wird deshalb nicht noch einmal gesendet: Sehen Sie im Ticket nach, bevor Sie sie noch einmal schreiben.',
     },
     internal: {
       title: 'Etwas ist schiefgegangen',
-      text: 'Das ist ein Fehler des Anmelde-Gateways. Bitte versuchen Sie es noch einmal.',
+      text: 'Das ist unser Fehler, nicht Ihrer. Bitte versuchen Sie es noch einmal. Wenn es wieder geschieht, nennen Sie Ihrer Administration die Anfrage-ID unten.',
     },
     trace_refused: {
       title: 'TRACE ist nicht erlaubt',
@@ -188,9 +188,13 @@ export const de: Texts = {
     },
     too_large: {
       title: 'Das ist zu groß',
-      text: 'Es wurde mehr gesendet, als diese Seite annimmt. Gehen Sie zum Helpdesk und beginnen Sie dort.',
+      text: 'Es wurde mehr gesendet, als diese Seite annimmt, deshalb wurde nichts ausgeführt. Gehen Sie zum Helpdesk und beginnen Sie dort.',
     },
     prefetch: { title: 'Jetzt nicht', text: 'Diese Seite wird nicht im Voraus geladen.' },
+  },
+  posted: {
+    not: 'Was Sie gesendet haben, wurde nicht bearbeitet. Warten Sie ein paar Sekunden, gehen Sie eine Seite zurück und senden Sie es noch einmal.',
+    maybe: 'Was Sie gesendet haben, ist vielleicht angekommen. Prüfen Sie das, bevor Sie es noch einmal senden.',
   },
   otherHost: {
     title: 'Der Helpdesk hat eine andere Adresse',
@@ -211,20 +215,20 @@ export const de: Texts = {
       title: 'Bitte melden Sie sich noch einmal an',
       text: 'Ihre früheren Eingaben sind noch aufbewahrt. Melden Sie sich jetzt an, dann können Sie sie senden.',
     },
-    login: 'Anmelden',
     whyNot: {
-      large: 'Sie konnten auch nicht aufbewahrt werden: Sie sind größer als {size}.',
-      file: 'Sie wurden auch nicht aufbewahrt, weil eine Datei angehängt ist.',
-      another: 'Sie wurden auch nicht aufbewahrt, weil noch andere Eingaben von Ihnen aufbewahrt sind.',
-      other: 'Sie konnten auch nicht aufbewahrt werden.',
+      large: 'Ihre Eingaben konnten auch nicht aufbewahrt werden, weil sie größer als {size} sind.',
+      file: 'Ihre Eingaben wurden auch nicht aufbewahrt, weil eine Datei angehängt ist.',
+      another: 'Ihre Eingaben wurden auch nicht aufbewahrt, weil noch andere Eingaben von Ihnen aufbewahrt sind.',
+      other: 'Ihre Eingaben konnten auch nicht aufbewahrt werden.',
     },
     page: {
       title: 'Ihre Antwort wurde aufbewahrt',
-      text: 'Sie haben sie am {when} auf der Seite {page} geschrieben.',
-      once: 'Sie können sie einmal senden.',
+      text: 'Sie haben Ihre Antwort am {when} auf der Seite {page} geschrieben.',
+      once: 'Sie können sie einmal senden. Sie wird bis {time} aufbewahrt.',
       hint: 'Wenn der Helpdesk nach dem Senden sagt, dass das Formular zu alt oder sein Sicherheitstoken ungültig ist, wurde Ihre Antwort nicht angenommen: Gehen Sie zu der Seite zurück, auf der Sie sie geschrieben haben, kopieren Sie den Text, öffnen Sie das Ticket neu und fügen Sie ihn dort ein.',
       send: 'Senden',
       discard: 'Verwerfen',
+      open: 'Zur Seite, auf der Sie geschrieben haben',
     },
     none: {
       title: 'Es ist nichts aufbewahrt',
@@ -238,7 +242,6 @@ export const de: Texts = {
     back: 'Zur aufbewahrten Antwort',
   },
   stepUp: {
-    button: 'Anmelden',
     notSent: {
       title: 'Bitte melden Sie sich noch einmal an',
       text: 'Das verlangt eine sicherere oder neuere Anmeldung. Ihre Eingaben wurden nicht gesendet. Melden Sie sich in einem neuen Tab an, wechseln Sie dann wieder zu diesem Tab, gehen Sie eine Seite zurück und senden Sie Ihre Eingaben noch einmal.',
@@ -294,7 +297,7 @@ export const de: Texts = {
   },
   breakglass: {
     title: 'Helpdesk öffnen?',
-    text: 'Dieser Link lässt Sie für begrenzte Zeit ohne Ihren Anmeldedienst ein. Er gilt nur einmal, und seine Verwendung wird aufgezeichnet.',
+    text: 'Mit diesem Link kommen Sie für begrenzte Zeit ohne Ihren Anmeldedienst in den Helpdesk. Er gilt nur einmal, und seine Verwendung wird aufgezeichnet.',
     button: 'Helpdesk öffnen',
   },
   loggedOut: {
@@ -314,9 +317,9 @@ export const de: Texts = {
     seen: 'Zuletzt verwendet: {when}',
     ends: 'Endet am {end}',
     endsIdle: 'Endet ohne Nutzung am {idle}, spätestens am {end}',
-    browser: '{browser} unter {system}',
+    browser: '{browser} ({system})',
     end: 'Beenden',
-    endOthers: 'Alle anderen beenden',
+    endOthers: 'Überall sonst abmelden',
     more: 'Nur die ersten hundert werden angezeigt.',
     back: 'Zurück zum Helpdesk',
   },
@@ -325,13 +328,13 @@ export const de: Texts = {
     open: 'Sitzungsverwaltung öffnen',
     desk: 'Zum Helpdesk',
     operator: 'Sie arbeiten hier als {email}. Jede Änderung wird unter diesem Namen aufgezeichnet.',
-    here: 'Nur was dieser Prozess selbst gesehen hat; andere Prozesse können weitere Anmeldungen kennen.',
+    here: 'Nur was dieser Prozess gesehen hat: Andere Prozesse des Gateways können weitere Anmeldungen gesehen haben.',
     search: 'Suchen',
     more: 'Mehr',
     notices: {
       window: {
         title: 'Öffnen Sie die Sitzungsverwaltung in einem eigenen Fenster',
-        text: 'Sie öffnet sich nur in einem eigenen Fenster, über seine Adresse oder vom Helpdesk aus, in einem Browser, der mitteilt, wie eine Seite geöffnet wurde.',
+        text: 'Zu Ihrer Sicherheit öffnet sie sich nicht innerhalb anderer Seiten oder von anderen Websites aus. Geben Sie ihre Adresse in einem neuen Tab ein, oder öffnen Sie sie vom Helpdesk aus. Wenn das nicht gelingt, verwenden Sie einen neueren Browser.',
       },
       expired: {
         title: 'Diese Seite war zu lange offen',
@@ -355,7 +358,6 @@ export const de: Texts = {
       none: 'Es wurde keine laufende Sitzung gefunden.',
       here: 'Dieser Browser',
       since: 'Seit dem {since}, von {address}, {browser}',
-      times: 'Zuletzt verwendet: {seen}, endet: {end}',
       by: 'Angemeldet über {provider}',
       end: 'Beenden',
       all: 'Alle Sitzungen dieses Agenten',
@@ -366,11 +368,13 @@ export const de: Texts = {
       label: 'Referenz oder E‑Mail-Adresse',
       none: 'Es wurde keine abgelehnte Anmeldung gefunden. Die neuesten 10.000 werden eine Woche lang aufbewahrt.',
       total: 'Gefunden: {count}',
-      nobody: 'Unbekannter Agent',
+      nobody: 'Keine E‑Mail-Adresse bekannt',
       facts: 'Über {provider}, von {address}, {browser}',
-      told: 'Hinweis an die Person: {title}',
+      told: 'Dem Agenten angezeigt: {title}',
       unknown: 'Es gibt keinen Bericht {reference}. Berichte werden eine Woche lang aufbewahrt.',
       checks: 'Prüfungen',
+      show: 'Prüfungen zeigen',
+      back: 'Zurück zur Liste',
       passed: 'bestanden',
       failed: 'nicht bestanden',
       expected: 'Erwartet: {value}',
@@ -384,31 +388,34 @@ export const de: Texts = {
       store: 'Sitzungsspeicher',
       up: 'Der Speicher antwortet.',
       until: 'Zertifikat gültig bis {when}',
-      skew: 'Abweichung seiner Uhr von unserer: {time}',
+      agrees: 'Seine Uhr stimmt mit unserer überein',
+      ahead: 'Seine Uhr geht gegenüber unserer vor: {time}',
+      behind: 'Seine Uhr geht gegenüber unserer nach: {time}',
       login: 'Letzte Anmeldung: {when}',
       refusal: 'Letzte abgelehnte Anmeldung: {when}',
+      show: 'Letzte abgelehnte Anmeldung zeigen',
       never: 'Noch keine Anmeldung',
-      agents: 'Agenten: {count}. Gelesen: {when}',
+      agents: 'Agenten: {count}. Liste zuletzt gelesen: {when}',
       noList: 'Hat keine Liste: wird bei jeder Anmeldung gefragt.',
     },
     links: {
       title: 'Einmal-Links',
       none: 'Es gibt keinen Link, der noch verwendet werden könnte.',
-      facts: '{reason} ({operator})',
+      facts: 'Grund: {reason}. Erstellt von: {operator}',
       until: 'Link gültig bis {when}, Dauer des Zugangs: {time}',
       revoke: 'Widerrufen',
-      make: 'Neue Links erstellt der Befehl deskgate breakglass.',
+      make: 'Neue Links erstellt der Befehl {command}.',
     },
   },
   warning: {
     idle: {
       title: 'Sind Sie noch da?',
-      text: 'Sie haben den Helpdesk seit einer Weile nicht benutzt. Sie werden abgemeldet in',
+      text: 'Sie haben den Helpdesk seit einer Weile nicht benutzt. Sie werden bald abgemeldet. Verbleibende Zeit:',
       button: 'Angemeldet bleiben',
     },
     absolute: {
       title: 'Ihre Anmeldung läuft gleich ab',
-      text: 'Jede Anmeldung gilt nur für eine bestimmte Zeit. Melden Sie sich jetzt in einem kleinen Fenster neu an, dann können Sie auf dieser Seite weiterarbeiten. Andernfalls werden Sie abgemeldet in',
+      text: 'Jede Anmeldung gilt nur für eine bestimmte Zeit. Melden Sie sich jetzt in einem kleinen Fenster neu an, dann können Sie auf dieser Seite weiterarbeiten. Andernfalls werden Sie abgemeldet. Verbleibende Zeit:',
       button: 'Neu anmelden',
     },
     ended: {
@@ -437,7 +444,7 @@ export const de: Texts = {
     close: 'Dieses Fenster schließen',
   },
   buttons: {
-    again: 'Von vorn beginnen',
+    login: 'Anmelden',
     stay: 'Weiter als {email}',
     other: 'Auf anderem Weg anmelden',
     otherAccount: 'Anderes Konto verwenden',
@@ -449,6 +456,7 @@ export const de: Texts = {
   switch: 'Sprache',
   loggedInAs: 'Sie haben sich als {email} angemeldet.',
   loggedInHere: 'Hier angemeldet: {email}',
+  newLogin: 'Neue Anmeldung: {email}',
   requestId: 'Anfrage-ID',
   traceId: 'Trace-ID',
   reference: 'Referenz',

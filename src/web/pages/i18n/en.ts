@@ -14,11 +14,11 @@ export const en = {
     },
     tooLate: {
       title: 'This login took too long',
-      text: 'The answer of your login service has expired. Please log in again. If it happens every time, a clock is wrong: tell your administrator.',
+      text: 'The answer from your login service has expired. Please log in again. If it happens every time, a clock may be wrong: tell your administrator.',
     },
     tooEarly: {
       title: 'The clocks do not agree',
-      text: 'The answer of your login service is dated in the future. Please try again in a minute. If it happens again, tell your administrator.',
+      text: 'The answer from your login service is dated in the future. Please try again in a minute. If it happens again, tell your administrator.',
     },
     usedUp: {
       title: 'This login has already been used',
@@ -26,11 +26,11 @@ export const en = {
     },
     unbound: {
       title: 'This login did not start here',
-      text: 'The answer does not belong to a login that this browser began in the last ten minutes. Please start again, and allow cookies for this site.',
+      text: 'The answer from your login service does not belong to a login that this browser began in the last ten minutes. Please try again, and allow cookies for this site.',
     },
     setUpWrong: {
       title: 'Single sign-on is not configured correctly',
-      text: 'Your login service and the help desk do not agree on a setting. Your administrator has to fix this: please send the reference below.',
+      text: 'Your login service and the help desk do not agree on a setting. Your administrator has to fix this: please send them the reference below.',
     },
     otherMethod: {
       title: 'Another way of logging in is needed',
@@ -42,7 +42,7 @@ export const en = {
     },
     noAddress: {
       title: 'Your e-mail address is missing',
-      text: 'Your login service did not tell us an e-mail address that we can use. Please tell your administrator the reference below.',
+      text: 'Your login service did not tell us an e-mail address that we can use. Please tell your administrator the reference below, or log in with another account.',
     },
     unavailable: {
       title: 'Logging in is not possible just now',
@@ -54,7 +54,7 @@ export const en = {
     },
     startHere: {
       title: 'Please start here',
-      text: 'Logins that begin at your login service are not accepted. Start from the help desk instead.',
+      text: 'Logins that begin at your login service are not accepted. Log in with the button below.',
     },
     agentUnknown: {
       title: 'You have no access to the help desk',
@@ -70,15 +70,15 @@ export const en = {
     },
     agentsUnavailable: {
       title: 'Logging in is not possible just now',
-      text: 'Your login worked, but we cannot look you up at the moment. Please try again in a minute.',
+      text: 'Your login service confirmed who you are, but we cannot look up your help desk account at the moment. Please try again in a minute.',
     },
     otherSession: {
       title: 'Another agent is logged in here',
       text: 'A login arrived that this browser did not begin. Nothing has changed. To switch to the other account, log out first, then log in again.',
     },
     otherAgent: {
-      title: 'Somebody else has logged in',
-      text: 'This page needs a new login of the agent who is logged in here, and another one has answered. Nothing has changed. To switch to the other account, log out first, then log in again.',
+      title: 'Another agent has logged in',
+      text: 'This page needs a fresh login by the agent who is logged in here, but a different agent logged in. Nothing has changed. To switch to the other account, log out first, then log in again.',
     },
     loop: {
       title: 'Your browser does not keep you logged in',
@@ -86,15 +86,15 @@ export const en = {
     },
     rateLimited: {
       title: 'Too many failed logins',
-      text: 'There were too many failed logins from your address. Please wait a few minutes, then try again.',
+      text: 'There were too many failed logins from your network, perhaps by other people. Please wait a few minutes, then try again.',
     },
     linkUsed: {
       title: 'This link has been used',
-      text: 'Each link works once. Ask for a new one, or log in as usual.',
+      text: 'Each link works once. Ask your administrator for a new one, or log in as usual.',
     },
     linkExpired: {
       title: 'This link has expired',
-      text: 'Links are valid for a short time. Ask for a new one, or log in as usual.',
+      text: 'Links are valid for a short time. Ask your administrator for a new one, or log in as usual.',
     },
     busy: {
       title: 'Many people are logging in',
@@ -122,7 +122,7 @@ export const en = {
     },
     wrong_origin: {
       title: 'This was not sent from here',
-      text: 'For your safety this only works from our own pages. Go back, reload the page and try again.',
+      text: 'Nothing has changed. For your security, this only works from our own pages. Go back, copy what you entered, reload the page and try again.',
     },
     too_many_headers: {
       title: 'Your browser sent too much',
@@ -145,26 +145,29 @@ export const en = {
       text: 'Your request was not processed. Please try again in a few seconds.',
     },
     desk_unreachable: {
-      title: 'The help desk does not answer',
+      title: 'The help desk is not responding',
       text: 'You are logged in, but the help desk itself cannot be reached. Please try again in a minute.',
     },
     desk_timeout: {
-      title: 'The help desk takes too long',
+      title: 'The help desk is taking too long',
       text: 'You are logged in, but the help desk did not answer in time. Please try again in a minute.',
     },
     kept_gone: {
-      title: 'Nothing was sent',
-      text: 'What was kept has been sent already, was thrown away, belongs to another page or agent, or was kept for too long.',
+      title: 'Nothing left to send',
+      text: 'The kept reply was already sent or thrown away, was kept for too long, or belongs to another page or agent. Look into the ticket to see whether it arrived.',
     },
     kept_claimed: {
-      title: 'It may have been sent already',
-      text: 'What was kept is sent only once, and that has begun. Look into the ticket before you write it again.',
+      title: 'Your reply may already have been sent',
+      text: 'A kept reply is sent only once, and sending has started. Look into the ticket before you write it again.',
     },
     kept_unanswered: {
-      title: 'It may have been sent',
-      text: 'The help desk has not answered. What you entered may have arrived, so it is not sent again: look into the ticket before you write it again.',
+      title: 'Your reply may have been sent',
+      text: 'The help desk has not answered. Your reply may have arrived, so it is not sent again: look into the ticket before you write it again.',
     },
-    internal: { title: 'Something went wrong', text: 'This is an error of the login gateway. Please try again.' },
+    internal: {
+      title: 'Something went wrong',
+      text: 'This is our error, not yours. Please try again. If it happens again, tell your administrator the request ID below.',
+    },
     trace_refused: {
       title: 'TRACE is not allowed',
       text: 'A response to TRACE would repeat headers that only the help desk may see.',
@@ -183,19 +186,25 @@ export const en = {
     },
     too_large: {
       title: 'This is too large',
-      text: 'What was sent is larger than this page accepts. Go to the help desk and start from there.',
+      text: 'More was sent than this page accepts, so nothing was done. Go to the help desk and start from there.',
     },
     prefetch: { title: 'Not now', text: 'This page is not loaded ahead of time.' },
   },
+  /** In the place of an error's text, of a request that was not a read. */
+  posted: {
+    not: 'What you sent was not processed. Wait a few seconds, go one page back and send it again.',
+    /** It may have reached Desk. */
+    maybe: 'What you sent may have arrived. Check whether it did before you send it again.',
+  },
   otherHost: {
     title: 'The help desk has another address',
-    text: 'You can log in at {url} only. A login that begins here would not be kept.',
+    text: 'You can only log in at {url}. A login that you begin here would be lost.',
     button: 'Go to {url}',
   },
   notSent: {
     title: 'You were logged out',
-    text: 'What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',
-    button: 'Log in in a new tab',
+    text: 'What you entered was not sent. Open a new tab to log in, then come back to this one, go one page back and send it again.',
+    button: 'Open a new tab to log in',
   },
   kept: {
     kept: {
@@ -206,7 +215,6 @@ export const en = {
       title: 'Please log in once more',
       text: 'What you entered before is still kept. Log in now: then you can send it.',
     },
-    login: 'Log in',
     whyNot: {
       large: 'It was not kept for you either: it is larger than {size}.',
       file: 'It was not kept for you either, because a file is attached.',
@@ -215,11 +223,12 @@ export const en = {
     },
     page: {
       title: 'Your reply was kept',
-      text: 'You wrote it on {when}, on the page {page}.',
-      once: 'You can send it once.',
-      hint: 'If the help desk says after you have sent it that the form is too old, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
+      text: 'You wrote your reply on {when}, on the page {page}.',
+      once: 'You can send it once. It is kept until {time}.',
+      hint: 'If the help desk says after you have sent it that the form is too old or that its security token is invalid, your reply was not accepted: go back to the page where you wrote it, copy the text, open the ticket again and paste it there.',
       send: 'Send',
       discard: 'Throw away',
+      open: 'Open the page you wrote on',
     },
     none: {
       title: 'Nothing is kept',
@@ -233,11 +242,10 @@ export const en = {
     back: 'To the kept reply',
   },
   stepUp: {
-    button: 'Log in',
     notSent: {
       title: 'Please log in once more',
-      text: 'This needs a stronger or more recent login. What you entered was not sent. Log in in a new tab, then come back to this one, go one page back and send it again.',
-      button: 'Log in in a new tab',
+      text: 'This needs a stronger or more recent login. What you entered was not sent. Open a new tab to log in, then come back to this one, go one page back and send it again.',
+      button: 'Open a new tab to log in',
     },
   },
   frame: {
@@ -308,10 +316,10 @@ export const en = {
     facts: 'Since {since}, from {address}',
     seen: 'Last used {when}',
     ends: 'Ends {end}',
-    endsIdle: 'Ends {idle} unless it is used, at the latest {end}',
+    endsIdle: 'Ends {idle} if not used, and no later than {end}',
     browser: '{browser} on {system}',
     end: 'End',
-    endOthers: 'End all others',
+    endOthers: 'Log out everywhere else',
     more: 'Only the first hundred are shown.',
     back: 'Back to the help desk',
   },
@@ -320,13 +328,13 @@ export const en = {
     open: 'Open the session desk',
     desk: 'To the help desk',
     operator: 'You work here as {email}. Every change is recorded under this name.',
-    here: 'As far as this process knows: others may have seen other logins.',
+    here: 'Only what this process has seen: other processes of the gateway may have seen other logins.',
     search: 'Search',
     more: 'More',
     notices: {
       window: {
         title: 'Open the session desk by itself',
-        text: 'It opens only in a window of its own, from its address or from the help desk, in a browser that says how a page was opened.',
+        text: 'For your security, it does not open inside other pages or from other sites. Type its address into a new tab, or open it from the help desk. If that fails, use a newer browser.',
       },
       expired: {
         title: 'This page was open for too long',
@@ -350,7 +358,6 @@ export const en = {
       none: 'No live session was found.',
       here: 'This browser',
       since: 'Since {since}, from {address}, {browser}',
-      times: 'Last used {seen}, ends {end}',
       by: 'Logged in with {provider}',
       end: 'End',
       all: 'All sessions of this agent',
@@ -361,11 +368,13 @@ export const en = {
       label: 'Reference or e-mail address',
       none: 'No refused login was found. The newest 10,000 are kept, for a week.',
       total: 'Found: {count}',
-      nobody: 'Unknown agent',
+      nobody: 'No e-mail address known',
       facts: 'With {provider}, from {address}, {browser}',
       told: 'Shown to the agent: {title}',
       unknown: 'There is no report {reference}. Reports are kept for a week.',
       checks: 'Checks',
+      show: 'Show checks',
+      back: 'Back to the list',
       passed: 'passed',
       failed: 'failed',
       expected: 'Expected: {value}',
@@ -379,31 +388,34 @@ export const en = {
       store: 'Session store',
       up: 'The store answers.',
       until: 'Certificate valid until {when}',
-      skew: 'Difference of its clock to ours: {time}',
+      agrees: 'Its clock agrees with ours',
+      ahead: 'Its clock is {time} ahead of ours',
+      behind: 'Its clock is {time} behind ours',
       login: 'Last login: {when}',
       refusal: 'Last refused login: {when}',
+      show: 'Show last refused login',
       never: 'No login yet',
-      agents: 'Agents: {count}. Read: {when}',
+      agents: 'Agents: {count}. List last read: {when}',
       noList: 'Has no list: it is asked at each login.',
     },
     links: {
       title: 'One-time links',
       none: 'There is no link that could still be used.',
-      facts: '{reason} ({operator})',
-      until: 'Link valid until {when}, for an access of {time}',
+      facts: 'Reason: {reason}. Made by: {operator}',
+      until: 'Link valid until {when}, gives {time} of access',
       revoke: 'Revoke',
-      make: 'New links are made with the command deskgate breakglass.',
+      make: 'New links are made with the command {command}.',
     },
   },
   warning: {
     idle: {
       title: 'Are you still there?',
-      text: 'You have not used the help desk for a while. You will be logged out in',
+      text: 'You have not used the help desk for a while. You will soon be logged out. Time left:',
       button: 'Stay logged in',
     },
     absolute: {
       title: 'Your login is about to end',
-      text: 'Every login ends after some time. Log in again now, in a small window, to continue on this page. Otherwise you will be logged out in',
+      text: 'Every login ends after some time. Log in again now, in a small window, to continue on this page. Otherwise you will be logged out. Time left:',
       button: 'Log in again',
     },
     ended: {
@@ -432,7 +444,7 @@ export const en = {
     close: 'Close this window',
   },
   buttons: {
-    again: 'Start again',
+    login: 'Log in',
     stay: 'Continue as {email}',
     other: 'Log in another way',
     otherAccount: 'Use another account',
@@ -445,8 +457,9 @@ export const en = {
   switch: 'Language',
   /** On the page of a refused login. */
   loggedInAs: 'You logged in as {email}.',
-  /** The agent who was logged in before a login of somebody else. */
+  /** The agent who was logged in before a login of somebody else, and the other one. */
   loggedInHere: 'Logged in here: {email}',
+  newLogin: 'New login: {email}',
   requestId: 'Request ID',
   traceId: 'Trace ID',
   reference: 'Reference',

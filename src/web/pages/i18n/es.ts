@@ -13,7 +13,7 @@ export const es: Texts = {
     },
     tooLate: {
       title: 'Este inicio de sesión ha tardado demasiado',
-      text: 'La respuesta de su servicio de inicio de sesión ha caducado. Inicie sesión de nuevo. Si ocurre siempre, un reloj no está en hora: avise a su administrador.',
+      text: 'La respuesta de su servicio de inicio de sesión ha caducado. Inicie sesión de nuevo. Si ocurre siempre, puede que un reloj no esté en hora: avise a su administrador.',
     },
     tooEarly: {
       title: 'Los relojes no coinciden',
@@ -25,7 +25,7 @@ export const es: Texts = {
     },
     unbound: {
       title: 'Este inicio de sesión no empezó aquí',
-      text: 'La respuesta no corresponde a ningún inicio de sesión que este navegador haya empezado en los últimos diez minutos. Empiece de nuevo y permita las cookies de este sitio.',
+      text: 'La respuesta de su servicio de inicio de sesión no corresponde a ningún inicio de sesión que este navegador haya empezado en los últimos diez minutos. Inténtelo de nuevo y permita las cookies de este sitio.',
     },
     setUpWrong: {
       title: 'El inicio de sesión único está mal configurado',
@@ -41,19 +41,19 @@ export const es: Texts = {
     },
     noAddress: {
       title: 'Falta su dirección de correo electrónico',
-      text: 'Su servicio de inicio de sesión no nos ha indicado ninguna dirección de correo electrónico que podamos utilizar. Comunique a su administrador la referencia que figura abajo.',
+      text: 'Su servicio de inicio de sesión no nos ha indicado ninguna dirección de correo electrónico que podamos utilizar. Comunique a su administrador la referencia que figura abajo o inicie sesión con otra cuenta.',
     },
     unavailable: {
       title: 'Ahora mismo no es posible iniciar sesión',
       text: 'No podemos acceder a lo necesario para comprobar su inicio de sesión. Inténtelo de nuevo dentro de un minuto.',
     },
     refusedThere: {
-      title: 'Su servicio ha rechazado el inicio de sesión',
-      text: 'El propio servicio de inicio de sesión lo ha terminado, quizá porque se ha cancelado o porque usted no puede utilizar esta aplicación. Inténtelo de nuevo o consulte a su administrador.',
+      title: 'Su servicio de inicio de sesión ha denegado el acceso',
+      text: 'El propio servicio de inicio de sesión lo ha interrumpido, quizá porque se ha cancelado o porque usted no puede utilizar esta aplicación. Inténtelo de nuevo o consulte a su administrador.',
     },
     startHere: {
       title: 'Empiece aquí',
-      text: 'No se aceptan inicios de sesión que empiecen en su servicio de inicio de sesión. Empiece desde el centro de asistencia.',
+      text: 'No se aceptan inicios de sesión que empiecen en su servicio de inicio de sesión. Inicie sesión con el botón de abajo.',
     },
     agentUnknown: {
       title: 'No tiene acceso al centro de asistencia',
@@ -69,7 +69,7 @@ export const es: Texts = {
     },
     agentsUnavailable: {
       title: 'Ahora mismo no es posible iniciar sesión',
-      text: 'Su inicio de sesión es correcto, pero en este momento no podemos consultar sus datos. Inténtelo de nuevo dentro de un minuto.',
+      text: 'Su servicio de inicio de sesión ha confirmado su identidad, pero en este momento no podemos consultar su cuenta del centro de asistencia. Inténtelo de nuevo dentro de un minuto.',
     },
     otherSession: {
       title: 'Aquí hay otra persona con la sesión iniciada',
@@ -77,7 +77,7 @@ export const es: Texts = {
     },
     otherAgent: {
       title: 'Ha iniciado sesión otra persona',
-      text: 'Esta página necesita que vuelva a iniciar sesión la persona que la tiene iniciada aquí, y ha respondido otra. Nada ha cambiado. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
+      text: 'Esta página necesita que vuelva a iniciar sesión la persona que la tiene iniciada aquí, pero lo ha hecho otra. Nada ha cambiado. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
     },
     loop: {
       title: 'Su navegador no conserva la sesión',
@@ -85,15 +85,15 @@ export const es: Texts = {
     },
     rateLimited: {
       title: 'Demasiados inicios de sesión fallidos',
-      text: 'Ha habido demasiados inicios de sesión fallidos desde su dirección. Espere unos minutos e inténtelo de nuevo.',
+      text: 'Ha habido demasiados inicios de sesión fallidos desde su red, quizá de otras personas. Espere unos minutos e inténtelo de nuevo.',
     },
     linkUsed: {
       title: 'Este enlace ya se ha utilizado',
-      text: 'Cada enlace sirve una sola vez. Pida uno nuevo o inicie sesión como de costumbre.',
+      text: 'Cada enlace sirve una sola vez. Pida uno nuevo a su administrador o inicie sesión como de costumbre.',
     },
     linkExpired: {
       title: 'Este enlace ha caducado',
-      text: 'Los enlaces solo son válidos durante poco tiempo. Pida uno nuevo o inicie sesión como de costumbre.',
+      text: 'Los enlaces solo son válidos durante poco tiempo. Pida uno nuevo a su administrador o inicie sesión como de costumbre.',
     },
     busy: {
       title: 'Muchas personas están iniciando sesión',
@@ -116,15 +116,15 @@ export const es: Texts = {
     challenge: { title: 'Inicie sesión', text: 'Para esto tiene que iniciar sesión.' },
     step_up: {
       title: 'Inicie sesión una vez más',
-      text: 'Esta parte del centro de asistencia necesita un inicio de sesión más seguro o más reciente.',
+      text: 'Esta parte del centro de asistencia requiere un inicio de sesión más seguro o más reciente.',
     },
     forbidden: {
       title: 'No tiene acceso a esta página',
-      text: 'Ha iniciado sesión, pero esta parte del centro de asistencia necesita un rol que usted no tiene. Si debería tenerlo, consulte a su administrador.',
+      text: 'Ha iniciado sesión, pero esta parte del centro de asistencia requiere un rol que usted no tiene. Si debería tenerlo, consulte a su administrador.',
     },
     wrong_origin: {
       title: 'Esto no se ha enviado desde aquí',
-      text: 'Por su seguridad, esto solo funciona desde nuestras propias páginas. Vuelva atrás, recargue la página e inténtelo de nuevo.',
+      text: 'No ha cambiado nada. Por su seguridad, esto solo funciona desde nuestras propias páginas. Vuelva atrás, copie lo que ha escrito, recargue la página e inténtelo de nuevo.',
     },
     too_many_headers: {
       title: 'Su navegador ha enviado demasiado',
@@ -155,20 +155,20 @@ export const es: Texts = {
       text: 'Ha iniciado sesión, pero el centro de asistencia no ha respondido a tiempo. Inténtelo de nuevo dentro de un minuto.',
     },
     kept_gone: {
-      title: 'No se ha enviado nada',
-      text: 'Lo que estaba guardado ya se envió, se descartó, pertenece a otra página o a otro agente, o ha pasado demasiado tiempo.',
+      title: 'No queda nada por enviar',
+      text: 'La respuesta guardada ya se envió o se descartó, pertenece a otra página o a otra persona, o ha pasado demasiado tiempo. Compruebe en el ticket si ha llegado.',
     },
     kept_claimed: {
-      title: 'Es posible que ya se haya enviado',
-      text: 'Lo guardado se envía una sola vez, y el envío ya ha comenzado. Compruebe el ticket antes de volver a escribirlo.',
+      title: 'Es posible que su respuesta ya se haya enviado',
+      text: 'Una respuesta guardada se envía una sola vez, y el envío ya ha comenzado. Compruebe el ticket antes de volver a escribirla.',
     },
     kept_unanswered: {
-      title: 'Es posible que se haya enviado',
-      text: 'El centro de asistencia no ha respondido. Lo que usted escribió puede haber llegado, por lo que no se vuelve a enviar: compruebe el ticket antes de escribirlo de nuevo.',
+      title: 'Es posible que su respuesta se haya enviado',
+      text: 'El centro de asistencia no ha respondido. Su respuesta puede haber llegado, por lo que no se vuelve a enviar: compruebe el ticket antes de volver a escribirla.',
     },
     internal: {
       title: 'Algo ha salido mal',
-      text: 'Es un error de la pasarela de inicio de sesión. Inténtelo de nuevo.',
+      text: 'El error es nuestro, no suyo. Inténtelo de nuevo. Si vuelve a ocurrir, comunique a su administrador el ID de la solicitud que figura abajo.',
     },
     trace_refused: {
       title: 'TRACE no está permitido',
@@ -188,9 +188,13 @@ export const es: Texts = {
     },
     too_large: {
       title: 'Es demasiado grande',
-      text: 'Lo enviado supera lo que admite esta página. Vaya al centro de asistencia y empiece desde allí.',
+      text: 'Lo enviado supera lo que admite esta página, por lo que no se ha hecho nada. Vaya al centro de asistencia y empiece desde allí.',
     },
     prefetch: { title: 'Ahora no', text: 'Esta página no se carga por adelantado.' },
+  },
+  posted: {
+    not: 'Lo que ha enviado no se ha procesado. Espere unos segundos, retroceda una página y envíelo de nuevo.',
+    maybe: 'Puede que lo que ha enviado haya llegado. Compruébelo antes de enviarlo de nuevo.',
   },
   otherHost: {
     title: 'El centro de asistencia tiene otra dirección',
@@ -211,7 +215,6 @@ export const es: Texts = {
       title: 'Inicie sesión de nuevo',
       text: 'Lo que escribió antes sigue guardado. Inicie sesión ahora y podrá enviarlo.',
     },
-    login: 'Iniciar sesión',
     whyNot: {
       large: 'Tampoco se ha guardado: ocupa más de {size}.',
       file: 'Tampoco se ha guardado, porque lleva un archivo adjunto.',
@@ -220,11 +223,12 @@ export const es: Texts = {
     },
     page: {
       title: 'Su respuesta se ha guardado',
-      text: 'La escribió el {when} en la página {page}.',
-      once: 'Puede enviarla una sola vez.',
+      text: 'Escribió su respuesta el {when} en la página {page}.',
+      once: 'Puede enviarla una sola vez. Se guarda hasta el {time}.',
       hint: 'Si el centro de asistencia indica después de enviarla que el formulario es demasiado antiguo o que su token de seguridad no es válido, su respuesta no se ha aceptado: vuelva a la página donde la escribió, copie el texto, abra de nuevo el ticket y péguelo allí.',
       send: 'Enviar',
       discard: 'Descartar',
+      open: 'Abrir la página donde escribió',
     },
     none: {
       title: 'No hay nada guardado',
@@ -238,7 +242,6 @@ export const es: Texts = {
     back: 'A la respuesta guardada',
   },
   stepUp: {
-    button: 'Iniciar sesión',
     notSent: {
       title: 'Inicie sesión una vez más',
       text: 'Esto necesita un inicio de sesión más seguro o más reciente. Lo que ha escrito no se ha enviado. Inicie sesión en una pestaña nueva, vuelva después a esta, retroceda una página y envíelo de nuevo.',
@@ -313,29 +316,29 @@ export const es: Texts = {
     facts: 'Desde el {since}, desde {address}',
     seen: 'Último uso: {when}',
     ends: 'Termina el {end}',
-    endsIdle: 'Termina el {idle} si no se usa, como máximo el {end}',
+    endsIdle: 'Termina el {idle} si no se usa, a más tardar el {end}',
     browser: '{browser} en {system}',
     end: 'Cerrar',
-    endOthers: 'Cerrar todas las demás',
+    endOthers: 'Cerrar todas las demás sesiones',
     more: 'Solo se muestran las cien primeras.',
     back: 'Volver al centro de asistencia',
   },
   admin: {
     title: 'Gestión de sesiones',
-    open: 'Abrir la mesa de sesiones',
+    open: 'Abrir la gestión de sesiones',
     desk: 'Al centro de asistencia',
     operator: 'Usted trabaja aquí como {email}. Cada cambio se registra con este nombre.',
-    here: 'Hasta donde sabe este proceso: otros pueden haber visto otros inicios de sesión.',
+    here: 'Solo lo que ha visto este proceso: otros procesos de la pasarela pueden haber visto otros inicios de sesión.',
     search: 'Buscar',
     more: 'Más',
     notices: {
       window: {
-        title: 'Abra la mesa de sesiones por separado',
-        text: 'Solo se abre en una ventana propia, por su dirección o desde el centro de asistencia, en un navegador que indique cómo se abrió una página.',
+        title: 'Abra la gestión de sesiones por separado',
+        text: 'Por su seguridad, no se abre dentro de otras páginas ni desde otros sitios. Escriba su dirección en una pestaña nueva o ábrala desde el centro de asistencia. Si no funciona, utilice un navegador más reciente.',
       },
       expired: {
         title: 'Esta página estuvo abierta demasiado tiempo',
-        text: 'No ha cambiado nada. Abra de nuevo la mesa de sesiones y repita lo que quería hacer.',
+        text: 'No ha cambiado nada. Abra de nuevo la gestión de sesiones y repita lo que quería hacer.',
       },
       directory: {
         title: 'Su rol no se puede comprobar en este momento',
@@ -343,10 +346,10 @@ export const es: Texts = {
       },
     },
     done: {
-      ended: 'Sesiones terminadas: {count}',
-      gone: 'Ya no quedaba nada por terminar: otra persona fue más rápida, o ha caducado.',
+      ended: 'Sesiones cerradas: {count}',
+      gone: 'Ya no quedaba nada por cerrar: otra persona fue más rápida, o el plazo ha vencido.',
       queued:
-        'El almacén de sesiones no responde. Las sesiones han terminado en este proceso, y terminarán en todos en cuanto responda.',
+        'El almacén de sesiones no responde. Las sesiones se han cerrado en este proceso, y se cerrarán en todos en cuanto responda.',
       revoked: 'El enlace se ha revocado.',
     },
     sessions: {
@@ -354,23 +357,24 @@ export const es: Texts = {
       label: 'Dirección de correo, o su comienzo',
       none: 'No se encontró ninguna sesión activa.',
       here: 'Este navegador',
-      since: 'Desde el {since}, de {address}, {browser}',
-      times: 'Último uso: {seen}, termina: {end}',
+      since: 'Desde el {since}, desde {address}, {browser}',
       by: 'Sesión iniciada con {provider}',
       end: 'Cerrar',
-      all: 'Todas las de este agente',
+      all: 'Todas las sesiones de este agente',
       endAll: 'Cerrar todas las sesiones de {email}',
     },
     refused: {
       title: 'Inicios de sesión rechazados',
       label: 'Referencia o dirección de correo',
-      none: 'No se encontró ningún inicio de sesión rechazado. Los 10 000 más recientes se guardan una semana.',
+      none: 'No se encontró ningún inicio de sesión rechazado. Los 10 000 más recientes se guardan una semana.',
       total: 'Encontrados: {count}',
-      nobody: 'Agente desconocido',
+      nobody: 'Dirección de correo desconocida',
       facts: 'Con {provider}, de {address}, {browser}',
       told: 'Mostrado al agente: {title}',
       unknown: 'No hay ningún informe {reference}. Los informes se guardan una semana.',
       checks: 'Comprobaciones',
+      show: 'Ver comprobaciones',
+      back: 'Volver a la lista',
       passed: 'superada',
       failed: 'no superada',
       expected: 'Esperado: {value}',
@@ -384,31 +388,34 @@ export const es: Texts = {
       store: 'Almacén de sesiones',
       up: 'El almacén responde.',
       until: 'Certificado válido hasta el {when}',
-      skew: 'Diferencia de su reloj con el nuestro: {time}',
+      agrees: 'Su reloj coincide con el nuestro',
+      ahead: 'Su reloj va {time} adelantado respecto al nuestro',
+      behind: 'Su reloj va {time} atrasado respecto al nuestro',
       login: 'Último inicio de sesión: {when}',
       refusal: 'Último inicio de sesión rechazado: {when}',
+      show: 'Ver el último rechazo',
       never: 'Todavía ningún inicio de sesión',
-      agents: 'Agentes: {count}. Lectura: {when}',
+      agents: 'Agentes: {count}. Última lectura de la lista: {when}',
       noList: 'No tiene lista: se le pregunta en cada inicio de sesión.',
     },
     links: {
       title: 'Enlaces de un solo uso',
       none: 'No hay ningún enlace que todavía se pueda usar.',
-      facts: '{reason} ({operator})',
+      facts: 'Motivo: {reason}. Creado por: {operator}',
       until: 'Enlace válido hasta el {when}, duración del acceso: {time}',
       revoke: 'Revocar',
-      make: 'La orden deskgate breakglass crea enlaces nuevos.',
+      make: 'La orden {command} crea enlaces nuevos.',
     },
   },
   warning: {
     idle: {
       title: '¿Sigue ahí?',
-      text: 'Hace un rato que no usa el centro de asistencia. Su sesión se cerrará en',
+      text: 'Hace un rato que no usa el centro de asistencia. Su sesión se cerrará pronto. Tiempo restante:',
       button: 'Mantener la sesión',
     },
     absolute: {
       title: 'Su sesión está a punto de terminar',
-      text: 'Toda sesión termina pasado cierto tiempo. Inicie sesión de nuevo ahora, en una ventana pequeña, y podrá continuar en esta página. De lo contrario, su sesión se cerrará en',
+      text: 'Toda sesión termina pasado cierto tiempo. Inicie sesión de nuevo ahora, en una ventana pequeña, y podrá continuar en esta página. De lo contrario, su sesión se cerrará. Tiempo restante:',
       button: 'Iniciar sesión de nuevo',
     },
     ended: {
@@ -437,7 +444,7 @@ export const es: Texts = {
     close: 'Cerrar esta ventana',
   },
   buttons: {
-    again: 'Empezar de nuevo',
+    login: 'Iniciar sesión',
     stay: 'Continuar como {email}',
     other: 'Iniciar sesión de otra forma',
     otherAccount: 'Usar otra cuenta',
@@ -449,8 +456,9 @@ export const es: Texts = {
   switch: 'Idioma',
   loggedInAs: 'Ha iniciado sesión como {email}.',
   loggedInHere: 'Sesión iniciada aquí: {email}',
+  newLogin: 'Nuevo inicio de sesión: {email}',
   requestId: 'ID de la solicitud',
   traceId: 'ID de traza',
   reference: 'Referencia',
-  referenceHint: 'Su administrador puede consultarla.',
+  referenceHint: 'Con este dato, su administrador puede encontrar la causa.',
 }

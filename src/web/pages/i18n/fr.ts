@@ -13,7 +13,7 @@ export const fr: Texts = {
     },
     tooLate: {
       title: 'Cette connexion a pris trop de temps',
-      text: 'La réponse de votre service de connexion a expiré. Veuillez vous connecter à nouveau. Si cela se produit à chaque fois, une horloge n’est pas à l’heure : prévenez votre administrateur.',
+      text: 'La réponse de votre service de connexion a expiré. Veuillez vous connecter à nouveau. Si cela se produit à chaque fois, une horloge n’est peut-être pas à l’heure : prévenez votre administrateur.',
     },
     tooEarly: {
       title: 'Les horloges ne concordent pas',
@@ -25,35 +25,35 @@ export const fr: Texts = {
     },
     unbound: {
       title: 'Cette connexion n’a pas commencé ici',
-      text: 'La réponse ne correspond à aucune connexion commencée par ce navigateur au cours des dix dernières minutes. Veuillez recommencer et autoriser les cookies pour ce site.',
+      text: 'La réponse de votre service de connexion ne correspond à aucune connexion commencée par ce navigateur au cours des dix dernières minutes. Veuillez réessayer et autoriser les cookies pour ce site.',
     },
     setUpWrong: {
       title: 'L’authentification unique est mal configurée',
-      text: 'Un réglage de votre service de connexion ne correspond pas à celui du centre d’assistance. Seul votre administrateur peut y remédier : veuillez lui envoyer la référence ci-dessous.',
+      text: 'Un réglage de votre service de connexion ne correspond pas à celui du centre d’assistance. Seul votre administrateur peut y remédier : veuillez lui envoyer la référence ci-dessous.',
     },
     otherMethod: {
       title: 'Un autre mode de connexion est nécessaire',
-      text: 'Le centre d’assistance exige une connexion plus forte que celle que vous avez utilisée, par exemple avec un second facteur. Veuillez vous connecter à nouveau et la choisir. Si votre service de connexion ne la propose pas, communiquez à votre administrateur la référence ci-dessous.',
+      text: 'Le centre d’assistance exige une connexion plus sécurisée que celle que vous avez utilisée, par exemple avec un second facteur. Veuillez vous connecter à nouveau en choisissant ce mode. Si votre service de connexion ne le propose pas, communiquez à votre administrateur la référence ci-dessous.',
     },
     tooOld: {
       title: 'Veuillez vous connecter encore une fois',
-      text: 'Votre service de connexion s’est souvenu d’une connexion antérieure, mais le centre d’assistance en exige une nouvelle. Connectez-vous à nouveau ; si votre service de connexion ne vous le demande pas, déconnectez-vous d’abord de celui-ci.',
+      text: 'Votre service de connexion s’est souvenu d’une connexion antérieure, mais le centre d’assistance en exige une nouvelle. Connectez-vous à nouveau ; si votre service de connexion ne vous le demande pas, déconnectez-vous d’abord de celui-ci.',
     },
     noAddress: {
       title: 'Votre adresse e-mail est absente',
-      text: 'Votre service de connexion ne nous a pas indiqué d’adresse e-mail utilisable. Veuillez communiquer à votre administrateur la référence ci-dessous.',
+      text: 'Votre service de connexion ne nous a pas indiqué d’adresse e-mail utilisable. Veuillez communiquer à votre administrateur la référence ci-dessous, ou vous connecter avec un autre compte.',
     },
     unavailable: {
       title: 'La connexion est impossible pour le moment',
-      text: 'Nous ne parvenons pas à joindre ce qui permet de vérifier votre connexion. Veuillez réessayer dans une minute.',
+      text: 'Un service nécessaire à la vérification de votre connexion est injoignable. Veuillez réessayer dans une minute.',
     },
     refusedThere: {
-      title: 'Votre service a refusé la connexion',
+      title: 'Votre service de connexion a refusé l’accès',
       text: 'Votre service de connexion y a mis fin lui-même, peut-être parce qu’elle a été annulée ou que vous n’avez pas le droit d’utiliser cette application. Veuillez réessayer ou vous adresser à votre administrateur.',
     },
     startHere: {
       title: 'Veuillez commencer ici',
-      text: 'Les connexions qui commencent auprès de votre service de connexion ne sont pas acceptées. Veuillez partir du centre d’assistance.',
+      text: 'Les connexions qui commencent auprès de votre service de connexion ne sont pas acceptées. Connectez-vous avec le bouton ci-dessous.',
     },
     agentUnknown: {
       title: 'Vous n’avez pas accès au centre d’assistance',
@@ -69,7 +69,7 @@ export const fr: Texts = {
     },
     agentsUnavailable: {
       title: 'La connexion est impossible pour le moment',
-      text: 'Votre connexion a réussi, mais nous ne pouvons pas consulter votre fiche actuellement. Veuillez réessayer dans une minute.',
+      text: 'Votre service de connexion a confirmé votre identité, mais nous ne pouvons pas consulter votre compte du centre d’assistance actuellement. Veuillez réessayer dans une minute.',
     },
     otherSession: {
       title: 'Une autre personne est connectée ici',
@@ -77,7 +77,7 @@ export const fr: Texts = {
     },
     otherAgent: {
       title: 'Une autre personne s’est connectée',
-      text: 'Cette page exige une nouvelle connexion de la personne connectée ici, et c’est une autre qui a répondu. Rien n’a changé. Pour passer à l’autre compte, déconnectez-vous d’abord, puis reconnectez-vous.',
+      text: 'Cette page exige une nouvelle connexion de la personne connectée ici, mais une autre personne s’est connectée. Rien n’a changé. Pour passer à l’autre compte, déconnectez-vous d’abord, puis reconnectez-vous.',
     },
     loop: {
       title: 'Votre navigateur ne retient pas la connexion',
@@ -85,15 +85,15 @@ export const fr: Texts = {
     },
     rateLimited: {
       title: 'Trop de connexions ont échoué',
-      text: 'Trop de connexions depuis votre adresse ont échoué. Veuillez attendre quelques minutes, puis réessayer.',
+      text: 'Trop de connexions depuis votre réseau ont échoué, peut-être celles d’autres personnes. Veuillez attendre quelques minutes, puis réessayer.',
     },
     linkUsed: {
       title: 'Ce lien a déjà été utilisé',
-      text: 'Chaque lien ne sert qu’une fois. Demandez-en un nouveau, ou connectez-vous comme d’habitude.',
+      text: 'Chaque lien ne sert qu’une fois. Demandez-en un nouveau à votre administrateur, ou connectez-vous comme d’habitude.',
     },
     linkExpired: {
       title: 'Ce lien a expiré',
-      text: 'Les liens ne sont valables que peu de temps. Demandez-en un nouveau, ou connectez-vous comme d’habitude.',
+      text: 'Les liens ne sont valables que peu de temps. Demandez-en un nouveau à votre administrateur, ou connectez-vous comme d’habitude.',
     },
     busy: {
       title: 'De nombreuses personnes se connectent',
@@ -116,7 +116,7 @@ export const fr: Texts = {
     challenge: { title: 'Veuillez vous connecter', text: 'Vous devez être connecté pour cela.' },
     step_up: {
       title: 'Veuillez vous connecter encore une fois',
-      text: 'Cette partie du centre d’assistance exige une connexion plus forte ou plus récente.',
+      text: 'Cette partie du centre d’assistance exige une connexion plus sécurisée ou plus récente.',
     },
     forbidden: {
       title: 'Vous n’avez pas accès à cette page',
@@ -124,7 +124,7 @@ export const fr: Texts = {
     },
     wrong_origin: {
       title: 'Cet envoi ne vient pas d’ici',
-      text: 'Pour votre sécurité, cela ne fonctionne que depuis nos propres pages. Revenez en arrière, rechargez la page et réessayez.',
+      text: 'Rien n’a changé. Pour votre sécurité, cela ne fonctionne que depuis nos propres pages. Revenez en arrière, copiez votre saisie, rechargez la page et réessayez.',
     },
     too_many_headers: {
       title: 'Votre navigateur a envoyé trop de données',
@@ -136,11 +136,11 @@ export const fr: Texts = {
     },
     store_unavailable: {
       title: 'Un instant',
-      text: 'Nous ne pouvons pas vérifier votre connexion pour le moment. Rien n’est perdu : veuillez réessayer dans quelques secondes.',
+      text: 'Nous ne pouvons pas vérifier votre connexion pour le moment. Rien n’est perdu : veuillez réessayer dans quelques secondes.',
     },
     shed: {
       title: 'Un instant',
-      text: 'Le centre d’assistance est très sollicité. Votre requête n’a pas été traitée : veuillez réessayer dans quelques secondes.',
+      text: 'Le centre d’assistance est très sollicité. Votre requête n’a pas été traitée : veuillez réessayer dans quelques secondes.',
     },
     desk_busy: {
       title: 'Le centre d’assistance est très sollicité',
@@ -155,20 +155,20 @@ export const fr: Texts = {
       text: 'Vous êtes connecté, mais le centre d’assistance n’a pas répondu à temps. Veuillez réessayer dans une minute.',
     },
     kept_gone: {
-      title: 'Rien n’a été envoyé',
-      text: 'Ce qui était conservé a déjà été envoyé, a été supprimé, concerne une autre page ou un autre agent, ou le délai est dépassé.',
+      title: 'Plus rien à envoyer',
+      text: 'La réponse conservée a déjà été envoyée ou supprimée, concerne une autre page ou une autre personne, ou le délai est dépassé. Vérifiez dans le ticket si elle est arrivée.',
     },
     kept_claimed: {
-      title: 'L’envoi a peut-être déjà eu lieu',
-      text: 'Ce qui est conservé n’est envoyé qu’une seule fois, et l’envoi a déjà commencé. Vérifiez le ticket avant de réécrire votre réponse.',
+      title: 'Votre réponse a peut-être déjà été envoyée',
+      text: 'Une réponse conservée n’est envoyée qu’une seule fois, et l’envoi a commencé. Vérifiez le ticket avant de la réécrire.',
     },
     kept_unanswered: {
-      title: 'L’envoi a peut-être eu lieu',
-      text: 'Le centre d’assistance n’a pas répondu. Votre saisie est peut-être arrivée ; elle n’est donc pas renvoyée : vérifiez le ticket avant de la réécrire.',
+      title: 'Votre réponse a peut-être été envoyée',
+      text: 'Le centre d’assistance n’a pas répondu. Votre réponse est peut-être arrivée ; elle n’est donc pas renvoyée : vérifiez le ticket avant de la réécrire.',
     },
     internal: {
       title: 'Un problème est survenu',
-      text: 'Il s’agit d’une erreur de la passerelle de connexion. Veuillez réessayer.',
+      text: 'L’erreur vient de nous, pas de vous. Veuillez réessayer. Si cela se reproduit, communiquez à votre administrateur l’identifiant de la requête ci-dessous.',
     },
     trace_refused: {
       title: 'TRACE n’est pas autorisé',
@@ -188,9 +188,13 @@ export const fr: Texts = {
     },
     too_large: {
       title: 'C’est trop volumineux',
-      text: 'L’envoi dépasse ce que cette page accepte. Allez au centre d’assistance et recommencez de là.',
+      text: 'L’envoi dépasse ce que cette page accepte ; rien n’a donc été fait. Allez au centre d’assistance et recommencez de là.',
     },
     prefetch: { title: 'Pas maintenant', text: 'Cette page n’est pas chargée à l’avance.' },
+  },
+  posted: {
+    not: 'Votre envoi n’a pas été traité. Attendez quelques secondes, reculez d’une page et recommencez l’envoi.',
+    maybe: 'Votre envoi est peut-être arrivé. Vérifiez-le avant de recommencer.',
   },
   otherHost: {
     title: 'Le centre d’assistance a une autre adresse',
@@ -205,26 +209,26 @@ export const fr: Texts = {
   kept: {
     kept: {
       title: 'Vous avez été déconnecté',
-      text: 'Votre saisie n’a pas été envoyée, mais elle est conservée pendant {time}. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
+      text: 'Votre saisie n’a pas été envoyée, mais elle est conservée pendant {time}. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
     },
     still: {
       title: 'Veuillez vous reconnecter',
-      text: 'Votre saisie précédente est toujours conservée. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
+      text: 'Votre saisie précédente est toujours conservée. Connectez-vous maintenant : vous pourrez ensuite l’envoyer.',
     },
-    login: 'Se connecter',
     whyNot: {
-      large: 'Elle n’a pas non plus été conservée : elle dépasse {size}.',
+      large: 'Elle n’a pas non plus été conservée : elle dépasse {size}.',
       file: 'Elle n’a pas non plus été conservée, car un fichier y est joint.',
       another: 'Elle n’a pas non plus été conservée, car une autre de vos saisies est encore conservée.',
       other: 'Elle n’a pas non plus pu être conservée.',
     },
     page: {
       title: 'Votre réponse a été conservée',
-      text: 'Vous l’avez écrite le {when}, sur la page {page}.',
-      once: 'Vous pouvez l’envoyer une seule fois.',
-      hint: 'Si le centre d’assistance indique après l’envoi que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-le.',
+      text: 'Vous avez écrit votre réponse le {when}, sur la page {page}.',
+      once: 'Vous pouvez l’envoyer une seule fois. Elle est conservée jusqu’au {time}.',
+      hint: 'Si le centre d’assistance indique après l’envoi que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-le.',
       send: 'Envoyer',
       discard: 'Supprimer',
+      open: 'Ouvrir la page où vous avez écrit',
     },
     none: {
       title: 'Rien n’est conservé',
@@ -238,10 +242,9 @@ export const fr: Texts = {
     back: 'Vers la réponse conservée',
   },
   stepUp: {
-    button: 'Se connecter',
     notSent: {
       title: 'Veuillez vous connecter encore une fois',
-      text: 'Cela exige une connexion plus forte ou plus récente. Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
+      text: 'Cela exige une connexion plus sécurisée ou plus récente. Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
       button: 'Se connecter dans un nouvel onglet',
     },
   },
@@ -282,7 +285,7 @@ export const fr: Texts = {
     button: 'Continuer',
   },
   logout: {
-    title: 'Se déconnecter ?',
+    title: 'Se déconnecter ?',
     text: 'Vous êtes connecté en tant que {email}.',
     nobody: 'Vous n’êtes pas connecté dans ce navigateur.',
     button: 'Se déconnecter',
@@ -290,10 +293,10 @@ export const fr: Texts = {
   },
   logoutRefused: {
     title: 'La déconnexion n’a pas abouti',
-    text: 'Votre service de connexion a envoyé un message de déconnexion que nous ne pouvons pas accepter ; rien n’a donc changé ici. Vous pouvez vous déconnecter vous-même. Si cela se reproduit, communiquez à votre administrateur la référence ci-dessous.',
+    text: 'Votre service de connexion a envoyé un message de déconnexion que nous ne pouvons pas accepter ; rien n’a donc changé ici. Vous pouvez vous déconnecter vous-même. Si cela se reproduit, communiquez à votre administrateur la référence ci-dessous.',
   },
   breakglass: {
-    title: 'Ouvrir le centre d’assistance ?',
+    title: 'Ouvrir le centre d’assistance ?',
     text: 'Ce lien vous donne accès sans votre service de connexion, pour une durée limitée. Il ne sert qu’une fois, et son utilisation est enregistrée.',
     button: 'Ouvrir le centre d’assistance',
   },
@@ -311,31 +314,31 @@ export const fr: Texts = {
     unknown: 'Navigateur inconnu',
     oneTime: 'Lien à usage unique',
     facts: 'Depuis le {since}, à partir de {address}',
-    seen: 'Dernière utilisation : {when}',
+    seen: 'Dernière utilisation : {when}',
     ends: 'Prend fin le {end}',
     endsIdle: 'Prend fin le {idle} sans activité, au plus tard le {end}',
-    browser: '{browser} sous {system}',
+    browser: '{browser} ({system})',
     end: 'Terminer',
-    endOthers: 'Terminer toutes les autres',
+    endOthers: 'Se déconnecter partout ailleurs',
     more: 'Seules les cent premières sont affichées.',
     back: 'Retour au centre d’assistance',
   },
   admin: {
     title: 'Gestion des sessions',
-    open: 'Ouvrir le pupitre des sessions',
+    open: 'Ouvrir la gestion des sessions',
     desk: 'Vers le centre d’assistance',
     operator: 'Vous travaillez ici en tant que {email}. Chaque modification est enregistrée sous ce nom.',
-    here: 'Pour autant que ce processus le sache : d’autres peuvent avoir vu d’autres connexions.',
+    here: 'Seulement ce que ce processus a vu : d’autres processus de la passerelle peuvent avoir vu d’autres connexions.',
     search: 'Rechercher',
     more: 'Suite',
     notices: {
       window: {
-        title: 'Ouvrez le pupitre des sessions à part',
-        text: 'Il ne s’ouvre que dans une fenêtre à lui, par son adresse ou depuis le centre d’assistance, dans un navigateur qui indique comment une page a été ouverte.',
+        title: 'Ouvrez la gestion des sessions à part',
+        text: 'Pour votre sécurité, elle ne s’ouvre ni à l’intérieur d’autres pages ni depuis d’autres sites. Saisissez son adresse dans un nouvel onglet, ou ouvrez-la depuis le centre d’assistance. En cas d’échec, utilisez un navigateur plus récent.',
       },
       expired: {
         title: 'Cette page est restée ouverte trop longtemps',
-        text: 'Rien n’a changé. Rouvrez le pupitre des sessions et recommencez ce que vous vouliez faire.',
+        text: 'Rien n’a changé. Rouvrez la gestion des sessions et recommencez ce que vous vouliez faire.',
       },
       directory: {
         title: 'Votre rôle ne peut pas être vérifié pour le moment',
@@ -343,8 +346,8 @@ export const fr: Texts = {
       },
     },
     done: {
-      ended: 'Sessions terminées : {count}',
-      gone: 'Il n’y avait plus rien à terminer : quelqu’un d’autre a été plus rapide, ou le délai a expiré.',
+      ended: 'Sessions terminées : {count}',
+      gone: 'Il n’y avait plus rien à terminer : quelqu’un d’autre a été plus rapide, ou le délai a expiré.',
       queued:
         'Le stockage des sessions ne répond pas. Les sessions sont terminées dans ce processus, et le seront partout dès qu’il répondra.',
       revoked: 'Le lien a été révoqué.',
@@ -355,27 +358,28 @@ export const fr: Texts = {
       none: 'Aucune session en cours n’a été trouvée.',
       here: 'Ce navigateur',
       since: 'Depuis le {since}, de {address}, {browser}',
-      times: 'Dernière utilisation : {seen}, fin : {end}',
       by: 'Connexion par {provider}',
       end: 'Terminer',
-      all: 'Toutes celles de cet agent',
+      all: 'Toutes les sessions de cet agent',
       endAll: 'Terminer toutes les sessions de {email}',
     },
     refused: {
       title: 'Connexions refusées',
       label: 'Référence ou adresse e-mail',
-      none: 'Aucune connexion refusée n’a été trouvée. Les 10 000 plus récentes sont conservées une semaine.',
-      total: 'Trouvées : {count}',
-      nobody: 'Agent inconnu',
+      none: 'Aucune connexion refusée n’a été trouvée. Les 10 000 plus récentes sont conservées une semaine.',
+      total: 'Trouvées : {count}',
+      nobody: 'Adresse e-mail inconnue',
       facts: 'Par {provider}, de {address}, {browser}',
-      told: 'Affiché à l’agent : {title}',
+      told: 'Affiché à l’agent : {title}',
       unknown: 'Il n’y a pas de rapport {reference}. Les rapports sont conservés une semaine.',
       checks: 'Vérifications',
+      show: 'Voir les vérifications',
+      back: 'Retour à la liste',
       passed: 'réussie',
       failed: 'échouée',
-      expected: 'Attendu : {value}',
-      seen: 'Constaté : {value}',
-      setting: 'Réglage : {value}',
+      expected: 'Attendu : {value}',
+      seen: 'Constaté : {value}',
+      setting: 'Réglage : {value}',
     },
     state: {
       title: 'Services et stockage',
@@ -384,41 +388,44 @@ export const fr: Texts = {
       store: 'Stockage des sessions',
       up: 'Le stockage répond.',
       until: 'Certificat valable jusqu’au {when}',
-      skew: 'Écart de son horloge avec la nôtre : {time}',
-      login: 'Dernière connexion : {when}',
-      refusal: 'Dernière connexion refusée : {when}',
+      agrees: 'Son horloge concorde avec la nôtre',
+      ahead: 'Son horloge avance de {time} sur la nôtre',
+      behind: 'Son horloge retarde de {time} sur la nôtre',
+      login: 'Dernière connexion : {when}',
+      refusal: 'Dernière connexion refusée : {when}',
+      show: 'Voir la dernière connexion refusée',
       never: 'Encore aucune connexion',
-      agents: 'Agents : {count}. Lecture : {when}',
-      noList: 'N’a pas de liste : consulté à chaque connexion.',
+      agents: 'Agents : {count}. Dernière lecture de la liste : {when}',
+      noList: 'N’a pas de liste : consulté à chaque connexion.',
     },
     links: {
       title: 'Liens à usage unique',
       none: 'Il n’y a aucun lien encore utilisable.',
-      facts: '{reason} ({operator})',
-      until: 'Lien valable jusqu’au {when}, durée de l’accès : {time}',
+      facts: 'Motif : {reason}. Créé par : {operator}',
+      until: 'Lien valable jusqu’au {when}, durée de l’accès : {time}',
       revoke: 'Révoquer',
-      make: 'La commande deskgate breakglass crée de nouveaux liens.',
+      make: 'La commande {command} crée de nouveaux liens.',
     },
   },
   warning: {
     idle: {
-      title: 'Êtes-vous toujours là ?',
-      text: 'Vous n’avez pas utilisé le centre d’assistance depuis un moment. Vous serez déconnecté dans',
+      title: 'Êtes-vous toujours là ?',
+      text: 'Vous n’avez pas utilisé le centre d’assistance depuis un moment. Vous allez être déconnecté. Temps restant :',
       button: 'Rester connecté',
     },
     absolute: {
       title: 'Votre connexion va bientôt expirer',
-      text: 'Toute connexion expire après un certain temps. Reconnectez-vous maintenant, dans une petite fenêtre, pour continuer sur cette page. Sinon, vous serez déconnecté dans',
+      text: 'Toute connexion expire après un certain temps. Reconnectez-vous maintenant, dans une petite fenêtre, pour continuer sur cette page. Sinon, vous serez déconnecté. Temps restant :',
       button: 'Se reconnecter',
     },
     ended: {
       title: 'Vous avez été déconnecté',
-      text: 'Votre connexion a expiré. Ce que vous avez saisi sur cette page est toujours là : reconnectez-vous, dans une petite fenêtre, pour continuer.',
+      text: 'Votre connexion a expiré. Ce que vous avez saisi sur cette page est toujours là : reconnectez-vous, dans une petite fenêtre, pour continuer.',
       button: 'Se reconnecter',
     },
     stepUp: {
       title: 'Veuillez vous connecter encore une fois',
-      text: 'Cette partie du centre d’assistance exige une connexion plus forte ou plus récente. Connectez-vous, dans une petite fenêtre, pour continuer sur cette page.',
+      text: 'Cette partie du centre d’assistance exige une connexion plus sécurisée ou plus récente. Connectez-vous, dans une petite fenêtre, pour continuer sur cette page.',
       button: 'Se connecter',
     },
     close: 'Fermer',
@@ -437,7 +444,7 @@ export const fr: Texts = {
     close: 'Fermer cette fenêtre',
   },
   buttons: {
-    again: 'Recommencer',
+    login: 'Se connecter',
     stay: 'Continuer en tant que {email}',
     other: 'Se connecter autrement',
     otherAccount: 'Utiliser un autre compte',
@@ -448,9 +455,10 @@ export const fr: Texts = {
   },
   switch: 'Langue',
   loggedInAs: 'Vous vous êtes connecté en tant que {email}.',
-  loggedInHere: 'Connecté ici : {email}',
+  loggedInHere: 'Connecté ici : {email}',
+  newLogin: 'Nouvelle connexion : {email}',
   requestId: 'Identifiant de la requête',
   traceId: 'Identifiant de trace',
   reference: 'Référence',
-  referenceHint: 'Votre administrateur peut la consulter.',
+  referenceHint: 'Votre administrateur peut s’en servir pour trouver la cause.',
 }
