@@ -205,7 +205,7 @@ export function reportPart(
   const told = toldOf(frame.page.texts, report)
   const what = { text: '{at} · {reason}', values: { at: { at: report.at }, reason: report.reason } }
   const main = html`!${form}<h2>${report.reference}</h2><ul class="sessions"><li><div><b>!${whoOf(frame, report)}</b>!${lines(frame, [told, what, factsOf(frame, report)])}</div></li></ul>
-<p class="note"><bdi lang="en" dir="ltr">${hint}</bdi> !${setting ? say(setting) : ''}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>!${back}`
+<p class="note"><span lang="en" dir="ltr">${hint}</span>!${lines(frame, [setting])}</p><h2>${words.checks}</h2><ul class="sessions">!${checks}</ul>!${back}`
   return { section: 'refused', main }
 }
 
