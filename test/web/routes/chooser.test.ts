@@ -53,8 +53,11 @@ t.test('the way in that was used last is first, and stands out', async t => {
   t.equal(done.statusCode, 303)
   const cookie = [done.headers['set-cookie'] ?? []].flat().find(line => line.startsWith('deskgate-way'))
   t.equal(cookie, 'deskgate-way=other; Max-Age=31536000; Path=/auth; HttpOnly; Secure; SameSite=Lax')
+  t.strictSame(await ways(), ['(other)', '(corp)'], 'the session of who is logged in stands out')
+  await browser.send('/auth/logout')
   t.strictSame(await ways(), ['other', '(corp)'])
   await answer(browser, 'corp')
+  await browser.send('/auth/logout')
   t.strictSame(await ways(), ['corp', '(other)'])
   for (const value of ['gone', '"><script>', '__proto__', '', 'corp; deskgate-way=other']) {
     browser.cookies.set('deskgate-way', value)

@@ -50,7 +50,7 @@ t.test('it speaks the language of the agent, and each language is another versio
     ['de', 'Angemeldet bleiben'],
     ['fr', 'Rester connecté'],
     ['es', 'Mantener la sesión'],
-    ['ar', 'البقاء مسجّل الدخول'],
+    ['ar', 'متابعة الجلسة'],
   ] as const) {
     const { body, headers } = await gate.browser().fetch('/auth/session.js', { 'accept-language': language })
     t.ok(body.includes(words), language)
