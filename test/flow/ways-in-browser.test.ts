@@ -108,7 +108,7 @@ t.test('login methods in Chromium', { skip: missingParts('chromium') }, async t 
     await second.page.getByText('login.link_used').waitFor()
     await screenshot(second.page, 'ways-in-link-used')
     t.same(await second.context.cookies(), [])
-    await second.page.getByRole('link', { name: 'Log in another way' }).click()
+    await second.page.getByRole('link', { name: 'Log in' }).click()
     await second.page.getByRole('link', { name: 'Log in with Portal' }).waitFor()
     t.same(complaints, [])
   })
