@@ -99,11 +99,11 @@ t.test('sizes: a body of 1 MB is kept, one byte more is not', async t => {
   const megabyte = 1024 * 1024
   const larger = await agent.send('/tickets/7', {}, { body: Buffer.alloc(megabyte + 1, 'a') })
   t.equal(larger.status, 401)
-  t.match(larger.body, /larger than 1024 kB/)
+  t.match(larger.body, /larger than 1,024 kB/)
   t.ok(await nothingKept(kept, agent))
   const chunked = openRaw(kept.one.port)
   chunked.send(`${head(agent, 'Transfer-Encoding: chunked')}100001\r\n${'a'.repeat(megabyte + 1)}\r\n0\r\n\r\n`)
-  t.match((await chunked.response('POST')).body.toString(), /larger than 1024 kB/, 'with no length in its head')
+  t.match((await chunked.response('POST')).body.toString(), /larger than 1,024 kB/, 'with no length in its head')
   chunked.close()
   t.ok(await nothingKept(kept, agent))
   const exact = randomBytes(megabyte / 2).toString('hex')
