@@ -8,7 +8,8 @@ export interface ServiceManager {
   ready(status: string): void
   /** Runs a reload. systemd shows the service as reloading until it has settled. */
   reload(run: () => Promise<string>): Promise<void>
-  stopping(status: string): void
+  /** Resolves once it is told: a process that ends sooner is one that systemd believes to run. */
+  stopping(status: string): Promise<void>
   /** Sends a sign of life at half of WatchdogSec, each after `before`, as long as the event loop runs. */
   watch(before?: () => void): void
 }
@@ -35,7 +36,7 @@ export function createServiceManager(deps: ServiceManagerDeps): ServiceManager {
       await started
       await send('READY=1', `STATUS=${status}`)
     },
-    stopping: status => void send('STOPPING=1', `STATUS=${status}`),
+    stopping: status => send('STOPPING=1', `STATUS=${status}`),
     watch(before = () => {}) {
       const interval = watchdogInterval(env, pid)
       if (interval === undefined) return

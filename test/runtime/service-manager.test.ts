@@ -44,7 +44,7 @@ t.test('ready, a reload from its beginning to its end, and stopping, in order', 
   const service = make({ NOTIFY_SOCKET: '/run/n' })
   service.ready('Listening on http://127.0.0.1:1')
   await service.reload(async () => 'Configuration reloaded')
-  service.stopping('Draining')
+  void service.stopping('Draining')
   await until(async () => (await lines()).length === 4)
   const [ready, reloading, ...rest] = await lines()
   t.equal(ready, '/run/n READY=1|STATUS=Listening on http://127.0.0.1:1')
@@ -63,7 +63,7 @@ t.test('without NOTIFY_SOCKET nothing is started, and a reload still runs', asyn
     ran = true
     return ''
   })
-  service.stopping('x')
+  void service.stopping('x')
   t.ok(ran)
   t.strictSame(ticks, [])
   t.strictSame(await lines(), [])

@@ -62,9 +62,10 @@ function statusOf({ applied }: ReloadResult): string {
 /** Tells the service manager before it shuts down. */
 function announced({ close }: Pick<Server, 'close'>, service: ServiceManager): Pick<Server, 'close'> {
   return {
-    close(times) {
-      service.stopping('Draining')
-      return close(times)
+    async close(times) {
+      const told = service.stopping('Draining')
+      await close(times)
+      await told
     },
   }
 }
