@@ -67,7 +67,8 @@ const passing: Partial<Record<RouteErrorCode, number>> = {
 const arrival: Partial<Record<RouteErrorCode, keyof Texts['posted']>> = {
   store_unavailable: 'not',
   shed: 'not',
-  desk_busy: 'not',
+  // Desk may have answered with a stream for which there is no room.
+  desk_busy: 'maybe',
   desk_unreachable: 'maybe',
   desk_timeout: 'maybe',
   internal: 'maybe',
