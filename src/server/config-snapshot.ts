@@ -196,18 +196,24 @@ export function gatewayProviders(
   deps: Omit<ProviderInputs, 'publicUrl' | 'site' | 'acsUrl' | 'sloUrl' | 'revokeUrl'>,
   kept?: (settings: Config['providers'][number]) => Provider | undefined,
 ): Provider[] {
-  const { publicUrl, site = new URL(publicUrl).host } = config
+  const { publicUrl } = config
   const { acs, slo, revoke } = createPaths(config.prefix)
   const urls = { acsUrl: publicUrl + acs, sloUrl: publicUrl + slo, revokeUrl: publicUrl + revoke }
-  const addresses = { publicUrl, site, ...urls }
+  const addresses = { publicUrl, site: siteOf(config), ...urls }
   return createProviders(config.providers, { ...deps, ...addresses }, kept)
 }
 
+/** The entity ID of providers that have none of their own. */
+export function siteOf({ publicUrl, site }: Config): string {
+  return site ?? new URL(publicUrl).host
+}
+
 /** The SP metadata for a provider, or for the first; undefined when there is none. */
-export function spMetadataOf({ publicUrl, prefix, site, providers }: Config, id: string | undefined, now: number) {
+export function spMetadataOf(config: Config, id: string | undefined, now: number) {
+  const { publicUrl, prefix, providers } = config
   const paths = createPaths(prefix)
   return spMetadataFor(providers, id, {
-    site: site ?? new URL(publicUrl).host,
+    site: siteOf(config),
     acsUrl: publicUrl + paths.acs,
     sloUrl: publicUrl + paths.slo,
     now,

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { printable } from '../../config/problems.js'
+import { siteOf } from '../../server/config-snapshot.js'
 import { createPaths } from '../../web/request/paths.js'
 import type { ExitCode, Io } from '../io.js'
 import { createFiles, type NewFile, removeFiles } from '../new-files.js'
@@ -42,7 +43,7 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
     io.err('nothing was kept: the configuration would not work with these answers')
     return 1
   }
-  const { prefix, publicUrl, site } = config
+  const { prefix, publicUrl } = config
   const paths = createPaths(prefix)
   for (const line of [
     ...['', 'Written, readable by this user alone:', ...files.map(({ path }) => `  ${path}`)],
@@ -50,7 +51,7 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
     ...(answers.provider === 'saml'
       ? [
           `  ACS URL        ${publicUrl}${paths.acs} (HTTP-POST)`,
-          `  Entity ID      ${site ?? new URL(publicUrl).hostname}`,
+          `  Entity ID      ${siteOf(config)}`,
           `  Single logout  ${publicUrl}${paths.slo}`,
           "  NameID         the agent's e-mail address, format emailAddress",
           `  or import      ${publicUrl}${paths.samlMetadata}, or what this prints: deskgate metadata --config ${file}`,

@@ -75,12 +75,15 @@ t.test('a SAML provider by a metadata file, sessions in Redis, a proxy in front'
   const metadata = join(folder, 'idp.xml')
   writeFileSync(metadata, idpMetadata([newSigningKey('idp.example.com', Date.now() + 9e9).certificate]))
   const store = 'redis://:a-password@127.0.0.1:9/0'
-  const given = { ...common, provider: 'saml', metadata, store, proxy: '10.0.0.0/8,::1/128' } as const
+  const publicUrl = 'https://desk.example.com:8443'
+  const given = { ...common, publicUrl, provider: 'saml', metadata, store, proxy: '10.0.0.0/8,::1/128' } as const
   const { code, out, err } = await run(join(folder, 'deskgate.yaml'), { ...given, name: 'Ana\'s: "company" #1' })
   t.equal(code, 0, err)
-  t.match(out, 'https://desk.example.com/auth/saml/acs (HTTP-POST)')
-  t.match(out, /Entity ID +desk\.example\.com/)
-  t.match(out, 'https://desk.example.com/auth/saml/metadata')
+  t.match(out, `${publicUrl}/auth/saml/acs (HTTP-POST)`)
+  t.match(out, /Entity ID +desk\.example\.com:8443\n/)
+  const printed = await runDeskgate(['metadata', '--config', 'deskgate.yaml'], { folder })
+  t.match(printed.stdout, 'entityID="desk.example.com:8443"', 'as metadata says')
+  t.match(out, `${publicUrl}/auth/saml/metadata`)
   const text = readFileSync(join(folder, 'deskgate.yaml'), 'utf8')
   t.match(text, 'metadata: idp.xml', 'from the folder of the configuration')
   t.notMatch(text + out + err, 'a-password')
