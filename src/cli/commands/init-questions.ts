@@ -118,6 +118,9 @@ function problemOf({ valid }: Question, answer: string): string | undefined {
   return error?.issues[0]?.message.replace('\n', ': ')
 }
 
+/** What is optional is shown as "none", so that may be typed too. */
+const meantBy = (answer: string, preset: string | undefined) => (answer === 'none' && preset === '' ? '' : answer)
+
 const option = ({ flag }: Question) => flag.split(' ')[0]
 
 /** The answers, or the lines that say why there are none. Problems of flags are found before anything is asked. */
@@ -126,14 +129,17 @@ export async function answersOf(given: Given, io: Io): Promise<InitAnswers | { w
   const wrong: string[] = []
   for (const question of questions) {
     const { key, when, otherwise } = question
-    const answer = answers[key]
+    const preset = otherwise?.(answers)
+    const given = answers[key]
+    const answer = given === undefined ? undefined : meantBy(given, preset)
+    if (answer !== undefined) answers[key] = answer
     const applies = when?.(answers) ?? true
     if (answer !== undefined && !applies)
       wrong.push(`${option(question)} does not fit the other flags: ${question.text}`)
-    const problem = answer === undefined || answer === otherwise?.(answers) ? undefined : problemOf(question, answer)
+    const problem = answer === undefined || answer === preset ? undefined : problemOf(question, answer)
     if (problem !== undefined) wrong.push(`${option(question)}: ${problem}`)
     if (answer !== undefined || !applies || io.terminal) continue
-    if (otherwise) answers[key] = otherwise(answers)
+    if (preset !== undefined) answers[key] = preset
     else wrong.push(`${option(question)} is missing: ${question.text}`)
   }
   if (wrong.length > 0) return { wrong }
@@ -152,7 +158,7 @@ async function ask(answers: Given, terminal: NonNullable<Io['terminal']>, io: Io
       while (answers[key] === undefined && (when?.(answers) ?? true)) {
         const preset = otherwise?.(answers)
         const shown = preset === undefined ? text : `${text} [${preset || 'none'}]`
-        const typed = (await prompt.question(`${shown}: `, { signal: end.signal })).trim()
+        const typed = meantBy((await prompt.question(`${shown}: `, { signal: end.signal })).trim(), preset)
         const problem = typed === '' && preset !== undefined ? undefined : problemOf(question, typed)
         if (problem === undefined) answers[key] = typed || (preset ?? '')
         else io.err(`  ${problem}`)

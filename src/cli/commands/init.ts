@@ -63,7 +63,10 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
             ? `  Audience       ${answers.audience}`
             : `  Shared secret  the text in ${secretOf(file)}, HS256`,
         ]),
+    ...fetchedOf(answers).map(url => `  Not tried      ${url}: deskgate check --online tries it`),
     ...['', 'Then:', `  deskgate check --config ${file} --online`, `  deskgate serve --config ${file}`],
+    `  deskgate doctor --config ${file} (once it runs: a whole login)`,
+    '  Let Desk read who the agent is: docs/desks',
   ]) {
     io.out(line)
   }
@@ -75,6 +78,9 @@ const secretOf = (file: string) => join(dirname(file), 'provider.secret')
 const newSecret = () => `${randomBytes(48).toString('base64url')}\n`
 const yaml = (value: unknown) => stringify(value, { lineWidth: 0 }).trimEnd()
 const list = (text: string) => text.split(/[\s,]+/).filter(one => one !== '')
+
+/** What the gateway reads from the provider by itself. */
+const fetchedOf = ({ metadata = '', jwks = '' }: InitAnswers) => [metadata, jwks].filter(one => one.includes('://'))
 
 function filesOf(file: string, answers: InitAnswers): NewFile[] {
   const at = (name: string) => join(dirname(file), name)
@@ -122,6 +128,9 @@ desk:
   # public: ["GET /assets/*"]
   # Desk's own "Log out" ends the session too:
   # logout: ["GET /logout"]
+
+# Desk reads who the agent is from headers, best from the signed one: docs/desks, docs/assertion.md
+# identity: { assertion: { audience: desk } }
 
 ${providerOf(file, answers)}
 

@@ -49,6 +49,9 @@ t.test('a JWT provider with a shared secret: checked, and served', async t => {
   t.equal(code, 0, stderr)
   t.match(stdout, `${publicUrl}/auth/jwt/callback`)
   t.match(stdout, 'provider.secret, HS256')
+  t.match(stdout, 'deskgate doctor --config deskgate.yaml')
+  t.match(stdout, 'Let Desk read who the agent is: docs/desks')
+  t.notMatch(stdout, 'Not tried', 'nothing to fetch')
   const names = ['admin.token', 'agents.yaml', 'deskgate.yaml', 'gateway.secret', 'provider.secret']
   t.same(readdirSync(folder).sort(), names)
   const secrets = ['admin.token', 'gateway.secret', 'provider.secret'].map(name =>
@@ -98,6 +101,7 @@ t.test('a JWT provider with public keys has no secret, and needs an audience', a
   t.equal(code, 0, err)
   t.match(out, /Audience +42/)
   t.equal(err, '', 'no warning')
+  t.match(out, `${jwks}: deskgate check --online tries it`)
   t.notOk(existsSync(join(file, '../provider.secret')))
 })
 
@@ -114,6 +118,7 @@ t.test('without a terminal, what is missing or cannot be used is wrong usage', a
     [{ ...jwt, deskUrl: 'http://127.0.0.1:9/desk' }, /^--desk-url: invalid origin/],
     [{ ...jwt, agents: 'ana' }, /^--agents: e-mail/],
     [{ ...jwt, store: 'mysql://:a-password@h' }, /^--store: memory or a URL/],
+    [{ ...jwt, name: 'ok', agents: 'none' }, /^--agents: e-mail/],
     [{ ...jwt, proxy: '10.0.0.0' }, /^--proxy: CIDRs/],
     [{ ...jwt, listen: '8080' }, /^--listen: invalid address/],
     [{ ...jwt, name: 'two\nlines' }, /^--name: one line/],
@@ -132,13 +137,23 @@ t.test('without a terminal, what is missing or cannot be used is wrong usage', a
 t.test('in a terminal it asks again until an answer can be used', async t => {
   const file = join(folderOf(t), 'deskgate.yaml')
   const answers = ['https://desk.example.com/x', 'https://desk.example.com', 'http://127.0.0.1:9', 'jwt', '', 'nowhere']
-  answers.push('https://portal.example.com/login', '', 'ana@example.com', '', '', '')
+  answers.push('https://portal.example.com/login', 'none', 'ana@example.com', '', 'none', '')
   const { terminal, asked } = typing(answers)
   const { code, err } = await run(file, {}, terminal)
   t.equal(code, 0, err)
   t.match(err, /^ {2}invalid origin: .*\n {2}invalid http or https URL$/)
   t.match(asked(), '[memory]')
   t.match(readFileSync(file, 'utf8'), /name: SSO\n[\s\S]*provider\.secret[\s\S]*store: memory/)
+})
+
+t.test('none is what the questions say it is, and the line on the identity is valid', async t => {
+  const file = join(folderOf(t), 'deskgate.yaml')
+  const { code, err } = await run(file, { ...jwt, jwks: 'none', proxy: 'none' })
+  t.equal(code, 0, err)
+  const text = readFileSync(file, 'utf8')
+  t.match(text, /trustedProxies: \[\]\n[\s\S]*provider\.secret/)
+  writeFileSync(file, text.replace('# identity:', 'identity:'))
+  t.equal((await runDeskgate(['check', '--config', file])).code, 0)
 })
 
 t.test('a terminal that is closed, or Ctrl+C, writes nothing', async t => {
