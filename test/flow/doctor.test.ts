@@ -81,8 +81,8 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [
       ...['ok publicUrl', 'ok clock', 'ok session store', 'ok clock of portal', 'ok host name', 'ok TLS'],
       ...['ok no way past the gateway', 'ok way to the gateway', 'ok cookie of the login', 'ok cross-site POST'],
-      ...['ok session cookie', 'ok seen cookie', 'ok cookies return', 'ok forged identity', 'ok Host'],
-      ...['ok client address', 'ok header size', 'ok WebSocket', 'ok event stream', "ok Desk's first page"],
+      ...['ok session cookie', 'ok seen cookie', 'ok provider portal', 'ok cookies return', 'ok forged identity'],
+      ...['ok Host', 'ok client address', 'ok header size', 'ok WebSocket', 'ok event stream', "ok Desk's first page"],
     ],
   )
   t.match(await callOps(gateway.opsUrl, 'GET', '/api/sessions'), { body: { sessions: [] } }, 'its session is over')
@@ -94,7 +94,8 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
   const program = createProgram({ io: print, version: '0', done: code => t.equal(code, 0) })
   const typed = words.map(word => (word === 'deskgate.yaml' ? file : word))
   await program.parseAsync([...typed, '--ops', gateway.opsUrl, '--ca', authority.certFile], { from: 'user' })
-  t.equal(out.at(-1), 'A login works.')
+  t.equal(out.at(-2), 'The way through the gateway works.')
+  t.match(out.at(-1), /^Not tested: your identity provider, and whether Desk knows an agent/)
   t.match(out[0], / {2}ok {4}publicUrl +https:\/\/localhost:/)
   guide.everyBlockRan(t)
   const page = readFileSync(join(import.meta.dirname, '../../docs/doctor.md'), 'utf8')
@@ -152,9 +153,17 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       [/^client address: the X-Forwarded-For that a client sends is accepted/],
     ],
     [
+      'a front without a gateway',
+      { answers: (_, response) => response.writeHead(502).end() },
+      [
+        /^no way past the gateway: HTTP 502, and not from the gateway/,
+        /^way to the gateway: HTTP 502, and not from the gateway.*`listen`/,
+      ],
+    ],
+    [
       'something else',
       { answers: (_, response) => response.writeHead(404).end() },
-      [/^no way past/, /^way to the gateway: HTTP 404.*something else/],
+      [/^no way past/, /^way to the gateway: HTTP 404.*something other than the gateway/],
     ],
     [
       'a redirect elsewhere',
@@ -178,9 +187,16 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
   }
   await gateway.reload({ ...base, trustedProxies: [] })
   await names(
-    [/^client address: 127\.0\.0\.2, and .*ignored: 127\.0\.0\.2 is not trusted \| trustedProxies: add/],
+    [/^client address: X-Forwarded-For: 127\.0\.0\.1 arrived from 127\.0\.0\.2 and was ignored \| trustedProxies: add/],
     'no trust',
   )
+  const untrusting = await writeConfiguration({ ...base, trustedProxies: [] })
+  t.teardown(() => rm(untrusting.folder, { recursive: true }))
+  front.fault = { forwarded: 'itself' }
+  t.match((await run(untrusting.file)).wrong, [
+    /^client address: X-Forwarded-For: 127\.0\.0\.2 arrived from 127\.0\.0\.2 and was ignored \| trustedProxies: add/,
+  ])
+  front.fault = {}
   await gateway.reload({ ...base, desk: { url: 'http://127.0.0.1:1' } })
   await names([/^Desk's first page: HTTP 502: Desk does not answer \| desk\.url/], 'Desk is down')
   await gateway.reload(base)
@@ -189,7 +205,19 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
   desk.onRequest((_, response) => response.end('hello'))
   await names([/^Desk's first page: .*any site may show it in a frame/], 'no word on frames')
   desk.onRequest((_, response) => response.writeHead(403).end())
-  await names([], 'Desk does not know the agent')
+  await names(
+    [/^Desk's first page: HTTP 403: either Desk does not know .* or it refuses everybody/],
+    'a refusal of Desk',
+  )
+  desk.onRequest((_, response) => response.writeHead(502).end())
+  front.fault = { past: Number(new URL(desk.url).port) }
+  const notDesk = [
+    /^no way past the gateway: HTTP 502, and not from/,
+    /^Desk's first page: HTTP 502, and not from the gateway/,
+  ]
+  await names(notDesk, 'the gateway is gone, not Desk')
+  front.fault = {}
+  desk.onRequest((_, response) => response.writeHead(200, { 'X-Frame-Options': 'SAMEORIGIN' }).end('hello'))
   provider.clock.off = 600_000
   await names([/^clock of portal: .* is \d{3} s ahead of the gateway \| .*clockSkew/], 'a provider whose clock is off')
   provider.clock.off = 0
@@ -213,6 +241,42 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     /^publicUrl: the running gateway has https:\/\/localhost:1, this configuration https/,
     /^TLS: no TLS connection/,
   ])
+})
+
+t.test('providers that cannot log anybody in', { skip: needed }, async t => {
+  const { run, base, gateway, front, provider, port } = await open(t)
+  const withConfig = async (settings: Record<string, unknown>) => {
+    const { folder, file } = await writeConfiguration(settings)
+    t.teardown(() => rm(folder, { recursive: true }))
+    await gateway.reload(settings)
+    return run(file)
+  }
+  // What answers there is an empty page.
+  const metadata = new URL('/metadata', provider.loginUrl).href
+  const company = { id: 'company', type: 'saml', name: 'Company', metadata }
+  const unread = await withConfig({ ...base, providers: [company] })
+  t.match(unread.wrong, [/^provider company: metadata unreadable: .+ \| providers\[\]\.metadata/])
+  t.equal(unread.wrong.length, 1, unread.wrong.join('\n'))
+  t.equal(unread.code, 1)
+
+  const [portal] = base.providers as Record<string, unknown>[]
+  const away = await withConfig({ ...base, providers: [{ ...portal, loginUrl: 'http://127.0.0.1:1/login' }] })
+  t.match(away.wrong, [/^clock of portal: http:\/\/127\.0\.0\.1:1 is out of reach from here: ECONNREFUSED/])
+  t.equal(away.code, 0)
+
+  const overHttp = { ...base, publicUrl: `http://localhost:${port}` }
+  const tls = await withConfig(overHttp)
+  t.match(tls.wrong, [/^TLS: plain http to a TLS port: localhost:\d+ \| publicUrl: write https/])
+  t.equal(tls.wrong.length, 1, tls.wrong.join('\n'))
+  await front.speak('http')
+  const crossSite = await withConfig(overHttp)
+  t.match(crossSite.wrong, [
+    /^TLS: publicUrl is http/,
+    /^provider portal: http:\/\/127\.0\.0\.1:\d+ is another site, and publicUrl is http.*cookie/,
+  ])
+  t.equal(crossSite.wrong.length, 2, crossSite.wrong.join('\n'))
+  const loginUrl = provider.loginUrl.replace('127.0.0.1', 'localhost')
+  t.match((await withConfig({ ...overHttp, providers: [{ ...portal, loginUrl }] })).wrong, [/^TLS: publicUrl is http/])
 })
 
 t.test('a Redis that refuses to publish', { skip: needed || missingParts('redis-server') }, async t => {

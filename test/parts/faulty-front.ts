@@ -20,8 +20,8 @@ export interface Fault {
   past?: number
   /** In the place of Host. */
   host?: string
-  /** Adds no X-Forwarded-For, and passes none on or what came. */
-  forwarded?: 'none' | 'as it came'
+  /** Adds no X-Forwarded-For, and passes none on or what came; or names itself, like a client on its own host. */
+  forwarded?: 'none' | 'as it came' | 'itself'
   /** In the place of the gateway. */
   answers?: (request: IncomingMessage, response: ServerResponse) => void
 }
@@ -127,6 +127,7 @@ function headersOf({ rawHeaders, socket }: IncomingMessage, fault: Fault): strin
   }
   const added = `${claimed === '' ? '' : `${claimed}, `}${socket.remoteAddress}`
   if (fault.forwarded === undefined) flat.push('X-Forwarded-For', added)
+  if (fault.forwarded === 'itself') flat.push('X-Forwarded-For', '127.0.0.2')
   if (fault.forwarded === 'as it came' && claimed !== '') flat.push('X-Forwarded-For', claimed)
   return flat
 }

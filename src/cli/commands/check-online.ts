@@ -92,6 +92,12 @@ async function tryProvider(agent: Dispatcher, provider: Provider, index: number)
   return [...fetched.trials, ...(await Promise.all(trials)).flat()]
 }
 
+/** Why what the gateway fetches from a provider cannot be used; undefined when it can. */
+export async function readFetched(provider: Provider): Promise<string | undefined> {
+  const { trials } = await tryFetched(provider, key => [key])
+  return trials[0]?.problem
+}
+
 async function tryFetched(
   provider: Provider,
   at: (key: string) => Path,

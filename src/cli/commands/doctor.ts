@@ -12,6 +12,7 @@ import { createBrowser } from '../doctor/browser.js'
 import { checkConnection } from '../doctor/connection.js'
 import { createFindings, type Findings, findingLines } from '../doctor/findings.js'
 import { logIn } from '../doctor/login.js'
+import { checkProviders } from '../doctor/providers.js'
 import { type ClockOffset, checkDesk, checkOwnClock, checkProviderClocks, checkStore } from '../doctor/surroundings.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
@@ -41,7 +42,10 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<ExitCode> 
   if (options.json) io.out(JSON.stringify({ healthy: problems.length === 0, checks: found.all }))
   else for (const line of findingLines(found.all)) io.out(line)
   for (const { check, seen, change } of problems) io.err(`${check}: ${seen} (change: ${change})`)
-  if (!options.json && problems.length === 0) io.out('A login works.')
+  if (!options.json && problems.length === 0) {
+    io.out('The way through the gateway works.')
+    io.out('Not tested: your identity provider, and whether Desk knows an agent: see docs/desks.')
+  }
   return problems.length === 0 ? 0 : 1
 }
 
@@ -87,6 +91,7 @@ async function goThrough(found: Findings, { config, at, ca }: Patient, rehearsal
     (await askOps(at, `/api/logins/${reference}`)) as RefusedLoginReport | undefined
   const cookies = createCookies({ publicUrl, prefix })
   if (!(await logIn(found, { ...parts, cookies, prefix, explain }))) return
+  await checkProviders(found, parts)
   if (!(await checkArrival(found, parts))) return
   await checkSizes(found, parts)
   await checkWebSocket(found, parts)

@@ -10,7 +10,7 @@ import { compileNetworks, parseAddress } from '../../web/request/networks.js'
 import { compilePathRules } from '../../web/request/paths.js'
 import { readTarget } from '../../web/request/target.js'
 import type { Browser, FetchedPage } from './browser.js'
-import { causeOf, type Findings } from './findings.js'
+import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
 
 export interface ArrivalParts {
   rehearsal: RehearsalAnswer
@@ -66,7 +66,7 @@ function checkReturned(found: Findings, { browser }: ArrivalParts, echo: Echo) {
 function checkHost(found: Findings, { publicUrl }: RehearsalAnswer, { host }: Echo) {
   const expected = new URL(publicUrl).host
   if (host === expected) return found.ok('Host', host)
-  const change = 'have the front pass Host as it came (nginx: proxy_set_header Host $host)'
+  const change = 'have the front pass Host as it came (nginx: proxy_set_header Host $http_host)'
   found.warning('Host', `the gateway sees ${host}, browsers ask for ${expected}`, change)
 }
 
@@ -76,15 +76,16 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
   const name = 'client address'
   const { address, unproven, peer, forwarded } = echo
   const said = forwarded.map(([header, value]) => `${header}: ${value}`).join(', ')
-  // By its own address: what the proxy says of the client did not count.
+  const trusts = compileNetworks(config.trustedProxies)
+  // By its own address: what the proxy says of the client did not count. On one host both have the same address.
   const isIgnored =
-    address === peer && forwarded.some(([header, value]) => isClientHeader(header) && !value.includes(peer))
+    address === peer &&
+    forwarded.some(([header, value]) => isClientHeader(header) && !(trusts(parseAddress(peer)) && value.includes(peer)))
   if (unproven || isIgnored) {
-    const seen = `${address}, and ${said || 'headers of a proxy'} ignored: ${peer} is not trusted`
+    const seen = `${said || 'a header of a proxy'} arrived from ${peer} and was ignored`
     return found.problem(name, seen, `trustedProxies: add ${peer}`)
   }
-  const isTrusted = compileNetworks(config.trustedProxies)(parseAddress(local))
-  if (isTrusted)
+  if (trusts(parseAddress(local)))
     return found.ok(name, `seen as ${address}: this host is in trustedProxies, so what it states is accepted`)
   const claim = { headers: { 'X-Forwarded-For': someoneElse, 'X-Real-IP': someoneElse } }
   const page = await browser.ask(rehearsal.echo, claim).catch(() => undefined)
@@ -179,6 +180,7 @@ export async function checkBypass(found: Findings, { browser, rehearsal, config 
   if (typeof page === 'string')
     return found.problem(name, `no response: ${page}`, 'the front: pass every path to `listen`')
   if (page.status === 401 && page.headers['x-request-id'] !== undefined) return found.ok(name, `HTTP 401 for ${path}`)
+  if (isOfFront(page)) return found.problem(name, ...noWayBehind(page.status))
   const seen = `HTTP ${page.status} for ${path} without a session: Desk gets a forged ${config.identity.headers.email}`
   found.problem(
     name,

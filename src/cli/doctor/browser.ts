@@ -80,7 +80,7 @@ export function createBrowser({ ca }: { ca?: string | undefined }): Browser {
       const request = open(new URL(address), asked)
       request.end(asked.body)
       const page = await pageOf(request)
-      for (const cookie of page.setCookies) take(jar, cookie)
+      if (asked.cookies !== 'none') for (const cookie of page.setCookies) take(jar, cookie)
       return page
     },
     webSocket(address) {

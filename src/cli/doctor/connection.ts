@@ -33,6 +33,10 @@ export async function checkConnection(found: Findings, deps: ConnectionDeps): Pr
     return false
   }
   if (url.protocol === 'http:') {
+    if (await speaksTls(host, Number(url.port || 80), deps)) {
+      found.problem('TLS', `plain http to a TLS port: ${url.host}`, 'publicUrl: write https')
+      return false
+    }
     const seen = 'publicUrl is http: cookies without Secure, and no identity provider on another site can log in'
     found.warning('TLS', seen, 'publicUrl: https, for anything but a trial')
     return true
@@ -115,6 +119,19 @@ async function explainNoTls(found: Findings, host: string, port: number, cause: 
     return found.problem('TLS', `${host}:${port} speaks plain http`, 'tls, or TLS in the front: publicUrl is https')
   const change = 'publicUrl, and whether the front listens there'
   found.problem('TLS', `no TLS connection to ${host}:${port}: ${cause}`, change)
+}
+
+/** Asked only where plain http gets no use out of the port, so that no handshake disturbs a server of http. */
+async function speaksTls(host: string, port: number, { publicUrl, browser, ca }: ConnectionDeps): Promise<boolean> {
+  const page = await browser.ask(`${publicUrl}/`, { method: 'HEAD', cookies: 'none' }).catch(() => undefined)
+  if (page && page.status !== 400) return false
+  return openTls(host, port, ca).then(
+    socket => {
+      socket.destroy()
+      return true
+    },
+    () => false,
+  )
 }
 
 function speaksHttp(host: string, port: number): Promise<boolean> {

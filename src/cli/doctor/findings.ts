@@ -1,5 +1,6 @@
 // What `deskgate doctor` has found: for each check what was seen, and what to change where that is wrong.
 
+import type { IncomingHttpHeaders } from 'node:http'
 import { escapeControls } from '../commands/report.js'
 
 export interface DoctorFinding {
@@ -43,4 +44,15 @@ export function findingLines(all: readonly DoctorFinding[]): string[] {
 export function causeOf(error: unknown): string {
   const { code, message, cause } = error as Error & { code?: string; cause?: { code?: string } }
   return code ?? cause?.code ?? message
+}
+
+/** A refusal that the front itself has sent: the gateway names each of its responses. */
+export function isOfFront({ status, headers }: { status: number; headers: IncomingHttpHeaders }): boolean {
+  return [400, 502, 503, 504].includes(status) && headers['x-request-id'] === undefined
+}
+
+/** What is seen, and what to change. */
+export function noWayBehind(status: number): [seen: string, change: string] {
+  const seen = `HTTP ${status}, and not from the gateway: the front refuses, or does not reach the gateway`
+  return [seen, "the front's own log, the address it passes requests to (`listen`), and whether the gateway runs"]
 }

@@ -6,7 +6,7 @@ import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import type { RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { Cookies } from '../../web/request/cookies.js'
 import { type Browser, type FetchedPage, navigation, type SeenCookie } from './browser.js'
-import { causeOf, type Findings } from './findings.js'
+import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
 
 export interface LoginParts {
   rehearsal: RehearsalAnswer
@@ -60,7 +60,7 @@ async function beginLogin(found: Findings, parts: LoginParts): Promise<FetchedPa
       found.problem(
         'Host',
         seen,
-        'publicUrl, or have the front pass Host as it came (nginx: proxy_set_header Host $host)',
+        'publicUrl, or have the front pass Host as it came (nginx: proxy_set_header Host $http_host)',
       )
       page = await browser.ask(`${rehearsal.login}?here=1`, first)
     }
@@ -85,6 +85,7 @@ async function explainStray({ browser, rehearsal, prefix }: LoginParts, page: Fe
     const change = 'publicUrl: the address that browsers end up at; or a redirect of the front'
     return [`HTTP ${status}: sent on to ${location.split('?', 1)[0]}`, change]
   }
+  if (isOfFront(page)) return noWayBehind(status)
   const url = `${rehearsal.publicUrl}${prefix}/jwks.json`
   const keys = await browser.ask(url, { cookies: 'none' }).catch(() => undefined)
   const isGateway = keys?.status === 200 && /jwk-set/.test(keys.headers['content-type'] ?? '')
@@ -108,14 +109,16 @@ function checkSessionCookies(
   { cookies, rehearsal, prefix }: LoginParts,
   { setCookies }: FetchedPage,
 ): boolean {
-  found.ok('cross-site POST', 'the token of another site arrived with its cookies: a session has begun')
   const secure = isSecure(rehearsal)
+  const seen = 'the token of another site arrived with its cookies: a session has begun'
+  const overHttp = 'the token arrived: a session has begun. Over http that works from the same host name alone'
+  found.ok('cross-site POST', secure ? seen : overHttp)
   const session = setCookies.filter(({ name }) => name === cookies.session)
   checkCookies(found, 'session cookie', session, { start: cookies.session, path: '/', sameSite: 'Lax', secure })
-  const seen = setCookies.filter(({ name, path }) => name === cookies.seen && path !== '/auth')
-  if (prefix === '/auth') seen.push(...setCookies.filter(({ name }) => name === cookies.seen))
+  const marks = setCookies.filter(({ name, path }) => name === cookies.seen && path !== '/auth')
+  if (prefix === '/auth') marks.push(...setCookies.filter(({ name }) => name === cookies.seen))
   const rules = { start: cookies.seen, path: prefix, sameSite: 'None' } as const
-  checkCookies(found, 'seen cookie', seen.slice(0, 1), { ...rules, secure })
+  checkCookies(found, 'seen cookie', marks.slice(0, 1), { ...rules, secure })
   return session.length > 0
 }
 

@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import { topologyOf } from '../../store/redis/url.js'
 import { type Browser, navigation } from './browser.js'
-import { causeOf, type Findings } from './findings.js'
+import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
 
 export interface SurroundingsParts {
   rehearsal: RehearsalAnswer
@@ -59,7 +59,10 @@ async function checkProviderClock(
   const { origin } = new URL(url)
   const sent = now()
   const page = await browser.ask(url, { method: 'HEAD', cookies: 'none' }).catch(causeOf)
-  if (typeof page === 'string') return found.skipped(name, `${origin} is out of reach from here: ${page}`)
+  if (typeof page === 'string') {
+    const change = `nothing, if the gateway and browsers reach it; else the address in providers[] of ${provider.id}`
+    return found.warning(name, `${origin} is out of reach from here: ${page}`, change)
+  }
   const date = Date.parse(page.headers.date ?? '')
   if (Number.isNaN(date)) return found.skipped(name, `${origin} sends no Date header`)
   // Date has whole seconds, and was written at some time between.
@@ -78,6 +81,7 @@ export async function checkDesk(found: Findings, { rehearsal, browser }: Surroun
   const page = await browser.ask(`${rehearsal.publicUrl}/`, { headers }).catch(causeOf)
   if (typeof page === 'string') return found.problem(name, `no response: ${page}`, 'desk.url and desk.timeout')
   const { status, location, headers: got } = page
+  if (isOfFront(page)) return found.problem(name, ...noWayBehind(status))
   if ([502, 503, 504].includes(status)) {
     return found.problem(name, `HTTP ${status}: Desk does not answer`, 'desk.url, and whether Desk runs and is reached')
   }
@@ -87,7 +91,10 @@ export async function checkDesk(found: Findings, { rehearsal, browser }: Surroun
   if (status >= 300 && status < 400) return explainRedirect(found, rehearsal, { name, status, location })
   if (status >= 500) return found.problem(name, `HTTP ${status} from Desk`, "Desk's own log")
   const frames = /frame-ancestors/.test(String(got['content-security-policy'])) || got['x-frame-options'] !== undefined
-  if (status >= 400) return found.ok(name, `HTTP ${status}: Desk does not know ${rehearsal.agent}, as it should be`)
+  if (status >= 400) {
+    const seen = `HTTP ${status}: either Desk does not know ${rehearsal.agent}, or it refuses everybody because it cannot verify the assertion`
+    return found.warning(name, seen, "log in once and read Desk's log; Desk's guide is in docs/desks")
+  }
   if (frames) return found.ok(name, `HTTP ${status}`)
   const change = 'X-Frame-Options: SAMEORIGIN, or frame-ancestors of Content-Security-Policy, in Desk or the front'
   found.warning(name, `HTTP ${status}, and any site may show it in a frame`, change)
