@@ -31,10 +31,9 @@ t.test('the example in Perl trusts Deskgate alone', { skip: missingParts('crypt-
     response.writeHead(request.url === '/jwks.json' ? 200 : 500, { 'content-type': 'application/json' }).end(jwks)
   })
   t.teardown(() => keys.close())
-  const verdicts = async (path: string, tokens: string[]) =>
-    (await run('perl', [`-I${library}`, '-MDeskgate', '-e', script, keys.url + path, ...tokens])).stdout
-      .trim()
-      .split('\n')
+  const judge = (path: string, tokens: string[]) =>
+    run('perl', [`-I${library}`, '-MDeskgate', '-e', script, keys.url + path, ...tokens])
+  const verdicts = async (path: string, tokens: string[]) => (await judge(path, tokens)).stdout.trim().split('\n')
 
   const now = Math.floor(Date.now() / 1000)
   const whole = { iss: issuer, aud: audience, sub: 'a@example.com', email: 'a@example.com', iat: now, exp: now + 3600 }
@@ -80,4 +79,8 @@ t.test('the example in Perl trusts Deskgate alone', { skip: missingParts('crypt-
   t.equal(said.length, Object.keys(refused).length)
   t.strictSame(keys.seen, ['/jwks.json'], 'unknown keys do not make it ask again and again')
   t.strictSame(await verdicts('/broken', [good]), ['-'], 'without keys nobody is believed')
+  const { stderr } = await judge('/jwks.json', [await signed({ aud: 'wiki' }), await signed({ aud: 'wiki' })])
+  t.match(stderr, /audience request-tracker are wanted: JWT: aud claim .*check failed/)
+  t.equal(stderr.split('\n').length, 2, 'nobody can fill the log')
+  t.match((await judge('/broken', [good])).stderr, /keys could not be read from .*\/broken: 500/)
 })

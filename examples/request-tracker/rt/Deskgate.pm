@@ -27,7 +27,7 @@ sub claims {
     my ($header) = eval { decode_jwt( token => $token, decode_header => 1, ignore_signature => 1 ) };
     my $kid = ref $header eq 'HASH' ? $header->{kid} : undef;
     return undef if !defined $kid || ref $kid;
-    my $keys = $self->keys_with($kid) or return undef;
+    my $keys = $self->keys_with($kid) or return $self->tell('its key is not among the published ones');
     my $claims = eval {
         decode_jwt(
             token        => $token,
@@ -40,6 +40,7 @@ sub claims {
             leeway       => 5,
         );
     };
+    $self->tell($@) if $@;
     return undef if ref $claims ne 'HASH' || !defined $claims->{email} || ref $claims->{email};
     return $claims;
 }
@@ -53,6 +54,16 @@ sub keys_with {
     return $known->() ? $self->{keys} : undef;
 }
 
+# Why an assertion was refused, such as a wrong aud, for the log: not more often than anybody could fill it.
+sub tell {
+    my ( $self, $why ) = @_;
+    return undef if time - ( $self->{told_at} // 0 ) < $ask_again;
+    $self->{told_at} = time;
+    $why =~ s/[^\x20-\x7e]+/ /g;
+    warn "Deskgate's assertion refused, issuer $self->{issuer} and audience $self->{audience} are wanted: $why\n";
+    return undef;
+}
+
 # What cannot be read leaves the old keys in use.
 sub read_keys {
     my ($self) = @_;
@@ -60,7 +71,10 @@ sub read_keys {
     my $answer = $self->{http}->get( $self->{jwks} );
     my $keys = $answer->{success} ? eval { decode_json( $answer->{content} ) } : undef;
     if ( ref $keys ne 'HASH' || ref $keys->{keys} ne 'ARRAY' ) {
-        warn "Deskgate's keys could not be read from $self->{jwks}: $answer->{status} $answer->{reason}\n";
+        # HTTP::Tiny: 599 is no response at all, and the content says why.
+        my $why = $answer->{success} ? 'no key set' : $answer->{status} == 599 ? $answer->{content} : $answer->{reason};
+        $why =~ s/[^\x20-\x7e]+/ /g;
+        warn "Deskgate's keys could not be read from $self->{jwks}: $answer->{status} $why\n";
         return;
     }
     @$self{qw(keys read_at)} = ( $keys, time );
