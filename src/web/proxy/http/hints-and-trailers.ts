@@ -42,21 +42,10 @@ export function latin1(bytes: Buffer): string {
 }
 
 /**
- * The bytes from the first line to the last are decoded at once: nearly always all lie in one buffer. Those of a head that
- * came in two chunks do not, and each is decoded by itself.
+ * Each by itself: lines of one head may lie in several buffers, of which one is shared with others (Buffer.poolSize).
  */
 export function latin1Lines(lines: readonly Buffer[]): string[] {
-  const [first, last] = [lines[0], lines.at(-1)]
-  if (!first || !last) return []
-  const { buffer, byteOffset: start } = first
-  const end = last.byteOffset + last.length
-  if (end < start || end > buffer.byteLength) return lines.map(latin1)
-  const all = Buffer.from(buffer, start, end - start).toString('latin1')
   const texts: string[] = []
-  for (const line of lines) {
-    const at = line.byteOffset - start
-    const isInside = line.buffer === buffer && at >= 0 && at + line.length <= all.length
-    texts.push(isInside ? all.slice(at, at + line.length) : latin1(line))
-  }
+  for (const line of lines) texts.push(line.toString('latin1'))
   return texts
 }
