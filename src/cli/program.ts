@@ -225,8 +225,8 @@ for a minute at most, which reaches Desk's first page and nothing else. It is in
 the audit log. It needs the configuration, and the admin token: ops.adminToken,
 or $DESKGATE_ADMIN_TOKEN.
 
-Exit code: 0 no check has failed; 1 a check has failed, and stderr says which; 2
-wrong usage.
+Exit code: 0 no check has failed; 1 one has, and stderr says which; 2 wrong
+usage.
 
 Examples:
   $ deskgate doctor --config deskgate.yaml
