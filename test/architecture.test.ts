@@ -22,7 +22,7 @@ const layers: Record<string, number> = {
   providers: 2,
   directory: 2,
   'web/request': 3.1,
-  'web/server': 3.1,
+  'web/connections': 3.1,
   'web/context': 3.2,
   'web/pages': 3.3,
   'web/responses': 3.4,

@@ -13,7 +13,7 @@ import { buildConnector, type Dispatcher, Pool } from 'undici'
 import { SignedXml } from 'xml-crypto'
 import * as z from 'zod'
 import { createBatches } from '../src/store/redis/client.js'
-import { dropParser } from '../src/web/server/raw-queries.js'
+import { dropParser } from '../src/web/connections/raw-queries.js'
 import { openRaw } from './parts/raw-http.js'
 import { createSamlIdp, entityId, newSigningKey } from './parts/saml-idp.js'
 import { until } from './parts/wait-until.js'
@@ -153,7 +153,7 @@ t.test('Node names the response that is being written on its socket, until it is
   t.equal(seen?.headersSent, true)
 })
 
-/** A server whose parser is looked at as src/web/server does. */
+/** A server whose parser is looked at as src/web/connections does. */
 const connectionOf = async (t: Test, listener: (socket: Socket, port: number) => void) => {
   const server = createServer((_, response) => response.end('seen'))
   const errors: (NodeJS.ErrnoException & { bytesParsed?: number; rawPacket?: Buffer })[] = []

@@ -30,6 +30,8 @@ import type { RevocationMarks } from '../sessions/revocation-marks.js'
 import { handleOf } from '../sessions/sessions.js'
 import { createBearer } from '../web/access/bearer.js'
 import type { LiveResponses } from '../web/access/live-connections.js'
+import type { ListenerOptions } from '../web/connections/listener.js'
+import type { UnreadLimit } from '../web/connections/unread-limit.js'
 import type { ConfigSnapshot, RenderError } from '../web/context.js'
 import { createMarkerCookies } from '../web/desk-login/accepted-cookies.js'
 import { createIdentityWriter } from '../web/identity/headers.js'
@@ -46,8 +48,6 @@ import { createCookies } from '../web/request/cookies.js'
 import { createPaths } from '../web/request/paths.js'
 import { createErrorResponses } from '../web/responses/errors.js'
 import type { GatewayRoutesDeps } from '../web/routes/plugin.js'
-import type { ListenerOptions } from '../web/server/listener.js'
-import type { UnreadLimit } from '../web/server/unread-limit.js'
 
 /** Everything that survives a reload. */
 export interface GatewayDeps {

@@ -1,7 +1,7 @@
 // Sends Desk's response to the client: in one piece when it arrives at once, else chunk by chunk, and never faster than
 // the client reads.
 
-import type { UnreadLimit } from '../../server/unread-limit.js'
+import type { UnreadLimit } from '../../connections/unread-limit.js'
 import type { DeskQueue } from '../desk-queue.js'
 import type { Exchange } from './exchange.js'
 import { passTrailers } from './hints-and-trailers.js'

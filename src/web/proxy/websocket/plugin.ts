@@ -7,11 +7,11 @@ import type { Clock, Random } from '../../../core/clock.js'
 import type { Metrics } from '../../../ops/metrics.js'
 import type { CloseReason } from '../../access/live-bearers.js'
 import type { LiveConnections } from '../../access/live-connections.js'
+import { onWebSocketOffer } from '../../connections/other-upgrades.js'
+import { noticeEnd } from '../../connections/read-again.js'
 import type { AccessVerdict, GatewayErrorCode, RequestContext, Tunnel } from '../../context.js'
 import type { RequestLifecycle } from '../../request-lifecycle.js'
 import { refuseSocket, refuseVerdictSocket } from '../../responses/send-error.js'
-import { onWebSocketOffer } from '../../server/other-upgrades.js'
-import { noticeEnd } from '../../server/read-again.js'
 
 export interface UpgradeDeps {
   requestLifecycle: Pick<RequestLifecycle, 'stateOf' | 'finish'>

@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
-import { createPipelining } from '../../../src/web/server/pipelining.js'
+import { createPipelining } from '../../../src/web/connections/pipelining.js'
 import { rsaPair } from '../../parts/configuration.js'
 import { until } from '../../parts/wait-until.js'
 
