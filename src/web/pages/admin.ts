@@ -39,13 +39,13 @@ export interface AdminPart {
 const places: Record<SectionName, string> = { sessions: '', refused: '/refused', state: '/state', links: '/links' }
 
 export function adminPage(frame: AdminFrame, { section, main }: AdminPart): RenderedPage {
-  const { admin } = frame.page.texts
+  const { admin, buttons } = frame.page.texts
   const say = sayIn(frame)
   const links = Object.entries(places).map(([name, path]) => {
     const current = name === section ? ' aria-current="page"' : ''
     return html`<a href="${frame.admin}${path}"!${current}>${admin[name as SectionName].title}</a>`
   })
-  const whole = html`<nav class="tabs" aria-label="${admin.title}">!${links}<a href="/">${admin.desk}</a></nav>
+  const whole = html`<nav class="tabs" aria-label="${admin.title}">!${links}<a href="/">${buttons.home}</a></nav>
 <h1>${admin[section].title}</h1>!${doneNote(frame, admin)}!${main}
 <p class="reference">!${say(fill(admin.operator, { email: frame.operator }))}</p>`
   return layout(frame.page, { title: `${admin[section].title} · ${admin.title}`, main: whole, width: 'full' })

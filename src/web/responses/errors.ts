@@ -140,7 +140,7 @@ function errorButtons(code: RouteErrorCode, context: RequestContext): Button[] {
     return page === '/' || everywhere.has(code) ? [again] : [again, { ...start, look: 'quiet' }]
   }
   // What was sent is one page back: this is not the way that helps.
-  if (arrival[code] !== undefined) return [...back, { ...start, look: 'quiet' }]
+  if (arrival[code] !== undefined || code === 'wrong_origin') return [...back, { ...start, look: 'quiet' }]
   // An agent with the wrong account has to be able to log out.
   if (code !== 'forbidden') return [...back, start]
   return [...back, start, { label: logout, to: { post: context.snapshot.paths.logout }, look: 'quiet' }]

@@ -326,7 +326,6 @@ export const de: Texts = {
   admin: {
     title: 'Sitzungsverwaltung',
     open: 'Sitzungsverwaltung öffnen',
-    desk: 'Zum Helpdesk',
     operator: 'Sie arbeiten hier als {email}. Jede Änderung wird unter diesem Namen aufgezeichnet.',
     here: 'Nur was dieser Prozess gesehen hat: Andere Prozesse des Gateways können weitere Anmeldungen gesehen haben.',
     search: 'Suchen',
@@ -389,8 +388,8 @@ export const de: Texts = {
       up: 'Der Speicher antwortet.',
       until: 'Zertifikat gültig bis {when}',
       agrees: 'Seine Uhr stimmt mit unserer überein',
-      ahead: 'Seine Uhr geht gegenüber unserer vor: {time}',
-      behind: 'Seine Uhr geht gegenüber unserer nach: {time}',
+      ahead: 'Seine Uhr geht gegenüber unserer um {time} vor',
+      behind: 'Seine Uhr geht gegenüber unserer um {time} nach',
       login: 'Letzte Anmeldung: {when}',
       refusal: 'Letzte abgelehnte Anmeldung: {when}',
       show: 'Letzte abgelehnte Anmeldung zeigen',

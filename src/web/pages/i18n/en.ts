@@ -41,8 +41,8 @@ export const en = {
       text: 'Your login service remembered an earlier login, and the help desk asks for a new one. Log in again; if your login service does not ask you to, log out there first.',
     },
     noAddress: {
-      title: 'Your e-mail address is missing',
-      text: 'Your login service did not tell us an e-mail address that we can use. Please tell your administrator the reference below, or log in with another account.',
+      title: 'Your e‑mail address is missing',
+      text: 'Your login service did not send us an e‑mail address that we can use. Please tell your administrator the reference below, or log in with another account.',
     },
     unavailable: {
       title: 'Logging in is not possible just now',
@@ -50,7 +50,7 @@ export const en = {
     },
     refusedThere: {
       title: 'Your login service refused the login',
-      text: 'It ended the login itself, perhaps because it was cancelled or you may not use this application. Please try again or ask your administrator.',
+      text: 'It ended the login itself, perhaps because it was cancelled or because you are not allowed to use this application. Please try again or ask your administrator.',
     },
     startHere: {
       title: 'Please start here',
@@ -58,7 +58,7 @@ export const en = {
     },
     agentUnknown: {
       title: 'You have no access to the help desk',
-      text: 'Your login worked, but the help desk does not know your e-mail address. Ask your administrator to add you, or log in with another account.',
+      text: 'Your login worked, but the help desk does not know your e‑mail address. Ask your administrator to add you, or log in with another account.',
     },
     agentDisabled: {
       title: 'Your account is switched off',
@@ -154,11 +154,11 @@ export const en = {
     },
     kept_gone: {
       title: 'Nothing left to send',
-      text: 'The kept reply was already sent or thrown away, was kept for too long, or belongs to another page or agent. Look into the ticket to see whether it arrived.',
+      text: 'The kept reply was already sent or thrown away, was kept for too long, or belongs to another page or agent. Check the ticket to see whether it arrived.',
     },
     kept_claimed: {
       title: 'Your reply may already have been sent',
-      text: 'A kept reply is sent only once, and sending has started. Look into the ticket before you write it again.',
+      text: 'A kept reply is sent only once, and sending has started. Check the ticket before you write it again.',
     },
     kept_unanswered: {
       title: 'Your reply may have been sent',
@@ -326,8 +326,7 @@ export const en = {
   admin: {
     title: 'Session desk',
     open: 'Open the session desk',
-    desk: 'To the help desk',
-    operator: 'You work here as {email}. Every change is recorded under this name.',
+    operator: 'You are working here as {email}. Every change is recorded under this name.',
     here: 'Only what this process has seen: other processes of the gateway may have seen other logins.',
     search: 'Search',
     more: 'More',
@@ -382,8 +381,8 @@ export const en = {
       setting: 'Setting: {value}',
     },
     state: {
-      title: 'Providers and store',
-      providers: 'Identity providers',
+      title: 'Login services and store',
+      providers: 'Login services',
       sources: 'Agents',
       store: 'Session store',
       up: 'The store answers.',

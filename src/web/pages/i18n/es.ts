@@ -49,7 +49,7 @@ export const es: Texts = {
     },
     refusedThere: {
       title: 'Su servicio de inicio de sesión ha denegado el acceso',
-      text: 'El propio servicio de inicio de sesión lo ha interrumpido, quizá porque se ha cancelado o porque usted no puede utilizar esta aplicación. Inténtelo de nuevo o consulte a su administrador.',
+      text: 'El propio servicio ha interrumpido el inicio de sesión, quizá porque se ha cancelado o porque usted no tiene permiso para utilizar esta aplicación. Inténtelo de nuevo o consulte a su administrador.',
     },
     startHere: {
       title: 'Empiece aquí',
@@ -57,15 +57,15 @@ export const es: Texts = {
     },
     agentUnknown: {
       title: 'No tiene acceso al centro de asistencia',
-      text: 'Su inicio de sesión es correcto, pero el centro de asistencia no conoce su dirección de correo electrónico. Pida a su administrador que le añada o inicie sesión con otra cuenta.',
+      text: 'Su inicio de sesión ha funcionado, pero el centro de asistencia no conoce su dirección de correo electrónico. Pida a su administrador que le añada o inicie sesión con otra cuenta.',
     },
     agentDisabled: {
       title: 'Su cuenta está desactivada',
-      text: 'Su inicio de sesión es correcto, pero su cuenta del centro de asistencia no está activa. Consulte a su administrador o inicie sesión con otra cuenta.',
+      text: 'Su inicio de sesión ha funcionado, pero su cuenta del centro de asistencia no está activa. Consulte a su administrador o inicie sesión con otra cuenta.',
     },
     agentForbidden: {
       title: 'No puede iniciar sesión de esta forma',
-      text: 'Su inicio de sesión es correcto, pero no da acceso al centro de asistencia. Consulte a su administrador o inicie sesión de otra forma.',
+      text: 'Su inicio de sesión ha funcionado, pero no da acceso al centro de asistencia. Consulte a su administrador o inicie sesión de otra forma.',
     },
     agentsUnavailable: {
       title: 'Ahora mismo no es posible iniciar sesión',
@@ -73,15 +73,15 @@ export const es: Texts = {
     },
     otherSession: {
       title: 'Aquí hay otra persona con la sesión iniciada',
-      text: 'Ha llegado un inicio de sesión que este navegador no ha comenzado. Nada ha cambiado. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
+      text: 'Ha llegado un inicio de sesión que este navegador no ha comenzado. No ha cambiado nada. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
     },
     otherAgent: {
       title: 'Ha iniciado sesión otra persona',
-      text: 'Esta página necesita que vuelva a iniciar sesión la persona que la tiene iniciada aquí, pero lo ha hecho otra. Nada ha cambiado. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
+      text: 'Esta página exige que vuelva a iniciar sesión la persona conectada aquí, pero lo ha hecho otra persona. No ha cambiado nada. Para pasar a la otra cuenta, cierre antes la sesión y vuelva a iniciarla.',
     },
     loop: {
       title: 'Su navegador no conserva la sesión',
-      text: 'Ha iniciado sesión varias veces en un minuto, pero su navegador nunca ha devuelto la cookie que la recuerda. Permita las cookies de este sitio, espere un minuto e inténtelo de nuevo.',
+      text: 'Ha iniciado sesión varias veces en un minuto, pero su navegador nunca ha devuelto la cookie que conserva la sesión. Permita las cookies de este sitio, espere un minuto e inténtelo de nuevo.',
     },
     rateLimited: {
       title: 'Demasiados inicios de sesión fallidos',
@@ -120,7 +120,7 @@ export const es: Texts = {
     },
     forbidden: {
       title: 'No tiene acceso a esta página',
-      text: 'Ha iniciado sesión, pero esta parte del centro de asistencia requiere un rol que usted no tiene. Si debería tenerlo, consulte a su administrador.',
+      text: 'Ha iniciado sesión, pero esta parte del centro de asistencia requiere un rol que usted no tiene. Si cree que debería tenerlo, consulte a su administrador.',
     },
     wrong_origin: {
       title: 'Esto no se ha enviado desde aquí',
@@ -160,7 +160,7 @@ export const es: Texts = {
     },
     kept_claimed: {
       title: 'Es posible que su respuesta ya se haya enviado',
-      text: 'Una respuesta guardada se envía una sola vez, y el envío ya ha comenzado. Compruebe el ticket antes de volver a escribirla.',
+      text: 'Una respuesta guardada se envía una sola vez, y el envío ya ha comenzado. Consulte el ticket antes de volver a escribirla.',
     },
     kept_unanswered: {
       title: 'Es posible que su respuesta se haya enviado',
@@ -209,7 +209,7 @@ export const es: Texts = {
   kept: {
     kept: {
       title: 'Se ha cerrado su sesión',
-      text: 'Lo que escribió no se ha enviado, pero se guarda durante {time}. Inicie sesión ahora y podrá enviarlo.',
+      text: 'Lo que ha escrito no se ha enviado, pero se guarda durante {time}. Inicie sesión ahora y podrá enviarlo.',
     },
     still: {
       title: 'Inicie sesión de nuevo',
@@ -304,7 +304,7 @@ export const es: Texts = {
     title: 'Ha cerrado la sesión',
     text: 'Ya puede cerrar esta ventana o iniciar sesión de nuevo.',
     button: 'Iniciar sesión de nuevo',
-    sessions: 'Iniciar sesión y ver dónde más la tiene abierta',
+    sessions: 'Iniciar sesión y ver dónde más tiene la sesión iniciada',
   },
   sessions: {
     title: 'Dónde tiene la sesión iniciada',
@@ -313,7 +313,7 @@ export const es: Texts = {
     here: 'Este navegador',
     unknown: 'Navegador desconocido',
     oneTime: 'Enlace de un solo uso',
-    facts: 'Desde el {since}, desde {address}',
+    facts: 'Desde el {since}, dirección IP {address}',
     seen: 'Último uso: {when}',
     ends: 'Termina el {end}',
     endsIdle: 'Termina el {idle} si no se usa, a más tardar el {end}',
@@ -326,7 +326,6 @@ export const es: Texts = {
   admin: {
     title: 'Gestión de sesiones',
     open: 'Abrir la gestión de sesiones',
-    desk: 'Al centro de asistencia',
     operator: 'Usted trabaja aquí como {email}. Cada cambio se registra con este nombre.',
     here: 'Solo lo que ha visto este proceso: otros procesos de la pasarela pueden haber visto otros inicios de sesión.',
     search: 'Buscar',
@@ -357,7 +356,7 @@ export const es: Texts = {
       label: 'Dirección de correo, o su comienzo',
       none: 'No se encontró ninguna sesión activa.',
       here: 'Este navegador',
-      since: 'Desde el {since}, desde {address}, {browser}',
+      since: 'Desde el {since}, dirección IP {address}, {browser}',
       by: 'Sesión iniciada con {provider}',
       end: 'Cerrar',
       all: 'Todas las sesiones de este agente',
@@ -368,8 +367,8 @@ export const es: Texts = {
       label: 'Referencia o dirección de correo',
       none: 'No se encontró ningún inicio de sesión rechazado. Los 10 000 más recientes se guardan una semana.',
       total: 'Encontrados: {count}',
-      nobody: 'Dirección de correo desconocida',
-      facts: 'Con {provider}, de {address}, {browser}',
+      nobody: 'Ninguna dirección de correo conocida',
+      facts: 'Con {provider}, dirección IP {address}, {browser}',
       told: 'Mostrado al agente: {title}',
       unknown: 'No hay ningún informe {reference}. Los informes se guardan una semana.',
       checks: 'Comprobaciones',
@@ -382,7 +381,7 @@ export const es: Texts = {
       setting: 'Ajuste: {value}',
     },
     state: {
-      title: 'Servicios y almacén',
+      title: 'Servicios de inicio de sesión y almacén',
       providers: 'Servicios de inicio de sesión',
       sources: 'Agentes',
       store: 'Almacén de sesiones',
@@ -393,7 +392,7 @@ export const es: Texts = {
       behind: 'Su reloj va {time} atrasado respecto al nuestro',
       login: 'Último inicio de sesión: {when}',
       refusal: 'Último inicio de sesión rechazado: {when}',
-      show: 'Ver el último rechazo',
+      show: 'Ver el último inicio de sesión rechazado',
       never: 'Todavía ningún inicio de sesión',
       agents: 'Agentes: {count}. Última lectura de la lista: {when}',
       noList: 'No tiene lista: se le pregunta en cada inicio de sesión.',
@@ -419,7 +418,7 @@ export const es: Texts = {
       button: 'Iniciar sesión de nuevo',
     },
     ended: {
-      title: 'Su sesión se ha cerrado',
+      title: 'Se ha cerrado su sesión',
       text: 'Su sesión ha terminado. Lo que ha escrito en esta página sigue ahí: inicie sesión de nuevo, en una ventana pequeña, para continuar.',
       button: 'Iniciar sesión de nuevo',
     },
@@ -428,7 +427,7 @@ export const es: Texts = {
       text: 'Esta parte del centro de asistencia exige un inicio de sesión más seguro o más reciente. Inicie sesión, en una ventana pequeña, para continuar en esta página.',
       button: 'Iniciar sesión',
     },
-    close: 'Cerrar',
+    close: 'Cerrar este aviso',
     left: 'Su sesión se cerrará en {time}.',
     failed: 'No ha funcionado. Inténtelo de nuevo.',
   },

@@ -40,8 +40,8 @@ export const fr: Texts = {
       text: 'Votre service de connexion s’est souvenu d’une connexion antérieure, mais le centre d’assistance en exige une nouvelle. Connectez-vous à nouveau ; si votre service de connexion ne vous le demande pas, déconnectez-vous d’abord de celui-ci.',
     },
     noAddress: {
-      title: 'Votre adresse e-mail est absente',
-      text: 'Votre service de connexion ne nous a pas indiqué d’adresse e-mail utilisable. Veuillez communiquer à votre administrateur la référence ci-dessous, ou vous connecter avec un autre compte.',
+      title: 'Votre adresse e‑mail est absente',
+      text: 'Votre service de connexion ne nous a pas indiqué d’adresse e‑mail utilisable. Veuillez communiquer à votre administrateur la référence ci-dessous, ou vous connecter avec un autre compte.',
     },
     unavailable: {
       title: 'La connexion est impossible pour le moment',
@@ -49,7 +49,7 @@ export const fr: Texts = {
     },
     refusedThere: {
       title: 'Votre service de connexion a refusé l’accès',
-      text: 'Votre service de connexion y a mis fin lui-même, peut-être parce qu’elle a été annulée ou que vous n’avez pas le droit d’utiliser cette application. Veuillez réessayer ou vous adresser à votre administrateur.',
+      text: 'Il a lui-même mis fin à la connexion, peut-être parce qu’elle a été annulée ou que vous n’avez pas le droit d’utiliser cette application. Veuillez réessayer ou vous adresser à votre administrateur.',
     },
     startHere: {
       title: 'Veuillez commencer ici',
@@ -57,7 +57,7 @@ export const fr: Texts = {
     },
     agentUnknown: {
       title: 'Vous n’avez pas accès au centre d’assistance',
-      text: 'Votre connexion a réussi, mais le centre d’assistance ne connaît pas votre adresse e-mail. Demandez à votre administrateur de vous ajouter, ou connectez-vous avec un autre compte.',
+      text: 'Votre connexion a réussi, mais le centre d’assistance ne connaît pas votre adresse e‑mail. Demandez à votre administrateur de vous ajouter, ou connectez-vous avec un autre compte.',
     },
     agentDisabled: {
       title: 'Votre compte est désactivé',
@@ -103,7 +103,7 @@ export const fr: Texts = {
   errors: {
     bad_request: {
       title: 'Cette adresse ne fonctionne pas',
-      text: 'Le lien est incomplet ou endommagé. Allez au centre d’assistance et recommencez de là.',
+      text: 'Le lien est incomplet ou endommagé. Allez au centre d’assistance et recommencez à partir de là.',
     },
     not_found: {
       title: 'Cette page n’existe pas',
@@ -120,7 +120,7 @@ export const fr: Texts = {
     },
     forbidden: {
       title: 'Vous n’avez pas accès à cette page',
-      text: 'Vous êtes connecté, mais cette partie du centre d’assistance exige un rôle que vous n’avez pas. Si vous devriez l’avoir, adressez-vous à votre administrateur.',
+      text: 'Vous êtes connecté, mais cette partie du centre d’assistance exige un rôle que vous n’avez pas. Si vous pensez devoir l’avoir, adressez-vous à votre administrateur.',
     },
     wrong_origin: {
       title: 'Cet envoi ne vient pas d’ici',
@@ -160,7 +160,7 @@ export const fr: Texts = {
     },
     kept_claimed: {
       title: 'Votre réponse a peut-être déjà été envoyée',
-      text: 'Une réponse conservée n’est envoyée qu’une seule fois, et l’envoi a commencé. Vérifiez le ticket avant de la réécrire.',
+      text: 'Une réponse conservée n’est envoyée qu’une seule fois, et l’envoi a commencé. Consultez le ticket avant de la réécrire.',
     },
     kept_unanswered: {
       title: 'Votre réponse a peut-être été envoyée',
@@ -188,7 +188,7 @@ export const fr: Texts = {
     },
     too_large: {
       title: 'C’est trop volumineux',
-      text: 'L’envoi dépasse ce que cette page accepte ; rien n’a donc été fait. Allez au centre d’assistance et recommencez de là.',
+      text: 'L’envoi dépasse ce que cette page accepte ; rien n’a donc été fait. Allez au centre d’assistance et recommencez à partir de là.',
     },
     prefetch: { title: 'Pas maintenant', text: 'Cette page n’est pas chargée à l’avance.' },
   },
@@ -203,7 +203,7 @@ export const fr: Texts = {
   },
   notSent: {
     title: 'Vous avez été déconnecté',
-    text: 'Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
+    text: 'Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez de nouveau votre saisie.',
     button: 'Se connecter dans un nouvel onglet',
   },
   kept: {
@@ -225,7 +225,7 @@ export const fr: Texts = {
       title: 'Votre réponse a été conservée',
       text: 'Vous avez écrit votre réponse le {when}, sur la page {page}.',
       once: 'Vous pouvez l’envoyer une seule fois. Elle est conservée jusqu’au {time}.',
-      hint: 'Si le centre d’assistance indique après l’envoi que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-le.',
+      hint: 'Si le centre d’assistance indique après l’envoi que le formulaire est trop ancien ou que son jeton de sécurité n’est pas valide, votre réponse n’a pas été acceptée : revenez à la page où vous l’avez écrite, copiez le texte, rouvrez le ticket et collez-y ce texte.',
       send: 'Envoyer',
       discard: 'Supprimer',
       open: 'Ouvrir la page où vous avez écrit',
@@ -244,7 +244,7 @@ export const fr: Texts = {
   stepUp: {
     notSent: {
       title: 'Veuillez vous connecter encore une fois',
-      text: 'Cela exige une connexion plus sécurisée ou plus récente. Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez-la à nouveau.',
+      text: 'Cela exige une connexion plus sécurisée ou plus récente. Votre saisie n’a pas été envoyée. Connectez-vous dans un nouvel onglet, puis revenez à celui-ci, reculez d’une page et envoyez de nouveau votre saisie.',
       button: 'Se connecter dans un nouvel onglet',
     },
   },
@@ -313,7 +313,7 @@ export const fr: Texts = {
     here: 'Ce navigateur',
     unknown: 'Navigateur inconnu',
     oneTime: 'Lien à usage unique',
-    facts: 'Depuis le {since}, à partir de {address}',
+    facts: 'Depuis le {since}, adresse IP {address}',
     seen: 'Dernière utilisation : {when}',
     ends: 'Prend fin le {end}',
     endsIdle: 'Prend fin le {idle} sans activité, au plus tard le {end}',
@@ -326,7 +326,6 @@ export const fr: Texts = {
   admin: {
     title: 'Gestion des sessions',
     open: 'Ouvrir la gestion des sessions',
-    desk: 'Vers le centre d’assistance',
     operator: 'Vous travaillez ici en tant que {email}. Chaque modification est enregistrée sous ce nom.',
     here: 'Seulement ce que ce processus a vu : d’autres processus de la passerelle peuvent avoir vu d’autres connexions.',
     search: 'Rechercher',
@@ -357,7 +356,7 @@ export const fr: Texts = {
       label: 'Adresse e-mail, ou son début',
       none: 'Aucune session en cours n’a été trouvée.',
       here: 'Ce navigateur',
-      since: 'Depuis le {since}, de {address}, {browser}',
+      since: 'Depuis le {since}, adresse IP {address}, {browser}',
       by: 'Connexion par {provider}',
       end: 'Terminer',
       all: 'Toutes les sessions de cet agent',
@@ -368,8 +367,8 @@ export const fr: Texts = {
       label: 'Référence ou adresse e-mail',
       none: 'Aucune connexion refusée n’a été trouvée. Les 10 000 plus récentes sont conservées une semaine.',
       total: 'Trouvées : {count}',
-      nobody: 'Adresse e-mail inconnue',
-      facts: 'Par {provider}, de {address}, {browser}',
+      nobody: 'Aucune adresse e-mail connue',
+      facts: 'Par {provider}, adresse IP {address}, {browser}',
       told: 'Affiché à l’agent : {title}',
       unknown: 'Il n’y a pas de rapport {reference}. Les rapports sont conservés une semaine.',
       checks: 'Vérifications',
@@ -382,7 +381,7 @@ export const fr: Texts = {
       setting: 'Réglage : {value}',
     },
     state: {
-      title: 'Services et stockage',
+      title: 'Services de connexion et stockage',
       providers: 'Services de connexion',
       sources: 'Agents',
       store: 'Stockage des sessions',
