@@ -1,6 +1,7 @@
 // What a large SAML response costs the event loop: CPU time of the gateway's main thread from the first byte of a posted
 // response of 257 kB to the answer. An unsigned one is read, scanned and refused; a signed one is also verified, in other
-// threads, and logs in. They go to this build and to that of another checkout in turn.
+// threads, and logs in; a small signed one shows what of that is the login. They go to this build and to that of another
+// checkout in turn.
 //   npx tsx bench/large-response.ts --before DIR [--rounds 40]
 // DIR: another checkout, built. Linux only.
 
@@ -23,22 +24,20 @@ const { before } = values
 if (before === undefined) throw new Error('--before: the folder of another checkout, built')
 const rounds = Math.min(200, Number(values.rounds))
 const publicUrl = 'https://desk.example.com'
-/** Characters of the base64 that is posted. */
-const size = 257_000
-
 const idp = createIdentityProvider({ publicUrl, clock: systemClock })
 const desk = await startDesk()
 /** Groups that the gateway does not use, as a directory with many of them sends. */
 const group = 'CN=Staff of the branch office,OU=Groups,DC=example,DC=com'
 const memberOf = (count: number) => [{ name: 'memberOf', values: Array<string>(count).fill(group) }]
 
-/** What is signed, and the status of the answer. */
-const kinds = { unsigned: ['none', 400], signed: ['both', 303] } as const
+/** What is signed, the status of the answer, and the characters of the base64 that is posted. */
+const kinds = { unsigned: ['none', 400, 257_000], signed: ['both', 303, 257_000], small: ['both', 303, 12_000] } as const
 type Kind = keyof typeof kinds
+const names = Object.keys(kinds) as Kind[]
 
 /** Posts a response of about that size; the milliseconds that the main thread worked on it. */
 async function post({ port, pid }: { port: number; pid: number }, kind: Kind, index: number): Promise<number> {
-  const [sign, expected] = kinds[kind]
+  const [sign, expected, size] = kinds[kind]
   const agent = createUserAgent(publicUrl, { port })
   const { location } = await agent.visit('/auth/login/corp?return_to=/')
   const answer = (count: number) =>
@@ -74,14 +73,14 @@ async function start(folder: string) {
   const { file } = await writeConfiguration(settings, { 'idp.crt': idp.certificate })
   const main = join(folder, 'dist/main.js')
   const { pid, stop } = await startProgram(process.execPath, [main, 'serve', '--config', file], { port, cores: '0' })
-  return { port, pid, stop, took: { unsigned: [] as number[], signed: [] as number[] } }
+  return { port, pid, stop, took: { unsigned: [] as number[], signed: [] as number[], small: [] as number[] } }
 }
 
 // Whoever ends this ends what it has started.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
 const [now, other] = [await start(join(import.meta.dirname, '..')), await start(before)]
 for (let round = -10; round < rounds; round++) {
-  for (const kind of ['unsigned', 'signed'] as const) {
+  for (const kind of names) {
     for (const gateway of round % 2 ? [now, other] : [other, now]) {
       const ms = await post(gateway, kind, round + 10)
       if (round >= 0) gateway.took[kind].push(ms)
@@ -95,9 +94,13 @@ const spread = (list: number[]) => {
   return `${middle} (${low} to ${high})`
 }
 process.stdout.write(`Node ${process.versions.node}, ${rounds} of each, medians and quartiles, ms on the event loop\n`)
-for (const kind of ['unsigned', 'signed'] as const) {
+for (const kind of names) {
   const ratios = now.took[kind].map((ms, round) => ms / (other.took[kind][round] ?? Number.NaN))
   process.stdout.write(
     `${kind}: now ${spread(now.took[kind])}, before ${spread(other.took[kind])}; ratio ${spread(ratios)}\n`,
   )
 }
+// What the size itself costs: without the rest of a login, which the small one has too.
+const size = (took: Record<Kind, number[]>) => took.signed.map((ms, round) => ms - (took.small[round] ?? Number.NaN))
+const [large, was] = [size(now.took), size(other.took)]
+process.stdout.write(`signed less small: now ${spread(large)}, before ${spread(was)}\n`)

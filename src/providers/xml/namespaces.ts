@@ -42,9 +42,9 @@ export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: strin
     enter(name, attributes) {
       let scope: Map<string, string> | undefined
       const plain: XmlAttribute[] = []
-      for (const [index, attribute] of attributes.entries()) {
-        for (let before = 0; before < index; before++)
-          if (attributes[before]?.name === attribute.name) fail('an attribute twice')
+      for (const attribute of attributes) {
+        // The first of that name is another one.
+        if (attributes.find(({ name }) => name === attribute.name) !== attribute) fail('an attribute twice')
         const isDefault = attribute.name === 'xmlns'
         if (!isDefault && attribute.prefix !== 'xmlns') plain.push(attribute)
         else {
