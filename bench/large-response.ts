@@ -31,7 +31,11 @@ const group = 'CN=Staff of the branch office,OU=Groups,DC=example,DC=com'
 const memberOf = (count: number) => [{ name: 'memberOf', values: Array<string>(count).fill(group) }]
 
 /** What is signed, the status of the answer, and the characters of the base64 that is posted. */
-const kinds = { unsigned: ['none', 400, 257_000], signed: ['both', 303, 257_000], small: ['both', 303, 12_000] } as const
+const kinds = {
+  unsigned: ['none', 400, 257_000],
+  signed: ['both', 303, 257_000],
+  small: ['both', 303, 12_000],
+} as const
 type Kind = keyof typeof kinds
 const names = Object.keys(kinds) as Kind[]
 
