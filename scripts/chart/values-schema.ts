@@ -77,6 +77,7 @@ const values = z.strictObject({
     podLabels: strings,
     podAnnotations: strings,
   }),
+  test: z.strictObject({ doctor: flag }),
   autoscaling: z.strictObject({
     enabled: flag,
     minReplicas: z.int().min(1),

@@ -1,8 +1,11 @@
 // What runs inside the cluster, in a pod beside the gateway, so that neither an Ingress nor a port-forward stands between:
-// node inside.mjs login|get|load JSON. It prints one line of JSON. And with `desk` it is a Desk that tells what it received.
+// node inside.mjs login|get|load JSON. It prints one line of JSON. And with `desk` it is a Desk that tells what it received, with
+// `front` what ends TLS before the gateway.
 
 import { createHmac, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import * as http from 'node:http'
+import * as https from 'node:https'
 
 const host = 'desk.example.com'
 const [command, text = '{}'] = process.argv.slice(2)
@@ -88,10 +91,45 @@ async function load() {
 /** Desk: says what it received. */
 function desk() {
   const server = http.createServer((request, answer) => {
-    request.resume().on('end', () => answer.end(JSON.stringify({ url: request.url, headers: request.headers })))
+    const { url, headers } = request
+    answer.setHeader('x-frame-options', 'SAMEORIGIN')
+    request.resume().on('end', () => answer.end(JSON.stringify({ url, headers })))
   })
   server.listen(3000, '0.0.0.0')
   process.on('SIGTERM', () => process.exit())
 }
 
-await { login, get, load, desk }[command]()
+/** Passes everything on to the gateway, upgrades too, and names the client as an ingress controller does. */
+function front() {
+  const [key, cert] = ['tls.key', 'tls.crt'].map(name => readFileSync(`/tls/${name}`))
+  const pass = ({ method, url, headers, socket }) => {
+    const named = { ...headers, 'x-forwarded-for': socket.remoteAddress, 'x-forwarded-proto': 'https' }
+    return http
+      .request(options.base + url, { method, headers: named, agent: false })
+      .on('error', () => socket.destroy())
+  }
+  const server = https.createServer({ key, cert, maxHeaderSize: 65_536 }, (request, answer) => {
+    const onward = pass(request).on('response', got => got.pipe(answer.writeHead(got.statusCode, got.rawHeaders)))
+    request.pipe(onward)
+  })
+  server.on('upgrade', (request, socket) => {
+    const onward = pass(request).on('upgrade', ({ rawHeaders }, behind, first) => {
+      const lines = rawHeaders.map((text, at) => text + (at % 2 ? '\r\n' : ': '))
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`)
+      socket.write(first)
+      for (const [one, other] of [
+        [socket, behind],
+        [behind, socket],
+      ])
+        one.on('error', () => other.destroy()).pipe(other)
+    })
+    onward.on('response', () => socket.destroy()).end()
+  })
+  server.listen(8443, '0.0.0.0')
+  http
+    .createServer(({ url }, answer) => answer.writeHead(308, { location: `https://${host}${url}` }).end())
+    .listen(8080)
+  process.on('SIGTERM', () => process.exit())
+}
+
+await { login, get, load, desk, front }[command]()

@@ -24,23 +24,39 @@ function deployment(name, container, { user, group = user, volumes = [] }) {
   }
 }
 
-const service = (name, port) => ({
+const service = (name, ...ports) => ({
   ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
-  spec: { selector: { 'deskgate-try': name }, ports: [{ port }] },
+  spec: { selector: { 'deskgate-try': name }, ports: ports.map(port => ({ name: `p${port.port}`, ...port })) },
 })
 
-export function around({ image, redis, script }) {
-  const volumes = [{ name: 'script', configMap: { name: 'script' } }]
-  const node = command => ({ image, command, volumeMounts: [{ name: 'script', mountPath: '/script' }] })
+const script = {
+  volume: { name: 'script', configMap: { name: 'script' } },
+  mount: { name: 'script', mountPath: '/script' },
+}
+
+/** What ends TLS before the gateway at `base`. */
+export function front({ image, base, key, certificate }) {
+  const command = ['node', '/script/inside.mjs', 'front', JSON.stringify({ base })]
+  const volumeMounts = [script.mount, { name: 'tls', mountPath: '/tls' }]
+  const volumes = [script.volume, { name: 'tls', secret: { secretName: 'front' } }]
+  return [
+    secretObject({ 'tls.key': key, 'tls.crt': certificate }, { name: 'front' }),
+    deployment('front', { image, command, volumeMounts }, { user: 10001, volumes }),
+    service('front', { port: 443, targetPort: 8443 }, { port: 80, targetPort: 8080 }),
+  ]
+}
+
+export function around({ image, redis, code }) {
+  const node = command => ({ image, command, volumeMounts: [script.mount] })
   // Nothing is saved: a Redis that is lost has lost its sessions.
   const args = ['redis-server', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction']
-  const user = { user: 10001, volumes }
+  const user = { user: 10001, volumes: [script.volume] }
   return [
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'script' }, data: { 'inside.mjs': script } },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'script' }, data: { 'inside.mjs': code } },
     deployment('redis', { image: redis, args, workingDir: '/tmp' }, { user: 999, group: 1000 }),
-    service('redis', 6379),
+    service('redis', { port: 6379 }),
     deployment('desk', node(['node', '/script/inside.mjs', 'desk']), user),
-    service('desk', 3000),
+    service('desk', { port: 3000 }),
     deployment(
       'client',
       node(['node', '-e', "setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit())"]),

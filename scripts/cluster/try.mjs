@@ -49,8 +49,8 @@ async function prepare(cluster) {
     ['enforce', 'warn'].map(mode => [`pod-security.kubernetes.io/${mode}`, 'restricted']),
   )
   cluster.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: cluster.namespace, labels } }])
-  const script = readFileSync(join(import.meta.dirname, 'inside.mjs'), 'utf8')
-  cluster.apply(around({ image: options.image, redis: options.redis, script }))
+  const code = readFileSync(join(import.meta.dirname, 'inside.mjs'), 'utf8')
+  cluster.apply(around({ image: options.image, redis: options.redis, code }))
   begin({ image: options.image, desk: cluster.address('desk'), redis: cluster.address('redis') })
   cluster.apply([secretData()])
   for (const name of ['redis', 'desk', 'client']) {
@@ -77,7 +77,7 @@ async function main() {
   const namespace = `deskgate-try-${Math.random().toString(36).slice(2, 8)}`
   const older = options.from ? chartFrom(options.from) : undefined
   const hands = createCluster({ namespace, helm, chart: join(root, 'helm/deskgate') })
-  const cluster = { ...hands, older: older?.chart, drainNode: options.drain }
+  const cluster = { ...hands, image: options.image, older: older?.chart, drainNode: options.drain }
   let table = ''
   try {
     await prepare(cluster)

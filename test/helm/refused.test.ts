@@ -32,6 +32,17 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   ],
   ['workers by the cores of a node', { 'config.workers': 'auto' }, /counts the cores of the node, not of the pod/],
   ['memory that rolls', { ...memory, replicas: 1, 'strategy.type': 'RollingUpdate' }, /two pods would run at once/],
+  [
+    'a rehearsal that other pods do not know',
+    {
+      ...memory,
+      replicas: 1,
+      'test.doctor': true,
+      'config.ops': { adminToken: { file: '/etc/deskgate/secrets/ring' } },
+    },
+    /test\.doctor is on, but .* memory/,
+  ],
+  ['a rehearsal without the admin token', { 'test.doctor': true }, /adminToken is missing: test\.doctor/],
   ['two ways in', { 'httpRoute.enabled': true, 'httpRoute.parentRefs': [{ name: 'x' }] }, /both enabled.*disable one/],
   [
     'an ingress that is not trusted',

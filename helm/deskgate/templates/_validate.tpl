@@ -2,7 +2,7 @@
 
 {{- define "deskgate.validate" -}}
 {{- $found := list -}}
-{{- range tuple "habits" "names" "source" "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" -}}
+{{- range tuple "habits" "names" "source" "config" "listeners" "secrets" "files" "scale" "entrance" "lifecycle" "policies" "test" -}}
 {{- $found = concat $found (splitList "\n" (include (printf "deskgate.problems.%s" .) $)) -}}
 {{- end -}}
 {{- $problems := list -}}
@@ -217,4 +217,15 @@ networkPolicy.metricsFrom is empty, but serviceMonitor is enabled: Prometheus co
 {{- if and $monitor.enabled $monitor.scrapeTimeout (gt (int64 (include "deskgate.seconds" $monitor.scrapeTimeout)) (int64 (include "deskgate.seconds" $monitor.interval))) }}
 serviceMonitor.scrapeTimeout ({{ $monitor.scrapeTimeout }}) is longer than its interval ({{ $monitor.interval }}), which Prometheus refuses: make it shorter
 {{- end }}
+{{- end -}}
+
+{{- define "deskgate.problems.test" -}}
+{{- if .Values.test.doctor -}}
+{{- if eq (include "deskgate.store" .) "memory" }}
+test.doctor is on, but config.sessions.store is memory: pods would not know the rehearsal that its pod opens; give it a Redis, or run deskgate doctor by kubectl exec
+{{- end }}
+{{- if not (or .Values.existingConfigMap (dig "ops" "adminToken" "" .Values.config)) }}
+config.ops.adminToken is missing: test.doctor opens a rehearsal with it; set it, such as { file: /etc/deskgate/secrets/admin-token }
+{{- end }}
+{{- end -}}
 {{- end -}}
