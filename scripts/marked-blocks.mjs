@@ -9,9 +9,11 @@ import { print } from './tried.mjs'
 export const sh = (command, options = {}) =>
   spawnSync('/bin/sh', ['-ec', command], { encoding: 'utf8', maxBuffer: 64e6, ...options })
 
-const fences = /^(?:<!-- run by: npm run (\S+) -->\n)?```\w+\n([\s\S]*?)^```$/gm
+const fences = /^( *)(?:<!-- run by: npm run (\S+) -->\n *)?```\w+\n([\s\S]*?)^ *```$/gm
 const blocksOf = page =>
-  [...readFileSync(page, 'utf8').matchAll(fences)].map(([, runBy, text]) => ({ page, runBy, text }))
+  [...readFileSync(page, 'utf8').matchAll(fences)].map(([, indent, runBy, body]) => {
+    return { page, runBy, text: body.replaceAll(new RegExp(`^${indent}`, 'gm'), '') }
+  })
 
 /**
  * `block` is the text of the block of a page with these words. `allRan` makes the process fail for a block whose mark names

@@ -4,10 +4,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sh } from '../marked-blocks.mjs'
 import { must, until } from '../tried.mjs'
 
-export const release = 'desk'
-export const name = 'desk-deskgate'
+/** As the pages name it. */
+export const release = 'deskgate'
+export const name = 'deskgate'
 
 export function createCluster({ namespace, helm: program, chart }) {
   const folder = mkdtempSync(join(tmpdir(), 'deskgate-try-'))
@@ -29,6 +31,14 @@ export function createCluster({ namespace, helm: program, chart }) {
     must(status === 0, stderr)
   }
   const helm = (...args) => run(program, ['--namespace', namespace, ...args])
+  /** Words of a page, in a folder, in the namespace of this run where they name none. What they print. */
+  const typed = (words, cwd = folder) => {
+    const own = Object.entries({ kubectl: 'command kubectl', helm: `'${program}'` })
+    const functions = own.map(([command, real]) => `${command}() { ${real} --namespace ${namespace} "$@"; }\n`)
+    const { status, stdout, stderr } = sh(functions.join('') + words, { cwd })
+    must(status === 0, `${words}: ${stderr.trim()}`)
+    return stdout
+  }
 
   /** Without waiting for the process. `output` is what it printed until it ended. */
   const start = (command, args) => {
@@ -76,7 +86,22 @@ export function createCluster({ namespace, helm: program, chart }) {
   const base = () => `http://${json('get', 'service', name).spec.clusterIP}:80`
 
   return {
-    ...{ namespace, chart, helm, kubectl, tryKubectl, json, apply, start, pods, isReady, readyPods, base },
+    ...{
+      namespace,
+      folder,
+      chart,
+      helm,
+      typed,
+      kubectl,
+      tryKubectl,
+      json,
+      apply,
+      start,
+      pods,
+      isReady,
+      readyPods,
+      base,
+    },
     address: service => json('get', 'service', service).spec.clusterIP,
     names: () =>
       pods()

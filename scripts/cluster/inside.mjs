@@ -54,7 +54,8 @@ async function login() {
     .map(cookie => cookie.split(';')[0])
     .filter(cookie => !cookie.endsWith('='))
   const [, why] = /"reason":"([^"]+)"|\b((?:jwt|agent|login|session)\.\w+)\b/.exec(body) ?? []
-  print({ status, cookie: cookies.join('; '), why })
+  const [reference] = /\b[2-9A-Z]{5}-[2-9A-Z]{5}\b/.exec(body) ?? []
+  print({ status, cookie: cookies.join('; '), why, reference })
 }
 
 async function get() {

@@ -6,6 +6,7 @@ import { allServed, name, release } from './cluster.mjs'
 import { fallbackRows } from './rows-broken.mjs'
 import { insideRows } from './rows-inside.mjs'
 import { lossRows } from './rows-losses.mjs'
+import { pageRows } from './rows-page.mjs'
 import { logInto, portal, secretData, valuesNow } from './state.mjs'
 
 async function install(cluster) {
@@ -58,7 +59,7 @@ async function withoutDns(cluster) {
 async function restart(cluster) {
   const before = cluster.names()
   const seen = await cluster.under(logInto(cluster), async () => {
-    cluster.kubectl('rollout', 'restart', `deploy/${name}`)
+    cluster.typed(cluster.guides.block('docs/kubernetes.md', 'rollout restart'))
     cluster.kubectl('rollout', 'status', `deploy/${name}`, '--timeout', '240s')
     await cluster.whole()
   })
@@ -230,6 +231,7 @@ export const rows = [
   { name: 'a login', does: login },
   { name: '`helm test`', does: helmTest },
   ...insideRows,
+  ...pageRows,
   { name: 'a cluster without DNS', does: withoutDns },
   { name: '`kubectl rollout restart`, under load', does: restart },
   { name: 'a changed ConfigMap, under load', does: configMap },

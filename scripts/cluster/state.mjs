@@ -30,6 +30,9 @@ function merged(before, changes) {
 /** The provider's secret. */
 export const portal = () => secrets.portal
 
+/** Its keys and values, as they are now. */
+export const secretFiles = () => Object.entries(secrets)
+
 /** The Secret after these changes. */
 export function secretData(changes = {}) {
   secrets = { ...secrets, ...changes }

@@ -4,16 +4,17 @@
 // the rows that have them; --write puts the table into the page.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { openGuides } from '../marked-blocks.mjs'
 import { find } from '../parts.mjs'
 import { print, tryRows, writeInto } from '../tried.mjs'
 import { createCluster } from './cluster.mjs'
 import { around } from './objects.mjs'
 import { rows } from './rows.mjs'
-import { begin, secretData, valuesNow } from './state.mjs'
+import { begin, secretData, secretFiles, valuesNow } from './state.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const page = join(root, 'docs/kubernetes.md')
@@ -52,7 +53,8 @@ async function prepare(cluster) {
   const code = readFileSync(join(import.meta.dirname, 'inside.mjs'), 'utf8')
   cluster.apply(around({ image: options.image, redis: options.redis, code }))
   begin({ image: options.image, desk: cluster.address('desk'), redis: cluster.address('redis') })
-  cluster.apply([secretData()])
+  for (const [name, text] of secretFiles()) writeFileSync(join(cluster.folder, name), text)
+  cluster.typed(cluster.guides.block('docs/kubernetes.md', 'kubectl create secret'))
   for (const name of ['redis', 'desk', 'client']) {
     cluster.kubectl('rollout', 'status', `deploy/${name}`, '--timeout', '180s')
   }
@@ -77,12 +79,14 @@ async function main() {
   const namespace = `deskgate-try-${Math.random().toString(36).slice(2, 8)}`
   const older = options.from ? chartFrom(options.from) : undefined
   const hands = createCluster({ namespace, helm, chart: join(root, 'helm/deskgate') })
-  const cluster = { ...hands, image: options.image, older: older?.chart, drainNode: options.drain }
+  const guides = openGuides('test:cluster')
+  const cluster = { ...hands, guides, image: options.image, older: older?.chart, drainNode: options.drain }
   let table = ''
   try {
     await prepare(cluster)
     const chosen = rows.filter(({ name }, at) => at === 0 || !options.only || name.includes(options.only))
     table = await tryRows(chosen, cluster, recover)
+    if (!options.only) guides.allRan()
   } finally {
     spawnSync('kubectl', ['delete', 'namespace', namespace, '--wait=false'])
     cluster.remove()
