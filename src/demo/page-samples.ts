@@ -143,7 +143,7 @@ const errors = {
   link_gone: 'home',
   too_large: 'home',
   forbidden: 'logout',
-  wrong_origin: 'home',
+  wrong_origin: 'quiet',
   store_unavailable: 'again',
   desk_unreachable: 'again',
   desk_timeout: 'retry',
@@ -151,7 +151,7 @@ const errors = {
   kept_gone: 'home',
   kept_claimed: 'home',
   internal: 'retry',
-} as const satisfies Partial<Record<keyof Texts['errors'], 'home' | 'logout' | 'again' | 'retry'>>
+} as const satisfies Partial<Record<keyof Texts['errors'], 'home' | 'quiet' | 'logout' | 'again' | 'retry'>>
 const ownErrors: readonly string[] = ['not_found', 'bad_request', 'link_gone', 'too_large']
 
 function errorSamples(): [string, Sample][] {
@@ -165,6 +165,7 @@ function errorSamples(): [string, Sample][] {
       const out: Button = { label: buttons.logout, to: { post: paths.logout }, look: 'quiet' }
       const lead: Record<typeof next, Button[]> = {
         home: [start],
+        quiet: [{ ...start, look: 'quiet' }],
         logout: [start, out],
         again: [again],
         retry: [again, { ...start, look: 'quiet' }],
