@@ -111,7 +111,7 @@ export const fr: Texts = {
     },
     link_gone: {
       title: 'Ce lien ne fonctionne pas',
-      text: 'Un lien à usage unique ne sert qu’une fois, peu de temps, et doit être complet. Vérifiez que vous l’avez copié en entier, ou demandez-en un nouveau à votre administrateur.',
+      text: 'Un lien à usage unique ne sert qu’une fois, n’est valable que peu de temps et doit être complet. Vérifiez que vous l’avez copié en entier, ou demandez-en un nouveau à votre administrateur.',
     },
     challenge: { title: 'Veuillez vous connecter', text: 'Vous devez être connecté pour cela.' },
     step_up: {
