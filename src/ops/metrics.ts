@@ -4,7 +4,7 @@ import {
   Counter,
   collectDefaultMetrics,
   Gauge,
-  Histogram,
+  type Histogram,
   type MetricObjectWithValues,
   type MetricValue,
   Registry,
@@ -94,11 +94,10 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   })
-  const durations = new Histogram({
+  const observeDuration = createHistogram(registry, {
     name: 'deskgate_request_duration_seconds',
     help: 'From the first byte of a request to the last of its answer.',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-    registers,
+    bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   })
   const logins = new Counter({
     name: 'deskgate_logins_total',
@@ -197,7 +196,7 @@ export function createMetrics(): Metrics {
   return {
     request(outcome, seconds) {
       countRequest(outcome)
-      durations.observe(seconds)
+      observeDuration(seconds)
     },
     login: (provider, outcome, reason) => logins.inc({ provider, outcome, reason: reason ?? '' }),
     breakglass: outcome => breakglass.inc({ outcome }),
@@ -258,5 +257,42 @@ function countByLabel<Value extends string>(
   })
   return value => {
     counts[value]++
+  }
+}
+
+/**
+ * A histogram without labels. prom-client's own costs ten times as much for each request: it validates, hashes labels and
+ * makes a closure.
+ */
+function createHistogram(
+  registry: Registry,
+  { name, help, bounds }: { name: string; help: string; bounds: readonly number[] },
+): (value: number) => void {
+  /** One for each bound, and one for what is above them all. */
+  const counts = new Array<number>(bounds.length + 1).fill(0)
+  let sum = 0
+  const get = async () => {
+    let count = 0
+    const bucket = (le: number | '+Inf', value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value })
+    const values = counts.map((seen, i) => {
+      count += seen
+      return bucket(bounds[i] ?? '+Inf', count)
+    })
+    const total = (kind: 'sum' | 'count', value: number) => ({ metricName: `${name}_${kind}`, labels: {}, value })
+    return {
+      name,
+      help,
+      type: 'histogram',
+      aggregator: 'sum',
+      values: [...values, total('sum', sum), total('count', count)],
+    }
+  }
+  // As prom-client's own aggregator does: all that a registry asks of a metric is its name and get().
+  registry.registerMetric({ name, get } as unknown as Histogram)
+  return value => {
+    let i = 0
+    while (i < bounds.length && value > (bounds[i] as number)) i++
+    counts[i] = (counts[i] as number) + 1
+    sum += value
   }
 }
