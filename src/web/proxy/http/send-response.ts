@@ -1,6 +1,8 @@
 // Sends Desk's response to the client: in one piece when it arrives at once, else chunk by chunk, and never faster than
 // the client reads.
 
+import type { ServerResponse } from 'node:http'
+import { versions } from 'node:process'
 import type { UnreadLimit } from '../../connections/unread-limit.js'
 import type { DeskQueue } from '../desk-queue.js'
 import type { Exchange } from './exchange.js'
@@ -13,6 +15,9 @@ export interface ResponseSender {
   data(exchange: Exchange, chunk: Buffer): boolean
   end(exchange: Exchange, trailers: unknown): void
 }
+
+/** Node 20 and 22. */
+const endsInTwo = Number.parseInt(versions.node, 10) < 24
 
 /** The most bytes of a body that is sent in one string with its head. */
 const maxInlineBody = 12 * 1024
@@ -59,8 +64,7 @@ export function createResponseSender({ queue, unread }: ResponseSenderDeps): Res
       passTrailers(response, trailers)
       if (flushed || !firstChunk) response.end()
       else if (firstChunk.length > maxInlineBody) response.end(firstChunk)
-      // Node sends a head and a body that are both strings in one write, which is cheaper than two.
-      else response.end(firstChunk.toString('latin1'), 'latin1')
+      else sendWhole(response, firstChunk.toString('latin1'))
       // The client still has to read the rest in time.
       exchange.unread = true
       exchange.idle = 0
@@ -68,6 +72,21 @@ export function createResponseSender({ queue, unread }: ResponseSenderDeps): Res
       if (writableLength > 0) unread.grew(writableLength)
     },
   }
+}
+
+/**
+ * Node sends a head and a body that are both strings in one write, which is cheaper than two. Before Node 24 end() adds an
+ * empty string to them, and sends all by the slower way for several buffers: there the write comes first.
+ */
+function sendWhole(response: ServerResponse, body: string): void {
+  const { socket } = response
+  if (!endsInTwo || response.chunkedEncoding || !socket) {
+    response.end(body, 'latin1')
+    return
+  }
+  response.write(body, 'latin1')
+  socket.uncork()
+  response.end()
 }
 
 /** Resumes when the client has read. */
