@@ -42,10 +42,32 @@ export function latin1(bytes: Buffer): string {
 }
 
 /**
- * Each by itself: lines of one head may lie in several buffers, of which one is shared with others (Buffer.poolSize).
+ * The lines of a head, names and values by turns. Each by itself: they may lie in several buffers, of which one is shared
+ * with others (Buffer.poolSize). A name is looked up by its bytes, which costs less than to decode it: Desk sends the same
+ * dozen again and again.
  */
 export function latin1Lines(lines: readonly Buffer[]): string[] {
   const texts: string[] = []
-  for (const line of lines) texts.push(line.toString('latin1'))
+  for (let i = 0; i < lines.length; i += 2) texts.push(nameFrom(lines[i] as Buffer), latin1(lines[i + 1] as Buffer))
   return texts
+}
+
+/** The last name of each slot. */
+const names = new Array<string>(256).fill('')
+const longestName = 32
+
+function nameFrom(line: Buffer): string {
+  const { length } = line
+  if (length === 0 || length > longestName) return latin1(line)
+  const slot = (length * 41 + (line[0] as number) * 3 + (line[length - 1] as number) * 5) % names.length
+  const known = names[slot] as string
+  if (known.length === length && isSpelt(known, line)) return known
+  const name = latin1(line)
+  names[slot] = name
+  return name
+}
+
+function isSpelt(text: string, bytes: Buffer): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[i]) return false
+  return true
 }

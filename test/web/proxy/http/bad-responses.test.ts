@@ -130,6 +130,17 @@ t.test('Attack: lines of a head that lie around the bytes of somebody else bring
   t.same(latin1Lines(lines), ['X-First', 'one', 'X-Last', 'end'])
 })
 
+t.test('names of Desk that are alike at both ends, and long ones, are not taken for each other', t => {
+  const names = ['X-Red-A', 'X-Rod-A', 'x-red-a', 'X-Red-A', '', `X-${'a'.repeat(40)}`, 'X-\xe9-A', 'X-\xe8-A']
+  const lines = names.flatMap(name => [Buffer.from(name, 'latin1'), Buffer.from('\xe9', 'latin1')])
+  for (let time = 0; time < 2; time++)
+    t.same(
+      latin1Lines(lines),
+      names.flatMap(name => [name, '\xe9']),
+    )
+  t.end()
+})
+
 t.test('headers that are none are 502, and what they hold goes nowhere', async t => {
   const heads = [
     'X-A: a\x01b',
