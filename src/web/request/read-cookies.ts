@@ -29,8 +29,15 @@ export function readCookies(header = ''): ReceivedCookies {
     lenient: test =>
       header.split(';').flatMap(part => (test(lenientName(part)) ? [part.slice(part.indexOf('=') + 1)] : [])),
     without(test) {
-      const kept = header.split(';').filter(part => !test(lenientName(part)))
-      return kept.join(';').trim() || undefined
+      let kept: string | undefined
+      for (let at = 0; at <= header.length; ) {
+        const end = header.indexOf(';', at)
+        const part = header.slice(at, end < 0 ? undefined : end)
+        if (!test(lenientName(part))) kept = kept === undefined ? part : `${kept};${part}`
+        if (end < 0) break
+        at = end + 1
+      }
+      return kept?.trim() || undefined
     },
   }
 }
@@ -56,7 +63,8 @@ export function cookieHeader(request: IncomingMessage): string | undefined {
 
 /** The name as the most lenient server would read it. */
 export function lenientName(part: string): string {
-  return (part.split('=', 1)[0] ?? '').trim()
+  const equals = part.indexOf('=')
+  return (equals < 0 ? part : part.slice(0, equals)).trim()
 }
 
 function valuesFrom(header: string, start: string): string[] {
