@@ -57,7 +57,8 @@ export function createDeskQueue(deps: { log: Pick<Log, 'warn'>; schedule?: Sched
   }
   const hasPlace = (use: DeskUse) => {
     const { longAnswers } = use.context.snapshot.config.desk
-    const [count, quarter] = [long.all().length + pollCount, quarterOf(longAnswers)]
+    const count = long.all().length + pollCount
+    const quarter = quarterOf(longAnswers)
     if (count < quarter) return true
     const key = keyOf(use)
     return count < longAnswers && usesOf(long, key) + (polls.get(key) ?? 0) < quarter

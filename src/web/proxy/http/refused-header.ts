@@ -27,8 +27,8 @@ export function nameRefusedHeaders(socket: Socket): void {
 
   socket.read = (size?: number) => {
     const chunk: Buffer | null = read(size)
-    if (chunk === null && last) [before, last] = [last.length > keptBytes ? undefined : last, undefined]
-    else last = chunk ?? undefined
+    if (chunk === null && last) before = last.length > keptBytes ? undefined : last
+    last = chunk ?? undefined
     return chunk
   }
   socket.destroy = (error?: HeadError) => {
