@@ -81,7 +81,7 @@ export const words = {
 
   worse(facts: Facts): string {
     const { toNginx, medium, message, down, up, memory, nginxMemory, p99, nginxP99 } = facts
-    const { log, first, many, two, older, onOlder } = facts
+    const { log, first, many, two, older, onOlder, toMellon } = facts
     const lines = [
       `nginx needs far less CPU: Deskgate costs ${shown(toNginx[0] ?? Number.NaN)} times as much for a small page at 2,000 requests a second,
         ${shown(medium)} times for 64 KiB, ${shown(message)} times for a WebSocket message. With the same CPU, Deskgate
@@ -89,6 +89,8 @@ export const words = {
         that need no session in front of Deskgate.`,
       `At half of its most, the p99 is ${shown(p99.half)} ms, with nginx ${shown(nginxP99)} ms: a request waits for all others of
         its turn of the event loop, as in every Node program ([the profile](adr/0009-the-hot-path.md)). More workers help.`,
+      `At saturation a request costs ${shown(toMellon[1] ?? Number.NaN)} times what the tuned mod_auth_mellon needs. Most of it
+        is the kernel's, Node's and undici's, not Deskgate's own code ([the profile](adr/0009-the-hot-path.md)).`,
       `A session that a process has not seen costs ${shown(first)} times as much as one that it knows. With 50,000 sessions
         in use at once a request costs ${shown(many)} times as much as with one.`,
       `A second worker on the same core costs ${shown(two)} times as much for each request, the access log ${shown(log)} times. Below 1, the difference is within the noise.`,
