@@ -9,7 +9,7 @@ import type { Handle, Session, Sessions } from '../core/sessions.js'
 import type { Store } from '../core/store.js'
 import type { SessionCache } from './cache.js'
 import { handleOf, isHandle, movedKey, namesOf } from './keys.js'
-import { recordOf, type SessionRecord } from './records.js'
+import { recordOf, type SessionRecord, sessionOf } from './records.js'
 import type { SessionRepository, StoredSession } from './repository.js'
 import type { RevocationEvents } from './revocation-events.js'
 import type { RevocationNumbers } from './revocation-numbers.js'
@@ -62,7 +62,7 @@ export function createMove(deps: MoveDeps): Sessions['move'] {
     events.notifyLocal(from.handle, whyMoved, record.handle)
     // Lost for another process, it costs what a lost ending does: the old handle counts there until nearCache is over.
     await events.notifyReplicas(from.handle, whyMoved, number, record.handle).catch(() => {})
-    const session = { ...record, seenAt: clock.now() }
+    const session = sessionOf(record, clock.now())
     if (!events.isRevoked(record.handle)) cache.put(session, readStart)
     return session
   }

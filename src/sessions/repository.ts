@@ -9,7 +9,7 @@ import type { Audit } from '../ops/audit.js'
 import type { Activity } from './activity.js'
 import type { EndedNotes } from './ended-notes.js'
 import { activityKey, indexesOf } from './keys.js'
-import type { Records, SessionRecord } from './records.js'
+import { type Records, type SessionRecord, sessionOf } from './records.js'
 
 /** The content of a handle: `session` while it is alive; `record` also after its end, until the store cleans up. */
 export interface StoredSession {
@@ -56,7 +56,7 @@ export function createSessionRepository(deps: {
     if (seenAt === undefined || !(now < record.endsAt)) return undefined
     // The stored time may be a minute late; this process knows its own activity.
     if (!(now < seenAt + idle || now < activity.seenHere(record.handle) + idle)) return undefined
-    return { ...record, seenAt }
+    return sessionOf(record, seenAt)
   }
   const removeFromIndexes = async (record: SessionRecord) => {
     await Promise.allSettled(indexesOf(record).map(index => store.indexRemove(index, [record.handle])))
@@ -112,16 +112,20 @@ type CallKind = 'read' | 'write' | 'publish' | 'replication' | 'probe'
  */
 export function reportAvailability(store: Store, report: { reads(ok: boolean): void; all(ok: boolean): void }): Store {
   const failing = new Set<CallKind>()
-  const watch = async <T>(kind: CallKind, answer: Promise<T>): Promise<T> => {
-    const ok = await answer.then(
-      () => true,
-      () => false,
-    )
+  const note = (kind: CallKind, how: 'ok' | 'failed') => {
+    const ok = how === 'ok'
     if (kind === 'probe' && ok) failing.clear()
     if (ok) failing.delete(kind)
     else failing.add(kind)
     if (kind === 'read') report.reads(ok)
     report.all(failing.size === 0)
+  }
+  /** Noted before the caller learns of it: the caller's reactions are added later. */
+  const watch = <T>(kind: CallKind, answer: Promise<T>): Promise<T> => {
+    answer.then(
+      () => note(kind, 'ok'),
+      () => note(kind, 'failed'),
+    )
     return answer
   }
 

@@ -15,7 +15,7 @@ import { createEndedNotes, type EndedNotes } from './ended-notes.js'
 import { handleOf, indexFor, isHandle, isSingle, matches } from './keys.js'
 import { createMove, followMoves, statedAt } from './move.js'
 import { createReader, createRevalidation, type Reader, type Revalidation } from './reader.js'
-import { createRecords, recordOf, type SessionRecord } from './records.js'
+import { createRecords, recordOf, type SessionRecord, sessionOf } from './records.js'
 import { createSessionRepository, reportAvailability, type SessionRepository } from './repository.js'
 import { createRevocationEvents, type RevocationEvents } from './revocation-events.js'
 import { createRevocationNumbers, type RevocationNumbers } from './revocation-numbers.js'
@@ -197,7 +197,7 @@ function createLogin(parts: Parts, deps: SessionsDeps): Sessions['create'] {
       void repository.removeFromIndexes(record)
       throw error
     })
-    const session = { ...record, seenAt: createdAt }
+    const session = sessionOf(record, createdAt)
     if (!events.isRevoked(record.handle)) cache.put(session, readStart)
     return { cookie, session }
   }

@@ -12,6 +12,7 @@ import type { Log } from '../../ops/log.js'
 import { isConfigured } from '../../providers/create.js'
 import { isRehearsal, rehearsalAgent, rehearsalTime } from '../../providers/rehearsal.js'
 import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
+import { sessionOf } from '../../sessions/records.js'
 import type { ConfigSnapshot } from '../context.js'
 import { checkAgent, sameAgent } from './authorize-agent.js'
 
@@ -50,7 +51,7 @@ function revalidate(snapshot: RevalidationRules, session: Session, known: KnownS
   const agent = found === undefined ? session.agent : mergeIdentity(found, claims)
   const forbidden = whyForbidden(snapshot, session.provider, agent)
   if (forbidden !== undefined) return { over: forbidden }
-  return sameAgent(agent, session.agent) ? session : { ...session, agent }
+  return sameAgent(agent, session.agent) ? session : sessionOf(session, session.seenAt, agent)
 }
 
 /** The one agent, who is in no directory, without roles, and for no longer than a rehearsal lasts. */
