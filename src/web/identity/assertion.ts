@@ -21,28 +21,35 @@ export interface AssertionDeps {
   schedule?: Scheduler | undefined
 }
 
-interface Signed {
+/** The identity of one session or token as Desk gets it. */
+export interface Signed {
   who: Session | ApiCaller
-  /** Milliseconds since the epoch between which it may be sent. */
+  /** Milliseconds since the epoch between which the token may be sent. */
   from: number
   until: number
   usedAt: number
   token: string
+  /** The other headers, kept here by whoever writes them: they last as long as the agent is the same. */
+  plain: readonly string[] | undefined
 }
 
 /** Assertions of one turn of the loop that nobody waits for: a third of a millisecond. */
 const perTurn = 8
 /** Milliseconds between two looks for what will be needed, and before its end. */
 const lookEvery = 250
-const ahead = 2000
+const ahead = 1000
 /** With a shorter life, most would be signed for nobody. */
 const shortestAhead = 10_000
+/** Milliseconds since the last of several requests, after which the next one is not expected soon. */
+const busyFor = 5000
 
 /**
- * The compact JWS (RFC 7515, ES256) for an agent: at least half of ttl is left when it is sent. Synchronous. The next one of
- * an agent who was here within ttl is signed before it is needed, between the requests.
+ * The compact JWS (RFC 7515, ES256) for an agent: at least half of ttl is left when it is sent. Synchronous. It is signed when
+ * it is needed. The next one of a session in use, with several requests since the last signature and one just now, is
+ * signed before that, between the requests: a signature costs as much as a fifth of a request, and most sessions that are
+ * quiet for some seconds would not use theirs.
  */
-export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiCaller) => string {
+export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiCaller) => Signed {
   const { issuer, audience, ttl, clock, schedule = systemScheduler } = deps
   const { key, kid } = deps.keys.sign
   const header = encode({ alg: 'ES256', typ: 'JWT', kid })
@@ -72,10 +79,9 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
     return `${input}.${signature.toString('base64url')}`
   }
 
-  const keep = (key: string, who: Session | ApiCaller, now: number, usedAt: number): Signed => {
-    const token = write(who, now)
+  const keep = (key: string, who: Session | ApiCaller, now: number, plain: Signed['plain']): Signed => {
     const until = Math.floor((now + ttl) / 1000) * 1000 - ttl / 2
-    const signed = { who, from: now, until, usedAt, token }
+    const signed: Signed = { who, from: now, until, usedAt: now, token: write(who, now), plain }
     kept.delete(key)
     kept.set(key, signed)
     if (kept.size > maxRemembered) {
@@ -84,22 +90,23 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
     }
     return signed
   }
+  const isBusy = ({ from, usedAt }: Signed, now: number) =>
+    ttl >= shortestAhead && usedAt > from && now - usedAt < busyFor
   const look = () => {
     isLooking = false
     const now = clock.now()
     let count = 0
-    for (const [key, { who, from, until, usedAt }] of kept) {
-      if (now >= from && now < until - ahead) break
-      if (count === perTurn) return lookAgain(1)
-      if (now - usedAt < ttl) {
-        keep(key, who, now, usedAt)
-        count++
-      } else kept.delete(key)
+    for (const [key, signed] of kept) {
+      if (now >= signed.from && now < signed.until - ahead) break
+      if (isBusy(signed, now)) {
+        if (count++ === perTurn) return lookAgain(1)
+        keep(key, signed.who, now, signed.plain)
+      } else if (!(now >= signed.from && now < signed.until)) kept.delete(key)
     }
     lookAgain(lookEvery)
   }
   const lookAgain = (ms: number) => {
-    if (isLooking || kept.size === 0 || ttl < shortestAhead) return
+    if (isLooking || kept.size === 0) return
     isLooking = true
     schedule(look, ms)
   }
@@ -110,14 +117,20 @@ export function createAssertionSigner(deps: AssertionDeps): (who: Session | ApiC
     const key = 'handle' in who ? who.handle : `token ${who.tokenHash}`
     const known = kept.get(key)
     // A clock that was set back makes an assertion anew too: iat must not lie ahead.
-    if (known && now < known.until && now >= known.from && sameAgent(known.who.agent, who.agent)) {
+    if (known && now < known.until && now >= known.from && isSame(known.who, who)) {
+      // The session may have been read again: nothing keeps the one from before.
+      known.who = who
       known.usedAt = now
-      return known.token
+      return known
     }
-    const { token } = keep(key, who, now, now)
+    const signed = keep(key, who, now, undefined)
     lookAgain(lookEvery)
-    return token
+    return signed
   }
+}
+
+function isSame(one: Session | ApiCaller, other: Session | ApiCaller): boolean {
+  return one === other || (one.provider === other.provider && sameAgent(one.agent, other.agent))
 }
 
 function encode(value: object): string {

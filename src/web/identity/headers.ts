@@ -4,7 +4,6 @@
 import type { IdentitySettings } from '../../config/schema/identity.js'
 import type { Clock } from '../../core/clock.js'
 import type { Agent } from '../../core/directory.js'
-import type { ApiCaller, Session } from '../../core/sessions.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import { rehearsalAgent } from '../../providers/rehearsal.js'
 import type { IdentityWriter } from '../context.js'
@@ -64,14 +63,9 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
     clock: deps.clock,
   })
   const write = createPlainHeaders(deps.settings, unique(deps.attributeHeaders))
-  /** Without the assertion. A session keeps its agent until one of both changes; 200 roles take 20 µs to write. */
-  const written = new WeakMap<Agent, { provider: string; flat: string[] }>()
-  const plainHeaders = ({ agent, provider }: Session | ApiCaller) => {
-    const known = written.get(agent)
-    if (known?.provider === provider) return known.flat
+  const plainHeaders = (agent: Agent, provider: string) => {
     const flat: string[] = []
     write(flat, agent, provider)
-    written.set(agent, { provider, flat })
     return flat
   }
   return {
@@ -80,14 +74,15 @@ export function createIdentityWriter(deps: IdentityDeps): IdentityWriter {
       return folded.startsWith('x-agent-') || reserved.has(folded) || related.some(family => family.test(folded))
     },
     append(flat, who) {
-      for (const text of plainHeaders(who)) flat.push(text)
-      flat.push(assertion.header, assertionFor(who))
+      const signed = assertionFor(who)
+      // 200 roles take 20 µs to write.
+      signed.plain ??= plainHeaders(who.agent, who.provider)
+      for (const text of signed.plain) flat.push(text)
+      flat.push(assertion.header, signed.token)
     },
     headerBytes(agent, provider) {
-      const flat: string[] = []
-      write(flat, agent, provider)
       // Two more for ': ' or the line break.
-      return flat.reduce((sum, text) => sum + text.length + 2, 0)
+      return plainHeaders(agent, provider).reduce((sum, text) => sum + text.length + 2, 0)
     },
     jwks: () => ({ keys: deps.keys.publish }),
   }
