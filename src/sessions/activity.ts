@@ -1,5 +1,5 @@
 // The last activity of a session: a time in the store apart from the record, written at most once a minute and never
-// awaited by a request. Unwritten activity is remembered here and written when its minute is over.
+// awaited by a request. Unwritten activity is remembered here and written when its minute is over and the session quiet.
 
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../core/clock.js'
@@ -32,6 +32,8 @@ interface ActivityEntry {
 }
 
 const minute = 60_000
+/** Milliseconds of activity that is written to the store in one piece: each write alone costs more than its command. */
+const together = 50
 /** Sessions whose activity this process remembers; the activity of a forgotten one is only written once more. */
 const maxRemembered = 50_000
 /** Sessions whose last activity waits to be written, remembered or not; beyond them the one that waits longest is not written. */
@@ -43,8 +45,11 @@ const batchSize = 50
 export function createActivity(deps: { store: Store; clock: Clock; idle: number; log: Log }): Activity {
   const { store, clock, idle, log } = deps
   const interval = Math.min(minute, idle / 4)
+  const quiet = interval / 2
   const entries = new LRUCache<Handle, ActivityEntry>({ max: maxRemembered })
   const unwritten = new Map<Handle, ActivityEntry>()
+  /** Sessions whose activity is written in a moment. */
+  let due: ActivityEntry[] = []
   let timer: NodeJS.Timeout | undefined
   let failing = false
 
@@ -73,10 +78,11 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   }
   const flush = async () => {
     const now = clock.now()
-    const due = [...unwritten.values()].filter(({ written }) => now - written >= interval)
-    for (const { handle } of due) unwritten.delete(handle)
-    for (let at = 0; at < due.length; at += batchSize) {
-      await Promise.all(due.slice(at, at + batchSize).map(entry => logOutcome(writeDelayed(entry))))
+    // A session in use writes its next activity itself, and need not be read for it.
+    const left = [...unwritten.values()].filter(({ seen, written }) => now - written >= interval && now - seen >= quiet)
+    for (const { handle } of left) unwritten.delete(handle)
+    for (let at = 0; at < left.length; at += batchSize) {
+      await Promise.all(left.slice(at, at + batchSize).map(entry => logOutcome(writeDelayed(entry))))
     }
   }
   const flushLater = () => {
@@ -85,7 +91,7 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       await flush()
       timer = undefined
       if (unwritten.size > 0) flushLater()
-    }, interval).unref()
+    }, quiet).unref()
   }
   const writeSoon = (entry: ActivityEntry) => {
     unwritten.set(entry.handle, entry)
@@ -94,6 +100,14 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       unwritten.delete(longest)
     }
     flushLater()
+  }
+  const writeTogether = (entry: ActivityEntry) => {
+    if (due.push(entry) > 1) return
+    setTimeout(() => {
+      const entries = due
+      due = []
+      for (const entry of entries) if (!entry.over) void logOutcome(write(entry.handle, entry.endsAt, entry.seen))
+    }, together).unref()
   }
   const entryOf = (handle: Handle) => entries.get(handle) ?? unwritten.get(handle)
   const forget = (handle: Handle) => {
@@ -126,7 +140,7 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       if (now - Math.max(seenAt, entry.written) < interval) return writeSoon(entry)
       entry.written = now
       unwritten.delete(handle)
-      void logOutcome(write(handle, endsAt, now))
+      writeTogether(entry)
     },
     forget,
   }
