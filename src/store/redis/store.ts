@@ -6,6 +6,7 @@ import { StoreUnavailable } from '../../core/errors.js'
 import type { IndexPage, Store } from '../../core/store.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
+import { createInFlight } from '../../runtime/in-flight.js'
 import { checkCount, checkName, checkStart, checkTtl, checkValue, usableShare } from '../validate.js'
 import type { Commands } from './client.js'
 import type { RedisConnection } from './connection.js'
@@ -41,13 +42,20 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
     return keyPrefix + name
   }
 
+  const withinLimit = createTimeLimit(connection.limit)
+  let isSettled = false
+  const settle = async () => {
+    await connection.settled
+    isSettled = true
+  }
+
   /** Every call to Redis passes here: its only error is StoreUnavailable, which never carries the arguments of a command. */
   const run = async <T>(work: () => Promise<T>): Promise<T> => {
-    await connection.settled
+    if (!isSettled) await settle()
     if (!connection.up()) throw new StoreUnavailable(connection.problem() ?? 'the connection to Redis is not up')
     connection.batch()
     try {
-      return await withTimeout(connection.limit, work())
+      return await withinLimit(work())
     } catch (error) {
       const refusal = error instanceof StoreUnavailable ? error.refusal : replyCode(error)
       if (refusal === 'READONLY') connection.demoted()
@@ -57,7 +65,7 @@ export function createRedisStore(deps: RedisStoreDeps): Store {
   }
 
   return {
-    get: key => run(async () => (await client.getBuffer(prefixed(key)).catch(notBytes)) ?? undefined),
+    get: key => run(() => client.getBuffer(prefixed(key)).then(bytesOrNone, notBytes)),
     set: (key, value, ttl) =>
       run(async () => {
         checkValue(value)
@@ -137,17 +145,43 @@ function withMargin(ttl: number): number {
   return ttl + Math.min(60_000, Math.ceil(ttl / 10))
 }
 
-/** One command has its own limit; this one is for several in a row, or one that waits for a cluster. */
-async function withTimeout<T>(limit: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable('Redis did not answer in time')), limit)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
+/** Of a time limit, the part by which a call may be late: all calls share one timer. */
+const lateness = 1 / 8
+
+/** One command has its own limit; this one is for several in a row, or one that waits for a cluster. Milliseconds. */
+function createTimeLimit(limit: number): <T>(work: Promise<T>) => Promise<T> {
+  const waiting = createInFlight<{ until: number; reject(error: Error): void }>()
+  let isLooking = false
+  const lookLater = () => {
+    if (isLooking || waiting.all().length === 0) return
+    isLooking = true
+    setTimeout(look, limit * lateness)
   }
+  const look = () => {
+    isLooking = false
+    const now = performance.now()
+    for (const one of waiting.all().filter(({ until }) => now >= until)) {
+      waiting.remove(one)
+      one.reject(new StoreUnavailable('Redis did not answer in time'))
+    }
+    lookLater()
+  }
+  return work =>
+    new Promise((resolve, reject) => {
+      const one = { until: performance.now() + limit, reject }
+      waiting.add(one)
+      lookLater()
+      work.then(
+        result => {
+          waiting.remove(one)
+          resolve(result)
+        },
+        error => {
+          waiting.remove(one)
+          reject(error)
+        },
+      )
+    })
 }
 
 /** What Redis says of its memory; nothing where its user may not ask. Without a limit it is the machine's. */
@@ -161,6 +195,10 @@ function isRoomy(info: string): boolean {
 function withoutInfo(error: unknown): string {
   if (replyCode(error) === 'NOPERM') return ''
   throw error
+}
+
+function bytesOrNone(found: Buffer | null): Buffer | undefined {
+  return found ?? undefined
 }
 
 /** The key holds something that is not a string, so not ours: not undefined, but empty. */
