@@ -3,6 +3,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '../../src/runtime/clock.js'
 import { openStore } from '../../src/store/open.js'
 import { writeConfiguration } from '../../test/parts/gateway.js'
@@ -20,6 +21,9 @@ import { bodies, rates } from './run.js'
 const publicUrl = 'https://desk.example.com'
 const secret = 'a secret of the measurement, more than 32 bytes'
 const built = join(import.meta.dirname, '../../dist/main.js')
+
+/** Milliseconds after its start until a process keeps what it has read for ten minutes (docs/adr/0021). */
+const careful = 62_000
 
 export interface DeskgateOptions {
   deskPort: number
@@ -40,6 +44,8 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
   const { deskPort, node, main = built, workers = 1, access, rules, many } = options
   const port = await freePort()
   const redis = await startRedis({ process: 'own' })
+  // As where a session has ended before: counting begins with the first revocation, or after a while of requests.
+  await redis.command('SET', 'deskgate:ended:seq', Date.now() * 1000)
   const idp = createIdentityProvider({ publicUrl, clock: systemClock })
   const { file } = await writeConfiguration({
     publicUrl,
@@ -56,12 +62,14 @@ export async function startDeskgate(options: DeskgateOptions): Promise<Running> 
     agents: [{ domains: ['example.com'] }],
   })
   const at = { port, cores: gatewayCore, out: access }
+  const began = performance.now()
   const { pid, stop } = await startProgram(node, [main, 'serve', '--config', file], at)
   const agent = createUserAgent(publicUrl, { port })
   const claims = { acr: 'mfa', auth_time: Math.floor(Date.now() / 1000) }
   const { status } = await logIn(agent, idp, { way: 'portal', email, claims })
   if (status !== 303) throw new Error(`the login ended with ${status}`)
   const sessions = many && { order: many.order, count: many.count, file: await makeSessions(redis.url, many) }
+  if (many?.order === 'random') await pause(Math.max(0, began + careful - performance.now()))
   return {
     port,
     headers: { Host: 'desk.example.com', cookie: agent.cookieHeader('/') },

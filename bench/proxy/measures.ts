@@ -91,6 +91,19 @@ const memory = ({ running: { pids } }: Contender) => pids.reduce((sum, pid) => s
 const before = 1
 const longer = 1.5
 
+/**
+ * Sessions at random, as a process has them that has run for a while: all of them are in its cache, and their assertions
+ * are of every age. So the first time each is used once, and then the load goes on for longer than an assertion is sent
+ * (30 s); later only for as long as it takes after a pause. Returns the seconds of the load that does not count.
+ */
+async function settle({ running, lines }: Contender, load: OpenLoop): Promise<number> {
+  const { sessions } = running
+  if (sessions?.order !== 'random') return before
+  if ((lines.rate2000?.rounds.length ?? 0) > 0) return 20
+  await load.send(running, { count: sessions.count, order: 'next' })
+  return 45
+}
+
 function atRate(rateOf: (one: Contender) => number) {
   return async (one: Contender, { load, seconds }: Tools): Promise<Figures> => {
     const { running } = one
@@ -98,9 +111,7 @@ function atRate(rateOf: (one: Contender) => number) {
     if (!(perSecond > 0)) throw new Error('half needs saturation: name both in --what')
     await checkPage(one, 'small')
     await checkIdentity(one)
-    // All have been used lately, as when so many agents work.
-    if (running.sessions?.order === 'random') await load.send(running, { count: running.sessions.count, order: 'next' })
-    await load.send(running, { perSecond, count: Math.ceil(perSecond * before) })
+    await load.send(running, { perSecond, count: Math.ceil(perSecond * (await settle(one, load))) })
     const count = Math.ceil(perSecond * seconds * longer)
     const { result, used } = await counted(one, () => load.send(running, { perSecond, count }))
     return {

@@ -56,7 +56,8 @@ export const words = {
     wrapped(`At a slow rate a program wakes for each request; at saturation it does many in one go, so each costs less.
     At saturation 64 kept connections send requests as fast as they are answered. If the core is busy for less than
     95 % of the time, the load generator and Desk were the limit. \`memory\` counts pages that processes share once. Redis is not included.
-    *50,000 sessions at random*: every request is of another session that the process has in its cache. *First reads*: every request is of a session
+    *50,000 sessions at random*: every request is of another session that the process has in its cache, with assertions of every age, as
+    after a while of the same load. *First reads*: every request is of a session
     that the process has not seen. ${absent.length > 0 ? `Not on the PATH, so not measured: ${absent.join(', ')}.` : ''}`),
 
   bodies: wrapped(`Bodies are never buffered as a whole: they pass in pieces, at the speed of the slower side. nginx is
