@@ -2,7 +2,7 @@
 // for the same. While requests are served a thread does the parsing.
 
 import { inSlices, runInThread, threadEntry } from '../runtime/thread.js'
-import { type AgentEntry, parseAgents, parsePlainAgents } from './agents.js'
+import { type AgentEntry, parseAgents } from './agents.js'
 import type { Problem } from './problems.js'
 import type { FileText } from './schema/values.js'
 
@@ -27,14 +27,6 @@ export function agentsIn(file: FileText): AgentsFile {
   const known = resultFor(file)
   if (known && !(known instanceof Promise)) return known
   return keep(file, listed(parseAgents(file.text, file.path)))
-}
-
-/** At a start nobody waits: a plain list is parsed at once, and only a thread takes its memory with it. */
-export async function agentsAtStart(file: FileText): Promise<AgentsFile> {
-  const known = resultFor(file)
-  if (known) return known
-  const plain = parsePlainAgents(file.text)
-  return plain ? keep(file, listed(plain)) : agentsWhileServing(file)
 }
 
 /** Holds up no request. Rejects with ThreadFailed when the thread could not do it. */

@@ -4,7 +4,6 @@ import * as z from 'zod'
 import { canonicalEmail } from '../core/email.js'
 import { readDocument } from './document.js'
 import { parsePartially } from './partial-config.js'
-import { plainEntries } from './plain-entries.js'
 import { dotted, type Finding, inOrder, type Problem } from './problems.js'
 import { agentEntry } from './schema/agents.js'
 
@@ -17,26 +16,6 @@ export type ParsedAgents = { agents: AgentEntry[] } | { problems: Problem[] }
 
 /** Never throws; `path` is the name used in problems. */
 export function parseAgents(text: string, path: string): ParsedAgents {
-  return parsePlainAgents(text) ?? parseAnyAgents(text, path)
-}
-
-/** The quick way, for a list that is plain and has no mistake; undefined: it has to go the other. */
-export function parsePlainAgents(text: string): { agents: AgentEntry[] } | undefined {
-  const entries = plainEntries<AgentEntry>(text, decideOne)
-  if (!entries) return undefined
-  const { agents, repeated } = canonical(entries)
-  return repeated.length === 0 ? { agents } : undefined
-}
-
-function decideOne(text: string): unknown {
-  const { document } = readDocument(text, '')
-  if (!document || document.problems.length > 0) return undefined
-  const { value, findings } = parsePartially(agentList, document.value)
-  return findings.length === 0 && value?.length === 1 ? value[0] : undefined
-}
-
-/** The same for any text. */
-export function parseAnyAgents(text: string, path: string): ParsedAgents {
   const { document, problems } = readDocument(text, path)
   if (!document) return { problems }
   // An empty file, or one with comments only, is an empty list.

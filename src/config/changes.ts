@@ -17,6 +17,16 @@ export function saysTheSame(one: unknown, other: unknown, files: FilesBy = 'path
   return changedPaths(one, other, [], files).length === 0
 }
 
+/** Whether nothing differs but what stands in agents files. */
+export function differInAgentsFiles(one: Config, other: Config): boolean {
+  const isAgentsFile = ([key, index, ...rest]: Path) => {
+    const [before, after] = [one, other].map(config => config.agents[index as number])
+    if (key !== 'agents' || rest.join() !== 'file' || !before || !after) return false
+    return 'file' in before && 'file' in after && before.file.path === after.file.path
+  }
+  return changedPaths(one, other, []).every(isAgentsFile)
+}
+
 type FilesBy = 'path' | 'content'
 
 function changedPaths(one: unknown, other: unknown, path: Path, files: FilesBy = 'path'): Path[] {

@@ -1,7 +1,17 @@
 // Parses YAML into plain values with the position of each key. Time and memory are limited for any text: an alias can
 // neither loop nor multiply.
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
+import {
+  CORE_SCHEMA,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  NOT_RESOLVED,
+  parseEvents,
+  SCALAR_STYLE,
+  type ScalarEvent,
+  YAMLException,
+} from 'js-yaml'
 import { dotted, type Path, type Problem } from './problems.js'
 
 export interface Document {
@@ -19,28 +29,36 @@ const mostAliased = 10_000
 
 /** `document` is undefined when the text is not YAML: then the first problem is reported. */
 export function readDocument(text: string, file: string): { document?: Document; problems: Problem[] } {
-  const lines = new LineCounter()
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
+  const at = placesIn(text, file)
+  const refused = (offset: number, message: string) => ({ problems: [{ ...at(offset), key: '(yaml)', message }] })
+  let events: Event[]
+  try {
+    events = parseEvents(text, {})
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error
+    return refused(error.mark?.position ?? 0, faultOf(error.reason))
   }
-  // uniqueKeys compares every key with every other: 100,000 keys would take a minute. The walk below finds duplicates.
-  const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
-  const fault = parsed.errors.sort((a, b) => a.pos[0] - b.pos[0])[0]
-  if (fault) return { problems: [{ ...at(fault.pos[0]), key: '(yaml)', message: faultOf(fault) }] }
+  const [first] = events
+  const foreign =
+    first?.type === EVENT_ID.DOCUMENT && first.directives.some(one => one.kind === 'tag' || one.version !== '1.2')
+  if (foreign) return refused(0, 'unsupported tag or directive')
+  const second = events.findIndex(({ type }, index) => type === EVENT_ID.DOCUMENT && index > 0)
+  if (second > 0) {
+    const from = Math.max(0, ...events.slice(0, second).map(endOf))
+    const marker = text.slice(from).search(/^(?:---|\.\.\.)/m)
+    return refused(from + Math.max(0, marker), 'contains several documents; only one is allowed')
+  }
 
-  const offsets = new Map<string, number>()
-  const found: { offset: number; path: Path; message: string }[] = []
-  for (const tag of parsed.warnings) {
-    found.push({ offset: tag.pos[0], path: [], message: 'unsupported tag or directive' })
-  }
-  const value = createWalk(offsets, (offset, path, message) => found.push({ offset, path, message }))(parsed.contents)
-  const problems = found.map(({ offset, path, message }) => ({
-    ...at(offset),
-    key: path.length === 0 ? '(yaml)' : dotted(path),
-    message,
-  }))
+  const problems: Problem[] = []
+  const value = walk(text, events, {
+    found: (offset, path, message) =>
+      problems.push({ ...at(offset), key: path.length === 0 ? '(yaml)' : dotted(path), message }),
+    key: () => {},
+  })
+  // Only a text with problems is read a second time.
+  let offsets: Map<string, number> | undefined
   const place = (path: Path) => {
+    offsets ??= offsetsIn(text, events)
     for (let length = path.length; length >= 0; length--) {
       const offset = offsets.get(keyOf(path.slice(0, length)))
       if (offset !== undefined) return at(offset)
@@ -50,82 +68,169 @@ export function readDocument(text: string, file: string): { document?: Document;
   return { document: { value, problems, place }, problems: [] }
 }
 
-const faults: Record<string, string> = {
-  MULTIPLE_DOCS: 'contains several documents; only one is allowed',
-  TAB_AS_INDENT: 'is indented by a tab: use spaces',
-  RESOURCE_EXHAUSTION: 'is nested too deeply',
-  // The parser's messages for these two quote the text, which may be a secret.
-  UNEXPECTED_TOKEN: 'invalid YAML from here on; put a text that contains : or # or quotes in quotes',
-  TAG_RESOLVE_FAILED: 'unsupported tag',
+function placesIn(text: string, file: string): (offset: number) => ReturnType<Document['place']> {
+  let lines: number[] | undefined
+  return offset => {
+    lines ??= [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]
+    let [line, after] = [0, lines.length]
+    while (after - line > 1) {
+      const middle = (line + after) >> 1
+      if ((lines[middle] ?? 0) <= offset) line = middle
+      else after = middle
+    }
+    return { file, line: line + 1, column: offset - (lines[line] ?? 0) + 1 }
+  }
 }
 
-function faultOf(fault: { code: string; message: string }): string {
-  return faults[fault.code] ?? `invalid YAML: ${faultText(fault.message)}`
+const faults: [RegExp, string][] = [
+  [/^tab characters/, 'is indented by a tab: use spaces'],
+  [
+    /^deficient indentation|within a flow collection|^missed comma/,
+    'invalid YAML from here on; a [ or { above lacks its end or a comma, or this line its indentation',
+  ],
+  [/^nesting exceeded/, 'is nested too deeply'],
+  // These messages quote the text, which may be a secret.
+  [/\btag\b|directive/i, 'unsupported tag or directive'],
+  [
+    /^bad indentation of a mapping entry|^end of the stream or/,
+    'invalid YAML from here on; put a text that contains : or # or quotes in quotes, and check the indentation',
+  ],
+]
+
+function faultOf(reason: string): string {
+  return faults.find(([shape]) => shape.test(reason))?.[1] ?? `invalid YAML: ${reason}`
 }
 
-function faultText(message: string): string {
-  const text = message.replace(/[\p{C}\p{Z}]+/gu, ' ').slice(0, 160)
-  return text.charAt(0).toLowerCase() + text.slice(1)
+function offsetsIn(text: string, events: readonly Event[]): Map<string, number> {
+  const offsets = new Map<string, number>()
+  walk(text, events, { found: () => {}, key: (path, offset) => offsets.set(keyOf(path), offset) })
+  return offsets
 }
 
-type Say = (offset: number, path: Path, message: string) => void
+interface Walker {
+  found(offset: number, path: Path, message: string): void
+  key(path: Path, offset: number): void
+}
 
-function createWalk(offsets: Map<string, number>, say: Say): (root: Node | null) => unknown {
-  const anchors = new Map<string, Node>()
+/** Builds the value. `path` changes while it is walked. */
+function walk(text: string, events: readonly Event[], { found, key }: Walker): unknown {
+  const anchors = new Map<string, number>()
+  const path: (string | number)[] = []
+  let at = 1
   let aliased = 0
   let behindAlias = 0
+  let stopped = false
 
-  const walk = (node: unknown, path: Path, offset: number): unknown => {
-    if (path.length > deepest) return say(offset, path.slice(0, 3), 'is nested too deeply')
-    if (behindAlias > 0 && ++aliased > mostAliased) {
-      if (aliased === mostAliased + 1) say(offset, path, 'aliases expand to too much data')
-      return undefined
-    }
-    if (isAlias(node)) return follow(node.source, path, offset)
-    const anchored = node as Node & { anchor?: string }
-    if (anchored?.anchor) anchors.set(anchored.anchor, anchored)
-    if (isScalar(node)) return plain(node, path, offset, say)
-    if (isSeq(node)) return node.items.map((item, index) => step(item, [...path, index], startOf(item, offset)))
-    if (isMap(node)) return mapping(node.items, path, offset)
-    return null
+  const problem = (offset: number, message: string, of: Path = path) => found(offset, [...of], message)
+  /** Nothing more is read: what remains could take any time. */
+  const stop = (offset: number, message: string) => {
+    if (!stopped) problem(offset, message, path.slice(0, 3))
+    stopped = true
   }
-  const step = (node: unknown, path: Path, offset: number) => {
-    offsets.set(keyOf(path), offset)
-    return walk(node, path, offset)
-  }
-  const follow = (name: string, path: Path, offset: number) => {
-    const target = anchors.get(name)
-    if (!target) return say(offset, path, 'uses an alias that is not defined above')
-    behindAlias++
-    const value = walk(target, path, offset)
-    behindAlias--
+  /** `offset`: of the key, or of the item. */
+  const node = (offset: number): unknown => {
+    const event = events[at]
+    if (stopped || !event || event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) return null
+    if (path.length > deepest) return stop(offset, 'is nested too deeply')
+    if (behindAlias > 0 && ++aliased > mostAliased) return stop(offset, 'aliases expand to too much data')
+    if (event.type === EVENT_ID.ALIAS) return follow(text.slice(event.anchorStart, event.anchorEnd), offset)
+    if (event.anchorStart >= 0 && behindAlias === 0) anchors.set(text.slice(event.anchorStart, event.anchorEnd), at)
+    if (isForeign(text, event)) found(event.tagStart, [], 'unsupported tag or directive')
+    at++
+    if (event.type === EVENT_ID.SCALAR) return scalar(event, offset)
+    const value = event.type === EVENT_ID.SEQUENCE ? sequence(offset) : mapping(offset)
+    at++
     return value
   }
-  const mapping = (items: readonly { key: unknown; value: unknown }[], path: Path, offset: number) => {
+  const child = (part: string | number, offset: number) => {
+    path.push(part)
+    key(path, offset)
+    const value = node(offset)
+    path.pop()
+    return value
+  }
+  const inside = () => !stopped && events[at]?.type !== EVENT_ID.POP
+  const follow = (name: string, offset: number) => {
+    const target = anchors.get(name)
+    const next = at + 1
+    if (target === undefined) problem(offset, 'uses an alias that is not defined above')
+    at = target ?? next
+    behindAlias++
+    const value = target === undefined ? undefined : node(offset)
+    behindAlias--
+    at = next
+    return value
+  }
+  const sequence = (offset: number) => {
+    const items: unknown[] = []
+    while (inside()) items.push(child(items.length, startOf(events[at]) ?? offset))
+    return items
+  }
+  const mapping = (offset: number) => {
     const result: Record<string, unknown> = {}
-    for (const { key, value } of items) {
-      const start = startOf(key, offset)
-      const name = isScalar(key) ? String(key.value) : undefined
-      if (name === undefined || name === '__proto__') say(start, path, 'has a key that is not a name')
-      else if (Object.hasOwn(result, name)) say(start, [...path, name], 'duplicate key')
-      else result[name] = step(value, [...path, name], start)
+    while (inside()) {
+      const event = events[at]
+      const start = startOf(event) ?? offset
+      const name = event?.type === EVENT_ID.SCALAR ? getScalarValue(text, event) : undefined
+      const usable = name !== undefined && name !== '__proto__'
+      if (usable) at++
+      else node(start)
+      if (!usable) problem(start, 'has a key that is not a name')
+      else if (Object.hasOwn(result, name)) problem(start, 'duplicate key', [...path, name])
+      else {
+        result[name] = child(name, start)
+        continue
+      }
+      node(start)
     }
     return result
   }
-  return root => step(root, [], startOf(root, 0))
+  const scalar = (event: ScalarEvent, offset: number): unknown => {
+    const source = getScalarValue(text, event)
+    if (event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0) return plain(source)
+    return unusable.test(source) ? problem(offset, 'contains a control character') : source
+  }
+
+  const root = startOf(events[at]) ?? 0
+  key(path, root)
+  return node(root)
 }
 
 // Lone surrogates and control characters can be written as escapes ("\ud800", "\x07"); no later code expects them.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const unusable = /[\p{Cs}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/u
 
-function plain(node: Scalar, path: Path, offset: number, say: Say): unknown {
-  if (typeof node.value !== 'string' || !unusable.test(node.value)) return node.value
-  return say(offset, path, 'contains a control character')
+const implicitTags = CORE_SCHEMA.tags.flatMap(tag => (tag.nodeKind === 'scalar' && tag.implicit ? [tag] : []))
+
+/** null, a truth value, a number, or the text itself (YAML 1.2.2, 10.3.2). */
+function plain(source: string): unknown {
+  for (const { implicitFirstChars, resolve, tagName } of implicitTags) {
+    if (implicitFirstChars && !implicitFirstChars.includes(source.charAt(0))) continue
+    const value: unknown = resolve(source, false, tagName)
+    if (value !== NOT_RESOLVED) return value
+  }
+  return source
 }
 
-function startOf(node: unknown, otherwise: number): number {
-  return (node as Node | null)?.range?.[0] ?? otherwise
+/** A tag other than that of a text, which is read as a text. */
+function isForeign(text: string, event: Exclude<Event, { type: 1 | 5 | 6 }>): boolean {
+  if (event.tagStart < 0) return false
+  return event.type !== EVENT_ID.SCALAR || !['!', '!!str'].includes(text.slice(event.tagStart, event.tagEnd))
+}
+
+/** Where a node begins, with its quotes; undefined for an empty one. */
+function startOf(event: Event | undefined): number | undefined {
+  if (!event || event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) return undefined
+  if (event.type === EVENT_ID.ALIAS) return event.anchorStart - 1
+  if (event.type !== EVENT_ID.SCALAR) return event.start
+  if (event.valueStart < 0) return undefined
+  const quoted = event.style === SCALAR_STYLE.DOUBLE_QUOTED || event.style === SCALAR_STYLE.SINGLE_QUOTED
+  return quoted ? event.valueStart - 1 : event.valueStart
+}
+
+function endOf(event: Event): number {
+  if (event.type === EVENT_ID.SCALAR) return event.valueEnd
+  return event.type === EVENT_ID.ALIAS ? event.anchorEnd : 0
 }
 
 function keyOf(path: Path): string {

@@ -5,7 +5,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Clock } from '../core/clock.js'
 import { systemClock } from '../runtime/clock.js'
-import { agentsAtStart, agentsWhileServing } from './agents-files.js'
+import { ThreadFailed } from '../runtime/thread.js'
+import { agentsIn, agentsWhileServing } from './agents-files.js'
 import { saysTheSame } from './changes.js'
 import { type Document, readDocument } from './document.js'
 import { overlayEnvironment } from './environment.js'
@@ -14,8 +15,8 @@ import { dotted, type Finding, inOrder, type Path, type Problem } from './proble
 import { createReader, whyNot } from './reader.js'
 import { validateRules } from './rules.js'
 import { type Config, configSchema } from './schema/index.js'
-import type { ConfigReader, FileText } from './schema/values.js'
-import { type FileFingerprints, fileFingerprint, recordingReader } from './watch.js'
+import { type ConfigReader, type FileText, Unreadable } from './schema/values.js'
+import { changedFiles, type FileFingerprints, fileFingerprint, recordingReader } from './watch.js'
 import { isMapping } from './zod-introspection.js'
 
 export { type Finding, formatProblem, type Problem } from './problems.js'
@@ -25,8 +26,8 @@ export type Loaded =
   | { config: Config; warnings: Problem[]; place(finding: Finding): Problem }
   | { problems: Problem[]; warnings: Problem[] }
 
-/** With the files that were read, including the configuration file. */
-export type LoadedFile = Loaded & { files: FileFingerprints }
+/** With the files that were read, including the configuration file. `draft`: for loadAgents. */
+export type LoadedFile = Loaded & { files: FileFingerprints; draft?: Draft }
 
 const maxBytes = 1024 * 1024
 
@@ -47,8 +48,46 @@ export async function loadConfig(
   if ('problem' in read) return { ...unusable(file, read.problem), files }
   const draft = draftOf(read.text, { file, reader, now: clock.now(), running, env })
   if ('problems' in draft) return { ...draft, files }
-  const failed = await parseAgentsFiles(draft, running ? agentsWhileServing : agentsAtStart)
-  return { ...(failed ?? validate(draft)), files }
+  // At a start nobody waits for this process.
+  const failed = running && (await parseAgentsFiles(draft, files))
+  return { ...(failed ?? validate(draft)), files, draft }
+}
+
+/**
+ * The same when only agents files have changed since `previous`, which runs: nothing else is read or parsed again.
+ * Undefined when more has changed, or less, or one of them cannot be read: loadConfig then says what.
+ */
+export async function loadAgents(
+  previous: LoadedFile,
+  running: Config,
+  clock: Clock = systemClock,
+): Promise<LoadedFile | undefined> {
+  const { draft } = previous
+  if (!('config' in previous) || !draft || !saysTheSame(previous.config, running)) return undefined
+  const changed = await changedFiles(previous.files)
+  const named = new Set(running.agents.flatMap(source => ('file' in source ? [source.file.path] : [])))
+  if (changed.size === 0 || [...changed.keys()].some(path => !named.has(path))) return undefined
+  const files = new Map([...previous.files, ...changed])
+  const texts = readAll([...changed.keys()])
+  if (!texts) return undefined
+  const agents = running.agents.map(source => {
+    const text = 'file' in source ? texts.get(source.file.path) : undefined
+    return text && 'file' in source && text.text !== source.file.text ? { file: text } : source
+  })
+  const partial = { ...draft.partial, value: { ...running, agents } }
+  const next = { ...draft, partial, options: { ...draft.options, running, now: clock.now() } }
+  const failed = await parseAgentsFiles(next, files)
+  return { ...(failed ?? validate(next)), files, draft: next }
+}
+
+function readAll(paths: readonly string[]): Map<string, FileText> | undefined {
+  const reader = createReader({ folder: '/', env: {} })
+  try {
+    return new Map(paths.map(path => [path, reader.file(path)]))
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined
+    throw error
+  }
 }
 
 interface LoadOptions {
@@ -91,16 +130,19 @@ function draftOf(text: string, options: LoadOptions): Draft | Rejected {
   return { document, overlay, partial: parsePartially(schema, overlay.value), options }
 }
 
-/** The rules ask for their contents. */
-async function parseAgentsFiles({ partial }: Draft, parse: (file: FileText) => Promise<unknown>) {
+/** In threads; the rules ask for their contents. */
+async function parseAgentsFiles({ partial }: Draft, files: Map<string, string>): Promise<Rejected | undefined> {
   for (const source of partial.value?.agents ?? []) {
     if (source === undefined || !('file' in source) || source.file === undefined) continue
     const { path } = source.file
-    const failed = await parse(source.file).then(
-      () => undefined,
-      (error: Error) => unusable(path, `cannot be parsed: ${error.message}`),
-    )
-    if (failed) return failed
+    try {
+      await agentsWhileServing(source.file)
+    } catch (error) {
+      if (!(error instanceof ThreadFailed)) throw error
+      // A thread that did not come up is tried again; one that took too much would do so again.
+      if (!error.tooCostly) files.set(path, 'not parsed')
+      return unusable(path, `cannot be parsed: ${error.message}`)
+    }
   }
   return undefined
 }
@@ -124,6 +166,7 @@ function validate({ document, overlay, partial, options }: Draft): Loaded {
     ...overlay.problems,
     ...findings.map(place),
     ...ruleFindings.elsewhere,
+    ...(options.running ? emptiedFiles(options.running, partial.value ?? {}) : []),
   ])
   const warnings = inOrder(ruleFindings.warnings.map(place))
   if (problems.length > 0) return { problems, warnings }
@@ -204,6 +247,22 @@ export function restartFindings(
   // Certificate and key can change; whether TLS is used at all cannot.
   const tlsSwitched = (running.tls === undefined) !== (written(['tls']) === undefined)
   return [...changed, ...(tlsSwitched ? [['tls']] : [])].map(path => ({ path, message, hint }))
+}
+
+/** Attack, or an accident: an agents file that suddenly names nobody would log everybody out. */
+function emptiedFiles(running: Config, next: DeepPartial<Config>): Problem[] {
+  const count = (file: FileText) => {
+    const parsed = agentsIn(file)
+    return 'agents' in parsed ? parsed.agents.size : undefined
+  }
+  const before = running.agents.flatMap(source => ('file' in source ? [source.file] : []))
+  return (next.agents ?? []).flatMap(source => {
+    const file = source && 'file' in source ? source.file : undefined
+    const known = before.find(({ path }) => path === file?.path)
+    if (!file || !known || file === known || count(file) !== 0 || !count(known)) return []
+    const hint = 'restart the gateway if there are really none'
+    return [{ file: file.path, line: 1, column: 1, key: '(file)', message: 'no longer names any agent', hint }]
+  })
 }
 
 function at(value: unknown, path: readonly string[]): unknown {

@@ -64,6 +64,18 @@ function fileFingerprints(paths: readonly string[]): Promise<string[]> {
   return Promise.all(paths.map(path => stat(path, { bigint: true }).then(statFingerprint, errorFingerprint)))
 }
 
+/** The files that are not as they were read, with their fingerprints of now. */
+export async function changedFiles(files: FileFingerprints): Promise<Map<string, string>> {
+  const paths = [...files.keys()]
+  const now = await fileFingerprints(paths)
+  const changed = new Map<string, string>()
+  for (const [index, path] of paths.entries()) {
+    const found = now[index] ?? ''
+    if (found !== files.get(path)) changed.set(path, found)
+  }
+  return changed
+}
+
 function statFingerprint({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join('-')
 }

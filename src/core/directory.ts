@@ -43,6 +43,11 @@ export interface Directory {
   onChange?(listener: (emails: readonly string[]) => void): void
   /** Milliseconds after which the state of live agents has to be asked for again, because the source does not report changes. */
   readonly askEvery?: number | undefined
+  /**
+   * Prepares the next versions of the files among its sources, each by its path. Nothing changes until the returned function
+   * is called. Rejects when one cannot be used.
+   */
+  prepareFiles?(files: readonly { path: string; text: string }[]): Promise<() => void>
   /** Settles once what is fetched at the start has come or failed. Never rejects. */
   ready?(): Promise<void>
   /** Ends what runs in the background. */

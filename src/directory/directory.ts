@@ -49,6 +49,12 @@ export function createDirectory(sources: readonly DirectorySource[]): Required<D
     async ready() {
       await Promise.all(sources.map(source => source.ready?.()))
     },
+    async prepareFiles(files) {
+      const swaps = await Promise.all(sources.map(source => source.prepareFiles?.(files)))
+      return () => {
+        for (const swap of swaps) swap?.()
+      }
+    },
     close() {
       for (const source of sources) source.close?.()
     },

@@ -36,7 +36,7 @@ export function createSnapshots(deps: { log: Log }): Snapshots {
     const shared = (provider: Provider) => others.some(({ providers }) => providers.includes(provider))
     for (const provider of snapshot.providers) if (!shared(provider)) provider.close()
     if (others.every(({ directory }) => directory !== snapshot.directory)) snapshot.directory.close?.()
-    await snapshot.pipeline.close()
+    if (others.every(({ pipeline }) => pipeline !== snapshot.pipeline)) await snapshot.pipeline.close()
   }
   const retireIfUnused = (snapshot: ConfigSnapshot) => {
     if (snapshot === newest || openRequests.get(snapshot) !== 0) return

@@ -66,6 +66,8 @@ export interface Gateway {
    * `keyring` holds the secrets of the next configuration. Rejects like createGateway.
    */
   prepare(config: Config, keyring: Keyring): Promise<PreparedSnapshot>
+  /** Takes over a configuration that differs in agents files alone: only their lists are replaced. Rejects when one is unusable. */
+  replaceAgents(config: Config): Promise<void>
   open(): OpenConnections
   /** From now on each response closes its connection. */
   windDown(): void
@@ -158,6 +160,12 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     upgrades,
     snapshot: current,
     prepare: (next, keyring) => prepare(next, parts, { snapshots, publishedKeys, agents, liveConnections, keyring }),
+    async replaceAgents(next) {
+      const files = next.agents.flatMap(source => ('file' in source ? [source.file] : []))
+      const replace = await current().directory.prepareFiles?.(files)
+      replace?.()
+      snapshots.replace({ ...current(), config: next })
+    },
     open: connections.open,
     windDown: connections.begin,
     async close(limit) {

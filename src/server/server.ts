@@ -3,6 +3,7 @@
 
 import { setTimeout as realPause } from 'node:timers/promises'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
+import { differInAgentsFiles } from '../config/changes.js'
 import type { Config } from '../config/schema/index.js'
 import { watchFiles } from '../config/watch.js'
 import { createOps } from '../ops/api.js'
@@ -214,6 +215,7 @@ function createApply({ gateway, resources }: RunningServer): (next: Config) => P
   const { keyring, createKeyringFor, auditLog, loadShedding, log, readiness } = resources
 
   return async next => {
+    if (differInAgentsFiles(gateway.snapshot().config, next)) return gateway.replaceAgents(next)
     const nextKeyring = createKeyringFor(next)
     const prepared = await gateway.prepare(next, nextKeyring)
     try {

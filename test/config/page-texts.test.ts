@@ -29,7 +29,7 @@ t.test('each kind of mistake, with its place', async t => {
     ['- a\n', ['1 (file): not a mapping of texts']],
     [
       'a: [\n',
-      ['2 (yaml): invalid YAML: flow sequence in block collection must be sufficiently indented and end with a ]'],
+      ['2 (yaml): invalid YAML from here on; a [ or { above lacks its end or a comma, or this line its indentation'],
     ],
     ['chooser:\n  title: a\n  title: b\n', ['3 chooser.title: duplicate key']],
     ['chooser:\n  title: "\\u0007"\n', ['2 chooser.title: contains a control character']],

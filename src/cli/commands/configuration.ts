@@ -1,11 +1,20 @@
 // Loads the configuration for a command, and prints every problem on stderr, one line each.
 
 import { existsSync } from 'node:fs'
-import { formatProblem, type Loaded, type LoadedFile, loadConfig, loadConfigText } from '../../config/load.js'
+import {
+  type Finding,
+  formatProblem,
+  type Loaded,
+  type LoadedFile,
+  loadAgents,
+  loadConfig,
+  loadConfigText,
+} from '../../config/load.js'
 import { createReader } from '../../config/reader.js'
 import type { Config } from '../../config/schema/index.js'
 import { metadataFindings } from '../../providers/saml/metadata/files.js'
 import { systemClock } from '../../runtime/clock.js'
+import type { ConfigSource } from '../../server/reload.js'
 import { accessTestFindings } from '../../web/access/access-tests.js'
 import type { Io } from '../io.js'
 
@@ -29,13 +38,35 @@ export async function loadWithMetadata(
 ): Promise<LoadedFile> {
   const loaded = await loadConfig(file, env, systemClock, running)
   if (!('config' in loaded)) return loaded
-  const { config, place, files } = loaded
-  const found = metadataFindings(config.providers, systemClock.now())
-  const failed = [...found.problems, ...accessTestFindings(config)]
-  const problems = unusable === 'problem' ? [...failed, ...found.unusable] : failed
-  const more = unusable === 'problem' ? found.warnings : [...found.unusable, ...found.warnings]
-  const warnings = [...loaded.warnings, ...more.map(place)]
-  return problems.length > 0 ? { problems: problems.map(place), warnings, files } : { config, place, warnings, files }
+  const found = metadataFindings(loaded.config.providers, systemClock.now())
+  const problems = unusable === 'problem' ? [...found.problems, ...found.unusable] : found.problems
+  const warnings = unusable === 'problem' ? found.warnings : [...found.unusable, ...found.warnings]
+  return tested(loaded, { problems, warnings })
+}
+
+/** Runs the `tests` of a configuration, for which this was found besides. */
+function tested(
+  loaded: Extract<LoadedFile, { config: Config }>,
+  found: { problems: Finding[]; warnings: Finding[] } = { problems: [], warnings: [] },
+): LoadedFile {
+  const { place, files } = loaded
+  const problems = [...found.problems, ...accessTestFindings(loaded.config)].map(place)
+  const warnings = [...loaded.warnings, ...found.warnings.map(place)]
+  return problems.length > 0 ? { problems, warnings, files } : { ...loaded, warnings }
+}
+
+/** Reads the configuration again while the gateway runs; nothing but agents files where nothing else has changed. */
+export function createConfigSource(file: string, env: NodeJS.ProcessEnv): ConfigSource {
+  let valid: LoadedFile | undefined
+  return {
+    async load(running) {
+      const alone = valid && (await loadAgents(valid, running))
+      const loaded = alone ?? (await loadWithMetadata(file, env, { running }))
+      const result = alone && 'config' in alone ? tested(alone) : loaded
+      if ('config' in result) valid = result
+      return result
+    },
+  }
 }
 
 /** The configuration for a look at the pages; without any file, and when none was `given`, one with the defaults. */

@@ -12,7 +12,7 @@ import type { ConfigSource, ReloadResult } from '../../server/reload.js'
 import { workerCount } from '../../server/resources.js'
 import { type Server, type ServerDeps, type ShutdownTimes, startServer } from '../../server/server.js'
 import type { Io } from '../io.js'
-import { configFile, loadWithMetadata, readConfiguration, readFallback } from './configuration.js'
+import { configFile, createConfigSource, readConfiguration, readFallback } from './configuration.js'
 
 export interface ServeOptions {
   config?: string
@@ -71,8 +71,7 @@ function announced({ close }: Pick<Server, 'close'>, service: ServiceManager): P
 }
 
 function sourceOf({ config }: ServeOptions, { env }: Io): ConfigSource {
-  const file = configFile(config, env)
-  return { load: running => loadWithMetadata(file, env, running ? { running } : {}) }
+  return createConfigSource(configFile(config, env), env)
 }
 
 /** The primary process of a cluster. */

@@ -2,7 +2,7 @@
 // nothing else.
 
 import { domainOf } from '../../core/email.js'
-import { parseAgents } from '../agents.js'
+import { agentsIn } from '../agents-files.js'
 import type { Path } from '../problems.js'
 import { foldedHeader, type Rules } from './rule.js'
 
@@ -76,8 +76,8 @@ function hasSeveralDomains({ agents }: Rules['config']): boolean {
   const domains = (agents ?? []).flatMap(source => {
     if (source && 'domains' in source) return source.domains ?? []
     if (!(source && 'file' in source && source.file)) return []
-    const parsed = parseAgents(source.file.text, source.file.path)
-    return 'agents' in parsed ? parsed.agents.map(({ email }) => domainOf(email)) : []
+    const parsed = agentsIn(source.file)
+    return 'agents' in parsed ? [...parsed.agents.keys()].map(domainOf) : []
   })
   return new Set(domains).size > 1 || (agents ?? []).some(source => source && 'any' in source)
 }

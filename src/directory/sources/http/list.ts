@@ -6,7 +6,7 @@ import type { AgentsList } from '../../../config/agents-files.js'
 import type { HttpAgents } from '../../../config/schema/agents.js'
 import type { Random } from '../../../core/clock.js'
 import { DirectoryUnavailable } from '../../../core/errors.js'
-import { systemScheduler } from '../../../runtime/clock.js'
+import { type Scheduler, systemScheduler } from '../../../runtime/clock.js'
 import type { FetchText } from '../../../runtime/http-client.js'
 import type { DirectorySource } from '../../directory.js'
 import { changedEmails, countActive, countDeactivated, findInList } from '../agents-list.js'
@@ -20,6 +20,8 @@ export interface HttpSourceDeps extends FileSourceDeps {
   settings: HttpAgents
   fetchText: FetchText
   random: Random
+  /** Default: a timer that does not keep the process alive. */
+  later?: Scheduler
 }
 
 interface Copy {
