@@ -26,11 +26,19 @@ export function threadEntry(name: string, besides: string): URL {
   return new URL(`./${name}${extname(besides)}`, besides)
 }
 
+let last: Promise<unknown> = Promise.resolve()
+
 /**
  * What the export `run` of `entry` makes of `input`, in a thread that ends with it: what it leaves behind in memory is gone
- * with it. Rejects with ThreadFailed.
+ * with it. One after the other: each may need all its memory. Rejects with ThreadFailed.
  */
-export async function runInThread(entry: URL, input: unknown, { ms, megabytes }: ThreadLimits): Promise<unknown> {
+export function runInThread(entry: URL, input: unknown, limits: ThreadLimits): Promise<unknown> {
+  const result = last.then(() => runAlone(entry, input, limits))
+  last = result.catch(() => {})
+  return result
+}
+
+async function runAlone(entry: URL, input: unknown, { ms, megabytes }: ThreadLimits): Promise<unknown> {
   const thread = new Piscina({
     filename: fileURLToPath(entry),
     name: 'run',

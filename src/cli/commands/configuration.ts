@@ -12,7 +12,7 @@ import {
 } from '../../config/load.js'
 import { createReader } from '../../config/reader.js'
 import type { Config } from '../../config/schema/index.js'
-import { metadataFindings } from '../../providers/saml/metadata/files.js'
+import { metadataFindings, parseFilesAhead } from '../../providers/saml/metadata/files.js'
 import { systemClock } from '../../runtime/clock.js'
 import type { ConfigSource } from '../../server/reload.js'
 import { accessTestFindings } from '../../web/access/access-tests.js'
@@ -38,6 +38,7 @@ export async function loadWithMetadata(
 ): Promise<LoadedFile> {
   const loaded = await loadConfig(file, env, systemClock, running)
   if (!('config' in loaded)) return loaded
+  if (running) await parseFilesAhead(loaded.config.providers)
   const found = metadataFindings(loaded.config.providers, systemClock.now())
   const problems = unusable === 'problem' ? [...found.problems, ...found.unusable] : found.problems
   const warnings = unusable === 'problem' ? found.warnings : [...found.unusable, ...found.warnings]

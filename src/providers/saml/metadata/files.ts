@@ -7,7 +7,7 @@ import { certificateDates } from '../../../config/rules/pem.js'
 import type { ProviderSettings, SamlSettings } from '../../../config/schema/providers.js'
 import { signingCertificateIn } from '../../certificates.js'
 import { MetadataError } from './document.js'
-import { readMetadata } from './metadata.js'
+import { type MetadataWanted, parseAhead, readMetadata } from './facts.js'
 import type { IdpFacts } from './reader.js'
 
 export interface MetadataFindings {
@@ -64,15 +64,26 @@ function digits(fingerprint: string): string {
   return fingerprint.replace(/[^0-9a-f]/gi, '').toLowerCase()
 }
 
+/** Has long files parsed, so that metadataFindings then holds up no request. */
+export async function parseFilesAhead(providers: readonly ProviderSettings[]): Promise<void> {
+  for (const provider of providers) {
+    if (provider.type !== 'saml' || !provider.metadata || !('text' in provider.metadata)) continue
+    await parseAhead(provider.metadata.text, wanted(provider))
+  }
+}
+
+function wanted({ issuer, metadataCertificate }: SamlSettings): MetadataWanted {
+  return { issuer, signers: metadataCertificate ? [signingCertificateIn(metadataCertificate.text)] : [] }
+}
+
 function read(
-  { issuer, metadataCertificate }: SamlSettings,
+  provider: SamlSettings,
   text: string,
   { now, path, found }: { now: number; path: Path; found: MetadataFindings },
 ): IdpFacts | undefined {
-  const signers = metadataCertificate ? [signingCertificateIn(metadataCertificate.text)] : []
   try {
     // As of long ago nothing has expired.
-    const facts = readMetadata(text, { issuer, signers, now: Number.NEGATIVE_INFINITY })
+    const facts = readMetadata(text, { ...wanted(provider), now: Number.NEGATIVE_INFINITY })
     if (facts.validUntil !== undefined && facts.validUntil <= now) {
       const message = `expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
       found.warnings.push({ path, message, hint: 'get new metadata from the identity provider' })

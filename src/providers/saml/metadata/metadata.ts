@@ -2,7 +2,6 @@
 // not be read there are no facts, and no login by it: the gateway starts and serves without. It must never use metadata
 // that has expired, or that lacks a required signature.
 
-import type { X509Certificate } from 'node:crypto'
 import type { FileText } from '../../../config/schema/values.js'
 import type { Clock, Random } from '../../../core/clock.js'
 import type { Log } from '../../../ops/log.js'
@@ -10,11 +9,13 @@ import { type Scheduler, systemScheduler } from '../../../runtime/clock.js'
 import type { FetchText } from '../../../runtime/http-client.js'
 import { readTextFile } from '../../../runtime/watched-file.js'
 import { MetadataError } from './document.js'
+import { type MetadataWanted, parseAhead, readMetadata } from './facts.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
-import { signedMetadata } from './signature.js'
 import type { MetadataStoreCopy } from './store-copy.js'
 import { createPersistedMetadata } from './store-copy.js'
 
+export type { MetadataWanted } from './facts.js'
+export { readMetadata } from './facts.js'
 export type { IdpFacts, LogoutService } from './reader.js'
 
 export interface MetadataSource {
@@ -27,12 +28,6 @@ export interface MetadataSource {
   /** Reads again before its time, at most once in half a minute however many ask. Settles when it has; never rejects. */
   refresh(): Promise<void>
   close(): void
-}
-
-/** Which metadata is meant, and who must have signed it (none: nobody need have). */
-export interface MetadataWanted {
-  issuer?: string | undefined
-  signers?: readonly X509Certificate[]
 }
 
 export interface MetadataDeps extends MetadataWanted {
@@ -50,11 +45,6 @@ export interface MetadataDeps extends MetadataWanted {
 
 /** Milliseconds. Messages that anybody may send cause at most one reading in it. */
 const coolDown = 30_000
-
-/** What is in the text, once its signature is verified where one is wanted. Throws MetadataError. */
-export function readMetadata(text: string, { issuer, signers = [], now }: MetadataWanted & { now: number }): IdpFacts {
-  return readIdpMetadata(signers.length === 0 ? text : signedMetadata(text, signers), { issuer, now })
-}
 
 /** Reads at once, and again and again in the background; a copy that was read stays until the next or its end. */
 export function createMetadataSource(deps: MetadataDeps): MetadataSource {
@@ -106,7 +96,9 @@ export function createMetadataSource(deps: MetadataDeps): MetadataSource {
   const fetchOnce = async () => {
     try {
       // Without a copy that can be used there is nothing that could be unchanged.
-      adopt(await readMetadataText(source, deps, current() ? version : undefined))
+      const found = await readMetadataText(source, deps, current() ? version : undefined)
+      if (found) await parseAhead(found.text, deps)
+      adopt(found)
     } catch (error) {
       fail(error)
     }

@@ -1,0 +1,11 @@
+// What runs in a thread: parses the metadata of one provider.
+
+import { X509Certificate } from 'node:crypto'
+import { MetadataError } from './document.js'
+import { type MetadataSent, type MetadataTask, parse } from './facts.js'
+
+export function run({ text, issuer, signers }: MetadataTask): MetadataSent {
+  const facts = parse(text, { issuer, signers: signers.map(raw => new X509Certificate(raw)) })
+  if (facts instanceof MetadataError) return { problem: facts.message }
+  return { ...facts, certificates: facts.certificates.map(({ raw }) => raw) }
+}
