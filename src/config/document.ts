@@ -44,7 +44,8 @@ export function readDocument(text: string, file: string): { document?: Document;
   if (foreign) return refused(0, 'unsupported tag or directive')
   const second = events.findIndex(({ type }, index) => type === EVENT_ID.DOCUMENT && index > 0)
   if (second > 0) {
-    const from = Math.max(0, ...events.slice(0, second).map(endOf))
+    const before = events.findLast((event, index) => index < second && endOf(event) > 0)
+    const from = before ? endOf(before) : 0
     const marker = text.slice(from).search(/^(?:---|\.\.\.)/m)
     return refused(from + Math.max(0, marker), 'contains several documents; only one is allowed')
   }
