@@ -32,8 +32,6 @@ interface ActivityEntry {
 }
 
 const minute = 60_000
-/** Milliseconds of activity that is written to the store in one piece: each write alone costs more than its command. */
-const together = 50
 /** Sessions whose activity this process remembers; the activity of a forgotten one is only written once more. */
 const maxRemembered = 50_000
 /** Sessions whose last activity waits to be written, remembered or not; beyond them the one that waits longest is not written. */
@@ -48,8 +46,6 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   const quiet = interval / 2
   const entries = new LRUCache<Handle, ActivityEntry>({ max: maxRemembered })
   const unwritten = new Map<Handle, ActivityEntry>()
-  /** Sessions whose activity is written in a moment. */
-  let due: ActivityEntry[] = []
   let timer: NodeJS.Timeout | undefined
   let failing = false
 
@@ -79,10 +75,10 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   const flush = async () => {
     const now = clock.now()
     // A session in use writes its next activity itself, and need not be read for it.
-    const left = [...unwritten.values()].filter(({ seen, written }) => now - written >= interval && now - seen >= quiet)
-    for (const { handle } of left) unwritten.delete(handle)
-    for (let at = 0; at < left.length; at += batchSize) {
-      await Promise.all(left.slice(at, at + batchSize).map(entry => logOutcome(writeDelayed(entry))))
+    const due = [...unwritten.values()].filter(({ seen, written }) => now - written >= interval && now - seen >= quiet)
+    for (const { handle } of due) unwritten.delete(handle)
+    for (let at = 0; at < due.length; at += batchSize) {
+      await Promise.all(due.slice(at, at + batchSize).map(entry => logOutcome(writeDelayed(entry))))
     }
   }
   const flushLater = () => {
@@ -100,14 +96,6 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       unwritten.delete(longest)
     }
     flushLater()
-  }
-  const writeTogether = (entry: ActivityEntry) => {
-    if (due.push(entry) > 1) return
-    setTimeout(() => {
-      const entries = due
-      due = []
-      for (const entry of entries) if (!entry.over) void logOutcome(write(entry.handle, entry.endsAt, entry.seen))
-    }, together).unref()
   }
   const entryOf = (handle: Handle) => entries.get(handle) ?? unwritten.get(handle)
   const forget = (handle: Handle) => {
@@ -140,7 +128,7 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       if (now - Math.max(seenAt, entry.written) < interval) return writeSoon(entry)
       entry.written = now
       unwritten.delete(handle)
-      writeTogether(entry)
+      void logOutcome(write(handle, endsAt, now))
     },
     forget,
   }
