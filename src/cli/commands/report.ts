@@ -44,11 +44,17 @@ function passed({ name, expected, seen }: Check, width: number): string {
   return `  ok    ${name.padEnd(width)}  ${value === undefined ? '' : escapeControls(value)}${asked}`.trimEnd()
 }
 
+const clockSkew = 'providers[].clockSkew'
+
 function failed({ name, expected, seen, setting }: Check, width: number): string[] {
   const details = [
     expected === undefined ? [] : [`expected  ${escapeControls(expected)}`],
     seen === undefined ? [] : [`seen      ${escapeControls(seen)}`],
-    setting === undefined ? [] : [`change    ${setting}`],
+    setting === undefined
+      ? []
+      : [
+          `change    ${setting === clockSkew ? `the clock that is wrong: NTP on both hosts; then ${setting}` : setting}`,
+        ],
   ].flat()
   const [first = '', ...others] = details
   const indent = ' '.repeat('  FAIL  '.length + width + 2)

@@ -72,7 +72,7 @@ t.test('clocks: how many seconds, and which way', async t => {
   t.match(ahead.text, /identity provider's clock +3600 s ahead \(it issued this at 2026-11-22T01:00:00\.000Z\)/)
   t.match(
     ahead.text,
-    /FAIL +conditions begun +expected .*\n +seen +\S+ \(3570 s ahead\); check the identity provider's clock\n +change +providers\[\]\.clockSkew/,
+    /FAIL +conditions begun +expected .*\n +seen +\S+ \(3570 s ahead\); check the identity provider's clock\n +change +the clock that is wrong: NTP on both hosts; then providers\[\]\.clockSkew/,
   )
   const behind = await explained({ saml: join(folder, 'clock-behind.xml') })
   t.match(behind.text, /identity provider's clock +3600 s behind/)
