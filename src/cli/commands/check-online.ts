@@ -145,9 +145,18 @@ async function trySource(source: AgentSource, index: number): Promise<Trial[]> {
 async function forBrowsers(agent: Dispatcher, path: Path, url: string): Promise<Trial[]> {
   const { origin } = new URL(url)
   const problem = await noAnswer(agent, origin)
-  const hint = "only browsers have to reach it: try it from an agent's network"
+  const hint = hintFor(path, problem ?? '')
   const failure = problem === undefined ? {} : { problem, hint }
   return [{ path, address: shown(url), neededBy: 'browsers', warnings: [], ...failure }]
+}
+
+function hintFor(path: Path, problem: string): string {
+  if (/SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY)/.test(problem))
+    return 'it answers; if its authority is your own, name that in NODE_EXTRA_CA_CERTS=FILE'
+  const network = "only browsers have to reach it: try it from an agent's network"
+  return path[0] === 'publicUrl'
+    ? `before the gateway and its front are started, nothing answers there; ${network}`
+    : network
 }
 
 /** Undefined when something answers, whatever it says. */

@@ -67,8 +67,9 @@ function print({ valid, problems, warnings, notes, tried }: CheckResult, options
     return
   }
   const width = Math.max(0, ...(tried ?? []).map(({ key }) => key.length))
-  for (const { answers, key, address } of tried ?? []) {
-    io.out(`  ${answers ? 'ok  ' : 'FAIL'}  ${key.padEnd(width)}  ${address}`)
+  for (const { answers, key, address, neededBy } of tried ?? []) {
+    const failed = neededBy === 'gateway' ? 'FAIL' : 'warn'
+    io.out(`  ${answers ? 'ok  ' : failed}  ${key.padEnd(width)}  ${address}`)
   }
   if (!valid) return
   for (const note of notes) io.out(`note: ${note}`)
