@@ -64,13 +64,22 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
             : `  Shared secret  the text in ${secretOf(file)}, HS256`,
         ]),
     ...fetchedOf(answers).map(url => `  Not tried      ${url}: deskgate check --online tries it`),
-    ...['', 'Then:', `  deskgate check --config ${file} --online`, `  deskgate serve --config ${file}`],
-    `  deskgate doctor --config ${file} (once it runs: a whole login)`,
-    '  Let Desk read who the agent is: docs/desks',
+    '  No provider?   docs/identity-providers, "No provider at hand?"',
+    ...['', 'Then:', ...nextSteps(file, answers)],
   ]) {
     io.out(line)
   }
   return 0
+}
+
+function nextSteps(file: string, { proxy }: InitAnswers): string[] {
+  return [
+    `  deskgate check --config ${file} --online (publicUrl answers once the gateway and its front run)`,
+    `  deskgate serve --config ${file}`,
+    `  deskgate doctor --config ${file} (once it runs: a whole login)`,
+    '  Let Desk read who the agent is: docs/desks',
+    ...(proxy ? ['  The proxy in front: docs/fronts'] : []),
+  ]
 }
 
 const secretOf = (file: string) => join(dirname(file), 'provider.secret')
@@ -147,6 +156,8 @@ sessions:
 # /live, /ready, /metrics, and the API for deskgate sessions, explain and others: docs/operations.md
 ops:
   listen: 127.0.0.1:9090
+  # /ready for the health check of the proxy in front (Caddy and HAProxy need it), where that reaches it:
+  ${proxy ? '' : '# '}probes: 127.0.0.1:9091
   adminToken: { file: admin.token }
 `
 }

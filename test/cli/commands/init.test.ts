@@ -51,6 +51,9 @@ t.test('a JWT provider with a shared secret: checked, and served', async t => {
   t.match(stdout, 'provider.secret, HS256')
   t.match(stdout, 'deskgate doctor --config deskgate.yaml')
   t.match(stdout, 'Let Desk read who the agent is: docs/desks')
+  t.match(stdout, 'docs/identity-providers, "No provider at hand?"')
+  t.match(stdout, 'check --config deskgate.yaml --online (publicUrl answers once the gateway and its front run)')
+  t.notMatch(stdout, 'docs/fronts')
   t.notMatch(stdout, 'Not tried', 'nothing to fetch')
   const names = ['admin.token', 'agents.yaml', 'deskgate.yaml', 'gateway.secret', 'provider.secret']
   t.same(readdirSync(folder).sort(), names)
@@ -89,6 +92,8 @@ t.test('a SAML provider by a metadata file, sessions in Redis, a proxy in front'
   t.match(out, `${publicUrl}/auth/saml/metadata`)
   const text = readFileSync(join(folder, 'deskgate.yaml'), 'utf8')
   t.match(text, 'metadata: idp.xml', 'from the folder of the configuration')
+  t.match(text, /^ {2}probes: 127\.0\.0\.1:9091$/m, 'what the health checks of docs/fronts ask')
+  t.match(out, 'The proxy in front: docs/fronts')
   t.notMatch(text + out + err, 'a-password')
   t.equal(readFileSync(join(folder, 'redis.url'), 'utf8'), `${store}\n`)
 })
