@@ -2,12 +2,21 @@
 
 import { request } from 'undici'
 import type { Config } from '../config/schema/index.js'
+import type { Readiness } from '../ops/readiness.js'
 import { readConfiguration } from './commands/configuration.js'
 import type { Io } from './io.js'
 
 /** The gateway cannot be reached, or refuses to answer; the message says what to fix. */
 export class OpsUnreachable extends Error {
   override name = 'OpsUnreachable'
+
+  /** `status`: of a gateway that has answered. */
+  constructor(
+    message: string,
+    readonly status?: number,
+  ) {
+    super(message)
+  }
 }
 
 /** The commands that ask a running gateway. */
@@ -81,16 +90,26 @@ export async function* askOpsLines(access: OpsAccess, path: string): AsyncGenera
   if (rest !== '') throw new OpsUnreachable('the answer of the gateway was cut')
 }
 
-async function answerOf({ base, token }: OpsAccess, path: string, method: OpsMethod) {
+/** What /ready says, of a gateway that should get no traffic too. Throws OpsUnreachable when nothing answers. */
+export async function askReadiness(access: OpsAccess): Promise<Partial<Readiness>> {
+  const { body } = await send(access, '/ready', 'GET')
+  return (await body.json().catch(() => ({}))) as Partial<Readiness>
+}
+
+async function send({ base, token }: OpsAccess, path: string, method: OpsMethod) {
   const url = new URL(path, base)
   const timeouts = { headersTimeout: answerTimeouts[method], bodyTimeout: answerTimeouts[method] }
-  const answer = await request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
+  return request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
     (error: Error & { code?: string }) => {
       throw new OpsUnreachable(
         `no gateway answers at ${url.origin} (${error.code ?? error.name}): is it running, and is --ops right?`,
       )
     },
   )
+}
+
+async function answerOf(access: OpsAccess, path: string, method: OpsMethod) {
+  const answer = await send(access, path, method)
   if (answer.statusCode === 404) {
     await answer.body.dump()
     return undefined
@@ -100,7 +119,8 @@ async function answerOf({ base, token }: OpsAccess, path: string, method: OpsMet
       'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway',
     )
   if (answer.statusCode === 200 || answer.statusCode === 201) return answer.body
-  throw new OpsUnreachable(refusal(answer.statusCode, await answer.body.json().catch(() => undefined)))
+  const { statusCode } = answer
+  throw new OpsUnreachable(refusal(statusCode, await answer.body.json().catch(() => undefined)), statusCode)
 }
 
 /** The text of a problem (RFC 9457); at a mistyped address anything may answer. */

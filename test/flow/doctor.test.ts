@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { doctor } from '../../src/cli/commands/doctor.js'
-import type { DoctorFinding } from '../../src/cli/doctor/findings.js'
+import { createFindings, type DoctorFinding } from '../../src/cli/doctor/findings.js'
+import { checkOwnClock } from '../../src/cli/doctor/surroundings.js'
 import { createProgram } from '../../src/cli/program.js'
 import { createAuthority } from '../parts/certificates.js'
 import { longSecret, settings } from '../parts/configuration.js'
@@ -15,10 +16,13 @@ import { startDesk } from '../parts/desk.js'
 import { type Fault, startFaultyFront } from '../parts/faulty-front.js'
 import { startInProcessGateway, writeConfiguration } from '../parts/gateway.js'
 import { openGuide } from '../parts/guide.js'
+import { idpMetadata } from '../parts/idp-metadata.js'
 import { freePort } from '../parts/ports.js'
+import { startRedis } from '../parts/redis.js'
 import { refusals, startRefusing } from '../parts/redis-refusals.js'
 import { adminToken, callOps } from '../parts/rehearsal.js'
 import { missingParts } from '../parts/required-parts.js'
+import { newSigningKey } from '../parts/saml-idp.js'
 
 const needed = missingParts('openssl')
 
@@ -72,15 +76,23 @@ async function open(t: Test, more: Record<string, unknown> = {}) {
 }
 
 t.test('a login that works, and fronts with a fault', { skip: needed }, async t => {
-  const { front, run, desk, provider, gateway, base, authority, good, file } = await open(t)
+  const { front, run, desk, provider, gateway, base, authority, good, file, publicUrl } = await open(t)
   const healthy = await run()
   t.same(healthy.wrong, [])
   t.match(healthy, { code: 0, err: [] })
   t.same(
     healthy.checks.map(({ check, state }) => `${state} ${check}`),
     [
-      ...['ok publicUrl', 'ok clock', 'ok session store', 'ok clock of portal', 'ok host name', 'ok TLS'],
-      ...['ok no way past the gateway', 'ok way to the gateway', 'ok cookie of the login', 'ok cross-site POST'],
+      ...[
+        'ok configuration',
+        'ok publicUrl',
+        'ok clock',
+        'ok session store',
+        'ok clock of portal',
+        'ok host name',
+        'ok TLS',
+      ],
+      ...['ok way to the gateway', 'ok no way past the gateway', 'ok cookie of the login', 'ok cross-site POST'],
       ...['ok session cookie', 'ok seen cookie', 'ok provider portal', 'ok cookies return', 'ok forged identity'],
       ...['ok Host', 'ok client address', 'ok header size', 'ok WebSocket', 'ok event stream', "ok Desk's first page"],
     ],
@@ -89,14 +101,23 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
 
   const guide = openGuide('docs/doctor.md')
   const [, ...words] = guide.commandBlock('deskgate doctor').trim().split(' ')
+  /** The last two lines of a run without a failed check. */
+  const read = async () => {
+    out.length = 0
+    const print = { env: {}, out: (line: string) => void out.push(line), err: t.fail }
+    const program = createProgram({ io: print, version: '0', done: code => t.equal(code, 0) })
+    const typed = words.map(word => (word === 'deskgate.yaml' ? file : word))
+    await program.parseAsync([...typed, '--ops', gateway.opsUrl, '--ca', authority.certFile], { from: 'user' })
+    return out.slice(-2)
+  }
   const out: string[] = []
-  const print = { env: {}, out: (line: string) => void out.push(line), err: t.fail }
-  const program = createProgram({ io: print, version: '0', done: code => t.equal(code, 0) })
-  const typed = words.map(word => (word === 'deskgate.yaml' ? file : word))
-  await program.parseAsync([...typed, '--ops', gateway.opsUrl, '--ca', authority.certFile], { from: 'user' })
+  await read()
   t.equal(out.at(-2), 'The way through the gateway works.')
-  t.match(out.at(-1), /^Not tested: your identity provider, and whether Desk knows an agent/)
-  t.match(out[0], / {2}ok {4}publicUrl +https:\/\/localhost:/)
+  t.match(
+    out.at(-1),
+    /^Not tested: your identity provider, and whether Desk knows an agent.*deskgate explain REFERENCE$/,
+  )
+  t.match(out[1], / {2}ok {4}publicUrl +https:\/\/localhost:/)
   guide.everyBlockRan(t)
   const page = readFileSync(join(import.meta.dirname, '../../docs/doctor.md'), 'utf8')
   for (const { check } of healthy.checks) t.match(page, `\`${check.replace('portal', 'PROVIDER')}\``)
@@ -124,7 +145,11 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       { strip: /; HttpOnly/gi },
       [/^cookie of the login: .*without HttpOnly/, /^session cookie/, /^seen cookie/],
     ],
-    ['Set-Cookie blocked', { strip: /^.*$/ }, [/^cookie of the login: no Set-Cookie/, /^cross-site POST/]],
+    [
+      'Set-Cookie blocked',
+      { strip: /^.*$/ },
+      [/^cookie of the login: no Set-Cookie.*proxy_hide_header/, /^cross-site POST/],
+    ],
     [
       'a header limit',
       { largest: 4500 },
@@ -141,11 +166,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       { past: Number(new URL(desk.url).port) },
       [/^no way past the gateway: HTTP 200 .*forged X-Agent-Email \|/],
     ],
-    [
-      'another Host',
-      { host: 'gateway.internal' },
-      [/^Host: the gateway sees another host/, /^Host: .*gateway\.internal/],
-    ],
+    ['another Host', { host: 'gateway.internal' }, [/^Host: the gateway sees another host.*\$http_host/]],
     ['no X-Forwarded-For', { forwarded: 'none' }, [/^client address: seen as 127\.0\.0\.2.*no proxy names the client/]],
     [
       'X-Forwarded-For of the client',
@@ -155,20 +176,17 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [
       'a front without a gateway',
       { answers: (_, response) => response.writeHead(502).end() },
-      [
-        /^no way past the gateway: HTTP 502, and not from the gateway/,
-        /^way to the gateway: HTTP 502, and not from the gateway.*`listen`/,
-      ],
+      [/^way to the gateway: HTTP 502, and not from the gateway.*`listen`.*\/ready at ops\.probes, which is not set/],
     ],
     [
       'something else',
       { answers: (_, response) => response.writeHead(404).end() },
-      [/^no way past/, /^way to the gateway: HTTP 404.*something other than the gateway/],
+      [/^way to the gateway: HTTP 404.*something other than the gateway/],
     ],
     [
       'a redirect elsewhere',
       { answers: (_, response) => response.writeHead(301, { location: 'https://www.example.com/x?y' }).end() },
-      [/^no way past/, /^way to the gateway: HTTP 301: sent on to https:\/\/www\.example\.com\/x \|/],
+      [/^way to the gateway: HTTP 301: sent on to https:\/\/www\.example\.com\/x \|/],
     ],
   ]
   for (const [name, fault, expected] of faults) {
@@ -209,6 +227,18 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [/^Desk's first page: HTTP 403: either Desk does not know .* or it refuses everybody/],
     'a refusal of Desk',
   )
+  t.match(await read(), [/^The way to Desk works\. That Desk takes an agent is not proven/, /^Not tested/])
+  desk.onRequest((_, response) => response.writeHead(401, { 'content-type': 'text/plain' }).end('Wrong \x1b[2J aud\nx'))
+  await names(
+    [
+      new RegExp(
+        `^Desk's first page: HTTP 401 .*It says: Wrong \\\\u\\{1b\\}\\[2J aud \\| .*iss ${publicUrl} and aud ${desk.url} .*${publicUrl}/auth/jwks\\.json`,
+      ),
+    ],
+    'a Desk that takes no assertion',
+  )
+  desk.onRequest((_, response) => response.writeHead(302, { location: '/login' }).end())
+  await names([/^Desk's first page: HTTP 302 to \/login: Desk does not know/], 'a Desk that asks who it is')
   desk.onRequest((_, response) => response.writeHead(502).end())
   front.fault = { past: Number(new URL(desk.url).port) }
   const notDesk = [
@@ -218,6 +248,9 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
   await names(notDesk, 'the gateway is gone, not Desk')
   front.fault = {}
   desk.onRequest((_, response) => response.writeHead(200, { 'X-Frame-Options': 'SAMEORIGIN' }).end('hello'))
+  provider.clock.off = 600_000
+  provider.clock.off = -600_000
+  await names([/^clock of portal: .* is \d{3} s behind the gateway \|/], 'a provider whose clock is slow')
   provider.clock.off = 600_000
   await names([/^clock of portal: .* is \d{3} s ahead of the gateway \| .*clockSkew/], 'a provider whose clock is off')
   provider.clock.off = 0
@@ -235,6 +268,8 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
   await names([/^TLS: localhost:\d+ speaks plain http \|.*publicUrl is https/], 'http')
   await front.speak('https')
 
+  await gateway.reload({ ...base, providers: [] })
+  t.match((await run()).wrong, [/^configuration: the running gateway has refused the newest one.*: .*providers.* \| /])
   await gateway.reload({ ...base, publicUrl: 'https://localhost:1' })
   const stale = await run()
   t.match(stale.wrong, [
@@ -245,10 +280,10 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
 
 t.test('providers that cannot log anybody in', { skip: needed }, async t => {
   const { run, base, gateway, front, provider, port } = await open(t)
-  const withConfig = async (settings: Record<string, unknown>) => {
-    const { folder, file } = await writeConfiguration(settings)
+  const withConfig = async (settings: Record<string, unknown>, files: Record<string, string> = {}) => {
+    const { folder, file } = await writeConfiguration(settings, files)
     t.teardown(() => rm(folder, { recursive: true }))
-    await gateway.reload(settings)
+    await gateway.reload(settings, files)
     return run(file)
   }
   // What answers there is an empty page.
@@ -258,6 +293,16 @@ t.test('providers that cannot log anybody in', { skip: needed }, async t => {
   t.match(unread.wrong, [/^provider company: metadata unreadable: .+ \| providers\[\]\.metadata/])
   t.equal(unread.wrong.length, 1, unread.wrong.join('\n'))
   t.equal(unread.code, 1)
+
+  const signing = newSigningKey('idp.example.com', Date.now() + 9e9).certificate
+  const loginPage = provider.loginUrl.replace('127.0.0.1', 'localhost')
+  const files = { 'idp.xml': idpMetadata([signing], { loginUrl: loginPage }) }
+  const inFile = await withConfig({ ...base, providers: [{ ...company, metadata: 'idp.xml' }] }, files)
+  t.match(
+    inFile.checks.find(({ check }) => check === 'clock of company'),
+    { state: 'ok', seen: new RegExp(`^${new URL(loginPage).origin} is \\d s`) },
+    'the login page that a metadata file names',
+  )
 
   const [portal] = base.providers as Record<string, unknown>[]
   const away = await withConfig({ ...base, providers: [{ ...portal, loginUrl: 'http://127.0.0.1:1/login' }] })
@@ -290,6 +335,23 @@ t.test('a Redis that refuses to publish', { skip: needed || missingParts('redis-
   const { wrong, code } = await run()
   t.match(wrong, [/^session store: .* \| sessions\.store/, /^end of the rehearsal: /])
   t.equal(code, 1)
+})
+
+t.test('a Redis that is away', { skip: needed || missingParts('redis-server') }, async t => {
+  const redis = await startRedis({ process: 'own' })
+  t.teardown(redis.stop)
+  const { run } = await open(t, { sessions: { store: redis.url }, secrets: [longSecret('ring')] })
+  await redis.stop()
+  const { wrong, code } = await run()
+  t.match(wrong, [/^session store: .+ \| sessions\.store: whether it runs/])
+  t.equal(wrong.length, 1)
+  t.equal(code, 1)
+})
+
+t.test('a clock that is a little slow has no minus', async t => {
+  const found = createFindings()
+  checkOwnClock(found, { offset: -20, within: 0 })
+  t.match(found.all, [{ state: 'ok', seen: "the gateway's clock differs from this host's by 0.0 s" }])
 })
 
 t.test('without a token, a configuration or a gateway', async t => {

@@ -11,11 +11,18 @@ import { checkArrival, checkBypass, checkSizes, checkStream, checkWebSocket } fr
 import { createBrowser } from '../doctor/browser.js'
 import { checkConnection } from '../doctor/connection.js'
 import { createFindings, type Findings, findingLines } from '../doctor/findings.js'
-import { logIn } from '../doctor/login.js'
+import { beginLogin, logIn } from '../doctor/login.js'
 import { checkProviders } from '../doctor/providers.js'
-import { type ClockOffset, checkDesk, checkOwnClock, checkProviderClocks, checkStore } from '../doctor/surroundings.js'
+import {
+  type ClockOffset,
+  checkConfiguration,
+  checkDesk,
+  checkOwnClock,
+  checkProviderClocks,
+  checkStore,
+} from '../doctor/surroundings.js'
 import type { ExitCode, Io } from '../io.js'
-import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
+import { askOps, askReadiness, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
 
 export interface DoctorOptions {
@@ -37,17 +44,21 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<ExitCode> 
     return 1
   }
   const found = createFindings()
-  await examine(found, { config, at, ca })
+  const proven = await examine(found, { config, at, ca })
   const problems = found.all.filter(({ state }) => state === 'problem')
   if (options.json) io.out(JSON.stringify({ healthy: problems.length === 0, checks: found.all }))
   else for (const line of findingLines(found.all)) io.out(line)
   for (const { check, seen, change } of problems) io.err(`${check}: ${seen} (change: ${change})`)
   if (!options.json && problems.length === 0) {
-    io.out('The way through the gateway works.')
-    io.out('Not tested: your identity provider, and whether Desk knows an agent: see docs/desks.')
+    io.out(proven ? 'The way through the gateway works.' : toDesk)
+    io.out(notTested)
   }
   return problems.length === 0 ? 0 : 1
 }
+
+const toDesk = "The way to Desk works. That Desk takes an agent is not proven: see Desk's first page."
+const notTested =
+  'Not tested: your identity provider, and whether Desk knows an agent (docs/desks): log in once. If that is refused, its page shows a reference: deskgate explain REFERENCE'
 
 interface Patient {
   config: Config
@@ -55,16 +66,26 @@ interface Patient {
   ca: string | undefined
 }
 
-async function examine(found: Findings, { config, at, ca }: Patient): Promise<void> {
+/** Whether Desk has taken the agent of the rehearsal. */
+async function examine(found: Findings, { config, at, ca }: Patient): Promise<boolean> {
+  checkConfiguration(found, await askReadiness(at))
   const sent = systemClock.now()
-  const rehearsal = (await askOps(at, '/api/rehearsal', 'POST')) as RehearsalAnswer | undefined
+  let rehearsal: RehearsalAnswer | undefined
+  try {
+    rehearsal = (await askOps(at, '/api/rehearsal', 'POST')) as RehearsalAnswer | undefined
+  } catch (error) {
+    // Its only 503: the store does not answer.
+    if (!(error instanceof OpsUnreachable && error.status === 503)) throw error
+    checkStore(found, error.message, config)
+    return false
+  }
   if (!rehearsal)
     throw new OpsUnreachable('no rehearsal API at this address: set ops.adminToken there, and check --ops')
   const received = systemClock.now()
   // The gateway has probed its store before it looked at its clock.
   const clock = { offset: rehearsal.now - received, within: received - sent }
   try {
-    await goThrough(found, { config, at, ca }, rehearsal, clock)
+    return await goThrough(found, { config, at, ca }, rehearsal, clock)
   } finally {
     await askOps(at, `/api/rehearsal/${rehearsal.id}`, 'DELETE').catch((error: Error) => {
       found.warning('end of the rehearsal', error.message, 'nothing: it ends by itself within a minute')
@@ -72,7 +93,12 @@ async function examine(found: Findings, { config, at, ca }: Patient): Promise<vo
   }
 }
 
-async function goThrough(found: Findings, { config, at, ca }: Patient, rehearsal: RehearsalAnswer, clock: ClockOffset) {
+async function goThrough(
+  found: Findings,
+  { config, at, ca }: Patient,
+  rehearsal: RehearsalAnswer,
+  clock: ClockOffset,
+): Promise<boolean> {
   const { publicUrl } = rehearsal
   const browser = createBrowser({ ca })
   const parts = { rehearsal, browser, config, now: systemClock.now }
@@ -82,19 +108,21 @@ async function goThrough(found: Findings, { config, at, ca }: Patient, rehearsal
     found.problem('publicUrl', seen, '--config, --ops, or reload the gateway')
   }
   checkOwnClock(found, clock)
-  checkStore(found, parts)
+  checkStore(found, rehearsal.store, config)
   await checkProviderClocks(found, parts, clock)
-  if (!(await checkConnection(found, { publicUrl, ca, browser, now: systemClock.now() }))) return
-  await checkBypass(found, parts)
+  if (!(await checkConnection(found, { publicUrl, ca, browser, now: systemClock.now() }))) return false
   const { prefix } = config
   const explain = async (reference: string) =>
     (await askOps(at, `/api/logins/${reference}`)) as RefusedLoginReport | undefined
-  const cookies = createCookies({ publicUrl, prefix })
-  if (!(await logIn(found, { ...parts, cookies, prefix, explain }))) return
+  const login = { ...parts, cookies: createCookies({ publicUrl, prefix }), prefix, explain }
+  const begun = await beginLogin(found, login)
+  if (!begun) return false
+  await checkBypass(found, parts)
+  if (!(await logIn(found, login, begun))) return false
   await checkProviders(found, parts)
-  if (!(await checkArrival(found, parts))) return
+  if (!(await checkArrival(found, parts))) return false
   await checkSizes(found, parts)
   await checkWebSocket(found, parts)
   await checkStream(found, parts)
-  await checkDesk(found, parts)
+  return checkDesk(found, parts)
 }

@@ -5,24 +5,14 @@ import { type ClientRequest, type IncomingMessage, request as overHttp, type Req
 import { request as overHttps } from 'node:https'
 import type { Socket } from 'node:net'
 import * as tls from 'node:tls'
-
-export interface SeenCookie {
-  name: string
-  value: string
-  path: string
-  secure: boolean
-  httpOnly: boolean
-  /** As written; empty: there is none. */
-  sameSite: string
-  domain: string
-}
+import { type Cookie, parseCookie } from 'undici'
 
 export interface FetchedPage {
   status: number
   headers: IncomingMessage['headers']
   body: string
   location: string
-  setCookies: SeenCookie[]
+  setCookies: Cookie[]
   /** Of the client, on the connection that was used. */
   localAddress: string
   /** Milliseconds from the first byte of the body to its end. */
@@ -40,7 +30,7 @@ export interface Ask {
 }
 
 export interface Browser {
-  jar: SeenCookie[]
+  jar: Cookie[]
   /** Throws an Error with a `code` when nothing answers. */
   ask(url: string, asked?: Ask): Promise<FetchedPage>
   /** Opens a WebSocket: what it said first, or the status of the refusal. Throws like ask. */
@@ -57,7 +47,7 @@ export const navigation = {
 
 /** `ca`: PEM of one more authority that browsers trust. */
 export function createBrowser({ ca }: { ca?: string | undefined }): Browser {
-  const jar: SeenCookie[] = []
+  const jar: Cookie[] = []
   const trusted = trustedWith(ca)
   const open = (url: URL, asked: Ask, more: RequestOptions = {}): ClientRequest => {
     const cookie = asked.cookies === 'none' ? '' : cookieHeader(jar, url, asked.site ?? 'same')
@@ -127,7 +117,7 @@ function pageOf(request: ClientRequest): Promise<FetchedPage> {
         const ended = performance.now()
         resolve({
           ...{ status, headers, body: Buffer.concat(chunks).toString('utf8'), location: headers.location ?? '' },
-          setCookies: (headers['set-cookie'] ?? []).map(readSetCookie),
+          setCookies: (headers['set-cookie'] ?? []).flatMap(line => parseCookie(line) ?? []),
           localAddress: (socket?.localAddress ?? '').replace(/^::ffff:/, ''),
           streamed: ended - (first ?? ended),
         })
@@ -156,34 +146,18 @@ function firstMessage(socket: Socket, first: Buffer): Promise<{ said: string }> 
   })
 }
 
-export function readSetCookie(line: string): SeenCookie {
-  const [pair = '', ...attributes] = line.split(';').map(part => part.trim())
-  const find = (key: string) => attributes.find(part => part.toLowerCase().split('=')[0] === key)
-  const attribute = (key: string) => find(key)?.split('=').slice(1).join('=') ?? ''
-  const equals = pair.indexOf('=')
-  return {
-    name: pair.slice(0, Math.max(0, equals)),
-    value: pair.slice(equals + 1),
-    path: attribute('path'),
-    secure: find('secure') !== undefined,
-    httpOnly: find('httponly') !== undefined,
-    sameSite: attribute('samesite'),
-    domain: attribute('domain'),
-  }
-}
-
 /** Takes it even where a browser would not: that is a finding of its own, and the rest can still be tried. */
-function take(jar: SeenCookie[], cookie: SeenCookie): void {
+function take(jar: Cookie[], cookie: Cookie): void {
   const at = jar.findIndex(({ name, path }) => name === cookie.name && path === cookie.path)
   if (at >= 0) jar.splice(at, 1)
   if (cookie.value !== '') jar.push(cookie)
 }
 
-function cookieHeader(jar: readonly SeenCookie[], url: URL, site: 'same' | 'cross'): string {
+function cookieHeader(jar: readonly Cookie[], url: URL, site: 'same' | 'cross'): string {
   const insecure = url.protocol === 'http:'
   return jar
-    .filter(({ path }) => path === '' || url.pathname === path || url.pathname.startsWith(path.replace(/\/?$/, '/')))
-    .filter(({ sameSite }) => site === 'same' || insecure || sameSite.toLowerCase() === 'none')
+    .filter(({ path = '/' }) => url.pathname === path || url.pathname.startsWith(path.replace(/\/?$/, '/')))
+    .filter(({ sameSite }) => site === 'same' || insecure || sameSite === 'None')
     .map(({ name, value }) => `${name}=${value}`)
     .join('; ')
 }

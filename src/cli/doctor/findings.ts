@@ -1,6 +1,7 @@
 // What `deskgate doctor` has found: for each check what was seen, and what to change where that is wrong.
 
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Config } from '../../config/schema/index.js'
 import { escapeControls } from '../commands/report.js'
 
 export interface DoctorFinding {
@@ -52,7 +53,12 @@ export function isOfFront({ status, headers }: { status: number; headers: Incomi
 }
 
 /** What is seen, and what to change. */
-export function noWayBehind(status: number): [seen: string, change: string] {
+export function noWayBehind(status: number, { ops }: Pick<Config, 'ops'>): [seen: string, change: string] {
   const seen = `HTTP ${status}, and not from the gateway: the front refuses, or does not reach the gateway`
-  return [seen, "the front's own log, the address it passes requests to (`listen`), and whether the gateway runs"]
+  const probes = ops.probes === null ? 'ops.probes, which is not set' : `ops.probes, ${ops.probes}`
+  const health = `the address of its health check (Caddy, HAProxy: /ready at ${probes})`
+  return [
+    seen,
+    `the front's own log, the address it passes requests to (\`listen\`), ${health}, and whether the gateway runs`,
+  ]
 }

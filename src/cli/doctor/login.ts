@@ -2,15 +2,18 @@
 
 import { randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
+import type { Cookie } from 'undici'
+import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import type { RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { Cookies } from '../../web/request/cookies.js'
-import { type Browser, type FetchedPage, navigation, type SeenCookie } from './browser.js'
+import { type Browser, type FetchedPage, navigation } from './browser.js'
 import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
 
 export interface LoginParts {
   rehearsal: RehearsalAnswer
   browser: Browser
+  config: Config
   /** The names in use. */
   cookies: Cookies
   prefix: string
@@ -18,10 +21,8 @@ export interface LoginParts {
   explain(reference: string): Promise<RefusedLoginReport | undefined>
 }
 
-/** Whether there is a session now. */
-export async function logIn(found: Findings, parts: LoginParts): Promise<boolean> {
-  const page = await beginLogin(found, parts)
-  if (!page) return false
+/** `page`: what began it. Whether there is a session now. */
+export async function logIn(found: Findings, parts: LoginParts, page: FetchedPage): Promise<boolean> {
   const { cookies, rehearsal, browser } = parts
   const sent = page.setCookies.filter(({ name }) => name.startsWith(cookies.attempt))
   const rules = { start: cookies.attempt, path: '/', sameSite: 'None' } as const
@@ -49,7 +50,7 @@ export async function logIn(found: Findings, parts: LoginParts): Promise<boolean
 const isSecure = ({ publicUrl }: RehearsalAnswer) => publicUrl.startsWith('https:')
 
 /** The redirect to the provider, if that is what came. */
-async function beginLogin(found: Findings, parts: LoginParts): Promise<FetchedPage | undefined> {
+export async function beginLogin(found: Findings, parts: LoginParts): Promise<FetchedPage | undefined> {
   const { browser, rehearsal, prefix } = parts
   const first = { headers: { ...navigation, 'sec-fetch-site': 'none' } }
   const name = 'way to the gateway'
@@ -79,13 +80,16 @@ async function beginLogin(found: Findings, parts: LoginParts): Promise<FetchedPa
   return undefined
 }
 
-async function explainStray({ browser, rehearsal, prefix }: LoginParts, page: FetchedPage): Promise<[string, string]> {
+async function explainStray(
+  { browser, rehearsal, prefix, config }: LoginParts,
+  page: FetchedPage,
+): Promise<[string, string]> {
   const { status, location } = page
   if (location !== '') {
     const change = 'publicUrl: the address that browsers end up at; or a redirect of the front'
     return [`HTTP ${status}: sent on to ${location.split('?', 1)[0]}`, change]
   }
-  if (isOfFront(page)) return noWayBehind(status)
+  if (isOfFront(page)) return noWayBehind(status, config)
   const url = `${rehearsal.publicUrl}${prefix}/jwks.json`
   const keys = await browser.ask(url, { cookies: 'none' }).catch(() => undefined)
   const isGateway = keys?.status === 200 && /jwk-set/.test(keys.headers['content-type'] ?? '')
@@ -130,20 +134,18 @@ interface CookieRules {
 }
 
 /** Whether a browser gets it as the gateway has written it. */
-function checkCookies(found: Findings, name: string, seen: readonly SeenCookie[], rules: CookieRules) {
+function checkCookies(found: Findings, name: string, seen: readonly Cookie[], rules: CookieRules) {
   const change =
-    'the front changes Set-Cookie (nginx: proxy_cookie_flags, proxy_cookie_path; Apache: Header edit): pass it as it is'
+    'the front changes Set-Cookie (nginx: proxy_hide_header, proxy_cookie_flags, proxy_cookie_path; Apache: Header edit): pass it as it is'
   const [cookie] = seen
   if (!cookie) return found.problem(name, `no Set-Cookie ${rules.start} arrived: the front blocks it`, change)
   const sameSite = rules.secure ? rules.sameSite : 'Lax'
   const faults = [
     rules.secure && !cookie.secure ? 'without Secure' : '',
     cookie.httpOnly ? '' : 'without HttpOnly',
-    cookie.sameSite.toLowerCase() === sameSite.toLowerCase()
-      ? ''
-      : `SameSite=${cookie.sameSite || '(none)'} instead of ${sameSite}`,
-    cookie.path === rules.path ? '' : `Path=${cookie.path || '(none)'} instead of ${rules.path}`,
-    cookie.domain === '' ? '' : `with Domain=${cookie.domain}`,
+    cookie.sameSite === sameSite ? '' : `SameSite=${cookie.sameSite ?? '(none)'} instead of ${sameSite}`,
+    cookie.path === rules.path ? '' : `Path=${cookie.path ?? '(none)'} instead of ${rules.path}`,
+    cookie.domain ? `with Domain=${cookie.domain}` : '',
   ].filter(text => text !== '')
   if (faults.length > 0) return found.problem(name, `${cookie.name} arrived ${faults.join(', ')}`, change)
   found.ok(name, `${rules.secure ? 'Secure, ' : ''}HttpOnly, SameSite=${sameSite}, Path=${rules.path}`)
@@ -165,7 +167,7 @@ async function explainRefusal(
   }
   const { reason, checks } = report
   if (reason === 'jwt.state_mismatch') {
-    const sent = browser.jar.some(one => one.name.startsWith(cookies.attempt) && /^none$/i.test(one.sameSite))
+    const sent = browser.jar.some(one => one.name.startsWith(cookies.attempt) && one.sameSite === 'None')
     const seen = sent
       ? 'the cookie of the login was sent but did not arrive: the front blocks Cookie'
       : 'browsers do not send the cookie of the login when another site posts'

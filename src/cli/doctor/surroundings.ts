@@ -2,8 +2,11 @@
 
 import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
+import type { Readiness } from '../../ops/readiness.js'
+import { readMetadata } from '../../providers/saml/metadata/metadata.js'
 import { topologyOf } from '../../store/redis/url.js'
-import { type Browser, navigation } from './browser.js'
+import { createPaths } from '../../web/request/paths.js'
+import { type Browser, type FetchedPage, navigation } from './browser.js'
 import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
 
 export interface SurroundingsParts {
@@ -20,9 +23,17 @@ export interface ClockOffset {
   within: number
 }
 
-export function checkStore(found: Findings, { rehearsal, config }: SurroundingsParts) {
-  if (rehearsal.store !== null)
-    return found.problem('session store', rehearsal.store, 'sessions.store, and what its user may do there')
+export function checkConfiguration(found: Findings, { config, problems = [] }: Partial<Readiness>) {
+  const name = 'configuration'
+  if (config !== 'rejected') return found.ok(name, 'the running gateway has refused none')
+  const seen = `the running gateway has refused the newest one, and uses the one before: ${problems.join('; ')}`
+  found.problem(name, seen, 'what it names; or restart the gateway, if it cannot change while the gateway runs')
+}
+
+/** `fault`: why the gateway cannot use it. */
+export function checkStore(found: Findings, fault: string | null, config: Config) {
+  const change = 'sessions.store: whether it runs, the gateway reaches it, and what its user may do there'
+  if (fault !== null) return found.problem('session store', fault, change)
   const memory = topologyOf(config.sessions.store) === 'memory'
   found.ok(
     'session store',
@@ -31,7 +42,7 @@ export function checkStore(found: Findings, { rehearsal, config }: SurroundingsP
 }
 
 export function checkOwnClock(found: Findings, { offset, within }: ClockOffset) {
-  const seconds = (offset / 1000).toFixed(1)
+  const seconds = (Math.abs(offset) / 1000).toFixed(1)
   const seen = `the gateway's clock differs from this host's by ${seconds} s`
   if (Math.abs(offset) - within < 5000) return found.ok('clock', seen)
   found.warning('clock', seen, 'the clock of this host, or of the gateway: have both follow NTP')
@@ -54,7 +65,8 @@ async function checkProviderClock(
 ): Promise<void> {
   const name = `clock of ${provider.id}`
   const source = provider.type === 'saml' ? provider.metadata : provider.jwks
-  const url = source && 'url' in source ? source.url : provider.loginUrl
+  const ofFile = provider.type === 'saml' ? loginPageOf(provider) : undefined
+  const url = source && 'url' in source ? source.url : (provider.loginUrl ?? ofFile)
   if (url === undefined) return found.skipped(name, 'no address to ask is configured')
   const { origin } = new URL(url)
   const sent = now()
@@ -68,36 +80,83 @@ async function checkProviderClock(
   // Date has whole seconds, and was written at some time between.
   const unsure = (now() - sent) / 2 + clock.within + 1000
   const skew = date + 500 - ((sent + now()) / 2 + clock.offset)
-  const seen = `${origin} is ${(skew / 1000).toFixed(0)} s ${skew < 0 ? 'behind' : 'ahead of'} the gateway`
+  const apart = Math.round(Math.abs(skew) / 1000)
+  const seen = `${origin} is ${apart} s ${skew < 0 ? 'behind' : 'ahead of'} the gateway`
   const change = `have both follow NTP; providers[].clockSkew allows ${provider.clockSkew / 1000} s`
   if (Math.abs(skew) - unsure > provider.clockSkew) return found.problem(name, seen, change)
   if (Math.abs(skew) - unsure > provider.clockSkew / 2) return found.warning(name, seen, change)
   found.ok(name, seen)
 }
 
-export async function checkDesk(found: Findings, { rehearsal, browser }: SurroundingsParts): Promise<void> {
-  const name = "Desk's first page"
+/** In a metadata file. */
+function loginPageOf({ metadata, issuer }: Extract<Config['providers'][number], { type: 'saml' }>): string | undefined {
+  if (!metadata || !('text' in metadata)) return undefined
+  try {
+    const { loginUrl, loginPostUrl } = readMetadata(metadata.text, { issuer, now: Number.NEGATIVE_INFINITY })
+    return loginUrl ?? loginPostUrl
+  } catch {
+    return undefined
+  }
+}
+
+const firstPage = "Desk's first page"
+
+/** Whether Desk has taken the agent. */
+export async function checkDesk(found: Findings, parts: SurroundingsParts): Promise<boolean> {
+  const { rehearsal, browser, config } = parts
+  const name = firstPage
   const headers = { ...navigation, 'sec-fetch-site': 'none' }
   const page = await browser.ask(`${rehearsal.publicUrl}/`, { headers }).catch(causeOf)
-  if (typeof page === 'string') return found.problem(name, `no response: ${page}`, 'desk.url and desk.timeout')
+  if (typeof page === 'string') found.problem(name, `no response: ${page}`, 'desk.url and desk.timeout')
+  else if (isOfFront(page)) found.problem(name, ...noWayBehind(page.status, config))
+  else return judgeDesk(found, parts, page)
+  return false
+}
+
+function judgeDesk(found: Findings, { rehearsal, config }: SurroundingsParts, page: FetchedPage): boolean {
+  const name = firstPage
   const { status, location, headers: got } = page
-  if (isOfFront(page)) return found.problem(name, ...noWayBehind(status))
   if ([502, 503, 504].includes(status)) {
-    return found.problem(name, `HTTP ${status}: Desk does not answer`, 'desk.url, and whether Desk runs and is reached')
+    found.problem(name, `HTTP ${status}: Desk does not answer`, 'desk.url, and whether Desk runs and is reached')
+  } else if (status === 404 && isProblemOfGateway(page.body)) {
+    found.skipped(name, 'access.paths forbids it to agents without roles')
+  } else if (status === 401) {
+    // An agent whom Desk does not know gets 403, or its login page.
+    const seen = `HTTP 401 from Desk, which takes no assertion of this gateway, or does not read it${wordsOf(page)}`
+    found.problem(
+      name,
+      seen,
+      `Desk's own settings: ${expectedOf(rehearsal, config)}; Desk's own log says what it misses`,
+    )
+  } else if (status >= 500) {
+    found.problem(name, `HTTP ${status} from Desk${wordsOf(page)}`, "Desk's own log")
+  } else if (status >= 400) {
+    const seen = `HTTP ${status}: either Desk does not know ${rehearsal.agent}, or it refuses everybody${wordsOf(page)}`
+    found.warning(name, seen, `log in once and read Desk's log; ${expectedOf(rehearsal, config)}; docs/desks`)
+  } else if (status >= 300) {
+    return explainRedirect(found, rehearsal, { name, status, location })
+  } else {
+    const framed =
+      /frame-ancestors/.test(String(got['content-security-policy'])) || got['x-frame-options'] !== undefined
+    const change = 'X-Frame-Options: SAMEORIGIN, or frame-ancestors of Content-Security-Policy, in Desk or the front'
+    if (framed) found.ok(name, `HTTP ${status}`)
+    else found.warning(name, `HTTP ${status}, and any site may show it in a frame`, change)
+    return true
   }
-  if (status === 404 && isProblemOfGateway(page.body)) {
-    return found.skipped(name, 'access.paths forbids it to agents without roles')
-  }
-  if (status >= 300 && status < 400) return explainRedirect(found, rehearsal, { name, status, location })
-  if (status >= 500) return found.problem(name, `HTTP ${status} from Desk`, "Desk's own log")
-  const frames = /frame-ancestors/.test(String(got['content-security-policy'])) || got['x-frame-options'] !== undefined
-  if (status >= 400) {
-    const seen = `HTTP ${status}: either Desk does not know ${rehearsal.agent}, or it refuses everybody because it cannot verify the assertion`
-    return found.warning(name, seen, "log in once and read Desk's log; Desk's guide is in docs/desks")
-  }
-  if (frames) return found.ok(name, `HTTP ${status}`)
-  const change = 'X-Frame-Options: SAMEORIGIN, or frame-ancestors of Content-Security-Policy, in Desk or the front'
-  found.warning(name, `HTTP ${status}, and any site may show it in a frame`, change)
+  return false
+}
+
+/** Of a Desk that says in plain text why it refuses. */
+function wordsOf({ headers, body }: FetchedPage): string {
+  const [line = ''] = body.trim().split('\n', 1)
+  return /^text\/plain/.test(headers['content-type'] ?? '') && line !== '' ? `. It says: ${line.slice(0, 300)}` : ''
+}
+
+/** What Desk has to expect in the assertion. */
+function expectedOf({ publicUrl }: RehearsalAnswer, { identity, desk, prefix }: Config): string {
+  const aud = identity.assertion.audience ?? desk.url
+  const keys = `${publicUrl}${createPaths(prefix).jwks}`
+  return `it must expect iss ${publicUrl} and aud ${aud} (identity.assertion.audience), and read the keys at ${keys}, or at the gateway's own address if it does not reach that or does not trust its certificate`
 }
 
 function isProblemOfGateway(body: string): boolean {
@@ -108,15 +167,18 @@ function explainRedirect(
   found: Findings,
   { publicUrl, agent }: RehearsalAnswer,
   { name, status, location }: { name: string; status: number; location: string },
-) {
+): boolean {
   const to = URL.canParse(location, publicUrl) ? new URL(location, publicUrl) : undefined
   if (to && to.origin !== publicUrl) {
     const change = `the base URL in Desk's own settings: ${publicUrl}; or desk.host`
-    return found.problem(name, `HTTP ${status}: Desk sends to ${to.origin}`, change)
+    found.problem(name, `HTTP ${status}: Desk sends to ${to.origin}`, change)
+    return false
   }
   if (to && /log-?in|sign-?in/i.test(to.pathname)) {
     const seen = `HTTP ${status} to ${to.pathname}: Desk does not know ${agent}, or does not read the identity headers`
-    return found.warning(name, seen, "try it with a real agent; Desk's guide in docs/desks")
+    found.warning(name, seen, "try it with a real agent; Desk's guide in docs/desks")
+    return false
   }
   found.ok(name, `HTTP ${status} to ${to?.pathname ?? location}`)
+  return true
 }
