@@ -29,7 +29,7 @@ function settings(options: DeskOptions): NodeJS.ProcessEnv {
     ...environment(options),
     // RT reads these instead of /etc/request-tracker5.
     RT_SITE_CONFIG: join(files, 'RT_SiteConfig.pm'),
-    RT_SITE_CONFIG_DIR: '/dev/null',
+    RT_SITE_CONFIG_DIR: join(files, 'RT_SiteConfig.d'),
     RT_LOCAL_HTML: join(files, 'html'),
     RT_SERVER: find('request-tracker') ?? '',
   }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { parse } from 'yaml'
+import { doctor } from '../../src/cli/commands/doctor.js'
 import { missingParts } from '../parts/required-parts.js'
 import { hrefOf, logIn, type TriedDesk, testDesk } from './driver.js'
 
@@ -82,10 +83,16 @@ testDesk(requestTracker, skip, async (t, { publicUrl, direct, folder, bearer, br
     t.equal((await fetch(`${direct}/REST/2.0/users`, { method: 'POST', headers, body: '[]' })).status, 401)
   })
 
-  await t.test('whom the directory does not know has no user in RT', async t => {
+  await t.test('whom the directory does not know has no user in RT, nor has the agent of deskgate doctor', async t => {
+    const [out, err]: [string[], string[]] = [[], []]
+    const io = { env: {}, out: (line: string) => void out.push(line), err: (line: string) => void err.push(line) }
+    const code = await doctor({ config: join(folder, 'gateway/deskgate.yaml') }, io)
+    t.equal(code, 0, err.join('\n'))
+    t.match(out.join('\n'), /ok +Desk's first page +HTTP 200\n/)
     const { items } = (await (await bearer('/REST/2.0/users?fields=EmailAddress')).json()) as {
       items: { EmailAddress: string }[]
     }
+    t.notOk(items.some(({ EmailAddress }) => EmailAddress === 'doctor@invalid'))
     const addresses = items.map(({ EmailAddress }) => EmailAddress).filter(one => one.endsWith('@aloha.example'))
     t.strictSame(addresses.sort(), ['joao@aloha.example', 'maya@aloha.example'])
   })

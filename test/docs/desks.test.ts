@@ -95,7 +95,9 @@ t.test('Request Tracker', async t => {
 
   t.test('its page explains every setting', async t => {
     for (const key of Object.keys(parse(configuration))) t.match(page, new RegExp(`\`${key}(\\.[a-z]+)?\``), key)
-    const settings = text('examples/request-tracker/rt/RT_SiteConfig.pm').matchAll(/^Set\( *([$@](?:Web|Ref)\w+)/gm)
+    const settings = text('examples/request-tracker/rt/RT_SiteConfig.d/99-deskgate.pm').matchAll(
+      /^Set\( *([$@](?:Web|Ref)\w+)/gm,
+    )
     for (const [, key = ''] of settings) {
       if (key !== '$WebPath') t.ok(page.includes(`\`${key}`), key)
     }

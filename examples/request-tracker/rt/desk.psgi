@@ -17,6 +17,17 @@ my $gate = Deskgate->new(
 
 my $rt = Plack::Util::load_psgi( $ENV{RT_SERVER} || '/usr/share/request-tracker5/libexec/rt-server' );
 
+my ( $scheme, $port ) = $public_url =~ m{^(https?)://(?:\[[^]]+\]|[^/:]+)(?::(\d+))?}
+    or die "DESKGATE_PUBLIC_URL is not set: it is the gateway's publicUrl\n";
+$port ||= $scheme eq 'https' ? 443 : 80;
+
+# With another base URL or path RT's pages have no styles, and its links lead to nothing.
+my %wanted = ( WebBaseURL => $public_url, WebPath => '', WebRemoteUserAuth => 1, WebRemoteUserContinuous => 1 );
+my @wrong = map { qq{\$$_ is "} . ( RT->Config->Get($_) // '' ) . qq{", and must be "$wanted{$_}"} }
+    grep { ( RT->Config->Get($_) // '' ) ne $wanted{$_} } sort keys %wanted;
+my $settings = "RT's settings: " . join( '; ', @wrong ) . ' (RT_SiteConfig.d/99-deskgate.pm)';
+warn "$settings\n" if @wrong;
+
 # RT's REST 2.0 would take its own session cookie and passwords for a login; here too the assertion counts.
 require RT::REST2::Middleware::Auth;
 {
@@ -60,19 +71,28 @@ sub asks_for_list {
         && ( $env->{HTTP_AUTHORIZATION} // '' ) =~ /^token \S+$/i;
 }
 
-sub refusal {
-    my ( $status, $text ) = @_;
-    return [ $status, [ 'Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store' ], ["$text\n"] ];
+sub answer {
+    my ( $status, $text, @headers ) = @_;
+    return [ $status, [ 'Content-Type' => 'text/plain; charset=utf-8', 'Cache-Control' => 'no-store', @headers ], ["$text\n"] ];
+}
+
+# `deskgate doctor` asks who it is let in as, and is no user: RT would offer it as the owner of every ticket.
+sub answer_to_doctor {
+    return answer( 500, $settings ) if @wrong;
+    RT::ConnectToDatabase();
+    return answer( 200, "Request Tracker takes agents from $public_url.", 'X-Frame-Options' => 'DENY' );
 }
 
 sub {
     my ($env) = @_;
     delete $env->{REMOTE_USER};
+    $env->{SERVER_PORT} = $port;
     return $rt->($env) if !defined $env->{HTTP_X_AGENT_ASSERTION} && asks_for_list($env);
     my $claims = $gate->claims( $env->{HTTP_X_AGENT_ASSERTION} )
-        or return refusal( 401, "Request Tracker takes requests from Deskgate alone. Open $public_url" );
+        or return answer( 401, "Request Tracker takes requests from Deskgate alone. Open $public_url" );
+    return answer_to_doctor() if $claims->{email} eq 'doctor@invalid';
     my $user = rt_user($claims);
-    return refusal( 403, 'Request Tracker has disabled this user, or has no place for another one.' )
+    return answer( 403, 'Request Tracker has disabled this user, or has no place for another one.' )
         if !$user->id || $user->Disabled;
     $env->{REMOTE_USER} = $user->Name;
     return $rt->($env);
