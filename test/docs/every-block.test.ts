@@ -29,6 +29,7 @@ const blockTests: BlockTest[] = [
     pages: ['docs/fronts/nginx.md', 'docs/fronts/caddy.md', 'docs/fronts/haproxy.md', 'docs/fronts/traefik.md'],
     languages: ['nginx', 'caddyfile', 'haproxy', 'yaml'],
   },
+  { test: 'docs/fronts', pages: ['docs/fronts/README.md'], languages: ['sh'] },
   { test: 'docs/guides', pages: ['docs/identity-providers/'], languages: ['yaml', 'sh'] },
   { test: 'docs/handbook', pages: ['docs/scaling.md', 'docs/security.md'], languages: ['yaml'] },
   { test: 'docs/handbook-commands', pages: ['docs/troubles.md'], languages: ['sh'] },

@@ -1,7 +1,7 @@
 // nginx, Caddy and HAProxy with the configurations of docs/fronts, in front of two gateways: what an agent's browser does
 // through them, and what a client without good intentions tries.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import diagnostics from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -19,6 +19,7 @@ import { type Desk, startDesk } from '../parts/desk.js'
 import { type Front, type FrontName, startFront } from '../parts/front.js'
 import { startInProcessGateway } from '../parts/gateway.js'
 import { openGuide } from '../parts/guide.js'
+import { openShell } from '../parts/guide-shell.js'
 import { type H2Client, openH2 } from '../parts/h2-client.js'
 import { startHttpServer } from '../parts/http-server.js'
 import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
@@ -110,6 +111,23 @@ t.test('the settings of Deskgate are the same on all pages', async t => {
     t.same(parse(own), deskgateOfPages)
     t.match(load(settings(parse(own)), { env }), { config: {}, warnings: [] }, page)
   }
+})
+
+t.test('the certificate for a trial is one that a browser takes', { skip: missingParts('openssl') }, async t => {
+  const shell = await openShell(t, {})
+  const guide = openGuide('docs/fronts/README.md')
+  t.match(await shell.run(guide.commandBlock('Trial CA')), { code: 0 })
+  guide.everyBlockRan(t)
+  const file = (name: string) => readFileSync(join(shell.folder, name), 'utf8')
+  const [own, authority] = [new X509Certificate(file('fullchain.pem')), new X509Certificate(file('ca.crt'))]
+  t.ok(
+    own.verify(authority.publicKey) &&
+      own.checkHost(host) &&
+      own.checkPrivateKey(createPrivateKey(file('privkey.pem'))),
+  )
+  t.ok(authority.ca)
+  t.notOk(own.ca)
+  t.equal(file('desk.example.com.pem'), file('fullchain.pem') + file('privkey.pem'))
 })
 
 t.test('links lead somewhere', async t => {
