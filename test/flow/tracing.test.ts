@@ -2,7 +2,9 @@
 // attribute says, and a collector that is away.
 
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/runtime/clock.js'
+import { createLog } from '../../src/ops/log.js'
+import { createTracing } from '../../src/ops/tracing.js'
+import { systemClock, systemRandom } from '../../src/runtime/clock.js'
 import { type Collector, startCollector } from '../parts/collector.js'
 import { type Desk, startDesk } from '../parts/desk.js'
 import { type InProcessGateway, startInProcessGateway } from '../parts/gateway.js'
@@ -10,6 +12,7 @@ import { createIdentityProvider, logIn } from '../parts/identity-provider.js'
 import { rawRequest, sendRaw } from '../parts/raw-http.js'
 import { createUserAgent } from '../parts/user-agent.js'
 import { until } from '../parts/wait-until.js'
+import { openWebSocket } from '../parts/websocket.js'
 
 const publicUrl = 'https://desk.example.com'
 const id = '0af7651916cd43dd8448eb211c80319c'
@@ -152,6 +155,63 @@ t.test('a collector that is away or stuck costs a line of the log, and no reques
   t.ok(performance.now() - before < 10_000, 'a shutdown waits for it a few seconds')
   t.equal(lost().length, 1)
 })
+
+t.test('a WebSocket has the spans of its handshake, however long it stays open', async t => {
+  const collector = await collect(t)
+  const { gateway, desk } = await open(t, { otlp: collector.url, sample: 1 })
+  let [sent, answer]: [string | undefined, number] = [undefined, 101]
+  desk.onUpgrade((request, socket) => {
+    sent = request.headers.traceparent as string
+    const lines = answer === 101 ? ['101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'] : ['500 No']
+    socket.write(`HTTP/1.1 ${lines.join('\r\n')}\r\nContent-Length: 0\r\n\r\n`)
+    socket.on('error', () => {})
+  })
+  const opened = await openWebSocket(gateway.port, undefined, '/open')
+  t.equal(opened.status, 101)
+  await until(() => collector.spans.length === 2, 20_000)
+  t.notOk(opened.closed(), 'it is open still')
+  const [toDesk, own] = ['desk', 'GET public'].map(name => collector.spans.find(span => span.name === name))
+  t.equal(toDesk?.parentSpanId, own?.spanId)
+  t.equal(sent, `00-${toDesk?.traceId}-${toDesk?.spanId}-01`)
+  const switched = { failed: false, attributes: { 'http.response.status_code': 101 } }
+  t.match(toDesk, switched)
+  t.match(own, { ...switched, attributes: { ...switched.attributes, 'deskgate.outcome': 'public' } })
+
+  collector.spans.length = 0
+  answer = 500
+  t.equal((await openWebSocket(gateway.port, undefined, '/open')).status, 500)
+  t.equal((await openWebSocket(gateway.port, undefined, '/tickets')).status, 401)
+  opened.raw.close()
+  await gateway.close({ finish: 0 })
+  t.match(
+    collector.spans.map(({ name, failed }) => [name, failed]).sort(),
+    [
+      ['GET public', true],
+      ['desk', true],
+    ],
+    'a refusal of Desk is one; what never reaches Desk has no span',
+  )
+})
+
+t.test(
+  'while the collector hangs, the spans that wait are bounded, and the log says once that some are lost',
+  async t => {
+    const collector = await collect(t)
+    collector.answers('never')
+    const lines: { msg?: string }[] = []
+    const log = createLog({ level: 'warn' }, { write: text => void lines.push(JSON.parse(text)) })
+    const deps = { clock: systemClock, random: systemRandom, log, interval: 100 }
+    const tracing = createTracing({ otlp: collector.url, sample: 1 }, deps)
+    for (let i = 0; i < 20_000; i++) tracing.begin('GET public', {})?.end()
+    await until(() => lines.length > 0, 30_000)
+    for (let i = 0; i < 20_000; i++) tracing.begin('GET public', {})?.end()
+    collector.answers(200)
+    await tracing.close()
+    t.match(lines, [{ msg: /^spans could not be sent to the collector, and are lost/ }])
+    const { length } = collector.spans
+    t.ok(length > 0 && length <= 2048, `of 40000 spans ${length} were kept`)
+  },
+)
 
 t.test('off: nothing of it is loaded', async t => {
   const { gateway, get, desk, settings } = await open(t, undefined)
