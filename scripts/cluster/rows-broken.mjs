@@ -83,7 +83,7 @@ async function withoutHooks(cluster) {
   must(/INVALID; using \S+copies\/2\//.test(cluster.logs(fresh)), cluster.logs(fresh))
   cluster.upgrade(valuesNow())
   await until('all pods have it', current(cluster), 180, 1000)
-  return 'a deleted pod is replaced by one that starts with the copy of the release before; the next upgrade is taken by all'
+  return 'a deleted pod is replaced by one that starts with the copy of the previous release; all pods apply the next upgrade'
 }
 
 export const fallbackRows = [

@@ -107,7 +107,7 @@ async function secret(cluster) {
     2000,
   )
   must(String(cluster.names()) === String(before), 'pods were replaced')
-  return `tokens with the provider's new secret are taken after ${took}, those with the old one no more; the same pods; ${allServed(seen)}`
+  return `tokens with the provider's new secret are accepted after ${took}, and those with the old one no longer; the same pods; ${allServed(seen)}`
 }
 
 async function prefix(cluster) {
@@ -242,6 +242,6 @@ export const rows = [
   { name: '`reload: roll`, under load', does: rolled },
   ...fallbackRows,
   ...lossRows,
-  { name: 'an upgrade from the chart before, and a rollback to it, under load', does: fromOlder },
+  { name: 'an upgrade from the previous chart, and a rollback to it, under load', does: fromOlder },
   { name: '`helm uninstall`', does: uninstall },
 ]
