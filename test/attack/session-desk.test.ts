@@ -176,7 +176,7 @@ t.test('a hostile page of Desk', { skip: missingParts('chromium') }, async t => 
     const { page } = await visit()
     await page.goto(`${url}/auth/admin?q=${secret}`)
     await page.getByText(secret).first().waitFor()
-    await page.getByRole('link', { name: 'To the help desk' }).click()
+    await page.getByRole('link', { name: 'Go to the help desk' }).click()
     await page.waitForURL(`${url}/`)
     const known = await page.evaluate(() => {
       const { navigation } = window as unknown as { navigation: { entries(): { url: string | null }[] } }

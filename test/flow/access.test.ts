@@ -117,7 +117,7 @@ t.test('the page in Chromium', { skip: missingParts('chromium') }, async t => {
   await page.goto(`${publicUrl}/admin/`)
   await page.getByRole('heading', { name: 'This page is not open to you' }).waitFor()
   await screenshot(page, 'access-forbidden')
-  await page.getByRole('link', { name: 'To the help desk' }).click()
+  await page.getByRole('link', { name: 'Go to the help desk' }).click()
   t.equal(page.url(), `${publicUrl}/`)
   t.equal(desk.last().folded('x-agent-email')[0], 'bob@example.com')
   await page.goto(`${publicUrl}/admin/`)

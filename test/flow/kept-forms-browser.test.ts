@@ -172,7 +172,7 @@ t.test('a reply over a login in Chromium', { skip: missingParts('chromium', 'ope
     await page.getByRole('link', { name: 'Log in' }).click()
     login.email = 'bob@example.com'
     await logIn(page, 'corp')
-    await page.getByText('Another agent wrote').waitFor()
+    await page.getByText('written by another agent').waitFor()
     t.equal(await formKeys(), 0)
     t.equal(posts().length, before)
   })

@@ -186,7 +186,7 @@ async function ownPaths(t: Test, { newAgent, desk }: Example, ada: UserAgent): P
     t.match(headers['content-security-policy'], /default-src 'none'.*frame-ancestors 'none'/)
   }
   isPage(await nobody.visit('/auth/login?return_to=/a'), 200, /Log in with Aloha Adventures.*Log in with Aloha Portal/s)
-  isPage(await nobody.visit('/auth/logout'), 200, /You are not logged in in this browser/)
+  isPage(await nobody.visit('/auth/logout'), 200, /This browser is not logged in/)
   isPage(await nobody.visit('/auth/logged-out'), 200, /You are logged out/)
   isPage(await ada.visit('/auth/logout'), 200, /You are logged in as ada@example\.com/)
   isPage(await ada.visit('/auth/session'), 200, /Where you are logged in.*This browser.*127\.0\.0\.1/s)

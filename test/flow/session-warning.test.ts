@@ -103,11 +103,11 @@ t.test('absolute end', { skip: missingParts('chromium') }, async t => {
   const before = (await context.cookies()).find(({ name }) => name === 'deskgate')?.value
 
   await desk.move(58 * minute + 10 * second, profile)
-  await all(tabs, tab => dialog(tab, 'Your login is about to end').waitFor())
+  await all(tabs, tab => dialog(tab, 'Your login is about to expire').waitFor())
   t.equal(await stay(first).count(), 0, 'no activity helps')
   await first.getByLabel('Reply').evaluate(area => ((area as HTMLTextAreaElement).value = 'half a sentence'))
   await logInWith(desk, first)
-  await all(tabs, tab => dialog(tab, 'Your login is about to end').waitFor({ state: 'detached' }))
+  await all(tabs, tab => dialog(tab, 'Your login is about to expire').waitFor({ state: 'detached' }))
   t.not((await context.cookies()).find(({ name }) => name === 'deskgate')?.value, before, 'a session of its own')
   await desk.move(30 * minute, profile)
   t.equal(await other.evaluate(async () => (await fetch('/api')).text()), 'data for ada@example.com')
@@ -115,7 +115,7 @@ t.test('absolute end', { skip: missingParts('chromium') }, async t => {
 
   t.test('somebody else logs in in the small window: every page of the first agent is loaded anew', async t => {
     await desk.move(28 * minute + 10 * second, profile)
-    await all(tabs, tab => dialog(tab, 'Your login is about to end').waitFor())
+    await all(tabs, tab => dialog(tab, 'Your login is about to expire').waitFor())
     desk.login.email = 'bob@example.com'
     await logInWith(desk, other)
     await all(tabs, tab => tab.getByText('bob@example.com').waitFor())
@@ -124,7 +124,7 @@ t.test('absolute end', { skip: missingParts('chromium') }, async t => {
 
   t.test('nobody clicks: the session ends', async t => {
     await desk.move(58 * minute + 10 * second, profile)
-    await all(tabs, tab => dialog(tab, 'Your login is about to end').waitFor())
+    await all(tabs, tab => dialog(tab, 'Your login is about to expire').waitFor())
     await desk.move(2 * minute, profile)
     await all(tabs, tab => dialog(tab, 'You have been logged out').waitFor())
     t.equal(await first.evaluate(async () => (await fetch('/api')).status), 401)

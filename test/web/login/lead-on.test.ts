@@ -170,7 +170,7 @@ t.test('the lost deep link: what passes by itself leads to the page that was ask
   t.equal(posted.statusCode, 502)
   t.equal(posted.headers.refresh, undefined, 'nothing is sent twice')
   t.match(posted.body, 'What you sent may have arrived.')
-  t.strictSame([...linksIn(posted.body)], [['To the help desk', '/']])
+  t.strictSame([...linksIn(posted.body)], [['Go to the help desk', '/']])
   const program = await browser.fetch('/tickets/1')
   t.equal(program.statusCode, 502)
   t.equal(program.headers.refresh, undefined)

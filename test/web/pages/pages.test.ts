@@ -78,7 +78,7 @@ t.test('a length of time is in words, with the form that its number needs, and i
   t.match(inWords(10, ar), '<bdi dir="rtl">10 دقائق</bdi>')
   t.match(inWords(11, ar), '>11 دقيقة<')
   const ahead = { time: { count: 2.54, unit: 'second' } } as const
-  t.match(markup(fill(de.admin.state.ahead, ahead), de), ': 2,5 Sekunden')
+  t.match(markup(fill(de.admin.state.ahead, ahead), de), 'um 2,5 Sekunden')
   const large = { size: { count: 64, unit: 'kilobyte' } } as const
   t.match(markup(fill(fr.kept.whyNot.large, large), fr), /64\s+ko/)
   t.end()
@@ -100,7 +100,7 @@ t.test('a kept form that may have been sent leads to the page that it was writte
   const known = keptPage(place, { ...view, page: '/tickets/7/edit' }).text
   t.match(known, 'href="/tickets/7/edit">Open the page you wrote on<')
   t.notMatch(known, 'kept until')
-  t.match(keptPage(place, { ...view, page: '/' }).text, 'href="/">To the help desk<')
+  t.match(keptPage(place, { ...view, page: '/' }).text, 'href="/">Go to the help desk<')
   const toSend = keptPage(place, { ...view, page: '/tickets/7/edit', send: { post: '/kept' } }).text
   t.match(toSend, /It is kept until <time datetime="1970-01-01T00:01/)
   t.notMatch(toSend, '/tickets/7/edit')

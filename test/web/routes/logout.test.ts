@@ -89,7 +89,7 @@ t.test('the page asks first, and a visit alone ends nothing', async t => {
   t.match(page.body, /ada@example\.com.*<form method="post" action="\/auth\/logout">/s)
   t.notMatch(page.body, /(?:href|action)="[^"]*evil/)
   t.equal((await browser.fetch('/auth/session')).statusCode, 200)
-  t.match((await gate.browser().visit('/auth/logout')).body, 'You are not logged in in this browser')
+  t.match((await gate.browser().visit('/auth/logout')).body, 'This browser is not logged in')
 })
 
 t.test('the page after it says so and does not log in by itself', async t => {

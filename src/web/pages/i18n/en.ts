@@ -10,7 +10,7 @@ export const en = {
   refusals: {
     broken: {
       title: 'The login did not work',
-      text: 'Your login service sent an answer that we cannot accept. Please try again. If it happens again, tell your administrator the reference below.',
+      text: 'Your login service sent an answer that we cannot accept. Please try again. If it happens again, give your administrator the reference below.',
     },
     tooLate: {
       title: 'This login took too long',
@@ -34,7 +34,7 @@ export const en = {
     },
     otherMethod: {
       title: 'Another way of logging in is needed',
-      text: 'The help desk asks for a stronger login than the one you used, such as a second factor. Please log in again and choose it. If your login service does not offer it, tell your administrator the reference below.',
+      text: 'The help desk asks for a stronger login than the one you used, such as a second factor. Please log in again and choose it. If your login service does not offer it, give your administrator the reference below.',
     },
     tooOld: {
       title: 'Please log in once more',
@@ -42,11 +42,11 @@ export const en = {
     },
     noAddress: {
       title: 'Your e‑mail address is missing',
-      text: 'Your login service did not send us an e‑mail address that we can use. Please tell your administrator the reference below, or log in with another account.',
+      text: 'Your login service did not send us an e‑mail address that we can use. Please give your administrator the reference below, or log in with another account.',
     },
     unavailable: {
       title: 'Logging in is not possible just now',
-      text: 'We cannot reach what we need to check your login. Please try again in a minute.',
+      text: 'A service that checks your login is not responding. Please try again in a minute.',
     },
     refusedThere: {
       title: 'Your login service refused the login',
@@ -61,7 +61,7 @@ export const en = {
       text: 'Your login worked, but the help desk does not know your e‑mail address. Ask your administrator to add you, or log in with another account.',
     },
     agentDisabled: {
-      title: 'Your account is switched off',
+      title: 'Your account is inactive',
       text: 'Your login worked, but your help desk account is inactive. Ask your administrator, or log in with another account.',
     },
     agentForbidden: {
@@ -74,7 +74,7 @@ export const en = {
     },
     otherSession: {
       title: 'Another agent is logged in here',
-      text: 'A login arrived that this browser did not begin. Nothing has changed. To switch to the other account, log out first, then log in again.',
+      text: 'This browser received a login that it did not start. Nothing has changed. To switch to the other account, log out first, then log in again.',
     },
     otherAgent: {
       title: 'Another agent has logged in',
@@ -82,7 +82,7 @@ export const en = {
     },
     loop: {
       title: 'Your browser does not keep you logged in',
-      text: 'You logged in several times within a minute, but your browser never sent back the cookie that remembers it. Allow cookies for this site, wait a minute, then try again.',
+      text: 'You logged in several times within a minute, but your browser never sent back the cookie that keeps you logged in. Allow cookies for this site, wait a minute, then try again.',
     },
     rateLimited: {
       title: 'Too many failed logins',
@@ -109,7 +109,7 @@ export const en = {
     not_found: { title: 'There is no such page', text: 'The address may be mistyped, or the page has moved.' },
     link_gone: {
       title: 'This link does not work',
-      text: 'A one-time link works once and for a short time, and only as a whole. Check that you have copied all of it, or ask your administrator for a new one.',
+      text: 'A one-time link works once, for a short time, and only if it is complete. Check that you copied all of it, or ask your administrator for a new one.',
     },
     challenge: { title: 'Please log in', text: 'You have to log in for this.' },
     step_up: {
@@ -126,11 +126,11 @@ export const en = {
     },
     too_many_headers: {
       title: 'Your browser sent too much',
-      text: 'Usually it holds too many cookies for this site. Clear them and try again.',
+      text: 'Usually this means that your browser has too many cookies for this site. Clear them and try again.',
     },
     too_slow: {
       title: 'Your request did not arrive completely',
-      text: 'Your browser stopped sending before everything was here. Check your connection and try again.',
+      text: 'Your browser stopped before it had sent everything. Check your connection and try again.',
     },
     store_unavailable: {
       title: 'Just a moment',
@@ -154,7 +154,7 @@ export const en = {
     },
     kept_gone: {
       title: 'Nothing left to send',
-      text: 'The kept reply was already sent or thrown away, was kept for too long, or belongs to another page or agent. Check the ticket to see whether it arrived.',
+      text: 'The kept reply was already sent or thrown away, has expired, or belongs to another page or agent. Check the ticket to see whether it arrived.',
     },
     kept_claimed: {
       title: 'Your reply may already have been sent',
@@ -162,11 +162,11 @@ export const en = {
     },
     kept_unanswered: {
       title: 'Your reply may have been sent',
-      text: 'The help desk has not answered. Your reply may have arrived, so it is not sent again: look into the ticket before you write it again.',
+      text: 'The help desk has not answered. Your reply may have arrived, so it is not sent again. Check the ticket before you write it again.',
     },
     internal: {
       title: 'Something went wrong',
-      text: 'This is our error, not yours. Please try again. If it happens again, tell your administrator the request ID below.',
+      text: 'This is our error, not yours. Please try again. If it happens again, give your administrator the request ID below.',
     },
     trace_refused: {
       title: 'TRACE is not allowed',
@@ -232,14 +232,14 @@ export const en = {
     },
     none: {
       title: 'Nothing is kept',
-      text: 'What was kept has been sent, was thrown away, or was kept for too long.',
+      text: 'The reply was sent, was thrown away, or has expired.',
     },
     otherAgent: {
       title: 'Nothing is kept for you',
-      text: 'Another agent wrote what was kept in this browser. It was thrown away.',
+      text: 'The reply kept in this browser was written by another agent. It was thrown away.',
     },
     discarded: { title: 'Thrown away', text: 'What was kept is gone.' },
-    back: 'To the kept reply',
+    back: 'Go to the kept reply',
   },
   stepUp: {
     notSent: {
@@ -287,13 +287,13 @@ export const en = {
   logout: {
     title: 'Log out?',
     text: 'You are logged in as {email}.',
-    nobody: 'You are not logged in in this browser.',
+    nobody: 'This browser is not logged in.',
     button: 'Log out',
     back: 'Back to the help desk',
   },
   logoutRefused: {
     title: 'The logout did not work',
-    text: 'Your login service sent a logout message that we cannot accept, so nothing has changed here. You can log out yourself. If it happens again, tell your administrator the reference below.',
+    text: 'Your login service sent a logout message that we cannot accept, so nothing has changed here. You can log out yourself. If it happens again, give your administrator the reference below.',
   },
   breakglass: {
     title: 'Open the help desk?',
@@ -336,7 +336,7 @@ export const en = {
         text: 'For your security, it does not open inside other pages or from other sites. Type its address into a new tab, or open it from the help desk. If that fails, use a newer browser.',
       },
       expired: {
-        title: 'This page was open for too long',
+        title: 'This page has expired',
         text: 'Nothing has changed. Open the session desk again and repeat what you wanted to do.',
       },
       directory: {
@@ -346,14 +346,14 @@ export const en = {
     },
     done: {
       ended: 'Sessions ended: {count}',
-      gone: 'There was nothing left to end: somebody else was faster, or it has expired.',
+      gone: 'Nothing was left to end: somebody else ended it first, or it had expired.',
       queued:
         'The session store does not answer. The sessions have ended in this process, and end everywhere as soon as it answers.',
       revoked: 'The link has been revoked.',
     },
     sessions: {
       title: 'Sessions',
-      label: 'E-mail address, or how it begins',
+      label: 'E-mail address, or the start of one',
       none: 'No live session was found.',
       here: 'This browser',
       since: 'Since {since}, from {address}, {browser}',
@@ -395,7 +395,7 @@ export const en = {
       show: 'Show last refused login',
       never: 'No login yet',
       agents: 'Agents: {count}. List last read: {when}',
-      noList: 'Has no list: it is asked at each login.',
+      noList: 'No list: this source is queried at each login.',
     },
     links: {
       title: 'One-time links',
@@ -413,8 +413,8 @@ export const en = {
       button: 'Stay logged in',
     },
     absolute: {
-      title: 'Your login is about to end',
-      text: 'Every login ends after some time. Log in again now, in a small window, to continue on this page. Otherwise you will be logged out. Time left:',
+      title: 'Your login is about to expire',
+      text: 'Every login expires after some time. Log in again now, in a small window, to continue on this page. Otherwise you will be logged out. Time left:',
       button: 'Log in again',
     },
     ended: {
@@ -449,7 +449,7 @@ export const en = {
     otherAccount: 'Use another account',
     retry: 'Try again',
     logout: 'Log out',
-    home: 'To the help desk',
+    home: 'Go to the help desk',
     tell: 'Back to {name}',
   },
   /** The label of the switch. */
