@@ -18,7 +18,7 @@ package. Results go to stdout, problems and warnings to stderr.
 | --- | --- |
 | 0 | done |
 | 1 | a problem: stderr has one line for each |
-| 2 | wrong usage |
+| 2 | usage error |
 
 | variable | |
 | --- | --- |

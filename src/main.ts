@@ -33,7 +33,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Help and version are not errors; everything else that commander throws is wrong usage.
+    // Help and version are not errors; everything else that commander throws is a usage error.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     io.err(`deskgate: ${(error as Error).message}`)

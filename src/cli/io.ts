@@ -8,5 +8,5 @@ export interface Io {
   terminal?: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream }
 }
 
-/** 0 done, 1 problems found (on stderr, one line each), 2 wrong usage. */
+/** 0 done, 1 problems found (on stderr, one line each), 2 usage error. */
 export type ExitCode = 0 | 1 | 2

@@ -52,7 +52,9 @@ export async function opsAccess(
   }
   const token = fromEnvironment ?? config.ops.adminToken?.reveal()
   if (token) return { base: options.ops ?? opsUrl(config), token }
-  io.err(`ops.adminToken is not set: ${off} (set it, at the gateway too, or give its token in ${tokenVariable})`)
+  io.err(
+    `ops.adminToken is not set: ${off} (set it here and in the configuration of the gateway, or put the token of the gateway into ${tokenVariable})`,
+  )
   return undefined
 }
 
@@ -87,7 +89,7 @@ export async function* askOpsLines(access: OpsAccess, path: string): AsyncGenera
     rest = lines.pop() ?? ''
     for (const line of lines) yield JSON.parse(line)
   }
-  if (rest !== '') throw new OpsUnreachable('the answer of the gateway was cut')
+  if (rest !== '') throw new OpsUnreachable('the response of the gateway is incomplete')
 }
 
 /** What /ready says, of a gateway that should get no traffic too. Throws OpsUnreachable when nothing answers. */

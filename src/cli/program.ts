@@ -43,7 +43,7 @@ be set. The token comes from $DESKGATE_ADMIN_TOKEN, else from the configuration.
 With --ops and the variable no configuration is needed.
 `
 const exitCodes = `
-Exit code: 0 done; 1 a problem, which stderr explains; 2 wrong usage.
+Exit code: 0 done; 1 a problem, which stderr explains; 2 usage error.
 `
 
 /** The whole command line. Throws CommanderError instead of ending the process. */
@@ -88,7 +88,7 @@ With --fallback an invalid configuration does not prevent the start. It counts
 as rejected (log, /ready, metric) until it is fixed, which needs no restart.
 
 Exit code: 0 orderly shutdown; 1 the configuration has a problem, or the gateway
-cannot start; 2 wrong usage.
+cannot start; 2 usage error.
 
 Example:
   $ deskgate serve --config /etc/deskgate/deskgate.yaml`,
@@ -105,7 +105,7 @@ Example:
 Everything is kept in memory and listens on loopback. The command prints the
 address to open and the people to log in as.
 
-Exit code: 0 orderly shutdown; 1 the demo cannot start; 2 wrong usage.
+Exit code: 0 orderly shutdown; 1 the demo cannot start; 2 usage error.
 
 Example:
   $ deskgate demo --port 9000`,
@@ -130,9 +130,9 @@ function addBeginning(program: Command, { io, done }: ProgramDeps): void {
     .addHelpText(
       'after',
       `
-In a terminal it asks for what is not given. Elsewhere a missing answer is wrong
-usage. It creates the secrets, readable by this user alone, and runs "deskgate
-check". It writes all files or none, and never over one that exists.
+In a terminal it asks for missing answers. Otherwise a missing answer is an
+error. It creates the secrets, readable by this user alone, and runs "deskgate
+check". It writes all files or none, and never overwrites a file.
 ${exitCodes}
 Examples:
   $ deskgate init
@@ -142,15 +142,15 @@ Examples:
 
   program
     .command('import')
-    .description('write a configuration from that of another gateway')
+    .description('convert the configuration of another gateway')
     .addArgument(new Argument('<kind>', 'the other gateway').choices(Object.keys(peers)))
-    .argument('<file>', 'its configuration: TOML, directives of Apache, or a file with flags or variables')
+    .argument('<file>', 'its configuration: TOML, Apache directives, or a file with flags or variables')
     .option('--output <file>', 'where to write; an existing file is never overwritten (default: stdout)')
     .addHelpText(
       'after',
       `
 Names on stderr every option that is not carried over, and what to do instead.
-Passwords are not copied: a variable is named in their place.
+Passwords are not copied: the output refers to environment variables instead.
 ${exitCodes}
 Example:
   $ deskgate import oauth2-proxy oauth2-proxy.cfg --output deskgate.yaml`,
@@ -164,15 +164,18 @@ function addChecking(program: Command, { io, done }: ProgramDeps): void {
     .description('validate a configuration: one line per problem, FILE:LINE:COL key: problem (hint)')
     .option(...configOption)
     .option(...fallbackOption)
-    .option('--online', 'also try what it names, from this host: Redis, Desk, directories, providers, publicUrl')
+    .option(
+      '--online',
+      'also connect from this host to everything that it names: Redis, Desk, directories, providers, publicUrl',
+    )
     .option('--json', 'the result as one line of JSON on stdout')
     .addHelpText(
       'after',
       `
 Reads every file and variable that the configuration names. Warnings do not
-change the exit code. --online lists everything that it tried. It only warns of
-an address that browsers alone use, such as publicUrl, if it does not answer.
-With --fallback it passes if serve could start with one of the files.
+change the exit code. --online lists everything that it tried. An address that
+only browsers use, such as publicUrl, causes just a warning if it does not
+answer. With --fallback it passes if serve could start with one of the files.
 ${exitCodes}
 Examples:
   $ deskgate check --config deskgate.yaml
@@ -199,7 +202,7 @@ ops.adminToken must be set. A file is checked here, with the configuration. Its
 message can still be used for a login afterwards.
 
 Exit code: 0 the reference was found, or the message in the file would be
-accepted; 1 otherwise, and stderr says why; 2 wrong usage.
+accepted; 1 otherwise, and stderr says why; 2 usage error.
 
 Examples:
   $ deskgate explain 7KQ2M-XW9PA --config deskgate.yaml
@@ -211,7 +214,7 @@ Examples:
 function addDoctor(program: Command, { io, done }: ProgramDeps): void {
   program
     .command('doctor')
-    .description('a whole login through publicUrl: each check with what was seen, and the setting to change')
+    .description('try a complete login through publicUrl: show what each check saw, and the setting to change')
     .option(...configOption)
     .option(...opsOption)
     .option('--ca <file>', "one more authority that agents' browsers trust, in PEM")
@@ -220,13 +223,13 @@ function addDoctor(program: Command, { io, done }: ProgramDeps): void {
       'after',
       `
 Run it where agents' browsers are, or where publicUrl leads to the same front.
-It logs in nobody: the gateway opens a provider for one login of doctor@invalid,
-for a minute at most, which reaches Desk's first page and nothing else. It is in
-the audit log. It needs the configuration, and the admin token: ops.adminToken,
-or $DESKGATE_ADMIN_TOKEN.
+No agent is logged in: for a minute at most, the gateway opens a provider for
+one login of doctor@invalid, which reaches nothing in Desk but its first page.
+The audit log records it. The command needs the configuration, and the admin
+token: ops.adminToken, or $DESKGATE_ADMIN_TOKEN.
 
-Exit code: 0 no check has failed; 1 one has, and stderr says which; 2 wrong
-usage.
+Exit code: 0 no check has failed; 1 one has, and stderr says which; 2 usage
+error.
 
 Examples:
   $ deskgate doctor --config deskgate.yaml
@@ -276,8 +279,8 @@ function addAccess(program: Command, { io, done }: ProgramDeps): void {
     .command('access')
     .description('who may do what, and why: source, roles, providers, rules')
     .argument('[email]', 'the agent')
-    .argument('[method]', 'of a request, such as GET')
-    .argument('[path]', 'of the request, as the browser sends it')
+    .argument('[method]', 'the method of a request, such as GET')
+    .argument('[path]', 'the path of the request, as the browser sends it')
     .option('--from <address>', 'with a request: the address of the client, for rules that require one')
     .option('--report', 'instead of an agent: every agent that a source lists, by each provider')
     .option('--csv', 'with --report: a table for a spreadsheet')
@@ -290,8 +293,8 @@ function addAccess(program: Command, { io, done }: ProgramDeps): void {
 The decision is the gateway's own: its directory, its rules, and the roles of
 live sessions where the provider states them. Nobody is logged in.
 ${asksGateway}
-Exit code: 0 the agent may (or the report is complete); 1 the agent may not, and
-stderr says why; 2 wrong usage.
+Exit code: 0 the agent has access (or the report is complete); 1 the agent has
+no access, and stderr says why; 2 usage error.
 
 Examples:
   $ deskgate access ana@example.com
@@ -304,7 +307,7 @@ Examples:
 function addObserved(program: Command, { io, done }: ProgramDeps): void {
   program
     .command('observed')
-    .description('in mode: observe: who would have been stopped, and why')
+    .description('list the requests that mode enforce would have stopped, and why (in mode observe)')
     .option('--json', 'the whole report as one line of JSON')
     .option(...configOption)
     .option(...opsOption)
@@ -316,7 +319,7 @@ what would fail if the mode were enforce. A replica knows its own requests, with
 those of all its workers, since its start or the last change of the rules.
 ${asksGateway}
 Exit code: 0 the report is printed; 1 the gateway does not observe, or does not
-answer, and stderr says why; 2 wrong usage.
+answer, and stderr says why; 2 usage error.
 
 Examples:
   $ deskgate observed
@@ -360,7 +363,7 @@ Reads the configuration and its templates again for each page, so that a change
 shows at once. Without a configuration it shows the built-in pages. Nothing is
 sent anywhere: buttons lead back to the list.
 
-Exit code: 0 orderly shutdown; 1 the port is taken; 2 wrong usage.
+Exit code: 0 orderly shutdown; 1 the port is taken; 2 usage error.
 
 Example:
   $ deskgate pages --preview --config deskgate.yaml`,

@@ -28,7 +28,7 @@ t.test('every command has an example that works, says how it ends, and fits into
     const help = helpOf(command)
     const examples = [...help.matchAll(/^ {2}\$ (?:\(umask 077; )?deskgate (.*?)(?: > \S+)?$/gm)]
     t.ok(examples.length > 0, `${name} has an example`)
-    t.match(help, /Exit code: 0 [\s\S]*?\b1 [\s\S]*?\b2 wrong\s+usage/, name)
+    t.match(help, /Exit code: 0 [\s\S]*?\b1 [\s\S]*?\b2 usage\s+error/, name)
     for (const line of help.split('\n')) t.ok(line.length <= 80, line)
     for (const [, line = ''] of examples) {
       t.ok(`deskgate ${line}`.startsWith(name), line)
@@ -38,7 +38,7 @@ t.test('every command has an example that works, says how it ends, and fits into
   await t.rejects(quiet().parseAsync(['check', '--of-line'], { from: 'user' }), 'what is misspelt does not pass here')
 })
 
-t.test('a port that is none is wrong usage', async t => {
+t.test('a port that is none is a usage error', async t => {
   for (const port of ['abc', '65536', '-1', '']) {
     await t.rejects(quiet().parseAsync(['demo', '--port', port], { from: 'user' }), {
       code: 'commander.invalidArgument',

@@ -47,7 +47,7 @@ export async function access(asked: AccessArguments, options: AccessOptions, io:
 function wrongUsage({ email, method, path }: AccessArguments, options: AccessOptions): string | undefined {
   const { report, csv, json, from } = options
   if ((email === undefined) !== (report === true)) return 'give an e-mail address, or --report'
-  if (csv && (!report || json)) return '--csv goes with --report, and not with --json'
+  if (csv && (!report || json)) return '--csv requires --report, and cannot be combined with --json'
   if (email !== undefined && canonicalEmail(email) === undefined) {
     return `an agent is one e-mail address, such as ana@example.com; not ${escapeControls(email.slice(0, 60))}`
   }
@@ -55,7 +55,7 @@ function wrongUsage({ email, method, path }: AccessArguments, options: AccessOpt
   if (method !== undefined && !(/^[A-Za-z]{1,20}$/.test(method) && /^\/[!-~]*$/.test(path ?? ''))) {
     return 'a request is a method and a path as the browser sends it, such as GET /admin'
   }
-  return from !== undefined && method === undefined ? '--from goes with a request' : undefined
+  return from !== undefined && method === undefined ? '--from requires METHOD and PATH' : undefined
 }
 
 const states = {
@@ -89,7 +89,7 @@ function wayLines(way: AccessWayFacts): string[] {
 }
 
 function ruleText({ match, missing }: AccessWayFacts['rules'][number]): string {
-  return missing.length === 0 ? `${match}: holds` : `${match}: requires other ${missing.join(' and ')}`
+  return missing.length === 0 ? `${match}: holds` : `${match}: not met (${missing.join(', ')})`
 }
 
 /** The first thing that keeps the agent out; undefined: nothing does. */

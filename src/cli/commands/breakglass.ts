@@ -17,7 +17,7 @@ export interface BreakglassOptions {
   reason: string
 }
 
-/** `options.minutes` as typed; anything but a whole number within the bounds is wrong usage. */
+/** `options.minutes` as typed; anything but a whole number within the bounds is a usage error. */
 export async function breakglass(options: BreakglassOptions, io: Io): Promise<ExitCode> {
   const minutes = /^\d{1,4}$/.test(options.minutes) ? Number(options.minutes) : Number.NaN
   if (!(minutes >= leastMinutes && minutes <= mostMinutes)) {

@@ -54,7 +54,7 @@ function notesOn({ ops, publicUrl, hsts }: Config): string[] {
   const notes: string[] = []
   if (!ops.adminToken) notes.push(`without ops.adminToken these commands do not work: ${opsCommands.join(', ')}`)
   if (!hsts && publicUrl.startsWith('https:')) {
-    notes.push('hsts is recommended: set it once the whole host is served by https, so that browsers never try http')
+    notes.push('hsts is recommended: set it once the whole host is served over https, so that browsers never try http')
   }
   return notes
 }

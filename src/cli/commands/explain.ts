@@ -22,7 +22,7 @@ export interface ExplainOptions {
 /** Five characters, a hyphen, five more: as the page of a refused login shows it. */
 const referenceForm = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
 
-/** `reference`, or one of options.saml and options.jwt; anything else is wrong usage. */
+/** `reference`, or one of options.saml and options.jwt; anything else is a usage error. */
 export async function explain(reference: string | undefined, options: ExplainOptions, io: Io): Promise<ExitCode> {
   const wrong = wrongUsage(reference, options)
   if (wrong !== undefined) {
@@ -42,8 +42,8 @@ function wrongUsage(reference: string | undefined, options: ExplainOptions): str
   if (reference === undefined) return undefined
   if (provider !== undefined || at !== undefined) return '--provider and --at need --saml FILE or --jwt FILE'
   if (referenceForm.test(reference.trim().toUpperCase())) return undefined
-  const hint = 'the page of the refused login and the log show it, such as 7KQ2M-XW9PA'
-  return `${escapeControls(reference.slice(0, 60))} is not a reference: ${hint}; for a file use --saml or --jwt`
+  const hint = 'copy it from the page of the refused login or from the log, such as 7KQ2M-XW9PA'
+  return `${escapeControls(reference.slice(0, 60))} invalid reference: ${hint}; for a file use --saml or --jwt`
 }
 
 async function explainReference(reference: string, options: ExplainOptions, io: Io): Promise<ExitCode> {

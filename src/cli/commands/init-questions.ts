@@ -52,7 +52,7 @@ export const questions: readonly Question[] = [
     text: 'the address that agents open, such as https://desk.example.com',
     valid: origin('https://desk.example.com').refine(
       one => !isCleartext(one),
-      'use https; http is for localhost alone',
+      'use https; http is only for localhost and 127.0.0.1',
     ),
   },
   {
@@ -83,7 +83,7 @@ export const questions: readonly Question[] = [
   },
   {
     ...{ key: 'audience', flag: '--audience <text>', when: ({ jwks }) => Boolean(jwks) },
-    ...{ text: 'jwt with --jwks: what the provider writes into aud for Deskgate', valid: line(200) },
+    ...{ text: 'jwt with --jwks: the aud that the provider uses for Deskgate', valid: line(200) },
   },
   {
     ...{ key: 'agents', flag: '--agents <emails>' },

@@ -27,7 +27,9 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
   }
   if ('wrong' in answers) {
     for (const problem of answers.wrong) io.err(problem)
-    io.err('nothing was written; --help shows the flags, and in a terminal init asks')
+    io.err(
+      'nothing was written; give the missing flags (see --help), or run init in a terminal, where it asks for them',
+    )
     return 2
   }
   const files = filesOf(file, answers)
@@ -40,7 +42,7 @@ export async function init(file: string, given: Partial<InitAnswers>, io: Io): P
   const config = (await check({ config: file }, io)) === 0 ? await readConfiguration(file, io, 'problems') : undefined
   if (!config) {
     removeFiles(files.map(({ path }) => path))
-    io.err('nothing was kept: the configuration would not work with these answers')
+    io.err('the files were removed again: the configuration is not valid with these answers')
     return 1
   }
   const { prefix, publicUrl } = config

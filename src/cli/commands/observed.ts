@@ -19,7 +19,7 @@ export async function observed(options: ObservedOptions, io: Io): Promise<ExitCo
   if (options.json) io.out(JSON.stringify(facts))
   else for (const line of linesOf(facts)) io.out(line)
   if (facts.mode === 'observe') return 0
-  io.err('the gateway does not observe, it stops these requests: mode is enforce')
+  io.err('nothing to report: mode is enforce, so the gateway stops these requests')
   return 1
 }
 
@@ -28,7 +28,7 @@ const reasons: Record<StopReason, string> = {
   forbidden: 'forbidden by access.paths',
   step_up: 'needs another login (access.paths)',
   bearer_refused: 'bearer token refused',
-  wrong_origin: 'WebSocket of another site',
+  wrong_origin: 'WebSocket from another site',
   store_unavailable: 'session store unavailable',
 }
 

@@ -44,7 +44,7 @@ export async function listSessions(options: ListOptions, io: Io): Promise<ExitCo
   return 0
 }
 
-/** Exactly one of --agent, --id and --all; anything else is wrong usage. */
+/** Exactly one of --agent, --id and --all; anything else is a usage error. */
 export async function revokeSessions(options: RevokeOptions, io: Io): Promise<ExitCode> {
   const path = revokePath(options)
   if (path === undefined) return usage('give exactly one of --agent EMAIL, --id HANDLE and --all', io)

@@ -84,7 +84,7 @@ export function convert(
 function notCarried({ ours, note }: Row): string {
   const text = note.replaceAll('`', '').replace(/\[([^\]]*)\]\(([^)]*)\)/g, '$1')
   if (ours === 'none') return `not carried over${text ? `: ${text}` : ''}`
-  return `not carried over; ours is ${ours}${text ? `: ${text}` : ''}`
+  return `not carried over; the Deskgate setting is ${ours}${text ? `: ${text}` : ''}`
 }
 
 /** False where another value stands there already. */
@@ -123,7 +123,8 @@ function completed(config: Tree, provider: Tree, limited: boolean, left: string[
   if (publicUrl === undefined) left.push('publicUrl: set the address that agents open')
   if ((desk as Tree | undefined)?.url === undefined) left.push('desk.url: set the address of Desk')
   const known = agents as Tree[] | undefined
-  if (limited && known) left.push('agents: more may log in there by domain than before, so only agents.yaml is named')
+  if (limited && known)
+    left.push('agents: a domain alone would let in more people than before, so only agents.yaml is used')
   const directory = known && !limited ? known : [{ file: 'agents.yaml' }]
   if (directory.some(source => 'file' in source)) {
     left.push('agents.yaml: write it, one entry per agent: - { email: ana@example.com }')

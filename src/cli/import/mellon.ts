@@ -108,7 +108,9 @@ providers[].attributes.email | an e-mail address; ~identity.format.email: local~
     MellonEndpointPath: one(value => value.replace(/\/$/, '') || undefined),
     MellonIdPMetadataFile: (entries, { lose }) => {
       if (entries.some(entry => entry.values.length > 1))
-        lose('its second argument is ours as metadataCertificate: a certificate that verifies the metadata')
+        lose(
+          'its second argument is not carried over; set providers[].metadataCertificate, a certificate that verifies the metadata',
+        )
       return [...new Set(entries.flatMap(entry => entry.values.slice(0, 1)))]
     },
     MellonMergeEnvVars: one(value => (/^on\b/i.test(value) ? 'commas' : 'lines')),
@@ -149,7 +151,8 @@ function readApache(source: string): ReturnType<Peer['read']> {
     } else others.add(first)
   }
   if (hosts.size > 1) return { problem: 'several virtual hosts use mod_auth_mellon: import one at a time' }
-  for (const name of others) left.push(`${printable(name)}: of Apache, not of mod_auth_mellon; not carried over`)
+  for (const name of others)
+    left.push(`${printable(name)}: a directive of Apache, not of mod_auth_mellon; not carried over`)
   return { entries, left }
 }
 

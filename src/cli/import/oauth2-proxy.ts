@@ -146,7 +146,7 @@ none | after a login only addresses of ~publicUrl~ are accepted | whitelist-doma
       }
     } catch (error) {
       // Its message quotes the line, which may hold a secret.
-      if (error instanceof TomlError) return { problem: `invalid TOML in line ${error.line}, column ${error.column}` }
+      if (error instanceof TomlError) return { problem: `invalid TOML at line ${error.line}, column ${error.column}` }
       throw error
     }
   },

@@ -68,7 +68,7 @@ export function readFlags(source: string, prefix: string): ReturnType<Peer['read
       continue
     }
     const [missed] = unread.exec(line) ?? []
-    if (missed) return { problem: `${missed} is not read there: write ${missed}=value in a line of its own` }
+    if (missed) return { problem: `${missed} is not read in this place: write ${missed}=value on a line of its own` }
     let open: Entry | undefined
     for (const raw of line.match(word) ?? []) {
       const [, option, given] = /^["']?--?([A-Za-z][\w-]*)(?:=([\s\S]*))?$/.exec(raw) ?? []

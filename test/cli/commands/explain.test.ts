@@ -214,7 +214,7 @@ providers:
   const { text, code } = await explained({ config: own, saml: await saved(t, { plan: { attributes } }) })
   t.equal(code, 0)
   t.match(text, /ok {4}roles that arrived +3: g1, G1, g\[2J3/)
-  t.match(text, /ok {4}roles dropped +2: G1 \(the map has g1: case counts\), g\[2J3/)
+  t.match(text, /ok {4}roles dropped +2: G1 \(the map has g1: keys are case-sensitive\), g\[2J3/)
   t.match(text, /ok {4}roles, mapped +1: agent/)
   t.match(text, /ok {4}attributes +1: X-Agent-Department: left out, 1 values of 100001 characters/)
 })

@@ -118,7 +118,10 @@ t.test('without a terminal, what is missing or cannot be used is wrong usage', a
     [{ ...jwt, provider: 'oidc' }, /^--provider: saml or jwt\n--login-url does not fit/],
     [{ ...jwt, provider: 'saml' }, /^--metadata is missing: .*\n--login-url does not fit/],
     [{ ...jwt, audience: 'desk' }, /^--audience does not fit the other flags/],
-    [{ ...jwt, publicUrl: 'http://desk.example.com' }, /^--public-url: use https; http is for localhost alone/],
+    [
+      { ...jwt, publicUrl: 'http://desk.example.com' },
+      /^--public-url: use https; http is only for localhost and 127\.0\.0\.1/,
+    ],
     [{ ...jwt, publicUrl: 'desk' }, /^--public-url: invalid origin/],
     [{ ...jwt, deskUrl: 'http://127.0.0.1:9/desk' }, /^--desk-url: invalid origin/],
     [{ ...jwt, agents: 'ana' }, /^--agents: e-mail/],
@@ -216,7 +219,7 @@ t.test('what check refuses is not kept', async t => {
   writeFileSync(metadata, '<html>a login page</html>')
   const { code, err } = await run(join(folder, 'deskgate.yaml'), { ...common, provider: 'saml', metadata })
   t.equal(code, 1)
-  t.match(err, /providers\[0\]\.metadata: [\s\S]*nothing was kept/)
+  t.match(err, /providers\[0\]\.metadata: [\s\S]*the files were removed again/)
   t.same(readdirSync(folder), ['page.html'])
 })
 
