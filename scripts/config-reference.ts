@@ -14,7 +14,7 @@ const head = `# yaml-language-server: $schema=./schema.json
 # Every setting of Deskgate. What is not commented out is the default, apart from publicUrl, desk.url, providers and
 # agents, which have none; what is commented out is an example. Unknown keys are errors.
 #
-# A secret value is { env: NAME }, { file: PATH } or a text. Durations: 500ms, 30s, 5m, 8h, 7d. Sizes: 256kb, 10mb.
+# A secret value is { env: NAME }, { file: PATH } or a string. Durations: 500ms, 30s, 5m, 8h, 7d. Sizes: 256kb, 10mb.
 # Relative paths are taken from the folder of the configuration file.
 # This file is generated from the schema: npm run generate.
 `

@@ -203,7 +203,7 @@ async function unreadable(host) {
   startAs(host, '--restart unless-stopped', '')
   const { code, logs } = await ended(host, 'deskgate')
   host.run('sudo chown -R 10001:10001 etc')
-  must(code !== '0' && /deskgate\.yaml\S* \(file\): may not be read by user 10001/.test(logs), logs)
+  must(code !== '0' && /deskgate\.yaml\S* \(file\): cannot be read by user 10001/.test(logs), logs)
   return `exit code ${code}, and the log: \`${lineWith(logs, '(file)')}\``
 }
 

@@ -84,7 +84,7 @@ function placesIn(text: string, file: string): (offset: number) => ReturnType<Do
 }
 
 const faults: [RegExp, string][] = [
-  [/^tab characters/, 'is indented by a tab: use spaces'],
+  [/^tab characters/, 'is indented with a tab: use spaces'],
   [
     /^deficient indentation|within a flow collection|^missed comma/,
     'invalid YAML from here on; a [ or { above lacks its end or a comma, or this line its indentation',
@@ -94,7 +94,7 @@ const faults: [RegExp, string][] = [
   [/\btag\b|directive/i, 'unsupported tag or directive'],
   [
     /^bad indentation of a mapping entry|^end of the stream or/,
-    'invalid YAML from here on; put a text that contains : or # or quotes in quotes, and check the indentation',
+    'invalid YAML from here on; quote every string that contains :, # or a quotation mark, and check the indentation',
   ],
 ]
 
@@ -176,7 +176,7 @@ function walk(text: string, events: readonly Event[], { found, key }: Walker): u
       const usable = name !== undefined && name !== '__proto__'
       if (usable) at++
       else node(start)
-      if (!usable) problem(start, 'has a key that is not a name')
+      if (!usable) problem(start, 'invalid key')
       else if (Object.hasOwn(result, name)) problem(start, 'duplicate key', [...path, name])
       else {
         result[name] = child(name, start)

@@ -107,13 +107,15 @@ function tagProblems(tokens: Token[], name: TemplateName, at: At): Problem[] {
   const walk = (inside: Token[], section: boolean) => {
     for (const [type, value, start, , inner] of inside) {
       if (type === '>')
-        problems.push(at(start, value, 'templates include no others', 'header and footer are blocks of layout'))
+        problems.push(
+          at(start, value, 'a template cannot include another one', 'header and footer are blocks of layout'),
+        )
       else if (type === '&' && !raw.includes(value)) {
         problems.push(
           at(start, value, 'would not be escaped', `{{${value}}} escapes it; blocks here: ${raw.join(', ') || 'none'}`),
         )
       } else if (type === '&' && value === 'content' && section) {
-        problems.push(at(start, value, 'inside a section, which may leave it out', 'put it outside'))
+        problems.push(at(start, value, 'is inside a section, so some pages would leave it out', 'put it outside'))
       } else if (type === 'name' && raw.includes(value)) {
         problems.push(at(start, value, 'is markup', `{{{${value}}}}`))
       } else if (['name', '#', '^'].includes(type) && !values.includes(value) && !raw.includes(value)) {
@@ -129,7 +131,8 @@ function tagProblems(tokens: Token[], name: TemplateName, at: At): Problem[] {
 /** Filled as on a real page, with every value and with none. */
 function contentProblems(file: FileText, name: string, at: At): Problem[] {
   const form = /<form\b/i.exec(file.text)
-  if (form) return [at(form.index, name, 'holds a form', "forms are the gateway's own: they are in its blocks")]
+  if (form)
+    return [at(form.index, name, 'contains a form', "remove it: the gateway's own blocks already contain the forms")]
   const content = '<form method="post"></form>'
   const empty = { content, header: '', footer: '', languages: '' }
   const full = Object.fromEntries(values.map(value => [value, 'x']))
@@ -197,11 +200,11 @@ function remote(css: string): number[] {
 /** What the Content-Security-Policy of the pages stops. */
 const idle: [RegExp, string][] = [
   [/<script\b/gi, 'has no effect: scripts of a template do not run'],
-  [/<(?:style|link)\b/gi, 'has no effect: styles belong into style.css'],
-  [/\sstyle\s*=/gi, 'has no effect: styles belong into style.css'],
+  [/<(?:style|link)\b/gi, 'has no effect: styles belong in style.css'],
+  [/\sstyle\s*=/gi, 'has no effect: styles belong in style.css'],
   [/\son[a-z]+\s*=/gi, 'has no effect: scripts of a template do not run'],
   [/\ssrc\s*=\s*["']?(?!data:|\{\{)[^\s"'>]/gi, notLoaded],
-  [/<(?:iframe|embed|object)\b/gi, 'has no effect: pages hold no other page'],
+  [/<(?:iframe|embed|object)\b/gi, 'has no effect: a page cannot embed another one'],
 ]
 
 function idleMarkup(text: string): [offset: number, what: string][] {

@@ -43,7 +43,8 @@ export function parseOwnTexts({ path, text }: FileText): OwnTexts | { problems: 
   const texts = document.value ?? {}
   if (!isMapping(texts)) return first('not a mapping of texts')
   const known = languageTags.includes(lang)
-  if (!known && texts.language === undefined) return first('language is missing: its own name, for the switch')
+  if (!known && texts.language === undefined)
+    return first("language is missing: set it to the language's own name, which the language switch shows")
   const found: Problem[] = []
   const missing: string[] = []
   compare(en, texts, [], {
@@ -92,8 +93,8 @@ function compareText(english: string, own: unknown, path: Path, { wrong }: Repor
 }
 
 function textProblem(own: unknown, path: Path): string | undefined {
-  if (typeof own !== 'string' || own.trim() === '') return 'not a text'
+  if (typeof own !== 'string' || own.trim() === '') return 'must be a string that is not empty'
   if (own.length > longest) return `is longer than ${longest} characters`
   const direction = path.length === 1 && path[0] === 'dir'
-  return direction && own !== 'ltr' && own !== 'rtl' ? 'neither ltr nor rtl' : undefined
+  return direction && own !== 'ltr' && own !== 'rtl' ? 'must be ltr or rtl' : undefined
 }

@@ -101,7 +101,7 @@ function unknownKeys(root: Schema, issue: Issue & { code: 'unrecognized_keys' },
 }
 
 const kinds: Record<string, string> = {
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
   int: 'a whole number',
   boolean: 'true or false',
@@ -131,7 +131,7 @@ function wrongType(issue: Issue & { code: 'invalid_type' }): { message: string; 
   if (issue.input === null) return { message: 'has no value', hint: schemaMessage(issue)?.hint }
   const expected = String(issue.expected)
   if (expected === 'string' && ['number', 'boolean', 'bigint'].includes(typeof issue.input)) {
-    return schemaMessage(issue) ?? { message: 'must be a text', hint: 'put it in quotes' }
+    return schemaMessage(issue) ?? { message: 'must be a string', hint: 'put it in quotes' }
   }
   if (expected === 'array' && !isMapping(issue.input)) return { message: 'must be a list', hint: 'put it in [ ]' }
   return (expected === 'string' && schemaMessage(issue)) || { message: `must be ${kinds[expected] ?? expected}` }
@@ -142,7 +142,11 @@ function wrongSize(issue: Issue & { code: 'too_small' | 'too_big' }): { message:
   if (issue.origin === 'number' || issue.origin === 'int') {
     return { message: small ? `must be at least ${issue.minimum}` : `must be at most ${issue.maximum}` }
   }
-  return { message: small ? 'must not be empty' : `is too long: at most ${issue.maximum} are allowed` }
+  return {
+    message: small
+      ? 'must not be empty'
+      : `is too long: at most ${issue.maximum} ${issue.origin === 'string' ? 'characters' : 'entries'} are allowed`,
+  }
 }
 
 function missing(issue: Issue): { message: string; hint?: string | undefined } {

@@ -15,7 +15,8 @@ export function pictureType(bytes: Buffer): { media: string } | { problem: strin
   const found = magic.find(([, at, text]) => bytes.toString('latin1', at, at + text.length) === text)
   if (found) return { media: found[0] }
   const text = bytes.toString('utf8')
-  if (!/<svg[\s>/]/.test(text)) return { problem: 'is not a picture', hint: 'PNG, JPEG, GIF, WebP, ICO or SVG' }
+  if (!/<svg[\s>/]/.test(text))
+    return { problem: 'unsupported picture format', hint: 'PNG, JPEG, GIF, WebP, ICO or SVG' }
   return svgProblem(text) ?? { media: 'image/svg+xml' }
 }
 

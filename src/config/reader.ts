@@ -87,7 +87,7 @@ export function whyNot(error: unknown): string {
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'
   if (code === 'EACCES' || code === 'EPERM') {
     const user = process.getuid?.()
-    return `may not be read by ${user === undefined ? 'this user' : `user ${user}`} (chown or chmod it, or its folder)`
+    return `cannot be read by ${user === undefined ? 'this user' : `user ${user}`}: change its owner or mode, or those of its folder`
   }
   if (code === 'EISDIR') return 'is a folder'
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text'

@@ -40,7 +40,7 @@ t.test('every mistake is told in its place', async t => {
 - { email: e\u0301@example.com }
 `
   t.same(said(text), [
-    'agents.yaml:2:3 [0].id: must be a text (put it in quotes)',
+    'agents.yaml:2:3 [0].id: must be a string (put it in quotes)',
     'agents.yaml:3:3 [1].email: invalid e-mail address: nobody can log in with it',
     'agents.yaml:4:3 [2].email: same address as [0]',
     'agents.yaml:5:3 [3].email: is missing',

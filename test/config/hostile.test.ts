@@ -149,7 +149,7 @@ const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghij'].map((name, index) =>
 
 const attacks: Record<string, [string, RegExp]> = {
   'a billion laughs': [bomb, /aliases expand to too much data/],
-  'an alias of itself': ['site: &a [*a]\n', /site: must be a text|nested too deeply/],
+  'an alias of itself': ['site: &a [*a]\n', /site: must be a string|nested too deeply/],
   'a ring of aliases': ['site: &a { b: &b { a: *a, b: *b } }\n', /nested too deeply|expand to too much/],
   'one anchor, twenty thousand aliases': [`site: &a x\nx:\n${' - *a\n'.repeat(20_000)}`, /expand to too much/],
   'a hundred thousand brackets': ['['.repeat(100_000), /nested too deeply/],

@@ -50,10 +50,10 @@ identity:
     'deskgate.yaml:15:20 providers[0].certificates[0]: the file /etc/deskgate/idp.crt does not exist',
     'deskgate.yaml:16:5 providers[1].id: same id as providers[0]',
     'deskgate.yaml:21:18 providers[1].algorithms[0]: does not work with secrets (secrets need HS256)',
-    'deskgate.yaml:23:5 agents[0]: is not one source (did you mean domains?)',
+    'deskgate.yaml:23:5 agents[0]: invalid source (did you mean domains?)',
     'deskgate.yaml:25:3 sessions.idel: unknown setting (did you mean idle?)',
     'deskgate.yaml:26:3 sessions.perAgent: must be at least 0',
-    'deskgate.yaml:28:14 identity.headers.email: has another meaning in requests (such as X-Agent-Email)',
+    'deskgate.yaml:28:14 identity.headers.email: reserved: this header already has a meaning in requests (choose another name, such as X-Agent-Email)',
   ])
 })
 
@@ -84,7 +84,7 @@ constructor: 1
     'deskgate.yaml:6:35 providers[2].loginUrl: invalid http or https URL',
     'deskgate.yaml:6:68 providers[2].requireState: must be true or false',
     'deskgate.yaml:6:97 providers[2].secrets[0]: invalid secret (did you mean file?)',
-    'deskgate.yaml:6:109 providers[2].secrets[1]: invalid secret ({ env: NAME }, { file: PATH } or a text)',
+    'deskgate.yaml:6:109 providers[2].secrets[1]: invalid secret ({ env: NAME }, { file: PATH } or a string)',
     'deskgate.yaml:7:5 providers[3]: must be a mapping',
     'deskgate.yaml:8:1 agents: must name at least one source (there is no default: name the source of your agents)',
     'deskgate.yaml:9:11 limits.headers: must be a whole number',
@@ -92,7 +92,7 @@ constructor: 1
     'deskgate.yaml:10:35 sessions.store.pasword: unknown setting (did you mean password?)',
     'deskgate.yaml:10:49 sessions.idle: is shorter than 1s',
     'deskgate.yaml:10:59 sessions.lifetime: is longer than 400d',
-    'deskgate.yaml:11:8 ops.adminToken: invalid secret ({ env: NAME }, { file: PATH } or a text)',
+    'deskgate.yaml:11:8 ops.adminToken: invalid secret ({ env: NAME }, { file: PATH } or a string)',
     'deskgate.yaml:12:1 timeout: unknown setting here (there is desk.timeout: check the indentation)',
     'deskgate.yaml:13:1 constructor: unknown setting here',
   ])
@@ -100,7 +100,7 @@ constructor: 1
 
 t.test('a number, or a list, where a text is needed says what to do', async t => {
   const found = problems('publicUrl: 7\nsite: 8\ndesk: []\nlisten: true\n')
-  t.match(found.join('\n'), 'site: must be a text (put it in quotes)')
+  t.match(found.join('\n'), 'site: must be a string (put it in quotes)')
   t.match(found.join('\n'), 'desk: must be a mapping')
   t.match(found.join('\n'), 'listen: invalid address (host:port or unix:/path)')
 })
@@ -112,7 +112,7 @@ t.test('what is not a configuration at all is one clear problem with its place',
     ['- a\n- b\n', '1:1 (file): not a mapping of settings'],
     ['just text', '1:1 (file): not a mapping of settings'],
     ['a: 1\n---\nb: 2\n', '2:1 (yaml): contains several documents; only one is allowed'],
-    ['desk:\n\turl: x\n', '2:1 (yaml): is indented by a tab: use spaces'],
+    ['desk:\n\turl: x\n', '2:1 (yaml): is indented with a tab: use spaces'],
     [
       'desk: { url: x\nlisten: y\n',
       '2:1 (yaml): invalid YAML from here on; a [ or { above lacks its end or a comma, or this line its indentation',
@@ -156,9 +156,9 @@ t.test('a key that stands twice, or is not a name, is told', async t => {
     /^deskgate.yaml:1:1 /,
     /^deskgate.yaml:1:1 /,
     'deskgate.yaml:2:1 site: duplicate key',
-    'deskgate.yaml:3:1 (yaml): has a key that is not a name',
-    'deskgate.yaml:4:3 (yaml): has a key that is not a name',
-    'deskgate.yaml:6:3 (yaml): has a key that is not a name',
+    'deskgate.yaml:3:1 (yaml): invalid key',
+    'deskgate.yaml:4:3 (yaml): invalid key',
+    'deskgate.yaml:6:3 (yaml): invalid key',
   ])
 })
 

@@ -21,10 +21,14 @@ t.test('each kind of mistake, with its place', async t => {
     ['chooser: Hallo\n', ['1 chooser: not a mapping of texts']],
     [
       'chooser:\n  title: [a]\n  text: 7\n  none: " "\n',
-      ['2 chooser.title: not a text', '3 chooser.text: not a text', '4 chooser.none: not a text'],
+      [
+        '2 chooser.title: must be a string that is not empty',
+        '3 chooser.text: must be a string that is not empty',
+        '4 chooser.none: must be a string that is not empty',
+      ],
     ],
     [`chooser:\n  title: ${long}\n`, ['2 chooser.title: is longer than 2000 characters']],
-    ['dir: up\n', ['1 dir: neither ltr nor rtl']],
+    ['dir: up\n', ['1 dir: must be ltr or rtl']],
     ['lang: de\n', ['1 lang: unknown text']],
     ['- a\n', ['1 (file): not a mapping of texts']],
     [
@@ -36,7 +40,9 @@ t.test('each kind of mistake, with its place', async t => {
   ]
   for (const [text, lines] of cases) t.strictSame(linesOf(text), lines, JSON.stringify(text).slice(0, 60))
   t.strictSame(linesOf('', '/etc/texts/deutsch_neu.yaml'), ['1 (file): is not named after a language'])
-  t.strictSame(linesOf('', '/etc/texts/it.yaml'), ['1 (file): language is missing: its own name, for the switch'])
+  t.strictSame(linesOf('', '/etc/texts/it.yaml'), [
+    "1 (file): language is missing: set it to the language's own name, which the language switch shows",
+  ])
 })
 
 t.test('a further language says what stays English', async t => {
@@ -61,7 +67,7 @@ t.test('in a configuration', async t => {
   const pages = (languages: string[]) => settings({ pages: { texts: 'texts', languages } })
   const good = load(pages(['pt-BR', 'de']), { files })
   t.match(good, { config: { pages: { languages: ['pt-BR', 'de'] } } })
-  t.match(good.warnings, [{ key: 'pages.texts', message: /^pt-BR: \d+ texts stay English$/ }])
+  t.match(good.warnings, [{ key: 'pages.texts', message: /^pt-BR: \d+ texts stay in English$/ }])
   const bad = load(pages(['it', 'de', 'de', 'deutsch']), {
     files: { ...files, 'texts/fr.yaml': 'a: b', 'texts/de.yml': '' },
   })

@@ -174,7 +174,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: a metadataCertificate that is none': [
     ofProvider({ ...samlProvider, metadataCertificate: 'broken.crt' }),
-    'providers[0].metadataCertificate: holds a certificate that is not X.509',
+    'providers[0].metadataCertificate: contains an invalid X.509 certificate',
   ],
   'saml: a metadataCertificate without metadata': [
     ofProvider({ ...saml, metadataCertificate: 'one.crt' }),
@@ -254,7 +254,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'saml: no certificates': [
     ofProvider({ ...saml, certificates: ['broken.crt', 'text.txt', 'one.key'] }),
-    'providers[0].certificates[0]: holds a certificate that is not X.509',
+    'providers[0].certificates[0]: contains an invalid X.509 certificate',
     'providers[0].certificates[1]: contains no PEM certificate',
     'providers[0].certificates[2]: contains no PEM certificate',
   ],
@@ -304,7 +304,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'keepPost: no form of its size fits': [
     settings({ login: { keepPost: { size: '8mb', total: '4mb' } } }),
-    'login.keepPost.total: less than login.keepPost.size: no such form would be kept',
+    'login.keepPost.total: less than login.keepPost.size: a form of that size could not be kept',
   ],
   'jwt: a JWKS of nothing that is known': [
     ofProvider({ ...jwks, jwks: 'odd.jwks' }),
@@ -374,7 +374,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
       },
     }),
     ...['headers.id', 'headers.email', 'headers.name', 'headers.roles', 'headers.provider', 'assertion.header'].map(
-      key => `identity.${key}: has another meaning in requests`,
+      key => `identity.${key}: reserved: this header already has a meaning in requests`,
     ),
   ],
   'a header name that would begin another header': [
@@ -389,7 +389,7 @@ const problems: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'redis: options in the URL': [
     settings({ secrets, sessions: { store: 'rediss://redis/0?rejectUnauthorized=false' } }),
-    'sessions.store: may have neither ? nor #',
+    'sessions.store: must not contain ? or #',
   ],
   'redis: TLS without TLS': [
     settings({ secrets, sessions: { store: { url: 'redis://redis', tls: { serverName: 'redis' } } } }),
@@ -437,7 +437,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
         logout: ['GET /out?do=logout', { cookie: '_desk' }],
       },
     }),
-    'desk.logout[0]: also in desk.public: sessions are not checked there, so none ends',
+    'desk.logout[0]: also in desk.public: sessions are not checked there, so this rule ends no session',
   ],
   'an access rule that desk.public makes a hole into': [
     settings({
@@ -544,7 +544,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'certificates in one file that are no chain': [
     ofProvider({ ...saml, certificates: ['both.crt'] }),
-    'providers[0].certificates[0]: contains 2 certificates that are not a chain: only that of CN=test may sign',
+    'providers[0].certificates[0]: contains 2 certificates that do not form a chain: only the one of CN=test is trusted',
   ],
   'SHA-1 of certificates and signatures': [
     ofProvider({ ...saml, certificates: [], certificateFingerprints: [sha256, sha1], allowSha1: true }),
@@ -673,7 +673,7 @@ t.test('rules run beside the mistakes of the schema, and trust nothing that is w
   t.same(found.sort(), [
     'listen: invalid address',
     'providers[0].algorithms: must be a list',
-    'providers[0].name: must be a text',
+    'providers[0].name: must be a string',
     'providers[0].secrets[0]: invalid secret',
     'providers[1].certificates[0]: the file /etc/deskgate/none does not exist',
     'providers[1].loginUrl: invalid http or https URL',
@@ -761,7 +761,7 @@ t.test('access.paths and breakglass: kinds, values, and a proxy that hides every
     breakglass: { from: ['10.0.0.0/8'] },
     access: { paths: [{ match: '/x', from: ['10.0.0.0/8'] }] },
   })
-  const hidden = 'compares the address of the proxy that ends TLS, never that of an agent'
+  const hidden = "matches the address of the proxy that terminates TLS, never the agent's"
   t.same(warningMessages(behind).sort(), [`${at}.from: ${hidden}`, `breakglass.from: ${hidden}`])
   t.same(warningMessages({ ...behind, trustedProxies: ['10.0.0.1/32'] }), [])
   t.match(warningMessages({ ...behind, listen: 'unix:/run/deskgate.sock' }), [/never matches/, /never matches/])
@@ -782,7 +782,11 @@ t.test('headers for attributes: none of the gateway, none twice, one spelling', 
     'Authorization',
   ]
   for (const name of taken) {
-    t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/has another meaning in requests/], name)
+    t.match(
+      problemMessages(settings({ providers: [one({ [name]: 'x' })] })),
+      [/reserved: this header already has a meaning in requests/],
+      name,
+    )
   }
   for (const name of ['X-Agent-Email', 'x_agent_roles', 'X-AGENT-Assertion', 'X.Agent.Id']) {
     t.match(problemMessages(settings({ providers: [one({ [name]: 'x' })] })), [/same header as/], name)
@@ -818,7 +822,7 @@ t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case,
   t.same(problemMessages(of({ map: { '': 'agent' } })), [`${at}.map[""]: empty key`])
   for (const role of ['a\nb', 'x'.repeat(129), '\u202ea'])
     t.same(problemMessages(of({ default: [role] })), [`${at}.default[0]: invalid role`])
-  t.same(problemMessages(of({ unmapped: 'remove' })), [`${at}.unmapped: is neither keep nor drop`])
+  t.same(problemMessages(of({ unmapped: 'remove' })), [`${at}.unmapped: must be keep or drop`])
   t.same(problemMessages(of({ split: '' })), [`${at}.split: must not be empty`])
   t.match(warningMessages(of({ map: { Lead: 'a', lead: 'b' } })), [
     /roles\.map\.lead: differs from another key only by case/,
@@ -833,7 +837,7 @@ t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case,
     identity: { format: { email: 'local' } },
     agents: [{ domains: ['a.example', 'b.example'] }],
   })
-  t.match(warningMessages(local), [/identity\.format\.email: makes one agent of/])
+  t.match(warningMessages(local), [/identity\.format\.email: ana@a\.example and ana@b\.example become the same agent/])
   const listed = (sources: object[], ...domains: string[]) => {
     const text = domains.map(domain => `- { email: ana@${domain} }`).join('\n')
     const given = settings({ identity: { format: { email: 'local' } }, agents: sources })
@@ -845,6 +849,6 @@ t.test('roles: a map of 10,000 entries, empty targets, keys that differ by case,
     [[file, { domains: ['b.example'] }], 'a.example'],
     [[{ domains: ['b.example'] }, file], 'A.example'],
   ] as const)
-    t.match(listed([...sources], ...domains).join('\n'), /makes one agent of/, JSON.stringify([sources, domains]))
-  t.notMatch(listed([file, { domains: ['a.example'] }], 'a.example').join('\n'), /makes one agent of/)
+    t.match(listed([...sources], ...domains).join('\n'), /become the same agent/, JSON.stringify([sources, domains]))
+  t.notMatch(listed([file, { domains: ['a.example'] }], 'a.example').join('\n'), /become the same agent/)
 })

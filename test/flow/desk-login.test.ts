@@ -204,7 +204,7 @@ t.test('any replica can finish, and a mark is good on one of them', { skip: miss
 
 const at = 'login.alsoAllowDeskAuthentication'
 const wrong: Record<string, [object, RegExp]> = {
-  'a cookie of ours': [{ cookie: '__Host-deskgate' }, /\.cookie: has the name of a cookie of the gateway/],
+  'a cookie of ours': [{ cookie: '__Host-deskgate' }, /\.cookie: same name as one of the gateway's own cookies/],
   'no name of a cookie': [{ cookie: 'a b' }, /\.cookie: invalid cookie name/],
   'every path': [{ paths: ['/*'] }, /\.paths\[0\]: makes every path public/],
   'a path of ours': [{ paths: ['/login', '/auth/login'] }, /\.paths\[1\]: belongs to the gateway/],

@@ -223,5 +223,5 @@ t.test('off: nothing of it is loaded', async t => {
   })
   const user = settings({ tracing: { otlp: 'http://user:word@127.0.0.1:4318' } })
   const refused = await gateway.reload(user)
-  t.ok('problems' in refused && refused.problems.some(({ message }) => message === 'contains a user'))
+  t.ok('problems' in refused && refused.problems.some(({ message }) => message === 'contains a user name'))
 })

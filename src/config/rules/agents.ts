@@ -69,7 +69,7 @@ function addresses(rules: Rules, path: Path, from: readonly (string | undefined)
     rules.warning(path, 'never matches: a unix socket has no address', 'trustedProxies: [127.0.0.1/32]')
   } else if (publicUrl?.startsWith('https:') && tls === undefined) {
     const hint = 'name it in trustedProxies'
-    rules.warning(path, 'compares the address of the proxy that ends TLS, never that of an agent', hint)
+    rules.warning(path, "matches the address of the proxy that terminates TLS, never the agent's", hint)
   }
 }
 

@@ -29,7 +29,11 @@ function bodies({ config, problem }: Rules): void {
 function keptForms({ config, problem }: Rules): void {
   const { size, total } = config.login?.keepPost ?? {}
   if (size === undefined || total === undefined || total >= size) return
-  problem(['login', 'keepPost', 'total'], 'less than login.keepPost.size: no such form would be kept', 'raise total')
+  problem(
+    ['login', 'keepPost', 'total'],
+    'less than login.keepPost.size: a form of that size could not be kept',
+    'raise total',
+  )
 }
 
 function publicOrigin({ config, problem }: Rules): void {
@@ -99,7 +103,8 @@ function desk({ config, problem, warning }: Rules): void {
   if (!desk?.url) return
   const loop = 'points back to the gateway: requests would loop'
   if (desk.url === publicUrl) problem(['desk', 'url'], loop, 'the address of Desk itself, as this host reaches it')
-  else if (isOwnListener(desk.url, config.listen)) problem(['desk', 'url'], loop, 'it is the address of listen')
+  else if (isOwnListener(desk.url, config.listen))
+    problem(['desk', 'url'], loop, "this is the gateway's own listen address; use the address of Desk")
   if (desk.tls && desk.url.startsWith('http:')) {
     warning(['desk', 'tls'], 'has no effect: desk.url is not https')
   }
@@ -120,7 +125,10 @@ function logoutPaths({ config, warning }: Rules): void {
     const pattern = rule.replace(/^[A-Z]+ /, '').replace(/\?.*$/, '')
     const covers = (wide: string) => (wide.endsWith('*') ? pattern.startsWith(wide.slice(0, -1)) : wide === pattern)
     if (!open.some(covers)) continue
-    warning(['desk', 'logout', index], 'also in desk.public: sessions are not checked there, so none ends')
+    warning(
+      ['desk', 'logout', index],
+      'also in desk.public: sessions are not checked there, so this rule ends no session',
+    )
   }
 }
 

@@ -34,8 +34,8 @@ export function identityRules(rules: Rules): void {
     warning(['identity', 'assertion', 'ttl'], 'very short: Desk refuses assertions if the clocks differ by seconds')
   }
   if (format?.email === 'local' && hasSeveralDomains(config)) {
-    const hint = 'full, unless the part before the @ is unique'
-    warning(['identity', 'format', 'email'], 'makes one agent of ana@a.example and ana@b.example', hint)
+    const hint = 'use full, unless the part before the @ is unique'
+    warning(['identity', 'format', 'email'], 'ana@a.example and ana@b.example become the same agent in Desk', hint)
   }
 }
 
@@ -66,7 +66,11 @@ function headerRule(
   const folded = foldedHeader(name)
   const before = seen.get(folded)
   if (reserved.has(folded) || (reservedFamilies.test(folded) && !freeForIdentity.test(folded))) {
-    problem(path, 'has another meaning in requests', 'such as X-Agent-Email')
+    problem(
+      path,
+      'reserved: this header already has a meaning in requests',
+      'choose another name, such as X-Agent-Email',
+    )
   } else if (before !== undefined)
     problem(path, `same header as ${before}`, 'case is ignored, and -, _ and . are equal')
   else seen.set(folded, place)

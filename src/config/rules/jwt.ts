@@ -11,12 +11,13 @@ export function jwtRules(rules: Rules): void {
     if (kind !== undefined) algorithms(rules, path, kind)
     const { audience, maxAge } = provider
     if (kind === 'jwks' && audience === null) {
-      const hint = 'what the provider writes into aud for Deskgate'
+      const hint = 'set it to the aud that the provider uses for Deskgate'
       rules.warning([...path, 'audience'], 'not set: tokens for other applications are accepted', hint)
     }
     bearer(rules, path)
     if (rules.written([...path, 'requireState']) === undefined) {
-      const hint = 'set true if the provider returns state or return_to, false if logins may begin there'
+      const hint =
+        'set it to true if the provider returns state or return_to, and to false if logins may begin at the provider'
       rules.warning([...path, 'requireState'], 'not set: a token that this browser did not ask for can log in', hint)
     }
     if ((maxAge ?? 0) > 3_600_000)

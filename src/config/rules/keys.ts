@@ -116,7 +116,7 @@ function idpCertificate(rules: Rules, path: Path, file: FileText): X509Certifica
   const leaf = leafOf(found)
   if (!leaf) return undefined
   if (!isChain(found)) {
-    const message = `contains ${found.length} certificates that are not a chain: only that of ${leaf.subject} may sign`
+    const message = `contains ${found.length} certificates that do not form a chain: only the one of ${leaf.subject} is trusted`
     rules.warning(path, message.replaceAll('\n', ', '), 'put each certificate into its own file')
   }
   const hint = path.includes('certificates')

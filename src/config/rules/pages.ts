@@ -42,7 +42,7 @@ function ownLanguages({ config, problem, warning, elsewhere }: Rules): string[] 
     if (found.includes(own.lang)) problem(path, `contains two files for ${own.lang}`)
     found.push(own.lang)
     const [first] = own.missing
-    if (first) warning(path, `${own.lang}: ${own.missing.length} texts stay English`, `the first is ${first}`)
+    if (first) warning(path, `${own.lang}: ${own.missing.length} texts stay in English`, `the first is ${first}`)
   }
   return found
 }

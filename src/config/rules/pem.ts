@@ -52,7 +52,7 @@ function certificatesOf(blocks: string[]): PemResult<X509Certificate[]> {
   try {
     return { value: blocks.map(block => new X509Certificate(block)) }
   } catch {
-    return { problem: 'holds a certificate that is not X.509' }
+    return { problem: 'contains an invalid X.509 certificate' }
   }
 }
 

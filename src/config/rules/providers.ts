@@ -124,7 +124,11 @@ export function deskLoginRules(rules: Rules): void {
     rules.problem([...key, 'paths'], 'names no page that an agent can visit', 'such as /login, without a method')
   }
   if (cookie !== undefined && /^(?:__Host-|__Secure-)?deskgate/i.test(cookie)) {
-    rules.problem([...key, 'cookie'], 'has the name of a cookie of the gateway', "the name of Desk's session cookie")
+    rules.problem(
+      [...key, 'cookie'],
+      "same name as one of the gateway's own cookies",
+      "set it to the name of Desk's session cookie",
+    )
   }
   if (whoami !== undefined && isOwn(whoami, rules)) {
     rules.problem([...key, 'whoami'], `belongs to the gateway, like everything under ${rules.config.prefix}`)

@@ -37,7 +37,8 @@ function redis({ config, problem, warning }: Rules, url: string): void {
   if (parsed.hostname === '') problem(path, 'names no host', 'redis://host:6379/0')
   if (!/^(\/\d{0,5})?$/.test(parsed.pathname))
     problem(path, 'must end with the number of the database', 'redis://host:6379/0')
-  if (parsed.search !== '' || parsed.hash !== '') problem(path, 'may have neither ? nor #', 'encode them in a password')
+  if (parsed.search !== '' || parsed.hash !== '')
+    problem(path, 'must not contain ? or #', 'percent-encode them in a password')
   const { tls, password } = config.sessions?.store ?? {}
   if (tls && parsed.protocol === 'redis:') {
     problem(['sessions', 'store', 'tls'], 'cannot be used with redis://', 'the URL must begin with rediss://')

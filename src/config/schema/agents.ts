@@ -73,7 +73,7 @@ const source = (read: ConfigReader) =>
         any: z.literal(true).meta({ description: 'Everybody whom an identity provider authenticates.' }),
       }),
     ],
-    { error: says('is not one source', 'exactly one of file, http, domains or any') },
+    { error: says('invalid source', 'set exactly one of file, http, domains and any') },
   )
 
 export const agents = (read: ConfigReader) =>
@@ -140,7 +140,9 @@ const accessRule = () =>
         .max(16, says('more than 16 contexts'))
         .optional()
         .meta({ description: 'A login at the provider by one of these: SAML AuthnContext classes or acr values.' }),
-      maxAge: duration('1s', '30d').optional().meta({ description: 'A login at the provider that is not older.' }),
+      maxAge: duration('1s', '30d')
+        .optional()
+        .meta({ description: 'A login at the provider that is at most this old.' }),
     })
     .refine(
       ({ match, ...kinds }) => Object.values(kinds).some(values => values !== undefined),
@@ -190,13 +192,13 @@ export const tests = () =>
           .optional()
           .meta({ description: 'With these roles; left out: as the agents file states them.' }),
         request: accessRequest().meta({ description: 'For which page, "METHOD /path".' }),
-        expect: z.enum(['allowed', 'forbidden']).meta({ description: 'What the rules have to say.' }),
+        expect: z.enum(['allowed', 'forbidden']).meta({ description: 'The result that the rules must give.' }),
       }),
     )
     .default([])
     .meta({
       description:
-        'What agents may and may not do: tried by `deskgate check`, at a start and at a reload. allowed: by one provider at least; forbidden: by none.',
+        'Tests of the access rules. They run in `deskgate check`, at each start and at each reload. allowed: at least one provider gives access; forbidden: none does.',
       examples: [
         [
           { agent: 'ana@example.com', roles: ['admin'], request: 'GET /admin/users', expect: 'allowed' },

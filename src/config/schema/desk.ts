@@ -70,14 +70,14 @@ export const desk = (read: ConfigReader) =>
         }),
       methodOverride: z.boolean().default(false).meta({
         description:
-          'Passes X-HTTP-Method-Override and similar headers, which tell Desk another method than the one that access.paths has checked.',
+          'Passes X-HTTP-Method-Override and similar headers, which give Desk a different method from the one that access.paths has checked.',
       }),
       logout: z
         .array(logoutRule())
         .default([])
         .meta({
           description:
-            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout. A query names one pair that has to be there; { cookie: NAME } means that the answer expires that cookie. Every login and logout expires a cookie named so in the browser, so that Desk does not take the next agent for the one before.",
+            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout. A query names one pair that has to be there; { cookie: NAME } means that the answer expires that cookie. Every login and logout also expires this cookie in the browser, so that Desk does not mistake the next agent for the previous one.",
           examples: [['GET /logout', 'GET /?@action=logout', { cookie: '_desk_session' }]],
         }),
     })

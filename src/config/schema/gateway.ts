@@ -40,7 +40,7 @@ export const workers = () =>
 
 export const mode = () =>
   z
-    .enum(['enforce', 'observe'], { error: says('is neither enforce nor observe') })
+    .enum(['enforce', 'observe'], { error: says('must be enforce or observe') })
     .default('enforce')
     .meta({
       description:
@@ -98,7 +98,7 @@ export const hsts = () =>
       preload: z
         .boolean()
         .default(false)
-        .meta({ description: 'Agrees that browsers ship with the host on their list.' }),
+        .meta({ description: 'Consents to the preload list: browsers then ship with this host on it.' }),
     })
     .nullable()
     .default(null)
@@ -124,9 +124,10 @@ export const limits = () =>
         .max(1000)
         .default(8)
         .meta({ description: 'The most requests in progress on one connection; the others wait.' }),
-      unread: size('1mb', '16384mb')
-        .prefault('64mb')
-        .meta({ description: 'Bytes held for clients that do not read, on all connections; beyond it those are cut.' }),
+      unread: size('1mb', '16384mb').prefault('64mb').meta({
+        description:
+          'The most bytes that wait for slow clients, on all connections together; above it, the connections with the most unread bytes are closed.',
+      }),
       memory: size('64mb', '1048576mb')
         .nullable()
         .default(null)
@@ -136,7 +137,7 @@ export const limits = () =>
           examples: ['400mb'],
         }),
       bodies: size('1mb', '4096mb').prefault('32mb').meta({
-        description: 'The most bytes of all unfinished forms together, in each process; of one address a quarter.',
+        description: 'The most bytes of all unfinished forms together, in each process; one address may use a quarter.',
       }),
       callback: size('16kb', '4mb').prefault('256kb').meta({
         description: "The longest token or SAML response, as the field of the identity provider's form.",
@@ -149,7 +150,7 @@ export const runtime = () =>
   z
     .strictObject({
       tuning: z
-        .enum(['auto', 'off'], { error: says('is neither auto nor off') })
+        .enum(['auto', 'off'], { error: says('must be auto or off') })
         .default('auto')
         .meta({
           description:

@@ -8,19 +8,19 @@ const format = () =>
   z
     .strictObject({
       email: z
-        .enum(['full', 'local'], { error: says('is neither full nor local') })
+        .enum(['full', 'local'], { error: says('must be full or local') })
         .default('full')
         .meta({ description: 'local: only the part before the @.' }),
       case: z
-        .enum(['keep', 'lower'], { error: says('is neither keep nor lower') })
+        .enum(['keep', 'lower'], { error: says('must be keep or lower') })
         .default('keep')
         .meta({ description: 'lower: A to Z of the e-mail address and the ID in lower case.' }),
       roles: z
-        .enum(['commas', 'lines'], { error: says('is neither commas nor lines') })
+        .enum(['commas', 'lines'], { error: says('must be commas or lines') })
         .default('commas')
         .meta({ description: 'commas: one header line with all roles; lines: a line for each.' }),
       encoding: z
-        .enum(['percent', 'utf8'], { error: says('is neither percent nor utf8') })
+        .enum(['percent', 'utf8'], { error: says('must be percent or utf8') })
         .default('percent')
         .meta({
           description:

@@ -31,7 +31,8 @@ const deskLogin = () =>
       description: "The paths of Desk's own login, as in desk.public: passed without a session. The first is its page.",
     }),
     whoami: plainPath().meta({
-      description: 'Asked with the cookie of somebody who has just logged in at Desk; answers JSON, or 401 for nobody.',
+      description:
+        'The path in Desk that says who is logged in. The gateway calls it with the cookie of a new Desk login; Desk answers with JSON, or with 401 if nobody is logged in.',
     }),
     email: z
       .string()
@@ -45,7 +46,8 @@ const keepPost = () =>
     .strictObject({
       size: size('1kb', '32mb').prefault('1mb').meta({ description: 'The longest form that is kept.' }),
       for: duration('1m', '24h').prefault('10m').meta({
-        description: 'How long, and how long after the longest life of its session a form may still come.',
+        description:
+          'How long a form is kept, and how long after sessions.lifetime a form of that session is still accepted.',
       }),
       total: size('64kb', '1024mb')
         .prefault('64mb')
@@ -69,14 +71,14 @@ export const login = () =>
       }),
       keepFragment: z.boolean().default(true).meta({
         description:
-          'Keep what comes after # in an address over a login, at most 300 bytes: browsers load one small extra page.',
+          'Keep what comes after # in an address across a login, at most 300 bytes: browsers load one small extra page.',
       }),
       deskLoginPaths: z.array(pagePath()).default(['/login', '/login/new']).meta({
         description: "Desk's own login pages: an agent who began there returns to / and not to that page.",
       }),
       keepPost: keepPost(),
       alsoAllowDeskAuthentication: z
-        .union([z.literal(false), deskLogin()], { error: 'is neither false nor { paths, whoami, email, cookie }' })
+        .union([z.literal(false), deskLogin()], { error: 'must be false or { paths, whoami, email, cookie }' })
         .default(false)
         .meta({
           description: 'Offer Desk\'s own login beside "Log in with X".',

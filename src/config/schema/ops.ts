@@ -26,7 +26,7 @@ export const log = () =>
       level: z
         .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
         .default('info')
-        .meta({ description: 'The least level that is written.' }),
+        .meta({ description: 'The lowest level that is logged.' }),
       access: z.boolean().default(true).meta({ description: 'One line per request.' }),
     })
     .prefault({})
@@ -58,7 +58,7 @@ export const tracing = () =>
       otlp: url()
         .refine(
           value => !URL.canParse(value) || new URL(value).username + new URL(value).password === '',
-          says('contains a user', 'give what the collector asks for in $OTEL_EXPORTER_OTLP_HEADERS'),
+          says('contains a user name', 'put the credentials for the collector into $OTEL_EXPORTER_OTLP_HEADERS'),
         )
         .nullable()
         .default(null)
@@ -91,5 +91,5 @@ export const admin = () =>
     .prefault({})
     .meta({
       description:
-        'The session desk at /auth/admin: live sessions, refused logins with their checks, and the state of what they need.',
+        'The session desk at /auth/admin: live sessions, refused logins with their checks, and the state of providers, agents and store.',
     })

@@ -43,7 +43,7 @@ const support = () =>
         .meta({ description: 'Where it leads.', examples: ['https://intranet.example.com/it'] }),
     })
     .prefault({})
-    .meta({ description: 'Whom agents can ask, on every page.' })
+    .meta({ description: 'The contact for agents, shown on every page.' })
 
 const look = (read: ConfigReader) => ({
   name: line(100)
@@ -68,7 +68,7 @@ const look = (read: ConfigReader) => ({
     .nullable()
     .default(null)
     .meta({
-      description: 'The colour of buttons and links. Where it could not be read, the nearest shade that can is shown.',
+      description: 'The colour of buttons and links. If it would be hard to read, the nearest readable shade is shown.',
       examples: ['#0b6e4f'],
     }),
   support: support(),
@@ -103,7 +103,8 @@ export const pages = (read: ConfigReader) =>
         .nullable()
         .default(null)
         .meta({
-          description: 'A folder of own sentences, or of further languages: one YAML file each, such as de.yaml.',
+          description:
+            'A folder with your own texts or with further languages: one YAML file per language, such as de.yaml.',
           examples: ['texts'],
         }),
     })

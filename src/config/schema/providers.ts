@@ -18,7 +18,7 @@ import {
 const id = () =>
   z
     .string()
-    .regex(/^[a-z0-9-]{1,64}$/, says('invalid id', 'small letters, digits and hyphens, at most 64'))
+    .regex(/^[a-z0-9-]{1,64}$/, says('invalid id', 'lowercase letters, digits and hyphens, at most 64'))
     .meta({ description: 'Names the provider in paths, logs and metrics: [a-z0-9-].' })
 const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Log in with X".' })
 /** Bytes: the login page holds the icons of all providers. */
@@ -81,9 +81,9 @@ const roles = () =>
       default: z
         .array(role())
         .default([])
-        .meta({ description: 'The roles where none is left.', examples: [['agent']] }),
+        .meta({ description: 'The roles of an agent who has none after the mapping.', examples: [['agent']] }),
       unmapped: z
-        .enum(['keep', 'drop'], { error: says('is neither keep nor drop') })
+        .enum(['keep', 'drop'], { error: says('must be keep or drop') })
         .default('keep')
         .meta({ description: 'What happens to a value that the map does not name: keep or drop.' }),
       split: z
@@ -92,7 +92,10 @@ const roles = () =>
         .max(10)
         .nullable()
         .default(null)
-        .meta({ description: 'Cuts one value into several; null: a value is one role.', examples: [';'] }),
+        .meta({
+          description: 'The separator that splits one value into several roles; null: each value is one role.',
+          examples: [';'],
+        }),
     })
     .prefault({})
     .meta({ description: "From the provider's groups or roles to Desk's." })
@@ -115,7 +118,8 @@ const attributeHeaders = () =>
     .refine(headers => Object.keys(headers).length <= 20, says('names more than 20 headers'))
     .optional()
     .meta({
-      description: 'More headers for Desk, each with the attribute that it holds; also in the assertion.',
+      description:
+        'More headers for Desk, each with the attribute that provides its value; they are in the assertion too.',
       examples: [{ 'X-Agent-Department': 'department' }],
     })
 
@@ -196,7 +200,8 @@ export const saml = (read: ConfigReader) =>
       .default(false)
       .meta({ description: 'Refuse assertions that are not encrypted; needs key.' }),
     forceAuthn: z.boolean().default(false).meta({
-      description: 'Have the IdP log the agent in anew each time, and refuse a response by an older authentication.',
+      description:
+        'Have the IdP authenticate the agent again for each login, and refuse a response with an older authentication.',
     }),
     authnContext: contexts().meta({
       description:
@@ -228,7 +233,7 @@ export const saml = (read: ConfigReader) =>
         headers: attributeHeaders(),
       })
       .prefault({})
-      .meta({ description: 'Where the assertion holds what.' }),
+      .meta({ description: 'The attributes of the assertion that hold the identity.' }),
     roles: roles(),
     revocation: revocation(read),
     allow: allow(),
@@ -315,7 +320,7 @@ export const jwt = (read: ConfigReader) =>
         headers: attributeHeaders(),
       })
       .prefault({})
-      .meta({ description: 'Which claims hold what.' }),
+      .meta({ description: 'The claims of the token that hold the identity.' }),
     roles: roles(),
     revocation: revocation(read),
     allow: allow(),

@@ -90,7 +90,7 @@ export const secret = (read: ConfigReader) =>
     .union(
       [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string().min(1)],
       {
-        error: says('invalid secret', '{ env: NAME }, { file: PATH } or a text'),
+        error: says('invalid secret', '{ env: NAME }, { file: PATH } or a string'),
       },
     )
     .transform((value, context) => {
@@ -111,9 +111,9 @@ function secretIn({ path, text }: FileText): string {
 
 function pictureOf({ path, bytes }: { path: string; bytes: Buffer }, most: number): Picture {
   if (bytes.length > most) {
-    const kilobytes = `${Math.ceil(bytes.length / 1024)} kB, at most ${most / 1024} kB are allowed`
+    const kilobytes = `${Math.ceil(bytes.length / 1024)} kB large; at most ${most / 1024} kB is allowed`
     throw new Unreadable(
-      says(`the picture ${path} has ${kilobytes}`, 'it is part of every page: make it smaller, or an SVG'),
+      says(`the picture ${path} is ${kilobytes}`, 'it is part of every page: make it smaller, or an SVG'),
     )
   }
   const type = pictureType(bytes)

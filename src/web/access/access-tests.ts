@@ -71,7 +71,7 @@ function tried(
 ): Omit<Finding, 'path'> | undefined {
   const found = roles === undefined ? known(email) : { email, roles }
   if (found === 'not asked') {
-    return { message: 'needs roles: agents over HTTP are not asked here', hint: 'roles: [agent]' }
+    return { message: 'roles is missing: a test does not query agents.http', hint: 'roles: [agent]' }
   }
   if (typeof found === 'string') {
     if (expect === 'forbidden') return undefined
@@ -99,12 +99,15 @@ function untold(
   const kinds = (way: AccessWay) => way.rules.flatMap(({ missing }) => missing)
   const askRoles = config.providers.some(({ allow }) => allow.roles.length > 0)
   if (roles === undefined && (askRoles || ways.some(way => kinds(way).includes('roles')))) {
-    return { message: 'needs roles: no source of agents states them', hint: 'roles: [agent]' }
+    return { message: 'roles is missing: the directory states none for this agent', hint: 'roles: [agent]' }
   }
   const isOpenElsewhere = (way: AccessWay) =>
     way.enters && way.outcome === 'forbidden' && kinds(way).every(kind => openToOthers.has(kind))
   if (!ways.some(isOpenElsewhere)) return undefined
-  return { message: 'proves nothing: only from forbids it, and a test has no address', hint: 'leave the test out' }
+  return {
+    message: 'this test proves nothing: only `from` forbids the request, and a test has no client address',
+    hint: 'leave the test out',
+  }
 }
 
 function isOpen({ enters, outcome }: AccessWay): boolean {
@@ -124,7 +127,7 @@ function closedBy(policy: ExplainPolicy, way: AccessWay): string {
   if (!way.enters) return `${name}.allow refuses the login`
   if (way.outcome !== 'forbidden') return `${name}: ${way.outcome}`
   const missing = way.rules.filter(rule => rule.missing.length > 0)
-  return `${name}: ${missing.map(rule => `${ruleName(policy, rule)} requires other ${rule.missing.join(' and ')}`).join(', ')}`
+  return `${name}: ${missing.map(rule => `${ruleName(policy, rule)} does not allow this agent (${rule.missing.join(', ')})`).join(', ')}`
 }
 
 function providerName({ config }: ExplainPolicy, { provider }: AccessWay): string {

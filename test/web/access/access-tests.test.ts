@@ -67,7 +67,7 @@ t.test('what became narrower fails too, and a source that is not asked needs rol
   const nobody = [{ agent: 'eve@example.com', request: 'GET /', expect: 'allowed' }]
   t.match(failures({ tests: nobody }).join('\n'), /no source knows the agent/)
   const http = [{ http: { url: 'https://desk.internal/users', map: { email: '/email' } } }]
-  t.match(failures({ agents: http }).join('\n'), /tests\.0: needs roles/)
+  t.match(failures({ agents: http }).join('\n'), /tests\.0: roles is missing: a test does not query agents\.http/)
 })
 
 t.test('Attack: a test that would pass whatever the rules say is refused', t => {
@@ -77,14 +77,16 @@ t.test('Attack: a test that would pass whatever the rules say is refused', t => 
   const eve = forbidden('eve@example.com', 'GET /admin/x')
   for (const agents of [[{ any: true }], [{ domains: ['example.com'] }], [{ file: 'agents.yaml' }]]) {
     const files = { 'agents.yaml': '- { email: eve@example.com }' }
-    t.match(failures({ agents, tests: eve }, files), ['tests.0: needs roles: no source of agents states them'])
+    t.match(failures({ agents, tests: eve }, files), [
+      'tests.0: roles is missing: the directory states none for this agent',
+    ])
     t.same(failures({ agents, tests: forbidden('eve@example.com', 'GET /admin/x', { roles: ['agent'] }) }, files), [])
   }
   const office = { match: '/office/*', from: ['10.0.0.0/8'] }
   const access = { paths: [...base.access.paths, office, { match: '/office/ada/*', emails: ['ada@example.com'] }] }
   const trustedProxies = ['192.0.2.1/32']
   const said = (request: string) => failures({ access, trustedProxies, tests: forbidden('bob@example.com', request) })
-  t.match(said('GET /office/1'), [/^tests\.0: proves nothing: only from forbids it/])
+  t.match(said('GET /office/1'), [/^tests\.0: this test proves nothing: only `from` forbids the request/])
   t.same(said('GET /office/ada/1'), [], 'another kind forbids it as well')
   t.same(said('GET /auth/session'), [], 'a path of the gateway is no way to Desk')
   t.end()

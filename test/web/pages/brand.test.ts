@@ -60,10 +60,10 @@ t.test('pictures that are none, or too large', async t => {
     '<html><body>x</body></html>',
     'MZ',
   ])
-    t.same(of(bad), [`${name} is not a picture`])
+    t.same(of(bad), [`${name} unsupported picture format`])
   t.same(of('<svg viewBox="0 0 1 1"/>'), [`${name} is an SVG without its namespace: browsers do not show it`])
   t.same(of('<svg xmlns="http://www.w3.org/2000/svg"><g></svg>'), [`${name} is an SVG that is not well-formed XML`])
-  t.match(of(Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)])), [/logo has 5121 kB, at most 96 kB are allowed$/])
+  t.match(of(Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)])), [/logo is 5121 kB large; at most 96 kB is allowed$/])
   t.match(problemMessages(settings({ pages: { logo: 'none.png' } })), [/pages\.logo: .* does not exist/])
   t.match(
     problemMessages(settings({ pages: { icon: 'i' } }), { files: { i: Buffer.concat([png, Buffer.alloc(40_000)]) } }),
@@ -162,16 +162,20 @@ t.test('every mistake of a template is told with its file and line', async t => 
     ['layout.mustache', '{{{content}}}{{&title}}', /title: would not be escaped/],
     ['layout.mustache', '{{{content}}}{{=<% %>=}}<%& name %>', /name: would not be escaped/],
     ['layout.mustache', '{{content}}', /content: is markup \(\{\{\{content\}\}\}/],
-    ['layout.mustache', '{{{content}}}{{> /etc/passwd}}', /templates include no others/],
+    ['layout.mustache', '{{{content}}}{{> /etc/passwd}}', /a template cannot include another one/],
     ['layout.mustache', '<main></main>', /layout: leaves out the content of the page/],
     ['login.mustache', '{{title}}', /login: leaves out the content of the page/],
     ['layout.mustache', '{{{content}}}{{{content}}}', /holds the content of the page twice/],
-    ['layout.mustache', '{{#support}}{{{content}}}{{/support}}', /content: inside a section, which may leave it out/],
+    [
+      'layout.mustache',
+      '{{#support}}{{{content}}}{{/support}}',
+      /content: is inside a section, so some pages would leave it out/,
+    ],
     ['layout.mustache', '<!-- {{{content}}} -->', /leaves a comment open/],
     ['layout.mustache', '<p title="{{{content}}}">', /leaves a tag open/],
     ['layout.mustache', '<TextArea>{{{content}}}</TextArea>', /leaves <textarea> open/],
     ['layout.mustache', '<template>{{{content}}}</template>', /leaves <template> open/],
-    ['layout.mustache', '<form action="https://evil.example">{{{content}}}</form>', /layout: holds a form/],
+    ['layout.mustache', '<form action="https://evil.example">{{{content}}}</form>', /layout: contains a form/],
     ['layout.mustache', '{{#logo}}<!--{{/logo}}{{{content}}}', /leaves a comment open/],
     ['layout.mustache', '{{^logo}}<select>{{/logo}}{{{content}}}', /leaves <select> open/],
     ['header.mustache', '<script>', /header: leaves <script> open/],

@@ -122,12 +122,12 @@ t.test('check says which icon is not a picture, and where', t => {
   const place = /^deskgate\.yaml:\d+:\d+ providers\[0\]\.icon: /
   const cases: [Record<string, string | Buffer>, RegExp][] = [
     [{}, /does not exist/],
-    [{ 'p.svg': '<html></html>' }, /is not a picture/],
-    [{ 'p.svg': '' }, /is not a picture/],
+    [{ 'p.svg': '<html></html>' }, /unsupported picture format/],
+    [{ 'p.svg': '' }, /unsupported picture format/],
     [{ 'p.svg': '<svg viewBox="0 0 9 9"/>' }, /without its namespace/],
     [{ 'p.svg': '<svg xmlns="http://www.w3.org/2000/svg">' }, /not well-formed/],
-    [{ 'p.svg': svg('x'.repeat(17 * 1024)) }, /has 18 kB, at most 16 kB are allowed/],
-    [{ 'p.svg': Buffer.alloc(5 * 1024 * 1024) }, /has 5120 kB/],
+    [{ 'p.svg': svg('x'.repeat(17 * 1024)) }, /is 18 kB large; at most 16 kB is allowed/],
+    [{ 'p.svg': Buffer.alloc(5 * 1024 * 1024) }, /is 5120 kB large/],
   ]
   for (const [files, wanted] of cases) {
     const [found = '', ...others] = text(files)
