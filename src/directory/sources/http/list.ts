@@ -62,7 +62,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
     if (implausible && lossReads < readsToConfirmLoss) {
       const remaining = readsToConfirmLoss - lossReads
       throw new ListUnusable(
-        `would remove ${deactivated} of ${active} agents: waits for ${remaining} more readings that agree`,
+        `would remove ${deactivated} of ${active} agents; not applied until further reads confirm it (${remaining} to go)`,
       )
     }
     lossReads = 0

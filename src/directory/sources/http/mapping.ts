@@ -28,12 +28,13 @@ export function createMapping(map: HttpAgents['map']): MapEntry {
     if (email === undefined) return { problem: 'has an invalid e-mail address' }
 
     const problems: string[] = []
-    const id = textOf(at(entry, map.id), () => problems.push('has an id that is neither a text nor a number'))
-    const name = textOf(at(entry, map.name), () => problems.push('has a name that is not a text'))
+    const id = textOf(at(entry, map.id), () => problems.push('has an invalid id: it must be a string or a number'))
+    const name = textOf(at(entry, map.name), () => problems.push('has an invalid name: it must be a string'))
     const roles = map.roles === undefined ? undefined : rolesOf(at(entry, map.roles))
     const active = map.active === undefined ? true : activeOf(at(entry, map.active))
-    if (roles === 'unusable') problems.push(`has roles that are neither a text nor a list of texts: refused`)
-    if (active === undefined) problems.push('has a state that is neither true nor false: refused')
+    if (roles === 'unusable')
+      problems.push(`has invalid roles: they must be a string or a list of strings; this agent is refused`)
+    if (active === undefined) problems.push('has an invalid state: it must be true or false; this agent is refused')
     const agent = {
       email,
       ...(id === undefined ? {} : { id }),

@@ -134,7 +134,7 @@ function nextOf(
   if (written === undefined || written === null || written === '' || written === false) return undefined
   const next = typeof written === 'string' && URL.canParse(written, url) ? new URL(written, url) : undefined
   if (!next || !/^https?:$/.test(next.protocol) || next.username !== '' || next.password !== '') {
-    throw new ListUnusable(`page ${number}: the pointer next leads to no URL`)
+    throw new ListUnusable(`page ${number}: the value at next is not a URL`)
   }
   next.hash = ''
   return next.href
@@ -161,7 +161,8 @@ export async function listOf(pages: ListPages): Promise<{ agents: Map<string, Ag
       if (before === undefined) agents.set(agent.email, agent)
       else if (!sameEntry(before, agent)) {
         agents.set(agent.email, { email: agent.email, roles: [], active: false })
-        if (!reported.has(agent.email)) problems.push(`${agent.email} is listed twice in different ways: refused`)
+        if (!reported.has(agent.email))
+          problems.push(`${agent.email} is listed twice with different values; this agent is refused`)
         reported.add(agent.email)
       }
     }

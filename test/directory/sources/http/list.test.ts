@@ -161,7 +161,7 @@ const nonsense: Record<string, { says: RegExp; answer(response: ServerResponse):
     answer: response => response.end('{"_embedded":{"entries":[]},"_links":{"next":{"href":"/api/v2/users"}}}'),
   },
   'a next that is no URL': {
-    says: /^page 1: the pointer next leads to no URL$/,
+    says: /^page 1: the value at next is not a URL$/,
     answer: response => response.end('{"_embedded":{"entries":[]},"_links":{"next":{"href":7}}}'),
   },
   'brackets without end': { says: /^page 1: /, answer: response => response.end('['.repeat(1_000_000)) },
@@ -215,8 +215,8 @@ t.test('unclear entries take access away, and are named in the log', async t => 
     [person('none', { email: undefined }), 'unknown', /page 1, entry 1: has no e-mail \(\/email\)/],
     [person('list', { email: ['list@example.com'] }), 'unknown', /entry 2: has an invalid e-mail address/],
     [person('crlf', { email: 'crlf@example.com\r\nX: y' }), 'unknown', /entry 3: has an invalid e-mail address/],
-    [person('objects', { level: [{ name: 'admin' }] }), 'disabled', /entry 4: has roles that are neither/],
-    [person('maybe', { available: 'maybe' }), 'disabled', /entry 5: has a state that is neither/],
+    [person('objects', { level: [{ name: 'admin' }] }), 'disabled', /entry 4: has invalid roles/],
+    [person('maybe', { available: 'maybe' }), 'disabled', /entry 5: has an invalid state/],
     [person('off0', { available: 0 }), 'disabled'],
     [person('offtext', { available: 'false' }), 'disabled'],
     [person('offnull', { available: null }), 'disabled'],
@@ -228,7 +228,7 @@ t.test('unclear entries take access away, and are named in the log', async t => 
     [
       person('oddid', { id: {} }),
       { email: 'oddid@example.com', name: 'oddid', roles: ['agent'] },
-      /entry 14: has an id/,
+      /entry 14: has an invalid id: it must be a string or a number/,
     ],
   ]
   const { find, warnings } = await open(
@@ -258,7 +258,7 @@ t.test('the same e-mail twice: once if they agree, refused and logged if they do
   t.match(await find('ada'), { roles: ['agent'] })
   t.equal(await find('bob'), 'disabled')
   t.match(await find('cyd'), { roles: ['agent'] })
-  t.match(warnings()[0]?.entries, ['bob@example.com is listed twice in different ways: refused'])
+  t.match(warnings()[0]?.entries, ['bob@example.com is listed twice with different values; this agent is refused'])
 })
 
 t.test(
@@ -271,7 +271,10 @@ t.test(
     api.people = api.people.slice(0, 12)
     await refresh()
     t.match(await find('agent20'), { roles: ['agent'] })
-    t.match(warnings()[0]?.error, /^would remove 28 of 40 agents: waits for 2 more readings that agree$/)
+    t.match(
+      warnings()[0]?.error,
+      /^would remove 28 of 40 agents; not applied until further reads confirm it \(2 to go\)$/,
+    )
     t.ok((timers.pauses()[0] ?? 0) > 50_000, 'and those are no hurry')
     await refresh()
     t.match(await find('agent20'), { roles: ['agent'] })
