@@ -121,7 +121,7 @@ export function createRevocationNumbers(deps: RevocationNumbersDeps): Revocation
   }
   /** The store has no number: it is new, it has lost everything, or it could not count. */
   const startCounting = async (at: Moment, isFirst: boolean) => {
-    if (known !== undefined) return gap('the number of revocations is gone')
+    if (known !== undefined) return gap('the revocation counter is missing from the store')
     deps.agreed(at)
     if (isFirst) return
     const current = term
@@ -136,9 +136,9 @@ export function createRevocationNumbers(deps: RevocationNumbersDeps): Revocation
       startFrom(number)
       return deps.agreed(at)
     }
-    if (number < before) return gap('the number of revocations is smaller than before')
+    if (number < before) return gap('the revocation counter has gone backwards')
     if (known !== undefined && number <= known) return deps.agreed(at)
-    awaited ??= { number, at, timer: schedule(() => gap('a revocation was not heard of'), messageTime) }
+    awaited ??= { number, at, timer: schedule(() => gap('a revocation message was missed'), messageTime) }
   }
   const former = () => {
     if (!isCareful()) deps.distrust()
@@ -147,12 +147,12 @@ export function createRevocationNumbers(deps: RevocationNumbersDeps): Revocation
   const heard = (number: number) => {
     if (known === undefined || number > known + 1) {
       ahead.add(number)
-      if (ahead.size > maxAhead) gap('too many revocations were not heard of')
+      if (ahead.size > maxAhead) gap('too many revocation messages were missed')
     } else if (number === known + 1) {
       known = number
       follow()
       // Twice the same: the store has lost what it had counted.
-    } else if (number > base) gap('a number of a revocation came twice')
+    } else if (number > base) gap('a revocation number arrived twice')
   }
   const compare = () => {
     if (comparing) return

@@ -138,7 +138,7 @@ t.test('Attack: the message of a revocation is lost', { skip }, async t => {
   t.ok(isServed(b, ends), 'not heard of')
   const seconds = await secondsServed(time, b, ends)
   t.ok(seconds <= 30, `served for ${seconds} s`)
-  t.match(gapsOf(b), [{ why: 'a revocation was not heard of' }])
+  t.match(gapsOf(b), [{ why: 'a revocation message was missed' }])
   await remembered(time, b, stays)
   time.pass(nearCache / 2)
   t.ok(isServed(b, stays), 'the numbers agree again')

@@ -7,8 +7,8 @@ import type { Topology } from './url.js'
 
 const timeout = 'Redis did not answer in time'
 const down = 'the connection to Redis is not up'
-const noSentinel = 'no Sentinel answers: see their addresses, and whether they speak TLS there'
-const noNode = 'a node of the Redis cluster does not answer: see its address, and whether it speaks TLS there'
+const noSentinel = 'no Sentinel answers: check their addresses, and whether they expect TLS'
+const noNode = 'a node of the Redis cluster does not answer: check its address, and whether it expects TLS'
 
 /** Messages of errors that say nothing specific. */
 export const unspecificMessages: ReadonlySet<string> = new Set([down, noSentinel, noNode])
@@ -53,7 +53,7 @@ const topologyReplies: Partial<Record<Topology, Record<string, string>>> = {
     MOVED: 'the Sentinels lead to a cluster node: use redis+cluster://',
   },
   cluster: {
-    MOVED: 'the Redis cluster sends a command round in a circle (MOVED): its nodes do not agree',
+    MOVED: 'the nodes of the Redis cluster redirect a command in a circle (MOVED): they disagree about its slots',
     ASK: 'the Redis cluster is moving this slot (ASK)',
     TRYAGAIN: 'the Redis cluster is moving this slot (TRYAGAIN)',
   },
@@ -74,7 +74,7 @@ const networkErrors: Record<string, string> = {
   EPIPE: 'Redis closed the connection (EPIPE)',
   ENOTFOUND: 'the host name of Redis does not resolve (ENOTFOUND)',
   EAI_AGAIN: 'the host name of Redis does not resolve at the moment (EAI_AGAIN)',
-  ETIMEDOUT: 'Redis does not answer at its address (ETIMEDOUT): is it that one, and does it speak TLS there?',
+  ETIMEDOUT: 'Redis does not answer (ETIMEDOUT): is the address right, and does Redis expect TLS there?',
   EHOSTUNREACH: 'no route to Redis (EHOSTUNREACH)',
   ERR_SSL_WRONG_VERSION_NUMBER: 'Redis does not speak TLS at this port: use redis://, or its TLS port',
   ERR_TLS_CERT_ALTNAME_INVALID:

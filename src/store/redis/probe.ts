@@ -81,7 +81,9 @@ async function checkCommands(client: Commands, key: string): Promise<void> {
     await Promise.allSettled([client.del(key), client.del(index)])
     throw error
   }
-  throw new StoreUnavailable('Redis forgot a key within milliseconds: does it evict, or is it a proxy over several?')
+  throw new StoreUnavailable(
+    'Redis lost a key within milliseconds: does it evict keys, or is this a proxy in front of several servers?',
+  )
 }
 
 /** A message on every channel that this process listens to must come back. Other processes ignore it. */
@@ -92,7 +94,7 @@ async function checkMessages({ client, subscriptions, random, patience }: RedisP
     const { arrived, cancel } = subscriptions.arrival(channel, message)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      const lost = 'a message published in Redis did not arrive: revocations of other replicas are noticed late'
+      const lost = 'a message published in Redis did not arrive: revocations from other replicas are noticed late'
       timer = setTimeout(() => reject(new StoreUnavailable(lost)), patience)
     })
     try {

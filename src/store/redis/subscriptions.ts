@@ -101,7 +101,7 @@ function createRenewal(
   const failures = createRepeatedLog({
     ...deps,
     level: 'error',
-    failure: 'subscription refused by Redis; every session is read anew before it is used',
+    failure: 'subscription refused by Redis; every session is read again before it is used',
     recovery: 'subscribed again',
     facts: { store: 'redis', connection: 'messages' },
   })
