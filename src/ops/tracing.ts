@@ -157,7 +157,7 @@ function ending(span: Span, call: () => unknown): unknown {
 function reportingExporter(url: string, { log, clock }: TracingDeps): SpanExporter {
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: exportTimeout, concurrencyLimit: 2 })
   const failure = 'spans could not be sent to the collector, and are lost'
-  const recovery = 'collector takes spans again'
+  const recovery = 'collector accepts spans again'
   const lines = createRepeatedLog({ log, clock, level: 'warn', failure, recovery, facts: { setting: 'tracing.otlp' } })
   return {
     export(spans, done) {

@@ -24,7 +24,7 @@ export interface RoleMapping {
 
 /** What an operator does when Entra ID sends a link in the place of the groups: it sends no more than 150 (SAML) or 200 (JWT). */
 export const overageHint =
-  'Entra ID sent a link instead of the groups, as there are too many: let the group claim hold only the groups assigned to the application, or use app roles.'
+  'Entra ID sent a link instead of the groups because there are too many. Limit the groups claim to the groups assigned to the application, or use app roles.'
 
 /** Compiled once, at the load of a configuration. */
 export function compileRoles(settings: RoleSettings): RoleMapping {
@@ -48,7 +48,7 @@ export function compileRoles(settings: RoleSettings): RoleMapping {
   }
   const shown = (value: string) => {
     const meant = folded.get(value.toLowerCase())
-    return meant === undefined ? value : `${value} (the map has ${meant}: case counts)`
+    return meant === undefined ? value : `${value} (the map has ${meant}: keys are case-sensitive)`
   }
   const changes = map.size > 0 || split !== null || unmapped === 'drop'
 

@@ -119,10 +119,10 @@ t.test('a new login works, an old answer and an old token do not', async t => {
   })
   const { checks } = (await report.json()) as { checks: object[] }
   t.match(checks.at(-1), {
-    name: 'access not ended since',
+    name: 'access not ended by the provider',
     ok: false,
     setting: 'providers[].revocation',
-    hint: /since/,
+    hint: /ended this person's access after issuing this/,
   })
   t.equal((await call(bearer())).status, 200, 'what was issued since')
   for (const way of ['corp', 'portal'] as const) t.equal((await enter(ada, way)).page.status, 303)

@@ -38,7 +38,7 @@ export function checkTokenHeader(token: string, check: RecordCheck, typ?: string
   check('token header', {
     ok: header !== undefined,
     reason,
-    expected: 'a JSON object in UTF-8 that names nothing twice',
+    expected: 'a JSON object in UTF-8 without duplicate names',
   })
   return checkHeader(header ?? {}, check, typ)
 }

@@ -31,7 +31,7 @@ export async function verifiedClaims(
   check: RecordCheck,
 ): Promise<Record<string, unknown>> {
   const object = parseObject(decodeUtf8(await verifySignature(token, verifier, check)) ?? '')
-  const expected = 'a JSON object in UTF-8 that names nothing twice'
+  const expected = 'a JSON object in UTF-8 without duplicate names'
   check('claims set', { ok: object !== undefined, reason: 'jwt.malformed', expected })
   return object ?? {}
 }

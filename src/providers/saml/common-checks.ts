@@ -38,7 +38,7 @@ export function checkIssueInstant(
 ): number {
   const at = time(check, 'issue instant', written)
   check('issued in the past', hasBegun(at, now, skew))
-  check('issued lately', hasNotExpired(at + oldest, now, skew))
+  check('issued recently', hasNotExpired(at + oldest, now, skew))
   return at
 }
 
@@ -121,7 +121,7 @@ export function after(at: number): string {
 
 /** For `seen`: a time, and how far it is from this host's clock. */
 export function instant(at: number, now: number): string {
-  if (Number.isNaN(at)) return 'no time'
+  if (Number.isNaN(at)) return 'not a valid time'
   const seconds = Math.round((at - now) / 1000)
   return `${new Date(at).toISOString()} (${Math.abs(seconds)} s ${seconds < 0 ? 'ago' : 'ahead'})`
 }

@@ -45,7 +45,7 @@ export function skipSpace(reading: Cursor): boolean {
 export function find(reading: Cursor, what: string, from: number): number {
   const end = reading.xml.indexOf(what, from)
   reading.steps += (end < 0 ? reading.xml.length : end) - from
-  return end < 0 ? fail('something that does not end') : end
+  return end < 0 ? fail('an unterminated construct') : end
 }
 
 /** The characters of a text or attribute value, with references decoded. */

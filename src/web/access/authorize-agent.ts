@@ -47,13 +47,13 @@ export async function checkNotRevoked(
     step('session store answers', { ok: false, reason: 'session.store_unavailable', setting: 'sessions.store' })
   }
   if (at === undefined) return
-  step('access not ended since', {
+  step('access not ended by the provider', {
     ok: issuedAt > at,
     reason: how.type === 'saml' ? 'saml.authentication_too_old' : 'jwt.too_old',
     expected: `issued after ${iso(at)}, when the provider ended this person's access`,
     seen: `issued at ${iso(issuedAt)}`,
     setting: 'providers[].revocation',
-    hint: "The identity provider has ended this person's access since. A new login works if the provider still allows it.",
+    hint: "The identity provider ended this person's access after issuing this. A new login works if the provider still allows it.",
   })
 }
 

@@ -88,7 +88,8 @@ export function serverTls({ cert, key }: NonNullable<Config['tls']>) {
 const listenErrors: Record<string, string> = {
   EADDRINUSE: 'is in use by another process: stop it, or choose another port',
   EADDRNOTAVAIL: 'is not an address of this host: 0.0.0.0 stands for all of them',
-  EACCES: 'may not be used by this user: ports below 1024 need a privilege, a socket a folder that can be written',
+  EACCES:
+    'cannot be used by this user: a port below 1024 needs a privilege, and a unix socket needs a folder that this user may write to',
   ENOTFOUND: 'has a host name that does not resolve',
   ENOENT: 'is in a folder that does not exist',
 }

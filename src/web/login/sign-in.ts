@@ -231,7 +231,7 @@ async function recheckLogin(
 ): Promise<void> {
   await recheckAgent(deps, request, session, check)
   await checkNotMarked(deps, request, identity, check).catch(async error => {
-    await deps.sessions.end({ handle: session.handle }, 'its provider has ended the access during the login')
+    await deps.sessions.end({ handle: session.handle }, 'access ended by the provider during the login')
     throw error
   })
 }
@@ -248,7 +248,7 @@ async function recheckAgent(
 ): Promise<void> {
   const state = await context.snapshot.directory.knownState?.(agent.email)
   if (!state || typeof state.found !== 'string') return
-  await deps.sessions.end({ handle }, 'the directory has changed during the login')
+  await deps.sessions.end({ handle }, 'the directory changed during the login')
   const reason = state.found === 'disabled' ? 'agent.disabled' : 'agent.unknown'
   check('agent is still in the directory', { ok: false, reason, setting: 'agents' })
 }

@@ -42,10 +42,10 @@ export function checkStepUpAgent(
   const current = targetOf(browserSessions, asked)
   const others = browserSessions.filter(({ agent }) => agent.email !== identity.email)
   const isSame = agentDigest(identity.email) === asked.agent
-  check('the agent of the session has answered', {
+  check('same agent as in the session', {
     ok: isSame && (current ? current.agent.email === identity.email : others.length === 0),
     reason: 'login.step_up_other_agent',
-    expected: current?.agent.email ?? 'the agent whose session the login was begun in',
+    expected: current?.agent.email ?? 'the agent in whose session the login began',
     seen:
       isSame && others.length > 0 ? `a session of ${others.map(one => one.agent.email).join(', ')}` : identity.email,
   })

@@ -64,7 +64,7 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
         log.info({ provider, ...requestIds(context), hint }, 'logout request ended no session')
         return
       }
-      const why = 'asked by the identity provider'
+      const why = 'requested by the identity provider'
       audit({ event: 'logout', provider, why, address: context.address, ...requestIds(context) })
     },
     responseReceived({ context }, refused) {

@@ -102,7 +102,7 @@ export function createRequestDesk(deps: RequestDeskDeps): Pipeline['requestDesk'
     const { deskLogin: _, ...rest } = context
     const bare = { ...rest, session: undefined }
     const late = new AbortController()
-    const inVain = `no whole answer within ${timeout} ms`
+    const inVain = `no complete response within ${timeout} ms`
     const timer = setTimeout(() => late.abort(), timeout)
     const { use, begun } = enterQueue(queue, bare)
     late.signal.addEventListener('abort', () => use.settle('busy'))

@@ -109,7 +109,7 @@ function checkFrom(context: RequestContext, check: RecordCheck): void {
     expected: `an address in ${allowed.join(' or ')}`,
     seen: context.address + proxy,
     setting: proxy === '' ? 'breakglass.from' : 'trustedProxies',
-    hint: 'The link is not used up. Open it from an allowed network, or change breakglass.from.',
+    hint: 'The link can still be used. Open it from an allowed network, or change breakglass.from.',
   })
 }
 

@@ -151,7 +151,7 @@ function readSubject(body: unknown, providers: readonly Provider[], check: Recor
   check('body', {
     ok: object !== undefined,
     reason: 'jwt.malformed',
-    expected: 'a JSON object that names nothing twice',
+    expected: 'a JSON object without duplicate names',
   })
   // Older drafts say `subject`. With both, two readers could end the access of two people.
   const given = ['sub_id', 'subject']
@@ -174,7 +174,11 @@ function readSubject(body: unknown, providers: readonly Provider[], check: Recor
     return { providers, person: { email: email ?? '' } }
   }
   const { iss, sub: name } = members
-  check('sub_id sub', { ok: typeof name === 'string' && name !== '', reason: 'jwt.claim_invalid', expected: 'a text' })
+  check('sub_id sub', {
+    ok: typeof name === 'string' && name !== '',
+    reason: 'jwt.claim_invalid',
+    expected: 'a string',
+  })
   const meant = providers.filter(one => one.revocation?.issuer === iss || one.issuer?.() === iss)
   check('sub_id iss', {
     ok: meant.length > 0,
@@ -229,7 +233,12 @@ function record(
   { context }: FastifyRequest,
   { provider, emails, sessions }: { provider: string; emails: string[]; sessions: number },
 ): void {
-  const facts = { provider, why: 'asked by the identity provider', address: context.address, ...requestIds(context) }
+  const facts = {
+    provider,
+    why: 'requested by the identity provider',
+    address: context.address,
+    ...requestIds(context),
+  }
   for (const agent of emails.length === 0 ? [undefined] : emails) {
     audit({ event: 'access_revoked', ...(agent === undefined ? {} : { agent }), ...facts })
   }

@@ -129,7 +129,7 @@ t.test('Attack: the real answer in a browser that holds no cookie of the login',
   const page = await createUserAgent(publicUrl, { port: gateway.port }).postCrossSite(acsPath, fields)
   t.match(page, { status: 400, reason: 'saml.in_response_to_unknown' })
   const told = await explained(page.reference ?? '', { ops: gateway.opsUrl }, { DESKGATE_ADMIN_TOKEN: adminToken })
-  t.match(told, { failed: ['InResponseTo'], text: /seen +_\S+: no cookie of any login came/ })
+  t.match(told, { failed: ['InResponseTo'], text: /seen +_\S+: the browser sent no login cookie/ })
 })
 
 t.test('Attack: a response of 5 MB is refused unread, in a moment', async t => {

@@ -305,7 +305,7 @@ const times: Attack[] = [
   {
     name: 'an assertion of an hour ago that says to hold for a year',
     reason: 'saml.expired',
-    check: 'issued lately',
+    check: 'issued recently',
     change: { plan: { now: clock.now() - 3_600_000, lifetime: 31_536_000_000 } },
   },
   {

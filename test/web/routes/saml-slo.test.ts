@@ -36,7 +36,7 @@ for (const binding of ['redirect', 'post'] as const) {
     t.match(gate.events, [
       { event: 'session_ended', why: 'logout at the identity provider', agent: 'jane@example.com' },
       { event: 'session_ended' },
-      { event: 'logout', provider: 'corp', why: 'asked by the identity provider' },
+      { event: 'logout', provider: 'corp', why: 'requested by the identity provider' },
     ])
   })
 }

@@ -8,7 +8,7 @@ import { type PersonMapping, personOf } from '../../attributes.js'
 import { overageHint, type RoleMapping } from '../../roles.js'
 import type { AssertionFacts } from './read.js'
 
-/** Where the assertion holds what: 'NameID', or an attribute's Name or FriendlyName. */
+/** The attributes that hold the identity: 'NameID', or an attribute's Name or FriendlyName. */
 export interface AttributeMapping extends PersonMapping {
   email: string
   roles?: string | undefined

@@ -98,7 +98,7 @@ function instantChecks(
       ? []
       : [
           [
-            'authenticated lately enough for the page',
+            'authenticated recently enough for the page',
             {
               ...notBefore(now - maxAge, 'access.paths[].maxAge'),
               ok: isRecent(at === undefined ? {} : { at }, maxAge, now, skew),

@@ -81,6 +81,6 @@ function requestsOf(assertion: AssertionFacts, { inResponseTo: outer }: Response
 
 /** The cookies that came instead: none at all means that cookies were lost, others belong to another login. */
 function describeOtherAttempts({ pendingAttempts: underWay = 0 }: CallbackRequest): string {
-  if (underWay === 0) return 'no cookie of any login came'
-  return `no cookie of that login to this provider came, ${underWay} of other logins did`
+  if (underWay === 0) return 'the browser sent no login cookie'
+  return `the browser sent no cookie of that login to this provider, but ${underWay} of other logins`
 }

@@ -127,7 +127,12 @@ function decryptAt(
   })
   const found = cipher && decryptBy(cipher, opening)
   const text = found !== undefined && isCbc(cipher?.algorithm) && !opening.isExpected(found) ? undefined : found
-  check(`decryption of the ${what}`, { ok: text !== undefined, reason, expected: 'made for our certificate', setting })
+  check(`decryption of the ${what}`, {
+    ok: text !== undefined,
+    reason,
+    expected: 'encrypted for our certificate',
+    setting,
+  })
   return { text: text ?? '', from: cipher?.from ?? 0, to: cipher?.to ?? 0 }
 }
 

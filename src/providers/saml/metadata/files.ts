@@ -85,7 +85,7 @@ function read(
     // As of long ago nothing has expired.
     const facts = readMetadata(text, { ...wanted(provider), now: Number.NEGATIVE_INFINITY })
     if (facts.validUntil !== undefined && facts.validUntil <= now) {
-      const message = `expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in by it`
+      const message = `expired on ${new Date(facts.validUntil).toISOString()}: nobody can log in with this provider`
       found.warnings.push({ path, message, hint: 'get new metadata from the identity provider' })
     }
     for (const warning of facts.warnings ?? []) {

@@ -123,5 +123,7 @@ t.test('a file that cannot be used keeps no gateway from starting, and others no
 t.test('metadata that has expired keeps the others from nothing', async t => {
   const { problems, warnings } = await said({ metadata: 'past.xml' }, { metadata: 'two.xml' })
   t.same(problems, [])
-  t.match(warnings, [/providers\[0\]\.metadata: expired on 2025-01-01T00:00:00\.000Z: nobody can log in by it/])
+  t.match(warnings, [
+    /providers\[0\]\.metadata: expired on 2025-01-01T00:00:00\.000Z: nobody can log in with this provider/,
+  ])
 })
