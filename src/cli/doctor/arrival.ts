@@ -39,7 +39,7 @@ export async function checkArrival(found: Findings, parts: ArrivalParts): Promis
   const passed = echo.identity.filter(([, value]) => value.includes('forged'))
   const names = passed.map(([name]) => name).join(', ')
   if (passed.length > 0) found.problem('forged identity', `${names} would reach Desk`, 'identity.headers')
-  else found.ok('forged identity', `removed: Desk would get ${echo.agent} alone`)
+  else found.ok('forged identity', `removed: Desk would see only ${echo.agent}`)
   checkHost(found, rehearsal, echo)
   await checkAddress(found, parts, echo, page.localAddress)
   return echo
@@ -94,7 +94,7 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
   const spoofed = page && echoIn(page)
   if (spoofed?.address === someoneElse) {
     const seen = 'the X-Forwarded-For that a client sends is accepted: anyone can claim any address'
-    return found.problem(name, seen, 'trustedProxies: the proxies alone, no network of clients')
+    return found.problem(name, seen, 'trustedProxies: name only the proxies, no network of clients')
   }
   if (spoofed?.unproven) {
     const seen = `${address}: ${peer} passes on the address that a client states, and adds none that is trusted`
@@ -132,7 +132,7 @@ export async function checkSizes(found: Findings, { browser, rehearsal, config }
       return found.problem(name, seen, limits)
     }
     const how = typeof page === 'string' ? page : echo ? 'some were lost' : `HTTP ${page.status}`
-    refused = `${bytes} bytes, as many as logins in several tabs may need: ${how}`
+    refused = `${bytes} bytes of cookies do not arrive (${how}); logins in several tabs may need ${largest} bytes`
   }
   found.problem(name, refused, limits)
 }
@@ -154,11 +154,11 @@ export async function checkWebSocket(found: Findings, { browser, rehearsal }: Ar
 export async function checkStream(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
   const page = await browser.ask(rehearsal.echo, { headers: { accept: 'text/event-stream' } }).catch(causeOf)
   const change =
-    'switch buffering off in the front (nginx: proxy_buffering off), and caches and filters of such responses'
+    'in the front, switch off buffering (nginx: proxy_buffering off), and any cache or filter for event streams'
   if (typeof page === 'string') return found.problem('event stream', `interrupted: ${page}`, change)
   const isStream = /event-stream/.test(page.headers['content-type'] ?? '') && page.body.includes('data: last')
   if (!isStream) return found.problem('event stream', `HTTP ${page.status} without the events`, change)
-  const seen = `the first event arrives ${Math.round(page.streamed)} ms before the last, which is sent ${streamTime} ms after it`
+  const seen = `first and last event were sent ${streamTime} ms apart, and arrived ${Math.round(page.streamed)} ms apart`
   if (page.streamed < streamTime / 2) return found.problem('event stream', `${seen}: buffered`, change)
   found.ok('event stream', seen)
 }
@@ -187,6 +187,6 @@ export async function checkBypass(found: Findings, { browser, rehearsal, config 
   found.problem(
     name,
     seen,
-    'the front sends this path straight to Desk: pass every path to `listen`, and let Desk be reached by the gateway alone',
+    'the front sends this path straight to Desk: pass every path to `listen`, and make sure that only the gateway can reach Desk',
   )
 }

@@ -29,7 +29,7 @@ export async function checkConnection(found: Findings, deps: ConnectionDeps): Pr
     found.ok('host name', `${host}: ${addresses.map(({ address }) => address).join(', ')}`)
   } catch (error) {
     const change = `publicUrl, or the DNS entry of ${host}: agents' browsers need the same name`
-    found.problem('host name', `${host} is unknown here: ${causeOf(error)}`, change)
+    found.problem('host name', `${host} does not resolve on this host: ${causeOf(error)}`, change)
     return false
   }
   if (url.protocol === 'http:') {

@@ -86,7 +86,7 @@ async function explainStray(
 ): Promise<[string, string]> {
   const { status, location } = page
   if (location !== '') {
-    const change = 'publicUrl: the address that browsers end up at; or a redirect of the front'
+    const change = 'set publicUrl to the address that browsers end up at, or remove the redirect in the front'
     return [`HTTP ${status}: sent on to ${location.split('?', 1)[0]}`, change]
   }
   if (isOfFront(page)) return noWayBehind(status, config)
@@ -114,8 +114,8 @@ function checkSessionCookies(
   { setCookies }: FetchedPage,
 ): boolean {
   const secure = isSecure(rehearsal)
-  const seen = 'the token of another site arrived with its cookies: a session has begun'
-  const overHttp = 'the token arrived: a session has begun. Over http that works from the same host name alone'
+  const seen = 'the token posted from another site arrived together with the login cookie; a session was opened'
+  const overHttp = 'the token arrived; a session was opened. Over http this works only from the same host name'
   found.ok('cross-site POST', secure ? seen : overHttp)
   const session = setCookies.filter(({ name }) => name === cookies.session)
   checkCookies(found, 'session cookie', session, { start: cookies.session, path: '/', sameSite: 'Lax', secure })
@@ -162,7 +162,7 @@ async function explainRefusal(
   const name = 'cross-site POST'
   if (!report) {
     const change =
-      'the front, or a firewall in it, refuses or changes forms of other sites: pass POST with its body as it is'
+      'the front, or a firewall in it, refuses or changes forms that other sites post: pass POST requests with an unchanged body'
     return found.problem(name, `HTTP ${page.status}, and not from the gateway`, change)
   }
   const { reason, checks } = report
@@ -173,7 +173,7 @@ async function explainRefusal(
       : 'browsers do not send the cookie of the login when another site posts'
     const change = sent
       ? 'the front removes or filters Cookie: pass it as it is'
-      : 'the front: SameSite=None and Secure of Set-Cookie must arrive at browsers'
+      : 'have the front pass Set-Cookie to browsers unchanged, with SameSite=None and Secure'
     return found.problem(name, seen, change)
   }
   const failed = checks.at(-1)

@@ -37,7 +37,7 @@ export function checkStore(found: Findings, fault: string | null, config: Config
   const memory = topologyOf(config.sessions.store) === 'memory'
   found.ok(
     'session store',
-    memory ? 'in memory, of one process' : 'the gateway writes, reads, and gets what it publishes',
+    memory ? 'in memory, for one process' : 'the gateway writes, reads, and gets what it publishes',
   )
 }
 
@@ -73,7 +73,7 @@ async function checkProviderClock(
   const page = await browser.ask(url, { method: 'HEAD', cookies: 'none' }).catch(causeOf)
   if (typeof page === 'string') {
     const change = `nothing, if the gateway and browsers reach it; else the address in providers[] of ${provider.id}`
-    return found.warning(name, `${origin} is out of reach from here: ${page}`, change)
+    return found.warning(name, `${origin} cannot be reached from this host: ${page}`, change)
   }
   const date = Date.parse(page.headers.date ?? '')
   if (Number.isNaN(date)) return found.skipped(name, `${origin} sends no Date header`)
