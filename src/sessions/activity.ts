@@ -32,6 +32,8 @@ interface ActivityEntry {
 }
 
 const minute = 60_000
+/** Milliseconds that activity may wait to be written with that of others: a write alone costs more than its command. */
+const together = 50
 /** Sessions whose activity this process remembers; the activity of a forgotten one is only written once more. */
 const maxRemembered = 50_000
 /** Sessions whose last activity waits to be written, remembered or not; beyond them the one that waits longest is not written. */
@@ -46,6 +48,8 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
   const quiet = interval / 2
   const entries = new LRUCache<Handle, ActivityEntry>({ max: maxRemembered })
   const unwritten = new Map<Handle, ActivityEntry>()
+  /** There while activity is written together. */
+  let waiting: ActivityEntry[] | undefined
   let timer: NodeJS.Timeout | undefined
   let failing = false
 
@@ -97,6 +101,19 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
     }
     flushLater()
   }
+  const writeNow = (entry: ActivityEntry) => {
+    if (!entry.over) void logOutcome(write(entry.handle, entry.endsAt, entry.seen))
+  }
+  /** The first at once: where little is written, nothing waits. */
+  const writeTogether = (entry: ActivityEntry) => {
+    if (waiting) return void waiting.push(entry)
+    waiting = []
+    writeNow(entry)
+    setTimeout(() => {
+      waiting?.forEach(writeNow)
+      waiting = undefined
+    }, together).unref()
+  }
   const entryOf = (handle: Handle) => entries.get(handle) ?? unwritten.get(handle)
   const forget = (handle: Handle) => {
     const entry = entryOf(handle)
@@ -128,7 +145,7 @@ export function createActivity(deps: { store: Store; clock: Clock; idle: number;
       if (now - Math.max(seenAt, entry.written) < interval) return writeSoon(entry)
       entry.written = now
       unwritten.delete(handle)
-      void logOutcome(write(handle, endsAt, now))
+      writeTogether(entry)
     },
     forget,
   }

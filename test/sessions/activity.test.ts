@@ -13,6 +13,12 @@ import { until } from '../parts/wait-until.js'
 const count = 60_000
 const idle = 4000
 
+const sessionAt = (began: number, handle: string): Session => ({
+  ...{ handle, provider: 'corp', createdAt: began, seenAt: began, endsAt: began + 86_400_000 },
+  agent: { email: 'a@example.com', roles: [] },
+  from: { address: '', browser: '' },
+})
+
 t.test('sixty thousand sessions with ten requests each', async t => {
   const clock = createTestClock()
   const inner = createMemoryStore({ clock })
@@ -26,11 +32,7 @@ t.test('sixty thousand sessions with ten requests each', async t => {
   }
   const activity = createActivity({ store, clock, idle, log: silent })
   const began = clock.now()
-  const sessionOf = (handle: string): Session => ({
-    ...{ handle, provider: 'corp', createdAt: began, seenAt: began, endsAt: began + 86_400_000 },
-    agent: { email: 'a@example.com', roles: [] },
-    from: { address: '', browser: '' },
-  })
+  const sessionOf = (handle: string) => sessionAt(began, handle)
   const handles = Array.from({ length: count }, (_, index) => `h${index}`)
   for (const handle of handles) await inner.set(`a:${handle}`, Buffer.from(String(began)), idle)
   clock.move(500)
@@ -45,3 +47,22 @@ t.test('sixty thousand sessions with ten requests each', async t => {
   t.equal((await inner.get('a:h0'))?.toString(), String(began + 500))
   t.equal((await inner.get('a:h1'))?.toString(), String(began))
 })
+
+t.test(
+  'the activity of one moment is written at once for the first session, and soon for all that have not ended',
+  async t => {
+    const clock = createTestClock()
+    const store = createMemoryStore({ clock })
+    const activity = createActivity({ store, clock, idle, log: silent })
+    const began = clock.now()
+    const written = async (handle: string) => (await store.get(`a:${handle}`))?.toString()
+    clock.move(2000)
+    for (const handle of ['first', 'second', 'ended', 'last']) activity.touch(sessionAt(began, handle))
+    activity.forget('ended')
+    t.equal(await written('first'), String(clock.now()))
+    t.equal(await written('second'), undefined)
+    await until(async () => (await written('last')) === String(clock.now()))
+    t.equal(await written('second'), String(clock.now()))
+    t.equal(await written('ended'), undefined)
+  },
+)
