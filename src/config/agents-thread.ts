@@ -1,10 +1,13 @@
 // What runs in a thread: parses one agents file.
 
+import { workBehindRequests } from '../runtime/thread-priority.js'
 import { parseAgents } from './agents.js'
 import type { AgentsJson } from './agents-files.js'
 import type { FileText } from './schema/values.js'
 
 const sliceSize = 200
+
+workBehindRequests()
 
 export function run({ text, path }: FileText): AgentsJson {
   const parsed = parseAgents(text, path)

@@ -49,7 +49,7 @@ t.test('the configurations load, but for what is marked as another program’s',
   const env = { DESKGATE_SECRET: longSecret('ring'), REDIS_URL: 'redis://redis.internal:6379' }
   let count = 0
   for (const name of pages) {
-    const unmarked = text(name).replaceAll(/<!-- not run: .*-->\n```yaml\n[\s\S]*?```/g, '')
+    const unmarked = text(name).replaceAll(/<!-- (?:not run|run by): .*-->\n```yaml\n[\s\S]*?```/g, '')
     for (const [, block = ''] of unmarked.matchAll(/```yaml\n([\s\S]*?)```/g)) {
       const result = load(settings(parse(block)), { files, env })
       t.ok('config' in result, JSON.stringify('config' in result ? '' : result.problems))

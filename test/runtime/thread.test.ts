@@ -1,11 +1,11 @@
 // A thread for one piece of work: its result, and how it can fail.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
-import { inSlices, runInThread } from '../../src/runtime/thread.js'
+import { inSlices, runInThread, threadEntry } from '../../src/runtime/thread.js'
 
 const limits = { ms: 30_000, megabytes: 64 }
 
@@ -35,6 +35,19 @@ t.test('what ends without a result may succeed later', async t => {
   const crashing = await entryOf(t, '() => process.exit(3)')
   await t.rejects(runInThread(crashing, {}, limits), { tooCostly: false, message: /exit/ })
 })
+
+t.test(
+  'a thread can work behind the event loop, whose priority stays',
+  { skip: process.platform !== 'linux' },
+  async t => {
+    const before = getPriority()
+    t.equal(
+      await runInThread(threadEntry('priority-thread', new URL('../parts/x.ts', import.meta.url).href), {}, limits),
+      10,
+    )
+    t.equal(getPriority(), before)
+  },
+)
 
 t.test('other work gets its turns between slices', async t => {
   const seen: (number | string)[] = []
