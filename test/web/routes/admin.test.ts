@@ -265,7 +265,7 @@ t.test('two operators end the same session: both get a clear page', async t => {
   t.match(answers[0]?.headers.location, 'done=ended&count=1')
   t.match(answers[1]?.headers.location, 'done=gone&count=0')
   const after = await look(two, '?done=gone&count=0')
-  t.match(after.body, 'somebody else was faster')
+  t.match(after.body, 'somebody else ended it first')
   t.match(gate.events.at(-1), { operator: 'second@example.com', why: 'session: gone', count: 0 })
 })
 
