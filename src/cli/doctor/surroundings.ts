@@ -3,7 +3,7 @@
 import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import type { Readiness } from '../../ops/readiness.js'
-import { readMetadata } from '../../providers/saml/metadata/metadata.js'
+import { readMetadata } from '../../providers/saml/metadata/facts.js'
 import { topologyOf } from '../../store/redis/url.js'
 import { createPaths } from '../../web/request/paths.js'
 import { type Browser, type FetchedPage, navigation } from './browser.js'

@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { certificatesIn } from '../../../src/providers/certificates.js'
-import { readMetadata } from '../../../src/providers/saml/metadata/metadata.js'
+import { readMetadata } from '../../../src/providers/saml/metadata/facts.js'
 import { createTestClock } from '../../parts/clock.js'
 import { federation, idpMetadata, type Signing, signedMetadataXml } from '../../parts/idp-metadata.js'
 import { idpIssuer, newSigningKey, part, swap, without } from '../../parts/saml-idp.js'

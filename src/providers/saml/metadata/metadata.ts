@@ -14,8 +14,6 @@ import { type IdpFacts, readIdpMetadata } from './reader.js'
 import type { MetadataStoreCopy } from './store-copy.js'
 import { createPersistedMetadata } from './store-copy.js'
 
-export type { MetadataWanted } from './facts.js'
-export { readMetadata } from './facts.js'
 export type { IdpFacts, LogoutService } from './reader.js'
 
 export interface MetadataSource {
