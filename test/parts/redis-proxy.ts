@@ -22,8 +22,9 @@ const ping = Buffer.from('*1\r\n$4\r\nPING\r\n')
 export async function startRedisProxy(target: number): Promise<RedisProxy> {
   const sockets = new Set<Socket>()
   let [port, losing, silent] = [target, false, false]
-  const server = createServer(client => {
-    const upstream = connect(port, '127.0.0.1')
+  // Without noDelay a message may wait 40 ms for the acknowledgement of the one before it.
+  const server = createServer({ noDelay: true }, client => {
+    const upstream = connect({ port, host: '127.0.0.1', noDelay: true })
     let subscribed = false
     let rest: Buffer = Buffer.alloc(0)
     for (const one of [client, upstream]) {
