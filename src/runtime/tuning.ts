@@ -18,8 +18,8 @@ export function createBodyMeter(tuning: Tuning): (bytes: number) => void {
   return tuning === 'auto' ? createMinorGcTrigger() : () => {}
 }
 
-/** Each with the first V8 version that knows it: an earlier V8 prints an error. */
-const flags: [flag: string, since: number][] = [
+/** Each with the first V8 version that knows it (an earlier V8 prints an error), and the first that does not need it. */
+const flags: [flag: string, since: number, until?: number][] = [
   // After eight quiet seconds V8 runs two major collections. They drop the hidden classes of objects that nobody holds
   // just then, such as a connection, and with them the code compiled for such objects. (Node 20 has --no-memory-reducer
   // for it, which changes nothing when it is set here.)
@@ -29,6 +29,10 @@ const flags: [flag: string, since: number][] = [
   ['--no-scavenger-updates-allocation-limit', 14.6],
   // It makes the young snapshot small as well: back to its size in fewer steps.
   ['--semi-space-growth-factor=8', 11],
+  // Node 22 and 24: V8 marks the whole heap again as soon as less than the young generation is left below its limit.
+  // After a pause it sets that limit so low that the bodies on their way keep it marking without end. Twice the heap
+  // above what is used, which V8 also chooses itself at times, is enough room for them.
+  ['--heap-growing-percent=200', 12, 14],
 ]
 
 /**
@@ -46,7 +50,8 @@ const ticks: object[] = []
  */
 export function applyV8Flags(): void {
   const version = Number.parseFloat(versions.v8)
-  for (const [flag, since] of flags) if (version >= since) setFlagsFromString(flag)
+  for (const [flag, since, until = Number.POSITIVE_INFINITY] of flags)
+    if (version >= since && version < until) setFlagsFromString(flag)
   nextTick(() => ticks.push(executionAsyncResource()))
 }
 
