@@ -23,7 +23,7 @@ package. Results go to stdout, problems and warnings to stderr.
 | variable | |
 | --- | --- |
 | \`DESKGATE_CONFIG\` | the configuration, where \`--config\` is not given; without both: \`deskgate.yaml\` in the working folder |
-| \`DESKGATE_ADMIN_TOKEN\` | the admin token, for \`sessions\`, \`breakglass\` and \`explain REFERENCE\`; wins over \`ops.adminToken\` |
+| \`DESKGATE_ADMIN_TOKEN\` | the admin token, for \`sessions\`, \`access\`, \`observed\`, \`breakglass\`, \`doctor\` and \`explain REFERENCE\`; wins over \`ops.adminToken\` |
 | \`DESKGATE__SESSIONS__IDLE\` and the like | a setting; see [settings from the environment](operations.md#settings-from-the-environment) |
 | \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`NO_PROXY\` | for calls to providers and directories; never for Desk or Redis |
 | \`NODE_EXTRA_CA_CERTS\` | a PEM file with more authorities to trust, wherever the configuration names no \`ca\` |

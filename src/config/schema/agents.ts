@@ -82,7 +82,7 @@ export const agents = (read: ConfigReader) =>
     .min(1, says('must name at least one source', 'there is no default: name the source of your agents'))
     .meta({
       description:
-        'The directory, asked in order: file, http, domains, any. A source that knows the e-mail ends the search.',
+        'The directory: sources (file, http, domains, any), asked in the order of this list. A source that knows the e-mail ends the search.',
       examples: [
         [{ file: 'agents.yaml' }, { domains: ['example.com'] }],
         [{ any: true }],

@@ -35,12 +35,15 @@ export const identity = (read: ConfigReader) =>
     .strictObject({
       headers: z
         .strictObject({
-          id: headerName()
-            .default('X-Agent-Id')
-            .meta({ description: "The agent's ID in Desk, empty where the directory states none." }),
+          id: headerName().default('X-Agent-Id').meta({
+            description:
+              "The agent's ID in Desk; empty where neither the directory nor the provider's attributes.id states one.",
+          }),
           email: headerName().default('X-Agent-Email').meta({ description: 'The e-mail address.' }),
           name: headerName().default('X-Agent-Name').meta({ description: 'The display name.' }),
-          roles: headerName().default('X-Agent-Roles').meta({ description: 'The roles, joined by commas.' }),
+          roles: headerName()
+            .default('X-Agent-Roles')
+            .meta({ description: 'The roles, written as format.roles says.' }),
           provider: headerName()
             .default('X-Agent-Provider')
             .meta({ description: 'The provider that the agent logged in by.' }),
