@@ -72,7 +72,7 @@ public class Verify {
         throw new IllegalArgumentException("no key of that kid");
     }
 
-    /** A text of a flat JSON object. A quote inside a JSON text is always escaped, so nothing in a value can pass for a name. */
+    /** A string of a flat JSON object. A quote inside a JSON string is always escaped, so nothing in a value can pass for a name. */
     static String text(String json, String name) {
         Matcher found = Pattern.compile("\"" + name + "\":\"((?:[^\"\\\\]|\\\\.)*)\"").matcher(json);
         return found.find() ? found.group(1) : null;

@@ -1,4 +1,4 @@
-# django-helpdesk behind Deskgate: Django's own WSGI program, with the gate of ../python/deskgate.py before it.
+# django-helpdesk behind Deskgate: Django's own WSGI program, with the gate of ../python/deskgate.py in front of it.
 
 import os
 import sys

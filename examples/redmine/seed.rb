@@ -6,7 +6,7 @@ Redmine::DefaultData::Loader.load('en')
 
 public_url = URI(ENV.fetch('DESKGATE_PUBLIC_URL'))
 {
-  # Whoever is not an agent has nothing here, and nobody has a password.
+  # Anyone who is not an agent has nothing here, and nobody has a password.
   login_required: '1', self_registration: '0', lost_password: '0', autologin: '0',
   rest_api_enabled: '1',
   protocol: public_url.scheme, host_name: public_url.authority,

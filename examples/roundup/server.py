@@ -1,4 +1,4 @@
-# Roundup behind Deskgate: Roundup's own WSGI program, with the gate of ../python/deskgate.py before it.
+# Roundup behind Deskgate: Roundup's own WSGI program, with the gate of ../python/deskgate.py in front of it.
 
 import os
 import sys

@@ -1,5 +1,5 @@
-// Deskgate itself, as an operator runs it: `deskgate serve --config deskgate.yaml`. Only the addresses of the file are
-// others when it has to be other ports.
+// Deskgate itself, as an operator runs it: `deskgate serve --config deskgate.yaml`. Only the addresses in
+// the file differ, where other ports are needed.
 
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

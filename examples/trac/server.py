@@ -1,4 +1,4 @@
-# Trac behind Deskgate: Trac's own WSGI program, with the gate of ../python/deskgate.py before it.
+# Trac behind Deskgate: Trac's own WSGI program, with the gate of ../python/deskgate.py in front of it.
 
 import os
 import sys

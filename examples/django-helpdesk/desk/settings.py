@@ -79,7 +79,7 @@ EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA / "mail"
 
 HELPDESK_TEAMS_MODE_ENABLED = False
-# Whoever comes through Deskgate is an agent: there is no page for customers.
+# Anyone who comes through Deskgate is an agent: there is no page for customers.
 HELPDESK_VIEW_A_TICKET_PUBLIC = False
 HELPDESK_SUBMIT_A_TICKET_PUBLIC = False
 HELPDESK_REDIRECT_TO_LOGIN_BY_DEFAULT = True

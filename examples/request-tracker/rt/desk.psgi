@@ -1,5 +1,5 @@
 # Request Tracker behind Deskgate: Debian's own rt-server, but the user is the agent whom Deskgate's signed assertion
-# names. A request without a good one gets no further, from wherever it comes. Run by plackup.
+# names. A request without a valid one is stopped, wherever it comes from. Run by plackup.
 
 use strict;
 use warnings;

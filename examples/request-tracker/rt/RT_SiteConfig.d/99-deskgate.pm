@@ -14,7 +14,7 @@ Set( $CanonicalizeURLsInFeeds, 1 );
 Set( $WebSecureCookies, $scheme eq 'https' ? 1 : 0 );
 Set( @ReferrerWhitelist, $public_url =~ m{//([^/]+)} );
 
-# The user is the one whom desk.psgi says, on every request; there is no other way in, and no password to type.
+# The user is the one whom desk.psgi says, on every request; there is no other login, and no password to type.
 Set( $WebRemoteUserAuth,       1 );
 Set( $WebRemoteUserContinuous, 1 );
 Set( $WebFallbackToRTLogin,    0 );

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Deskgate
-  # In the place of Redmine's own ways in: its session, passwords, API keys and "remember me" name nobody here.
+  # In the place of Redmine's own logins: its session, passwords, API keys and "remember me" name nobody here.
   module CurrentUser
     def find_current_user
       claims = request.env['deskgate.claims'] or return nil
@@ -20,7 +20,7 @@ module Deskgate
 
     private
 
-    # Another agent than the one before in this browser gets a session of his own, and nothing that was typed by the other.
+    # When another agent comes in the same browser, a new session begins, with nothing that the former agent has typed.
     def session_of(user)
       return if session[:user_id] == user.id
 
