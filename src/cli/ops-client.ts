@@ -116,10 +116,18 @@ async function answerOf(access: OpsAccess, path: string, method: OpsMethod) {
     await answer.body.dump()
     return undefined
   }
-  if (answer.statusCode === 401)
+  if (answer.statusCode === 401) {
+    await answer.body.dump()
+    const { 'www-authenticate': scheme, 'content-type': type = '' } = answer.headers
+    // As the ops API refuses a token; the public listener and Desk answer otherwise.
+    if (scheme !== 'Bearer' || !String(type).startsWith('application/problem+json'))
+      throw new OpsUnreachable(
+        `what answers at ${new URL(access.base).origin} is not the ops API: give the address of ops.listen with --ops`,
+      )
     throw new OpsUnreachable(
       'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway',
     )
+  }
   if (answer.statusCode === 200 || answer.statusCode === 201) return answer.body
   const { statusCode } = answer
   throw new OpsUnreachable(refusal(statusCode, await answer.body.json().catch(() => undefined)), statusCode)

@@ -219,6 +219,16 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     /^client address: X-Forwarded-For: 127\.0\.0\.2 arrived from 127\.0\.0\.2 and was ignored \| trustedProxies: add/,
   ])
   front.fault = {}
+  for (const everybody of ['0.0.0.0/0', '::/0']) {
+    const trusting = { ...base, trustedProxies: ['127.0.0.2/32', everybody] }
+    const { folder, file } = await writeConfiguration(trusting)
+    t.teardown(() => rm(folder, { recursive: true }))
+    await gateway.reload(trusting)
+    const { wrong, code } = await run(file)
+    t.match(wrong, [/^client address: trustedProxies trusts every peer: .* \| trustedProxies: name only/], everybody)
+    t.equal(wrong.length, 1, wrong.join('\n'))
+    t.equal(code, 1)
+  }
   await gateway.reload({ ...base, desk: { url: 'http://127.0.0.1:1' } })
   await names([/^Desk's first page: HTTP 502: Desk does not answer \| desk\.url/], 'Desk is down')
   await gateway.reload(base)
@@ -240,6 +250,11 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       ),
     ],
     'a Desk that takes no assertion',
+  )
+  desk.onRequest((_, response) => response.writeHead(500, { 'content-type': 'text/plain' }).end("RT's settings: x"))
+  await names(
+    [/It says: RT's settings: x \| fix what Desk says, and restart Desk; see Desk's own log/],
+    'what Desk says',
   )
   desk.onRequest((_, response) => response.writeHead(302, { location: '/login' }).end())
   await names([/^Desk's first page: HTTP 302 to \/login: Desk does not know/], 'a Desk that asks who it is')
@@ -304,7 +319,7 @@ t.test('providers that cannot log anybody in', { skip: needed }, async t => {
   const inFile = await withConfig({ ...base, providers: [{ ...company, metadata: 'idp.xml' }] }, files)
   t.match(
     inFile.checks.find(({ check }) => check === 'clock of company'),
-    { state: 'ok', seen: new RegExp(`^${new URL(loginPage).origin} is \\d s`) },
+    { state: 'ok', seen: new RegExp(`^${new URL(loginPage).origin} (?:is \\d s|agrees)`) },
     'the login page that a metadata file names',
   )
 

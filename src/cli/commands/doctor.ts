@@ -80,7 +80,9 @@ async function examine(found: Findings, { config, at, ca }: Patient): Promise<bo
     return false
   }
   if (!rehearsal)
-    throw new OpsUnreachable('no rehearsal API at this address: set ops.adminToken there, and check --ops')
+    throw new OpsUnreachable(
+      'no rehearsal API at this address: either it is not ops.listen (check --ops), or ops.adminToken is not set there',
+    )
   const received = systemClock.now()
   // The gateway has probed its store before it looked at its clock.
   const clock = { offset: rehearsal.now - received, within: received - sent }

@@ -1,6 +1,7 @@
 // What of a request arrives at the gateway, by the path that only the rehearsal's session reaches: cookies, forged identity,
 // addresses, sizes, WebSockets, event streams. And what arrives at Desk past the gateway.
 
+import { isEverybody } from '../../config/rules/rule.js'
 import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import { publicRulesOf } from '../../web/access/authorize.js'
@@ -79,6 +80,10 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
   const { address, unproven, peer, forwarded } = echo
   const said = forwarded.map(([header, value]) => `${header}: ${value}`).join(', ')
   const trusts = compileNetworks(config.trustedProxies)
+  if (config.trustedProxies.some(isEverybody)) {
+    const seen = 'trustedProxies trusts every peer: anyone can claim any address'
+    return found.problem(name, seen, 'trustedProxies: name only the proxies, no network of prefix length 0')
+  }
   // By its own address: what the proxy says of the client did not count. On one host both have the same address.
   const isIgnored =
     address === peer &&
@@ -88,7 +93,10 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
     return found.problem(name, seen, `trustedProxies: add ${peer}`)
   }
   if (trusts(parseAddress(local)))
-    return found.ok(name, `seen as ${address}: this host is in trustedProxies, so what it states is accepted`)
+    return found.ok(
+      name,
+      `seen as ${address}; this host is in trustedProxies, so only another machine can try a forged address`,
+    )
   const claim = { headers: { 'X-Forwarded-For': someoneElse, 'X-Real-IP': someoneElse } }
   const page = await browser.ask(rehearsal.echo, claim).catch(() => undefined)
   const spoofed = page && echoIn(page)
@@ -142,7 +150,7 @@ const limits =
 
 export async function checkWebSocket(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
   const change =
-    'have the front pass upgrades (nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade, Connection "upgrade")'
+    'have the front pass upgrades (nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade, proxy_set_header Connection $connection_upgrade with the map in docs/fronts/nginx.md)'
   const opened = await browser.webSocket(rehearsal.echo).catch(causeOf)
   if (typeof opened === 'string') return found.problem('WebSocket', `no response: ${opened}`, change)
   if ('status' in opened) return found.problem('WebSocket', `HTTP ${opened.status} instead of an upgrade`, change)

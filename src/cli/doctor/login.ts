@@ -97,7 +97,8 @@ async function explainStray(
     const change = 'sessions.store and secrets: the same on every replica; or publicUrl, which leads to another gateway'
     return [`HTTP ${status}: the gateway that answers does not know this rehearsal`, change]
   }
-  const change = `publicUrl and prefix; in the front, pass every path, ${prefix}/* and /auth/* too`
+  const own = prefix === '/auth' ? '/auth/*' : `${prefix}/* and /auth/*`
+  const change = `publicUrl and prefix; in the front, pass every path, ${own} too`
   return [`HTTP ${status} at ${prefix}/login: something other than the gateway answers`, change]
 }
 

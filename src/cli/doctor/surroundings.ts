@@ -81,7 +81,8 @@ async function checkProviderClock(
   const unsure = (now() - sent) / 2 + clock.within + 1000
   const skew = date + 500 - ((sent + now()) / 2 + clock.offset)
   const apart = Math.round(Math.abs(skew) / 1000)
-  const seen = `${origin} is ${apart} s ${skew < 0 ? 'behind' : 'ahead of'} the gateway`
+  const differs = `${origin} is ${apart} s ${skew < 0 ? 'behind' : 'ahead of'} the gateway`
+  const seen = apart === 0 ? `${origin} agrees with the gateway` : differs
   const change = `have both follow NTP; providers[].clockSkew allows ${provider.clockSkew / 1000} s`
   if (Math.abs(skew) - unsure > provider.clockSkew) return found.problem(name, seen, change)
   if (Math.abs(skew) - unsure > provider.clockSkew / 2) return found.warning(name, seen, change)
@@ -129,7 +130,9 @@ function judgeDesk(found: Findings, { rehearsal, config }: SurroundingsParts, pa
       `Desk's own settings: ${expectedOf(rehearsal, config)}; Desk's own log says what it misses`,
     )
   } else if (status >= 500) {
-    found.problem(name, `HTTP ${status} from Desk${wordsOf(page)}`, "Desk's own log")
+    const words = wordsOf(page)
+    const change = words === '' ? "see Desk's own log" : "fix what Desk says, and restart Desk; see Desk's own log"
+    found.problem(name, `HTTP ${status} from Desk${words}`, change)
   } else if (status >= 400) {
     const seen = `HTTP ${status}: either Desk does not know ${rehearsal.agent}, or it refuses everybody${wordsOf(page)}`
     found.warning(name, seen, `log in once and read Desk's log; ${expectedOf(rehearsal, config)}; docs/desks`)

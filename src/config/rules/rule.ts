@@ -28,8 +28,13 @@ export function networkRules(
     if (cidr === undefined) continue
     const place = [...path, index]
     if (!ipaddr.isValidCIDR(cidr)) problem(place, 'invalid CIDR', 'such as 10.0.0.0/8 or 192.0.2.7/32')
-    else if (cidr.endsWith('/0')) warning(place, everybody)
+    else if (isEverybody(cidr)) warning(place, everybody)
   }
+}
+
+/** A valid CIDR of prefix length 0. */
+export function isEverybody(cidr: string): boolean {
+  return cidr.endsWith('/0')
 }
 
 /** A header name as the most lenient server reads it: CGI-like servers treat all punctuation alike. */
