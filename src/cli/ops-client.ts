@@ -1,5 +1,6 @@
 // Talks to the ops API of a running gateway, on the address given or on the one in the configuration. Never shows the token.
 
+import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'undici'
 import type { Config } from '../config/schema/index.js'
 import type { Readiness } from '../ops/readiness.js'
@@ -110,6 +111,14 @@ async function send({ base, token }: OpsAccess, path: string, method: OpsMethod)
   )
 }
 
+/** What a 401 means: the ops API refuses the token as RFC 6750 says; the public listener and Desk answer otherwise. */
+export function whyUnauthorized({ base }: Pick<OpsAccess, 'base'>, headers: IncomingHttpHeaders): string {
+  const { 'www-authenticate': scheme, 'content-type': type } = headers
+  return scheme === 'Bearer' && type?.startsWith('application/problem+json')
+    ? 'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway'
+    : `what answers at ${new URL(base).origin} is not the ops API: give the address of ops.listen with --ops`
+}
+
 async function answerOf(access: OpsAccess, path: string, method: OpsMethod) {
   const answer = await send(access, path, method)
   if (answer.statusCode === 404) {
@@ -118,15 +127,7 @@ async function answerOf(access: OpsAccess, path: string, method: OpsMethod) {
   }
   if (answer.statusCode === 401) {
     await answer.body.dump()
-    const { 'www-authenticate': scheme, 'content-type': type = '' } = answer.headers
-    // As the ops API refuses a token; the public listener and Desk answer otherwise.
-    if (scheme !== 'Bearer' || !String(type).startsWith('application/problem+json'))
-      throw new OpsUnreachable(
-        `what answers at ${new URL(access.base).origin} is not the ops API: give the address of ops.listen with --ops`,
-      )
-    throw new OpsUnreachable(
-      'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway',
-    )
+    throw new OpsUnreachable(whyUnauthorized(access, answer.headers))
   }
   if (answer.statusCode === 200 || answer.statusCode === 201) return answer.body
   const { statusCode } = answer

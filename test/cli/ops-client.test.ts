@@ -1,6 +1,9 @@
 // What `deskgate breakglass`, and every command that asks a gateway, says when it cannot ask anybody.
 
+import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { access } from '../../src/cli/commands/access.js'
 import { breakglass } from '../../src/cli/commands/breakglass.js'
@@ -16,6 +19,31 @@ t.test('an --ops that is not an address is said with what to give instead', asyn
   for (const ops of ['gateway', 'localhost:9090', '']) {
     const order = { agent: 'ana@example.com', reason: 'a test', minutes: '30', ops }
     await t.rejects(breakglass(order, io), { message: /--ops takes the URL of the ops listener/ }, ops)
+  }
+})
+
+t.test('a 401 of something else than the ops API is not taken for a refused token', async t => {
+  const answers = [
+    [
+      { 'content-type': 'application/json' },
+      /what answers at http:\/\/127\.0\.0\.1:\d+ is not the ops API.*ops\.listen with --ops/,
+    ],
+    [
+      { 'content-type': 'application/problem+json', 'www-authenticate': 'Bearer' },
+      /the gateway refuses the admin token: compare it with ops\.adminToken/,
+    ],
+  ] as const
+  for (const [headers, message] of answers) {
+    const server = createServer((_, response) => response.writeHead(401, headers).end('{}'))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const told: string[] = []
+    const io = { env: { DESKGATE_ADMIN_TOKEN: 'a token' }, out: () => {}, err: (line: string) => void told.push(line) }
+    const ops = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await t.rejects(listSessions({ ops }, io), { message })
+    t.equal(await breakglass({ agent: 'ana@example.com', reason: 'a test', minutes: '30', ops }, io), 1)
+    t.match(told, [message])
+    server.close()
   }
 })
 

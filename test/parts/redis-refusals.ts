@@ -108,11 +108,11 @@ export const refusals: Refusal[] = [
     words: /Redis says: LOADING Redis is loading the dataset in memory/,
     refuses: 'all',
     options: { more: ['--enable-debug-command', 'yes', '--loading-process-events-interval-bytes', '1024'] },
-    // Loads an RDB file slowly: a minute unless it is let go on. It is small, so that Redis stands still only briefly to write it.
+    // Loads a large RDB file, slowly: a minute unless it is let go on.
     async bringAbout(redis) {
       const admin = await stay(redis)
-      await admin.call('DEBUG', 'POPULATE', '15000', 'filler', '100')
-      await admin.call('CONFIG', 'SET', 'key-load-delay', '4000')
+      await admin.call('DEBUG', 'POPULATE', '60000', 'filler', '100')
+      await admin.call('CONFIG', 'SET', 'key-load-delay', '1000')
       admin.call('DEBUG', 'RELOAD').catch(() => {})
       const other = await stay(redis)
       await until(async () => /LOADING/.test(String(await other.get('x').catch(String))))

@@ -7,7 +7,7 @@ import { canonicalEmail } from '../../core/email.js'
 import type { BreakglassAnswer } from '../../ops/api/breakglass.js'
 import { leastMinutes, mostMinutes } from '../../ops/api/breakglass.js'
 import type { ExitCode, Io } from '../io.js'
-import { type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
+import { type OpsAccess, OpsUnreachable, opsAccess, whyUnauthorized } from '../ops-client.js'
 
 export interface BreakglassOptions {
   config?: string
@@ -54,14 +54,17 @@ async function requestLink(
   const url = new URL('/api/breakglass', base)
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const asked = { method: 'POST' as const, headers, body: JSON.stringify(wanted), headersTimeout: 15_000 }
-  const { statusCode, body } = await request(url, asked).catch((error: Error & { code?: string }) => {
+  const {
+    statusCode,
+    body,
+    headers: answered,
+  } = await request(url, asked).catch((error: Error & { code?: string }) => {
     const why = error.code ?? error.name
     throw new OpsUnreachable(`no gateway answers at ${url.origin} (${why}): is it running, and is --ops right?`)
   })
   const answer = (await body.json().catch(() => undefined)) as Record<string, unknown> | undefined
   if (statusCode === 200 && typeof answer?.url === 'string') return answer as unknown as BreakglassAnswer
-  if (statusCode === 401)
-    return { refused: 'the gateway refuses the admin token: compare it with ops.adminToken of the running gateway' }
+  if (statusCode === 401) return { refused: whyUnauthorized({ base }, answered) }
   if (statusCode === 404)
     return { refused: 'the gateway has no such API: is ops.adminToken set there, and is --ops right?' }
   const words = [answer?.title, answer?.detail].filter(word => typeof word === 'string').join(': ')
