@@ -1,6 +1,5 @@
 // A real cluster of three masters with a replica each: six processes on free loopback ports, ended by their own pids.
 
-import { freePort } from './ports.js'
 import { type RedisOptions, type RedisServer, startRedis } from './redis.js'
 import { until } from './wait-until.js'
 
@@ -57,20 +56,11 @@ export async function startCluster(options: Pick<RedisOptions, 'acl' | 'tls'> = 
 }
 
 async function startNodes(options: Pick<RedisOptions, 'acl' | 'tls'>): Promise<RedisServer[]> {
-  const settings = [
-    '--cluster-enabled',
-    'yes',
-    '--cluster-node-timeout',
-    '1000',
-    '--cluster-replica-validity-factor',
-    '0',
-  ]
+  const failover = ['--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']
   const secure = options.tls ? ['--tls-cluster', 'yes', '--tls-replication', 'yes'] : []
+  const more = [...failover, '--repl-diskless-sync-delay', '0', ...secure]
   const started = await Promise.allSettled(
-    Array.from({ length: 6 }, async () => {
-      const bus = ['--cluster-port', `${await freePort()}`, '--repl-diskless-sync-delay', '0']
-      return startRedis({ ...options, more: [...settings, ...bus, ...secure] })
-    }),
+    Array.from({ length: 6 }, () => startRedis({ ...options, cluster: true, more })),
   )
   const nodes = started.flatMap(node => (node.status === 'fulfilled' ? [node.value] : []))
   const failed = started.find(node => node.status === 'rejected')

@@ -22,6 +22,8 @@ export interface RedisOptions {
   admin?: { username: string; password: string }
   /** Paths of PEM files. The server then speaks only TLS, and requires a client certificate. */
   tls?: { ca: string; cert: string; key: string }
+  /** A node of a cluster: its bus listens on a free port too, not at port + 10000, where connections get their ports. */
+  cluster?: boolean
   /** More lines of configuration, as arguments: ['--maxmemory', '2mb']. */
   more?: string[]
 }
@@ -48,7 +50,9 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const shared = process.env.REDIS_URL
   const keyPrefix = `test-${randomBytes(6).toString('hex')}:`
   if (options.process === 'any' && shared) return useShared(shared, keyPrefix)
-  return startOwn(options, keyPrefix)
+  if (!options.cluster) return startOwn(options, keyPrefix)
+  const node = ['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`]
+  return startOwn({ ...options, more: [...node, ...(options.more ?? [])] }, keyPrefix)
 }
 
 async function startOwn(options: RedisOptions, keyPrefix: string): Promise<RedisServer> {

@@ -246,7 +246,7 @@ t.test(
     const secret = 'pa55-word'
     const primary = await start(t, { password: secret, acl: ['narrow on >pa55-word ~other:* &* +@all'] })
     const replica = await start(t, { more: ['--replicaof', '127.0.0.1', `${primary.port}`, '--masterauth', secret] })
-    const node = await start(t, { more: ['--cluster-enabled', 'yes'] })
+    const node = await start(t, { cluster: true })
     const at = (rest: string) => storeSettings(`redis://${rest}127.0.0.1:${primary.port}`)
     const cases: [string, StoreSettings, RegExp][] = [
       ['no password', at(''), /requires a password.*NOAUTH/],

@@ -46,9 +46,11 @@ async function failure(work: Promise<unknown>): Promise<{ error: Error | undefin
 t.test('a wrong address or password is named, with what to do about it', { skip }, async t => {
   const secret = 'pa55-word'
   const plain = await startRedis({ password: secret })
+  t.teardown(() => plain.stop())
   const sentinel = await startSentinel({ password: secret })
-  const node = await startRedis({ more: ['--cluster-enabled', 'yes'] })
-  t.teardown(() => Promise.all([plain.stop(), sentinel.stop(), node.stop()]))
+  t.teardown(() => sentinel.stop())
+  const node = await startRedis({ cluster: true })
+  t.teardown(() => node.stop())
   const port = /:(\d+),/.exec(sentinel.url)?.[1]
   const sentinelPassword = createSecret(secret)
   const cases: [string, StoreSettings, RegExp][] = [
