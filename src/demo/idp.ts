@@ -132,7 +132,7 @@ function carried(source: unknown, names: string[]): pages.Fields {
     names.flatMap(name => {
       if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name)) return []
       const value = textOf(source, name, longest)
-      if (value === undefined) throw new Unanswerable(`The field ${name} is not one short text.`)
+      if (value === undefined) throw new Unanswerable(`The field ${name} is not one short string.`)
       return [[name, value]]
     }),
   )

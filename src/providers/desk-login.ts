@@ -100,5 +100,5 @@ function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing there'
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
-  return typeof value === 'string' ? 'a text that is not an e-mail address' : `a value of type ${typeof value}`
+  return typeof value === 'string' ? 'a string that is not an e-mail address' : `a value of type ${typeof value}`
 }

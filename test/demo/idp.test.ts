@@ -105,7 +105,7 @@ t.test('it answers only to its gateway', async t => {
     /well-formed/,
   )
   await refused('AAAA', /DEFLATE/)
-  await refused(`${requestXml(xml => xml)}&SAMLRequest=x`, /not one short text/)
+  await refused(`${requestXml(xml => xml)}&SAMLRequest=x`, /not one short string/)
 })
 
 t.test('Attack: a request that inflates to 10 MB is refused at 64 kB', async t => {
