@@ -230,7 +230,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     t.equal(code, 1)
   }
   await gateway.reload({ ...base, desk: { url: 'http://127.0.0.1:1' } })
-  await names([/^Desk's first page: HTTP 502: Desk does not answer \| desk\.url/], 'Desk is down')
+  await names([/^Desk's first page: HTTP 502: Desk does not answer \| check desk\.url/], 'Desk is down')
   await gateway.reload(base)
   desk.onRequest((_, response) => response.writeHead(302, { location: 'http://desk.internal/start' }).end())
   await names([/^Desk's first page: HTTP 302: Desk sends to http:\/\/desk\.internal \|/], 'Desk has another base URL')
@@ -241,7 +241,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
     [/^Desk's first page: HTTP 403: either Desk does not know .* or it refuses everybody/],
     'a refusal of Desk',
   )
-  t.match(await read(), [/^The way to Desk works\. That Desk takes an agent is not proven/, /^Not tested/])
+  t.match(await read(), [/^The way to Desk works\. It is not proven that Desk accepts an agent/, /^Not tested/])
   desk.onRequest((_, response) => response.writeHead(401, { 'content-type': 'text/plain' }).end('Wrong \x1b[2J aud\nx'))
   await names(
     [
@@ -288,7 +288,9 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
   await front.speak('https')
 
   await gateway.reload({ ...base, providers: [] })
-  t.match((await run()).wrong, [/^configuration: the running gateway has refused the newest one.*: .*providers.* \| /])
+  t.match((await run()).wrong, [
+    /^configuration: the running gateway rejected the newest configuration, and keeps the previous one: .*providers.* \| /,
+  ])
   await gateway.reload({ ...base, publicUrl: 'https://localhost:1' })
   const stale = await run()
   t.match(stale.wrong, [
@@ -309,7 +311,7 @@ t.test('providers that cannot log anybody in', { skip: needed }, async t => {
   const metadata = new URL('/metadata', provider.loginUrl).href
   const company = { id: 'company', type: 'saml', name: 'Company', metadata }
   const unread = await withConfig({ ...base, providers: [company] })
-  t.match(unread.wrong, [/^provider company: metadata unreadable: .+ \| providers\[\]\.metadata/])
+  t.match(unread.wrong, [/^provider company: metadata unreadable: .+ \| check providers\[\]\.metadata/])
   t.equal(unread.wrong.length, 1, unread.wrong.join('\n'))
   t.equal(unread.code, 1)
 
@@ -352,7 +354,7 @@ t.test('a Redis that refuses to publish', { skip: needed || missingParts('redis-
   const { run } = await open(t, { sessions: { store }, secrets: [longSecret('ring')] })
   await refusal.bringAbout(redis)
   const { wrong, code } = await run()
-  t.match(wrong, [/^session store: .* \| sessions\.store/, /^end of the rehearsal: /])
+  t.match(wrong, [/^session store: .* \| check sessions\.store/, /^end of the rehearsal: /])
   t.equal(code, 1)
 })
 
@@ -362,7 +364,7 @@ t.test('a Redis that is away', { skip: needed || missingParts('redis-server') },
   const { run } = await open(t, { sessions: { store: redis.url }, secrets: [longSecret('ring')] })
   await redis.stop()
   const { wrong, code } = await run()
-  t.match(wrong, [/^session store: .+ \| sessions\.store: whether it runs/])
+  t.match(wrong, [/^session store: .+ \| check sessions\.store: that it runs/])
   t.equal(wrong.length, 1)
   t.equal(code, 1)
 })

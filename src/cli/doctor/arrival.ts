@@ -105,7 +105,7 @@ async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, lo
     return found.problem(name, seen, 'trustedProxies: name only the proxies, no network of clients')
   }
   if (spoofed?.unproven) {
-    const seen = `${address}: ${peer} passes on the address that a client states, and adds none that is trusted`
+    const seen = `${address}: ${peer} passes on X-Forwarded-For as a client sends it, and does not add the client to it`
     return found.problem(name, seen, `trustedProxies: add ${peer}, and have it add the client to X-Forwarded-For`)
   }
   const from = `seen as ${address}${local === '' || local === address ? '' : `, connected from ${local}`}`

@@ -117,7 +117,7 @@ async function explainNoTls(found: Findings, host: string, port: number, cause: 
   const answer = await speaksHttp(host, port)
   if (answer)
     return found.problem('TLS', `${host}:${port} speaks plain http`, 'tls, or TLS in the front: publicUrl is https')
-  const change = 'publicUrl, and whether the front listens there'
+  const change = 'check publicUrl, and that the front listens there'
   found.problem('TLS', `no TLS connection to ${host}:${port}: ${cause}`, change)
 }
 

@@ -59,6 +59,6 @@ export function noWayBehind(status: number, { ops }: Pick<Config, 'ops'>): [seen
   const health = `the address of its health check (Caddy, HAProxy: /ready at ${probes})`
   return [
     seen,
-    `the front's own log, the address it passes requests to (\`listen\`), ${health}, and whether the gateway runs`,
+    `see the front's own log; check the address that it passes requests to (\`listen\`), ${health}, and that the gateway runs`,
   ]
 }

@@ -74,7 +74,7 @@ export async function beginLogin(found: Findings, parts: LoginParts): Promise<Fe
     found.problem(
       name,
       `no response from publicUrl: ${causeOf(error)}`,
-      'publicUrl, and whether the front reaches `listen`',
+      'check publicUrl, and that the front reaches `listen`',
     )
   }
   return undefined

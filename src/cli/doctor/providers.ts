@@ -33,8 +33,8 @@ async function checkProvider(
   if (page.status >= 400) {
     const why = provider.type === 'saml' && provider.metadata ? await readFetched(provider) : undefined
     const seen = `no login begins: HTTP ${page.status}`
-    if (why === undefined) return found.problem(name, seen, "the gateway's log")
-    const change = 'providers[].metadata, and whether the gateway reaches it: deskgate check --online'
+    if (why === undefined) return found.problem(name, seen, "see the gateway's log")
+    const change = 'check providers[].metadata, and that the gateway reaches it: deskgate check --online'
     return found.problem(name, `metadata unreadable: ${why}`, change)
   }
   const target = loginPageIn(page)

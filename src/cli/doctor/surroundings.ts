@@ -25,14 +25,18 @@ export interface ClockOffset {
 
 export function checkConfiguration(found: Findings, { config, problems = [] }: Partial<Readiness>) {
   const name = 'configuration'
-  if (config !== 'rejected') return found.ok(name, 'the running gateway has refused none')
-  const seen = `the running gateway has refused the newest one, and uses the one before: ${problems.join('; ')}`
-  found.problem(name, seen, 'what it names; or restart the gateway, if it cannot change while the gateway runs')
+  if (config !== 'rejected') return found.ok(name, 'the running gateway uses its newest configuration')
+  const seen = `the running gateway rejected the newest configuration, and keeps the previous one: ${problems.join('; ')}`
+  found.problem(
+    name,
+    seen,
+    'the settings that these problems name; or restart the gateway, if they say that a setting cannot change while it runs',
+  )
 }
 
 /** `fault`: why the gateway cannot use it. */
 export function checkStore(found: Findings, fault: string | null, config: Config) {
-  const change = 'sessions.store: whether it runs, the gateway reaches it, and what its user may do there'
+  const change = 'check sessions.store: that it runs, that the gateway reaches it, and what its user may do there'
   if (fault !== null) return found.problem('session store', fault, change)
   const memory = topologyOf(config.sessions.store) === 'memory'
   found.ok(
@@ -118,16 +122,20 @@ function judgeDesk(found: Findings, { rehearsal, config }: SurroundingsParts, pa
   const name = firstPage
   const { status, location, headers: got } = page
   if ([502, 503, 504].includes(status)) {
-    found.problem(name, `HTTP ${status}: Desk does not answer`, 'desk.url, and whether Desk runs and is reached')
+    found.problem(
+      name,
+      `HTTP ${status}: Desk does not answer`,
+      'check desk.url, and that Desk runs and the gateway reaches it',
+    )
   } else if (status === 404 && isProblemOfGateway(page.body)) {
     found.skipped(name, 'access.paths forbids it to agents without roles')
   } else if (status === 401) {
     // An agent whom Desk does not know gets 403, or its login page.
-    const seen = `HTTP 401 from Desk, which takes no assertion of this gateway, or does not read it${wordsOf(page)}`
+    const seen = `HTTP 401 from Desk: it does not accept this gateway's assertion, or does not read it${wordsOf(page)}`
     found.problem(
       name,
       seen,
-      `Desk's own settings: ${expectedOf(rehearsal, config)}; Desk's own log says what it misses`,
+      `Desk's own settings: ${expectedOf(rehearsal, config)}; Desk's own log says what is missing`,
     )
   } else if (status >= 500) {
     const words = wordsOf(page)
@@ -159,7 +167,7 @@ function wordsOf({ headers, body }: FetchedPage): string {
 function expectedOf({ publicUrl }: RehearsalAnswer, { identity, desk, prefix }: Config): string {
   const aud = identity.assertion.audience ?? desk.url
   const keys = `${publicUrl}${createPaths(prefix).jwks}`
-  return `it must expect iss ${publicUrl} and aud ${aud} (identity.assertion.audience), and read the keys at ${keys}, or at the gateway's own address if it does not reach that or does not trust its certificate`
+  return `it must expect iss ${publicUrl} and aud ${aud} (identity.assertion.audience), and read the keys at ${keys}, or at the gateway's own address if it cannot reach that URL or does not trust its certificate`
 }
 
 function isProblemOfGateway(body: string): boolean {
