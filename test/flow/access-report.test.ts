@@ -85,7 +85,7 @@ const cases: [string, string, string | undefined, 0 | 1, string, string, RegExp 
     1,
     'allowed',
     'forbidden',
-    /corp: role may log in by this provider.*no role/,
+    /corp: role may log in with this provider.*no role/,
   ],
   ['dee@partner.example', 'GET /partners/1', undefined, 0, 'allowed', 'allowed', undefined],
   ['off@example.com', 'GET /', undefined, 1, '', '', /inactive/],
@@ -136,7 +136,7 @@ t.test('without a request: source, roles and where they come from, the ways in, 
   const partner = (await run({ email: 'dee@partner.example' })).out.join('\n')
   t.match(
     partner,
-    /provider +portal\nlogin +refused: domain may log in by this provider.*providers\[\]\.allow\.domains/,
+    /provider +portal\nlogin +refused: domain may log in with this provider.*providers\[\]\.allow\.domains/,
   )
 })
 

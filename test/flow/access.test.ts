@@ -57,11 +57,11 @@ t.test('providers[].allow: role and domain, with the check and the setting behin
     {
       email: 'cyd@example.com',
       way: 'corp',
-      name: 'role may log in by this provider',
+      name: 'role may log in with this provider',
       seen: 'no role',
       setting: 'roles',
     },
-    { email: 'dee@partner.example', way: 'portal', name: 'domain may log in by this provider', setting: 'domains' },
+    { email: 'dee@partner.example', way: 'portal', name: 'domain may log in with this provider', setting: 'domains' },
   ] as const
   for (const { email, way, name, setting } of cases) {
     const { page, agent } = await enter(email, way)

@@ -152,7 +152,11 @@ t.test('too many groups: a link in their place is explained', async t => {
     const { checks } = await refusalOf(page.reference)
     t.match(checks.find(({ name }) => name === 'groups that were left out')?.seen, /Entra ID sent a link/)
     t.match(checks.find(({ name }) => name === 'roles that arrived')?.seen, 'none stated')
-    t.match(checks.at(-1), { name: 'role may log in by this provider', seen: 'no role', hint: /Entra ID sent a link/ })
+    t.match(checks.at(-1), {
+      name: 'role may log in with this provider',
+      seen: 'no role',
+      hint: /Entra ID sent a link/,
+    })
   }
   const other = await enteringByToken({ _claim_names: { address: 'src1' }, groups: ['x'] })
   t.notMatch(JSON.stringify(await refusalOf(other.page.reference)), /sent a link/)

@@ -31,7 +31,7 @@ const http = (read: ConfigReader) =>
       .record(z.string(), secret(read))
       .default({})
       .meta({ description: 'Headers of the request; each value is a secret value.' }),
-    list: pointer().default('').meta({ description: 'Where the agents are in the answer (a JSON pointer).' }),
+    list: pointer().default('').meta({ description: 'Where the agents are in the response (a JSON pointer).' }),
     next: pointer()
       .optional()
       .meta({ description: 'Where the URL of the next page is; without it the Link header (rel=next) is followed.' }),
@@ -132,7 +132,7 @@ const accessRule = () =>
       roles: required(z.string().min(1), 'One of these roles.'),
       emails: required(email(), 'One of these e-mail addresses.'),
       domains: required(domain(), 'An address at one of these domains.'),
-      providers: required(z.string().min(1), 'A login by one of these providers.'),
+      providers: required(z.string().min(1), 'A login with one of these providers.'),
       from: required(z.string(), 'A client in one of these networks (CIDRs).'),
       context: z
         .array(context())

@@ -46,7 +46,7 @@ export const identity = (read: ConfigReader) =>
             .meta({ description: 'The roles, written as format.roles says.' }),
           provider: headerName()
             .default('X-Agent-Provider')
-            .meta({ description: 'The provider that the agent logged in by.' }),
+            .meta({ description: 'The provider that the agent logged in with.' }),
         })
         .prefault({})
         .meta({

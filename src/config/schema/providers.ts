@@ -61,7 +61,7 @@ const allow = () =>
     })
     .prefault({})
     .meta({
-      description: 'Which agents may log in by this provider; empty lists allow all.',
+      description: 'Which agents may log in with this provider; empty lists allow all.',
       examples: [{ roles: ['agent', 'admin'], domains: ['example.com'] }],
     })
 
@@ -213,7 +213,10 @@ export const saml = (read: ConfigReader) =>
       examples: [['http://schemas.microsoft.com/claims/multipleauthn']],
     }),
     maxAuthAge: maxAuthAge().meta({ description: 'How long ago the authentication may be; null: not checked.' }),
-    allowSha1: z.boolean().default(false).meta({ description: 'Accept SHA-1 signatures. Do not.' }),
+    allowSha1: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Accept SHA-1 signatures, which can be forged: leave it off.' }),
     clockSkew: clockSkew(),
     attributes: z
       .strictObject({

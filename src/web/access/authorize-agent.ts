@@ -86,7 +86,7 @@ export function checkAllowed(
   if (!allow) return
   const { roles, domains } = allow
   if (domains.length > 0) {
-    step('domain may log in by this provider', {
+    step('domain may log in with this provider', {
       ok: domains.includes(domainOf(agent.email)),
       reason: 'agent.forbidden',
       expected: `an address at ${domains.join(' or ')}`,
@@ -95,7 +95,7 @@ export function checkAllowed(
     })
   }
   if (roles.length > 0) {
-    step('role may log in by this provider', {
+    step('role may log in with this provider', {
       ok: agent.roles.some(role => roles.includes(role)),
       reason: 'agent.forbidden',
       expected: `one of the roles ${roles.join(', ')}`,
