@@ -96,7 +96,7 @@ export function createMetrics(): Metrics {
   })
   const observeDuration = createHistogram(registry, {
     name: 'deskgate_request_duration_seconds',
-    help: 'From the first byte of a request to the last of its answer.',
+    help: 'From the first byte of a request to the last of its response.',
     bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   })
   const logins = new Counter({
@@ -167,13 +167,13 @@ export function createMetrics(): Metrics {
   })
   const agents = new Gauge({
     name: 'deskgate_directory_agents',
-    help: 'Agents that a source of the directory named when it was read last.',
+    help: 'Agents that a source of the directory named when it was last read.',
     labelNames: ['source'],
     registers,
   })
   const agentsRead = new Gauge({
     name: 'deskgate_directory_read_timestamp_seconds',
-    help: 'When a source of the directory was read last, as Unix time.',
+    help: 'When a source of the directory was last read, as Unix time.',
     labelNames: ['source'],
     registers,
   })

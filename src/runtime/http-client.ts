@@ -93,7 +93,7 @@ async function fetchText(agent: EnvHttpProxyAgent, address: string, limits: Limi
   try {
     return await receive(agent, url, { ...limits, signal: late.signal })
   } catch (error) {
-    const why = late.signal.aborted ? `no complete answer within ${limits.ms} ms` : explain(error)
+    const why = late.signal.aborted ? `no complete response within ${limits.ms} ms` : explain(error)
     throw new FetchFailed(`${shown}: ${why}`, error instanceof UnusableResponse ? error.answer : undefined)
   } finally {
     clearTimeout(timer)
@@ -182,13 +182,13 @@ async function readText(body: AsyncIterable<Buffer>, most: number): Promise<stri
   for await (const part of body) {
     length += part.length
     // Attack: an endless body. Counted while it comes in: Content-Length is only a promise.
-    if (length > most) throw new UnusableResponse(`the answer is larger than ${most} bytes`)
+    if (length > most) throw new UnusableResponse(`the response is larger than ${most} bytes`)
     parts.push(part)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts))
   } catch {
-    throw new UnusableResponse('the answer is not UTF-8')
+    throw new UnusableResponse('the response is not UTF-8')
   }
 }
 

@@ -119,7 +119,7 @@ t.test('anything but 200 is a failure', async t => {
 t.test('a server that never answers is given up on', async t => {
   const server = await startHttpServer(() => {})
   t.teardown(server.close)
-  await t.rejects(open(t)(server.url, { ms: 100 }), { message: /no complete answer within 100 ms/ })
+  await t.rejects(open(t)(server.url, { ms: 100 }), { message: /no complete response within 100 ms/ })
 })
 
 t.test('a body that drips is given up on', async t => {
@@ -128,7 +128,7 @@ t.test('a body that drips is given up on', async t => {
     response.on('close', () => clearInterval(drip))
   })
   t.teardown(server.close)
-  await t.rejects(open(t)(server.url, { ms: 150 }), { message: /no complete answer within 150 ms/ })
+  await t.rejects(open(t)(server.url, { ms: 150 }), { message: /no complete response within 150 ms/ })
 })
 
 t.test('an endless body is cut off at the limit, also without Content-Length', async t => {

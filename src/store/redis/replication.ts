@@ -25,7 +25,10 @@ export function createReplication(deps: {
   const withoutPermission = (error: unknown): number => {
     if (replyCode(error) !== 'NOPERM') throw error
     if (!warned)
-      log.warn({ store: 'redis' }, 'Redis user may not use ROLE and WAIT; replication of revocations is not confirmed')
+      log.warn(
+        { store: 'redis' },
+        'Redis user may not use ROLE and WAIT; replication of revocations is not confirmed; add +role +wait to its ACL',
+      )
     warned = true
     return -1
   }

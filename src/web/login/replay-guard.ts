@@ -70,7 +70,7 @@ export async function checkNotReplayed(
     ok: !repeated,
     reason: replayedReason(provider.type),
     expected: 'a response and an attempt that were not used before',
-    seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'an answer that was used before',
+    seen: first ? (repeated ? 'an attempt that was answered before' : 'new') : 'a response that was used before',
   })
   return undefined
 }

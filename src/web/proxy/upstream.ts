@@ -115,14 +115,14 @@ export function createRequestDesk(deps: RequestDeskDeps): Pipeline['requestDesk'
       for await (const chunk of body as AsyncIterable<Buffer>) {
         bytes += chunk.length
         // Leaving the loop ends the connection.
-        if (bytes > maxOwnResponse) return { failure: `an answer of more than ${maxOwnResponse} bytes` }
+        if (bytes > maxOwnResponse) return { failure: `a response of more than ${maxOwnResponse} bytes` }
         chunks.push(chunk)
       }
       return { status: statusCode, body: Buffer.concat(chunks) }
     } catch (error) {
       if (late.signal.aborted) return { failure: inVain }
       const { code, name, header } = error as HeadError & { code?: string }
-      return { failure: `no answer (${code ?? name}${header === undefined ? '' : `, header ${header}`})` }
+      return { failure: `no response (${code ?? name}${header === undefined ? '' : `, header ${header}`})` }
     } finally {
       queue.leave(use)
       clearTimeout(timer)

@@ -35,7 +35,7 @@ export function createHttpLookupSource(deps: HttpSourceDeps): DirectorySource {
   const store = (email: string, answer: KnownState) => {
     const before = answers.get(email)
     answers.set(email, answer)
-    if (failed) log.info({ source: name }, 'agents lookup available again')
+    if (failed) log.info({ source: name }, 'agents look-up available again')
     failed = undefined
     if (before && JSON.stringify(before.found) !== JSON.stringify(answer.found)) {
       for (const listener of listeners) listener([email])
@@ -44,7 +44,7 @@ export function createHttpLookupSource(deps: HttpSourceDeps): DirectorySource {
   }
   const fail = (error: unknown): never => {
     const why = error instanceof Error ? error.message : 'unknown error'
-    if (!failed) log.warn({ source: name, error: why }, 'agents lookup failed, keeping the last answer')
+    if (!failed) log.warn({ source: name, error: why }, 'agents look-up failed, keeping the last answer')
     failed = { why, at: clock.now() }
     throw new DirectoryUnavailable(why, { cause: error })
   }
@@ -96,7 +96,7 @@ function createRequest({
     const url = settings.url.replaceAll('{email}', encoded(email))
     const text = await textOf(() => fetchText(url, { ...limits, headers }))
     if (text === undefined) return 'unknown'
-    const value = pointAt(parse(text, 'the answer'), settings.list)
+    const value = pointAt(parse(text, 'the response'), settings.list)
     const entries: unknown[] = Array.isArray(value) ? value : [value]
     // Attack: a search may find other agents too; only an exact match counts.
     const agents = entries.flatMap(entry => mapEntry(entry).agent ?? []).filter(agent => agent.email === email)

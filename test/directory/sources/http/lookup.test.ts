@@ -103,7 +103,7 @@ t.test('while the API is down the last answer is used until staleFor, and other 
   api.wrong = undefined
   clock.move(3000)
   t.match(await find('ada'), { id: '3' })
-  t.match(lines.at(-1), { msg: 'agents lookup available again' })
+  t.match(lines.at(-1), { msg: 'agents look-up available again' })
 })
 
 t.test('a changed answer calls the listener', async t => {
