@@ -43,7 +43,7 @@ none | Deskgate speaks SAML 2.0, or takes a token that a provider posts; no Open
   jwt-key-file oidc-enabled-signing-alg oidc-extra-audience profile-url pubjwk-url redeem-url resource scope
   skip-claims-from-profile-url skip-oidc-discovery validate-url
 agents[].file | YAML, one entry per agent | authenticated-emails-file
-none | of one provider. Have the provider send groups, and use ~providers[].allow.roles~ |
+none | only for one kind of provider. Have the provider send groups, and use ~providers[].allow.roles~ |
   azure-graph-group-field azure-tenant bitbucket-repository bitbucket-team bitbucket-workspace
   entra-id-allowed-tenant entra-id-federated-token-auth github-org github-repo github-team github-token
   github-user gitlab-group gitlab-project google-admin-api-user-scope google-admin-email google-group
@@ -54,7 +54,7 @@ pages.texts | sentences of your own for each page, in any language | banner
 pages.footer | plain text | footer
 none | Desk reads a header, or verifies the assertion | basic-auth-password pass-basic-auth set-basic-auth
 none | an invalid token is refused | bearer-token-login-fallback
-providers[].entityId | of SAML, where it is the name of this service; none for OpenID Connect | client-id
+providers[].entityId | only for SAML, where it is the name of this service | client-id
 none | SAML needs none. A provider that posts a token: ~providers[].secrets~ | client-secret client-secret-file
 deskgate check | | config-test
 none | | convert-config-to-alpha redis-connection-idle-timeout redis-insecure-skip-tls-verify
@@ -85,10 +85,10 @@ providers[].loginUrl | | login-url
 ops.probes | | metrics-address metrics-secure-address
 none | without TLS: use a network of your own | metrics-tls-cert-file metrics-tls-key-file
 none | the claim is always ~aud~: ~providers[].audience~ | oidc-audience-claim
-providers[].attributes.email | of SAML; of a token it is always ~email~ | oidc-email-claim
+providers[].attributes.email | for SAML; in a token it is always ~email~ | oidc-email-claim
 providers[].attributes.roles | | oidc-groups-claim
 providers[].metadata | the address of the SAML metadata | oidc-issuer-url
-providers[].jwks | for a provider of type ~jwt~; of SAML the metadata has the certificates |
+providers[].jwks | for a provider of type ~jwt~; for SAML, the metadata has the certificates |
   oidc-jwks-url oidc-public-key-file
 none | Desk gets no token of the provider, but ~identity.assertion.header~ |
   pass-access-token pass-authorization-header set-authorization-header
