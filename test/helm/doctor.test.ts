@@ -89,5 +89,8 @@ t.test('a whole login through the front, and a front with a fault', { skip }, as
   t.equal(await statusOf(listen), 0, 'its own gateway is gone')
   front.fault = { noUpgrade: true }
   t.match(await run(), { code: 1, said: /^ {2}FAIL {2}WebSocket .*HTTP 400 instead of an upgrade/m })
-  t.match(await run({ CONFIG: '/nowhere.yaml' }), { code: 1, said: /failed: the gateway of this pod has ended with 1/ })
+  t.match(await run({ CONFIG: '/nowhere.yaml' }), {
+    code: 1,
+    said: /failed: the gateway of this pod has exited with code 1/,
+  })
 })

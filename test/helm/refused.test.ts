@@ -56,8 +56,8 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
     /ingress\.hosts does not contain desk\.example\.com/,
   ],
   ['no key ring', { 'config.secrets': undefined }, /config\.secrets is empty: all pods need the same secrets/],
-  ['no Secret', { secrets: undefined }, /no Secret brings ring: name one as secrets\.existingSecret/],
-  ['a secret that the Secret does not have', { 'secrets.keys': { ring: 'ring' } }, /no Secret brings portal/],
+  ['no Secret', { secrets: undefined }, /no Secret provides ring: name one as secrets\.existingSecret/],
+  ['a secret that the Secret does not have', { 'secrets.keys': { ring: 'ring' } }, /no Secret provides portal/],
   [
     'keys without their Secret',
     { 'secrets.existingSecret': '' },
@@ -66,7 +66,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'two files of one name',
     { 'secrets.additional': [{ existingSecret: 'more', keys: { ring: 'x' } }] },
-    /two sources have a file of one name/,
+    /two sources have a file of the same name/,
   ],
   [
     'a secret in config',
@@ -172,7 +172,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'an autoscaler without a request to reckon by',
     { 'autoscaling.enabled': true, resources: null },
-    /targetCPU is per cent of resources\.requests\.cpu, which is not set/,
+    /targetCPU is a percentage of resources\.requests\.cpu, which is not set/,
   ],
   [
     'a load balancer past the ingress',
@@ -197,7 +197,7 @@ const refused: [string, Record<string, unknown>, RegExp][] = [
   [
     'a secret in a variable',
     { 'config.secrets': [{ env: 'RING' }], extraEnv: [{ name: 'RING', value: 'x'.repeat(40) }] },
-    /extraEnv sets RING, the secret of config\.secrets\[0\]\.env, as a text/,
+    /extraEnv sets RING, the secret of config\.secrets\[0\]\.env, as a plain string/,
   ],
   [
     'more agents than a ConfigMap holds',

@@ -16,7 +16,9 @@ if (missing.length === 0) {
   process.exitCode = status ?? 1
   if (process.exitCode !== 0) process.stderr.write('The configuration is invalid: nothing has been changed.\n')
 } else if (STRICT === 'true') {
-  process.stderr.write(`missing: ${missing.join(', ')}: no Secret or ConfigMap brings it; nothing has been changed.\n`)
+  process.stderr.write(
+    `missing: ${missing.join(', ')}: no Secret or ConfigMap provides it; nothing has been changed.\n`,
+  )
   process.exitCode = 1
 } else {
   process.stdout.write(`not checked, because the Secret or ConfigMap is not there yet: ${missing.join(', ')}\n`)

@@ -32,7 +32,7 @@ config.secrets is empty: all pods need the same secrets; add [{ file: /etc/deskg
 secrets.keys names keys of secrets.existingSecret, which is not set: name the Secret
 {{- end }}
 {{- if lt (len (uniq $known.names)) (len $known.names) }}
-secrets: two sources have a file of one name ({{ sortAlpha $known.names | join ", " }}): give them different names by keys
+secrets: two sources have a file of the same name ({{ sortAlpha $known.names | join ", " }}): give them different names by keys
 {{- end }}
 {{- range splitList "\n" (include "deskgate.leaves" (dict "path" "" "value" .Values.config)) -}}
 {{- with trim . -}}
@@ -44,7 +44,7 @@ config.{{ $leaf.path }} holds a secret itself, and must not be in a ConfigMap: p
 {{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (not $.Values.envFrom) (not (has $leaf.value $variables.names)) }}
 config.{{ $leaf.path }} is {{ $leaf.value }}, a variable that extraEnv does not set: use { file: /etc/deskgate/secrets/NAME }, which is read again when it changes
 {{- else if and $isText (hasSuffix ".env" $leaf.path) (has (trimSuffix ".env" $place) $kinds.secrets) (has $leaf.value $variables.texts) }}
-extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a text, and must not be in a Deployment: put it into a Secret, and set { file: /etc/deskgate/secrets/NAME }
+extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a plain string, and must not be in a Deployment: put it into a Secret, and set { file: /etc/deskgate/secrets/NAME }
 {{- else if and $isText (hasSuffix ".file" $leaf.path) (has (trimSuffix ".file" $place) $kinds.secrets) }}
 {{- include "deskgate.problemOfSecretFile" (dict "root" $ "leaf" $leaf "known" $known) }}
 {{- end -}}
@@ -68,7 +68,7 @@ extraEnv sets {{ $leaf.value }}, the secret of config.{{ $leaf.path }}, as a tex
 {{- if hasPrefix $folder $file -}}
 {{- $name := trimPrefix $folder $file -}}
 {{- if not (or .known.open (has $name .known.names)) }}
-config.{{ .leaf.path }} is {{ $file }}, but no Secret brings {{ $name }}: name one as secrets.existingSecret
+config.{{ .leaf.path }} is {{ $file }}, but no Secret provides {{ $name }}: name one as secrets.existingSecret
 {{- end -}}
 {{- else if hasKey (default dict .root.Values.files) (trimPrefix (printf "%s/" (include "deskgate.configFolder" .root)) $file) }}
 files.{{ $file }} is the secret of config.{{ .leaf.path }}, and must not be in a ConfigMap: put it into a Secret, and set { file: {{ $folder }}NAME }

@@ -136,7 +136,7 @@ autoscaling has no target: set autoscaling.targetCPU or autoscaling.targetMemory
 {{- end }}
 {{- range $key, $resource := dict "targetCPU" "cpu" "targetMemory" "memory" }}
 {{- if and $.Values.autoscaling.enabled (get $.Values.autoscaling $key) (not (include "deskgate.asksFor" (dict "root" $ "resource" $resource))) }}
-autoscaling.{{ $key }} is per cent of resources.requests.{{ $resource }}, which is not set: set it, or set autoscaling.{{ $key }} to null
+autoscaling.{{ $key }} is a percentage of resources.requests.{{ $resource }}, which is not set: set it, or set autoscaling.{{ $key }} to null
 {{- end }}
 {{- end }}
 {{- end }}

@@ -30,7 +30,7 @@ while (end === undefined && Date.now() < until && !(await isReady()))
 
 if (end === undefined && (await isReady())) process.exitCode = await run('doctor').ended
 else {
-  const why = end === undefined ? `is not ready within ${patience / 1000} s` : `has ended with ${end}`
+  const why = end === undefined ? `is not ready within ${patience / 1000} s` : `has exited with code ${end}`
   process.stderr.write(`failed: the gateway of this pod ${why}\n`)
   process.exitCode = 1
 }
