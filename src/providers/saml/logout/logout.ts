@@ -1,6 +1,7 @@
 // Single logout with one identity provider (SAML Profiles 4.4): our request to it, its request to us and our response.
 // Verifies messages and writes them; the caller ends the sessions.
 
+import type { X509Certificate } from 'node:crypto'
 import type { SamlSettings } from '../../../config/schema/providers.js'
 import { type Check, type RecordCheck, runChecks } from '../../../core/checks.js'
 import type { Clock, Random } from '../../../core/clock.js'
@@ -170,10 +171,14 @@ function verifiedQuery(
   check('signature', {
     ok,
     reason: 'saml.signature_invalid',
-    expected: `by SHA-256 ${idp.certificates.map(fingerprintOf).join(', ') || 'none configured: a fingerprint is not a key'}`,
+    expected: signedBy(idp.certificates, 'a configured certificate; there is none, and a fingerprint is not a key'),
     setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
   })
   return message
+}
+
+function signedBy(certificates: readonly X509Certificate[], otherwise: string): string {
+  return `by ${certificates.length > 0 ? `SHA-256 ${certificates.map(fingerprintOf).join(', ')}` : otherwise}`
 }
 
 async function verifiedEnvelope(
@@ -196,7 +201,7 @@ async function verifiedEnvelope(
   check('signature', {
     ok: signed !== undefined,
     reason: 'saml.signature_invalid',
-    expected: `by SHA-256 ${trusted.map(fingerprintOf).join(', ') || 'none configured'}`,
+    expected: signedBy(trusted, 'a configured certificate; there is none'),
     setting: settings.metadata ? 'providers[].metadata' : 'providers[].certificates',
   })
   const prescan = prescanLogout(signed ?? '')

@@ -90,7 +90,9 @@ async function checkSigned(check: RecordCheck, signed: Signed, input: VerifyInpu
 
 function trustedBy(certificates: X509Certificate[], fingerprints: string[]): string {
   if (certificates.length > 0) return `SHA-256 ${certificates.map(fingerprintOf).join(', ')}`
-  return fingerprints.length > 0 ? `an embedded certificate of ${fingerprints.join(', ')}` : 'SHA-256 none configured'
+  return fingerprints.length > 0
+    ? `an embedded certificate of ${fingerprints.join(', ')}`
+    : 'a configured certificate; there is none'
 }
 
 /**
