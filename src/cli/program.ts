@@ -175,7 +175,8 @@ function addChecking(program: Command, { io, done }: ProgramDeps): void {
 Reads every file and variable that the configuration names. Warnings do not
 change the exit code. --online lists everything that it tried. An address that
 only browsers use, such as publicUrl, causes just a warning if it does not
-answer. With --fallback it passes if serve could start with one of the files.
+answer. With --fallback the check passes if serve could start with one of the
+files.
 ${exitCodes}
 Examples:
   $ deskgate check --config deskgate.yaml

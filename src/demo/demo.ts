@@ -92,7 +92,7 @@ export function welcome(demo: { url: string; idpUrl: string; deskUrl: string; pe
     `     and the same past the gateway: curl -i -H 'X-Agent-Email: joao@aloha.example' ${demo.deskUrl}/team`,
     `  4. The keys that Desk verifies with: ${demo.url}/auth/jwks.json`,
     '',
-    'All is kept in memory and ends with Ctrl+C.',
+    'Everything is kept in memory and ends with Ctrl+C.',
     '',
   ]
 }

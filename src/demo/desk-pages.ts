@@ -128,7 +128,7 @@ const refusals: Record<NoVisitor | 'role' | 'origin', { title: string; text: str
     text: 'The assertion of this request is not signed by the gateway, not meant for Desk, or no longer good.',
   },
   mismatch: {
-    title: 'The headers say something else than the signature',
+    title: 'The headers do not match the signature',
     text: 'The identity headers of this request differ from the signed assertion. Desk accepts neither.',
   },
   keys: {

@@ -33,7 +33,9 @@ t.test('each kind of mistake, with its place', async t => {
     ['- a\n', ['1 (file): not a mapping of texts']],
     [
       'a: [\n',
-      ['2 (yaml): invalid YAML from here on; a [ or { above lacks its end or a comma, or this line its indentation'],
+      [
+        '2 (yaml): invalid YAML from here on; a [ or { above lacks its end or a comma, or this line is not indented enough',
+      ],
     ],
     ['chooser:\n  title: a\n  title: b\n', ['3 chooser.title: duplicate key']],
     ['chooser:\n  title: "\\u0007"\n', ['2 chooser.title: contains a control character']],

@@ -153,7 +153,7 @@ async function forBrowsers(agent: Dispatcher, path: Path, url: string): Promise<
 
 function hintFor(path: Path, problem: string): string {
   if (/SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY)/.test(problem))
-    return 'it answers; if its authority is your own, name that in NODE_EXTRA_CA_CERTS=FILE'
+    return 'the server answers, but its certificate is not trusted: if you have your own authority, set NODE_EXTRA_CA_CERTS=FILE'
   const network = "only browsers have to reach it: try it from an agent's network"
   return path[0] === 'publicUrl'
     ? `before the gateway and its front are started, nothing answers there; ${network}`

@@ -65,5 +65,11 @@ function orphanFindings(counts: Map<string, number>): Finding[] {
   const each = [...counts].map(([provider, count]) => `${provider}: ${count}`).join(', ')
   const sessions = total === 1 ? '1 live session belongs' : `${total} live sessions belong`
   const message = `${sessions} to providers that are not configured (${each})`
-  return [{ path: ['providers'], message, hint: 'they end when the gateway runs with this configuration' }]
+  return [
+    {
+      path: ['providers'],
+      message,
+      hint: `${total === 1 ? 'it ends' : 'they end'} when the gateway runs with this configuration`,
+    },
+  ]
 }

@@ -38,7 +38,8 @@ export async function serve(options: ServeOptions, io: Io): Promise<void> {
   const service = createServiceManager({ env: io.env, pid: process.pid, log: deps.log })
   if (count > 1) {
     const primary = runPrimary(config, { ...deps, count, service }, io)
-    onHangup = () => void service.reload(() => primary.reload('signal').then(() => 'Reloaded; the log has the result'))
+    onHangup = () =>
+      void service.reload(() => primary.reload('signal').then(() => 'Reload finished; the log has the result'))
     return
   }
   tuneProcess(config.runtime.tuning)

@@ -28,7 +28,7 @@ const accessFacts = z.strictObject({
   allowed: z
     .boolean()
     .exactOptional()
-    .meta({ description: 'Whether the request passes after a login at one provider at least.' }),
+    .meta({ description: 'Whether the request passes after a login with at least one of the providers.' }),
   liveSessions: z.int(),
   ways: z.array(accessWay),
 })

@@ -32,7 +32,7 @@ const answerSchema = z.strictObject({
   secret: z.string().meta({ description: 'Signs the token: HS256, iss is the ID, aud is publicUrl.' }),
   login: url('Where the login begins.'),
   callback: url('Where the token is posted to.'),
-  echo: url("What the session reaches beside Desk's first page."),
+  echo: url("What the session reaches besides Desk's first page."),
   publicUrl: z.string(),
   until: time('When it ends'),
   now: time("The gateway's clock"),
@@ -56,7 +56,7 @@ const opening: Operation = {
 
 const ending: Operation = {
   summary: 'Ends a rehearsal and its session before its minute is over.',
-  path: { id: 'As POST has answered it.' },
+  path: { id: 'The ID from the response to POST.' },
   answers: {
     200: json('It is over.', z.strictObject({ ended: z.boolean(), sessions: z.int() })),
     404: { description: 'No such rehearsal is open, or ops.adminToken is not set.' },

@@ -25,7 +25,7 @@ const sessionFacts = z.strictObject({
   acr: z
     .string()
     .exactOptional()
-    .meta({ description: 'How the agent has logged in at the provider, as it said itself.' }),
+    .meta({ description: 'How the agent logged in at the provider, as the provider states.' }),
   auth_time: z.number().exactOptional().meta({ description: 'When, in seconds since the epoch.' }),
 })
 

@@ -55,7 +55,7 @@ async function verifySignature(token: string, verifier: Verifier, check: RecordC
   check('keys', {
     ok: hasKeys,
     reason: 'jwt.keys_unavailable',
-    expected: hasKeys ? 'keys' : 'keys that are not older than the token; an unknown kid is looked up every 30 s',
+    expected: hasKeys ? 'keys' : 'current keys; an unknown kid is looked up at most every 30 s',
     seen: hasKeys ? keys.describe() : keys.describe() + missing,
     setting,
   })

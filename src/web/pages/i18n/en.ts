@@ -341,7 +341,7 @@ export const en = {
       },
       directory: {
         title: 'Your role cannot be checked just now',
-        text: 'The list of agents does not answer. Please try again in a minute.',
+        text: 'The list of agents cannot be read at the moment. Please try again in a minute.',
       },
     },
     done: {
