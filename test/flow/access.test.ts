@@ -1,17 +1,17 @@
 // Who may come in by which provider, and who may reach which path: for pages, scripts and WebSockets, on the way in and after.
 
 import t from 'tap'
-import { choosePorts } from '../../src/demo/demo.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { screenshot, startChromium } from '../parts/browser.js'
 import { startDesk } from '../parts/desk.js'
 import { startInProcessGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider } from '../parts/identity-provider.js'
+import { freePort } from '../parts/ports.js'
 import { openRaw } from '../parts/raw-http.js'
 import { missingParts } from '../parts/required-parts.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
-const [port = 0] = await choosePorts(0, '127.0.0.1')
+const port = await freePort()
 const publicUrl = `http://localhost:${port}`
 const idp = createIdentityProvider({ publicUrl, clock: systemClock, entityId: new URL(publicUrl).host })
 const adminToken = 'the-admin-token-of-this-test-long-enough'

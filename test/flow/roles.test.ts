@@ -4,14 +4,14 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { choosePorts } from '../../src/demo/demo.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import { startDesk } from '../parts/desk.js'
 import { startInProcessGateway } from '../parts/gateway.js'
 import { begin, createIdentityProvider } from '../parts/identity-provider.js'
+import { freePort } from '../parts/ports.js'
 import { createUserAgent } from '../parts/user-agent.js'
 
-const [port = 0] = await choosePorts(0, '127.0.0.1')
+const port = await freePort()
 const publicUrl = `http://localhost:${port}`
 const idp = createIdentityProvider({ publicUrl, clock: systemClock, entityId: new URL(publicUrl).host })
 const adminToken = 'the-admin-token-of-this-test-long-enough'

@@ -1,7 +1,7 @@
 // A small collector for spans: OTLP over HTTP with JSON bodies, as an OpenTelemetry collector takes it on port 4318.
 
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { freePort } from './ports.js'
 
 export interface ReceivedSpan {
   traceId: string
@@ -32,7 +32,9 @@ interface OtlpSpan extends Omit<ReceivedSpan, 'attributes' | 'failed'> {
 }
 
 /** `port`: where it comes back. */
-export async function startCollector(port = 0): Promise<Collector> {
+/** `at`: a port, or any. Another one may listen there later. */
+export async function startCollector(at?: number): Promise<Collector> {
+  const port = at ?? (await freePort())
   const spans: ReceivedSpan[] = []
   const bodies: string[] = []
   let how: number | 'never' = 200
@@ -47,7 +49,7 @@ export async function startCollector(port = 0): Promise<Collector> {
   })
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${port}`,
     spans,
     bodies,
     answers(next) {

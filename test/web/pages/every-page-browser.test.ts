@@ -2,7 +2,6 @@
 
 import t, { type Test } from 'tap'
 import { StoreUnavailable } from '../../../src/core/errors.js'
-import { choosePorts } from '../../../src/demo/demo.js'
 import type { Texts } from '../../../src/web/pages/i18n/texts.js'
 import { noticePage, refusedPage } from '../../../src/web/pages/pages.js'
 import { fill } from '../../../src/web/pages/sentence.js'
@@ -11,13 +10,14 @@ import { plainBrand } from '../../parts/brand.js'
 import { type Profile, startChromium } from '../../parts/browser.js'
 import { createFakeProvider, identityOf, refusedWith, samlMessage, startLoginServer } from '../../parts/login-server.js'
 import { type CheckedPage, checkMarkup, checkPages } from '../../parts/page-checks.js'
+import { freePort } from '../../parts/ports.js'
 import { missingParts } from '../../parts/required-parts.js'
 
 /** Markup, an override of the direction, Arabic, emoji, and 300 letters in one word. */
 const oddName = `<b>"Aloha"</b> \u202eevil\u202c مكتب 😀 ${'x'.repeat(300)}`
 
 async function startGate(t: Test, names: Record<string, string>) {
-  const [port = 0] = await choosePorts(0, '127.0.0.1')
+  const port = await freePort()
   const publicUrl = `http://localhost:${port}`
   const store = { fails: false }
   let email: string | undefined

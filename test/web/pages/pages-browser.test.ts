@@ -4,9 +4,9 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import type { Provider } from '../../../src/core/providers.js'
-import { choosePorts } from '../../../src/demo/demo.js'
 import { startChromium } from '../../parts/browser.js'
 import { createFakeProvider, identityOf, samlMessage, startLoginServer } from '../../parts/login-server.js'
+import { freePort } from '../../parts/ports.js'
 import { missingParts } from '../../parts/required-parts.js'
 import { newSigningKey } from '../../parts/saml-idp.js'
 import { openSaml, samlSettings } from '../../parts/saml-provider.js'
@@ -22,7 +22,7 @@ async function serve(t: Test, listener: RequestListener): Promise<string> {
 }
 
 async function openGate(t: Test, provider: Partial<Provider>, login = 'auto') {
-  const [port = 0] = await choosePorts(0, '127.0.0.1')
+  const port = await freePort()
   const publicUrl = `http://localhost:${port}`
   const verdict = () => ({ identity: identityOf('ada@example.com') })
   const gate = await startLoginServer({
