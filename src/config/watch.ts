@@ -1,8 +1,9 @@
-// Finds changes of the files that a configuration was read from, by polling, and reports one once the files are stable
-// again. Change notifications get lost on network and overlay file systems, and do not follow a swapped symlink.
+// Finds changes of the files that a configuration was read from or that it names, by polling, and reports one once the
+// files are stable again. Change notifications get lost on network and overlay file systems, and do not follow a swapped
+// symlink.
 
 import { type BigIntStats, statSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { ConfigReader } from './schema/values.js'
 
 export interface FileWatch {
@@ -98,4 +99,38 @@ export function recordingReader(reader: ConfigReader, fingerprints: Map<string, 
   }
   // A folder's own changes when a file comes or goes.
   return { ...reader, file: recorded(reader.file), bytes: recorded(reader.bytes), names: recorded(reader.names) }
+}
+
+/** A file that could not be read. The message is for the operator. */
+class FileUnreadable extends Error {
+  override name = 'FileUnreadable'
+}
+
+/**
+ * The text of a regular file of at most `bytes`, and its fingerprint for the next call; undefined while the fingerprint is
+ * the one given. Throws FileUnreadable, and nothing else.
+ */
+export async function readTextFile(path: string, limits: { bytes: number; fingerprint?: string | undefined }) {
+  try {
+    return await readChanged(path, limits)
+  } catch (error) {
+    if (error instanceof FileUnreadable) throw error
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw new FileUnreadable(`${path}: ${code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : code}`)
+  }
+}
+
+async function readChanged(path: string, { bytes, fingerprint: known }: Parameters<typeof readTextFile>[1]) {
+  // One handle for both: stat and text are of the same file, also while a symlink is swapped.
+  const file = await open(path, 'r')
+  try {
+    const stats = await file.stat({ bigint: true })
+    if (!stats.isFile()) throw new FileUnreadable(`${path}: not a file`)
+    if (stats.size > bytes) throw new FileUnreadable(`${path}: is larger than ${bytes} bytes`)
+    const fingerprint = statFingerprint(stats)
+    if (fingerprint === known) return undefined
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile()), fingerprint }
+  } finally {
+    await file.close()
+  }
 }

@@ -3,11 +3,11 @@
 // that has expired, or that lacks a required signature.
 
 import type { FileText } from '../../../config/schema/values.js'
+import { readTextFile } from '../../../config/watch.js'
 import type { Clock, Random } from '../../../core/clock.js'
 import type { Log } from '../../../ops/log.js'
 import { type Scheduler, systemScheduler } from '../../../runtime/clock.js'
 import type { FetchText } from '../../../runtime/http-client.js'
-import { readTextFile } from '../../../runtime/watched-file.js'
 import { MetadataError } from './document.js'
 import { type MetadataWanted, parseAhead, readMetadata } from './facts.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
