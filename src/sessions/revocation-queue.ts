@@ -7,7 +7,7 @@ import { StoreUnavailable } from '../core/errors.js'
 import type { EndedBy, Handle, SessionSelector } from '../core/sessions.js'
 import type { Log } from '../ops/log.js'
 import { createRepeatedLog } from '../ops/log.js'
-import { type BackoffRange, backoffDelay } from '../runtime/backoff.js'
+import { type BackoffRange, backoffDelay } from '../runtime/clock.js'
 import { isSingle, matches } from './keys.js'
 import type { SessionRecord } from './records.js'
 

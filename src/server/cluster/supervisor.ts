@@ -3,6 +3,7 @@
 
 import type { Clock, Random } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
+import { backoffDelay } from '../../runtime/clock.js'
 
 export interface ProcessHandle {
   pid: number | undefined
@@ -48,6 +49,7 @@ export interface SupervisorDeps {
 
 /** A worker that has listened for this many milliseconds has started well: its count of deaths begins again. */
 const stableAfter = 60_000
+const restartDelays = { first: 100, longest: 30_000 }
 
 interface SupervisedSlot extends WorkerSlot {
   /** In a row. */
@@ -81,7 +83,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     if (!everListened) return deps.onStartFailed(exit)
     deps.onWorkerDied(slot)
     slot.deaths = served >= stableAfter ? 1 : slot.deaths + 1
-    const wait = restartDelay(slot.deaths, random)
+    const wait = backoffDelay(slot.deaths, restartDelays, random)
     const facts = { worker: slot.number, pid, ...exit, deaths: slot.deaths, wait }
     log.error(facts, 'worker died, starting another one')
     slot.timer = setTimeout(() => startIn(slot), wait)
@@ -115,13 +117,4 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
       for (const { handle } of slots) handle?.kill()
     },
   }
-}
-
-/** Milliseconds. */
-const [firstDelay, longestDelay] = [100, 30_000]
-
-/** Milliseconds to wait after this many deaths in a row: doubles up to half a minute, minus a random part of up to half. */
-export function restartDelay(deaths: number, random: Random): number {
-  const wait = Math.min(longestDelay, firstDelay * 2 ** Math.min(deaths - 1, 20))
-  return Math.ceil(wait * (1 - random(2).readUInt16BE() / 131_072))
 }

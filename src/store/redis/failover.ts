@@ -2,7 +2,7 @@
 // writes. Each has connections of its own; those in use are replaced only when another server answers in their place.
 
 import type { Random } from '../../core/clock.js'
-import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
+import { type BackoffRange, backoffDelay } from '../../runtime/clock.js'
 import type { RedisClient } from './client.js'
 import { createReconnection } from './connection.js'
 import { connectionOptions, singleOptions } from './connection-options.js'

@@ -2,17 +2,15 @@
 
 import t from 'tap'
 import { createLog } from '../../../src/ops/log.js'
-import {
-  createSupervisor,
-  type ProcessExit,
-  restartDelay,
-  type WorkerSlot,
-} from '../../../src/server/cluster/supervisor.js'
+import { backoffDelay } from '../../../src/runtime/clock.js'
+import { createSupervisor, type ProcessExit, type WorkerSlot } from '../../../src/server/cluster/supervisor.js'
 import { createTestClock } from '../../parts/clock.js'
 import { until } from '../../parts/wait-until.js'
 
 const killed: ProcessExit = { code: null, signal: 'SIGKILL' }
 const half = (bytes: number) => Buffer.alloc(bytes, 0xff)
+const restartDelay = (deaths: number, random: (bytes: number) => Buffer) =>
+  backoffDelay(deaths, { first: 100, longest: 30_000 }, random)
 
 function startSupervisor(count: number) {
   const clock = createTestClock()
