@@ -1,8 +1,7 @@
 // A company's own pages: name, pictures, colour, support, footer and templates, good and bad.
 
 import t from 'tap'
-import { contrast, shadesOf } from '../../../src/config/colors.js'
-import { createBrand } from '../../../src/web/pages/brand.js'
+import { contrast, createBrand, shadesOf } from '../../../src/web/pages/brand.js'
 import { ar } from '../../../src/web/pages/i18n/ar.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { leavingPage, noticePage } from '../../../src/web/pages/pages.js'
