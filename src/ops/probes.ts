@@ -3,9 +3,8 @@
 
 import fastify, { type FastifyInstance } from 'fastify'
 import * as z from 'zod'
-import { json, type Operation } from './api/openapi.js'
+import { json, type Operation, problem } from './api/openapi.js'
 import type { Metrics } from './metrics.js'
-import { problem } from './problem.js'
 import type { ReadinessProbe } from './readiness.js'
 
 export interface ProbeDeps {

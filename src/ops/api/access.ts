@@ -5,8 +5,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { canonicalEmail } from '../../core/email.js'
-import { problem } from '../problem.js'
-import { type Operation, storeDown } from './openapi.js'
+import { type Operation, problem, storeDown } from './openapi.js'
 
 const accessWay = z.strictObject({
   provider: z.string(),

@@ -9,8 +9,7 @@ import { DirectoryUnavailable } from '../../core/errors.js'
 import type { Audit } from '../audit.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
-import { problem } from '../problem.js'
-import { json, type Operation, storeDown } from './openapi.js'
+import { json, type Operation, problem, storeDown } from './openapi.js'
 
 /** Makes links; see providers/breakglass.ts. */
 export interface BreakglassIssuer {

@@ -1,7 +1,7 @@
-// GET /api/openapi.json: the ops API as an OpenAPI 3.1 document, made of what stands beside each route. A route without
-// that cannot be registered.
+// What the routes of the ops API say of themselves, and how they answer an error. GET /api/openapi.json is an OpenAPI 3.1
+// document made of that: a route without it cannot be registered.
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
 
 /** What the document says of one route. */
@@ -133,4 +133,14 @@ function contentOf(content: Record<string, z.ZodType>, io: 'input' | 'output'): 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io })
   return rest
+}
+
+/**
+ * An error as problem+json (RFC 9457); it never shows an exception. `members`: `detail` (what the operator can do about
+ * it), or other members.
+ */
+export function problem(reply: FastifyReply, status: number, title: string, members: Record<string, unknown> = {}) {
+  // As bytes: Fastify adds a charset to texts, but JSON types have none (RFC 8259 11).
+  const body = Buffer.from(JSON.stringify({ status, title, ...members }))
+  return reply.code(status).type('application/problem+json').send(body)
 }

@@ -7,8 +7,7 @@ import type { Clock } from '../../core/clock.js'
 import type { SessionSelector } from '../../core/sessions.js'
 import type { Audit } from '../audit.js'
 import type { Log } from '../log.js'
-import { problem } from '../problem.js'
-import { json, type Operation, storeDown } from './openapi.js'
+import { json, type Operation, problem, storeDown } from './openapi.js'
 
 export interface RehearsalApiDeps {
   rehearsals: {

@@ -3,9 +3,8 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import type { ObservedFacts } from '../observed.js'
-import { problem } from '../problem.js'
+import { json, type Operation, problem, storeDown } from './openapi.js'
 import type { RefusedLogins } from '../refused-logins.js'
-import { json, type Operation, storeDown } from './openapi.js'
 
 const refusedLogin = z.strictObject({
   reference: z.string(),
