@@ -2,7 +2,7 @@
 // for the same. While requests are served a thread does the parsing.
 
 import { inSlices, runInThread, threadEntry } from '../runtime/thread.js'
-import { type AgentEntry, parseAgents } from './agents.js'
+import { type AgentEntry, type AgentsJson, parseAgents } from './agents.js'
 import type { Problem } from './problems.js'
 import type { FileText } from './schema/values.js'
 
@@ -10,16 +10,13 @@ export type AgentsList = ReadonlyMap<string, AgentEntry>
 
 export type AgentsFile = { agents: AgentsList } | { problems: Problem[] }
 
-/** What a thread sends: JSON of a few hundred agents each. */
-export type AgentsJson = { slices: string[] } | { problems: Problem[] }
-
 /** Characters that are parsed where they are: no request notices. */
 const smallText = 8 * 1024
 /** A file has at most 4 MB. */
 const limits = { ms: 120_000, megabytes: 1024 }
 const mostFiles = 16
 
-const entry = threadEntry('agents-thread', import.meta.url)
+const entry = threadEntry('agents', import.meta.url)
 const parsed = new Map<string, { text: string; result: AgentsFile | Promise<AgentsFile> }>()
 
 /** At once, however long it takes. Never throws. */
