@@ -38,7 +38,9 @@ export type AccessFacts = z.infer<typeof accessFacts>
 
 export interface AccessRequest {
   method: string
+  /** As the browser sends it. */
   target: string
+  /** The client's address, for rules that require one. */
   from?: string | undefined
 }
 

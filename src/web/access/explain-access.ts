@@ -4,12 +4,15 @@
 import type { Config } from '../../config/schema/index.js'
 import { type RecordCheck, Refused } from '../../core/checks.js'
 import type { Agent, AgentRecord } from '../../core/directory.js'
-import type { Session } from '../../core/sessions.js'
+import type { Session, Sessions } from '../../core/sessions.js'
 import { mergeIdentity } from '../../directory/directory.js'
 import { deskId } from '../../providers/desk-login.js'
-import type { Guard, IdentityWriter, RuleOutcome } from '../context.js'
+import type { ConfigSnapshot, Guard, IdentityWriter, RuleOutcome } from '../context.js'
 import { readTarget } from '../request/target.js'
 import { checkAgent, checkAllowed } from './authorize-agent.js'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { DirectoryUnavailable } from '../../core/errors.js'
+import type { AccessFacts, AccessReader, AccessRequest } from '../../ops/api/access.js'
 
 /** What becomes of a request. `gateway`: it is answered by the gateway; `unreadable`: it is refused whoever sends it. */
 export type AccessOutcome = 'allowed' | 'forbidden' | 'public' | 'gateway' | 'unreadable'
@@ -45,19 +48,11 @@ export interface ExplainedAgent {
   sessions: readonly Session[]
 }
 
-export interface ExplainedRequest {
-  method: string
-  /** As the browser sends it. */
-  target: string
-  /** The client's address, for rules that require one. */
-  from?: string | undefined
-}
-
 /** Every way in that the configuration has. */
 export function explainWays(
   policy: ExplainPolicy,
   agent: ExplainedAgent,
-  request: ExplainedRequest | undefined,
+  request: AccessRequest | undefined,
 ): AccessWay[] {
   const { providers, login } = policy.config
   const ids = [...providers.map(({ id }) => id), ...(login.alsoAllowDeskAuthentication ? [deskId] : [])]
@@ -68,7 +63,7 @@ function explainWay(
   policy: ExplainPolicy,
   { record, source, sessions }: ExplainedAgent,
   provider: string,
-  request: ExplainedRequest | undefined,
+  request: AccessRequest | undefined,
 ): AccessWay {
   const session = newest(sessions.filter(one => one.provider === provider))
   const agent = session?.agent ?? mergeIdentity(record, {})
@@ -99,7 +94,7 @@ export function outcomeOf(
   guard: ExplainPolicy['guard'],
   agent: Agent,
   provider: string,
-  request: ExplainedRequest,
+  request: AccessRequest,
 ): AccessOutcome {
   const { method } = request
   const target = readTarget(request.target)
@@ -141,11 +136,64 @@ function closedRules({ config, guard }: ExplainPolicy, agent: Agent, provider: s
   return found.filter((rule, index) => found.findIndex(({ match }) => match === rule.match) === index)
 }
 
-function asked({ target, from }: Pick<ExplainedRequest, 'target' | 'from'>) {
+function asked({ target, from }: Pick<AccessRequest, 'target' | 'from'>) {
   const read = readTarget(target) ?? { raw: target, path: target, query: '', ambiguous: true }
   return { target: read, address: from ?? '', unproven: from === undefined }
 }
 
 function newest(sessions: readonly Session[]): Session | undefined {
   return [...sessions].sort((a, b) => b.createdAt - a.createdAt)[0]
+}
+
+/** Agents of a report between two pauses: requests go on meanwhile. */
+const batchSize = 50
+
+/** Reads from the running gateway: its directory, its live sessions and the guard of the current snapshot. */
+export function createAccessReader({ snapshot, sessions }: {
+  snapshot(): ConfigSnapshot
+  sessions: Pick<Sessions, 'list'>
+}): AccessReader {
+  const locate = async (email: string): Promise<{ source?: string; found: AgentRecord | AccessFacts['state'] }> => {
+    const { directory } = snapshot()
+    try {
+      return directory.locate ? await directory.locate(email) : { found: await directory.find(email) }
+    } catch (error) {
+      if (!(error instanceof DirectoryUnavailable)) throw error
+      return { source: error.message, found: 'unavailable' }
+    }
+  }
+  const sessionsOf = async (email: string) => {
+    const live: Session[] = []
+    let cursor: string | undefined
+    do {
+      const page = await sessions.list({ email }, cursor)
+      live.push(...page.items)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return live
+  }
+  const explain = async (email: string, request?: AccessRequest): Promise<AccessFacts> => {
+    const { config, pipeline, identity } = snapshot()
+    const [{ source, found }, live] = await Promise.all([locate(email), sessionsOf(email)])
+    const named = request ? { request: `${request.method} ${request.target}` } : {}
+    const facts = { agent: email, ...(source === undefined ? {} : { source }), ...named, liveSessions: live.length }
+    if (typeof found === 'string') {
+      return { ...facts, state: found as AccessFacts['state'], ...(request ? { allowed: false } : {}), ways: [] }
+    }
+    const policy = { config, guard: pipeline.guard, identity }
+    const ways = explainWays(policy, { record: found, source: source ?? 'the directory', sessions: live }, request)
+    const allowed = ways.some(({ enters, outcome }) => outcome === 'public' || (enters && outcome === 'allowed'))
+    return { ...facts, state: 'active', ...(request ? { allowed } : {}), ways }
+  }
+
+  return {
+    explain,
+    async *report() {
+      let count = 0
+      for (const email of snapshot().directory.emails?.() ?? []) {
+        if (++count % batchSize === 0) await breathe()
+        yield await explain(email)
+      }
+    },
+  }
 }
