@@ -12,15 +12,7 @@ import { createBrowser } from '../doctor/browser.js'
 import { checkConnection } from '../doctor/connection.js'
 import { createFindings, type Findings, findingLines } from '../doctor/findings.js'
 import { beginLogin, logIn } from '../doctor/login.js'
-import { checkProviders } from '../doctor/providers.js'
-import {
-  type ClockOffset,
-  checkConfiguration,
-  checkDesk,
-  checkOwnClock,
-  checkProviderClocks,
-  checkStore,
-} from '../doctor/surroundings.js'
+import { checkConfiguration, checkDesk, checkOwnClock, checkProviderClocks, checkProviders, checkStore, type ClockOffset } from '../doctor/surroundings.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, askReadiness, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
@@ -113,10 +105,9 @@ async function goThrough(
   checkStore(found, rehearsal.store, config)
   await checkProviderClocks(found, parts, clock)
   if (!(await checkConnection(found, { publicUrl, ca, browser, now: systemClock.now() }))) return false
-  const { prefix } = config
   const explain = async (reference: string) =>
     (await askOps(at, `/api/logins/${reference}`)) as RefusedLoginReport | undefined
-  const login = { ...parts, cookies: createCookies({ publicUrl, prefix }), prefix, explain }
+  const login = { ...parts, cookies: createCookies({ publicUrl, prefix: config.prefix }), explain }
   const begun = await beginLogin(found, login)
   if (!begun) return false
   await checkBypass(found, parts)

@@ -10,21 +10,15 @@ import { type Echo, greeting, streamTime } from '../../web/rehearsal/echo.js'
 import { compileNetworks, parseAddress } from '../../web/request/networks.js'
 import { compilePathRules } from '../../web/request/paths.js'
 import { readTarget } from '../../web/request/target.js'
-import type { Browser, FetchedPage } from './browser.js'
-import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
-
-export interface ArrivalParts {
-  rehearsal: RehearsalAnswer
-  browser: Browser
-  config: Config
-}
+import type { FetchedPage } from './browser.js'
+import { causeOf, type DoctorParts, type Findings, isOfFront, noWayBehind } from './findings.js'
 
 /** RFC 5737: nobody's address. */
 const someoneElse = '192.0.2.99'
 const forgery = 'forged@example.invalid'
 
 /** What the gateway saw; undefined when the session did not arrive there. */
-export async function checkArrival(found: Findings, parts: ArrivalParts): Promise<Echo | undefined> {
+export async function checkArrival(found: Findings, parts: DoctorParts): Promise<Echo | undefined> {
   const { browser, rehearsal, config } = parts
   const { headers } = config.identity
   const forged = Object.values(headers).flatMap(name => [name, name.replaceAll('-', '_')])
@@ -56,7 +50,7 @@ function echoIn(page: FetchedPage): Echo | undefined {
   }
 }
 
-function checkReturned(found: Findings, { browser }: ArrivalParts, echo: Echo) {
+function checkReturned(found: Findings, { browser }: DoctorParts, echo: Echo) {
   const arrived = new Map(echo.cookies)
   const lost = browser.jar.filter(({ name }) => name.includes('deskgate') && !arrived.has(name)).map(({ name }) => name)
   const change = 'the front removes or changes cookies: pass Cookie as it is'
@@ -74,7 +68,7 @@ function checkHost(found: Findings, { publicUrl }: RehearsalAnswer, { host }: Ec
 }
 
 /** Whom the gateway takes the client for: limits.logins, access.paths[].from and the audit log go by that. */
-async function checkAddress(found: Findings, parts: ArrivalParts, echo: Echo, local: string): Promise<void> {
+async function checkAddress(found: Findings, parts: DoctorParts, echo: Echo, local: string): Promise<void> {
   const { rehearsal, browser, config } = parts
   const name = 'client address'
   const { address, unproven, peer, forwarded } = echo
@@ -123,7 +117,7 @@ function largestCookies({ login }: Config): number {
   return maxAttempts * (login.keepFragment ? maxCookieBytesWithFragment : maxCookieBytes) + 1000
 }
 
-export async function checkSizes(found: Findings, { browser, rehearsal, config }: ArrivalParts): Promise<void> {
+export async function checkSizes(found: Findings, { browser, rehearsal, config }: DoctorParts): Promise<void> {
   const name = 'header size'
   const largest = largestCookies(config)
   let refused = ''
@@ -148,7 +142,7 @@ export async function checkSizes(found: Findings, { browser, rehearsal, config }
 const limits =
   'the limit of the front (nginx: large_client_header_buffers 4 32k; HAProxy: tune.bufsize), and limits.header'
 
-export async function checkWebSocket(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
+export async function checkWebSocket(found: Findings, { browser, rehearsal }: DoctorParts): Promise<void> {
   const change =
     'have the front pass upgrades (nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade, proxy_set_header Connection $connection_upgrade with the map in docs/fronts/nginx.md)'
   const opened = await browser.webSocket(rehearsal.echo).catch(causeOf)
@@ -159,7 +153,7 @@ export async function checkWebSocket(found: Findings, { browser, rehearsal }: Ar
   found.problem('WebSocket', "it opened, but the gateway's message did not arrive", change)
 }
 
-export async function checkStream(found: Findings, { browser, rehearsal }: ArrivalParts): Promise<void> {
+export async function checkStream(found: Findings, { browser, rehearsal }: DoctorParts): Promise<void> {
   const page = await browser.ask(rehearsal.echo, { headers: { accept: 'text/event-stream' } }).catch(causeOf)
   const change =
     'in the front, switch off buffering (nginx: proxy_buffering off), and any cache or filter for event streams'
@@ -172,7 +166,7 @@ export async function checkStream(found: Findings, { browser, rehearsal }: Arriv
 }
 
 /** A path of Desk that nobody may have without a session. */
-export async function checkBypass(found: Findings, { browser, rehearsal, config }: ArrivalParts): Promise<void> {
+export async function checkBypass(found: Findings, { browser, rehearsal, config }: DoctorParts): Promise<void> {
   const name = 'no way past the gateway'
   const path = `/deskgate-doctor-${rehearsal.id.slice(-8)}`
   if (config.mode === 'observe') {

@@ -2,7 +2,18 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
+import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import { escapeControls } from '../commands/report.js'
+import type { Browser } from './browser.js'
+
+/** What every check works with. */
+export interface DoctorParts {
+  rehearsal: RehearsalAnswer
+  browser: Browser
+  config: Config
+  /** The clock of this host, in milliseconds since the epoch. */
+  now(): number
+}
 
 export interface DoctorFinding {
   check: string

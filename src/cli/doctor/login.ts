@@ -3,20 +3,15 @@
 import { randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { Cookie } from 'undici'
-import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import type { RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { Cookies } from '../../web/request/cookies.js'
-import { type Browser, type FetchedPage, navigation } from './browser.js'
-import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
+import { type FetchedPage, navigation } from './browser.js'
+import { causeOf, type DoctorParts, type Findings, isOfFront, noWayBehind } from './findings.js'
 
-export interface LoginParts {
-  rehearsal: RehearsalAnswer
-  browser: Browser
-  config: Config
+export interface LoginParts extends DoctorParts {
   /** The names in use. */
   cookies: Cookies
-  prefix: string
   /** A login that was refused, by its reference. */
   explain(reference: string): Promise<RefusedLoginReport | undefined>
 }
@@ -51,7 +46,7 @@ const isSecure = ({ publicUrl }: RehearsalAnswer) => publicUrl.startsWith('https
 
 /** The redirect to the provider, if that is what came. */
 export async function beginLogin(found: Findings, parts: LoginParts): Promise<FetchedPage | undefined> {
-  const { browser, rehearsal, prefix } = parts
+  const { browser, rehearsal, config } = parts
   const first = { headers: { ...navigation, 'sec-fetch-site': 'none' } }
   const name = 'way to the gateway'
   try {
@@ -66,7 +61,7 @@ export async function beginLogin(found: Findings, parts: LoginParts): Promise<Fe
       page = await browser.ask(`${rehearsal.login}?here=1`, first)
     }
     if (page.location.startsWith('https://doctor.invalid/')) {
-      found.ok(name, `the login begins at ${rehearsal.publicUrl}${prefix}`)
+      found.ok(name, `the login begins at ${rehearsal.publicUrl}${config.prefix}`)
       return page
     }
     found.problem(name, ...(await explainStray(parts, page)))
@@ -80,11 +75,9 @@ export async function beginLogin(found: Findings, parts: LoginParts): Promise<Fe
   return undefined
 }
 
-async function explainStray(
-  { browser, rehearsal, prefix, config }: LoginParts,
-  page: FetchedPage,
-): Promise<[string, string]> {
+async function explainStray({ browser, rehearsal, config }: LoginParts, page: FetchedPage): Promise<[string, string]> {
   const { status, location } = page
+  const { prefix } = config
   if (location !== '') {
     const change = 'set publicUrl to the address that browsers end up at, or remove the redirect in the front'
     return [`HTTP ${status}: sent on to ${location.split('?', 1)[0]}`, change]
@@ -111,7 +104,7 @@ function tokenOf({ id, secret, agent, publicUrl, now }: RehearsalAnswer): Promis
 
 function checkSessionCookies(
   found: Findings,
-  { cookies, rehearsal, prefix }: LoginParts,
+  { cookies, rehearsal, config: { prefix } }: LoginParts,
   { setCookies }: FetchedPage,
 ): boolean {
   const secure = isSecure(rehearsal)

@@ -1,4 +1,4 @@
-// What a login needs beside the front: clocks, the session store, and Desk's first page.
+// What a login needs beside the front: clocks, the session store, the providers, and Desk's first page.
 
 import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
@@ -6,16 +6,10 @@ import type { Readiness } from '../../ops/readiness.js'
 import { readMetadata } from '../../providers/saml/metadata/facts.js'
 import { topologyOf } from '../../store/redis/url.js'
 import { createPaths } from '../../web/request/paths.js'
-import { type Browser, type FetchedPage, navigation } from './browser.js'
-import { causeOf, type Findings, isOfFront, noWayBehind } from './findings.js'
-
-export interface SurroundingsParts {
-  rehearsal: RehearsalAnswer
-  browser: Browser
-  config: Config
-  /** The clock of this host, in milliseconds since the epoch. */
-  now(): number
-}
+import { type FetchedPage, navigation } from './browser.js'
+import { causeOf, type DoctorParts, type Findings, isOfFront, noWayBehind } from './findings.js'
+import { isSameSite } from '../../config/rules/gateway.js'
+import { readFetched } from '../commands/check-online.js'
 
 /** The gateway's clock less this host's, in milliseconds: what is sure of it, and how sure. */
 export interface ClockOffset {
@@ -55,7 +49,7 @@ export function checkOwnClock(found: Findings, { offset, within }: ClockOffset) 
 /** By the Date of each provider's own server: the gateway compares what it signs with its own clock. */
 export async function checkProviderClocks(
   found: Findings,
-  parts: SurroundingsParts,
+  parts: DoctorParts,
   clock: ClockOffset,
 ): Promise<void> {
   await Promise.all(parts.config.providers.map(provider => checkProviderClock(found, parts, clock, provider)))
@@ -63,7 +57,7 @@ export async function checkProviderClocks(
 
 async function checkProviderClock(
   found: Findings,
-  { browser, now }: SurroundingsParts,
+  { browser, now }: DoctorParts,
   clock: ClockOffset,
   provider: Config['providers'][number],
 ): Promise<void> {
@@ -107,7 +101,7 @@ function loginPageOf({ metadata, issuer }: Extract<Config['providers'][number], 
 const firstPage = "Desk's first page"
 
 /** Whether Desk has taken the agent. */
-export async function checkDesk(found: Findings, parts: SurroundingsParts): Promise<boolean> {
+export async function checkDesk(found: Findings, parts: DoctorParts): Promise<boolean> {
   const { rehearsal, browser, config } = parts
   const name = firstPage
   const headers = { ...navigation, 'sec-fetch-site': 'none' }
@@ -118,7 +112,7 @@ export async function checkDesk(found: Findings, parts: SurroundingsParts): Prom
   return false
 }
 
-function judgeDesk(found: Findings, { rehearsal, config }: SurroundingsParts, page: FetchedPage): boolean {
+function judgeDesk(found: Findings, { rehearsal, config }: DoctorParts, page: FetchedPage): boolean {
   const name = firstPage
   const { status, location, headers: got } = page
   if ([502, 503, 504].includes(status)) {
@@ -192,4 +186,44 @@ function explainRedirect(
   }
   found.ok(name, `HTTP ${status} to ${to?.pathname ?? location}`)
   return true
+}
+
+/** Whether the running gateway can begin a login at each provider, and whether its response brings the cookie of the login. */
+export async function checkProviders(found: Findings, parts: DoctorParts): Promise<void> {
+  for (const provider of parts.config.providers) await checkProvider(found, parts, provider)
+}
+
+async function checkProvider(
+  found: Findings,
+  { browser, config, rehearsal }: DoctorParts,
+  provider: Config['providers'][number],
+): Promise<void> {
+  const name = `provider ${provider.id}`
+  const { publicUrl } = rehearsal
+  // Without the page for another host: Host is a check of its own.
+  const address = `${publicUrl}${createPaths(config.prefix).login}/${provider.id}?here=1`
+  const headers = { ...navigation, 'sec-fetch-site': 'none' }
+  const page = await browser.ask(address, { headers, cookies: 'none' }).catch(causeOf)
+  if (typeof page === 'string') return found.problem(name, `no response: ${page}`, 'the front')
+  if (page.status >= 400) {
+    const why = provider.type === 'saml' && provider.metadata ? await readFetched(provider) : undefined
+    const seen = `no login begins: HTTP ${page.status}`
+    if (why === undefined) return found.problem(name, seen, "see the gateway's log")
+    const change = 'check providers[].metadata, and that the gateway reaches it: deskgate check --online'
+    return found.problem(name, `metadata unreadable: ${why}`, change)
+  }
+  const target = loginPageIn(page)
+  if (!target) return found.ok(name, 'the gateway begins its login')
+  const { origin } = new URL(target)
+  if (publicUrl.startsWith('http:') && !isSameSite(publicUrl, target)) {
+    const seen = `${origin} is another site, and publicUrl is http: its POST does not bring the cookie of the login`
+    return found.problem(name, seen, 'publicUrl: use https, or one host name for both')
+  }
+  found.ok(name, `the gateway sends its logins to ${origin}`)
+}
+
+/** Where a redirect leads, or a form of SAML's POST binding. */
+function loginPageIn({ location, body }: FetchedPage): string | undefined {
+  const target = location || /<form[^>]* action="([^"]+)"/.exec(body)?.[1]
+  return target !== undefined && URL.canParse(target) ? target : undefined
 }
