@@ -16,7 +16,12 @@ import { systemClock, systemRandom } from '../../runtime/clock.js'
 import { createHttpClient, openAgent } from '../../runtime/http-client.js'
 import { shownAddress } from '../../store/redis/url.js'
 import { deskTls } from '../../web/proxy/upstream.js'
-import { checkStore } from './check-store.js'
+import type { Revalidate, Sessions } from '../../core/sessions.js'
+import { createKeyring } from '../../keys/keyring.js'
+import { isConfigured } from '../../providers/create.js'
+import { isRehearsal } from '../../providers/rehearsal.js'
+import { createSessions } from '../../sessions/sessions.js'
+import { openStore } from '../../store/open.js'
 
 /** One address that was tried. */
 export interface Trial {
@@ -52,15 +57,6 @@ export async function tryOnline(config: Config): Promise<Trial[]> {
   } finally {
     await browsers.destroy()
   }
-}
-
-async function tryStore(config: Config): Promise<Trial[]> {
-  const settings = config.sessions.store
-  const path = ['sessions', 'store']
-  const address = shownAddress(settings)
-  if (address === undefined) return []
-  const { problem, warnings } = await checkStore(config)
-  return [{ path, address, neededBy: 'gateway', warnings, ...(problem === undefined ? {} : { problem }) }]
 }
 
 /** Any response will do, whatever its status. */
@@ -187,4 +183,53 @@ async function outcomeOf(trial: () => Promise<void>): Promise<Pick<Trial, 'probl
 function shown(address: string): string {
   const { origin, pathname } = new URL(address)
   return pathname === '/' ? origin : origin + pathname.replaceAll('%7Bemail%7D', '{email}')
+}
+
+/**
+ * Whether the store works as the gateway uses it, and how many sessions in it the configuration ends. Nothing is changed
+ * there but what the store cleans up anyway.
+ */
+async function tryStore(config: Config): Promise<Trial[]> {
+  const { publicUrl, sessions: settings } = config
+  const address = shownAddress(settings.store)
+  if (address === undefined) return []
+  const shared = { clock: systemClock, random: systemRandom, log: createLog({ level: 'silent' }) }
+  const store = openStore(settings.store, shared)
+  const secrets = config.secrets.map(secret => secret.reveal())
+  const own = { store, keyring: createKeyring(secrets, shared), publicUrl, settings }
+  const revalidate: Revalidate = session => session
+  // It subscribes, so that the probe tries the channel as well.
+  const sessions = createSessions({ ...shared, ...own, metrics: createMetrics(), revalidate, audit: () => {} })
+  const warnings: Finding[] = []
+  const outcome = await outcomeOf(async () => {
+    await store.probe()
+    warnings.push(...orphanFindings(await countOrphans(sessions, config)))
+  })
+  await store.close()
+  return [{ path: ['sessions', 'store'], address, neededBy: 'gateway', warnings, ...outcome }]
+}
+
+/** The live sessions of providers that are not configured, by provider. */
+async function countOrphans(sessions: Sessions, { providers }: Config): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  let cursor: string | undefined
+  do {
+    const page = await sessions.list('all', cursor)
+    for (const { provider } of page.items) {
+      if (!isConfigured(provider, providers) && !isRehearsal(provider))
+        counts.set(provider, (counts.get(provider) ?? 0) + 1)
+    }
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return counts
+}
+
+function orphanFindings(counts: Map<string, number>): Finding[] {
+  if (counts.size === 0) return []
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
+  const each = [...counts].map(([provider, count]) => `${provider}: ${count}`).join(', ')
+  const sessions = total === 1 ? '1 live session belongs' : `${total} live sessions belong`
+  const message = `${sessions} to providers that are not configured (${each})`
+  const hint = `${total === 1 ? 'it ends' : 'they end'} when the gateway runs with this configuration`
+  return [{ path: ['providers'], message, hint }]
 }
