@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { isChain, leafOf } from '../../src/core/certificate-chain.js'
-import type { SigningKey } from '../../src/demo/saml-response.js'
+import type { SigningKey } from '../../src/demo/idp-messages.js'
 import { createChain } from '../parts/certificate-chain.js'
 import { missingParts } from '../parts/required-parts.js'
 

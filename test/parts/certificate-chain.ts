@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { SigningKey } from '../../src/demo/saml-response.js'
+import type { SigningKey } from '../../src/demo/idp-messages.js'
 import { programPath } from './required-parts.js'
 
 const run = promisify(execFile)

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { SignedXml } from 'xml-crypto'
-import type { SigningKey } from '../../src/demo/saml-response.js'
+import type { SigningKey } from '../../src/demo/idp-messages.js'
 import { programPath } from './required-parts.js'
 
 /** A self-signed certificate for a key on that curve; ask `missingParts('openssl')` first. */

@@ -4,7 +4,7 @@
 import { constants, createCipheriv, publicEncrypt, randomBytes, X509Certificate } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
-import { signElement } from '../../src/demo/saml-response.js'
+import { signElement } from '../../src/demo/idp-messages.js'
 import type { ResponseChange, SamlIdp } from './saml-idp.js'
 
 const xmlenc = 'http://www.w3.org/2001/04/xmlenc#'

@@ -12,7 +12,7 @@ import {
   type SigningKey,
   samlResponseXml,
   signSamlResponse,
-} from '../../src/demo/saml-response.js'
+} from '../../src/demo/idp-messages.js'
 
 export const idpIssuer = 'https://idp.example.com/metadata'
 export const acsUrl = 'https://desk.example.com/auth/saml/acs'

@@ -7,7 +7,7 @@ import { DOMParser } from '@xmldom/xmldom'
 import { SignedXml } from 'xml-crypto'
 import type { Clock } from '../../src/core/clock.js'
 import type { Navigation } from '../../src/core/providers.js'
-import { type SigningKey, signElement } from '../../src/demo/saml-response.js'
+import { type SigningKey, signElement } from '../../src/demo/idp-messages.js'
 import { idpIssuer, sloUrl } from './saml-idp.js'
 
 export interface LogoutPlan {

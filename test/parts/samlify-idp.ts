@@ -2,7 +2,7 @@
 // and signs responses with its own.
 
 import samlify from 'samlify'
-import type { SigningKey } from '../../src/demo/saml-response.js'
+import type { SigningKey } from '../../src/demo/idp-messages.js'
 import type { Answering, Maker, Signed } from './saml-makers.js'
 
 const bindings = 'urn:oasis:names:tc:SAML:2.0:bindings'

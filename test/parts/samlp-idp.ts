@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import samlp from 'samlp'
-import type { SigningKey } from '../../src/demo/saml-response.js'
+import type { SigningKey } from '../../src/demo/idp-messages.js'
 import { type Answering, acsIn, certificateIn, entityIn, type Maker } from './saml-makers.js'
 
 const parseRequest = promisify(samlp.parseRequest)

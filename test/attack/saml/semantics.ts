@@ -1,6 +1,6 @@
 // What a validly signed assertion says: from whom, for whom, when, once, and who it is.
 
-import { signElement } from '../../../src/demo/saml-response.js'
+import { signElement } from '../../../src/demo/idp-messages.js'
 import { acsUrl, attempt, encode, idpIssuer, swap, without } from '../../parts/saml-idp.js'
 import { type Attack, clock, idp, signing } from './attack.js'
 

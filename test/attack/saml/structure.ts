@@ -1,6 +1,6 @@
 // Signatures and XML: what is verified is what is used, and nothing that two parsers could read differently gets in.
 
-import { signElement } from '../../../src/demo/saml-response.js'
+import { signElement } from '../../../src/demo/idp-messages.js'
 import { encode, part, swap, swapAll, without } from '../../parts/saml-idp.js'
 import { type Attack, idp, idpOf, signing, stranger } from './attack.js'
 

@@ -2,7 +2,7 @@
 
 import type { X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
-import type { SigningKey } from '../../../src/demo/saml-response.js'
+import type { SigningKey } from '../../../src/demo/idp-messages.js'
 import { createMetadataSource } from '../../../src/providers/saml/metadata/metadata.js'
 import { systemRandom } from '../../../src/runtime/clock.js'
 import { type Chain, createChain } from '../../parts/certificate-chain.js'

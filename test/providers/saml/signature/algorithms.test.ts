@@ -3,7 +3,7 @@
 
 import { sign } from 'node:crypto'
 import t from 'tap'
-import type { SigningKey } from '../../../../src/demo/saml-response.js'
+import type { SigningKey } from '../../../../src/demo/idp-messages.js'
 import { verifiesBytes } from '../../../../src/providers/saml/signature/methods.js'
 import { createTestClock } from '../../../parts/clock.js'
 import { curveSigningKey, type OddSigning, signOddly } from '../../../parts/curve-signing.js'
