@@ -1,8 +1,7 @@
 // mod_auth_mellon: the directives of Apache's configuration, with the <Location> that they stand in.
 
 import { printable } from '../../config/problems.js'
-import { type Converter, type Entry, type Peer, rowsOf } from './convert.js'
-import { duration, isOn, one, originOf, text } from './values.js'
+import { type Converter, duration, type Entry, isOn, one, originOf, type Peer, rowsOf, text } from './convert.js'
 
 const values = (entries: Entry[]) => entries.flatMap(entry => entry.values)
 const beneath = (scope: string) =>

@@ -1,7 +1,6 @@
 // saml-auth-proxy: its flags and SAML_PROXY_ variables.
 
-import { type Peer, rowsOf } from './convert.js'
-import { address, duration, flag, isOn, lists, many, one, originOf, readFlags, text } from './values.js'
+import { address, duration, flag, isOn, lists, many, one, originOf, type Peer, readFlags, rowsOf, text } from './convert.js'
 
 export const samlAuthProxy: Peer = {
   rows: rowsOf(`
