@@ -218,3 +218,13 @@ async function list(
   const items = found.flatMap(({ session }) => (session && matches(selector, session) ? [session] : []))
   return { items, cursor: page.cursor }
 }
+
+/** Every session that the selector names. Rejects with StoreUnavailable. */
+export async function* everySession(sessions: Pick<Sessions, 'list'>, selector: SessionSelector): AsyncGenerator<Session> {
+  let cursor: string | undefined
+  do {
+    const page = await sessions.list(selector, cursor)
+    yield* page.items
+    cursor = page.cursor
+  } while (cursor !== undefined)
+}

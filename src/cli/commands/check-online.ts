@@ -20,7 +20,7 @@ import type { Revalidate, Sessions } from '../../core/sessions.js'
 import { createKeyring } from '../../keys/keyring.js'
 import { isConfigured } from '../../providers/create.js'
 import { isRehearsal } from '../../providers/rehearsal.js'
-import { createSessions } from '../../sessions/sessions.js'
+import { createSessions, everySession } from '../../sessions/sessions.js'
 import { openStore } from '../../store/open.js'
 
 /** One address that was tried. */
@@ -212,15 +212,10 @@ async function tryStore(config: Config): Promise<Trial[]> {
 /** The live sessions of providers that are not configured, by provider. */
 async function countOrphans(sessions: Sessions, { providers }: Config): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
-  let cursor: string | undefined
-  do {
-    const page = await sessions.list('all', cursor)
-    for (const { provider } of page.items) {
-      if (!isConfigured(provider, providers) && !isRehearsal(provider))
-        counts.set(provider, (counts.get(provider) ?? 0) + 1)
-    }
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  for await (const { provider } of everySession(sessions, 'all')) {
+    if (!isConfigured(provider, providers) && !isRehearsal(provider))
+      counts.set(provider, (counts.get(provider) ?? 0) + 1)
+  }
   return counts
 }
 

@@ -8,6 +8,7 @@ import type { Session, Sessions } from '../../core/sessions.js'
 import { mergeIdentity } from '../../directory/directory.js'
 import { deskId } from '../../providers/desk-login.js'
 import type { ConfigSnapshot, Guard, IdentityWriter, RuleOutcome } from '../context.js'
+import { everySession } from '../../sessions/sessions.js'
 import { readTarget } from '../request/target.js'
 import { checkAgent, checkAllowed } from './authorize-agent.js'
 import { setImmediate as breathe } from 'node:timers/promises'
@@ -164,12 +165,7 @@ export function createAccessReader({ snapshot, sessions }: {
   }
   const sessionsOf = async (email: string) => {
     const live: Session[] = []
-    let cursor: string | undefined
-    do {
-      const page = await sessions.list({ email }, cursor)
-      live.push(...page.items)
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    for await (const session of everySession(sessions, { email })) live.push(session)
     return live
   }
   const explain = async (email: string, request?: AccessRequest): Promise<AccessFacts> => {

@@ -13,6 +13,7 @@ import { isConfigured } from '../../providers/create.js'
 import { isRehearsal, rehearsalAgent, rehearsalTime } from '../../providers/rehearsal.js'
 import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
 import { sessionOf } from '../../sessions/records.js'
+import { everySession } from '../../sessions/sessions.js'
 import type { ConfigSnapshot } from '../context.js'
 import { checkAgent, sameAgent } from './authorize-agent.js'
 
@@ -160,10 +161,5 @@ export function createAgentRevalidation(deps: AgentRevalidationDeps): AgentReval
 
 /** One by one by handle: ending by address would search all sessions in memory, again for each agent. */
 async function endAll(sessions: Pick<Sessions, 'list' | 'end'>, email: string, why: string): Promise<void> {
-  let cursor: string | undefined
-  do {
-    const page = await sessions.list({ email }, cursor)
-    for (const { handle } of page.items) await sessions.end({ handle }, why)
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  for await (const { handle } of everySession(sessions, { email })) await sessions.end({ handle }, why)
 }

@@ -16,6 +16,7 @@ import type { RefusedLogins } from '../../ops/refused-logins.js'
 import { getOwn, isObject, parseObject } from '../../providers/jwt/strict-json.js'
 import { verifyRevocation } from '../../providers/select.js'
 import { markKeys, type RevocationMarks } from '../../sessions/revocation-marks.js'
+import { everySession } from '../../sessions/sessions.js'
 import { bearerTokenOf } from '../access/bearer.js'
 import type { LoginLimit } from '../login/login-limit.js'
 import { consumeOnce, releaseClaim } from '../login/replay-guard.js'
@@ -219,12 +220,7 @@ async function carryOut(deps: RevocationRouteDeps, request: FastifyRequest, subj
 /** The addresses of the live sessions that a provider's own name means. */
 async function emailsOf({ sessions }: RevocationRouteDeps, selector: SessionSelector): Promise<string[]> {
   const emails = new Set<string>()
-  let cursor: string | undefined
-  do {
-    const page = await sessions.list(selector, cursor)
-    for (const { agent } of page.items) emails.add(agent.email)
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  for await (const { agent } of everySession(sessions, selector)) emails.add(agent.email)
   return [...emails]
 }
 
