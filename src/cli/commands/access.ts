@@ -2,9 +2,8 @@
 
 import { canonicalEmail } from '../../core/email.js'
 import type { AccessFacts, AccessWayFacts } from '../../ops/api/access.js'
-import type { ExitCode, Io } from '../io.js'
+import { escapeControls, type ExitCode, heading, type Io } from '../io.js'
 import { askOps, askOpsLines, OpsUnreachable, opsAccess } from '../ops-client.js'
-import { escapeControls, heading } from './report.js'
 
 export interface AccessOptions {
   config?: string

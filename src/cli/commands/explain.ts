@@ -3,11 +3,10 @@
 import type { Check } from '../../core/checks.js'
 import { hintOf, type Reason, settingOf } from '../../core/reasons.js'
 import type { RefusedLoginReport } from '../../ops/refused-logins.js'
-import type { ExitCode, Io } from '../io.js'
+import { escapeControls, type ExitCode, heading, type Io, report, type ReportOutcome } from '../io.js'
 import { askOps, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
 import { explainMessageFile, type FileVerdict } from './explain-file.js'
-import { escapeControls, heading, type ReportOutcome, report } from './report.js'
 
 export interface ExplainOptions {
   config?: string

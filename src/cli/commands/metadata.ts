@@ -3,9 +3,8 @@
 import type { Config } from '../../config/schema/index.js'
 import { systemClock } from '../../runtime/clock.js'
 import { spMetadataOf } from '../../server/config-snapshot.js'
-import type { ExitCode, Io } from '../io.js'
+import { escapeControls, type ExitCode, type Io } from '../io.js'
 import { readConfiguration } from './configuration.js'
-import { escapeControls } from './report.js'
 
 export async function printMetadata(options: { config?: string; provider?: string }, io: Io): Promise<ExitCode> {
   const config = await readConfiguration(options.config, io)

@@ -1,9 +1,8 @@
 // `deskgate observed`: who would have been stopped in mode: observe, and why, as the running gateway has counted it.
 
 import type { ObservedFacts, ObservedGroup, StopReason } from '../../ops/observed.js'
-import type { ExitCode, Io } from '../io.js'
+import { escapeControls, type ExitCode, type Io } from '../io.js'
 import { askOps, OpsUnreachable, opsAccess } from '../ops-client.js'
-import { escapeControls } from './report.js'
 
 export interface ObservedOptions {
   config?: string

@@ -3,9 +3,8 @@
 
 import { canonicalEmail } from '../../core/email.js'
 import type { Ended, SessionFacts, SessionsPage } from '../../ops/api/sessions.js'
-import type { ExitCode, Io } from '../io.js'
+import { escapeControls, type ExitCode, type Io } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
-import { escapeControls } from './report.js'
 
 interface OpsOptions {
   config?: string

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
-import { escapeControls } from '../commands/report.js'
+import { escapeControls } from '../io.js'
 import type { Browser } from './browser.js'
 
 /** What every check works with. */
