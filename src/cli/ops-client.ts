@@ -99,10 +99,13 @@ export async function askReadiness(access: OpsAccess): Promise<Partial<Readiness
   return (await body.json().catch(() => ({}))) as Partial<Readiness>
 }
 
-async function send({ base, token }: OpsAccess, path: string, method: OpsMethod) {
+/** `body`: sent as JSON. Throws OpsUnreachable when nothing answers. */
+export async function send({ base, token }: OpsAccess, path: string, method: OpsMethod, body?: object) {
   const url = new URL(path, base)
   const timeouts = { headersTimeout: answerTimeouts[method], bodyTimeout: answerTimeouts[method] }
-  return request(url, { method, headers: { authorization: `Bearer ${token}` }, ...timeouts }).catch(
+  const json = body ? { 'content-type': 'application/json' } : {}
+  const headers = { authorization: `Bearer ${token}`, ...json }
+  return request(url, { method, headers, body: body ? JSON.stringify(body) : null, ...timeouts }).catch(
     (error: Error & { code?: string }) => {
       throw new OpsUnreachable(
         `no gateway answers at ${url.origin} (${error.code ?? error.name}): is it running, and is --ops right?`,
@@ -134,9 +137,13 @@ async function answerOf(access: OpsAccess, path: string, method: OpsMethod) {
   throw new OpsUnreachable(refusal(statusCode, await answer.body.json().catch(() => undefined)), statusCode)
 }
 
-/** The text of a problem (RFC 9457); at a mistyped address anything may answer. */
 function refusal(status: number, body: unknown): string {
-  const { title, detail } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
-  const words = [title, detail].filter(word => typeof word === 'string').join(': ')
+  const words = wordsOf(body)
   return `the gateway answers ${status}${words === '' ? '' : `: ${words}`}`
+}
+
+/** The text of a problem (RFC 9457); at a mistyped address anything may answer. */
+export function wordsOf(body: unknown): string {
+  const { title, detail } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>
+  return [title, detail].filter(word => typeof word === 'string').join(': ')
 }

@@ -2,12 +2,10 @@
 // it on stderr. The link is like a password: nothing else repeats it.
 
 import { hostname, userInfo } from 'node:os'
-import { request } from 'undici'
 import { canonicalEmail } from '../../core/email.js'
-import type { BreakglassAnswer } from '../../ops/api/breakglass.js'
-import { leastMinutes, mostMinutes } from '../../ops/api/breakglass.js'
+import { type BreakglassAnswer, leastMinutes, mostMinutes } from '../../ops/api/breakglass.js'
 import type { ExitCode, Io } from '../io.js'
-import { type OpsAccess, OpsUnreachable, opsAccess, whyUnauthorized } from '../ops-client.js'
+import { type OpsAccess, opsAccess, send, whyUnauthorized, wordsOf } from '../ops-client.js'
 
 export interface BreakglassOptions {
   config?: string
@@ -46,29 +44,15 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
   return 0
 }
 
-/** Throws OpsUnreachable when nothing answers, or something other than the ops API. */
-async function requestLink(
-  { base, token }: OpsAccess,
-  wanted: object,
-): Promise<BreakglassAnswer | { refused: string }> {
-  const url = new URL('/api/breakglass', base)
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const asked = { method: 'POST' as const, headers, body: JSON.stringify(wanted), headersTimeout: 15_000 }
-  const {
-    statusCode,
-    body,
-    headers: answered,
-  } = await request(url, asked).catch((error: Error & { code?: string }) => {
-    const why = error.code ?? error.name
-    throw new OpsUnreachable(`no gateway answers at ${url.origin} (${why}): is it running, and is --ops right?`)
-  })
+/** Throws OpsUnreachable when nothing answers. */
+async function requestLink(access: OpsAccess, order: object): Promise<BreakglassAnswer | { refused: string }> {
+  const { statusCode, body, headers } = await send(access, '/api/breakglass', 'POST', order)
   const answer = (await body.json().catch(() => undefined)) as Record<string, unknown> | undefined
   if (statusCode === 200 && typeof answer?.url === 'string') return answer as unknown as BreakglassAnswer
-  if (statusCode === 401) return { refused: whyUnauthorized({ base }, answered) }
+  if (statusCode === 401) return { refused: whyUnauthorized(access, headers) }
   if (statusCode === 404)
     return { refused: 'the gateway has no such API: is ops.adminToken set there, and is --ops right?' }
-  const words = [answer?.title, answer?.detail].filter(word => typeof word === 'string').join(': ')
-  return { refused: `no link was made: ${words === '' ? `the gateway answers ${statusCode}` : words}` }
+  return { refused: `no link was made: ${wordsOf(answer) || `the gateway answers ${statusCode}`}` }
 }
 
 /**
