@@ -1,49 +1,45 @@
 // mode: observe: who would have been stopped, and why, in groups by path pattern, kind of client and reason. Bounded in
 // memory whatever clients send. A pattern shows words only: no ID, no token, no query.
 
+import * as z from 'zod'
 import type { Clock } from '../core/clock.js'
 
-/** Why a request would have been stopped. */
-export type StopReason =
-  | 'no_session'
-  | 'forbidden'
-  | 'step_up'
-  | 'bearer_refused'
-  | 'wrong_origin'
-  | 'store_unavailable'
-
-export interface ObservedRequest {
-  method: string
-  /** Decoded, without the query. */
-  path: string
-  client: 'document' | 'frame' | 'program' | 'websocket' | 'event_stream'
-  why: StopReason
+/** Requests with the same method, pattern, kind of client and reason. */
+const observedGroup = z.strictObject({
+  method: z.string(),
+  path: z.string().meta({ description: 'A pattern of words: no ID, no token, no query.' }),
+  client: z.enum(['document', 'frame', 'program', 'websocket', 'event_stream']),
+  why: z.enum(['no_session', 'forbidden', 'step_up', 'bearer_refused', 'wrong_origin', 'store_unavailable']),
   /** The rules that are not met, or the reason for which a token was refused. */
-  detail?: string
+  detail: z.string().exactOptional(),
+  requests: z.int(),
+  first: z.iso.datetime(),
+  last: z.iso.datetime(),
+  /** A few of them. */
+  agents: z.array(z.string()),
+  addresses: z.array(z.string()),
+})
+
+export const observedFacts = z.strictObject({
+  mode: z.enum(['enforce', 'observe']),
+  /** When the count began: at the start, or when the settings that decide were changed. */
+  since: z.iso.datetime(),
+  requests: z.int(),
+  /** The most frequent first. */
+  groups: z.array(observedGroup),
+  forgotten: z.int().meta({ description: 'Requests of groups that had to make room.' }),
+})
+
+export type ObservedGroup = z.infer<typeof observedGroup>
+export type ObservedFacts = z.infer<typeof observedFacts>
+/** Why a request would have been stopped. */
+export type StopReason = ObservedGroup['why']
+
+/** `path`: decoded, without the query. */
+export interface ObservedRequest extends Pick<ObservedGroup, 'method' | 'path' | 'client' | 'why' | 'detail'> {
   /** The agent, where a session or a token says who it is. */
   agent: string | undefined
   address: string
-}
-
-/** Requests with the same method, pattern, kind of client and reason. Times are ISO 8601. */
-export interface ObservedGroup extends Pick<ObservedRequest, 'method' | 'path' | 'client' | 'why' | 'detail'> {
-  requests: number
-  first: string
-  last: string
-  /** A few of them. */
-  agents: string[]
-  addresses: string[]
-}
-
-export interface ObservedFacts {
-  mode: 'enforce' | 'observe'
-  /** When the count began: at the start, or when the settings that decide were changed. */
-  since: string
-  requests: number
-  /** The most frequent first. */
-  groups: ObservedGroup[]
-  /** Requests of groups that had to make room. */
-  forgotten: number
 }
 
 export interface ObservedRequests {

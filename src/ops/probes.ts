@@ -5,7 +5,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { json, type Operation, problem } from './api/openapi.js'
 import type { Metrics } from './metrics.js'
-import type { ReadinessProbe } from './readiness.js'
+import { type ReadinessProbe, readinessSchema } from './readiness.js'
 
 export interface ProbeDeps {
   metrics: Pick<Metrics, 'text'>
@@ -44,26 +44,13 @@ export function createProbes(deps: ProbeDeps): FastifyInstance {
   return app
 }
 
-const readiness = z.strictObject({
-  ready: z.boolean(),
-  state: z.enum(['starting', 'serving', 'shedding', 'draining']),
-  store: z.enum(['up', 'down', 'never reached']),
-  error: z.string().exactOptional(),
-  config: z.enum(['current', 'rejected']),
-  problems: z.array(z.string()).exactOptional(),
-  draining: z.boolean(),
-  shedding: z.boolean(),
-  mode: z.literal('observe').exactOptional(),
-  warning: z.string().exactOptional(),
-})
-
 const operations = {
   live: { summary: 'The process runs.', answers: { 200: json('Always.', z.strictObject({ live: z.literal(true) })) } },
   ready: {
     summary: 'Whether this process should get traffic.',
     answers: {
-      200: json('It should; the rest is for people.', readiness),
-      503: json('It is starting, draining or overloaded.', readiness),
+      200: json('It should; the rest is for people.', readinessSchema),
+      503: json('It is starting, draining or overloaded.', readinessSchema),
     },
   },
   metrics: {

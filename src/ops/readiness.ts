@@ -1,30 +1,31 @@
 // Whether this process should get traffic. It is not ready only while starting, draining or overloaded. A store that fails
 // later or a refused reload is only reported: otherwise all replicas would become unready at once.
 
+import * as z from 'zod'
 import type { Clock } from '../core/clock.js'
 import { StoreUnavailable } from '../core/errors.js'
 import type { Store } from '../core/store.js'
-import type { Log } from './log.js'
-import { createRepeatedLog } from './log.js'
+import { createRepeatedLog, type Log } from './log.js'
 import type { Metrics } from './metrics.js'
 
 /** The body of /ready: `ready` is for load balancers, the rest for people. */
-export interface Readiness {
-  ready: boolean
-  state: 'starting' | 'serving' | 'shedding' | 'draining'
-  store: 'up' | 'down' | 'never reached'
+export const readinessSchema = z.strictObject({
+  ready: z.boolean(),
+  state: z.enum(['starting', 'serving', 'shedding', 'draining']),
+  store: z.enum(['up', 'down', 'never reached']),
   /** Why the store is not up, for the operator. */
-  error?: string
+  error: z.string().exactOptional(),
   /** Rejected: the last reload was refused, and the previous configuration is still used. */
-  config: 'current' | 'rejected'
+  config: z.enum(['current', 'rejected']),
   /** The problems of the refused configuration: place, key and message, never a value. */
-  problems?: readonly string[]
-  draining: boolean
-  shedding: boolean
+  problems: z.array(z.string()).exactOptional(),
+  draining: z.boolean(),
+  shedding: z.boolean(),
   /** Only in mode: observe. */
-  mode?: 'observe'
-  warning?: string
-}
+  mode: z.literal('observe').exactOptional(),
+  warning: z.string().exactOptional(),
+})
+export type Readiness = z.infer<typeof readinessSchema>
 
 export const observingWarning = 'nothing is guarded: requests without a session reach Desk (mode: observe)'
 
@@ -66,7 +67,7 @@ export function createReadiness(deps: {
   let closed = false
   let draining = false
   let { mode = 'enforce' } = deps
-  let problems: readonly string[] = []
+  let problems: string[] = []
   let error: string | undefined
   let askedAt = Number.NEGATIVE_INFINITY
   let probing: Promise<void> | undefined

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
-import type { ObservedFacts } from '../observed.js'
+import { type ObservedFacts, observedFacts } from '../observed.js'
 import { json, type Operation, problem, storeDown } from './openapi.js'
 import type { RefusedLogins } from '../refused-logins.js'
 
@@ -27,27 +27,6 @@ const refusedLogin = z.strictObject({
   of: z.enum(['logout', 'revocation']).exactOptional().meta({ description: 'Left out for a login.' }),
   hint: z.string().exactOptional(),
 })
-
-const observedFacts = z.strictObject({
-  mode: z.enum(['enforce', 'observe']),
-  since: z.iso.datetime(),
-  requests: z.int(),
-  groups: z.array(
-    z.strictObject({
-      method: z.string(),
-      path: z.string().meta({ description: 'A pattern of words: no ID, no token, no query.' }),
-      client: z.enum(['document', 'frame', 'program', 'websocket', 'event_stream']),
-      why: z.enum(['no_session', 'forbidden', 'step_up', 'bearer_refused', 'wrong_origin', 'store_unavailable']),
-      detail: z.string().exactOptional(),
-      requests: z.int(),
-      first: z.iso.datetime(),
-      last: z.iso.datetime(),
-      agents: z.array(z.string()),
-      addresses: z.array(z.string()),
-    }),
-  ),
-  forgotten: z.int().meta({ description: 'Requests of groups that had to make room.' }),
-}) satisfies z.ZodType<ObservedFacts>
 
 const operations = {
   login: {
