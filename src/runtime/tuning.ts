@@ -8,16 +8,6 @@ import { runInNewContext } from 'node:vm'
 /** `off` leaves V8 as it is. */
 export type Tuning = 'auto' | 'off'
 
-/** Call it once, when the process starts. */
-export function tuneProcess(tuning: Tuning): void {
-  if (tuning === 'auto') applyV8Flags()
-}
-
-/** Call the result with the size of each chunk of a body. */
-export function createBodyMeter(tuning: Tuning): (bytes: number) => void {
-  return tuning === 'auto' ? createMinorGcTrigger() : () => {}
-}
-
 /** Each with the first V8 version that knows it (an earlier V8 prints an error), and the first that does not need it. */
 const flags: [flag: string, since: number, until?: number][] = [
   // After eight quiet seconds V8 runs two major collections. They drop the hidden classes of objects that nobody holds
@@ -48,7 +38,8 @@ const ticks: object[] = []
  *
  * Call it once, when the process starts.
  */
-export function applyV8Flags(): void {
+export function tuneProcess(tuning: Tuning): void {
+  if (tuning === 'off') return
   const version = Number.parseFloat(versions.v8)
   for (const [flag, since, until = Number.POSITIVE_INFINITY] of flags)
     if (version >= since && version < until) setFlagsFromString(flag)
@@ -58,6 +49,7 @@ export function applyV8Flags(): void {
 /** Bytes between two minor collections. V8 acts on its own at 32 to 64 MB. */
 const collectEvery = 16 * 1024 * 1024
 
+/** One for all generations of settings: each holds a context of V8. */
 let collectMinor: (() => void) | undefined
 
 /**
@@ -65,25 +57,17 @@ let collectMinor: (() => void) | undefined
  * a third of all work with large bodies. The buffers are young: a minor collection frees them for a fiftieth of the
  * cost. Call the result with the size of each chunk of a body. `collect`: for tests.
  */
-export function createMinorGcTrigger(collect = collector()): (bytes: number) => void {
+export function createBodyMeter(tuning: Tuning, collect?: () => void): (bytes: number) => void {
+  if (tuning === 'off') return () => {}
+  collectMinor ??= openGc('minor')
+  const run = collect ?? collectMinor
   let passed = 0
   return bytes => {
     passed += bytes
     if (passed < collectEvery) return
     passed = 0
-    collect()
+    run()
   }
-}
-
-/** One for all generations of settings: each holds a context of V8. */
-function collector(): () => void {
-  collectMinor ??= openMinorGc()
-  return collectMinor
-}
-
-/** A minor collection, in less than a millisecond. */
-export function openMinorGc(): () => void {
-  return openGc('minor')
 }
 
 /**
