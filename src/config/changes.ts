@@ -1,12 +1,12 @@
 // What a reload changes: the keys in which two configurations differ, and what it must not do, change a setting that needs a
 // restart or take over an agents file that suddenly names nobody. It compares secrets and key files, and never shows them.
 
-import { dotted, type Path, type Finding, type Problem } from './problems.js'
+import { agentsIn } from './agents-files.js'
+import type { DeepPartial } from './partial-config.js'
+import { dotted, type Finding, type Path, type Problem } from './problems.js'
 import type { Config } from './schema/index.js'
 import type { FileText } from './schema/values.js'
 import { isMapping } from './zod-introspection.js'
-import { agentsIn } from './agents-files.js'
-import type { DeepPartial } from './partial-config.js'
 
 const maxKeys = 100
 

@@ -19,8 +19,6 @@ import { type ConfigReader, type FileText, Unreadable } from './schema/values.js
 import { changedFiles, type FileFingerprints, fileFingerprint, recordingReader } from './watch.js'
 import { isMapping } from './zod-introspection.js'
 
-export { type Finding, formatProblem, type Problem } from './problems.js'
-
 /** Warnings do not prevent a start. `place` adds the position in the file to a finding. */
 export type Loaded =
   | { config: Config; warnings: Problem[]; place(finding: Finding): Problem }

@@ -2,7 +2,8 @@
 // on this machine only, and its keys exist in memory only.
 
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import { formatProblem, loadConfigText } from '../config/load.js'
+import { loadConfigText } from '../config/load.js'
+import { formatProblem } from '../config/problems.js'
 import type { Config } from '../config/schema/index.js'
 import { type ConfigReader, Unreadable } from '../config/schema/values.js'
 import type { Clock, Random } from '../core/clock.js'

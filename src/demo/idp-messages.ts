@@ -3,10 +3,10 @@
 
 import { createSecretKey } from 'node:crypto'
 import { SignJWT } from 'jose'
+import { SignedXml } from 'xml-crypto'
 import type { Clock, Random } from '../core/clock.js'
 import { escapeXml } from '../providers/xml/characters.js'
 import type { Person } from './people.js'
-import { SignedXml } from 'xml-crypto'
 
 /** The one gateway that the provider knows. */
 export interface KnownGateway {

@@ -51,7 +51,8 @@ const list = 'd:all'
 const perMinute = 120
 /** Without 0, O, 1, I, L, U: people read references out over the phone. */
 const alphabet = '23456789ABCDEFGHJKMNPQRSTVWXYZ'
-const referencePattern = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
+/** Five characters, a hyphen, five more. */
+export const referencePattern = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
 
 export function createRefusedLogins(deps: { store: Store; clock: Clock; random: Random; log: Log }): RefusedLogins {
   const { store, clock, log } = deps

@@ -12,8 +12,6 @@ import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { ReadinessProbe } from '../ops/readiness.js'
 
-export type { ReloadResult } from '../ops/api.js'
-
 /** The trigger: a signal, the API, a changed file, or the primary process. */
 export type ReloadCause = 'signal' | 'api' | 'file' | 'primary'
 

@@ -220,7 +220,10 @@ async function list(
 }
 
 /** Every session that the selector names. Rejects with StoreUnavailable. */
-export async function* everySession(sessions: Pick<Sessions, 'list'>, selector: SessionSelector): AsyncGenerator<Session> {
+export async function* everySession(
+  sessions: Pick<Sessions, 'list'>,
+  selector: SessionSelector,
+): AsyncGenerator<Session> {
   let cursor: string | undefined
   do {
     const page = await sessions.list(selector, cursor)

@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { formatProblem, loadConfig } from '../../src/config/load.js'
+import { loadConfig } from '../../src/config/load.js'
+import { formatProblem } from '../../src/config/problems.js'
 
 const folder = await mkdtemp(join(tmpdir(), 'deskgate-environment-'))
 t.teardown(() => rm(folder, { recursive: true }))

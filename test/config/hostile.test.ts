@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { describeConfig } from '../../scripts/config-reference.js'
 import { parseAgents } from '../../src/config/agents.js'
-import { formatProblem, type Problem } from '../../src/config/load.js'
+import { formatProblem, type Problem } from '../../src/config/problems.js'
 import { load, longSecret, problems } from '../parts/configuration.js'
 
 const outside = { files: { 'a.yaml': '- email: a@example.com\n' }, env: { A: longSecret('a') } }

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { changedKeys } from '../../src/config/changes.js'
-import { formatProblem, loadConfig, loadConfigText } from '../../src/config/load.js'
-import type { FileFingerprints } from '../../src/config/watch.js'
-import { watchFiles } from '../../src/config/watch.js'
+import { loadConfig, loadConfigText } from '../../src/config/load.js'
+import { formatProblem } from '../../src/config/problems.js'
+import { type FileFingerprints, watchFiles } from '../../src/config/watch.js'
 import { systemClock } from '../../src/runtime/clock.js'
 import {
   jwtProvider,

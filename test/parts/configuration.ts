@@ -2,7 +2,8 @@
 
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { posix } from 'node:path'
-import { formatProblem, type Loaded, loadConfigText } from '../../src/config/load.js'
+import { type Loaded, loadConfigText } from '../../src/config/load.js'
+import { formatProblem } from '../../src/config/problems.js'
 import type { Config } from '../../src/config/schema/index.js'
 import { type ConfigReader, Unreadable } from '../../src/config/schema/values.js'
 import { createSecret } from '../../src/core/secret.js'

@@ -5,8 +5,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../src/core/clock.js'
 import { selfSignedCertificate } from '../../src/demo/certificate.js'
 import { createDemoIdp } from '../../src/demo/idp.js'
-import { people } from '../../src/demo/people.js'
 import type { SigningKey } from '../../src/demo/idp-messages.js'
+import { people } from '../../src/demo/people.js'
 import { systemClock, systemRandom } from '../../src/runtime/clock.js'
 
 export interface TestIdp {

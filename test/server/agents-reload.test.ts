@@ -9,10 +9,11 @@ import { createConfigSource, loadWithMetadata } from '../../src/cli/commands/con
 import { differInAgentsFiles } from '../../src/config/changes.js'
 import { watchFiles } from '../../src/config/watch.js'
 import { openDirectory } from '../../src/directory/create.js'
+import type { ReloadResult } from '../../src/ops/api.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { systemClock, systemRandom } from '../../src/runtime/clock.js'
-import { createReloader, type ReloadResult } from '../../src/server/reload.js'
+import { createReloader } from '../../src/server/reload.js'
 import { settings } from '../parts/configuration.js'
 import { until } from '../parts/wait-until.js'
 

@@ -2,7 +2,7 @@
 
 import { canonicalEmail } from '../../core/email.js'
 import type { AccessFacts, AccessWayFacts } from '../../ops/api/access.js'
-import { escapeControls, type ExitCode, heading, type Io } from '../io.js'
+import { type ExitCode, escapeControls, heading, type Io } from '../io.js'
 import { askOps, askOpsLines, OpsUnreachable, opsAccess } from '../ops-client.js'
 
 export interface AccessOptions {

@@ -1,7 +1,6 @@
 // `deskgate check`: prints every problem of a configuration, and with --online what was tried and what does not answer.
 
-import { formatProblem, type Problem } from '../../config/load.js'
-import { dotted } from '../../config/problems.js'
+import { dotted, formatProblem, type Problem } from '../../config/problems.js'
 import type { Config } from '../../config/schema/index.js'
 import type { ExitCode, Io } from '../io.js'
 import { opsCommands } from '../ops-client.js'

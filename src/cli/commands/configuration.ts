@@ -1,15 +1,8 @@
 // Loads the configuration for a command, and prints every problem on stderr, one line each.
 
 import { existsSync } from 'node:fs'
-import {
-  type Finding,
-  formatProblem,
-  type Loaded,
-  type LoadedFile,
-  loadAgents,
-  loadConfig,
-  loadConfigText,
-} from '../../config/load.js'
+import { type Loaded, type LoadedFile, loadAgents, loadConfig, loadConfigText } from '../../config/load.js'
+import { type Finding, formatProblem } from '../../config/problems.js'
 import { createReader } from '../../config/reader.js'
 import type { Config } from '../../config/schema/index.js'
 import { metadataFindings, parseFilesAhead } from '../../providers/saml/metadata/files.js'

@@ -12,7 +12,15 @@ import { createBrowser } from '../doctor/browser.js'
 import { checkConnection } from '../doctor/connection.js'
 import { createFindings, type Findings, findingLines } from '../doctor/findings.js'
 import { beginLogin, logIn } from '../doctor/login.js'
-import { checkConfiguration, checkDesk, checkOwnClock, checkProviderClocks, checkProviders, checkStore, type ClockOffset } from '../doctor/surroundings.js'
+import {
+  type ClockOffset,
+  checkConfiguration,
+  checkDesk,
+  checkOwnClock,
+  checkProviderClocks,
+  checkProviders,
+  checkStore,
+} from '../doctor/surroundings.js'
 import type { ExitCode, Io } from '../io.js'
 import { askOps, askReadiness, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'

@@ -2,8 +2,8 @@
 
 import type { Check } from '../../core/checks.js'
 import { hintOf, type Reason, settingOf } from '../../core/reasons.js'
-import type { RefusedLoginReport } from '../../ops/refused-logins.js'
-import { escapeControls, type ExitCode, heading, type Io, report, type ReportOutcome } from '../io.js'
+import { type RefusedLoginReport, referencePattern } from '../../ops/refused-logins.js'
+import { type ExitCode, escapeControls, heading, type Io, type ReportOutcome, report } from '../io.js'
 import { askOps, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
 import { explainMessageFile, type FileVerdict } from './explain-file.js'
@@ -17,9 +17,6 @@ export interface ExplainOptions {
   ops?: string
   json?: boolean
 }
-
-/** Five characters, a hyphen, five more: as the page of a refused login shows it. */
-const referenceForm = /^[2-9A-Z]{5}-[2-9A-Z]{5}$/
 
 /** `reference`, or one of options.saml and options.jwt; anything else is a usage error. */
 export async function explain(reference: string | undefined, options: ExplainOptions, io: Io): Promise<ExitCode> {
@@ -40,7 +37,7 @@ function wrongUsage(reference: string | undefined, options: ExplainOptions): str
   if (at !== undefined && Number.isNaN(Date.parse(at))) return '--at takes a time such as 2026-01-31T12:00:00Z'
   if (reference === undefined) return undefined
   if (provider !== undefined || at !== undefined) return '--provider and --at need --saml FILE or --jwt FILE'
-  if (referenceForm.test(reference.trim().toUpperCase())) return undefined
+  if (referencePattern.test(reference.trim().toUpperCase())) return undefined
   const hint = 'copy it from the page of the refused login or from the log, such as 7KQ2M-XW9PA'
   return `${escapeControls(reference.slice(0, 60))} invalid reference: ${hint}; for a file use --saml or --jwt`
 }

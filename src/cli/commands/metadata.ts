@@ -3,7 +3,7 @@
 import type { Config } from '../../config/schema/index.js'
 import { systemClock } from '../../runtime/clock.js'
 import { spMetadataOf } from '../../server/config-snapshot.js'
-import { escapeControls, type ExitCode, type Io } from '../io.js'
+import { type ExitCode, escapeControls, type Io } from '../io.js'
 import { readConfiguration } from './configuration.js'
 
 export async function printMetadata(options: { config?: string; provider?: string }, io: Io): Promise<ExitCode> {

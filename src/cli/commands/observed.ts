@@ -1,7 +1,7 @@
 // `deskgate observed`: who would have been stopped in mode: observe, and why, as the running gateway has counted it.
 
 import type { ObservedFacts, ObservedGroup, StopReason } from '../../ops/observed.js'
-import { escapeControls, type ExitCode, type Io } from '../io.js'
+import { type ExitCode, escapeControls, type Io } from '../io.js'
 import { askOps, OpsUnreachable, opsAccess } from '../ops-client.js'
 
 export interface ObservedOptions {

@@ -3,7 +3,8 @@
 
 import { canonicalEmail } from '../../core/email.js'
 import type { Ended, SessionFacts, SessionsPage } from '../../ops/api/sessions.js'
-import { escapeControls, type ExitCode, type Io } from '../io.js'
+import { isHandle } from '../../sessions/keys.js'
+import { type ExitCode, escapeControls, type Io } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 
 interface OpsOptions {
@@ -75,7 +76,7 @@ function wrongSelection({ agent, id }: { agent?: string; id?: string }): string 
   if (agent !== undefined && canonicalEmail(agent) === undefined) {
     return `--agent takes one e-mail address, such as ana@example.com; not ${shown(agent)}`
   }
-  if (id === undefined || handleForm.test(id)) return undefined
+  if (id === undefined || isHandle(id)) return undefined
   return `--id takes a handle: the 43 characters that "deskgate sessions list --wide" shows under HANDLE; not ${shown(id)}`
 }
 
@@ -109,8 +110,6 @@ function bodyOf(body: unknown): unknown {
   if (body !== undefined) return body
   throw new OpsUnreachable('no sessions API at this address: set ops.adminToken there, and check --ops')
 }
-
-const handleForm = /^[A-Za-z0-9_-]{43}$/
 
 interface SessionTable {
   /** The lines of the next page; the first page has the heading. Columns never get narrower. */

@@ -3,6 +3,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect as connectPlain } from 'node:net'
 import { checkServerIdentity, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
+import { dayOf } from '../../config/rules/pem.js'
 import { type Browser, trustedWith } from './browser.js'
 import { causeOf, type Findings } from './findings.js'
 
@@ -159,8 +160,4 @@ async function checkPlainHttp(found: Findings, host: string, browser: Browser): 
     `port 80 answers ${page.status}`,
     'have the front redirect http to https; hsts keeps browsers from using http',
   )
-}
-
-function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10)
 }

@@ -1,15 +1,15 @@
 // What a login needs beside the front: clocks, the session store, the providers, and Desk's first page.
 
+import { isSameSite } from '../../config/rules/gateway.js'
 import type { Config } from '../../config/schema/index.js'
 import type { RehearsalAnswer } from '../../ops/api/rehearsal.js'
 import type { Readiness } from '../../ops/readiness.js'
 import { readMetadata } from '../../providers/saml/metadata/facts.js'
 import { topologyOf } from '../../store/redis/url.js'
 import { createPaths } from '../../web/request/paths.js'
+import { readFetched } from '../commands/check-online.js'
 import { type FetchedPage, navigation } from './browser.js'
 import { causeOf, type DoctorParts, type Findings, isOfFront, noWayBehind } from './findings.js'
-import { isSameSite } from '../../config/rules/gateway.js'
-import { readFetched } from '../commands/check-online.js'
 
 /** The gateway's clock less this host's, in milliseconds: what is sure of it, and how sure. */
 export interface ClockOffset {
@@ -47,11 +47,7 @@ export function checkOwnClock(found: Findings, { offset, within }: ClockOffset) 
 }
 
 /** By the Date of each provider's own server: the gateway compares what it signs with its own clock. */
-export async function checkProviderClocks(
-  found: Findings,
-  parts: DoctorParts,
-  clock: ClockOffset,
-): Promise<void> {
+export async function checkProviderClocks(found: Findings, parts: DoctorParts, clock: ClockOffset): Promise<void> {
   await Promise.all(parts.config.providers.map(provider => checkProviderClock(found, parts, clock, provider)))
 }
 

@@ -1,7 +1,21 @@
 // oauth2-proxy: its TOML configuration, its flags and its OAUTH2_PROXY_ variables.
 
 import { parse, TomlError } from 'smol-toml'
-import { address, duration, type Entry, flag, isOn, lists, many, one, originOf, type Peer, readFlags, rowsOf, text } from './convert.js'
+import {
+  address,
+  duration,
+  type Entry,
+  flag,
+  isOn,
+  lists,
+  many,
+  one,
+  originOf,
+  type Peer,
+  readFlags,
+  rowsOf,
+  text,
+} from './convert.js'
 
 /** Passwords are not copied: the variable is named in their place. */
 const secretIn = (env: string) => one(value => (value ? { env } : undefined))

@@ -1,6 +1,19 @@
 // saml-auth-proxy: its flags and SAML_PROXY_ variables.
 
-import { address, duration, flag, isOn, lists, many, one, originOf, type Peer, readFlags, rowsOf, text } from './convert.js'
+import {
+  address,
+  duration,
+  flag,
+  isOn,
+  lists,
+  many,
+  one,
+  originOf,
+  type Peer,
+  readFlags,
+  rowsOf,
+  text,
+} from './convert.js'
 
 export const samlAuthProxy: Peer = {
   rows: rowsOf(`

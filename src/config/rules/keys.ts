@@ -3,12 +3,20 @@
 
 import type { X509Certificate } from 'node:crypto'
 import { isChain, leafOf } from '../../core/certificate-chain.js'
+import type { Secret } from '../../core/secret.js'
 import { dotted, type Path } from '../problems.js'
 import type { FileText } from '../schema/values.js'
-import { certificateDates, certificatesIn, fingerprintOf, idpCertificatesIn, type PemResult, privateKeyIn, publicKeysIn } from './pem.js'
+import {
+  certificateDates,
+  certificatesIn,
+  fingerprintOf,
+  idpCertificatesIn,
+  type PemResult,
+  privateKeyIn,
+  publicKeysIn,
+} from './pem.js'
 import type { Rules } from './rule.js'
 import { plainFingerprint } from './saml.js'
-import type { Secret } from '../../core/secret.js'
 
 export function keyRules(rules: Rules): void {
   const { config } = rules

@@ -72,7 +72,7 @@ export function certificateDates({ validFrom, validTo }: X509Certificate, now: n
   return from > now ? `is not valid before ${dayOf(from)}` : undefined
 }
 
-function dayOf(at: number): string {
+export function dayOf(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
 }
 

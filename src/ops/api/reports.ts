@@ -3,8 +3,8 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { type ObservedFacts, observedFacts } from '../observed.js'
-import { json, type Operation, problem, storeDown } from './openapi.js'
 import type { RefusedLogins } from '../refused-logins.js'
+import { json, type Operation, problem, storeDown } from './openapi.js'
 
 const refusedLogin = z.strictObject({
   reference: z.string(),

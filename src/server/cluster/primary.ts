@@ -4,8 +4,7 @@
 import cluster from 'node:cluster'
 import type { ReloadCause } from '../reload.js'
 import type { Addresses, ShutdownTimes } from '../server.js'
-import type { ClusterState } from './aggregate.js'
-import { createAggregator } from './aggregate.js'
+import { type ClusterState, createAggregator } from './aggregate.js'
 import {
   createSupervisor,
   type ProcessExit,
@@ -14,8 +13,6 @@ import {
   type WorkerSlot,
 } from './supervisor.js'
 import { type FromPrimary, type FromWorker, isOurs, numberVariable } from './worker-link.js'
-
-export { joinCluster, type WorkerLink } from './worker-link.js'
 
 export interface Primary {
   /** Drains all workers; rejects when one of them did not exit with 0. */

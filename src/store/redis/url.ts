@@ -3,8 +3,8 @@
 
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import type { StoreSettings } from '../../config/schema/sessions.js'
 import { type HostList, hostListProblem, readHostList } from '../../config/rules/sessions.js'
+import type { StoreSettings } from '../../config/schema/sessions.js'
 
 export interface RedisLogin {
   username: string | undefined

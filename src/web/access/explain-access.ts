@@ -1,19 +1,19 @@
 // Who may do what, and why: for `deskgate access` and for `tests` of the configuration. It decides nothing by itself: it
 // asks the guard and the checks of a login, by which requests and logins are decided.
 
+import { setImmediate as breathe } from 'node:timers/promises'
 import type { Config } from '../../config/schema/index.js'
 import { type RecordCheck, Refused } from '../../core/checks.js'
 import type { Agent, AgentRecord } from '../../core/directory.js'
+import { DirectoryUnavailable } from '../../core/errors.js'
 import type { Session, Sessions } from '../../core/sessions.js'
 import { mergeIdentity } from '../../directory/directory.js'
+import type { AccessFacts, AccessReader, AccessRequest } from '../../ops/api/access.js'
 import { deskId } from '../../providers/desk-login.js'
-import type { ConfigSnapshot, Guard, IdentityWriter, RuleOutcome } from '../context.js'
 import { everySession } from '../../sessions/sessions.js'
+import type { ConfigSnapshot, Guard, IdentityWriter, RuleOutcome } from '../context.js'
 import { readTarget } from '../request/target.js'
 import { checkAgent, checkAllowed } from './authorize-agent.js'
-import { setImmediate as breathe } from 'node:timers/promises'
-import { DirectoryUnavailable } from '../../core/errors.js'
-import type { AccessFacts, AccessReader, AccessRequest } from '../../ops/api/access.js'
 
 /** What becomes of a request. `gateway`: it is answered by the gateway; `unreadable`: it is refused whoever sends it. */
 export type AccessOutcome = 'allowed' | 'forbidden' | 'public' | 'gateway' | 'unreadable'
@@ -150,7 +150,10 @@ function newest(sessions: readonly Session[]): Session | undefined {
 const batchSize = 50
 
 /** Reads from the running gateway: its directory, its live sessions and the guard of the current snapshot. */
-export function createAccessReader({ snapshot, sessions }: {
+export function createAccessReader({
+  snapshot,
+  sessions,
+}: {
   snapshot(): ConfigSnapshot
   sessions: Pick<Sessions, 'list'>
 }): AccessReader {

@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises'
 import t from 'tap'
 import { loadWithMetadata } from '../../../../src/cli/commands/configuration.js'
-import { formatProblem } from '../../../../src/config/load.js'
+import { formatProblem } from '../../../../src/config/problems.js'
 import { writeConfiguration } from '../../../parts/gateway.js'
 import { federation, idpMetadata } from '../../../parts/idp-metadata.js'
 import { newSigningKey } from '../../../parts/saml-idp.js'
