@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { canonicalEmail } from '../../core/email.js'
 import { pointerShape } from '../../core/json-pointer.js'
 import { accessRequest, pathRule } from './desk.js'
-import { type ConfigReader, duration, file, says, secret } from './values.js'
+import { type ConfigReader, duration, file, says, secret, text } from './values.js'
 
 const pointer = () => z.string().regex(pointerShape, says('invalid JSON pointer', 'such as /email'))
 
@@ -129,10 +129,10 @@ const accessRule = () =>
   z
     .strictObject({
       match: pathRule(),
-      roles: required(z.string().min(1), 'One of these roles.'),
+      roles: required(text(), 'One of these roles.'),
       emails: required(email(), 'One of these e-mail addresses.'),
       domains: required(domain(), 'An address at one of these domains.'),
-      providers: required(z.string().min(1), 'A login with one of these providers.'),
+      providers: required(text(), 'A login with one of these providers.'),
       from: required(z.string(), 'A client in one of these networks (CIDRs).'),
       context: z
         .array(context())
@@ -188,7 +188,7 @@ export const tests = () =>
       z.strictObject({
         agent: email().meta({ description: 'Who asks.' }),
         roles: z
-          .array(z.string().min(1))
+          .array(text())
           .optional()
           .meta({ description: 'With these roles; left out: as the agents file states them.' }),
         request: accessRequest().meta({ description: 'For which page, "METHOD /path".' }),

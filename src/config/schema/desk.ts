@@ -1,7 +1,7 @@
 // Desk, the help desk behind the gateway.
 
 import * as z from 'zod'
-import { type ConfigReader, clientTls, cookieName, duration, origin, says } from './values.js'
+import { type ConfigReader, clientTls, cookieName, duration, off, origin, says } from './values.js'
 
 /** "[METHOD ]/path[*]": * only at the end, GET means HEAD too, the query is never matched. */
 export const pathRule = () => {
@@ -68,10 +68,9 @@ export const desk = (read: ConfigReader) =>
             'Requests that pass without a session and without identity: "[METHOD ]/path[*]", * only at the end. GET means HEAD too; the query is never matched.',
           examples: [['GET /assets/*']],
         }),
-      methodOverride: z.boolean().default(false).meta({
-        description:
-          'Passes X-HTTP-Method-Override and similar headers, which give Desk a different method from the one that access.paths has checked.',
-      }),
+      methodOverride: off(
+        'Passes X-HTTP-Method-Override and similar headers, which give Desk a different method from the one that access.paths has checked.',
+      ),
       logout: z
         .array(logoutRule())
         .default([])

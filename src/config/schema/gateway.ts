@@ -1,7 +1,7 @@
 // The gateway itself: where it listens, its public address, and its trusted proxies.
 
 import * as z from 'zod'
-import { address, type ConfigReader, duration, file, keyFile, origin, says, secret, size } from './values.js'
+import { address, type ConfigReader, duration, file, keyFile, off, origin, says, secret, size } from './values.js'
 
 export const publicUrl = () =>
   origin('https://desk.example.com').meta({
@@ -94,11 +94,8 @@ export const hsts = () =>
       maxAge: duration('0s', '3650d')
         .prefault('365d')
         .meta({ description: 'How long browsers remember it; 0s makes them forget it.' }),
-      includeSubDomains: z.boolean().default(false).meta({ description: 'Also for every subdomain of the host.' }),
-      preload: z
-        .boolean()
-        .default(false)
-        .meta({ description: 'Consents to the preload list: browsers then ship with this host on it.' }),
+      includeSubDomains: off('Also for every subdomain of the host.'),
+      preload: off('Consents to the preload list: browsers then ship with this host on it.'),
     })
     .nullable()
     .default(null)

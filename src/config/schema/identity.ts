@@ -1,7 +1,7 @@
 // What Desk is told about the agent.
 
 import * as z from 'zod'
-import { type ConfigReader, duration, headerName, keyFile, says } from './values.js'
+import { type ConfigReader, duration, headerName, keyFile, says, text } from './values.js'
 
 /** How the values of the headers are written. */
 const format = () =>
@@ -58,9 +58,7 @@ export const identity = (read: ConfigReader) =>
         .strictObject({
           header: headerName().default('X-Agent-Assertion').meta({ description: 'The header that it is in.' }),
           ttl: duration('2s', '1h').prefault('60s').meta({ description: 'How long an assertion is valid.' }),
-          audience: z
-            .string()
-            .min(1)
+          audience: text()
             .nullable()
             .default(null)
             .meta({ description: 'Its aud; null: the origin of desk.url.', examples: ['desk'] }),

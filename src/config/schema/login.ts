@@ -3,12 +3,10 @@
 import * as z from 'zod'
 import { pointerShape } from '../../core/json-pointer.js'
 import { pathRule } from './desk.js'
-import { cookieName, duration, says, size } from './values.js'
+import { cookieName, duration, off, says, size, text } from './values.js'
 
 export const site = () =>
-  z
-    .string()
-    .min(1)
+  text()
     .max(1024)
     .optional()
     .meta({ description: 'Default SAML SP entity ID; default: the host of publicUrl.', examples: ['mysite'] })
@@ -52,7 +50,7 @@ const keepPost = () =>
       total: size('64kb', '1024mb')
         .prefault('64mb')
         .meta({ description: 'All kept forms together, on all replicas; one session gets a quarter.' }),
-      files: z.boolean().default(false).meta({ description: 'true: forms with attached files are kept too.' }),
+      files: off('true: forms with attached files are kept too.'),
     })
     .nullable()
     .prefault({ size: '1mb', for: '10m', total: '64mb', files: false })

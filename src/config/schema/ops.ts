@@ -1,7 +1,7 @@
 // What the operator sees: the ops listener, the log, the audit log.
 
 import * as z from 'zod'
-import { address, type ConfigReader, says, secret, url } from './values.js'
+import { address, type ConfigReader, says, secret, text, url } from './values.js'
 
 export const ops = (read: ConfigReader) =>
   z
@@ -32,11 +32,7 @@ export const log = () =>
     .prefault({})
     .meta({ description: 'The log, JSON lines on stdout.' })
 
-const place = (read: ConfigReader) =>
-  z
-    .string()
-    .min(1)
-    .transform(to => (to === 'stdout' ? to : read.path(to)))
+const place = (read: ConfigReader) => text().transform(to => (to === 'stdout' ? to : read.path(to)))
 
 export const audit = (read: ConfigReader) =>
   z
@@ -80,7 +76,7 @@ export const admin = () =>
   z
     .strictObject({
       roles: z
-        .array(z.string().min(1))
+        .array(text())
         .default([])
         .meta({
           description:

@@ -8,9 +8,11 @@ import {
   file,
   headerName,
   keyFile,
+  off,
   picture,
   says,
   secret,
+  text,
   url,
   urlOrFile,
 } from './values.js'
@@ -20,7 +22,7 @@ const id = () =>
     .string()
     .regex(/^[a-z0-9-]{1,64}$/, says('invalid id', 'lowercase letters, digits and hyphens, at most 64'))
     .meta({ description: 'Names the provider in paths, logs and metrics: [a-z0-9-].' })
-const name = () => z.string().min(1).max(80).meta({ description: 'The X of "Log in with X".' })
+const name = () => text().max(80).meta({ description: 'The X of "Log in with X".' })
 /** Bytes: the login page holds the icons of all providers. */
 const mostOfIcon = 16 * 1024
 const icon = (read: ConfigReader) =>
@@ -33,16 +35,14 @@ const icon = (read: ConfigReader) =>
     })
 const clockSkew = () =>
   duration('0s', '24h').prefault('60s').meta({ description: "How far the provider's clock may be off." })
-const contexts = () => z.array(z.string().min(1)).default([])
+const contexts = () => z.array(text()).default([])
 const maxAuthAge = () => duration('1s', '90d').nullable().default(null)
 const revocation = (read: ConfigReader) =>
   z
     .strictObject({
       jwks: urlOrFile(read).meta({ description: 'JWKS of the signed calls: URL or file.' }),
-      issuer: z.string().min(1).meta({ description: 'What iss must be.' }),
-      audience: z
-        .string()
-        .min(1)
+      issuer: text().meta({ description: 'What iss must be.' }),
+      audience: text()
         .nullable()
         .default(null)
         .meta({ description: "What aud must hold; null: the endpoint's URL, publicUrl and /auth/revoke." }),
@@ -56,7 +56,7 @@ const revocation = (read: ConfigReader) =>
 const allow = () =>
   z
     .strictObject({
-      roles: z.array(z.string().min(1)).default([]).meta({ description: 'One of these roles is needed.' }),
+      roles: z.array(text()).default([]).meta({ description: 'One of these roles is needed.' }),
       domains: z.array(domain()).default([]).meta({ description: 'The address must be of one of these domains.' }),
     })
     .prefault({})
@@ -86,9 +86,7 @@ const roles = () =>
         .enum(['keep', 'drop'], { error: says('must be keep or drop') })
         .default('keep')
         .meta({ description: 'What happens to a value that the map does not name: keep or drop.' }),
-      split: z
-        .string()
-        .min(1)
+      split: text()
         .max(10)
         .nullable()
         .default(null)
@@ -100,21 +98,20 @@ const roles = () =>
     .prefault({})
     .meta({ description: "From the provider's groups or roles to Desk's." })
 
-const source = () => z.string().min(1)
 const personId = () =>
-  source()
+  text()
     .optional()
     .meta({
       description: "The agent's ID in Desk, where the directory states none.",
       examples: ['employeeNumber'],
     })
 const nameSources = () =>
-  z.union([source(), z.array(source()).min(1).max(5)], {
+  z.union([text(), z.array(text()).min(1).max(5)], {
     error: says('invalid name', 'one attribute, or a list such as [firstName, lastName]'),
   })
 const attributeHeaders = () =>
   z
-    .record(headerName(), source())
+    .record(headerName(), text())
     .refine(headers => Object.keys(headers).length <= 20, says('names more than 20 headers'))
     .optional()
     .meta({
@@ -138,9 +135,7 @@ export const saml = (read: ConfigReader) =>
     metadataCertificate: file(read)
       .optional()
       .meta({ description: 'PEM file that verifies the signature of the metadata.', examples: ['federation.crt'] }),
-    issuer: z
-      .string()
-      .min(1)
+    issuer: text()
       .optional()
       .meta({ description: "The IdP's entity ID.", examples: ['https://idp.example.com'] }),
     loginUrl: url()
@@ -170,13 +165,11 @@ export const saml = (read: ConfigReader) =>
     logoutUrl: url()
       .optional()
       .meta({ description: 'Remote logout URL: a plain page.', examples: ['https://idp.example.com/bye'] }),
-    entityId: z
-      .string()
-      .min(1)
+    entityId: text()
       .optional()
       .meta({ description: 'Our SP entity ID towards this IdP; default: site.', examples: ['mysite'] }),
-    idpInitiated: z.boolean().default(false).meta({ description: 'Accept logins that begin at the IdP.' }),
-    signRequests: z.boolean().default(false).meta({ description: 'Sign our requests; needs key and certificate.' }),
+    idpInitiated: off('Accept logins that begin at the IdP.'),
+    signRequests: off('Sign our requests; needs key and certificate.'),
     key: keyFile(read)
       .optional()
       .meta({ description: 'PEM file of our SP key.', examples: ['sp.key'] }),
@@ -195,14 +188,10 @@ export const saml = (read: ConfigReader) =>
         description: 'SP keys before or after this one: they decrypt too, and the metadata names their certificates.',
         examples: [[{ key: 'sp-old.key', certificate: 'sp-old.crt' }]],
       }),
-    wantAssertionsEncrypted: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Refuse assertions that are not encrypted; needs key.' }),
-    forceAuthn: z.boolean().default(false).meta({
-      description:
-        'Have the IdP authenticate the agent again for each login, and refuse a response with an older authentication.',
-    }),
+    wantAssertionsEncrypted: off('Refuse assertions that are not encrypted; needs key.'),
+    forceAuthn: off(
+      'Have the IdP authenticate the agent again for each login, and refuse a response with an older authentication.',
+    ),
     authnContext: contexts().meta({
       description:
         'AuthnContext classes that are asked for; the response must name one of them, or of acceptedContexts.',
@@ -213,14 +202,11 @@ export const saml = (read: ConfigReader) =>
       examples: [['http://schemas.microsoft.com/claims/multipleauthn']],
     }),
     maxAuthAge: maxAuthAge().meta({ description: 'How long ago the authentication may be; null: not checked.' }),
-    allowSha1: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Accept SHA-1 signatures, which can be forged: leave it off.' }),
+    allowSha1: off('Accept SHA-1 signatures, which can be forged: leave it off.'),
     clockSkew: clockSkew(),
     attributes: z
       .strictObject({
-        email: z.string().min(1).default('NameID').meta({ description: 'NameID, or the attribute with the e-mail.' }),
+        email: text().default('NameID').meta({ description: 'NameID, or the attribute with the e-mail.' }),
         id: personId(),
         name: nameSources()
           .optional()
@@ -228,9 +214,7 @@ export const saml = (read: ConfigReader) =>
             description: 'The attribute with the display name, or several, joined by a space.',
             examples: ['displayName', ['firstName', 'lastName']],
           }),
-        roles: z
-          .string()
-          .min(1)
+        roles: text()
           .optional()
           .meta({ description: 'The attribute with the roles.', examples: ['groups'] }),
         headers: attributeHeaders(),
@@ -275,41 +259,29 @@ export const jwt = (read: ConfigReader) =>
       .meta({ description: 'Default: HS256 with secrets; RS256, ES256, EdDSA with jwks.', examples: [['HS256']] }),
     maxAge: duration('1s', '24h').prefault('3m').meta({ description: 'How old iat may be.' }),
     clockSkew: clockSkew(),
-    issuer: z
-      .string()
-      .min(1)
+    issuer: text()
       .nullable()
       .default(null)
       .meta({ description: 'What iss must be; null: not checked.', examples: ['https://portal.example.com'] }),
-    audience: z
-      .string()
-      .min(1)
+    audience: text()
       .nullable()
       .default(null)
       .meta({ description: 'What aud must hold; null: not checked.', examples: ['deskgate'] }),
-    requireState: z.boolean().default(false).meta({ description: 'Refuse a token that this browser did not ask for.' }),
+    requireState: off('Refuse a token that this browser did not ask for.'),
     authnContext: contexts().meta({
       description: "The token's acr must be one of these, or of acceptedContexts; none: not checked.",
       examples: [['urn:example:mfa']],
     }),
     acceptedContexts: contexts().meta({ description: 'More values of acr.', examples: [['phr']] }),
     maxAuthAge: maxAuthAge().meta({ description: "How long ago the token's auth_time may be; null: not checked." }),
-    bearer: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Tokens of bearerAudience authenticate single API requests (Authorization: Bearer).' }),
-    bearerAudience: z
-      .string()
-      .min(1)
+    bearer: off('Tokens of bearerAudience authenticate single API requests (Authorization: Bearer).'),
+    bearerAudience: text()
       .optional()
       .meta({
         description: 'The only aud of bearer tokens; logins with such a token are refused.',
         examples: ['desk-api'],
       }),
-    bearerPassThrough: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Desk sees the Authorization header of a bearer request too.' }),
+    bearerPassThrough: off('Desk sees the Authorization header of a bearer request too.'),
     attributes: z
       .strictObject({
         id: personId(),
@@ -319,7 +291,7 @@ export const jwt = (read: ConfigReader) =>
             description: 'The claim with the display name, or several, joined by a space.',
             examples: [['given_name', 'family_name']],
           }),
-        roles: source().default('roles').meta({ description: 'The claim with the roles.' }),
+        roles: text().default('roles').meta({ description: 'The claim with the roles.' }),
         headers: attributeHeaders(),
       })
       .prefault({})

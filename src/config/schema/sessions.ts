@@ -2,7 +2,7 @@
 
 import * as z from 'zod'
 import { pathRule } from './desk.js'
-import { type ConfigReader, clientTls, duration, says, secret } from './values.js'
+import { type ConfigReader, clientTls, duration, says, secret, text } from './values.js'
 
 const scheme = /^(memory$|rediss?(\+sentinel|\+cluster)?:\/\/)/
 
@@ -13,11 +13,7 @@ const store = (read: ConfigReader) =>
         z
           .strictObject({
             url: secret(read).meta({ description: 'memory or a Redis URL.' }),
-            username: z
-              .string()
-              .min(1)
-              .optional()
-              .meta({ description: 'Redis ACL user; default: the one of the URL.' }),
+            username: text().optional().meta({ description: 'Redis ACL user; default: the one of the URL.' }),
             password: secret(read).optional().meta({ description: 'Its password.' }),
             sentinelPassword: secret(read).optional().meta({ description: 'The password of the Sentinels.' }),
             tls: clientTls(read)

@@ -46,6 +46,12 @@ export function says(problem: string, hint?: string): string {
   return hint === undefined ? problem : `${problem}\n${hint}`
 }
 
+/** A text that is not empty. */
+export const text = () => z.string().min(1)
+
+/** A switch that is off where it is left out. */
+export const off = (description: string) => z.boolean().default(false).meta({ description })
+
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const bytes = { b: 1, kb: 1024, mb: 1024 * 1024 } as const
 const durationShape = /^\d{1,9}(ms|s|m|h|d)$/
@@ -87,12 +93,9 @@ export const size = (least: string, most: string) => {
 /** `{ env: NAME }`, `{ file: PATH }` or a literal string: a Secret when loaded. */
 export const secret = (read: ConfigReader) =>
   z
-    .union(
-      [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) }), z.string().min(1)],
-      {
-        error: says('invalid secret', '{ env: NAME }, { file: PATH } or a string'),
-      },
-    )
+    .union([z.strictObject({ env: text() }), z.strictObject({ file: text() }), text()], {
+      error: says('invalid secret', '{ env: NAME }, { file: PATH } or a string'),
+    })
     .transform((value, context) => {
       const from = () => {
         if (typeof value === 'string') return value
@@ -123,17 +126,13 @@ function pictureOf({ path, bytes }: { path: string; bytes: Buffer }, most: numbe
 
 /** A path, relative to the configuration's folder: path and text when loaded. */
 export const file = (read: ConfigReader) =>
-  z
-    .string()
-    .min(1)
+  text()
     .transform((path, context) => attempt(context, () => read.file(path)))
     .meta({ kind: 'file' })
 
 /** A file whose text must stay secret: printing and serialising the settings leaves it out. */
 export const keyFile = (read: ConfigReader) =>
-  z
-    .string()
-    .min(1)
+  text()
     .transform((path, context) => attempt(context, () => hidden(read.file(path))))
     .meta({ kind: 'key file' })
 
@@ -144,17 +143,13 @@ function hidden({ path, text }: FileText): FileText {
 
 /** A PNG, JPEG, GIF, WebP, ICO or SVG file of at most `most` bytes: a Picture when loaded. */
 export const picture = (read: ConfigReader, most: number) =>
-  z
-    .string()
-    .min(1)
+  text()
     .transform((path, context) => attempt(context, () => pictureOf(read.bytes(path), most)))
     .meta({ kind: 'file' })
 
 /** The files of a folder with one of these endings: their texts when loaded, in order. */
 export const folder = (read: ConfigReader, endings: readonly string[]) =>
-  z
-    .string()
-    .min(1)
+  text()
     .transform((path, context): { path: string; files: FileText[] } =>
       attempt(context, () => {
         const names = read.names(path).filter(name => endings.some(ending => name.endsWith(ending)))
@@ -185,9 +180,7 @@ function isOrigin(value: string): boolean {
 
 /** A URL to fetch later, or a file that is read now. */
 export const urlOrFile = (read: ConfigReader) =>
-  z
-    .string()
-    .min(1)
+  text()
     .transform((value, context): { url: string } | FileText => {
       if (!/^[a-z]+:\/\//i.test(value)) return attempt(context, () => read.file(value))
       return attempt(context, () => {
@@ -228,9 +221,7 @@ export const clientTls = (read: ConfigReader) =>
     ca: file(read).optional().meta({ description: "PEM file of the authorities to trust instead of the system's." }),
     cert: file(read).optional().meta({ description: 'PEM file of our client certificate.' }),
     key: keyFile(read).optional().meta({ description: 'PEM file of its key.' }),
-    serverName: z
-      .string()
-      .min(1)
+    serverName: text()
       .optional()
       .meta({ description: "The name that the server's certificate must hold; default: the host." }),
   })
