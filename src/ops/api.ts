@@ -1,5 +1,5 @@
 // The routes of the ops listener: probes and metrics for every client, the API for clients with the admin token. When no
-// token is configured, there is no API.
+// token is configured, there is no API. Here are the short ones: reload, /api/logins/REFERENCE and /api/observed.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -9,13 +9,12 @@ import { StoreUnavailable } from '../core/errors.js'
 import type { Secret } from '../core/secret.js'
 import { type AccessReader, accessRoute } from './api/access.js'
 import { type BreakglassApiDeps, breakglassRoute } from './api/breakglass.js'
-import { collectOperations, json, type Operation, openapiRoute, problem } from './api/openapi.js'
+import { collectOperations, json, type Operation, openapiRoute, problem, storeDown } from './api/openapi.js'
 import { type RehearsalApiDeps, rehearsalRoutes } from './api/rehearsal.js'
-import { observedRoute, refusedLoginRoute } from './api/reports.js'
 import { type ListedSessions, sessionRoutes } from './api/sessions.js'
 import type { Audit } from './audit.js'
 import type { Metrics } from './metrics.js'
-import type { ObservedFacts } from './observed.js'
+import { type ObservedFacts, observedFacts } from './observed.js'
 import { openOpsListener, probeRoutes } from './probes.js'
 import type { RateLimit } from './rate-limit.js'
 import type { ReadinessProbe } from './readiness.js'
@@ -138,4 +137,57 @@ function answerError(error: Error & { statusCode?: number }, reply: FastifyReply
     return problem(reply.header('retry-after', '5'), 503, 'The store does not answer')
   const status = error.statusCode ?? 500
   return problem(reply, status, status < 500 ? 'Bad request' : 'Internal error')
+}
+
+const refusedLogin = z.strictObject({
+  reference: z.string(),
+  at: z.int().meta({ description: 'Milliseconds since the epoch.' }),
+  provider: z.string().exactOptional(),
+  agent: z.string().exactOptional().meta({ description: 'The address that the provider vouched for.' }),
+  reason: z.string(),
+  checks: z.array(
+    z.strictObject({
+      name: z.string(),
+      ok: z.boolean(),
+      expected: z.string().exactOptional(),
+      seen: z.string().exactOptional(),
+      setting: z.string().exactOptional(),
+      hint: z.string().exactOptional(),
+    }),
+  ),
+  address: z.string(),
+  browser: z.string(),
+  of: z.enum(['logout', 'revocation']).exactOptional().meta({ description: 'Left out for a login.' }),
+  hint: z.string().exactOptional(),
+})
+
+const operations = {
+  login: {
+    summary: 'Tells every check of a refused login, logout or revocation.',
+    path: { reference: 'As on the page that the agent saw.' },
+    answers: {
+      200: json('The report.', refusedLogin),
+      404: { description: 'There is none, it is older than a week, or the API is off.' },
+      503: storeDown,
+    },
+  },
+  observed: {
+    summary: 'Tells who would have been stopped (mode: observe).',
+    answers: { 200: json('The most frequent first.', observedFacts) },
+  },
+} satisfies Record<string, Operation>
+
+/** Under /api, behind the admin token. */
+function refusedLoginRoute(app: FastifyInstance, refusedLogins: Pick<RefusedLogins, 'find'>): void {
+  const options = { config: { operation: operations.login } }
+  app.get<{ Params: { reference: string } }>('/logins/:reference', options, async (request, reply) => {
+    const report = await refusedLogins.find(request.params.reference)
+    return report ?? problem(reply, 404, 'No refused login of the last week has this reference')
+  })
+}
+
+function observedRoute(app: FastifyInstance, facts: () => Promise<ObservedFacts> | ObservedFacts): void {
+  app.get('/observed', { config: { operation: operations.observed } }, async (_request, reply) =>
+    reply.header('cache-control', 'no-store').send(await facts()),
+  )
 }
