@@ -3,9 +3,8 @@
 
 import { hash, X509Certificate } from 'node:crypto'
 import { runInThread, ThreadFailed, threadEntry } from '../../../runtime/thread.js'
-import { MetadataError } from './document.js'
+import { MetadataError, signedMetadata } from './document.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
-import { signedMetadata } from './signature.js'
 
 /** Which metadata is meant, and who must have signed it (none: nobody need have). */
 export interface MetadataWanted {

@@ -6,8 +6,8 @@ import { XMLSerializer } from '@xmldom/xmldom'
 import { hasIssued, leafOf } from '../../../core/certificate-chain.js'
 import { certificatesIn } from '../../certificates.js'
 import { samlDuration, samlTime } from '../datetime.js'
-import { postBinding, redirectBinding, signature } from '../namespaces.js'
-import { children, isOf, MetadataError, parseMetadata } from './document.js'
+import { postBinding, redirectBinding } from '../namespaces.js'
+import { children, elementsOf, isOf, MetadataError, parseMetadata } from './document.js'
 
 export interface IdpFacts {
   entityId: string
@@ -160,11 +160,6 @@ function keysOf(descriptor: Element): { leaves: X509Certificate[]; unreadable: n
     return known.some(other => hasIssued(leaf, other)) ? [] : [leaf]
   })
   return { leaves, unreadable: all.length - known.length }
-}
-
-function elementsOf(element: Element, name: string): Element[] {
-  const found = element.getElementsByTagNameNS(signature, name)
-  return Array.from({ length: found.length }, (_, index) => found.item(index)).flatMap(one => one ?? [])
 }
 
 /** Base64, in lines or not, or PEM as some programs write it; several PEM blocks are a chain. */
