@@ -1,8 +1,13 @@
 // Signing certificates of identity providers: out of PEM files, metadata and messages. A certificate here only carries a
-// key that the operator trusts; its dates and its chain decide nothing, they are only reported.
+// key that the operator trusts; its chain decides nothing, and its dates are only reported: as a gauge, and in the log 30, 7
+// and 1 days before it expires.
 
 import { X509Certificate } from 'node:crypto'
 import { leafOf } from '../core/certificate-chain.js'
+import type { Clock } from '../core/clock.js'
+import type { Log } from '../ops/log.js'
+import type { Metrics } from '../ops/metrics.js'
+import { type Scheduler, systemScheduler } from '../runtime/clock.js'
 
 const block = /-----BEGIN (?:X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END (?:X509 )?CERTIFICATE-----/g
 
@@ -55,11 +60,61 @@ export function embeddedIn(embedded: readonly string[], trusted: readonly X509Ce
 }
 
 /** Seconds until the last of the certificates expires; undefined when there is none. `now` in milliseconds. */
-export function secondsLeft(certificates: readonly X509Certificate[], now: number): number | undefined {
+function secondsLeft(certificates: readonly X509Certificate[], now: number): number | undefined {
   const ends = certificates.map(({ validTo }) => Date.parse(validTo))
   return ends.length === 0 ? undefined : (Math.max(...ends) - now) / 1000
 }
 
-function plainHex(fingerprint: string): string {
+/** A fingerprint without its colons, in lower case. */
+export function plainHex(fingerprint: string): string {
   return fingerprint.replace(/[^0-9A-Fa-f]/g, '').toLowerCase()
+}
+
+export interface CertificateWatch {
+  /** Checks the certificates now; it does so by itself every ten minutes. */
+  checkNow(): void
+  close(): void
+}
+
+const day = 86_400
+/** Days before expiry, each reported once; 0 is the expiry itself. */
+const warnAtDays = [30, 7, 1, 0]
+const pause = 600_000
+
+export function createCertificateWatch(deps: {
+  provider: string
+  /** The ones that count now; during a rollover the last of them to end is what matters. */
+  certificates: () => readonly X509Certificate[]
+  clock: Clock
+  log: Log
+  metrics: Metrics
+  schedule?: Scheduler
+}): CertificateWatch {
+  const { provider, schedule = systemScheduler } = deps
+  /** The threshold that was reported last, and for which expiry (milliseconds since the epoch). */
+  let lastWarning = { threshold: Number.POSITIVE_INFINITY, end: 0 }
+  let next: { cancel(): void } | undefined
+
+  const checkNow = () => {
+    const now = deps.clock.now()
+    const left = secondsLeft(deps.certificates(), now)
+    if (left === undefined) return
+    deps.metrics.idpCertificateExpiry(provider, left)
+    const end = now + left * 1000
+    const threshold = Math.min(...warnAtDays.filter(threshold => left <= threshold * day), Number.POSITIVE_INFINITY)
+    if (Math.abs(end - lastWarning.end) < 1000 && threshold >= lastWarning.threshold) return
+    lastWarning = { threshold, end }
+    if (threshold === Number.POSITIVE_INFINITY) return
+    const until = new Date(end).toISOString()
+    deps.log.warn(
+      { provider, until, days: Math.floor(left / day) },
+      threshold === 0 ? 'identity provider certificate has expired' : 'identity provider certificate expires soon',
+    )
+  }
+  const repeat = () => {
+    checkNow()
+    next = schedule(repeat, pause)
+  }
+  repeat()
+  return { checkNow, close: () => next?.cancel() }
 }

@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Finding, Path } from '../../../config/problems.js'
 import { certificateDates } from '../../../config/rules/pem.js'
 import type { ProviderSettings, SamlSettings } from '../../../config/schema/providers.js'
-import { signingCertificateIn } from '../../certificates.js'
+import { plainHex, signingCertificateIn } from '../../certificates.js'
 import { MetadataError } from './document.js'
 import { type MetadataWanted, parseAhead, readMetadata } from './facts.js'
 import type { IdpFacts } from './reader.js'
@@ -51,17 +51,13 @@ function fromSettings(
   index: number,
 ): ProviderIdentifiers {
   const keys = certificates.flatMap(({ text }) => namesOf(signingCertificateIn(text)))
-  return { index, path: ['providers', index], issuer, keys: [...keys, ...certificateFingerprints.map(digits)] }
+  return { index, path: ['providers', index], issuer, keys: [...keys, ...certificateFingerprints.map(plainHex)] }
 }
 
 /** By what a trusted certificate may be named: its key, and its fingerprints. */
 function namesOf({ publicKey, fingerprint, fingerprint256 }: X509Certificate): string[] {
   const key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
-  return [key, digits(fingerprint), digits(fingerprint256)]
-}
-
-function digits(fingerprint: string): string {
-  return fingerprint.replace(/[^0-9a-f]/gi, '').toLowerCase()
+  return [key, plainHex(fingerprint), plainHex(fingerprint256)]
 }
 
 /** Has long files parsed, so that metadataFindings then holds up no request. */

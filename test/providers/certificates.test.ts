@@ -1,12 +1,11 @@
 // The end of an IdP's certificates is told in time: as a gauge, and 30, 7 and 1 days before in the log, once each.
 
 import t from 'tap'
-import { createLog } from '../../../../src/ops/log.js'
-import { createMetrics } from '../../../../src/ops/metrics.js'
-import { certificatesIn } from '../../../../src/providers/certificates.js'
-import { createCertificateWatch } from '../../../../src/providers/saml/metadata/certificate-watch.js'
-import { createTestClock } from '../../../parts/clock.js'
-import { newSigningKey } from '../../../parts/saml-idp.js'
+import { createLog } from '../../src/ops/log.js'
+import { createMetrics } from '../../src/ops/metrics.js'
+import { certificatesIn, createCertificateWatch } from '../../src/providers/certificates.js'
+import { createTestClock } from '../parts/clock.js'
+import { newSigningKey } from '../parts/saml-idp.js'
 
 const day = 86_400_000
 const start = Date.UTC(2026, 10, 22)
