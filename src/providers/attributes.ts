@@ -1,6 +1,8 @@
-// providers[].attributes beside the e-mail address and the roles: ID, name and the values for headers of their own.
-// Cleaned and limited in size here, once; what does not fit is left out and told, and never cut.
+// providers[].attributes and providers[].roles: from what a provider states of an agent to ID, name, roles and the values for
+// headers of their own; the same for a login, a bearer token and `deskgate explain`. Values are cleaned and limited in size
+// here, once; what does not fit is left out and told, and never cut.
 
+import type { RoleSettings } from '../config/schema/providers.js'
 import type { RecordCheck } from '../core/checks.js'
 
 /** Where a provider states what: names of attributes or claims. */
@@ -11,7 +13,7 @@ export interface PersonMapping {
   headers?: Readonly<Record<string, string>> | undefined
 }
 
-export interface PersonClaims {
+interface PersonClaims {
   id?: string
   name?: string
   /** By the header of Desk. */
@@ -19,7 +21,7 @@ export interface PersonClaims {
 }
 
 /** All values of an attribute; undefined when there is none. A value that is no text is undefined. */
-export type ReadValues = (name: string) => readonly (string | undefined)[] | undefined
+type ReadValues = (name: string) => readonly (string | undefined)[] | undefined
 
 /** Characters of an ID, of one value and of all values of an attribute, its commas included. */
 const [longestId, longestValue, longestAttribute] = [256, 256, 1000]
@@ -91,4 +93,67 @@ function tooLong(count: number, size: number): string {
 
 function clean(value: string): string {
   return value.replace(unprintable, ' ').trim()
+}
+
+/** What became of the values of one login. */
+interface MappedRoles {
+  /** Without duplicates; undefined when the provider states nothing and there is no default. */
+  roles: string[] | undefined
+  /** After the split. */
+  arrived: string[]
+  dropped: string[]
+  /** None was left, so that the default counts. */
+  defaulted: boolean
+}
+
+export interface RoleMapping {
+  /** With checks that tell the operator what happened. `values`: undefined when none is stated; `overage`: see overageHint. */
+  record(check: RecordCheck, values: readonly string[] | undefined, overage?: boolean): MappedRoles
+}
+
+/** What an operator does when Entra ID sends a link in the place of the groups: it sends no more than 150 (SAML) or 200 (JWT). */
+export const overageHint =
+  'Entra ID sent a link instead of the groups because there are too many. Limit the groups claim to the groups assigned to the application, or use app roles.'
+
+/** Compiled once, at the load of a configuration. */
+export function compileRoles(settings: RoleSettings): RoleMapping {
+  const map = new Map(Object.entries(settings.map))
+  const folded = new Map([...map.keys()].map(key => [key.toLowerCase(), key]))
+  const { unmapped, split } = settings
+  const partsOf = (value: string) => (split === null ? [value] : value.split(split).flatMap(part => part.trim() || []))
+
+  const apply = (values: readonly string[] | undefined): MappedRoles => {
+    const arrived = values?.flatMap(partsOf) ?? []
+    const roles = new Set<string>()
+    const dropped: string[] = []
+    for (const value of arrived) {
+      const role = map.get(value) ?? (unmapped === 'keep' ? value : undefined)
+      if (role === undefined) dropped.push(value)
+      else roles.add(role)
+    }
+    const defaulted = roles.size === 0 && settings.default.length > 0
+    const stated = defaulted ? [...new Set(settings.default)] : values && [...roles]
+    return { roles: stated, arrived, dropped, defaulted }
+  }
+  const shown = (value: string) => {
+    const meant = folded.get(value.toLowerCase())
+    return meant === undefined ? value : `${value} (the map has ${meant}: keys are case-sensitive)`
+  }
+  const changes = map.size > 0 || split !== null || unmapped === 'drop'
+
+  return {
+    record(check, values, overage = false) {
+      const mapped = apply(values)
+      const { roles, arrived, dropped, defaulted } = mapped
+      const row = (name: string, seen: { seen?: string; list?: readonly string[] }, setting?: string) =>
+        check(name, { ok: true, reason: 'agent.forbidden', ...seen, setting })
+      if (overage) row('groups that were left out', { seen: overageHint })
+      if (changes || defaulted) {
+        row('roles that arrived', values === undefined ? { seen: 'none stated' } : { list: arrived })
+        if (dropped.length > 0) row('roles dropped', { list: dropped.map(shown) }, 'providers[].roles.unmapped')
+        row(defaulted ? 'roles, by default' : 'roles, mapped', { list: roles ?? [] }, 'providers[].roles')
+      }
+      return mapped
+    },
+  }
 }

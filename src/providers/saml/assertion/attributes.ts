@@ -4,8 +4,7 @@
 import type { RecordCheck } from '../../../core/checks.js'
 import { canonicalEmail } from '../../../core/email.js'
 import type { VouchedIdentity } from '../../../core/identity.js'
-import { type PersonMapping, personOf } from '../../attributes.js'
-import { overageHint, type RoleMapping } from '../../roles.js'
+import { overageHint, type PersonMapping, personOf, type RoleMapping } from '../../attributes.js'
 import type { AssertionFacts } from './read.js'
 
 /** The attributes that hold the identity: 'NameID', or an attribute's Name or FriendlyName. */
