@@ -1,7 +1,20 @@
 // Where the strict XML reader stands in a text, how much it has seen, and its smallest steps forward. No step goes back.
 
 import { decodeReference, isSpace } from './characters.js'
-import type { XmlLimits } from './types.js'
+
+/** The most of each thing that a document may hold. */
+export interface XmlLimits {
+  elements: number
+  /** In the whole document, namespace declarations among them. */
+  attributes: number
+  attributesPerElement: number
+  depth: number
+  comments: number
+  references: number
+  sections: number
+  /** A message is read as strictly as can be; metadata may have line breaks in attributes and `xmlns=""`. */
+  kind: 'message' | 'metadata'
+}
 
 /** Says why a document is refused; never holds anything that was read. */
 export class MalformedXml extends Error {

@@ -1,7 +1,24 @@
 // Namespaces of the strict XML reader: which namespace each element is in. What makes canonicalisation or a second
 // parser stumble (undeclaring, relative names, reserved prefixes) is refused.
 
-import type { XmlAttribute, XmlElement, XmlLimits } from './types.js'
+import type { XmlLimits } from './cursor.js'
+
+export interface XmlAttribute {
+  /** '' without one. */
+  prefix: string
+  local: string
+  value: string
+  /** The value was written with a character or entity reference in it. */
+  escaped: boolean
+}
+
+export interface XmlElement {
+  local: string
+  /** '' when it is in none. */
+  namespace: string
+  /** All but namespace declarations. */
+  attributes: XmlAttribute[]
+}
 
 export interface NamespaceScopes {
   /** The element with its namespace; its declarations hold until the matching leave. */

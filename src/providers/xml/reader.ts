@@ -2,11 +2,20 @@
 // what two parsers might read differently is not XML here. It must never resolve, expand or fetch anything.
 
 import { hasForbidden, trimSpace } from './characters.js'
-import { type Cursor, characters, fail, find, readName, skipSpace } from './cursor.js'
-import { createNamespaceScopes, type NamespaceScopes } from './namespaces.js'
-import type { XmlAttribute, XmlEvents, XmlLimits } from './types.js'
+import { type Cursor, characters, fail, find, readName, skipSpace, type XmlLimits } from './cursor.js'
+import { createNamespaceScopes, type NamespaceScopes, type XmlAttribute, type XmlElement } from './namespaces.js'
 
-export { MalformedXml } from './cursor.js'
+export { MalformedXml, type XmlLimits } from './cursor.js'
+export type { XmlElement } from './namespaces.js'
+
+export interface XmlEvents {
+  /** `from` and `to` are where the start tag begins and ends in the text. */
+  open(element: XmlElement, from: number, to: number): void
+  /** `to` is where the element ends. */
+  close(to: number): void
+  /** Character data, references decoded; one element's text may come in several calls. */
+  text(value: string): void
+}
 
 interface Reading extends Cursor {
   readonly events: XmlEvents

@@ -3,8 +3,7 @@
 
 import { createPrivateKey } from 'node:crypto'
 import type { RecordCheck } from '../../../core/checks.js'
-import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement } from '../../xml/types.js'
+import { MalformedXml, readXml, type XmlElement } from '../../xml/reader.js'
 import { assertion } from '../namespaces.js'
 import { prescanDecrypted, type ResponseSummary } from '../response/prescan.js'
 import { type AlgorithmSettings, allowedInstead, hintFor, isSha1, refusedAlgorithm } from '../signature/algorithms.js'

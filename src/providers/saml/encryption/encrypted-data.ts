@@ -1,8 +1,7 @@
 // Reads the EncryptedData of an EncryptedAssertion or EncryptedID (XML Encryption 1.1), by the strict reader: one piece of
 // data, one key, both in place. Anything that could be read in two ways is not there; nothing is ever fetched.
 
-import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement, XmlLimits } from '../../xml/types.js'
+import { MalformedXml, readXml, type XmlElement, type XmlLimits } from '../../xml/reader.js'
 import { assertion, encryption, encryption11, protocol, signature } from '../namespaces.js'
 import { limitsFor } from '../response/prescan.js'
 

@@ -1,8 +1,7 @@
 // Reads a LogoutRequest or LogoutResponse (SAML Core 3.7) with the strict reader and into plain data. The summary is
 // untrusted until a signature has been verified over exactly these bytes.
 
-import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlElement, XmlLimits } from '../../xml/types.js'
+import { MalformedXml, readXml, type XmlElement, type XmlLimits } from '../../xml/reader.js'
 import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
 import { attributeOf, createMessageReader, nameOf } from '../response/sax-reader.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'

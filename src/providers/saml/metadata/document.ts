@@ -4,8 +4,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { DOMParser } from '@xmldom/xmldom'
 import { SignedXml } from 'xml-crypto'
-import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlLimits } from '../../xml/types.js'
+import { MalformedXml, readXml, type XmlLimits } from '../../xml/reader.js'
 import { metadata, signature } from '../namespaces.js'
 import { type NamedAlgorithm, refusedAlgorithm } from '../signature/algorithms.js'
 

@@ -3,8 +3,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import type { CallbackRequest } from '../../../core/providers.js'
-import { MalformedXml, readXml } from '../../xml/reader.js'
-import type { XmlLimits } from '../../xml/types.js'
+import { MalformedXml, readXml, type XmlLimits } from '../../xml/reader.js'
 import { protocol } from '../namespaces.js'
 import { createSummaryReader, LogoutRoot, type ResponseSummary } from './summary.js'
 

@@ -1,8 +1,7 @@
 // Reads a SAML message with the strict reader and collects what every kind of message has: IDs, algorithms, signatures, and
 // the texts that the handler asks for. The result is untrusted.
 
-import { MalformedXml } from '../../xml/reader.js'
-import type { XmlAttribute, XmlElement, XmlEvents } from '../../xml/types.js'
+import { MalformedXml, type XmlElement, type XmlEvents } from '../../xml/reader.js'
 import { assertion, protocol, signature } from '../namespaces.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
 
@@ -133,7 +132,7 @@ function noteAlgorithm(
 
 /** Of an attribute without a prefix. */
 export function attributeOf(element: XmlElement, name: string): string | undefined {
-  return element.attributes.find(({ local, prefix }: XmlAttribute) => local === name && prefix === '')?.value
+  return element.attributes.find(({ local, prefix }) => local === name && prefix === '')?.value
 }
 
 /** Elements in a signature: about fifteen, and a few more for a chain of certificates. */

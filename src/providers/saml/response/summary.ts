@@ -1,8 +1,7 @@
 // The summary of a SAML response that the prescan makes: who claims to have sent it, and where assertions, signatures and
 // IDs stand. All of it is untrusted; none of it becomes a claim.
 
-import { MalformedXml } from '../../xml/reader.js'
-import type { XmlElement, XmlEvents } from '../../xml/types.js'
+import { MalformedXml, type XmlElement, type XmlEvents } from '../../xml/reader.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
 import { attributeOf, createMessageReader, nameOf } from './sax-reader.js'
 
