@@ -1,7 +1,7 @@
 // Namespaces of the strict XML reader: which namespace each element is in. What makes canonicalisation or a second
 // parser stumble (undeclaring, relative names, reserved prefixes) is refused.
 
-import type { XmlLimits } from './cursor.js'
+import { fail, type XmlLimits } from './cursor.js'
 
 export interface XmlAttribute {
   /** '' without one. */
@@ -34,7 +34,7 @@ const reserved = new Set([
   'http://www.w3.org/1999/xhtml',
 ])
 
-export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: string) => never): NamespaceScopes {
+export function createNamespaceScopes(kind: XmlLimits['kind']): NamespaceScopes {
   /** One per open element; undefined where it declares nothing, so that the walk upwards is short. */
   const scopes: Array<Map<string, string> | undefined> = []
 
@@ -70,7 +70,7 @@ export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: strin
         }
       }
       scopes.push(scope)
-      if (plain.length > 1) distinct(plain, lookUp, fail)
+      if (plain.length > 1) distinct(plain, lookUp)
       // The prefix of a single attribute has to be declared too.
       else if (plain[0] && plain[0].prefix !== '') lookUp(plain[0].prefix)
       const colon = name.indexOf(':')
@@ -85,7 +85,7 @@ export function createNamespaceScopes(kind: XmlLimits['kind'], fail: (why: strin
 }
 
 /** No two attributes of one expanded name (Namespaces in XML 6.3). */
-function distinct(attributes: XmlAttribute[], lookUp: (prefix: string) => string, fail: (why: string) => never) {
+function distinct(attributes: XmlAttribute[], lookUp: (prefix: string) => string) {
   const seen = new Set<string>()
   for (const { prefix, local } of attributes) {
     if (prefix === '') continue

@@ -30,7 +30,7 @@ interface Reading extends Cursor {
 /** Tells `events` what is in the document. Throws MalformedXml. `steps` counts the characters looked at. */
 export function readXml(xml: string, limits: XmlLimits, events: XmlEvents): { elements: number; steps: number } {
   const start = { at: 0, steps: 0, open: [], elements: 0, attributes: 0, comments: 0, references: 0, sections: 0 }
-  const reading: Reading = { xml, limits, events, names: createNamespaceScopes(limits.kind, fail), ...start }
+  const reading: Reading = { xml, limits, events, names: createNamespaceScopes(limits.kind), ...start }
   if (hasForbidden(xml)) fail('a character that is not allowed')
   declaration(reading)
   while (reading.at < xml.length) {
