@@ -10,7 +10,7 @@ import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import type { Sessions } from '../../core/sessions.js'
 import type { Store } from '../../core/store.js'
-import type { LogoutRequest } from '../../providers/saml/logout/logout.js'
+import type { LogoutRequest } from '../../providers/saml/logout/checks.js'
 import {
   type LogoutMessage,
   type LogoutReading,
