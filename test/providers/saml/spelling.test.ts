@@ -2,7 +2,7 @@
 // addresses, times and requests that are left out. Each logs in; what could hide another value is still refused.
 
 import t from 'tap'
-import { decodeBase64 } from '../../../src/providers/saml/response/prescan.js'
+import { decodeBase64 } from '../../../src/providers/saml/response/sax-reader.js'
 import { createTestClock } from '../../parts/clock.js'
 import {
   acsUrl,

@@ -3,7 +3,7 @@
 
 import type { X509Certificate } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
-import { decodeBase64, decodeUtf8 } from '../response/prescan.js'
+import { decodeBase64, decodeUtf8 } from '../response/sax-reader.js'
 import { verifiesBytes } from '../signature/methods.js'
 
 /** What a detached signature says of a message; `octets` are the bytes that it covers. */

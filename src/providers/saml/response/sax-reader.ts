@@ -1,6 +1,7 @@
-// Reads a SAML message with the strict reader and collects what every kind of message has: IDs, algorithms, signatures, and
-// the texts that the handler asks for. The result is untrusted.
+// Decodes a SAML message, reads it with the strict reader and collects what every kind of message has: IDs, algorithms,
+// signatures, and the texts that the handler asks for. The result is untrusted.
 
+import { isUtf8 } from 'node:buffer'
 import { MalformedXml, type XmlElement, type XmlEvents } from '../../xml/reader.js'
 import { assertion, protocol, signature } from '../namespaces.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
@@ -139,7 +140,7 @@ export function attributeOf(element: XmlElement, name: string): string | undefin
 const largestSignature = 48
 
 /** Cuts out the signatures that count, each with the tags around it, whose namespaces it needs. `root`: the message. */
-function createSignatureExtractor(xml: string, cut: string[], root = 'p:Response') {
+function createSignatureExtractor(xml: string, cut: string[], root: string) {
   const around: string[] = []
   let message: { from: number; depth: number } | undefined
   let within = 0
@@ -161,4 +162,30 @@ function createSignatureExtractor(xml: string, cut: string[], root = 'p:Response
       message = undefined
     },
   }
+}
+
+/** The default of the most bytes, decoded. */
+export const largestMessage = 256 * 1024
+
+/**
+ * Strict base64 (RFC 4648 4), but for white space, with which some providers fold and indent it (RFC 2045 6.8).
+ * Attack: a lenient decoder skips what it does not know, so that two decoders see two messages.
+ */
+export function decodeBase64(message: unknown, most = largestMessage): Buffer | undefined {
+  if (typeof message !== 'string' || message.length > most * 2 + longestMargin) return undefined
+  const text = message.replace(/[\t\n\r ]+/g, '')
+  if (text.length === 0 || text.length % 4 !== 0) return undefined
+  // Lines of 64 characters that are indented by 30 are half as long again.
+  if (message.length - text.length > text.length / 2 + longestMargin) return undefined
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.length > most || bytes.toString('base64') !== text) return undefined
+  return bytes
+}
+
+/** White space around a message, in characters. */
+const longestMargin = 1024
+
+/** A byte order mark stays in the text, where the reader refuses it. */
+export function decodeUtf8(bytes: Buffer): string | undefined {
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
