@@ -19,10 +19,9 @@ import { createSamlLogout, type SamlLogout } from './logout/logout.js'
 import type { IdpFacts, MetadataSource } from './metadata/metadata.js'
 import { createMetadataSource } from './metadata/metadata.js'
 import { createMetadataStoreCopy } from './metadata/store-copy.js'
-import { checkMessage, checkSender, checkStructure } from './response/checks.js'
+import { checkMessage, checkSender, checkSignature, checkStructure } from './response/checks.js'
 import { inResponseToIn, prescanOf, type ResponseSummary } from './response/prescan.js'
 import { createServiceProvider, type ServiceProvider } from './service-provider.js'
-import { checkSignature } from './signature/check.js'
 
 export interface SamlDeps
   extends Pick<ProviderDeps, 'site' | 'acsUrl' | 'sloUrl' | 'verifySaml' | 'clock' | 'random' | 'log' | 'metrics'> {

@@ -14,8 +14,6 @@ import type { IdpFacts } from './metadata/metadata.js'
 import { assertion, postBinding, protocol } from './namespaces.js'
 
 export interface ServiceProvider {
-  /** PEM; undefined without a key. */
-  readonly key: string | undefined
   /** Signs what we send; undefined without a key or without a certificate. */
   readonly signer: Signer | undefined
   /** Throws Refused when nothing is known of the identity provider. */
@@ -28,13 +26,11 @@ export function createServiceProvider(
   { entityId, acsUrl, log }: { entityId: string; acsUrl: string; log: Log },
 ): ServiceProvider {
   const { id: provider, forceAuthn, authnContext, signRequests } = settings
-  const key = keyOf(settings)
-  const signer = signerOf(settings, key)
+  const signer = signerOf(settings, keyOf(settings))
   if (signRequests && !signer) throw new Error(`provider ${provider}: signRequests needs key and certificate`)
   let warned = false
 
   return {
-    key,
     signer,
     begin(attempt, idp, now) {
       if (!idp) throw new Refused('saml.metadata_unavailable')
