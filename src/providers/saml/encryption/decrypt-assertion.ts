@@ -7,8 +7,15 @@ import { MalformedXml, readXml, type XmlElement } from '../../xml/reader.js'
 import { assertion } from '../namespaces.js'
 import { prescanDecrypted, type ResponseSummary } from '../response/prescan.js'
 import { type AlgorithmSettings, allowedInstead, hintFor, isSha1, refusedAlgorithm } from '../signature/algorithms.js'
-import { decrypt, isCbc, refusedEncryption } from './decrypt.js'
-import { type EncryptedData, type EncryptedPlace, type NameIdPlace, readEncryptedData } from './encrypted-data.js'
+import {
+  decrypt,
+  type EncryptedData,
+  type EncryptedPlace,
+  isCbc,
+  type NameIdPlace,
+  readEncryptedData,
+  refusedEncryption,
+} from './decrypt.js'
 
 export interface DecryptionKeys {
   /** PEM of our private key, if there is one. */

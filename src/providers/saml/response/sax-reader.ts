@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { MalformedXml, type XmlElement, type XmlEvents } from '../../xml/reader.js'
-import { assertion, protocol, signature } from '../namespaces.js'
+import { assertion, encryption, encryption11, protocol, signature } from '../namespaces.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
 
 export interface MessageSummary {
@@ -94,11 +94,13 @@ function enter(around: Place | undefined, name: string): Place {
   return place
 }
 
-/** A short name that cannot be taken for another's: only the three namespaces that count have a prefix. */
+/** A short name that cannot be taken for another's: only the namespaces that count have a prefix. */
 export function nameOf({ namespace, local }: XmlElement): string {
   if (namespace === protocol) return `p:${local}`
   if (namespace === assertion) return `a:${local}`
   if (namespace === signature) return `d:${local}`
+  if (namespace === encryption) return `e:${local}`
+  if (namespace === encryption11) return `x:${local}`
   return `?:${local}`
 }
 
