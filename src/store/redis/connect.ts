@@ -5,7 +5,16 @@
 import { Cluster, Command, Redis } from 'ioredis'
 import type { StoreSettings } from '../../config/schema/sessions.js'
 import { systemRandom } from '../../runtime/clock.js'
-import { type Commands, createBatches } from './client.js'
+import {
+  clusterOptions,
+  type Commands,
+  connectionOptions,
+  createBatches,
+  nodeLogin,
+  type Purpose,
+  sentinelOptions,
+  singleOptions,
+} from './client.js'
 import {
   type ConnectDeps,
   createReconnection,
@@ -18,14 +27,6 @@ import {
   type RedisConnection,
   withinFirstTimeout,
 } from './connection.js'
-import {
-  clusterOptions,
-  connectionOptions,
-  nodeLogin,
-  type Purpose,
-  sentinelOptions,
-  singleOptions,
-} from './connection-options.js'
 import { createConnectionStatus } from './connection-status.js'
 import { createPrimarySearch, watchFailovers } from './failover.js'
 import { createNodeConnector } from './node-connector.js'

@@ -4,7 +4,7 @@
 import type { Clock } from '../../core/clock.js'
 import type { Log } from '../../ops/log.js'
 import { createRepeatedLog } from '../../ops/log.js'
-import type { Purpose } from './connection-options.js'
+import type { Purpose } from './client.js'
 import { explain, isRefusal, unspecificMessages } from './error-messages.js'
 import type { Topology } from './url.js'
 

@@ -3,9 +3,8 @@
 
 import type { Random } from '../../core/clock.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/clock.js'
-import type { RedisClient } from './client.js'
+import { connectionOptions, type RedisClient, singleOptions } from './client.js'
 import { createReconnection } from './connection.js'
-import { connectionOptions, singleOptions } from './connection-options.js'
 import { createHandshake } from './handshake.js'
 import type { RedisHost, RedisLogin, SentinelAddress } from './url.js'
 
