@@ -73,7 +73,7 @@ export function connectionOptions({ tls }: Pick<RedisLogin, 'tls'>, commandTimeo
   }
 }
 
-/** The login of the nodes of a cluster, which ioredis connects to by itself. handshake.ts logs in everywhere else. */
+/** The login of the nodes of a cluster, which ioredis connects to by itself. reconnection.ts logs in everywhere else. */
 export function nodeLogin({ username, password }: RedisLogin) {
   if (password === undefined && username === undefined) return {}
   return { username: username ?? 'default', ...(password === undefined ? {} : { password }) }

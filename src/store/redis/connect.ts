@@ -6,8 +6,8 @@ import { Cluster, Command, Redis } from 'ioredis'
 import type { StoreSettings } from '../../config/schema/sessions.js'
 import { systemRandom } from '../../runtime/clock.js'
 import {
-  clusterOptions,
   type Commands,
+  clusterOptions,
   connectionOptions,
   createBatches,
   nodeLogin,
@@ -17,19 +17,17 @@ import {
 } from './client.js'
 import {
   type ConnectDeps,
-  createReconnection,
+  createConnectionStatus,
   disconnect,
-  nothing,
   type OpenClient,
   type OpenDeps,
   openClient,
-  type Reconnection,
   type RedisConnection,
   withinFirstTimeout,
 } from './connection.js'
-import { createConnectionStatus } from './connection-status.js'
 import { createPrimarySearch, watchFailovers } from './failover.js'
 import { createNodeConnector } from './node-connector.js'
+import { createReconnection, nothing, type Reconnection } from './reconnection.js'
 import { addressOf, clusterOf, type RedisHost, type RedisLogin, sentinelsOf, shownAddress, topologyOf } from './url.js'
 
 /** Throws an Error that names the setting when it cannot be used; a Redis that is down is not such an error. */

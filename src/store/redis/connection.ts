@@ -1,13 +1,13 @@
-// A connection to Redis as the store uses it, and how a client is kept connected.
+// A connection to Redis as the store uses it, and why it is down: logged once and then once a minute, with host and port and
+// never with a password.
 
 import type { Cluster, Redis } from 'ioredis'
 import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { Log } from '../../ops/log.js'
-import { type BackoffRange, backoffDelay } from '../../runtime/clock.js'
+import { createRepeatedLog, type Log } from '../../ops/log.js'
 import type { Commands, Purpose, RedisClient, Writer } from './client.js'
-import { type ConnectionStatus, createConnectionStatus } from './connection-status.js'
-import { createHandshake, type Handshake } from './handshake.js'
+import { explain, isRefusal, unspecificMessages } from './error-messages.js'
+import { createHandshake, type Handshake, nothing, type Reconnection } from './reconnection.js'
 import type { RedisLogin, Topology } from './url.js'
 
 export interface MessageConnection {
@@ -57,10 +57,8 @@ export interface ConnectDeps {
   commandTimeout?: number
 }
 
-export interface OpenClient extends Omit<MessageConnection, 'onUp'> {
-  status: ConnectionStatus
+export interface OpenClient extends MessageConnection {
   reconnection: Reconnection
-  onUp(listener: () => void): void
 }
 
 /** `address`: hosts and ports, for the log. */
@@ -89,7 +87,6 @@ export function openClient(
   client.connect().catch(nothing)
   return {
     client,
-    status,
     reconnection,
     isUp: handshake.isDone,
     onUp: listener => void listeners.push(listener),
@@ -120,82 +117,82 @@ export function withinFirstTimeout(settled: Promise<void>): Promise<void> {
   return Promise.race([settled, new Promise<void>(resolve => setTimeout(resolve, 2500).unref())])
 }
 
-export function nothing(): void {}
-
 /** The common part of single clients and clusters. */
-export interface ReconnectableClient {
-  on(event: 'connect' | 'end', listener: () => void): unknown
-  connect(): Promise<unknown>
+interface ObservedClient {
+  on(event: string, listener: (value: unknown) => void): unknown
 }
 
-export interface Reconnection {
-  /** The server has answered a command. */
-  succeeded(): void
-  /** Milliseconds before the next attempt. */
-  pause(): number
-  /** Connects the client again, as a rule, when ioredis has given it up. */
-  follow(client: ReconnectableClient): void
-  /** The next end of the client is final. */
-  stop(): void
+const notConnectedYet = 'the connection to Redis is not up yet'
+
+interface ConnectionStatus {
+  /** Why the client is not connected; undefined while it is. */
+  problem(): string | undefined
+  /** Records an error that the client does not report itself. */
+  note(error: unknown): void
+  /** The server has answered. */
+  connected(): void
 }
 
-/** Milliseconds. An address where nothing answers costs nobody anything, and is found again soon. */
-const unreachable: BackoffRange = { first: 50, longest: 1000 }
-/** A server that accepts connections and refuses them is the busier for each attempt. */
-const refused: BackoffRange = { first: 50, longest: 5000 }
+/** `shortcoming`: the problem of a client that is connected. */
+export function createConnectionStatus(
+  client: ObservedClient,
+  deps: {
+    log: Log
+    clock: Clock
+    purpose: Purpose
+    topology: Topology
+    address: string | undefined
+    shortcoming?: () => string | undefined
+  },
+): ConnectionStatus {
+  const { purpose, topology } = deps
+  const failures = createRepeatedLog({
+    ...deps,
+    level: 'error',
+    failure: 'session store connection lost',
+    recovery: 'session store connection restored',
+    facts: { store: 'redis', connection: purpose, 'sessions.store': deps.address },
+  })
+  let problem: string | undefined = notConnectedYet
+  /** What a single Sentinel or node of a cluster last said: the reason behind the message of the client. */
+  let nodeProblem: string | undefined
+  /** What the server itself said on this connection: an error of the network that follows is only the end of it. */
+  let refused = false
 
-/** Grow from one failed attempt to the next. */
-export interface Pauses {
-  /** The server has accepted a connection. */
-  accepted(): void
-  /** The server has answered a command. */
-  answered(): void
-  /** Milliseconds before the next attempt, after one that failed. */
-  next(): number
-}
-
-/**
- * Growing, spread-out pauses, which begin anew only once the server has answered a command. A server that accepts
- * connections and closes them has not.
- */
-export function createPauses({ random }: { random: Random }): Pauses {
-  let failures = 0
-  let accepted = false
-  return {
-    accepted() {
-      accepted = true
-    },
-    answered() {
-      failures = 0
-    },
-    next() {
-      const range = accepted ? refused : unreachable
-      accepted = false
-      return backoffDelay(++failures, range, random)
-    },
+  const note = (error: unknown) => {
+    if (refused && !isRefusal(error)) return
+    refused = isRefusal(error)
+    const message = explain(error, { topology })
+    problem = unspecificMessages.has(message) ? (nodeProblem ?? message) : message
+    failures.failed(problem)
   }
-}
 
-/** Connects a client again, after such pauses. */
-export function createReconnection(deps: { random: Random }): Reconnection {
-  const pauses = createPauses(deps)
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
+  client.on('error', note)
+  for (const event of ['sentinelError', 'node error']) {
+    client.on(event, error => {
+      nodeProblem = explain(error, { topology })
+    })
+  }
+  client.on('connecting', () => {
+    refused = false
+  })
+  client.on('close', () => {
+    if (problem === undefined || problem === notConnectedYet) {
+      problem = nodeProblem ?? 'the connection to Redis was lost'
+    }
+  })
+  client.on('refresh', () => {
+    nodeProblem = deps.shortcoming?.()
+  })
   return {
-    succeeded: pauses.answered,
-    pause: pauses.next,
-    follow(client) {
-      client.on('connect', pauses.accepted)
-      // ioredis gives up for good when it is told to disconnect while it connects.
-      client.on('end', () => {
-        if (stopped) return
-        timer = setTimeout(() => client.connect().catch(nothing), pauses.next())
-        timer.unref()
-      })
-    },
-    stop() {
-      stopped = true
-      clearTimeout(timer)
+    problem: () =>
+      (problem === notConnectedYet ? (nodeProblem ?? problem) : problem) ??
+      (topology === 'cluster' ? nodeProblem : undefined),
+    note,
+    connected() {
+      problem = undefined
+      nodeProblem = deps.shortcoming?.()
+      failures.recovered()
     },
   }
 }

@@ -4,8 +4,7 @@
 import type { Random } from '../../core/clock.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/clock.js'
 import { connectionOptions, type RedisClient, singleOptions } from './client.js'
-import { createReconnection } from './connection.js'
-import { createHandshake } from './handshake.js'
+import { createHandshake, createReconnection } from './reconnection.js'
 import type { RedisHost, RedisLogin, SentinelAddress } from './url.js'
 
 const channel = '+switch-master'

@@ -6,7 +6,7 @@ import { createConnection, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { AbstractConnector, type RedisOptions } from 'ioredis'
 import type { Random } from '../../core/clock.js'
-import { createPauses, type Pauses } from './connection.js'
+import { createPauses, type Pauses } from './reconnection.js'
 
 interface Node {
   pauses: Pauses

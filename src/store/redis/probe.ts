@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../core/errors.js'
 import type { Log } from '../../ops/log.js'
 import type { Commands } from './client.js'
 import { replyCode } from './error-messages.js'
-import { fieldOf } from './handshake.js'
+import { fieldOf } from './reconnection.js'
 import type { Subscriptions } from './subscriptions.js'
 import type { Topology } from './url.js'
 

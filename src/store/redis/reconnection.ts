@@ -1,6 +1,9 @@
-// What is said on each new connection to a server before anything else: who we are, and which database. One write at a time:
-// a server that refuses connections says why and closes, and its words are lost when more is sent.
+// How a client is kept connected: the pauses between attempts, and what is said on each new connection before anything else,
+// who we are and which database. One write at a time: a server that refuses connections says why and closes, and its words
+// are lost when more is sent.
 
+import type { Random } from '../../core/clock.js'
+import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
 import type { RedisClient } from './client.js'
 import { isUnknownCommand } from './error-messages.js'
 import type { RedisLogin } from './url.js'
@@ -12,7 +15,7 @@ export interface Handshake {
   settled: Promise<void>
 }
 
-export interface HandshakeDeps {
+interface HandshakeDeps {
   login: Pick<RedisLogin, 'username' | 'password' | 'db'>
   /** Throws when this server is not the one that is wanted. `role` is undefined when the server does not say it. */
   checkRole?(role: string | undefined): void
@@ -82,4 +85,84 @@ export function fieldOf(reply: unknown, name: string): unknown {
 function roleIn(reply: unknown): string | undefined {
   const role = fieldOf(reply, 'role')
   return typeof role === 'string' ? role : undefined
+}
+
+export function nothing(): void {}
+
+/** The common part of single clients and clusters. */
+interface ReconnectableClient {
+  on(event: 'connect' | 'end', listener: () => void): unknown
+  connect(): Promise<unknown>
+}
+
+export interface Reconnection {
+  /** The server has answered a command. */
+  succeeded(): void
+  /** Milliseconds before the next attempt. */
+  pause(): number
+  /** Connects the client again, as a rule, when ioredis has given it up. */
+  follow(client: ReconnectableClient): void
+  /** The next end of the client is final. */
+  stop(): void
+}
+
+/** Milliseconds. An address where nothing answers costs nobody anything, and is found again soon. */
+const unreachable: BackoffRange = { first: 50, longest: 1000 }
+/** A server that accepts connections and refuses them is the busier for each attempt. */
+const refused: BackoffRange = { first: 50, longest: 5000 }
+
+/** Grow from one failed attempt to the next. */
+export interface Pauses {
+  /** The server has accepted a connection. */
+  accepted(): void
+  /** The server has answered a command. */
+  answered(): void
+  /** Milliseconds before the next attempt, after one that failed. */
+  next(): number
+}
+
+/**
+ * Growing, spread-out pauses, which begin anew only once the server has answered a command. A server that accepts
+ * connections and closes them has not.
+ */
+export function createPauses({ random }: { random: Random }): Pauses {
+  let failures = 0
+  let accepted = false
+  return {
+    accepted() {
+      accepted = true
+    },
+    answered() {
+      failures = 0
+    },
+    next() {
+      const range = accepted ? refused : unreachable
+      accepted = false
+      return backoffDelay(++failures, range, random)
+    },
+  }
+}
+
+/** Connects a client again, after such pauses. */
+export function createReconnection(deps: { random: Random }): Reconnection {
+  const pauses = createPauses(deps)
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  return {
+    succeeded: pauses.answered,
+    pause: pauses.next,
+    follow(client) {
+      client.on('connect', pauses.accepted)
+      // ioredis gives up for good when it is told to disconnect while it connects.
+      client.on('end', () => {
+        if (stopped) return
+        timer = setTimeout(() => client.connect().catch(nothing), pauses.next())
+        timer.unref()
+      })
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
 }
