@@ -53,3 +53,16 @@ export interface Directory {
   /** Ends what runs in the background. */
   close?(): void
 }
+
+/** One source of agents. All but `find` as in Directory. */
+export interface DirectorySource extends Omit<Directory, 'find' | 'locate' | 'emails' | 'sources'> {
+  /** For log messages: `file agents.yaml`. */
+  readonly name: string
+  /**
+   * `email` in its canonical form. `unknown`: the next source is asked. Throws DirectoryUnavailable when it cannot answer;
+   * any other error counts as that too.
+   */
+  find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
+  /** The addresses that it lists, with those of inactive agents; only where it has a list. */
+  emails?(): string[]
+}

@@ -1,23 +1,48 @@
-// Finds agents: asks the sources in the order of the configuration. The first source that knows the e-mail decides,
-// also when the agent is inactive. A source that cannot answer must never be skipped.
+// The directory of a configuration: finds agents by asking its sources in their order. The first source that knows the e-mail
+// decides, also when the agent is inactive. A source that cannot answer must never be skipped.
 
+import type { AgentSource } from '../config/schema/agents.js'
 import type { RecordCheck } from '../core/checks.js'
-import type { Agent, AgentRecord, Directory, KnownState } from '../core/directory.js'
-import { canonicalEmail } from '../core/email.js'
+import type { Clock } from '../core/clock.js'
+import type { Agent, AgentRecord, Directory, DirectorySource, KnownState } from '../core/directory.js'
+import { canonicalEmail, domainOf } from '../core/email.js'
 import { DirectoryUnavailable } from '../core/errors.js'
 import type { Identity } from '../core/identity.js'
+import { createFileSource } from './sources/file.js'
+import { createHttpListSource, type HttpSourceDeps } from './sources/http/list.js'
+import { createHttpLookupSource } from './sources/http/lookup.js'
 
-/** One source of agents. All but `find` as in Directory (core/directory.ts). */
-export interface DirectorySource extends Omit<Directory, 'find' | 'locate' | 'emails' | 'sources'> {
-  /** For log messages: `file agents.yaml`. */
-  readonly name: string
-  /**
-   * `email` in its canonical form. `unknown`: the next source is asked. Throws DirectoryUnavailable when it cannot answer;
-   * any other error counts as that too.
-   */
-  find(email: string): Promise<AgentRecord | 'unknown' | 'disabled'>
-  /** The addresses that it lists, with those of inactive agents; only where it has a list. */
-  emails?(): string[]
+type DirectoryDeps = Omit<HttpSourceDeps, 'name' | 'settings'>
+
+/** Throws when an agents file cannot be used; an API that is down is not a reason. `agents`: the configuration's list, in its order. */
+export function openDirectory(agents: readonly AgentSource[], deps: DirectoryDeps): Required<Directory> {
+  const sources = agents.map(source => createSource(source, deps))
+  deps.log.info({ sources: sources.map(({ name }) => name) }, 'directory sources')
+  return createDirectory(sources)
+}
+
+function createSource(source: AgentSource, deps: DirectoryDeps): DirectorySource {
+  if ('file' in source) return createFileSource(source.file, deps)
+  if ('domains' in source) return createDomainsSource(source.domains, deps)
+  if ('any' in source) return createAnySource(deps)
+  const { http: settings } = source
+  const { origin, pathname } = new URL(settings.url)
+  const name = `http ${origin}${pathname.replaceAll('%7Bemail%7D', '{email}')}`
+  const create = settings.url.includes('{email}') ? createHttpLookupSource : createHttpListSource
+  return create({ ...deps, name, settings })
+}
+
+function createAnySource({ clock }: { clock: Clock }): DirectorySource {
+  const at = clock.now()
+  return { name: 'any', find: async email => ({ email }), knownState: email => ({ found: { email }, at }) }
+}
+
+function createDomainsSource(domains: readonly string[], { clock }: { clock: Clock }): DirectorySource {
+  // A to Z only, as in addresses: other letters are never folded.
+  const known = new Set(domains.map(domain => domain.replace(/[A-Z]+/g, letters => letters.toLowerCase())))
+  const at = clock.now()
+  const found = (email: string) => (known.has(domainOf(email)) ? { email } : 'unknown')
+  return { name: 'domains', find: async email => found(email), knownState: email => ({ found: found(email), at }) }
 }
 
 export function createDirectory(sources: readonly DirectorySource[]): Required<Directory> {

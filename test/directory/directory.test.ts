@@ -2,10 +2,9 @@
 
 import t from 'tap'
 import type { AgentSource } from '../../src/config/schema/agents.js'
-import type { Directory } from '../../src/core/directory.js'
+import type { Directory, DirectorySource } from '../../src/core/directory.js'
 import { DirectoryUnavailable } from '../../src/core/errors.js'
-import { openDirectory } from '../../src/directory/create.js'
-import { createDirectory, type DirectorySource, mergeIdentity } from '../../src/directory/directory.js'
+import { createDirectory, mergeIdentity, openDirectory } from '../../src/directory/directory.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { systemRandom } from '../../src/runtime/clock.js'

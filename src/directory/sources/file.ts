@@ -4,9 +4,9 @@ import { type AgentsFile, type AgentsList, agentsIn } from '../../config/agents-
 import { formatProblem } from '../../config/problems.js'
 import type { FileText } from '../../config/schema/values.js'
 import type { Clock } from '../../core/clock.js'
+import type { DirectorySource } from '../../core/directory.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import type { DirectorySource } from '../directory.js'
 import { changedEmails, findInList } from './agents-list.js'
 import { createSourceStatus } from './source-status.js'
 

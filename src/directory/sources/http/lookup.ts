@@ -2,11 +2,10 @@
 // kept for `refresh`; while the API is down the last answer is used, and nothing can be said of other addresses.
 
 import { LRUCache } from 'lru-cache'
-import type { AgentRecord, KnownState } from '../../../core/directory.js'
+import type { AgentRecord, DirectorySource, KnownState } from '../../../core/directory.js'
 import { DirectoryUnavailable } from '../../../core/errors.js'
 import { pointAt } from '../../../core/json-pointer.js'
 import { FetchFailed } from '../../../runtime/http-client.js'
-import type { DirectorySource } from '../../directory.js'
 import { findInList } from '../agents-list.js'
 import { type HttpSourceDeps, requestHeaders } from './list.js'
 import { createMapping } from './mapping.js'

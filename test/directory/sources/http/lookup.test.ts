@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { createReader } from '../../../../src/config/reader.js'
 import { agents as agentsSchema } from '../../../../src/config/schema/agents.js'
-import { openDirectory } from '../../../../src/directory/create.js'
+import { openDirectory } from '../../../../src/directory/directory.js'
 import { createLog } from '../../../../src/ops/log.js'
 import { createMetrics } from '../../../../src/ops/metrics.js'
 import { systemRandom } from '../../../../src/runtime/clock.js'
