@@ -7,8 +7,7 @@ import type { Clock } from '../../core/clock.js'
 import type { DirectorySource } from '../../core/directory.js'
 import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import { changedEmails, findInList } from './agents-list.js'
-import { createSourceStatus } from './source-status.js'
+import { changedEmails, createSourceStatus, findInList } from './agents-list.js'
 
 export interface FileSourceDeps {
   clock: Clock
