@@ -8,7 +8,7 @@ import type { Handle, Session } from './sessions.js'
 /** How an identity was established. */
 export type LoginMethod = Provider['type'] | 'desk' | 'breakglass'
 
-/** `origin`: the first handle of the session; `agent`: a digest of its agent's address (core/step-up.ts). */
+/** `origin`: the first handle of the session; `agent`: a digest of its agent's address (core/identity.ts). */
 export interface StepUpAttempt extends StepUp {
   origin: Handle
   agent: string

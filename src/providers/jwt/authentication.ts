@@ -2,8 +2,7 @@
 // for claims whose signature has been verified.
 
 import type { RecordCheck } from '../../core/checks.js'
-import type { Authentication, StepUp } from '../../core/identity.js'
-import { isRecent } from '../../core/step-up.js'
+import { type Authentication, isRecent, type StepUp } from '../../core/identity.js'
 import { type Claims, fromNow, invalidUnless, latest, numericDate } from './claims.js'
 import { show } from './header.js'
 import { getOwn } from './strict-json.js'

@@ -3,8 +3,8 @@
 
 import { sign } from 'node:crypto'
 import type { Clock } from '../../core/clock.js'
+import { authenticationClaims } from '../../core/identity.js'
 import type { ApiCaller, Session } from '../../core/sessions.js'
-import { authenticationClaims } from '../../core/step-up.js'
 import type { SigningKeys } from '../../keys/assertion-keys.js'
 import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
 import { maxRemembered } from '../../sessions/cache.js'

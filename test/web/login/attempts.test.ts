@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { agentDigest } from '../../../src/core/step-up.js'
+import { agentDigest } from '../../../src/core/identity.js'
 import { createKeyring } from '../../../src/keys/keyring.js'
 import {
   attemptLifetime,
