@@ -4,7 +4,7 @@
 import type { Check } from '../core/checks.js'
 import type { BearerVerdict, CallbackRequest, Provider, RevocationVerdict, Verdict } from '../core/providers.js'
 import type { Reason } from '../core/reasons.js'
-import { readHints } from './jwt/header.js'
+import { readHints } from './jwt/token.js'
 import { issuerIn, prescanOf } from './saml/response/prescan.js'
 
 export interface JwtProviderHints {

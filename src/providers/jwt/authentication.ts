@@ -4,8 +4,8 @@
 import type { RecordCheck } from '../../core/checks.js'
 import { type Authentication, isRecent, type StepUp } from '../../core/identity.js'
 import { type Claims, fromNow, invalidUnless, latest, numericDate } from './claims.js'
-import { show } from './header.js'
 import { getOwn } from './strict-json.js'
+import { show } from './token.js'
 
 /** Times in milliseconds. */
 export interface AuthenticationRules {

@@ -16,8 +16,7 @@ import {
   checkWindow,
   type SubjectRules,
 } from './claims.js'
-import { longestToken } from './header.js'
-import { type Verifier, verifiedClaims } from './signature.js'
+import { longestToken, type Verifier, verifiedClaims } from './token.js'
 
 export interface BearerDeps extends Verifier {
   settings: JwtSettings

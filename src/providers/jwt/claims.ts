@@ -6,8 +6,8 @@ import { canonicalEmail } from '../../core/email.js'
 import type { VouchedIdentity } from '../../core/identity.js'
 import type { Reason } from '../../core/reasons.js'
 import { overageHint, type PersonMapping, personOf, type RoleMapping } from '../attributes.js'
-import { show } from './header.js'
 import { getOwn, isObject } from './strict-json.js'
+import { show } from './token.js'
 
 /** Times in milliseconds. */
 export interface ClaimRules extends SubjectRules {

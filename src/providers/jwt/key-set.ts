@@ -3,8 +3,12 @@
 
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type CryptoKey, createLocalJWKSet, errors, type JWK } from 'jose'
-import type { TokenHeader } from './header.js'
 import { getOwn, isObject } from './strict-json.js'
+
+export interface TokenHeader {
+  alg: string
+  kid?: string
+}
 
 export interface KeySet {
   readonly size: number

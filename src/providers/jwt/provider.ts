@@ -17,8 +17,8 @@ import { checkAuthentication } from './authentication.js'
 import { createBearer } from './bearer-token.js'
 import { checkClaims, type SubjectRules, type TokenClaims } from './claims.js'
 import { createProviderKeys } from './keys.js'
-import { algorithmsOf, type Verifier, verifiedClaims } from './signature.js'
 import { checkState, statesOf, withState } from './state.js'
+import { algorithmsOf, type Verifier, verifiedClaims } from './token.js'
 
 export interface JwtDeps {
   publicUrl: string

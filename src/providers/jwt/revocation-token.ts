@@ -9,7 +9,7 @@ import type { Log } from '../../ops/log.js'
 import type { FetchText } from '../../runtime/http-client.js'
 import { audiencesOf, checkIssuer, checkRequired, checkTokenId, checkWindow } from './claims.js'
 import { createProviderKeys } from './keys.js'
-import { asymmetric, type Verifier, verifiedClaims } from './signature.js'
+import { asymmetric, type Verifier, verifiedClaims } from './token.js'
 
 interface RevocationDeps {
   clock: Clock
