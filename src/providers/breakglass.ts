@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { Clock, Random } from '../core/clock.js'
 import type { Store } from '../core/store.js'
+import type { Keyring } from '../keys/keyring.js'
 
 /** What an operator asks for. */
 export interface BreakglassRequest {
@@ -39,13 +40,10 @@ export interface Breakglass {
   revoke(id: string): Promise<BreakglassLink | undefined>
 }
 
-export interface BreakglassDeps {
+interface BreakglassDeps {
   store: Pick<Store, 'get' | 'set' | 'delete' | 'indexAdd' | 'indexRemove' | 'indexPage'>
   /** The keys that all replicas share. */
-  keyring: {
-    seal(purpose: string, plain: Buffer, bound: string): string
-    open(purpose: string, sealed: string, bound: string): Buffer | undefined
-  }
+  keyring: Pick<Keyring, 'seal' | 'open'>
   clock: Clock
   random: Random
 }

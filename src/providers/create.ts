@@ -33,8 +33,7 @@ export function createProviders(
 /** The registry gives each type the protocol of its own settings. */
 function createProvider<S extends ProviderSettings>(settings: S, deps: ProtocolDeps): Provider {
   const protocol = protocols[settings.type] as Protocol<S>
-  const provider = protocol.create(settings, deps)
-  return settings.revocation === null ? provider : withRevocation(provider, settings, deps)
+  return withRevocation(protocol.create(settings, deps), settings, deps)
 }
 
 /** Whether sessions of this provider may go on; break-glass and Desk's own login cannot be removed. */

@@ -6,10 +6,10 @@ import type { Clock, Random } from '../core/clock.js'
 import type { CallbackRequest, Provider, Verdict } from '../core/providers.js'
 import type { Reason } from '../core/reasons.js'
 import type { Store } from '../core/store.js'
+import type { Keyring } from '../keys/keyring.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
 import type { FetchText } from '../runtime/http-client.js'
-import type { MetadataKeys } from './saml/metadata/store-copy.js'
 import type { VerifySaml } from './saml/signature/worker-pool.js'
 import type { NoProvider } from './select.js'
 
@@ -22,7 +22,7 @@ export interface ProviderDeps {
   /** Off the event loop in a gateway. */
   verifySaml: VerifySaml
   /** Where a copy of the metadata is stored, for a start while the IdP is down; without it there is no copy. */
-  metadataStore?: { store: Store; keyring: MetadataKeys }
+  metadataStore?: { store: Store; keyring: Pick<Keyring, 'mac' | 'verifies'> }
   /** The one address of SAML single logout. */
   sloUrl: string
   /** The one address of revocation calls: the audience where none is configured. */
@@ -50,4 +50,9 @@ export interface Protocol<Settings extends ProviderSettings> {
   create(settings: Settings, deps: ProviderDeps): Provider
   /** Has the provider that the message is for verify it, among those of this protocol. Undefined when there is none. */
   handleCallback(callback: CallbackRequest, providers: readonly Provider[]): Promise<Verdict | NoProvider | undefined>
+}
+
+/** For Provider.formTargets. */
+export function originsOf(urls: readonly (string | undefined)[]): string[] {
+  return [...new Set(urls.flatMap(url => (url === undefined ? [] : new URL(url).origin)))]
 }

@@ -7,6 +7,7 @@ import type { Clock, Random } from '../core/clock.js'
 import type { Provider } from '../core/providers.js'
 import { createSecret } from '../core/secret.js'
 import type { Store } from '../core/store.js'
+import type { Keyring } from '../keys/keyring.js'
 import type { Log } from '../ops/log.js'
 import { createJwtProvider } from './jwt/provider.js'
 
@@ -38,7 +39,7 @@ export interface Rehearsal {
   until: number
 }
 
-export interface OpenRehearsal extends Rehearsal {
+interface OpenRehearsal extends Rehearsal {
   /** What its one token is signed with (HS256): only the caller gets it. */
   secret: string
 }
@@ -52,13 +53,10 @@ export interface Rehearsals {
   end(id: string): Promise<boolean>
 }
 
-export interface RehearsalDeps {
+interface RehearsalDeps {
   store: Pick<Store, 'get' | 'set' | 'delete' | 'claim'>
   /** The keys that all replicas share. */
-  keyring: {
-    seal(purpose: string, plain: Buffer, bound: string): string
-    open(purpose: string, sealed: string, bound: string): Buffer | undefined
-  }
+  keyring: Pick<Keyring, 'seal' | 'open'>
   publicUrl(): string
   clock: Clock
   random: Random

@@ -1,6 +1,7 @@
 // How and when the agent has logged in at the provider, by a verified token: acr and auth_time (OpenID Connect Core 2). Only
 // for claims whose signature has been verified.
 
+import type { JwtSettings } from '../../config/schema/providers.js'
 import type { RecordCheck } from '../../core/checks.js'
 import { type Authentication, isRecent, type StepUp } from '../../core/identity.js'
 import { type Claims, fromNow, invalidUnless, latest, numericDate } from './claims.js'
@@ -8,17 +9,13 @@ import { getOwn } from './strict-json.js'
 import { show } from './token.js'
 
 /** Times in milliseconds. */
-export interface AuthenticationRules {
+interface AuthenticationRules
+  extends Pick<JwtSettings, 'clockSkew' | 'authnContext' | 'acceptedContexts' | 'maxAuthAge'> {
   now: number
-  clockSkew: number
-  authnContext: readonly string[]
-  acceptedContexts: readonly string[]
-  maxAuthAge: number | null
   /** Of the login that is answered, if it is one. */
   stepUp: StepUp | undefined
 }
 
-/** By which method and when the agent has logged in at the provider (OpenID Connect Core 2: acr, auth_time). */
 export function checkAuthentication(claims: Claims, rules: AuthenticationRules, check: RecordCheck): Authentication {
   const { now, clockSkew, maxAuthAge, stepUp } = rules
   const context = getOwn(claims, 'acr') ?? undefined

@@ -1,6 +1,7 @@
 // What a verified token says: each claim in a check of its own, with its type, read as an own property (RFC 7519 4). Only for
 // bytes whose signature has been verified.
 
+import type { JwtSettings } from '../../config/schema/providers.js'
 import type { RecordCheck } from '../../core/checks.js'
 import { canonicalEmail } from '../../core/email.js'
 import type { VouchedIdentity } from '../../core/identity.js'
@@ -10,18 +11,14 @@ import { getOwn, isObject } from './strict-json.js'
 import { show } from './token.js'
 
 /** Times in milliseconds. */
-export interface ClaimRules extends SubjectRules {
+interface ClaimRules extends SubjectRules, Pick<JwtSettings, 'maxAge' | 'clockSkew' | 'issuer' | 'audience'> {
   now: number
-  maxAge: number
-  clockSkew: number
-  issuer: string | null
-  audience: string | null
   /** The audiences of bearer tokens: a token for one of them is not a login. */
   bearerAudiences: readonly string[]
 }
 
 /** Who a token speaks of. */
-export type Subject = Omit<VouchedIdentity, 'provider'>
+type Subject = Omit<VouchedIdentity, 'provider'>
 
 /** What the claims of the subject become: from providers[].attributes and providers[].roles. */
 export interface SubjectRules {
@@ -136,7 +133,7 @@ function checkTimes(claims: Claims, rules: ClaimRules, check: RecordCheck): numb
  * RFC 7519 4.1.4 to 4.1.6, in milliseconds; iat has to be there. Every comparison is written so that a clock that says NaN
  * refuses the token.
  */
-export function checkWindow(
+function checkWindow(
   claims: Claims,
   { now, clockSkew }: { now: number; clockSkew: number },
   check: RecordCheck,
@@ -167,6 +164,25 @@ export function checkWindow(
     good: fromNow(iat, now),
     bad: `token issued ${seconds(iat - now)} ahead, ${allowed}; check the provider's clock`,
     setting,
+  })
+  return { iat, exp }
+}
+
+/** The longest life of a token that is no login: exp - iat, in milliseconds. */
+const longestLife = 3_600_000
+
+/** The same for a token that is no login: exp has to be there, soon after iat. */
+export function checkShortWindow(
+  claims: Claims,
+  times: { now: number; clockSkew: number },
+  check: RecordCheck,
+): { iat: number; exp: number } {
+  const { iat, exp = Number.NaN } = checkWindow(claims, times, check)
+  check('life', {
+    ok: exp - iat <= longestLife,
+    reason: 'jwt.claim_invalid',
+    expected: `exp at most ${longestLife / 1000} s after iat`,
+    seen: `${(exp - iat) / 1000} s`,
   })
   return { iat, exp }
 }

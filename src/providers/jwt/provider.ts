@@ -3,15 +3,12 @@
 
 import type { JwtSettings } from '../../config/schema/providers.js'
 import { type RecordCheck, runChecks } from '../../core/checks.js'
-import type { Clock } from '../../core/clock.js'
 import type { Identity } from '../../core/identity.js'
 import type { Attempt, CallbackRequest, Navigation, Provider, Verdict } from '../../core/providers.js'
 import type { Session } from '../../core/sessions.js'
-import type { Log } from '../../ops/log.js'
 import type { Metrics } from '../../ops/metrics.js'
-import type { FetchText } from '../../runtime/http-client.js'
 import { compileRoles } from '../attributes.js'
-import type { Protocol } from '../protocol.js'
+import { originsOf, type Protocol, type ProviderDeps } from '../protocol.js'
 import { handleJwtCallback } from '../select.js'
 import { checkAuthentication } from './authentication.js'
 import { createBearer } from './bearer-token.js'
@@ -20,14 +17,10 @@ import { createProviderKeys } from './keys.js'
 import { checkState, statesOf, withState } from './state.js'
 import { algorithmsOf, type Verifier, verifiedClaims } from './token.js'
 
-export interface JwtDeps {
-  publicUrl: string
-  clock: Clock
-  fetchText: FetchText
-  log: Log
+interface JwtDeps
+  extends Pick<ProviderDeps, 'publicUrl' | 'clock' | 'fetchText' | 'log'>,
+    Partial<Pick<ProviderDeps, 'bearerAudiences'>> {
   metrics: Pick<Metrics, 'idpClockSkew'>
-  /** The audiences of bearer tokens, of every provider: a token for one of them is not a login anywhere. */
-  bearerAudiences?: readonly string[]
 }
 
 /** Throws when the settings hold no usable key (see createProviderKeys). */
@@ -79,11 +72,8 @@ function logout(logoutUrl: string | undefined, session: Session): Navigation | u
   return { redirect: withQuery(logoutUrl, who) }
 }
 
-interface CallbackDeps extends Verifier {
+interface CallbackDeps extends Verifier, Pick<JwtDeps, 'clock' | 'metrics'>, Pick<ProviderDeps, 'bearerAudiences'> {
   settings: JwtSettings
-  clock: Clock
-  metrics: Pick<Metrics, 'idpClockSkew'>
-  bearerAudiences: readonly string[]
   subject: SubjectRules
 }
 
@@ -181,10 +171,6 @@ function withQuery(url: string, parameters: Record<string, string>): string {
   const joint = !address.includes('?') ? '?' : /[?&]$/.test(address) ? '' : '&'
   const hash = fragment.length > 0 ? `#${fragment.join('#')}` : ''
   return `${address}${joint}${new URLSearchParams(parameters)}${hash}`
-}
-
-function originsOf(urls: (string | undefined)[]): string[] {
-  return [...new Set(urls.flatMap(url => (url === undefined ? [] : [new URL(url).origin])))]
 }
 
 function isEmpty({ context, at }: NonNullable<Identity['authentication']>): boolean {

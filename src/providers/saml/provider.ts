@@ -7,7 +7,7 @@ import type { Identity } from '../../core/identity.js'
 import type { Attempt, CallbackRequest, Provider, Verdict } from '../../core/providers.js'
 import { compileRoles, type RoleMapping } from '../attributes.js'
 import { type CertificateWatch, createCertificateWatch, fingerprintOf, signingCertificateIn } from '../certificates.js'
-import type { Protocol, ProviderDeps } from '../protocol.js'
+import { originsOf, type Protocol, type ProviderDeps } from '../protocol.js'
 import { handleSamlCallback } from '../select.js'
 import { checkAuthentication, checkEmail, checkNameId, personIn } from './assertion/agent.js'
 import { checkAssertion, checkSessionEnd, type SamlExpectations } from './assertion/checks.js'
@@ -67,7 +67,7 @@ export function createSamlProvider(settings: SamlSettings, deps: SamlDeps): Saml
     singleLogout,
     issuer: () => parts.idp()?.entityId ?? settings.issuer,
     ready: async () => deps.metadata?.ready,
-    formTargets: () => origins([idp()?.loginUrl, idp()?.loginPostUrl, ...singleLogout.addresses(), logoutUrl]),
+    formTargets: () => originsOf([idp()?.loginUrl, idp()?.loginPostUrl, ...singleLogout.addresses(), logoutUrl]),
     begin: async attempt => sp.begin(attempt, idp(), deps.clock.now()),
     handleCallback: callback => handleCallback(parts, callback),
     logout: session => singleLogout.begin(session) ?? (logoutUrl === undefined ? undefined : { redirect: logoutUrl }),
@@ -184,10 +184,6 @@ function checkVerified(
     },
   }
   return { identity, attempt }
-}
-
-function origins(urls: Array<string | undefined>): string[] {
-  return [...new Set(urls.flatMap(url => (url === undefined ? [] : new URL(url).origin)))]
 }
 
 export const samlProtocol: Protocol<SamlSettings> = {

@@ -5,14 +5,9 @@ import { hash } from 'node:crypto'
 import type { Clock } from '../../../core/clock.js'
 import { StoreUnavailable } from '../../../core/errors.js'
 import type { Store } from '../../../core/store.js'
+import type { Keyring } from '../../../keys/keyring.js'
 import type { Log } from '../../../ops/log.js'
 import type { Scheduler } from '../../../runtime/clock.js'
-
-/** The part of the key ring that this needs. */
-export interface MetadataKeys {
-  mac(purpose: string, data: Buffer): Buffer
-  verifies(purpose: string, data: Buffer, mac: Buffer): boolean
-}
 
 export interface MetadataStoreCopy {
   /** Undefined: there is none that is ours and not too old. Throws StoreUnavailable. */
@@ -40,7 +35,7 @@ const oldest = 14 * 86_400_000
 
 export function createMetadataStoreCopy(
   identity: MetadataIdentity,
-  deps: { store: Store; keyring: MetadataKeys; clock: Clock },
+  deps: { store: Store; keyring: Pick<Keyring, 'mac' | 'verifies'>; clock: Clock },
 ): MetadataStoreCopy {
   const { store, keyring, clock } = deps
   const { provider, url, issuer = '', signers } = identity
