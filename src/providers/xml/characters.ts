@@ -1,12 +1,13 @@
-// Which characters and references the strict XML reader takes, and which we write. A regular
-// expression that sees what a stranger sent is one class of characters: it takes one look at each.
+// The smallest steps of the strict XML reader through a text: characters, references and names, and how much it has seen; and
+// which characters we write. No step goes back. A regular expression that sees what a stranger sent is one class of characters:
+// it takes one look at each.
 
 const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 /** '&#x10FFFF;' with some leading zeros. */
 const longestReference = 12
 
 /** XML 1.0 2.3. */
-export function isSpace(code: number): boolean {
+function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 }
 
@@ -30,7 +31,7 @@ export function trimSpace(text: string): string {
 }
 
 /** The reference that begins with the '&' at `at`, `end` being its ';'. Undefined when it is none that is allowed. */
-export function decodeReference(xml: string, at: number, limit: number): { text: string; end: number } | undefined {
+function decodeReference(xml: string, at: number, limit: number): { text: string; end: number } | undefined {
   let end = at + 1
   while (end < limit && end - at <= longestReference && xml[end] !== ';') end++
   if (xml[end] !== ';' || end >= limit) return undefined
@@ -65,4 +66,83 @@ const entities: Readonly<Record<string, string>> = {
 /** For element text and quoted attribute values (XML 1.0 2.4). */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"']/g, character => entities[character] ?? character)
+}
+
+/** The most of each thing that a document may hold. */
+export interface XmlLimits {
+  elements: number
+  /** In the whole document, namespace declarations among them. */
+  attributes: number
+  attributesPerElement: number
+  depth: number
+  comments: number
+  references: number
+  sections: number
+  /** A message is read as strictly as can be; metadata may have line breaks in attributes and `xmlns=""`. */
+  kind: 'message' | 'metadata'
+}
+
+/** Says why a document is refused; never holds anything that was read. */
+export class MalformedXml extends Error {
+  override name = 'MalformedXml'
+}
+
+/** The text, the place in it, and the counts that the limits are held against. */
+export interface Cursor {
+  readonly xml: string
+  readonly limits: XmlLimits
+  at: number
+  /** Characters looked at: the measure of the work. */
+  steps: number
+  references: number
+}
+
+export function fail(why: string): never {
+  throw new MalformedXml(why)
+}
+
+/** ASCII names with at most one colon: all that SAML and its extensions use. Linear: each character is in one class only. */
+const name = /[A-Za-z_][A-Za-z0-9_.-]*(?::[A-Za-z_][A-Za-z0-9_.-]*)?/y
+
+export function readName(reading: Cursor): string {
+  const { xml, at } = reading
+  name.lastIndex = at
+  const read = name.exec(xml)?.[0] ?? ''
+  reading.steps += read.length
+  if (read === '' || read.length > 128 || xml[at + read.length] === ':') fail('a name that is not allowed')
+  reading.at = at + read.length
+  return read
+}
+
+export function skipSpace(reading: Cursor): boolean {
+  const from = reading.at
+  while (reading.at < reading.xml.length && isSpace(reading.xml.charCodeAt(reading.at))) reading.at++
+  reading.steps += reading.at - from
+  return reading.at > from
+}
+
+export function find(reading: Cursor, what: string, from: number): number {
+  const end = reading.xml.indexOf(what, from)
+  reading.steps += (end < 0 ? reading.xml.length : end) - from
+  return end < 0 ? fail('an unterminated construct') : end
+}
+
+/** The characters of a text or attribute value, with references decoded. */
+export function characters(reading: Cursor, from: number, end: number): { value: string; escaped: boolean } {
+  const { xml } = reading
+  reading.steps += end - from
+  const raw = xml.slice(from, end)
+  if (!raw.includes('&')) return { value: raw, escaped: false }
+  let value = ''
+  let kept = from
+  for (let at = from + raw.indexOf('&'); at < end; at++) {
+    if (xml[at] !== '&') continue
+    if (++reading.references > reading.limits.references) fail('too many references')
+    const reference = decodeReference(xml, at, end)
+    if (!reference) fail('a reference that is not allowed')
+    value += xml.slice(kept, at) + reference.text
+    at = reference.end
+    kept = at + 1
+  }
+  return { value: value + xml.slice(kept, end), escaped: true }
 }

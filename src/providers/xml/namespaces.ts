@@ -1,7 +1,7 @@
 // Namespaces of the strict XML reader: which namespace each element is in. What makes canonicalisation or a second
 // parser stumble (undeclaring, relative names, reserved prefixes) is refused.
 
-import { fail, type XmlLimits } from './cursor.js'
+import { fail, type XmlLimits } from './characters.js'
 
 export interface XmlAttribute {
   /** '' without one. */

@@ -1,11 +1,20 @@
 // Reads a small, strict subset of XML 1.0 once, from left to right, in linear time. It stands before every XML library:
 // what two parsers might read differently is not XML here. It must never resolve, expand or fetch anything.
 
-import { hasForbidden, trimSpace } from './characters.js'
-import { type Cursor, characters, fail, find, readName, skipSpace, type XmlLimits } from './cursor.js'
+import {
+  type Cursor,
+  characters,
+  fail,
+  find,
+  hasForbidden,
+  readName,
+  skipSpace,
+  trimSpace,
+  type XmlLimits,
+} from './characters.js'
 import { createNamespaceScopes, type NamespaceScopes, type XmlAttribute, type XmlElement } from './namespaces.js'
 
-export { MalformedXml, type XmlLimits } from './cursor.js'
+export { MalformedXml, type XmlLimits } from './characters.js'
 export type { XmlElement } from './namespaces.js'
 
 export interface XmlEvents {
