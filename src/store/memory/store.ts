@@ -3,8 +3,16 @@
 
 import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { IndexPage, Store } from '../../core/store.js'
-import { checkCount, checkName, checkStart, checkTtl, checkValue, usableShare } from '../validate.js'
+import {
+  checkCount,
+  checkName,
+  checkStart,
+  checkTtl,
+  checkValue,
+  type IndexPage,
+  type Store,
+  usableShare,
+} from '../../core/store.js'
 import { createCounters, createExpiry, createReportTable } from './bounded-tables.js'
 
 interface Entry {

@@ -3,11 +3,19 @@
 
 import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { IndexPage, Store } from '../../core/store.js'
+import {
+  checkCount,
+  checkName,
+  checkStart,
+  checkTtl,
+  checkValue,
+  type IndexPage,
+  type Store,
+  usableShare,
+} from '../../core/store.js'
 import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
 import { createInFlight } from '../../runtime/in-flight.js'
-import { checkCount, checkName, checkStart, checkTtl, checkValue, usableShare } from '../validate.js'
 import type { Commands } from './client.js'
 import type { RedisConnection } from './connection.js'
 import { explain, replyCode } from './error-messages.js'
