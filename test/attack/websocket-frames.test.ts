@@ -7,8 +7,7 @@ import t, { type Test } from 'tap'
 import { agree, startDesk } from '../parts/desk.js'
 import { type ProxyOptions, startProxy } from '../parts/proxy-server.js'
 import { openRaw } from '../parts/raw-http.js'
-import { settled } from '../parts/wait-settled.js'
-import { until } from '../parts/wait-until.js'
+import { settled, until } from '../parts/wait-until.js'
 import { frame, framesIn, openWebSocket, type TestWebSocket } from '../parts/websocket.js'
 
 const handshake = [

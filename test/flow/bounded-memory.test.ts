@@ -5,8 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { startGateway } from '../parts/gateway.js'
 import { openRaw } from '../parts/raw-http.js'
-import { settled } from '../parts/wait-settled.js'
-import { until } from '../parts/wait-until.js'
+import { settled, until } from '../parts/wait-until.js'
 import { frame } from '../parts/websocket.js'
 
 const megabyte = 1_000_000

@@ -1,4 +1,4 @@
-// Waits for a condition instead of sleeping.
+// Waits for a condition, or until a number stops changing, instead of sleeping.
 
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -8,5 +8,14 @@ export async function until(condition: () => boolean | Promise<boolean>, limit =
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited ${limit} ms in vain`)
     await pause(5)
+  }
+}
+
+/** Resolves when the number has been the same for 0.3 seconds. */
+export async function settled(count: () => number): Promise<void> {
+  let last = -1
+  for (let same = 0; same < 4; same = count() === last ? same + 1 : 0) {
+    last = count()
+    await pause(80)
   }
 }

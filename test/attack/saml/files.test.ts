@@ -6,15 +6,42 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { type ExplainOptions, explain } from '../../../src/cli/commands/explain.js'
+import type { Clock } from '../../../src/core/clock.js'
 import { statusOf } from '../../../src/core/reasons.js'
+import { createKeyring } from '../../../src/keys/keyring.js'
+import { systemRandom } from '../../../src/runtime/clock.js'
+import { createAttempts } from '../../../src/web/login/attempts.js'
+import { createCookies, serializeCookie } from '../../../src/web/request/cookies.js'
 import { type InProcessGateway, startInProcessGateway } from '../../parts/gateway.js'
 import { acsPath, publicUrl } from '../../parts/interop-gateway.js'
 import { attempt } from '../../parts/saml-idp.js'
-import { attemptCookie } from '../../parts/sealed-attempt.js'
 import { createUserAgent, type UserAgent } from '../../parts/user-agent.js'
 import { clock, folder } from './attack.js'
 import { type Chosen, files } from './chosen.js'
 import { attackFiles, good, index } from './write.js'
+
+/** A login under way whose ID the test chooses: sealed with the gateway's own secret, as the gateway would have done. */
+interface SealedAttempt {
+  /** 16 bytes, base64url. */
+  id: string
+  provider: string
+  returnTo: string
+}
+
+/** The Set-Cookie value. */
+function attemptCookie(
+  { id, provider, returnTo }: SealedAttempt,
+  gateway: { publicUrl: string; secrets: string[]; clock: Clock },
+): string {
+  const { publicUrl, secrets, clock } = gateway
+  const keyring = createKeyring(secrets, { random: systemRandom })
+  const attempts = createAttempts({ keyring, clock, random: () => Buffer.from(id, 'base64url') })
+  const cookies = createCookies({ publicUrl, prefix: '/auth' })
+  const { attempt, setCookies } = attempts.begin({ cookies, header: undefined }, provider, returnTo)
+  const [cookie] = setCookies
+  if (attempt.id !== id || cookie === undefined) throw new Error(`${id} is no ID that a gateway makes`)
+  return serializeCookie(cookie)
+}
 
 const at = new Date(clock.now()).toISOString()
 const adminToken = 'the-admin-token-of-the-attack-files-long-enough'

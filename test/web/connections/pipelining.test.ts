@@ -8,8 +8,7 @@ import type { BearerVerdict, Provider } from '../../../src/core/providers.js'
 import { startDesk } from '../../parts/desk.js'
 import { startProxy } from '../../parts/proxy-server.js'
 import { openRaw } from '../../parts/raw-http.js'
-import { settled } from '../../parts/wait-settled.js'
-import { until } from '../../parts/wait-until.js'
+import { settled, until } from '../../parts/wait-until.js'
 
 t.test('Attack: a client that goes away before its turn leaves nothing behind', async t => {
   const desk = await startDesk()

@@ -7,8 +7,7 @@ import t, { type Test } from 'tap'
 import { createLog } from '../../../src/ops/log.js'
 import { createUnreadLimit } from '../../../src/web/connections/unread-limit.js'
 import { createTestTimers } from '../../parts/timers.js'
-import { settled } from '../../parts/wait-settled.js'
-import { until } from '../../parts/wait-until.js'
+import { settled, until } from '../../parts/wait-until.js'
 
 const megabyte = 1024 * 1024
 

@@ -1,13 +1,22 @@
 // What the gateway itself asks Desk: bounded in time and size, over Desk's own TLS, without identity and without a redirect.
 
 import t, { type Test } from 'tap'
+import { createLog } from '../../../src/ops/log.js'
 import { systemRandom } from '../../../src/runtime/clock.js'
+import type { UnreadLimit } from '../../../src/web/connections/unread-limit.js'
 import type { RequestContext } from '../../../src/web/context.js'
+import { createDeskQueue } from '../../../src/web/proxy/desk-queue.js'
 import { createRequestDesk, openDesk } from '../../../src/web/proxy/upstream.js'
 import { createAuthority } from '../../parts/certificates.js'
 import { type Desk, startDesk } from '../../parts/desk.js'
-import { defaultLimits } from '../../parts/desk-queue.js'
 import { missingParts } from '../../parts/required-parts.js'
+
+/** Of no account here. */
+const noUnreadLimit: UnreadLimit = { grew: () => {}, watch: () => {}, close: () => {} }
+
+function defaultLimits() {
+  return { queue: createDeskQueue({ log: createLog({ level: 'silent' }) }), unread: noUnreadLimit }
+}
 
 const context = {
   id: systemRandom(4).toString('hex'),

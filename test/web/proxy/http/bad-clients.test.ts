@@ -5,8 +5,7 @@ import t, { type Test } from 'tap'
 import { type Desk, startDesk } from '../../../parts/desk.js'
 import { type ProxyOptions, startProxy, type TestProxy } from '../../../parts/proxy-server.js'
 import { openRaw, type RawConnection, rawRequest, sendRaw } from '../../../parts/raw-http.js'
-import { settled } from '../../../parts/wait-settled.js'
-import { until } from '../../../parts/wait-until.js'
+import { settled, until } from '../../../parts/wait-until.js'
 
 interface Place {
   desk: Desk

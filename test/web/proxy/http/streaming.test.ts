@@ -6,7 +6,7 @@ import { startBareDesk as bareDesk } from '../../../parts/bare-desk.js'
 import { startDesk } from '../../../parts/desk.js'
 import { startProxy } from '../../../parts/proxy-server.js'
 import { openRaw, rawRequest } from '../../../parts/raw-http.js'
-import { settled } from '../../../parts/wait-settled.js'
+import { settled } from '../../../parts/wait-until.js'
 
 const desk = await startDesk()
 const proxy = await startProxy({ deskUrl: desk.url })
