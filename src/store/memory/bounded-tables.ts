@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../core/clock.js'
 
-export interface ReportTable {
+interface ReportTable {
   /** Whether a key belongs here. */
   owns(key: string): boolean
   get(key: string): Buffer | undefined
@@ -14,32 +14,27 @@ export interface ReportTable {
   delete(key: string): boolean
 }
 
-/** Reports of refused logins; `max` are kept. */
+/** Reports of refused logins; the latest `max` are kept, however often an older one is read. */
 export function createReportTable(deps: { clock: Clock; max: number }): ReportTable {
-  const reports = new Map<string, { value: Buffer; expiresAt: number }>()
-  const isLive = (expiresAt: number | undefined) => expiresAt !== undefined && expiresAt > deps.clock.now()
+  const reports = new LRUCache<string, { value: Buffer; expiresAt: number }>({ max: deps.max })
+  const get = (key: string) => {
+    const report = reports.peek(key)
+    return report && report.expiresAt > deps.clock.now() ? report.value : undefined
+  }
 
   return {
     owns: key => key.startsWith('d:'),
-    get(key) {
-      const report = reports.get(key)
-      return report && isLive(report.expiresAt) ? report.value : undefined
-    },
-    set(key, value, ttl) {
-      reports.delete(key)
-      reports.set(key, { value, expiresAt: deps.clock.now() + ttl })
-      const [oldest] = reports.keys()
-      if (reports.size > deps.max && oldest !== undefined) reports.delete(oldest)
-    },
+    get,
+    set: (key, value, ttl) => void reports.set(key, { value, expiresAt: deps.clock.now() + ttl }),
     delete(key) {
-      const expiresAt = reports.get(key)?.expiresAt
+      const isLive = get(key) !== undefined
       reports.delete(key)
-      return isLive(expiresAt)
+      return isLive
     },
   }
 }
 
-export interface Counters {
+interface Counters {
   /** Adds one and returns the count. `ttl` in milliseconds, from the first; a new count begins after `from`. */
   count(key: string, ttl: number, from: number): number
   /** Decimal digits; undefined when there is none, or it has expired. */
@@ -68,12 +63,12 @@ export function createCounters(deps: { clock: Clock; max: number }): Counters {
   }
 }
 
-export interface Expiring {
+interface Expiring {
   /** Milliseconds since the epoch. */
   expiresAt: number
 }
 
-export interface Expiry<T extends Expiring> {
+interface Expiry<T extends Expiring> {
   add(entry: T): void
   /** Removes and returns the entry that expires first, if it has expired by `now`. */
   takeDue(now: number): T | undefined

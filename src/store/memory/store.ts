@@ -27,10 +27,10 @@ interface Entry {
 
 interface EntryTable {
   /** The live entry; undefined when there is none or it has expired. */
-  find(key: string, member?: string): Entry | undefined
+  find(key: string): Entry | undefined
   /** Adds or replaces; throws StoreUnavailable when there is no room for a new one. */
   put(entry: Omit<Entry, 'expiresAt' | 'order'>, ttl: number): void
-  /** Whether there was one that still entries. */
+  /** Whether there was a live one. */
   drop(key: string, member?: string): boolean
   membersOf(key: string): Iterable<Entry>
   /** How many there are; some of them may have expired. */
@@ -197,8 +197,8 @@ function createEntryTable(clock: Clock, most: number, whenFull: 'refuses' | 'dro
   }
 
   return {
-    find(key, member) {
-      const entry = slot(key, member)
+    find(key) {
+      const entry = values.get(key)
       return entry && entry.expiresAt > clock.now() ? entry : undefined
     },
     put(wanted, ttl) {
