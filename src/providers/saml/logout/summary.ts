@@ -2,9 +2,9 @@
 // untrusted until a signature has been verified over exactly these bytes.
 
 import { MalformedXml, readXml, type XmlElement, type XmlLimits } from '../../xml/reader.js'
+import { type MessageKind, type RedirectMessage, readRedirect } from '../bindings.js'
 import { attributeOf, createMessageReader, decodeBase64, decodeUtf8, nameOf } from '../response/sax-reader.js'
 import type { NamedAlgorithm } from '../signature/algorithms.js'
-import { type MessageKind, type RedirectMessage, readRedirect } from './redirect-binding.js'
 
 export interface LogoutSummary {
   kind: MessageKind
