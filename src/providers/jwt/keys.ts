@@ -24,6 +24,9 @@ export function createProviderKeys(
   return 'url' in jwks ? createRemoteKeySet({ id: settings.id, url: jwks.url }, deps) : fromFile(jwks)
 }
 
+/** Keys that stay what they are. */
+const unchanging = { version: async () => 0, ready: async () => {}, close: () => {} }
+
 function createSecretKeys({ id, secrets }: KeySettings): ProviderKeys {
   const keys = secrets.map(secret => {
     const bytes = Buffer.from(secret.reveal(), 'utf8')
@@ -31,24 +34,20 @@ function createSecretKeys({ id, secrets }: KeySettings): ProviderKeys {
     return createSecretKey(bytes)
   })
   return {
+    ...unchanging,
     find: async ({ alg }) => (alg === 'HS256' ? keys : []),
-    version: async () => 0,
     knows: () => false,
-    ready: async () => {},
     describe: () => counted(keys.length, 'shared secret'),
-    close: () => {},
   }
 }
 
 function fromFile({ path, text }: { path: string; text: string }): ProviderKeys {
   const set = readFile(path, text)
   return {
+    ...unchanging,
     find: set.find,
-    version: async () => 0,
     knows: kid => set.kids.has(kid),
-    ready: async () => {},
     describe: () => counted(set.size, 'public key'),
-    close: () => {},
   }
 }
 

@@ -3,8 +3,7 @@
 
 import type { Clock, Random } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
-import type { Log } from '../../ops/log.js'
-import { createRepeatedLog } from '../../ops/log.js'
+import { createRepeatedLog, type Log } from '../../ops/log.js'
 import { type BackoffRange, backoffDelay } from '../../runtime/clock.js'
 import type { MessageConnection } from './connection.js'
 import { explain, isRefusal } from './error-messages.js'

@@ -2,6 +2,7 @@
 // parses a long one, such as that of a federation.
 
 import { hash, X509Certificate } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { runInThread, ThreadFailed, threadEntry } from '../../../runtime/thread.js'
 import { MetadataError, signedMetadata } from './document.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
@@ -23,15 +24,15 @@ export type MetadataSent = { problem: string } | (Omit<IdpFacts, 'certificates'>
 /** Characters. One identity provider takes a few milliseconds, signed or not; a federation seconds. */
 const longText = 64 * 1024
 const limits = { ms: 60_000, megabytes: 1024 }
-const mostKept = 64
 
 const entry = threadEntry('facts-thread', import.meta.url)
-const parsed = new Map<string, IdpFacts | MetadataError>()
+const parsed = new LRUCache<string, IdpFacts | MetadataError>({ max: 64 })
 
 /** What is in the text, once its signature is verified where one is wanted. `now` in milliseconds. Throws MetadataError. */
 export function readMetadata(text: string, wanted: MetadataWanted & { now: number }): IdpFacts {
   const key = keyOf(text, wanted)
-  const facts = parsed.get(key) ?? keep(key, parse(text, wanted))
+  const facts = parsed.get(key) ?? parse(text, wanted)
+  parsed.set(key, facts)
   if (facts instanceof MetadataError) throw facts
   if (facts.validUntil !== undefined && facts.validUntil <= wanted.now) {
     throw new MetadataError('the metadata has expired')
@@ -47,11 +48,11 @@ export async function parseAhead(text: string, wanted: MetadataWanted): Promise<
   const task: MetadataTask = { text, issuer, signers: signers.map(({ raw }) => raw) }
   try {
     const sent = (await runInThread(entry, task, limits)) as MetadataSent
-    keep(key, 'problem' in sent ? new MetadataError(sent.problem) : received(sent))
+    parsed.set(key, 'problem' in sent ? new MetadataError(sent.problem) : received(sent))
   } catch (error) {
     if (!(error instanceof ThreadFailed)) throw error
     // One that takes too much would do so again, here.
-    if (error.tooCostly) keep(key, new MetadataError(`the metadata ${error.message}`))
+    if (error.tooCostly) parsed.set(key, new MetadataError(`the metadata ${error.message}`))
   }
 }
 
@@ -72,11 +73,4 @@ export function parse(text: string, { issuer, signers = [] }: MetadataWanted): I
 
 function keyOf(text: string, { issuer = '', signers = [] }: MetadataWanted): string {
   return JSON.stringify([issuer, ...signers.map(({ fingerprint256 }) => fingerprint256), hash('sha256', text)])
-}
-
-function keep(key: string, facts: IdpFacts | MetadataError): IdpFacts | MetadataError {
-  parsed.set(key, facts)
-  const [oldest] = parsed.keys()
-  if (parsed.size > mostKept && oldest !== undefined) parsed.delete(oldest)
-  return facts
 }

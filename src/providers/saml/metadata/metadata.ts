@@ -11,8 +11,7 @@ import type { FetchText } from '../../../runtime/http-client.js'
 import { MetadataError } from './document.js'
 import { type MetadataWanted, parseAhead, readMetadata } from './facts.js'
 import { type IdpFacts, readIdpMetadata } from './reader.js'
-import type { MetadataStoreCopy } from './store-copy.js'
-import { createPersistedMetadata } from './store-copy.js'
+import { createPersistedMetadata, type MetadataStoreCopy } from './store-copy.js'
 
 export type { IdpFacts, LogoutService } from './reader.js'
 

@@ -2,8 +2,7 @@
 // of the signed assertion out. Pure and plain data both ways, so that it can run in a worker thread. The only importer of
 // node-saml, which is asked about signatures and structure alone: every check of what an assertion says is ours.
 
-import type { X509Certificate } from 'node:crypto'
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type X509Certificate } from 'node:crypto'
 import { type Profile, SAML, ValidateInResponseTo } from '@node-saml/node-saml'
 import { getVerifiedXml, parseDomFromString } from '@node-saml/node-saml/lib/xml.js'
 import { DOMParser } from '@xmldom/xmldom'

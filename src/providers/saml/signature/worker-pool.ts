@@ -62,7 +62,7 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
 
   const begin = ({ started }: TaskStarted) => {
     const task = tasks.get(started)
-    if (task) task.run = unrefed(() => stop(task, 'costly'), limits.run)
+    if (task) task.run = setTimeout(() => stop(task, 'costly'), limits.run).unref()
   }
   const open = () => {
     if (threads) return threads
@@ -95,14 +95,14 @@ export function createSamlPool(deps: { log: Log; limits?: Partial<SamlPoolLimits
       const id = ++count
       const task: Task = { end: new AbortController(), run: undefined, failed: 'busy' }
       tasks.set(id, task)
-      const total = unrefed(() => stop(task, 'busy'), limits.total)
+      const total = setTimeout(() => stop(task, 'busy'), limits.total).unref()
       try {
         return await run(id, task, input)
       } finally {
         clearTimeout(total)
         clearTimeout(task.run)
         tasks.delete(id)
-        if (tasks.size === 0 && !closed) idle = unrefed(() => void end(), limits.idle)
+        if (tasks.size === 0 && !closed) idle = setTimeout(() => void end(), limits.idle).unref()
       }
     },
     async close() {
@@ -142,12 +142,6 @@ function openThreads(filename: string, limits: SamlPoolLimits): Piscina<SamlTask
 function stop(task: Task, verdict: NotVerified['failed']): void {
   task.failed = verdict
   task.end.abort()
-}
-
-function unrefed(run: () => void, ms: number): NodeJS.Timeout {
-  const timeout = setTimeout(run, ms)
-  timeout.unref()
-  return timeout
 }
 
 function outOfMemory(error: unknown): boolean {
