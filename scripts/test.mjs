@@ -7,12 +7,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { install, mayInstall } from './apt.mjs'
-import { unpackInside } from './inside.mjs'
+import { install, makeVenv, mayInstall, unpackInside } from './install-parts.mjs'
 import { neededParts } from './needed-parts.mjs'
 import { find, isThere } from './parts.mjs'
 import { createReport } from './report.mjs'
-import { makeVenv } from './venv.mjs'
 
 const print = text => process.stdout.write(text)
 const inCi = process.env.CI === 'true'

@@ -5,7 +5,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { strToU8, zipSync } from 'fflate'
 import t from 'tap'
-import { unpackInside } from '../../scripts/inside.mjs'
+import { unpackInside } from '../../scripts/install-parts.mjs'
 import type { Part } from '../../scripts/parts.mjs'
 
 const program = strToU8('#!/bin/sh\nexit 0\n')
