@@ -1,9 +1,9 @@
-// Closes the connections of a server without losing a request: each response becomes the last on its connection, and
-// only a connection that is still busy after the limit is cut.
+// The open connections of a server, and how they are closed without losing a request: each response becomes the last on
+// its connection, and only a connection that is still busy after the limit is cut.
 
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { openSockets } from './open-sockets.js'
+import { Server as TlsServer } from 'node:tls'
 
 export interface Drain {
   open(): OpenConnections
@@ -67,4 +67,30 @@ export function createDrain(server: Server, openResponses: () => readonly Server
       return cut
     },
   }
+}
+
+/** The event by which a server tells of a new connection. */
+export function connectionEvent(server: Server): string {
+  return server instanceof TlsServer ? 'secureConnection' : 'connection'
+}
+
+const known = new WeakMap<Server, Set<Socket>>()
+
+/**
+ * The open connections, in the order in which they were opened: Node keeps such a list and shows only their number. One
+ * list, and one listener on each socket, for everyone who asks.
+ */
+export function openSockets(server: Server): ReadonlySet<Socket> {
+  const before = known.get(server)
+  if (before) return before
+  const sockets = new Set<Socket>()
+  known.set(server, sockets)
+  function forget(this: Socket) {
+    sockets.delete(this)
+  }
+  server.on(connectionEvent(server), (socket: Socket) => {
+    // Told again for each ignored upgrade (read-again.ts).
+    if (!sockets.has(socket)) sockets.add(socket.once('close', forget))
+  })
+  return sockets
 }

@@ -17,7 +17,7 @@ import type { Log } from '../../ops/log.js'
 import { systemRandom } from '../../runtime/clock.js'
 import { createIds } from '../request/client-address.js'
 import { createPipelining, currentResponse } from './pipelining.js'
-import { createRawQueries } from './raw-queries.js'
+import { createRawQueries } from './read-again.js'
 
 /** Codes of Node and llhttp; every other code is 400. */
 const statuses: Record<string, number> = {

@@ -4,6 +4,7 @@
 
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Log } from '../../ops/log.js'
 import { offersWebSocket } from '../request/fetch-metadata.js'
 import { createReadingTurns } from './reading-turns.js'
@@ -159,7 +160,7 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
     watch(server) {
       reading.watch(server)
       server.prependListener('upgrade', request => {
-        // Other offers become plain requests, and wait (other-upgrades.ts).
+        // Other offers become plain requests, and wait (read-again.ts).
         if (!offersWebSocket(request)) return
         const { socket } = request
         // RFC 9110 7.8: the switch comes after the responses to all earlier requests. They could no longer be told apart.
@@ -186,6 +187,6 @@ function pause(this: Socket) {
  * The response that is being written to the socket. Only Node knows it, and checks it itself where an error is written to
  * a connection.
  */
-export function currentResponse(socket: Socket): ServerResponse | null | undefined {
-  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage
+export function currentResponse(socket: Duplex): ServerResponse | null | undefined {
+  return (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage
 }

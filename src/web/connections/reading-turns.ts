@@ -3,7 +3,7 @@
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { openSockets } from './open-sockets.js'
+import { openSockets } from './drain.js'
 
 export interface ReadingTurns {
   /** Call it once, for the server. */
