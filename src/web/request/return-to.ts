@@ -1,6 +1,6 @@
-// Validates return_to: where a browser may go after a login. The result is an absolute path at publicUrl, in ASCII,
-// that no browser, proxy or Desk can read as another site, even after decoding it again. An unsafe value becomes '/',
-// never an error.
+// return_to: where a browser may go after a login, and the links to the login page that carry it. What is validated is an
+// absolute path at publicUrl, in ASCII, that no browser, proxy or Desk can read as another site, even after decoding it
+// again. An unsafe value becomes '/', never an error.
 
 import type { Config } from '../../config/schema/index.js'
 import type { Paths } from './paths.js'
@@ -13,7 +13,7 @@ export const longestFragment = 300
 const deepest = 5
 
 /** The parameter that ties an echoed return_to to the attempt it was given with. */
-export const stateParameter = 'deskgate_state'
+const stateParameter = 'deskgate_state'
 
 // Attack: browsers drop tabs, line breaks and leading control characters, and read '\' as '/' (WHATWG URL 4.4).
 const unclean = /[\p{C}\p{Z}\\]/u
@@ -98,6 +98,34 @@ export function takeState(value: string): { returnTo: string; states: string[] }
   if (states.length === 0) return { returnTo: value, states }
   const kept = fields.filter(field => !isState(field)).join('&')
   return { returnTo: [kept === '' ? path : `${path}?${kept}`, ...hash].join('#'), states }
+}
+
+/**
+ * Fields of the login pages after a refusal: the provider has to ask who it is, or to log out first. From the chooser it is
+ * asked: a logout there would lose what the login is for.
+ */
+export const otherAccount = { account: 'other' }
+export const askAccount = { account: 'ask' }
+
+/** The field of the login page that names the request, "METHOD /path", for which a stronger or fresher login is needed. */
+export const stepUpField = 'step_up'
+
+/** `returnTo` is checked, or the end of a login in a small window. `login`: where it begins. */
+export function loginHref(
+  paths: Pick<Paths, 'login' | 'popup'>,
+  returnTo: string,
+  more: Record<string, string> = {},
+  login = paths.login,
+): string {
+  const fields = Object.entries({ ...returnField(paths, returnTo), ...more })
+  const query = fields.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
+  return query === '' ? login : `${login}?${query}`
+}
+
+/** Nobody can ask to return to the gateway's own pages: where a small window ends is not in its address. */
+export function returnField({ popup }: Pick<Paths, 'popup'>, returnTo: string): Record<string, string> {
+  if (returnTo === popup) return { display: 'popup' }
+  return returnTo === '/' ? {} : { return_to: returnTo }
 }
 
 /** Path, query and fragment of an absolute URL at publicUrl's origin; undefined for another's. */

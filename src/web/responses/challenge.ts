@@ -8,10 +8,9 @@ import type { Button } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import { serializeCookie } from '../request/cookies.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
-import { returnToIn } from '../request/return-to.js'
+import { loginHref, returnToIn, stepUpField } from '../request/return-to.js'
 import { escapeBytes } from '../request/target.js'
 import { traceIdOf } from '../request/trace-context.js'
-import { loginHref, stepUpField } from './login-links.js'
 import { noticeResponse, pageContextOf } from './page-responses.js'
 
 /** What a session lacks for a request: as the login page is asked for it, and as a challenge. */

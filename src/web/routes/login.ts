@@ -25,10 +25,18 @@ import { formOf } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { readCookies } from '../request/read-cookies.js'
-import { returnToIn, splitFragment, withFragment } from '../request/return-to.js'
+import {
+  askAccount,
+  loginHref,
+  otherAccount,
+  returnField,
+  returnToIn,
+  splitFragment,
+  stepUpField,
+  withFragment,
+} from '../request/return-to.js'
 import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
 import { errorResponse } from '../responses/errors.js'
-import { askAccount, loginHref, otherAccount, returnField, stepUpField } from '../responses/login-links.js'
 import { leavingResponse, loginFormPolicy, otherHostResponse, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
