@@ -7,7 +7,7 @@ import { domainOf } from '../../core/email.js'
 import { hasContext, isRecent, type StepUp } from '../../core/identity.js'
 import { systemClock } from '../../runtime/clock.js'
 import type { AskedRequest, Asker, PathAccess } from '../context.js'
-import { createFrom } from '../request/networks.js'
+import { createFrom } from '../request/client-address.js'
 import type { Target } from '../request/target.js'
 import { createPathIndex, fold } from './path-index.js'
 

@@ -14,9 +14,8 @@ import type { Log } from '../../ops/log.js'
 import type { Attempts } from '../login/attempts.js'
 import { consumeOnce } from '../login/replay-guard.js'
 import type { SignedIn, SignIn, SignInRefused } from '../login/sign-in.js'
-import { isPageNavigation } from '../request/fetch-metadata.js'
+import { clientInfoOf, isPageNavigation } from '../request/fetch-metadata.js'
 import { requestIds } from '../request/trace-context.js'
-import { browserName } from '../request/user-agent.js'
 import { jarOf } from '../responses/send.js'
 
 export interface DeskSignInDeps {
@@ -105,7 +104,7 @@ async function signInWith(
   // The attempt that began on our login page, if any: it says which page was wanted.
   const attempt = deps.attempts.list(jar).findLast(({ provider, used }) => provider === deskVerdict.provider && !used)
   const verdict: Verdict = { ...deskVerdict, ...(attempt ? { attempt } : {}) }
-  const from = { address: context.address, browser: browserName(headers['user-agent']) }
+  const from = clientInfoOf(context, headers)
   const provider = { id: deskVerdict.provider, type: 'desk' as const }
   const result = await deps.signIn({ context, jar, browser: id, from, provider, verdict })
   if ('reason' in result) return { kind: 'refused', ...result }

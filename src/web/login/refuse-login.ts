@@ -12,9 +12,8 @@ import { isRehearsal, rehearsalLabel } from '../../providers/rehearsal.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import { refusalOf } from '../pages/i18n/texts.js'
 import { problemResponse } from '../pages/layout.js'
-import { clientKindOf } from '../request/fetch-metadata.js'
+import { clientInfoOf, clientKindOf } from '../request/fetch-metadata.js'
 import { requestIds, traceIdOf } from '../request/trace-context.js'
-import { browserName } from '../request/user-agent.js'
 import { retryAfter } from '../responses/errors.js'
 import { pageContextOf } from '../responses/page-responses.js'
 import type { LoginLimit } from './login-limit.js'
@@ -41,7 +40,7 @@ export function createRefuseLogin(deps: {
 }): RefuseLogin {
   return (context, headers, refused) => {
     const { reason, provider, checks, agent } = refused
-    const origin = { address: context.address, browser: browserName(headers['user-agent']) }
+    const origin = clientInfoOf(context, headers)
     const reference = deps.refusedLogins.record({
       provider,
       ...(agent === undefined ? {} : { agent }),

@@ -10,9 +10,8 @@ import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { ResponseData } from '../context.js'
 import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
 import { refusedPage } from '../pages/pages.js'
-import { clientKindOf } from '../request/fetch-metadata.js'
+import { clientInfoOf, clientKindOf } from '../request/fetch-metadata.js'
 import { requestIds, traceIdOf } from '../request/trace-context.js'
-import { browserName } from '../request/user-agent.js'
 import { retryAfter } from '../responses/errors.js'
 import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 
@@ -49,7 +48,7 @@ export function createSloRecords(deps: { refusedLogins: RefusedLogins; audit: Au
   return {
     refuse(request, { reason, provider, checks }) {
       const { context, headers } = request
-      const origin = { address: context.address, browser: browserName(headers['user-agent']) }
+      const origin = clientInfoOf(context, headers)
       const hint = hints[reason] ?? hintOf(reason)
       const reference = refusedLogins.record({ provider, reason, checks, ...origin, of: 'logout', hint })
       const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }

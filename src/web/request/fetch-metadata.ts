@@ -1,7 +1,8 @@
 // What a request says of its sender: a browser tab, a frame or a program (from Fetch Metadata, else from Accept), a WebSocket,
-// and whether it comes from our own pages. The kind decides the format of a response, never what is allowed.
+// whether it comes from our own pages, and a browser's name for people. Kind and name never decide what is allowed.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ClientInfo } from '../../core/sessions.js'
 
 export type ClientKind = 'document' | 'frame' | 'program'
 
@@ -89,4 +90,39 @@ function namesWebSocket(upgrade: string): boolean {
 /** Every other offer of an Upgrade is ignored (RFC 9110 7.8). */
 export function offersWebSocket({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return headers.upgrade !== undefined && namesWebSocket(headers.upgrade)
+}
+
+/** What agents and operators are told of who sent a request. */
+export function clientInfoOf({ address }: { address: string }, headers: IncomingHttpHeaders): ClientInfo {
+  return { address, browser: browserName(headers['user-agent']) }
+}
+
+/** The first that fits: nearly all name Safari, and those that stem from Chromium name Chrome too. */
+const browsers: [RegExp, string][] = [
+  [/\bEdg(?:A|iOS)?\//, 'Edge'],
+  [/\bOP(?:R|T|X|iOS)\//, 'Opera'],
+  [/\bVivaldi\//, 'Vivaldi'],
+  [/\bSamsungBrowser\//, 'Samsung Internet'],
+  [/\bDuckDuckGo\//, 'DuckDuckGo'],
+  [/\b(?:Firefox|FxiOS|Focus)\//, 'Firefox'],
+  [/\b(?:Headless)?(?:Chrome|Chromium|CriOS)\//, 'Chrome'],
+  [/\bSafari\//, 'Safari'],
+]
+const systems: [RegExp, string][] = [
+  [/\biPhone\b/, 'iPhone'],
+  [/\biPad\b/, 'iPad'],
+  [/\bAndroid\b/, 'Android'],
+  [/\bWindows\b/, 'Windows'],
+  [/\bMac OS X\b/, 'macOS'],
+  [/\bCrOS\b/, 'ChromeOS'],
+  [/\bLinux\b/, 'Linux'],
+]
+
+/** Such as "Firefox on Windows"; of a client that we do not know, the first printable characters that it sent. */
+export function browserName(userAgent: string | undefined): string {
+  const text = userAgent ?? ''
+  const browser = browsers.find(([pattern]) => pattern.test(text))?.[1]
+  const system = systems.find(([pattern]) => pattern.test(text))?.[1]
+  if (browser && system) return `${browser} on ${system}`
+  return browser ?? text.replace(/[^\x20-\x7e]/g, '').slice(0, 60)
 }

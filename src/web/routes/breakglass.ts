@@ -23,10 +23,10 @@ import type { RefuseLogin } from '../login/refuse-login.js'
 import type { SignIn } from '../login/sign-in.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'
-import { createFrom } from '../request/networks.js'
+import { createFrom } from '../request/client-address.js'
+import { clientInfoOf } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
 import { requestIds } from '../request/trace-context.js'
-import { browserName } from '../request/user-agent.js'
 import { errorResponse } from '../responses/errors.js'
 import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith } from '../responses/send.js'
@@ -83,7 +83,7 @@ async function useLink(deps: BreakglassRouteDeps, request: LinkRequest, reply: F
   if ('reason' in outcome) return refuse(deps, request, reply, { ...outcome, link })
   const found = outcome.value
   const verdict = verdictOf(found, outcome.checks, hashOfToken(token), deps.clock)
-  const from = { address: context.address, browser: browserName(headers['user-agent']) }
+  const from = clientInfoOf(context, headers)
   const provider = { id: breakglassId, type: 'breakglass' as const }
   const arrival = { context, jar: jarOf(request), browser: undefined, from, provider, verdict }
   const result = await deps.signIn(arrival)

@@ -14,11 +14,11 @@ import type { Attempts } from '../login/attempts.js'
 import type { LoginLimit } from '../login/login-limit.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
 import type { SignIn } from '../login/sign-in.js'
+import { clientInfoOf } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import { FormError } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { returnToIn, takeState } from '../request/return-to.js'
-import { browserName } from '../request/user-agent.js'
 import { errorResponse } from '../responses/errors.js'
 import { dropRest, goTo, jarOf, replyWith } from '../responses/send.js'
 import { callbackLimits, checkForm, isNavigation, missingTokenCheck, sizeCheck, withQuery } from './callback-form.js'
@@ -250,7 +250,7 @@ async function finish(
   const provider = providers.find(({ id }) => id === verdict.provider)
   if (!provider) throw new Error('a verdict names a provider that is not configured')
   const jar = jarOf(request)
-  const from = { address: context.address, browser: browserName(headers['user-agent']) }
+  const from = clientInfoOf(context, headers)
   // Browsers send the oldest cookie first: the same one in every tab.
   const browser = attempt && deps.attempts.names(jar)[0]
   const result = await deps.signIn({ context, jar, browser, from, provider, verdict })

@@ -22,10 +22,10 @@ import type { LoginLimit } from '../login/login-limit.js'
 import { consumeOnce, releaseClaim } from '../login/replay-guard.js'
 import { problemResponse } from '../pages/layout.js'
 import type { BodyBudget } from '../request/body-budget.js'
+import { clientInfoOf } from '../request/fetch-metadata.js'
 import { acceptJson } from '../request/form-body.js'
 import type { Paths } from '../request/paths.js'
 import { requestIds } from '../request/trace-context.js'
-import { browserName } from '../request/user-agent.js'
 import { errorResponse, type RouteErrorCode, retryAfter } from '../responses/errors.js'
 import { dropRest, replyWith } from '../responses/send.js'
 
@@ -247,7 +247,7 @@ function record(
 function refuse(deps: RevocationRouteDeps, request: FastifyRequest, reply: FastifyReply, refused: RefusedCall) {
   const { context, headers } = request
   const { reason, provider, checks } = refused
-  const origin = { address: context.address, browser: browserName(headers['user-agent']) }
+  const origin = clientInfoOf(context, headers)
   const reference = deps.refusedLogins.record({ provider, reason, checks, ...origin, of: 'revocation' })
   const facts = { reason, reference, ...(provider === undefined ? {} : { provider }), address: context.address }
   const { name, setting } = checks.at(-1) ?? { name: 'token' }

@@ -21,7 +21,7 @@ import {
 import { fill, markup } from '../../../src/web/pages/sentence.js'
 import type { RenderedPage } from '../../../src/web/pages/sources.js'
 import { languagesOf } from '../../../src/web/pages/texts.js'
-import { browserName } from '../../../src/web/request/user-agent.js'
+import { browserName } from '../../../src/web/request/fetch-metadata.js'
 import { plainBrand } from '../../parts/brand.js'
 
 const evil = `"><script>alert(1)</script>'&=`
