@@ -1,9 +1,12 @@
 // The session desk, for people without a shell: who is logged in, who was refused and why, providers, directory, store and
-// one-time links. Every page is loaded by a redirect of its own, every change is a form with a token of that page.
+// one-time links. Every page is loaded by a redirect of its own, every change is a form with a token of that page. Each change
+// is in the audit log with the operator's address, also one that came too late or that the store has not taken yet.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { canonicalEmail } from '../../core/email.js'
+import { StoreUnavailable } from '../../core/errors.js'
 import type { Session } from '../../core/sessions.js'
-import type { ResponseData } from '../context.js'
+import type { RequestContext, ResponseData } from '../context.js'
 import { type AdminFrame, adminPage } from '../pages/admin.js'
 import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'
@@ -14,7 +17,6 @@ import { errorResponse } from '../responses/errors.js'
 import { pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 import { isSessionDeskOn } from '../responses/service-workers.js'
-import { applyChange, type Change } from './changes.js'
 import { createTokens, findOperator, isOwnWindow, plainPath, type Refusal, type Tokens } from './guard.js'
 import { type AdminDeps, type Section, sections } from './sections.js'
 
@@ -35,8 +37,7 @@ export function adminRoutes(app: FastifyInstance, deps: AdminDeps): void {
     const change: Change = { kind: form.one('change') ?? '', of: form.one('of') ?? '' }
     if (!tokens.permits(form.one('token') ?? '', operator, nameOf(change)))
       return replyWith(reply, notice(request, 403, 'expired', paths.admin))
-    const { context } = request
-    const done = await applyChange(deps, change, { operator, address: context.address, ...requestIds(context) })
+    const done = await applyChange(deps, change, operator, request.context)
     const back = new URLSearchParams({ ...fieldOf(form.one('q')), done: done.outcome, count: String(done.count) })
     const section = change.kind === 'link' ? sections.links.path : ''
     return away(reply, `${paths.admin}${section}?${back}`)
@@ -147,4 +148,49 @@ function notice(
   if (clientKindOf(headers) !== 'document') return errorResponse('forbidden', headers, context)
   const buttons = [{ label: page.texts.admin.open, to: { get: admin } }]
   return isolated(pageResponse(status, noticePage(page, { ...words, buttons }), contentPolicy([])))
+}
+
+/** `kind`: session, agent or link; `of`: its handle, address or id. The guard has checked the token of this change. */
+interface Change {
+  kind: string
+  of: string
+}
+
+interface Done {
+  outcome: 'ended' | 'gone' | 'queued' | 'revoked'
+  count: number
+}
+
+async function applyChange(
+  deps: AdminDeps,
+  change: Change,
+  { agent: { email: operator } }: Session,
+  { address, id: request }: RequestContext,
+): Promise<Done> {
+  const { done, ...about } = change.kind === 'link' ? await revokeLink(deps, change) : await end(deps, change, operator)
+  const why = `${change.kind}: ${done.outcome}`
+  deps.audit({ event: 'session_desk_change', why, operator, ...about, count: done.count, address, request })
+  return done
+}
+
+async function revokeLink({ breakglass }: AdminDeps, { of }: Change) {
+  const link = await breakglass.revoke(of)
+  const done: Done = { outcome: link ? 'revoked' : 'gone', count: link ? 1 : 0 }
+  return { done, link: of, ...(link ? { agent: link.agent } : {}) }
+}
+
+async function end({ sessions }: AdminDeps, { kind, of }: Change, operator: string) {
+  const email = kind === 'agent' ? canonicalEmail(of) : undefined
+  const selector = email === undefined ? { handle: of } : { email }
+  const about = email === undefined ? { session: of } : { agent: email }
+  const why = `ended in the session desk by ${operator}`
+  try {
+    const { count } = await sessions.endAndConfirm(selector, why, 'ops')
+    const done: Done = { outcome: count > 0 ? 'ended' : 'gone', count }
+    return { done, ...about }
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    const done: Done = { outcome: 'queued', count: 0 }
+    return { done, ...about }
+  }
 }
