@@ -17,9 +17,9 @@ import {
   sessionsPage,
 } from '../web/pages/pages.js'
 import { fill, type Words } from '../web/pages/sentence.js'
-import { dialogSource } from '../web/pages/session-script.js'
 import { type RenderedPage, withSources } from '../web/pages/sources.js'
 import { createPaths } from '../web/request/paths.js'
+import { dialogSource } from '../web/routes/session-script.js'
 import { browsers, deskSamples, type Sample } from './session-desk-samples.js'
 
 const email = 'ana@example.com'
