@@ -2,7 +2,7 @@
 
 import { html } from 'ghtml'
 import { type Reason, reasons } from '../core/reasons.js'
-import { nextSteps } from '../web/login/refused-page.js'
+import { nextSteps } from '../web/login/refuse-login.js'
 import { refusalOf, type Texts } from '../web/pages/i18n/texts.js'
 import type { PageContext } from '../web/pages/layout.js'
 import {

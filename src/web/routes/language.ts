@@ -3,7 +3,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { ConfigSnapshot } from '../context.js'
-import type { RefusedPages } from '../login/refused-page.js'
+import type { RefusedPages } from '../login/refuse-login.js'
 import { formOf, readForm } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { escapeBytes, readTarget } from '../request/target.js'
