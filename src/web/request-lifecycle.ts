@@ -11,9 +11,8 @@ import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
 import { readTrace } from './request/trace-context.js'
-import { headersOfEach, sendResponse } from './responses/send.js'
-import { refuse } from './responses/send-error.js'
-import { asksForServiceWorker, isSessionDeskOn, noServiceWorker } from './responses/service-workers.js'
+import { headersOfEach } from './responses/send.js'
+import { refuse, refuseServiceWorker } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {
   current: () => ConfigSnapshot
@@ -114,9 +113,9 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
       finish(request.raw, response.headersSent ? response.statusCode : 499)
     })
     if (error === undefined) {
-      if (isSessionDeskOn(context.snapshot) && asksForServiceWorker(request.raw)) {
+      if (refuseServiceWorker(request.raw, response, context)) {
         reply.hijack()
-        return sendResponse(response, noServiceWorker, context)
+        return
       }
       if (context.routeClass === 'own') addHeaders(reply, context)
       return done()

@@ -16,7 +16,6 @@ import { requestIds } from '../request/trace-context.js'
 import { errorResponse } from '../responses/errors.js'
 import { pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
-import { isSessionDeskOn } from '../responses/service-workers.js'
 import { createTokens, findOperator, isOwnWindow, plainPath, type Refusal, type Tokens } from './guard.js'
 import { type AdminDeps, type Section, sections } from './sections.js'
 
@@ -105,7 +104,7 @@ function isolated(response: ResponseData): ResponseData {
 async function enter(deps: AdminDeps, request: FastifyRequest): Promise<Session | { refused: ResponseData }> {
   const { context, headers } = request
   const { snapshot } = context
-  if (!isSessionDeskOn(snapshot) || plainPath(context) === undefined)
+  if (snapshot.config.admin.roles.length === 0 || plainPath(context) === undefined)
     return { refused: errorResponse('not_found', headers, context) }
   context.outcome = 'forbidden'
   if (!isOwnWindow(headers)) return { refused: notice(request, 403, 'window', deps.paths.admin) }

@@ -1,5 +1,5 @@
-// Sends an error response of the gateway instead of Desk's response, and notes the outcome. When that fails, it sends a
-// bare 500 without any details.
+// Sends a response of the gateway instead of Desk's: an error, whose outcome it notes, or no service worker. When an error
+// cannot be rendered, it sends a bare 500 without any details.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -139,4 +139,44 @@ function responseFor(code: GatewayErrorCode, request: IncomingMessage, context: 
   } catch {
     return bare
   }
+}
+
+const unregistering = `// The gateway in front has no service workers.
+addEventListener('install', () => skipWaiting())
+addEventListener('activate', event => event.waitUntil(registration.unregister()))
+`
+
+/** `Service-Worker-Allowed`: also for one that was registered for more than its own folder. */
+const noServiceWorker: ResponseData = {
+  status: 200,
+  headers: [
+    ...['Content-Type', 'text/javascript; charset=utf-8', 'Cache-Control', 'no-store'],
+    ...['Service-Worker-Allowed', '/', 'X-Content-Type-Options', 'nosniff'],
+  ],
+  body: unregistering,
+}
+
+/**
+ * Desk has no service workers while the session desk is on. True: this was a request for one, and is answered. Attack: one
+ * whose scope covers the session desk reads its pages, whatever they are sent with: Chromium hands it the answer to the
+ * browser's own navigation (the source race-network-and-fetch-handler of static routes), and no header tells so. One that is
+ * registered already removes itself when the browser looks for a new version.
+ */
+export function refuseServiceWorker(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: RequestContext,
+): boolean {
+  if (context.snapshot.config.admin.roles.length === 0 || !asksForServiceWorker(request)) return false
+  sendResponse(response, noServiceWorker, context)
+  return true
+}
+
+/** Browsers send `Service-Worker: script` with every script of a worker, at its registration and at each update. */
+function asksForServiceWorker({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length === 14 && name.toLowerCase() === 'service-worker') return true
+  }
+  return false
 }
