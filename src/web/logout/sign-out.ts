@@ -7,13 +7,12 @@ import type { Audit } from '../../ops/audit.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
 import type { KeptForms } from '../kept/kept-forms.js'
 import type { Attempts } from '../login/attempts.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { refreshPage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
 import { requestIds } from '../request/trace-context.js'
-import { formTargetsOf, leavingResponse, pageContextOf } from '../responses/page-responses.js'
+import { leavingResponse, ownPage, pageContextOf } from '../responses/page-responses.js'
 
 export interface SignOutDeps {
   sessions: Pick<Sessions, 'end'>
@@ -79,8 +78,7 @@ function redirect(location: string): ResponseData {
  */
 function refreshResponse(context: RequestContext, session: Session, url: string): ResponseData {
   const { href } = new URL(url)
-  const body = refreshPage(pageContextOf(context), logoutText(context, session), href)
-  const response = pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
+  const response = ownPage(context, refreshPage(pageContextOf(context), logoutText(context, session), href))
   response.headers.push('Refresh', `0;url=${href}`)
   return response
 }

@@ -8,12 +8,12 @@ import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { ResponseData } from '../context.js'
-import { contentPolicy, pageResponse, problemResponse } from '../pages/layout.js'
+import { problemResponse } from '../pages/layout.js'
 import { refusedPage } from '../pages/pages.js'
 import { clientInfoOf, clientKindOf } from '../request/fetch-metadata.js'
 import { requestIds, traceIdOf } from '../request/trace-context.js'
 import { retryAfter } from '../responses/errors.js'
-import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
+import { ownPage, pageContextOf } from '../responses/page-responses.js'
 
 export interface RefusedLogout {
   reason: Reason
@@ -82,11 +82,7 @@ function refusedResponse({ context, headers }: FastifyRequest, reason: Reason, r
   const response =
     clientKindOf(headers) === 'program'
       ? problemResponse(status, { title: words.title, detail: words.text, reason, reference, ...traceIdOf(context) })
-      : pageResponse(
-          status,
-          refusedPage(page, { reason, reference, button, words }),
-          contentPolicy(formTargetsOf(context.snapshot)),
-        )
+      : ownPage(context, refusedPage(page, { reason, reference, button, words }), status)
   if (status === 503) response.headers.push('Retry-After', String(retryAfter))
   return response
 }

@@ -6,6 +6,7 @@ import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js
 import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
+import type { RenderedPage } from '../pages/sources.js'
 import { textsFor } from '../pages/texts.js'
 import type { ClientKind } from '../request/fetch-metadata.js'
 import { escapeBytes } from '../request/target.js'
@@ -21,6 +22,11 @@ function languageSwitchOf({ request, target, routeClass, snapshot }: RequestCont
   const { paths } = snapshot
   const again = request?.method === 'GET' && routeClass === 'own' && target.path !== paths.slo
   return again ? switchAt(snapshot, escapeBytes(target.raw)) : undefined
+}
+
+/** A page of the gateway whose forms go to itself or to an identity provider. */
+export function ownPage(context: RequestContext, page: RenderedPage, status = 200): ResponseData {
+  return pageResponse(status, page, contentPolicy(formTargetsOf(context.snapshot)))
 }
 
 /** The switch of a page that another address shows, too. */
@@ -66,7 +72,7 @@ export function otherHostResponse(context: RequestContext, href: string): Respon
   // Its switch would not work either: the form would come from the wrong host.
   const page = { ...pageContextOf(context), languageSwitch: undefined }
   const body = noticePage(page, { ...words, name: 'error', buttons: [go] })
-  return pageResponse(421, body, contentPolicy(formTargetsOf(context.snapshot)))
+  return ownPage(context, body, 421)
 }
 
 export function noticeResponse(

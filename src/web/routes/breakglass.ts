@@ -21,14 +21,13 @@ import {
 import type { RequestContext, ResponseData } from '../context.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
 import type { SignIn } from '../login/sign-in.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { noticePage } from '../pages/pages.js'
 import { createFrom } from '../request/client-address.js'
 import { clientInfoOf } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
 import { requestIds } from '../request/trace-context.js'
 import { errorResponse } from '../responses/errors.js'
-import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
+import { ownPage, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith } from '../responses/send.js'
 
 export interface BreakglassRouteDeps {
@@ -51,15 +50,11 @@ export function breakglassRoutes(app: FastifyInstance, deps: BreakglassRouteDeps
 
   app.get(path, async (request: LinkRequest, reply) => {
     if (!isBreakglassToken(request.params.token)) return notFound(request, reply)
-    const { snapshot, target } = request.context
-    const page = pageContextOf(request.context)
+    const { context } = request
+    const page = pageContextOf(context)
     const { title, text, button } = page.texts.breakglass
-    const body = noticePage(page, {
-      title,
-      text,
-      buttons: [{ label: button, to: { post: target.path } }],
-    })
-    return replyWith(reply, withReferrerPolicy(pageResponse(200, body, contentPolicy(formTargetsOf(snapshot)))))
+    const buttons = [{ label: button, to: { post: context.target.path } }]
+    return replyWith(reply, withReferrerPolicy(ownPage(context, noticePage(page, { title, text, buttons }))))
   })
 
   app.post(path, async (request: LinkRequest, reply) => {

@@ -8,7 +8,7 @@ import type { RequestContext, ResponseData } from '../context.js'
 import type { KeptForm, KeptForms } from '../kept/kept-forms.js'
 import { type FormTickets, ticketField } from '../kept/send-kept.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
-import { contentPolicy, type PageContext, pageResponse } from '../pages/layout.js'
+import type { PageContext } from '../pages/layout.js'
 import { type Button, keptPage, noticePage } from '../pages/pages.js'
 import { clientKindOf, isSpeculative } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
@@ -17,7 +17,7 @@ import { readCookies } from '../request/read-cookies.js'
 import { returnToIn } from '../request/return-to.js'
 import { escapeBytes, readTarget } from '../request/target.js'
 import { errorResponse } from '../responses/errors.js'
-import { formTargetsOf, pageContextOf, switchAt } from '../responses/page-responses.js'
+import { ownPage, pageContextOf, switchAt } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 export interface KeptRouteDeps {
@@ -114,8 +114,7 @@ function pageOf(
   const send = ticket === undefined ? undefined : { post: paths.kept, fields: { [ticketField]: ticket } }
   const page = returnToIn(context.snapshot, referer)
   const view = { at, until, where, page, send, discard: paths.keptDiscard }
-  const body = keptPage(pageContextOf(context), view)
-  return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
+  return ownPage(context, keptPage(pageContextOf(context), view))
 }
 
 function notice(
@@ -125,8 +124,7 @@ function notice(
 ): ResponseData {
   const page = { ...pageContextOf(context), ...more }
   const home: Button = { label: page.texts.buttons.home, to: { get: '/' } }
-  const body = noticePage(page, { ...words, buttons: [home] })
-  return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
+  return ownPage(context, noticePage(page, { ...words, buttons: [home] }))
 }
 
 function sendError(code: 'wrong_origin', request: FastifyRequest, reply: FastifyReply) {

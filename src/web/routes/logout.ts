@@ -5,11 +5,10 @@ import type { PageName } from '../../config/page-templates.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { SignOut } from '../logout/sign-out.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { type Button, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { Paths } from '../request/paths.js'
-import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
+import { ownPage, pageContextOf } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 export interface LogoutDeps {
@@ -55,6 +54,5 @@ function notice(
   words: { name: PageName; title: string; text: Words },
   buttons: Button[],
 ): ResponseData {
-  const body = noticePage(pageContextOf(context), { ...words, buttons })
-  return pageResponse(200, body, contentPolicy(formTargetsOf(context.snapshot)))
+  return ownPage(context, noticePage(pageContextOf(context), { ...words, buttons }))
 }

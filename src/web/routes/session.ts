@@ -9,12 +9,11 @@ import type { Session, Sessions } from '../../core/sessions.js'
 import { breakglassId } from '../../providers/breakglass.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import { type BrowserSessions, warnBefore } from '../login/browser-sessions.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { sessionsPage } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
-import { formTargetsOf, pageContextOf } from '../responses/page-responses.js'
+import { ownPage, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
 export interface SessionRouteDeps {
@@ -147,5 +146,5 @@ function sessionsResponse(
     end: paths.sessionEnd,
     logout: paths.logout,
   }
-  return pageResponse(200, sessionsPage(pageContextOf(context), view), contentPolicy(formTargetsOf(context.snapshot)))
+  return ownPage(context, sessionsPage(pageContextOf(context), view))
 }
