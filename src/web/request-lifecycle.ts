@@ -3,7 +3,7 @@
 // log line and its metric at the end.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Clock } from '../core/clock.js'
 import type { Log } from '../ops/log.js'
 import type { Metrics } from '../ops/metrics.js'
@@ -11,7 +11,7 @@ import { createInFlight, type InFlight } from '../runtime/in-flight.js'
 import type { ConfigSnapshot, GatewayErrorCode, RequestContext } from './context.js'
 import { escapeBytes, isValidHost, readTarget, type Target } from './request/target.js'
 import { readTrace } from './request/trace-context.js'
-import { headersOfEach } from './responses/send.js'
+import { addHeaders, headersOfEach } from './responses/send.js'
 import { refuse, refuseServiceWorker } from './responses/send-error.js'
 
 export interface RequestLifecycleDeps {
@@ -117,7 +117,7 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
         reply.hijack()
         return
       }
-      if (context.routeClass === 'own') addHeaders(reply, context)
+      if (context.routeClass === 'own') addHeaders(reply, headersOfEach(context))
       return done()
     }
     reply.hijack()
@@ -203,11 +203,6 @@ function framingError(request: IncomingMessage, maxHeaders: number): GatewayErro
     if (old || (raw[i + 1] as string).toLowerCase() !== 'chunked') return 'bad_request'
   }
   return undefined
-}
-
-function addHeaders(reply: FastifyReply, context: RequestContext): void {
-  const headers = headersOfEach(context)
-  for (let i = 0; i + 1 < headers.length; i += 2) reply.header(headers[i] as string, headers[i + 1])
 }
 
 /** The path for the log, without the query and without the token of a one-time link, however the path is spelt. */

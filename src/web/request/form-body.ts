@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
 import { networkOf } from '../../ops/rate-limit.js'
 import type { BodyBudget } from './body-budget.js'
-import { countedForm, readForm } from './form.js'
+import { readForm } from './form.js'
 
 /** In bytes, of the body as sent. */
 export interface BodyLimits {
@@ -41,34 +41,35 @@ const firstBytes = 16 * 1024
 /** Forms that are too long are read to their end so many at a time, as nothing comes of it; the others wait in the kernel. */
 const longFormsAtOnce = 8
 
-/** Makes forms, and no other content type, the body of this instance's requests. */
+/** Makes forms, and no other content type, the body of this instance's requests. Of a form that is too long, its length. */
 export function acceptForms(app: FastifyInstance, budget: BodyBudget): void {
-  const turns = createTurns(longFormsAtOnce)
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    async (request: FastifyRequest, body: IncomingMessage) => {
-      const { text, bytes } = await readBody(body, { budget, turns }, request)
-      return text === undefined ? countedForm(bytes) : readForm(text, bytes)
-    },
-  )
+  accept(app, budget, 'application/x-www-form-urlencoded', ({ text = '', bytes }) => readForm(text, bytes))
 }
 
 /** Makes JSON, and no other content type, the body: its text, which is not parsed yet. */
 export function acceptJson(app: FastifyInstance, budget: BodyBudget): void {
-  const turns = createTurns(longFormsAtOnce)
+  accept(app, budget, 'application/json', ({ text = '' }) => text)
+}
+
+function accept(app: FastifyInstance, budget: BodyBudget, type: string, read: (body: Body) => unknown): void {
+  const turns = createTurns()
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', async (request: FastifyRequest, body: IncomingMessage) => {
-    const { text } = await readBody(body, { budget, turns }, request)
-    return text ?? ''
-  })
+  app.addContentTypeParser(type, async (request: FastifyRequest, body: IncomingMessage) =>
+    read(await readBody(body, { budget, turns }, request)),
+  )
+}
+
+/** `text`: only of one that was kept. */
+interface Body {
+  text: string | undefined
+  bytes: number
 }
 
 function readBody(
   payload: IncomingMessage,
   { budget, turns }: { budget: BodyBudget; turns: Turns },
   request: FastifyRequest,
-): Promise<{ text: string | undefined; bytes: number }> {
+): Promise<Body> {
   const { snapshot, address } = request.context
   const limits = request.routeOptions.config.form?.(snapshot) ?? smallForm
   const expected = Number(request.headers['content-length'] ?? Number.NaN)
@@ -125,12 +126,12 @@ interface Turns {
 }
 
 /** Attack: the bytes of hundreds of forms that are only counted, all in each turn of the event loop, hold up everybody. */
-function createTurns(most: number): Turns {
+function createTurns(): Turns {
   const waiting = new Set<IncomingMessage>()
   const running = new Set<IncomingMessage>()
   return {
     begin(form) {
-      if (running.size < most) running.add(form)
+      if (running.size < longFormsAtOnce) running.add(form)
       else {
         waiting.add(form)
         stopReading(form)

@@ -35,11 +35,6 @@ export function readForm(text: string, bytes = Buffer.byteLength(text)): Form {
   }
 }
 
-/** A form that was too long to keep: all that is known is its length. */
-export function countedForm(bytes: number): Form {
-  return readForm('', bytes)
-}
-
 /** The form of a request whose body may be none at all. */
 export function formOf(request: { body: unknown }): Form {
   return (request.body as Form | undefined) ?? readForm('')

@@ -100,14 +100,17 @@ export function dropRest(request: IncomingMessage): void {
   request.resume()
 }
 
+/** Names and values alternate. */
+export function addHeaders(reply: FastifyReply, headers: readonly string[]): void {
+  for (let i = 0; i + 1 < headers.length; i += 2) reply.header(headers[i] as string, headers[i + 1])
+}
+
 export function replyWith(
   reply: FastifyReply,
   data: ResponseData,
   setCookies: readonly ResponseCookie[] = [],
 ): FastifyReply {
-  for (let i = 0; i + 1 < data.headers.length; i += 2) {
-    reply.header(data.headers[i] as string, data.headers[i + 1])
-  }
+  addHeaders(reply, data.headers)
   writeCookies(reply, setCookies)
   // As bytes: to a text Fastify adds a charset, which no JSON type has (RFC 8259 11).
   return reply.code(data.status).send(data.body === '' ? undefined : Buffer.from(data.body))

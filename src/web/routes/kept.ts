@@ -55,7 +55,10 @@ export function keptRoutes(app: FastifyInstance, deps: KeptRouteDeps): void {
     if (!('form' in visit)) return replyWith(reply, visit.response, visit.forget ? [forgetting(request)] : [])
     const { form, session } = visit
     const ticket = formOf(request).one(ticketField) ?? ''
-    if (!tickets.isValid(ticket, form.id, session.handle)) return sendError('wrong_origin', request, reply)
+    if (!tickets.isValid(ticket, form.id, session.handle)) {
+      request.context.outcome = 'forbidden'
+      return replyWith(reply, errorResponse('wrong_origin', request.headers, request.context))
+    }
     // RFC 9110 15.4.8: the browser posts the same form again, there.
     return reply.code(307).header('location', escapeBytes(form.head.target)).send()
   })
@@ -125,9 +128,4 @@ function notice(
   const page = { ...pageContextOf(context), ...more }
   const home: Button = { label: page.texts.buttons.home, to: { get: '/' } }
   return ownPage(context, noticePage(page, { ...words, buttons: [home] }))
-}
-
-function sendError(code: 'wrong_origin', request: FastifyRequest, reply: FastifyReply) {
-  request.context.outcome = 'forbidden'
-  return replyWith(reply, errorResponse(code, request.headers, request.context))
 }

@@ -42,7 +42,7 @@ import { isAtPublicUrl } from '../request/target.js'
 import { requestIds } from '../request/trace-context.js'
 import { errorResponse, type RouteErrorCode } from '../responses/errors.js'
 import { formTargetsOf, otherHostResponse } from '../responses/page-responses.js'
-import { replyWith } from '../responses/send.js'
+import { addHeaders, replyWith } from '../responses/send.js'
 import { breakglassRoutes } from './breakglass.js'
 import { callbackRoutes, callbackUrls } from './callback.js'
 import { keptRoutes } from './kept.js'
@@ -150,8 +150,7 @@ function beforeRoute({ paths, bodyTimeout = 20_000 }: GatewayRoutesDeps) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const { context, headers, method } = request
     context.outcome = 'own'
-    const defaults = securityHeaders(contentPolicy(formTargetsOf(context.snapshot)))
-    for (let i = 0; i + 1 < defaults.length; i += 2) reply.header(defaults[i] as string, defaults[i + 1])
+    addHeaders(reply, securityHeaders(contentPolicy(formTargetsOf(context.snapshot))))
     if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return
     endSlowBody(request.raw, bodyTimeout)
     const encoding = headers['content-encoding']
