@@ -12,7 +12,6 @@ import {
   leavingPage,
   noticePage,
   popupPage,
-  refreshPage,
   refusedPage,
   sessionsPage,
 } from '../web/pages/pages.js'
@@ -38,7 +37,7 @@ export function samplePages(now: number): Map<string, Sample> {
     ['login-one-way', context => chooserPage(context, { ways: ways.slice(0, 1), fragment: 'lost' })],
     ['login-known', context => chooserPage(context, { ways, already: { email, href: '/' }, fragment: 'lost' })],
     ['login-none', context => chooserPage(context, { ways: [], fragment: 'lost' })],
-    ['leaving', context => refreshPage(context, fill(context.texts.leaving.text, { name: 'Aloha' }), '/')],
+    ['leaving', context => leavingPage(context, fill(context.texts.leaving.text, { name: 'Aloha' }), home)],
     ['leaving-form', leavingSample],
     ['login-done-in-a-small-window', context => still(popupPage(context, context.texts.popup.done))],
     ['other-address', otherAddressSample],

@@ -3,7 +3,6 @@
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { LRUCache } from 'lru-cache'
 import type { Check } from '../../core/checks.js'
 import type { Clock } from '../../core/clock.js'
 import { StoreUnavailable } from '../../core/errors.js'
@@ -12,6 +11,7 @@ import type { Sessions } from '../../core/sessions.js'
 import type { Store } from '../../core/store.js'
 import type { Log } from '../../ops/log.js'
 import type { Attempts } from '../login/attempts.js'
+import { createRecentLogins } from '../login/browser-sessions.js'
 import { consumeOnce } from '../login/replay-guard.js'
 import type { SignedIn, SignIn, SignInRefused } from '../login/sign-in.js'
 import { clientInfoOf, isPageNavigation } from '../request/fetch-metadata.js'
@@ -36,18 +36,9 @@ export type DeskSignInResult =
 /** For a request to the login page; undefined when it has no marker cookie. */
 export type DeskSignIn = (request: FastifyRequest) => Promise<DeskSignInResult | undefined>
 
-/** How long tabs share one login, in milliseconds: one of them asks Desk, all of them get its session. */
-const shareTime = 5_000
-const maxEntries = 1_000
-
 export function createDeskSignIn(deps: DeskSignInDeps): DeskSignIn {
-  const recent = new LRUCache<string, Promise<DeskSignInResult>>({
-    max: maxEntries,
-    ttl: shareTime,
-    ttlAutopurge: true,
-    ttlResolution: 0,
-    perf: deps.clock,
-  })
+  // Tabs share one login: one of them asks Desk, all of them get its session.
+  const recent = createRecentLogins<DeskSignInResult>(deps.clock)
 
   return async request => {
     const { deskLogin } = request.context.snapshot

@@ -4,15 +4,13 @@
 import { createHash } from 'node:crypto'
 import type { Clock, Random } from '../../core/clock.js'
 import type { Attempt, StepUpAttempt } from '../../core/providers.js'
+import type { Keyring } from '../../keys/keyring.js'
 import { type CookieJar, type ResponseCookie, serializeCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
 import { shorten } from '../request/return-to.js'
 
 /** The part of the keyring that is needed here. */
-export interface Sealer {
-  seal(purpose: string, plain: Buffer, bound: string): string
-  open(purpose: string, sealed: string, bound: string): Buffer | undefined
-}
+export type Sealer = Pick<Keyring, 'seal' | 'open'>
 
 export interface StoredAttempt extends Attempt {
   /** When the login finished, in milliseconds since the epoch; undefined before that and after `resetLoopCount`. */

@@ -79,20 +79,17 @@ export interface ConcurrentLogins {
 const shareTime = 5_000
 const maxEntries = 1_000
 
+/** Logins by what only one browser holds. With autopurge no cookie is kept longer than it may be sent. */
+export function createRecentLogins<Login>(clock: Clock): LRUCache<string, Promise<Login>> {
+  return new LRUCache({ max: maxEntries, ttl: shareTime, ttlAutopurge: true, ttlResolution: 0, perf: clock })
+}
+
 /**
  * Tabs of one browser that finish their logins at the same time share one session for a few seconds: none of them has
  * the other's cookie yet. Never shares between browsers, agents or providers.
  */
 export function createConcurrentLogins(deps: { sessions: Pick<Sessions, 'read'>; clock: Clock }): ConcurrentLogins {
-  // With autopurge no cookie is kept longer than it may be sent.
-  const recent = new LRUCache<string, Promise<OpenedSession>>({
-    max: maxEntries,
-    ttl: shareTime,
-    ttlAutopurge: true,
-    ttlResolution: 0,
-    perf: deps.clock,
-  })
-
+  const recent = createRecentLogins<OpenedSession>(deps.clock)
   const findAlive = async (key: string): Promise<OpenedSession | undefined> => {
     const opened = await recent.get(key)
     return opened && (await deps.sessions.read(opened.session.handle)) ? opened : undefined

@@ -7,7 +7,7 @@ import type { Audit } from '../../ops/audit.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
 import type { KeptForms } from '../kept/kept-forms.js'
 import type { Attempts } from '../login/attempts.js'
-import { refreshPage } from '../pages/pages.js'
+import { leavingPage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { readCookies } from '../request/read-cookies.js'
@@ -78,7 +78,7 @@ function redirect(location: string): ResponseData {
  */
 function refreshResponse(context: RequestContext, session: Session, url: string): ResponseData {
   const { href } = new URL(url)
-  const response = ownPage(context, refreshPage(pageContextOf(context), logoutText(context, session), href))
+  const response = ownPage(context, leavingPage(pageContextOf(context), logoutText(context, session), { get: href }))
   response.headers.push('Refresh', `0;url=${href}`)
   return response
 }

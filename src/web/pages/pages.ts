@@ -59,24 +59,20 @@ function leadOf(chooser: PageContext['texts']['chooser'], ways: readonly { name:
   return first.name === undefined ? chooser.onlyDesk : chooser.single
 }
 
-/** Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. */
+/**
+ * Sends the browser's form on to an identity provider, by itself or, without scripts, by the button. To an address the
+ * Refresh header of the response leads, or the button.
+ */
 export function leavingPage(
   context: PageContext,
   text: Words,
-  target: Extract<Navigation, { post: string }>,
+  to: Extract<Navigation, { post: string }> | { get: string },
 ): RenderedPage {
   const { leaving } = context.texts
-  const send = button(context.texts, { label: leaving.button, to: target })
+  const send = button(context.texts, { label: leaving.button, to })
   const main = html`<h1>${leaving.title}</h1><p>!${markup(text, context.texts)}</p><div class="actions">!${send}</div>`
-  return layout(context, { name: 'leaving', title: leaving.title, main, sends: 'at once' })
-}
-
-/** The same without a form: the Refresh header of the response continues, or the button. */
-export function refreshPage(context: PageContext, text: Words, href: string): RenderedPage {
-  const { leaving } = context.texts
-  const go = button(context.texts, { label: leaving.button, to: { get: href } })
-  const main = html`<h1>${leaving.title}</h1><p>!${markup(text, context.texts)}</p><div class="actions">!${go}</div>`
-  return layout(context, { name: 'leaving', title: leaving.title, main })
+  const sends = 'post' in to ? ({ sends: 'at once' } as const) : {}
+  return layout(context, { name: 'leaving', title: leaving.title, main, ...sends })
 }
 
 /** `words` replaces the login text of the reason. */

@@ -1,7 +1,7 @@
 // The path for SAML logout messages (SAML Profiles 4.4), which browsers bring. A valid request ends sessions by its NameID,
 // never by the cookie. Never reports success when a session could not be ended.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
 import type { Clock } from '../../core/clock.js'
@@ -88,21 +88,19 @@ export function sloRoutes(app: FastifyInstance, deps: { paths: Paths; handleSlo:
 async function handleSlo(deps: SloDeps, request: FastifyRequest, reply: FastifyReply, reading: LogoutReading) {
   const { context, headers } = request
   if (isSpeculative(headers)) return replyWith(reply, errorResponse('prefetch', headers, context))
+  const refuseReading = (reason: Reason, check: Check) => {
+    const answer = reading.kind === 'response' ? finishOwnLogout : refuse
+    return answer(deps, request, reply, { reason, provider: undefined, checks: [check] })
+  }
   if ('malformed' in reading) {
     const check = { name: 'message', ok: false, expected: 'a SAML logout message', seen: reading.malformed }
-    const refused = { reason: 'saml.malformed' as const, provider: undefined, checks: [check] }
-    return reading.kind === 'response'
-      ? finishOwnLogout(deps, request, reply, refused)
-      : refuse(deps, request, reply, refused)
+    return refuseReading('saml.malformed', check)
   }
   const provider = selectSamlProvider(reading.summary.issuers[0], undefined, context.snapshot.providers)
   if (!provider || !isSaml(provider)) {
     const seen = reading.summary.issuers[0] ?? 'none'
     const check = { name: 'issuer', ok: false, expected: 'the issuer of a provider', seen, setting: 'issuer' }
-    const refused = { reason: 'saml.issuer_unknown' as const, provider: undefined, checks: [check] }
-    return reading.kind === 'response'
-      ? finishOwnLogout(deps, request, reply, refused)
-      : refuse(deps, request, reply, refused)
+    return refuseReading('saml.issuer_unknown', check)
   }
   return handleMessage(deps, { request, reply, message: reading, provider })
 }
@@ -153,10 +151,7 @@ function claim(
   { id }: SamlProvider,
   { replayKey: { id: message, until } }: LogoutRequest,
 ): Promise<boolean> {
-  const hash = createHash('sha256')
-    .update(JSON.stringify([id, message]))
-    .digest('base64url')
-  return consumeOnce(deps, `c:slo:${hash}`, until)
+  return consumeOnce(deps, `c:slo:${hash('sha256', JSON.stringify([id, message]), 'base64url')}`, until)
 }
 
 async function endSessions(
