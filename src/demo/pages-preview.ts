@@ -8,10 +8,9 @@ import type { Loaded } from '../config/load.js'
 import { formatProblem } from '../config/problems.js'
 import type { Config } from '../config/schema/index.js'
 import type { ResponseData } from '../web/context.js'
-import { createBrand } from '../web/pages/brand.js'
+import { createBrand, languagesOf } from '../web/pages/brand.js'
 import { contentPolicy, pageResponse } from '../web/pages/layout.js'
 import { allows, type RenderedPage, withSources } from '../web/pages/sources.js'
-import { languagesOf } from '../web/pages/texts.js'
 import { samplePages } from './page-samples.js'
 
 export interface PreviewDeps {

@@ -1,14 +1,16 @@
-// Pages as responses: the words and the brand of a request, and where their forms may go.
+// Pages as responses: the language, the words and the brand of a request, and where their forms may go. The language is the
+// one that the agent has chosen, else the one that the browser prefers.
 
 import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
+import type { Texts } from '../pages/i18n/texts.js'
 import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import type { RenderedPage } from '../pages/sources.js'
-import { textsFor } from '../pages/texts.js'
 import type { ClientKind } from '../request/fetch-metadata.js'
+import { readCookies } from '../request/read-cookies.js'
 import { escapeBytes } from '../request/target.js'
 import { traceIdOf } from '../request/trace-context.js'
 
@@ -85,4 +87,47 @@ export function noticeResponse(
   // A response for a frame of Desk may be shown in Desk, and nowhere else.
   const policy = contentPolicy(formTargetsOf(context.snapshot), client === 'frame' ? "'self'" : "'none'")
   return pageResponse(status, noticePage(pageContextOf(context), { ...words, name: 'error', buttons }), policy)
+}
+
+/** The texts for the pages and problems that this request is answered with. */
+export function textsFor(context: Asked): Texts {
+  const { languages } = context.snapshot
+  if (languages.length === 1 || !context.request) return languages[0]
+  const { 'accept-language': accepted = '' } = context.request.headers
+  return chosenLanguage(context) ?? preferredOf(languages, accepted)
+}
+
+type Asked = Pick<RequestContext, 'request' | 'snapshot' | 'language'>
+
+/** What the agent has chosen with the switch. */
+export function chosenLanguage({ request, snapshot, language }: Asked): Texts | undefined {
+  const { languages, cookies } = snapshot
+  const chosen = readCookies(request?.headers.cookie).single(cookies.language) ?? language
+  return languages.find(({ lang }) => lang === chosen)
+}
+
+function preferredOf(languages: ConfigSnapshot['languages'], accepted: string): Texts {
+  for (const wanted of preferred(accepted)) {
+    const of = (tag: string) => languages.find(({ lang }) => lang.toLowerCase() === tag)
+    const found = of(wanted) ?? of(wanted.split('-', 1)[0] ?? '')
+    if (found) return found
+  }
+  return languages[0]
+}
+
+/** The longest Accept-Language that is read, in characters: browsers send far less. */
+const longest = 500
+
+/** Language tags in lower case, the most wanted first (RFC 9110 12.5.4). `*` is left out: it is served by the first language. */
+function preferred(header: string): string[] {
+  const wanted = header
+    .slice(0, longest)
+    .split(',')
+    .flatMap(part => {
+      const [tag = '', ...parameters] = part.split(';').map(text => text.trim().toLowerCase())
+      const weight = parameters.find(text => text.startsWith('q='))
+      const quality = weight === undefined ? 1 : Number(weight.slice(2))
+      return tag !== '' && tag !== '*' && quality > 0 ? [{ tag, quality }] : []
+    })
+  return wanted.sort((a, b) => b.quality - a.quality).map(({ tag }) => tag)
 }

@@ -19,7 +19,6 @@ import { fragmentField, sendingPage } from '../pages/fragment.js'
 import { pageResponse } from '../pages/layout.js'
 import { chooserPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
-import { chosenLanguage } from '../pages/texts.js'
 import { clientKindOf, isSpeculative, saysNavigation } from '../request/fetch-metadata.js'
 import { formOf } from '../request/form.js'
 import type { BodyLimits } from '../request/form-body.js'
@@ -37,7 +36,13 @@ import {
 } from '../request/return-to.js'
 import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
 import { errorResponse } from '../responses/errors.js'
-import { leavingResponse, loginFormPolicy, otherHostResponse, pageContextOf } from '../responses/page-responses.js'
+import {
+  chosenLanguage,
+  leavingResponse,
+  loginFormPolicy,
+  otherHostResponse,
+  pageContextOf,
+} from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 
 export interface LoginDeps {

@@ -20,7 +20,7 @@ import {
 } from '../../../src/web/pages/pages.js'
 import { fill, markup } from '../../../src/web/pages/sentence.js'
 import type { RenderedPage } from '../../../src/web/pages/sources.js'
-import { languagesOf } from '../../../src/web/pages/texts.js'
+import { languagesOf } from '../../../src/web/pages/brand.js'
 import { browserName } from '../../../src/web/request/fetch-metadata.js'
 import { plainBrand } from '../../parts/brand.js'
 

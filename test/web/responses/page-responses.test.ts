@@ -1,9 +1,10 @@
 import t from 'tap'
 import type { ConfigSnapshot } from '../../../src/web/context.js'
+import { languagesOf } from '../../../src/web/pages/brand.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { languageTags } from '../../../src/web/pages/i18n/texts.js'
-import { languagesOf, textsFor } from '../../../src/web/pages/texts.js'
 import { createCookies } from '../../../src/web/request/cookies.js'
+import { textsFor } from '../../../src/web/responses/page-responses.js'
 import { startLoginServer } from '../../parts/login-server.js'
 
 const cookies = createCookies({ publicUrl: 'https://desk.example.com', prefix: '/auth' })
