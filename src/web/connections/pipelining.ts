@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Log } from '../../ops/log.js'
 import { offersWebSocket } from '../request/fetch-metadata.js'
+import { readOn, stopReading } from '../request/request-body.js'
 import { createReadingTurns } from './reading-turns.js'
 
 export interface Pipelining {
@@ -77,7 +78,10 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
     if (count < mostWaiting / 2) warned = false
     track(connection, response)
     if (connection.waiting.length > 0) queue(connection)
-    else readOn(connection)
+    else {
+      blocked.delete(connection)
+      readOn(connection.socket)
+    }
     begin(response.req, response)
   }
   const track = (connection: Connection, response: ServerResponse) => {
@@ -92,18 +96,12 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
     connection.waiting.push(response)
     count++
     reading.count()
-    if (connection.waiting.length === 1) stopReading(connection)
+    if (connection.waiting.length === 1) {
+      blocked.add(connection)
+      stopReading(connection.socket)
+    }
     queue(connection)
     if (count > mostWaiting) cutLongest()
-  }
-  const stopReading = (connection: Connection) => {
-    blocked.add(connection)
-    // Node resumes the socket each time that it has read a request to its end.
-    connection.socket.on('resume', pause).pause()
-  }
-  const readOn = (connection: Connection) => {
-    blocked.delete(connection)
-    connection.socket.off('resume', pause).resume()
   }
   const connectionOf = (socket: Tracked): Connection => {
     const known = socket[pipelined]
@@ -177,10 +175,6 @@ export function createPipelining({ most, begin, log }: PipeliningDeps): Pipelini
  */
 function closeOnce(response: ServerResponse) {
   if (!response.closed) response.emit('close')
-}
-
-function pause(this: Socket) {
-  this.pause()
 }
 
 /**

@@ -1,7 +1,8 @@
-// The body of a request as a stream for Desk. Desk's side may end or destroy it without touching the browser's
-// connection, which still has to carry the response.
+// The body of a request: whether there is one, who asks for it, and how long it may take; and as a stream for Desk, whose
+// side may end or destroy it without touching the browser's connection, which still has to carry the response.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 
 /** Whether a body follows the head (RFC 9112 6.3). */
@@ -48,4 +49,24 @@ export function bodyStream(request: IncomingMessage, response: ServerResponse): 
   request.pause()
   request.on('data', onData).on('end', onEnd).on('close', onClose)
   return body
+}
+
+/** Until `readOn` no more is read from a connection. Node resumes it by itself once it has read a request to its end. */
+export function stopReading(socket: Socket): void {
+  socket.on('resume', pause).pause()
+}
+
+export function readOn(socket: Socket): void {
+  socket.off('resume', pause).resume()
+}
+
+function pause(this: Socket): void {
+  this.pause()
+}
+
+/** Attack: a form sent byte by byte holds a connection for ever. After `limit` milliseconds it is cut. */
+export function endSlowBody(request: IncomingMessage, limit: number): void {
+  if (request.complete) return
+  const timer = setTimeout(() => request.destroy(), limit).unref()
+  for (const over of ['end', 'close'] as const) request.once(over, () => clearTimeout(timer))
 }

@@ -4,8 +4,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Config } from '../../config/schema/index.js'
 import type { Check } from '../../core/checks.js'
-import { type Form, readForm } from '../request/form.js'
-import type { BodyLimits } from '../request/form-body.js'
+import { type BodyLimits, type Form, readForm } from '../request/form.js'
 
 /** base64 in a form is up to a tenth longer than itself: '+', '/' and '=' take three bytes. */
 const formOverhead = 1.1
