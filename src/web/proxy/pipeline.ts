@@ -33,30 +33,13 @@ import { createUpgrader } from './websocket/handshake.js'
 import { largestFrame } from './websocket/tunnel.js'
 
 export interface PipelineDeps {
-  config: Pick<
-    Config,
-    | 'publicUrl'
-    | 'tls'
-    | 'trustedProxies'
-    | 'desk'
-    | 'sessions'
-    | 'login'
-    | 'access'
-    | 'breakglass'
-    | 'runtime'
-    | 'providers'
-    | 'mode'
-    | 'observe'
-    | 'identity'
-  >
+  config: Config
   paths: Paths
   cookies: Cookies
   identity: IdentityWriter
   sessions: Pick<Sessions, 'peek' | 'read' | 'touch' | 'verify' | 'endedAgent'>
   /** What login.keepPost needs. */
-  kept?:
-    | { forms: KeptForms; tickets: FormTickets; reading: Set<string>; metrics: Pick<Metrics, 'keptForm'> }
-    | undefined
+  kept: { forms: KeptForms; tickets: FormTickets; reading: Set<string>; metrics: Pick<Metrics, 'keptForm'> }
   handleOf: (cookie: string) => Handle
   /** Only where login.alsoAllowDeskAuthentication is set. */
   markerCookies?: MarkerCookies | undefined
@@ -125,12 +108,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const assertion = config.identity.assertion.header
   const echo = createRehearsalEcho({ identity, assertion, requestHeaders, clock: deps.clock })
   const settings = config.login.keepPost
-  const kept = deps.kept && settings ? { ...deps, ...deps.kept, publicUrl, settings, timeouts } : undefined
+  const kept = settings ? { ...deps, ...deps.kept, publicUrl, settings, timeouts } : undefined
   const sendKept = kept && createSendKept(kept)
   return {
     guard,
     keepPost: kept && createKeepPost(kept),
-    clientOf: (request: IncomingMessage) => readClient(request),
+    clientOf: readClient,
     send(request, response, context) {
       if (context.routeClass === 'rehearsal') return sendEcho(echo, request, response, context)
       inspectDeskLogin(request, context)
@@ -158,7 +141,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 }
 
 /** Browsers speak https and this process does not: what stands between is a proxy, and everybody seems to have its address. */
-function warnOfProxy({ publicUrl, tls }: PipelineDeps['config'], log: Log): ((peer: string) => void) | undefined {
+function warnOfProxy({ publicUrl, tls }: Config, log: Log): ((peer: string) => void) | undefined {
   if (tls !== undefined || !publicUrl.startsWith('https:')) return undefined
   return peer =>
     log.warn(

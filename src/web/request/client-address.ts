@@ -5,9 +5,10 @@
 import type { IncomingMessage } from 'node:http'
 import ipaddr from 'ipaddr.js'
 import type { Random } from '../../core/clock.js'
+import { memoizeByName } from './header-names.js'
 
-/** The most peers in the cache. */
-const maxRememberedPeers = 5000
+/** The most addresses in a cache. */
+const maxRemembered = 5000
 /** Addresses that a proxy of one's own has, and no client from the internet. */
 const localRanges = new Set<string>(['private', 'loopback', 'linkLocal', 'uniqueLocal', 'carrierGradeNat'])
 const validRequestId = /^[\x21-\x7e]{1,128}$/
@@ -26,23 +27,16 @@ export function createClientReader(deps: {
 }): (request: IncomingMessage) => RequestSource {
   const trusts = compileNetworks(deps.trustedProxies)
   const newId = createIds(deps.random)
-  let peers = new Map<string, { text: string; trusted: boolean; local: boolean }>()
   let onIgnored = deps.onIgnored
 
-  const peerOf = (remote: string | undefined) => {
-    const key = remote ?? ''
-    const known = peers.get(key)
-    if (known) return known
-    if (peers.size >= maxRememberedPeers) peers = new Map()
-    const address = parseAddress(remote ?? '127.0.0.1')
-    const text = remote === undefined ? 'unknown' : (address?.toString() ?? remote)
-    const peer = { text, trusted: trusts(address), local: address !== undefined && localRanges.has(address.range()) }
-    peers.set(key, peer)
-    return peer
-  }
+  const peerOf = memoizeByName((remote: string) => {
+    const address = parseAddress(remote || '127.0.0.1')
+    const text = remote === '' ? 'unknown' : (address?.toString() ?? remote)
+    return { text, trusted: trusts(address), local: address !== undefined && localRanges.has(address.range()) }
+  }, maxRemembered)
 
   return request => {
-    const peer = peerOf(request.socket.remoteAddress)
+    const peer = peerOf(request.socket.remoteAddress ?? '')
     if (!peer.trusted) {
       const forwarded = (deps.decides || (onIgnored && peer.local)) === true && isForwarded(request.rawHeaders)
       if (forwarded && onIgnored && peer.local) {
@@ -155,25 +149,15 @@ export function parseAddress(text: string): Address | undefined {
   return ipaddr.process(text)
 }
 
-/** The most addresses in the cache. */
-const maxRememberedAddresses = 5000
-
 /**
  * `from` of a rule: in doubt nobody is there. Attack: behind a proxy that is not in trustedProxies everybody seems to come
  * from the proxy's own, internal address.
  */
 export function createFrom(): (cidrs: readonly string[]) => (client: ClientAddress) => boolean {
-  let parsed = new Map<string, Address | undefined>()
-  const parse = (text: string) => {
-    if (parsed.has(text)) return parsed.get(text)
-    if (parsed.size >= maxRememberedAddresses) parsed = new Map()
-    const address = parseAddress(text)
-    parsed.set(text, address)
-    return address
-  }
+  const parse = memoizeByName(text => ({ parsed: parseAddress(text) }), maxRemembered)
   return cidrs => {
     const networks = compileNetworks(cidrs)
-    return ({ address, unproven }) => !unproven && networks(parse(address))
+    return ({ address, unproven }) => !unproven && networks(parse(address).parsed)
   }
 }
 

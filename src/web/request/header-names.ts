@@ -55,9 +55,6 @@ const methodOverride = /^(?:x|http|request)*(?:(?:method|verb)(?:override|overwr
 /** One word alone is an application's own name. */
 const plainWord = /^(?:method|verb)$/
 
-/** The most names in the cache. Names come from clients, so the cache is emptied when it is full. */
-const maxRememberedNames = 2000
-
 export interface HeaderRulesDeps {
   /** Which names only the gateway may send. */
   isReserved(name: string): boolean
@@ -68,13 +65,16 @@ export function createHeaderRules(deps: HeaderRulesDeps): (name: string) => Requ
   return memoizeByName(name => ruleFor(name, deps))
 }
 
-/** Caches the results of a function by its argument, in the spelling as sent. */
-export function memoizeByName<Result>(ruleFor: (name: string) => Result): (name: string) => Result {
+/**
+ * Caches the results of a function by its argument, in the spelling as sent. Names come from clients: the cache is emptied
+ * when it has `most` of them.
+ */
+export function memoizeByName<Result>(ruleFor: (name: string) => Result, most = 2000): (name: string) => Result {
   let known = new Map<string, Result>()
   return name => {
     const found = known.get(name)
     if (found !== undefined) return found
-    if (known.size >= maxRememberedNames) known = new Map()
+    if (known.size >= most) known = new Map()
     const result = ruleFor(name)
     known.set(name, result)
     return result
