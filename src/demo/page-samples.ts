@@ -4,7 +4,7 @@ import { html } from 'ghtml'
 import { type Reason, reasons } from '../core/reasons.js'
 import { nextSteps } from '../web/login/refuse-login.js'
 import { refusalOf, type Texts } from '../web/pages/i18n/texts.js'
-import type { PageContext } from '../web/pages/layout.js'
+import { type PageContext, type RenderedPage, withSources } from '../web/pages/layout.js'
 import {
   type Button,
   chooserPage,
@@ -16,7 +16,6 @@ import {
   sessionsPage,
 } from '../web/pages/pages.js'
 import { fill, type Words } from '../web/pages/sentence.js'
-import { type RenderedPage, withSources } from '../web/pages/sources.js'
 import { createPaths } from '../web/request/paths.js'
 import { dialogSource } from '../web/routes/session-script.js'
 import { browsers, deskSamples, type Sample } from './session-desk-samples.js'

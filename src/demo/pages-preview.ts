@@ -9,9 +9,9 @@ import { formatProblem } from '../config/problems.js'
 import type { Config } from '../config/schema/index.js'
 import type { ResponseData } from '../web/context.js'
 import { createBrand, languagesOf } from '../web/pages/brand.js'
-import { contentPolicy, pageResponse } from '../web/pages/layout.js'
-import { allows, type RenderedPage, withSources } from '../web/pages/sources.js'
+import { allows, type RenderedPage, withSources } from '../web/pages/layout.js'
 import { samplePages } from './page-samples.js'
+import { contentPolicy, pageResponse } from '../web/responses/page-responses.js'
 
 export interface PreviewDeps {
   /** Called for each page. */

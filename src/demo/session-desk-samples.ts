@@ -12,8 +12,7 @@ import {
   sessionsPart,
   statePart,
 } from '../web/pages/admin.js'
-import type { PageContext } from '../web/pages/layout.js'
-import type { RenderedPage } from '../web/pages/sources.js'
+import type { PageContext, RenderedPage } from '../web/pages/layout.js'
 
 export type Sample = (context: PageContext) => RenderedPage
 

@@ -8,12 +8,11 @@ import type { Audit } from '../../ops/audit.js'
 import type { Log } from '../../ops/log.js'
 import type { RefusedLogins } from '../../ops/refused-logins.js'
 import type { ResponseData } from '../context.js'
-import { problemResponse } from '../pages/layout.js'
 import { refusedPage } from '../pages/pages.js'
 import { clientInfoOf, clientKindOf } from '../request/fetch-metadata.js'
 import { requestIds, traceIdOf } from '../request/trace-context.js'
 import { retryAfter } from '../responses/errors.js'
-import { ownPage, pageContextOf } from '../responses/page-responses.js'
+import { ownPage, pageContextOf, problemResponse } from '../responses/page-responses.js'
 
 export interface RefusedLogout {
   reason: Reason

@@ -5,10 +5,9 @@ import type { Session } from '../../core/sessions.js'
 import type { RefusedLoginEntry, RefusedLoginReport } from '../../ops/refused-logins.js'
 import type { BreakglassLink } from '../../providers/breakglass.js'
 import { refusalOf, type Texts } from './i18n/texts.js'
-import { layout, type PageContext } from './layout.js'
+import { layout, type PageContext, type RenderedPage } from './layout.js'
 import { actions, browserWords, button, endOf } from './pages.js'
 import { fill, markup, valueMarkup, type Words } from './sentence.js'
-import type { RenderedPage } from './sources.js'
 
 /** What every page of the session desk needs. */
 export interface AdminFrame {

@@ -2,10 +2,7 @@
 // field of a form. Without scripts the login continues without it. Scripts use its text only as a value, never as markup.
 
 import { html } from 'ghtml'
-import type { Brand } from '../context.js'
 import { longestFragment } from '../request/return-to.js'
-import type { Texts } from './i18n/texts.js'
-import { type RenderedPage, withSources } from './sources.js'
 
 /** The field of `POST /auth/login/ID`. */
 export const fragmentField = 'fragment'
@@ -24,19 +21,3 @@ export const linkScript = `addEventListener('click',event=>{${readHash},link=eve
 
 /** The form of `linkScript`. */
 export const linkForm = html`<form method="post" name="fragment" hidden><input type="hidden" name="${fragmentField}"></form>`
-
-/** Begins a login at `href`, at once. Small, and nothing to see: every login by a browser loads it. */
-export function sendingPage({ texts, brand }: { texts: Texts; brand: Brand }, href: string): RenderedPage {
-  const text = html`<!doctype html>
-<html lang="${texts.lang}" dir="${texts.dir}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${brand.name}</title>
-<noscript><meta http-equiv="refresh" content="0; url=${href}"></noscript>
-<link rel="icon" href="data:,">
-<body><form method="post" action="${href}"><input type="hidden" name="${fragmentField}"><noscript><button>${texts.leaving.button}</button></noscript></form><script>!${sendScript}</script>
-`
-  return withSources(text, [], [sendScript])
-}

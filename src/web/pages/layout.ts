@@ -1,12 +1,14 @@
-// The frame of every page of the gateway, and its headers. Pages load nothing from elsewhere. Values are always escaped: `!`
-// before a placeholder is only for markup that this folder has built itself.
+// The frame of every page of the gateway, and the part of its Content-Security-Policy that allows exactly the inline styles
+// and scripts in it. Pages load nothing from elsewhere. Values are always escaped: `!` before a placeholder is only for markup
+// that this folder has built itself.
 
+import { createHash } from 'node:crypto'
 import { html } from 'ghtml'
+import { LRUCache } from 'lru-cache'
 import type { PageName } from '../../config/page-templates.js'
-import type { Brand, ResponseData } from '../context.js'
+import type { Brand } from '../context.js'
 import { linkForm, linkScript } from './fragment.js'
 import type { Texts } from './i18n/texts.js'
-import { type RenderedPage, withSources } from './sources.js'
 
 const style = `
 :root{color-scheme:light dark;--ground:#f3f5fa;--glow:#dfe7ff;--card:#fff;--line:#dde2ec;--edge:#8490ab;--ink:#151a2d;--soft:#566079;--accent:#3452d9;--accent-ink:#fff;--accent-2:#2740b4;--tint:#eef1fd;--warn:#9a3412;--warn-tint:#fff3e8;--shade:0 1px 2px rgb(20 28 60/.06),0 12px 40px rgb(20 28 60/.09)}
@@ -193,58 +195,28 @@ function languageForm({ texts, languageSwitch }: PageContext): string {
   return html`<nav aria-label="${texts.switch}"><form class="languages" method="post" action="${post}"><input type="hidden" name="page" value="${page}">!${choices}</form></nav>`
 }
 
-/**
- * The Content-Security-Policy of every response of the gateway itself; pageResponse adds what is in the page.
- * @param formTargets origins that forms may be sent to; browsers apply this to the redirects after a form too
- * @param ancestors who may show it in a frame: 'none', 'self' or an origin
- */
-export function contentPolicy(formTargets: readonly string[], ancestors = "'none'"): string {
-  return [
-    "default-src 'none'",
-    `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
-    "base-uri 'none'",
-    `frame-ancestors ${ancestors}`,
-  ].join('; ')
+export interface RenderedPage {
+  text: string
+  sources: string
 }
 
-/** Headers of every response of the gateway itself: names and values alternate. A route may replace the first. */
-export function securityHeaders(policy: string): string[] {
-  return [
-    'Cache-Control',
-    'no-store',
-    'Content-Security-Policy',
-    policy,
-    'Referrer-Policy',
-    'same-origin',
-    'X-Content-Type-Options',
-    'nosniff',
-  ]
+/** `styles` and `scripts`: the texts of these elements, as they are in the page. */
+export function withSources(text: string, styles: readonly string[], scripts: readonly string[]): RenderedPage {
+  const list = (inline: readonly string[]) => (inline.length === 0 ? "'none'" : inline.map(sha256).join(' '))
+  return { text, sources: `style-src ${list(styles)}; script-src ${list(scripts)}; img-src data:` }
 }
 
-/** What no page of the gateway needs, and no frame in it: the list of features that browsers know by these names. */
-const noFeatures = ['accelerometer', 'autoplay', 'camera', 'display-capture', 'fullscreen', 'geolocation', 'gyroscope']
-  .concat(['magnetometer', 'microphone', 'midi', 'payment', 'picture-in-picture', 'usb', 'xr-spatial-tracking'])
-  .map(name => `${name}=()`)
-  .join(', ')
-
-/**
- * Attack: a page that opened this one keeps a handle to its window, and could send it elsewhere. Redirects go without: a
- * login in a window that Desk opened, and that shows none of our pages, keeps its opener.
- */
-const pageHeaders = ['Cross-Origin-Opener-Policy', 'same-origin', 'Permissions-Policy', noFeatures]
-
-export function pageResponse(status: number, page: RenderedPage, policy: string): ResponseData {
-  const headers = [
-    ...securityHeaders(`${policy}; ${page.sources}`),
-    ...pageHeaders,
-    'Content-Type',
-    'text/html; charset=utf-8',
-  ]
-  return { status, headers, body: page.text }
+/** Whether the page's policy lets this script run. */
+export function allows({ sources }: RenderedPage, script: string): boolean {
+  return sources.includes(sha256(script))
 }
 
-/** A response for a program (RFC 9457). `type` stays about:blank: the other members say what happened. */
-export function problemResponse(status: number, members: Record<string, unknown>): ResponseData {
-  const body = JSON.stringify({ type: 'about:blank', status, ...members })
-  return { status, headers: [...securityHeaders(contentPolicy([])), 'Content-Type', 'application/problem+json'], body }
+const hashes = new LRUCache<string, string>({ max: 100 })
+
+function sha256(text: string): string {
+  const known = hashes.get(text)
+  if (known !== undefined) return known
+  const source = `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+  hashes.set(text, source)
+  return source
 }

@@ -5,10 +5,10 @@ import { html } from 'ghtml'
 import type { PageName } from '../../config/page-templates.js'
 import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
+import { fragmentField, sendScript } from './fragment.js'
 import { type NoticeText, refusalOf, type Texts } from './i18n/texts.js'
-import { layout, type PageContext } from './layout.js'
+import { layout, type PageContext, type RenderedPage, withSources } from './layout.js'
 import { fill, markup, type TextValue, type Words } from './sentence.js'
-import type { RenderedPage } from './sources.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
 export interface Button {
@@ -57,6 +57,22 @@ function leadOf(chooser: PageContext['texts']['chooser'], ways: readonly { name:
   if (!first) return chooser.none
   if (others.length > 0) return chooser.text
   return first.name === undefined ? chooser.onlyDesk : chooser.single
+}
+
+/** Begins a login at `href`, at once. Small, and nothing to see: every login by a browser loads it. */
+export function sendingPage({ texts, brand }: PageContext, href: string): RenderedPage {
+  const text = html`<!doctype html>
+<html lang="${texts.lang}" dir="${texts.dir}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>${brand.name}</title>
+<noscript><meta http-equiv="refresh" content="0; url=${href}"></noscript>
+<link rel="icon" href="data:,">
+<body><form method="post" action="${href}"><input type="hidden" name="${fragmentField}"><noscript><button>${texts.leaving.button}</button></noscript></form><script>!${sendScript}</script>
+`
+  return withSources(text, [], [sendScript])
 }
 
 /**

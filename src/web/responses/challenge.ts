@@ -3,7 +3,6 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { RequestContext, ResponseData } from '../context.js'
-import { problemResponse } from '../pages/layout.js'
 import type { Button } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
 import { serializeCookie } from '../request/cookies.js'
@@ -11,7 +10,7 @@ import { clientKindOf } from '../request/fetch-metadata.js'
 import { loginHref, returnToIn, stepUpField } from '../request/return-to.js'
 import { escapeBytes } from '../request/target.js'
 import { traceIdOf } from '../request/trace-context.js'
-import { noticeResponse, pageContextOf } from './page-responses.js'
+import { noticeResponse, pageContextOf, problemResponse } from './page-responses.js'
 
 /** What a session lacks for a request: as the login page is asked for it, and as a challenge. */
 interface StepUpAsked {

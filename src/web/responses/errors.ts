@@ -4,13 +4,12 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Reason } from '../../core/reasons.js'
 import type { GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
 import type { NoticeText, Texts } from '../pages/i18n/texts.js'
-import { problemResponse } from '../pages/layout.js'
 import type { Button } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
 import { escapeBytes } from '../request/target.js'
 import { traceIdOf } from '../request/trace-context.js'
 import { challenge, stepUpAsked } from './challenge.js'
-import { noticeResponse, pageContextOf } from './page-responses.js'
+import { noticeResponse, pageContextOf, problemResponse } from './page-responses.js'
 
 /** Also the errors that only the gateway's own routes have. */
 export type RouteErrorCode =

@@ -1,14 +1,13 @@
-// Pages as responses: the language, the words and the brand of a request, and where their forms may go. The language is the
-// one that the agent has chosen, else the one that the browser prefers.
+// Pages as responses: the language, the words and the brand of a request, their headers, and where their forms may go. The
+// language is the one that the agent has chosen, else the one that the browser prefers.
 
 import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import type { ConfigSnapshot, RequestContext, ResponseData } from '../context.js'
 import type { Texts } from '../pages/i18n/texts.js'
-import { contentPolicy, type LanguageSwitch, type PageContext, pageResponse } from '../pages/layout.js'
+import type { LanguageSwitch, PageContext, RenderedPage } from '../pages/layout.js'
 import { type Button, leavingPage, noticePage } from '../pages/pages.js'
 import { fill, type Words } from '../pages/sentence.js'
-import type { RenderedPage } from '../pages/sources.js'
 import type { ClientKind } from '../request/fetch-metadata.js'
 import { readCookies } from '../request/read-cookies.js'
 import { escapeBytes } from '../request/target.js'
@@ -130,4 +129,60 @@ function preferred(header: string): string[] {
       return tag !== '' && tag !== '*' && quality > 0 ? [{ tag, quality }] : []
     })
   return wanted.sort((a, b) => b.quality - a.quality).map(({ tag }) => tag)
+}
+
+/**
+ * The Content-Security-Policy of every response of the gateway itself; pageResponse adds what is in the page.
+ * @param formTargets origins that forms may be sent to; browsers apply this to the redirects after a form too
+ * @param ancestors who may show it in a frame: 'none', 'self' or an origin
+ */
+export function contentPolicy(formTargets: readonly string[], ancestors = "'none'"): string {
+  return [
+    "default-src 'none'",
+    `form-action ${["'self'", ...new Set(formTargets)].join(' ')}`,
+    "base-uri 'none'",
+    `frame-ancestors ${ancestors}`,
+  ].join('; ')
+}
+
+/** Headers of every response of the gateway itself: names and values alternate. A route may replace the first. */
+export function securityHeaders(policy: string): string[] {
+  return [
+    'Cache-Control',
+    'no-store',
+    'Content-Security-Policy',
+    policy,
+    'Referrer-Policy',
+    'same-origin',
+    'X-Content-Type-Options',
+    'nosniff',
+  ]
+}
+
+/** What no page of the gateway needs, and no frame in it: the list of features that browsers know by these names. */
+const noFeatures = ['accelerometer', 'autoplay', 'camera', 'display-capture', 'fullscreen', 'geolocation', 'gyroscope']
+  .concat(['magnetometer', 'microphone', 'midi', 'payment', 'picture-in-picture', 'usb', 'xr-spatial-tracking'])
+  .map(name => `${name}=()`)
+  .join(', ')
+
+/**
+ * Attack: a page that opened this one keeps a handle to its window, and could send it elsewhere. Redirects go without: a
+ * login in a window that Desk opened, and that shows none of our pages, keeps its opener.
+ */
+const pageHeaders = ['Cross-Origin-Opener-Policy', 'same-origin', 'Permissions-Policy', noFeatures]
+
+export function pageResponse(status: number, page: RenderedPage, policy: string): ResponseData {
+  const headers = [
+    ...securityHeaders(`${policy}; ${page.sources}`),
+    ...pageHeaders,
+    'Content-Type',
+    'text/html; charset=utf-8',
+  ]
+  return { status, headers, body: page.text }
+}
+
+/** A response for a program (RFC 9457). `type` stays about:blank: the other members say what happened. */
+export function problemResponse(status: number, members: Record<string, unknown>): ResponseData {
+  const body = JSON.stringify({ type: 'about:blank', status, ...members })
+  return { status, headers: [...securityHeaders(contentPolicy([])), 'Content-Type', 'application/problem+json'], body }
 }

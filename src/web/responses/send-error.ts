@@ -6,10 +6,9 @@ import type { Duplex } from 'node:stream'
 import { statusOf } from '../../core/reasons.js'
 import type { RequestOutcome } from '../../ops/metrics.js'
 import type { AccessVerdict, BearerRefused, GatewayErrorCode, RequestContext, ResponseData } from '../context.js'
-import { problemResponse } from '../pages/layout.js'
 import { traceIdOf } from '../request/trace-context.js'
 import { retryAfter } from './errors.js'
-import { textsFor } from './page-responses.js'
+import { problemResponse, textsFor } from './page-responses.js'
 import { sendResponse, sendResponseOnSocket } from './send.js'
 
 const outcomes: Record<GatewayErrorCode, RequestOutcome> = {

@@ -15,9 +15,8 @@ import type { DeskSignIn, DeskSignInResult } from '../desk-login/login.js'
 import type { Attempts } from '../login/attempts.js'
 import { type BrowserSessions, warnBefore } from '../login/browser-sessions.js'
 import type { RefuseLogin } from '../login/refuse-login.js'
-import { fragmentField, sendingPage } from '../pages/fragment.js'
-import { pageResponse } from '../pages/layout.js'
-import { chooserPage } from '../pages/pages.js'
+import { fragmentField } from '../pages/fragment.js'
+import { chooserPage, sendingPage } from '../pages/pages.js'
 import { fill } from '../pages/sentence.js'
 import { clientKindOf, isSpeculative, saysNavigation } from '../request/fetch-metadata.js'
 import { type BodyLimits, formOf } from '../request/form.js'
@@ -41,6 +40,7 @@ import {
   loginFormPolicy,
   otherHostResponse,
   pageContextOf,
+  pageResponse,
 } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith, writeCookies } from '../responses/send.js'
 

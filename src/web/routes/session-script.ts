@@ -7,10 +7,9 @@ import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import type { BrowserSessions } from '../login/browser-sessions.js'
 import type { Texts } from '../pages/i18n/texts.js'
-import { contentPolicy, pageResponse } from '../pages/layout.js'
 import { popupPage } from '../pages/pages.js'
 import type { Paths } from '../request/paths.js'
-import { pageContextOf } from '../responses/page-responses.js'
+import { contentPolicy, pageContextOf, pageResponse } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
 const sourceOf = (name: string) => readFileSync(new URL(`../pages/browser/${name}`, import.meta.url), 'utf8')

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { html } from 'ghtml'
 import t from 'tap'
 import { reasons } from '../../../src/core/reasons.js'
-import { sendingPage } from '../../../src/web/pages/fragment.js'
+import { languagesOf } from '../../../src/web/pages/brand.js'
 import { ar } from '../../../src/web/pages/i18n/ar.js'
 import { de } from '../../../src/web/pages/i18n/de.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { fr } from '../../../src/web/pages/i18n/fr.js'
 import { refusalOf, type Texts } from '../../../src/web/pages/i18n/texts.js'
+import type { RenderedPage } from '../../../src/web/pages/layout.js'
 import {
   browserWords,
   chooserPage,
@@ -16,11 +17,10 @@ import {
   leavingPage,
   noticePage,
   refusedPage,
+  sendingPage,
   sessionsPage,
 } from '../../../src/web/pages/pages.js'
 import { fill, markup } from '../../../src/web/pages/sentence.js'
-import type { RenderedPage } from '../../../src/web/pages/sources.js'
-import { languagesOf } from '../../../src/web/pages/brand.js'
 import { browserName } from '../../../src/web/request/fetch-metadata.js'
 import { plainBrand } from '../../parts/brand.js'
 
