@@ -7,7 +7,7 @@ import { html } from 'ghtml'
 import { LRUCache } from 'lru-cache'
 import type { PageName } from '../../config/page-templates.js'
 import type { Brand } from '../context.js'
-import { linkForm, linkScript } from './fragment.js'
+import { longestFragment } from '../request/return-to.js'
 import type { Texts } from './i18n/texts.js'
 
 const style = `
@@ -78,7 +78,27 @@ footer a:hover,.link:hover{color:var(--accent-2)}
 `
 
 /** Attack: a field called "submit" would hide the form's own method. */
-const sendForm = 'HTMLFormElement.prototype.submit.call(document.forms[0])'
+const submit = 'HTMLFormElement.prototype.submit.call'
+const sendForm = `${submit}(document.forms[0])`
+
+/**
+ * The field of `POST /auth/login/ID` in which the login gets what stands after '#' in a page's address, which no server sees.
+ * Without scripts the login continues without it. Scripts use its text only as a value, never as markup.
+ */
+export const fragmentField = 'fragment'
+
+const readHash = `const hash=location.hash.length>${longestFragment + 1}?'':location.hash`
+
+export const sendScript = `${readHash},form=document.forms[0];form[0].value=hash;${submit}(form)`
+
+/**
+ * For links: a click that opens the page here takes the fragment along. `keep`: it stays in the browser, which takes it
+ * along from the action of a form too, over the redirect back to the page.
+ */
+const linkScript = `addEventListener('click',event=>{${readHash},link=event.target.closest('a[data-fragment]');if(!link||!hash)return;if(link.dataset.fragment==='keep'){link.hash=hash;return}if(event.ctrlKey||event.metaKey||event.shiftKey||event.altKey)return;event.preventDefault();const form=document.forms.fragment;form.action=link.href;form[0].value=hash;${submit}(form)});addEventListener('submit',({target})=>{target.action=target.action.split('#')[0]+location.hash})`
+
+/** The form of `linkScript`. */
+const linkForm = html`<form method="post" name="fragment" hidden><input type="hidden" name="${fragmentField}"></form>`
 
 /** Moments in the agent's own time; without scripts they stay in UTC, which they say. */
 const localTimes = `const format=new Intl.DateTimeFormat(document.documentElement.lang,{year:'numeric',month:'short',day:'numeric',hour:'numeric',minute:'2-digit'})

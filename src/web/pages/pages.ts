@@ -5,9 +5,8 @@ import { html } from 'ghtml'
 import type { PageName } from '../../config/page-templates.js'
 import type { Navigation } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
-import { fragmentField, sendScript } from './fragment.js'
 import { type NoticeText, refusalOf, type Texts } from './i18n/texts.js'
-import { layout, type PageContext, type RenderedPage, withSources } from './layout.js'
+import { fragmentField, layout, type PageContext, type RenderedPage, sendScript, withSources } from './layout.js'
 import { fill, markup, type TextValue, type Words } from './sentence.js'
 
 /** Where a button leads: a link, or a form that is sent to `post`. */
@@ -20,7 +19,7 @@ export interface Button {
   opens?: 'new tab' | 'top'
   /** Of a button in a row: the ID of the element that says what it is about. */
   about?: string
-  /** Of a link: what becomes of the fragment of the page's address (see fragment.ts). By default it is lost. */
+  /** Of a link: what becomes of the fragment of the page's address (see layout.ts). By default it is lost. */
   fragment?: 'post' | 'keep' | undefined
 }
 
