@@ -1,6 +1,7 @@
 // Error responses of the gateway: a page for a person, problem+json for a program. Never shows internal details.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reason } from '../../core/reasons.js'
 import type { GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
 import type { NoticeText, Texts } from '../pages/i18n/texts.js'
@@ -10,6 +11,7 @@ import { escapeBytes } from '../request/target.js'
 import { traceIdOf } from '../request/trace-context.js'
 import { challenge, stepUpAsked } from './challenge.js'
 import { noticeResponse, pageContextOf, problemResponse } from './page-responses.js'
+import { replyWith } from './send.js'
 
 /** Also the errors that only the gateway's own routes have. */
 export type RouteErrorCode =
@@ -115,6 +117,16 @@ export function errorResponse(
   if (client === 'document' && !alone.has(code) && cookies.readSession(headers.cookie) !== undefined)
     buttons.push({ label: page.texts.sessions.see, to: { get: paths.session }, look: 'link' })
   return noticeResponse(context, client, status, { ...words, ...reason, ...requestId }, buttons)
+}
+
+/** Answers a request to one of the gateway's own routes with an error. */
+export function replyError(
+  code: RouteErrorCode,
+  { headers, context }: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (code === 'wrong_origin') context.outcome = 'forbidden'
+  return replyWith(reply, errorResponse(code, headers, context))
 }
 
 const isRead = (request: Pick<IncomingMessage, 'method'> | undefined) =>

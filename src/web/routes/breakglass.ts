@@ -26,7 +26,7 @@ import { createFrom } from '../request/client-address.js'
 import { clientInfoOf } from '../request/fetch-metadata.js'
 import type { Paths } from '../request/paths.js'
 import { requestIds } from '../request/trace-context.js'
-import { errorResponse } from '../responses/errors.js'
+import { replyError } from '../responses/errors.js'
 import { ownPage, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith } from '../responses/send.js'
 
@@ -49,7 +49,7 @@ export function breakglassRoutes(app: FastifyInstance, deps: BreakglassRouteDeps
   const path = `${deps.paths.breakglass}/:token`
 
   app.get(path, async (request: LinkRequest, reply) => {
-    if (!isBreakglassToken(request.params.token)) return notFound(request, reply)
+    if (!isBreakglassToken(request.params.token)) return replyError('link_gone', request, reply)
     const { context } = request
     const page = pageContextOf(context)
     const { title, text, button } = page.texts.breakglass
@@ -58,7 +58,7 @@ export function breakglassRoutes(app: FastifyInstance, deps: BreakglassRouteDeps
   })
 
   app.post(path, async (request: LinkRequest, reply) => {
-    if (!isBreakglassToken(request.params.token)) return notFound(request, reply)
+    if (!isBreakglassToken(request.params.token)) return replyError('link_gone', request, reply)
     return useLink(deps, request, reply)
   })
 }
@@ -163,8 +163,4 @@ const onlyOrigin = 'strict-origin'
  */
 function withReferrerPolicy(response: ResponseData): ResponseData {
   return { ...response, headers: [...response.headers, 'Referrer-Policy', onlyOrigin] }
-}
-
-function notFound({ context, headers }: FastifyRequest, reply: FastifyReply) {
-  return replyWith(reply, errorResponse('link_gone', headers, context))
 }

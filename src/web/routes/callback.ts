@@ -18,7 +18,7 @@ import { clientInfoOf } from '../request/fetch-metadata.js'
 import { FormError, formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { returnToIn, takeState } from '../request/return-to.js'
-import { errorResponse } from '../responses/errors.js'
+import { replyError } from '../responses/errors.js'
 import { dropRest, goTo, jarOf, replyWith } from '../responses/send.js'
 import { callbackLimits, checkForm, isNavigation, missingTokenCheck, sizeCheck, withQuery } from './callback-form.js'
 import type { HandleSlo } from './saml-slo.js'
@@ -127,12 +127,11 @@ function refuseUnread(deps: CallbackDeps, callback: Callback, error: Error) {
 function rejectBackground(request: FastifyRequest, reply: FastifyReply) {
   dropRest(request.raw)
   request.context.outcome = 'bad_request'
-  return replyWith(reply, errorResponse('bad_request', request.headers, request.context))
+  return replyError('bad_request', request, reply)
 }
 
 async function rejectMethod(request: FastifyRequest, reply: FastifyReply) {
-  reply.header('allow', 'POST')
-  return replyWith(reply, errorResponse('method_not_allowed', request.headers, request.context))
+  return replyError('method_not_allowed', request, reply.header('allow', 'POST'))
 }
 
 function callbackOf(deps: CallbackDeps, request: FastifyRequest, reply: FastifyReply, malformed: Reason): Callback {
@@ -178,7 +177,7 @@ async function postJwt(deps: CallbackDeps, request: FastifyRequest, reply: Fasti
   const rehearsal = path === undefined ? undefined : await deps.rehearsals.find(path)
   const providers = rehearsal ? [rehearsal.provider] : snapshot.providers
   const verdict = await handleJwtCallback(asked, ids, providers)
-  if (!verdict) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
+  if (!verdict) return replyError('not_found', request, reply)
   const told = message === '' ? { ...verdict, checks: [missingTokenCheck(form)] } : verdict
   const signIn = rehearsal ? deps.signInRehearsal(rehearsal) : deps.signIn
   return finish({ ...deps, signIn }, callback, { verdict: told, providers, asked: echoed ?? verdict.returnTo })

@@ -16,7 +16,7 @@ import type { Paths } from '../request/paths.js'
 import { readCookies } from '../request/read-cookies.js'
 import { returnToIn } from '../request/return-to.js'
 import { escapeBytes, readTarget } from '../request/target.js'
-import { errorResponse } from '../responses/errors.js'
+import { errorResponse, replyError } from '../responses/errors.js'
 import { ownPage, pageContextOf, switchAt } from '../responses/page-responses.js'
 import { jarOf, replyWith } from '../responses/send.js'
 
@@ -55,10 +55,7 @@ export function keptRoutes(app: FastifyInstance, deps: KeptRouteDeps): void {
     if (!('form' in visit)) return replyWith(reply, visit.response, visit.forget ? [forgetting(request)] : [])
     const { form, session } = visit
     const ticket = formOf(request).one(ticketField) ?? ''
-    if (!tickets.isValid(ticket, form.id, session.handle)) {
-      request.context.outcome = 'forbidden'
-      return replyWith(reply, errorResponse('wrong_origin', request.headers, request.context))
-    }
+    if (!tickets.isValid(ticket, form.id, session.handle)) return replyError('wrong_origin', request, reply)
     // RFC 9110 15.4.8: the browser posts the same form again, there.
     return reply.code(307).header('location', escapeBytes(form.head.target)).send()
   })

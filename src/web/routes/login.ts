@@ -33,7 +33,7 @@ import {
   withFragment,
 } from '../request/return-to.js'
 import { escapeBytes, isAtPublicUrl, readTarget } from '../request/target.js'
-import { errorResponse } from '../responses/errors.js'
+import { errorResponse, replyError } from '../responses/errors.js'
 import {
   chosenLanguage,
   leavingResponse,
@@ -95,7 +95,7 @@ export function loginRoutes(app: FastifyInstance, deps: LoginDeps): void {
     // It is offered to nobody.
     const rehearsal = (await deps.rehearsals.find(asked))?.provider
     const provider = loginChoices(request.context.snapshot).find(({ id }) => id === asked) ?? rehearsal
-    if (!provider) return replyWith(reply, errorResponse('not_found', request.headers, request.context))
+    if (!provider) return replyError('not_found', request, reply)
     const refusal = refuseNonNavigation(request) ?? refuseOtherHost(request)
     if (refusal) return replyWith(reply, refusal)
     if (request.method === 'HEAD') return replyWith(reply, chooserResponse(request))

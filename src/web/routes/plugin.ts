@@ -38,7 +38,7 @@ import type { Paths } from '../request/paths.js'
 import { continueBody, endSlowBody } from '../request/request-body.js'
 import { isAtPublicUrl } from '../request/target.js'
 import { requestIds } from '../request/trace-context.js'
-import { errorResponse, type RouteErrorCode } from '../responses/errors.js'
+import { replyError } from '../responses/errors.js'
 import { contentPolicy, formTargetsOf, otherHostResponse, securityHeaders } from '../responses/page-responses.js'
 import { addHeaders, replyWith } from '../responses/send.js'
 import { breakglassRoutes } from './breakglass.js'
@@ -138,7 +138,7 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
   sessionScriptRoutes(app, { ...deps, browserSessions })
   publicRoutes(app, deps)
   // Only paths of the gateway come here: one without a route is another spelling of ours, or does not exist.
-  app.setNotFoundHandler((request, reply) => sendError('not_found', request, reply))
+  app.setNotFoundHandler((request, reply) => replyError('not_found', request, reply))
 }
 
 /** Before every route: security headers, plain forms only, origin check. */
@@ -152,13 +152,13 @@ function beforeRoute({ paths, bodyTimeout = 20_000 }: GatewayRoutesDeps) {
     if (['GET', 'HEAD', 'OPTIONS'].includes(method)) return
     endSlowBody(request.raw, bodyTimeout)
     const encoding = headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity') return sendError('unsupported_media', request, reply)
+    if (encoding !== undefined && encoding !== 'identity') return replyError('unsupported_media', request, reply)
     if (crossSitePosts.has(request.routeOptions.url)) return
     const { publicUrl } = context.snapshot.config
     if (isFromOurPages(headers, publicUrl)) return
     // A form of our own page at another host of ours would be refused there for ever.
     if (clientKindOf(headers) !== 'document' || isAtPublicUrl(headers, publicUrl))
-      return sendError('wrong_origin', request, reply)
+      return replyError('wrong_origin', request, reply)
     context.outcome = 'forbidden'
     return replyWith(reply, otherHostResponse(context, publicUrl + context.snapshot.paths.login))
   }
@@ -173,7 +173,7 @@ function publicRoutes(app: FastifyInstance, { paths, spMetadata, jwks = identity
   })
   const metadata = async (request: FastifyRequest, reply: FastifyReply) => {
     const xml = spMetadata(request.context.snapshot, (request.params as { id?: string }).id)
-    if (xml === undefined) return sendError('not_found', request, reply)
+    if (xml === undefined) return replyError('not_found', request, reply)
     return reply.header('cache-control', cacheable).type('application/samlmetadata+xml').send(xml)
   }
   app.get(paths.samlMetadata, metadata)
@@ -184,15 +184,10 @@ function identityKeys({ identity }: ConfigSnapshot) {
   return identity.jwks()
 }
 
-function sendError(what: RouteErrorCode, request: FastifyRequest, reply: FastifyReply) {
-  if (what === 'wrong_origin') request.context.outcome = 'forbidden'
-  return replyWith(reply, errorResponse(what, request.headers, request.context))
-}
-
 function refuseForm({ code }: FormError, request: FastifyRequest, reply: FastifyReply) {
-  if (code === 'FORM_CUT') return sendError('bad_request', request, reply)
+  if (code === 'FORM_CUT') return replyError('bad_request', request, reply)
   reply.header('connection', 'close')
-  if (code === 'FORM_TOO_LARGE') return sendError('too_large', request, reply)
+  if (code === 'FORM_TOO_LARGE') return replyError('too_large', request, reply)
   const { context } = request
   context.outcome = 'shed'
   return replyWith(reply, context.snapshot.renderError('shed', request.raw, context))
@@ -206,10 +201,10 @@ function handleError(log: Log) {
       return replyWith(reply, context.snapshot.renderError('store_unavailable', request.raw, context))
     }
     if (error instanceof FormError) return refuseForm(error, request, reply)
-    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return sendError('unsupported_media', request, reply)
+    if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return replyError('unsupported_media', request, reply)
     const status = error.statusCode ?? 500
-    if (status >= 400 && status < 500) return sendError('bad_request', request, reply)
+    if (status >= 400 && status < 500) return replyError('bad_request', request, reply)
     log.error({ error: error.message, stack: error.stack, ...requestIds(context) }, 'gateway request failed')
-    return sendError('internal', request, reply)
+    return replyError('internal', request, reply)
   }
 }

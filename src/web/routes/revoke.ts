@@ -25,7 +25,7 @@ import { clientInfoOf } from '../request/fetch-metadata.js'
 import { acceptJson } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
 import { requestIds } from '../request/trace-context.js'
-import { errorResponse, type RouteErrorCode, retryAfter } from '../responses/errors.js'
+import { replyError, retryAfter } from '../responses/errors.js'
 import { problemResponse } from '../responses/page-responses.js'
 import { dropRest, replyWith } from '../responses/send.js'
 
@@ -48,22 +48,20 @@ const why = 'access ended by the identity provider'
 export function revokeRoutes(app: FastifyInstance, deps: RevocationRouteDeps): void {
   const url = deps.paths.revoke
   const isOff = ({ context }: FastifyRequest) => context.snapshot.providers.every(one => one.revocation === undefined)
-  const answer = (code: RouteErrorCode, { headers, context }: FastifyRequest, reply: FastifyReply) =>
-    replyWith(reply, errorResponse(code, headers, context))
 
   app.register(async own => {
     acceptJson(own, deps.budget)
     own.post(url, {
       onRequest: async (request, reply) =>
-        isOff(request) ? answer('not_found', request, reply) : admit(deps, request, reply),
+        isOff(request) ? replyError('not_found', request, reply) : admit(deps, request, reply),
       // A reload may have switched it off while the body came.
       handler: async (request, reply) =>
-        isOff(request) ? answer('not_found', request, reply) : revoke(deps, request, reply),
+        isOff(request) ? replyError('not_found', request, reply) : revoke(deps, request, reply),
     })
   })
   const refuseMethod = async (request: FastifyRequest, reply: FastifyReply) => {
-    if (isOff(request)) return answer('not_found', request, reply)
-    return answer('method_not_allowed', request, reply.header('allow', 'POST'))
+    if (isOff(request)) return replyError('not_found', request, reply)
+    return replyError('method_not_allowed', request, reply.header('allow', 'POST'))
   }
   const method = app.supportedMethods.filter(name => name !== 'POST')
   app.route({ method, url, onRequest: refuseMethod, handler: refuseMethod })

@@ -29,7 +29,7 @@ import type { ResponseCookie } from '../request/cookies.js'
 import { isSpeculative } from '../request/fetch-metadata.js'
 import { type BodyLimits, formOf } from '../request/form.js'
 import type { Paths } from '../request/paths.js'
-import { errorResponse } from '../responses/errors.js'
+import { replyError } from '../responses/errors.js'
 import { leavingResponse, pageContextOf } from '../responses/page-responses.js'
 import { goTo, jarOf, replyWith } from '../responses/send.js'
 
@@ -77,16 +77,13 @@ export function sloRoutes(app: FastifyInstance, deps: { paths: Paths; handleSlo:
   app.route({
     method,
     url: slo,
-    handler: async (request, reply) => {
-      reply.header('allow', 'GET, POST')
-      return replyWith(reply, errorResponse('method_not_allowed', request.headers, request.context))
-    },
+    handler: async (request, reply) => replyError('method_not_allowed', request, reply.header('allow', 'GET, POST')),
   })
 }
 
 async function handleSlo(deps: SloDeps, request: FastifyRequest, reply: FastifyReply, reading: LogoutReading) {
   const { context, headers } = request
-  if (isSpeculative(headers)) return replyWith(reply, errorResponse('prefetch', headers, context))
+  if (isSpeculative(headers)) return replyError('prefetch', request, reply)
   const refuseReading = (reason: Reason, check: Check) => {
     const answer = reading.kind === 'response' ? finishOwnLogout : refuse
     return answer(deps, request, reply, { reason, provider: undefined, checks: [check] })
