@@ -30,27 +30,14 @@ export interface ResponseData {
   body: string
 }
 
+/** Also the errors that only the gateway's own routes have. Each has its text. */
+export type RouteErrorCode = keyof Texts['errors']
+
 /** Why the gateway responds instead of Desk. */
-export type GatewayErrorCode =
-  | 'bad_request'
-  | 'not_found'
-  | 'challenge'
-  | 'step_up'
-  | 'forbidden'
-  | 'wrong_origin'
-  | 'too_many_headers'
-  | 'too_slow'
-  | 'store_unavailable'
-  | 'shed'
-  | 'desk_busy'
-  | 'desk_unreachable'
-  | 'desk_timeout'
-  | 'kept_gone'
-  | 'kept_claimed'
-  | 'kept_unanswered'
-  | 'internal'
-  | 'trace_refused'
-  | 'upgrade_required'
+export type GatewayErrorCode = Exclude<
+  RouteErrorCode,
+  'link_gone' | 'method_not_allowed' | 'unsupported_media' | 'too_large' | 'prefetch'
+>
 
 /** Renders an error as page or problem+json, by what the client accepts. */
 export type RenderError = (code: GatewayErrorCode, request: IncomingMessage, context: RequestContext) => ResponseData

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reason } from '../../core/reasons.js'
-import type { GatewayErrorCode, RenderError, RequestContext, ResponseData } from '../context.js'
+import type { RenderError, RequestContext, ResponseData, RouteErrorCode } from '../context.js'
 import type { NoticeText, Texts } from '../pages/i18n/texts.js'
 import type { Button } from '../pages/pages.js'
 import { clientKindOf } from '../request/fetch-metadata.js'
@@ -12,15 +12,6 @@ import { traceIdOf } from '../request/trace-context.js'
 import { challenge, stepUpAsked } from './challenge.js'
 import { noticeResponse, pageContextOf, problemResponse } from './page-responses.js'
 import { replyWith } from './send.js'
-
-/** Also the errors that only the gateway's own routes have. */
-export type RouteErrorCode =
-  | GatewayErrorCode
-  | 'link_gone'
-  | 'method_not_allowed'
-  | 'unsupported_media'
-  | 'too_large'
-  | 'prefetch'
 
 const statuses: Record<RouteErrorCode, number> = {
   bad_request: 400,
