@@ -41,7 +41,6 @@ export interface RequestState {
 }
 
 export interface RequestLifecycle {
-  current(): ConfigSnapshot
   /**
    * Fastify's `rewriteUrl`: only gateway routes are routed by their target, everything else goes to the one route of
    * Desk, so that the router's reading of a path (it takes absolute URLs and cuts at '#') decides nothing.
@@ -125,7 +124,6 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
   }
 
   return {
-    current,
     stateOf,
     finish,
     openResponses: openResponses.all,

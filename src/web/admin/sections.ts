@@ -125,7 +125,7 @@ function adviceOf({ hint, checks, reason }: RefusedLoginReport): string | undefi
 
 async function state(deps: AdminDeps, frame: AdminFrame, { context }: Asker): Promise<AdminPart> {
   const { snapshot } = context
-  const [gauges, recent, failure] = await Promise.all([
+  const [gauge, recent, failure] = await Promise.all([
     readGauges(deps.metrics),
     deps.refusedLogins.recent().catch(() => []),
     deps.store.probe().then(
@@ -137,15 +137,15 @@ async function state(deps: AdminDeps, frame: AdminFrame, { context }: Asker): Pr
     const { accepted, refused: refusedAt } = deps.lastLogins.of(id)
     return {
       ...{ id, name, type, accepted, refusedAt },
-      expiry: gauges.of('deskgate_idp_certificate_expiry_seconds', id),
-      skew: gauges.of('deskgate_idp_clock_skew_seconds', id),
+      expiry: gauge('deskgate_idp_certificate_expiry_seconds', id),
+      skew: gauge('deskgate_idp_clock_skew_seconds', id),
       lastReport: recent.find(({ provider }) => provider === id),
     }
   })
   const sources = (snapshot.directory.sources?.() ?? []).map(name => ({
     name,
-    agents: gauges.of('deskgate_directory_agents', name),
-    readAt: gauges.of('deskgate_directory_read_timestamp_seconds', name),
+    agents: gauge('deskgate_directory_agents', name),
+    readAt: gauge('deskgate_directory_read_timestamp_seconds', name),
   }))
   return statePart(frame, { providers, sources, failure })
 }
@@ -181,14 +181,10 @@ export function countingLogins(metrics: Metrics, last: LastLogins): Metrics {
 }
 
 /** The gauges of one process, by the value of their label. */
-interface Gauges {
-  of(name: string, label: string): number | undefined
-}
-
-async function readGauges(metrics: Pick<Metrics, 'parts'>): Promise<Gauges> {
+async function readGauges(metrics: Metrics): Promise<(name: string, label: string) => number | undefined> {
   const values = new Map<string, number>()
   for (const part of await metrics.parts()) {
     for (const { labels, value } of part.values) values.set(`${part.name} ${Object.values(labels)[0] ?? ''}`, value)
   }
-  return { of: (name, label) => values.get(`${name} ${label}`) }
+  return (name, label) => values.get(`${name} ${label}`)
 }

@@ -59,7 +59,7 @@ export function openListener(
     pipelining.watch(server)
     return server
   }
-  const rawQueries = createRawQueries(() => app.server)
+  const readRawQuery = createRawQueries(() => app.server)
   const newId = createIds(random)
   const app: FastifyInstance = fastify({
     serverFactory: createFor,
@@ -70,7 +70,7 @@ export function openListener(
     // A request on a kept connection that is closing is served: the client could not always send it again.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => {
-      if (!rawQueries.take(error, socket)) answerClientError(error, socket, { id: newId(), log })
+      if (!readRawQuery(error, socket)) answerClientError(error, socket, { id: newId(), log })
     },
   }) as unknown as FastifyInstance
   // Attack: Node silently drops header lines after 2000. The request lifecycle counts them and refuses.

@@ -72,11 +72,6 @@ function withoutOffer(connection: string): string | undefined {
   return left.length === 0 ? undefined : left.join(',')
 }
 
-export interface RawQueries {
-  /** Whether the error was about such a request, which is read again now. */
-  take(error: NodeJS.ErrnoException, socket: Socket): boolean
-}
-
 /** A target as it was sent, and as it is read again. */
 interface RawTarget {
   sent: string
@@ -99,10 +94,11 @@ const mostUnread = 128 * 1024
 const beginning = /^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS) [^ ?]*\?[^ ]*$/
 
 /**
- * Node's parser gives up at the first such byte; the request is read again from there, with ASCII in the place of those
- * bytes, and gets its own target back before anything looks at it.
+ * Raw UTF-8 in a query: Node's parser gives up at its first byte; the request is read again from there, with ASCII in the
+ * place of those bytes, and gets its own target back before anything looks at it. What is returned tells whether an error
+ * was about such a request, which is read again now.
  */
-export function createRawQueries(server: () => Server): RawQueries {
+export function createRawQueries(server: () => Server): (error: NodeJS.ErrnoException, socket: Socket) => boolean {
   /** Bytes that came since the parser stopped, in order. */
   const unread = new WeakMap<Socket, Buffer[]>()
   const targets = new WeakMap<Socket, RawTarget>()
@@ -122,31 +118,29 @@ export function createRawQueries(server: () => Server): RawQueries {
     for (const event of ['request', 'upgrade']) server().prependListener(event, restore)
   }
 
-  return {
-    take(error: ParserError, socket) {
-      const { rawPacket } = error
-      const waiting = unread.get(socket)
-      if (waiting && rawPacket) {
-        waiting.push(rawPacket)
-        // Attack: a client that keeps sending while an earlier response is under way.
-        if (waiting.reduce((bytes, chunk) => bytes + chunk.length, 0) > mostUnread) socket.destroy()
-        return true
-      }
-      const found = findRawQuery(error)
-      if (!found) return false
-      unread.set(socket, [found.bytes])
-      // Node is still inside its parser.
-      setImmediate(afterEarlierResponses, socket, () => {
-        const bytes = Buffer.concat(unread.get(socket) ?? [])
-        unread.delete(socket)
-        if (socket.destroyed || socket.writableEnded) return
-        watch()
-        targets.set(socket, found.target)
-        dropParser(socket)
-        readAgain(server(), socket, bytes)
-      })
+  return (error: ParserError, socket) => {
+    const { rawPacket } = error
+    const waiting = unread.get(socket)
+    if (waiting && rawPacket) {
+      waiting.push(rawPacket)
+      // Attack: a client that keeps sending while an earlier response is under way.
+      if (waiting.reduce((bytes, chunk) => bytes + chunk.length, 0) > mostUnread) socket.destroy()
       return true
-    },
+    }
+    const found = findRawQuery(error)
+    if (!found) return false
+    unread.set(socket, [found.bytes])
+    // Node is still inside its parser.
+    setImmediate(afterEarlierResponses, socket, () => {
+      const bytes = Buffer.concat(unread.get(socket) ?? [])
+      unread.delete(socket)
+      if (socket.destroyed || socket.writableEnded) return
+      watch()
+      targets.set(socket, found.target)
+      dropParser(socket)
+      readAgain(server(), socket, bytes)
+    })
+    return true
   }
 }
 

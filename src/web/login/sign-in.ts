@@ -19,7 +19,7 @@ import { authorizeAgent, checkNotRevoked } from '../access/authorize-agent.js'
 import type { RequestContext } from '../context.js'
 import type { CookieJar, ResponseCookie } from '../request/cookies.js'
 import { requestIds } from '../request/trace-context.js'
-import type { BrowserSessions, ConcurrentLogins, OpenedSession } from './browser-sessions.js'
+import type { BrowserSessions, OpenedSession, ShareSession } from './browser-sessions.js'
 import { checkNotReplayed, wasConsumed } from './replay-guard.js'
 import type { SessionIndexAliases } from './session-index-aliases.js'
 import { checkStepUpAgent, stepUp } from './step-up.js'
@@ -28,7 +28,7 @@ export interface SignInDeps {
   store: Pick<Store, 'claim' | 'get'>
   sessions: Pick<Sessions, 'create' | 'end' | 'move'>
   browserSessions: BrowserSessions
-  concurrentLogins: ConcurrentLogins
+  shareSession: ShareSession
   sessionIndexAliases: SessionIndexAliases
   marks: Pick<RevocationMarks, 'read'>
   clock: Clock
@@ -148,7 +148,7 @@ async function findOrOpenSession(
     return keepSession(deps, request, { session: same, setCookies: [] })
   // Attack: a stolen attempt must not get the session that the browser it was stolen from has just opened.
   const key = asked || !request.browser ? undefined : JSON.stringify([request.browser, identity.provider, agent.email])
-  const opened = await deps.concurrentLogins.share(key, () =>
+  const opened = await deps.shareSession(key, () =>
     openSession(deps, request, identity, { agent, browserSessions, check }),
   )
   return opened.shared

@@ -23,7 +23,7 @@ import { createDeskSignIn } from '../desk-login/login.js'
 import type { KeptForms } from '../kept/kept-forms.js'
 import type { FormTickets } from '../kept/send-kept.js'
 import { createAttempts, type Sealer } from '../login/attempts.js'
-import { createBrowserSessions, createConcurrentLogins } from '../login/browser-sessions.js'
+import { createBrowserSessions, createShareSession } from '../login/browser-sessions.js'
 import type { LoginLimit } from '../login/login-limit.js'
 import { createRefusedPages, createRefuseLogin } from '../login/refuse-login.js'
 import { createSessionIndexAliases } from '../login/session-index-aliases.js'
@@ -118,7 +118,7 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
   const signIn = createSignIn({
     ...deps,
     browserSessions,
-    concurrentLogins: createConcurrentLogins(deps),
+    shareSession: createShareSession(deps),
     sessionIndexAliases,
   })
   const deskSignIn = createDeskSignIn({ ...deps, attempts, signIn })
