@@ -1,20 +1,19 @@
 // Whether a multipart form (RFC 7578) carries a file with bytes in it, found as the form streams past. A file field that was
 // left empty has a part without a name and without content: that is no file.
 
-export interface FileScan {
-  /** The next bytes of the body. */
-  add(bytes: Buffer): void
-  found(): boolean
-}
+/** Gets the next bytes of the body. Returns whether there has been a file in it so far. */
+export type FileScan = (bytes: Buffer) => boolean
 
 /** The longest part header that is looked into, in bytes; what is longer counts as a file. */
 const longestHeader = 8192
 const headerEnd = Buffer.from('\r\n\r\n')
 const boundaryShape = /^multipart\/form-data\b.*?;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i
 
+export const noFile: FileScan = () => false
+
 /** `contentType`: of the request. Undefined for a form that is multipart and names no boundary: nobody can read it. */
 export function createFileScan(contentType: string): FileScan | undefined {
-  if (!/^multipart\//i.test(contentType)) return { add: () => {}, found: () => false }
+  if (!/^multipart\//i.test(contentType)) return noFile
   const [, quoted, plain] = boundaryShape.exec(contentType) ?? []
   const boundary = quoted ?? plain
   return boundary === undefined ? undefined : scanParts(Buffer.from(`\r\n--${boundary}`, 'latin1'))
@@ -50,12 +49,10 @@ function scanParts(delimiter: Buffer): FileScan {
     state = 'header'
     return true
   }
-  return {
-    add(bytes) {
-      if (isFound) return
-      left = Buffer.concat([left, bytes])
-      while (!isFound && step());
-    },
-    found: () => isFound,
+  return bytes => {
+    if (isFound) return true
+    left = Buffer.concat([left, bytes])
+    while (!isFound && step());
+    return isFound
   }
 }

@@ -16,7 +16,7 @@ import { clientKindOf } from '../request/fetch-metadata.js'
 import { cookieHeader, readCookies } from '../request/read-cookies.js'
 import { bodyStream, hasBody } from '../request/request-body.js'
 import { requestIds } from '../request/trace-context.js'
-import { createFileScan, type FileScan } from './file-scan.js'
+import { createFileScan, type FileScan, noFile } from './file-scan.js'
 import type { FormWriter, KeptForms } from './kept-forms.js'
 import { isSmallForm, readSmallForm, ticketIn } from './send-kept.js'
 
@@ -133,7 +133,7 @@ async function readForm(deps: KeepPostDeps, form: LateForm, body: Readable): Pro
   const { settings, cookies, forms, timeouts } = deps
   const { request, response, context, agent } = form
   const contentType = request.headers['content-type'] ?? ''
-  const scan = settings.files ? passAll : createFileScan(contentType)
+  const scan = settings.files ? noFile : createFileScan(contentType)
   const expected = Number(request.headers['content-length'] ?? settings.size)
   const fits = expected <= settings.size
   let writer: FormWriter | undefined
@@ -163,18 +163,12 @@ async function readForm(deps: KeepPostDeps, form: LateForm, body: Readable): Pro
   }
 }
 
-const passAll: FileScan = { add: () => {}, found: () => false }
-
 /** Reads on after it has failed, so that the browser shows the page that says why. */
 async function copy(
   body: AsyncIterable<Buffer>,
-  {
-    writer,
-    scan,
-    size,
-    onBytes,
-  }: { writer: FormWriter | undefined; scan: FileScan | undefined; size: number; onBytes(): void },
+  to: { writer: FormWriter | undefined; scan: FileScan | undefined; size: number; onBytes(): void },
 ): Promise<KeptOutcome | undefined> {
+  const { writer, scan, size, onBytes } = to
   let bytes = 0
   let failed: KeptOutcome | undefined
   for await (const chunk of body) {
@@ -182,8 +176,7 @@ async function copy(
     bytes += chunk.length
     if (bytes > mostRead) break
     if (bytes > size) failed ??= 'too_large'
-    scan?.add(chunk)
-    if (scan?.found()) failed ??= 'file'
+    if (scan?.(chunk)) failed ??= 'file'
     if (!failed) await writer?.write(chunk)
   }
   return failed

@@ -105,10 +105,10 @@ export function acceptJson(app: FastifyInstance, budget: BodyBudget): void {
 }
 
 function accept(app: FastifyInstance, budget: BodyBudget, type: string, read: (body: Body) => unknown): void {
-  const turns = createTurns()
+  const beginTurn = createTurns()
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(type, async (request: FastifyRequest, body: IncomingMessage) =>
-    read(await readBody(body, { budget, turns }, request)),
+    read(await readBody(body, { budget, beginTurn }, request)),
   )
 }
 
@@ -120,7 +120,7 @@ interface Body {
 
 function readBody(
   payload: IncomingMessage,
-  { budget, turns }: { budget: BodyBudget; turns: Turns },
+  { budget, beginTurn }: { budget: BodyBudget; beginTurn: BeginTurn },
   request: FastifyRequest,
 ): Promise<Body> {
   const { snapshot, address } = request.context
@@ -149,7 +149,7 @@ function readBody(
       if (bytes > limits.keep && kept) {
         kept = undefined
         held.close()
-        endTurn = turns.begin(payload)
+        endTurn = beginTurn(payload)
       }
       if (!kept) return
       if (kept.length < bytes) {
@@ -167,39 +167,35 @@ function readBody(
     const onClose = () => fail('FORM_CUT')
     if (expected > limits.keep) {
       kept = undefined
-      endTurn = turns.begin(payload)
+      endTurn = beginTurn(payload)
     }
     payload.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
   })
 }
 
-interface Turns {
-  /** Reads no more of the form's connection until it is its turn, if it is not now. Returns what ends the turn. */
-  begin(form: IncomingMessage): () => void
-}
+/** Reads no more of the form's connection until it is its turn, if it is not now. Returns what ends the turn. */
+type BeginTurn = (form: IncomingMessage) => () => void
 
 /** Attack: the bytes of hundreds of forms that are only counted, all in each turn of the event loop, hold up everybody. */
-function createTurns(): Turns {
+function createTurns(): BeginTurn {
   const waiting = new Set<IncomingMessage>()
   const running = new Set<IncomingMessage>()
-  return {
-    begin(form) {
-      if (running.size < longFormsAtOnce) running.add(form)
-      else {
-        waiting.add(form)
-        // Not the form: a paused form keeps up to 64 kB that no limit counts.
-        stopReading(form.socket)
-      }
-      return () => {
-        if (waiting.delete(form)) return readOn(form.socket)
-        if (!running.delete(form)) return
-        const [next] = waiting
-        if (!next) return
-        waiting.delete(next)
-        running.add(next)
-        readOn(next.socket)
-      }
-    },
+  return form => {
+    if (running.size < longFormsAtOnce) running.add(form)
+    else {
+      waiting.add(form)
+      // Not the form: a paused form keeps up to 64 kB that no limit counts.
+      stopReading(form.socket)
+    }
+    return () => {
+      if (waiting.delete(form)) return readOn(form.socket)
+      if (!running.delete(form)) return
+      const [next] = waiting
+      if (!next) return
+      waiting.delete(next)
+      running.add(next)
+      readOn(next.socket)
+    }
   }
 }
 
