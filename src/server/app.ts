@@ -141,7 +141,7 @@ export async function createGateway(config: Config, deps: GatewayDeps): Promise<
     log,
     random: deps.random,
   })
-  const connections = createDrain(app.server, requestLifecycle.openResponses)
+  const connections = createDrain(app.server, openResponses.all)
   if (deps.tracing) mountTraces(app, deps.tracing, requestLifecycle)
   requestLifecycle.mount(app)
   await mountGatewayRoutes(app, parts, { snapshots, publishedKeys, requestLifecycle })

@@ -50,8 +50,6 @@ export interface RequestLifecycle {
   stateOf(request: IncomingMessage): RequestState
   /** Moves a request whose body took long to arrive to the snapshot in force. */
   refreshSnapshot(request: IncomingMessage): void
-  /** The responses of requests that are not over. */
-  openResponses(): readonly ServerResponse[]
   /** Adds hook and decorator to the root instance; call it before anything else is registered. */
   mount(app: FastifyInstance): void
   /** An onRequest hook for the instance with the gateway routes. */
@@ -126,7 +124,6 @@ export function createRequestLifecycle(deps: RequestLifecycleDeps): RequestLifec
   return {
     stateOf,
     finish,
-    openResponses: openResponses.all,
     refreshSnapshot(request) {
       const { context, finished } = stateOf(request)
       const previous = context.snapshot

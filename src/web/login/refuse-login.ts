@@ -54,7 +54,7 @@ export function createRefuseLogin(deps: {
   audit: Audit
   metrics: Metrics
   log: Log
-  limit?: Pick<LoginLimit, 'countRefused'> | undefined
+  limit: Pick<LoginLimit, 'countRefused'>
   pages: RefusedPages
 }): RefuseLogin {
   return (context, headers, refused) => {
@@ -73,7 +73,7 @@ export function createRefuseLogin(deps: {
     const who = { ...(agent === undefined ? {} : { agent }), ...facts, browser: origin.browser }
     deps.audit({ event: 'login_refused', ...who, ...requestIds(context) })
     deps.metrics.login(isRehearsal(provider ?? '') ? rehearsalLabel : (provider ?? ''), 'refused', reason)
-    deps.limit?.countRefused(context, refused)
+    deps.limit.countRefused(context, refused)
     const response = responseFor(deps.pages, context, headers, { ...refused, reference })
     const wait = refused.wait ?? (statusOf(reason) === 503 ? retryAfter : undefined)
     if (wait !== undefined) response.headers.push('Retry-After', String(wait))

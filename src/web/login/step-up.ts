@@ -1,7 +1,7 @@
 // A step-up: the agent of a session has logged in once more at its provider, because a page asked for a stronger or fresher
 // login. The session moves to a new cookie. Only the session that this browser holds moves, and only for its own agent.
 
-import { setTimeout as realPause } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { RecordCheck } from '../../core/checks.js'
 import type { Clock } from '../../core/clock.js'
 import type { Agent } from '../../core/directory.js'
@@ -15,8 +15,6 @@ export interface StepUpDeps {
   sessions: Pick<Sessions, 'move'>
   browserSessions: BrowserSessions
   clock: Clock
-  /** Waits these milliseconds. */
-  pause?: (milliseconds: number) => Promise<unknown>
 }
 
 /** `gone`: the session has ended, or this browser does not hold it. `kept`: another tab has done it already. */
@@ -57,7 +55,7 @@ export async function stepUp(
   { asked, identity, agent }: { asked: StepUpAttempt; identity: Identity; agent: Agent },
   check: RecordCheck,
 ): Promise<StepUpResult> {
-  const { sessions, browserSessions, clock, pause = realPause } = deps
+  const { sessions, browserSessions, clock } = deps
   for (let tried = 0; tried < tries; tried++) {
     const session = targetOf(await browserSessions.moved(jar), asked)
     if (session?.provider !== identity.provider || session.agent.email !== agent.email) return 'gone'

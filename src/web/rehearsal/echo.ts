@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../core/clock.js'
-import { type Scheduler, systemScheduler } from '../../runtime/clock.js'
+import { systemScheduler } from '../../runtime/clock.js'
 import type { IdentityWriter, RequestContext } from '../context.js'
 import { foldHeaderName } from '../request/header-names.js'
 import { cookieHeader, lenientName } from '../request/read-cookies.js'
@@ -18,7 +18,6 @@ export interface EchoDeps {
   /** What Desk would get. */
   requestHeaders(rawHeaders: readonly string[], context: RequestContext): string[]
   clock: Clock
-  schedule?: Scheduler
 }
 
 /** What the gateway saw of a request, as JSON. */
@@ -59,14 +58,14 @@ const noStore = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff
 const proxyHeader = /^(?:forwarded|via|x-forwarded-|x-real-ip$|x-client-ip$|true-client-ip$|cf-connecting-ip$)/
 
 export function createRehearsalEcho(deps: EchoDeps): RehearsalEcho {
-  const { clock, schedule = systemScheduler } = deps
+  const { clock } = deps
   return {
     send(request, response, context) {
       if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
         const headers = ['Content-Type', 'text/event-stream', 'Cache-Control', 'no-cache', ...headersOfEach(context)]
         response.writeHead(200, headers)
         response.write('data: first\n\n')
-        const late = schedule(() => response.end('data: last\n\n'), streamTime)
+        const late = systemScheduler(() => response.end('data: last\n\n'), streamTime)
         response.once('close', late.cancel)
         return
       }

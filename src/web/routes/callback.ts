@@ -33,8 +33,7 @@ export interface CallbackDeps {
   refuseLogin: RefuseLogin
   /** For what providers send here that is not a login. */
   handleSlo: HandleSlo
-  /** Without it the number of refused logins is not limited. */
-  limit?: LoginLimit | undefined
+  limit: LoginLimit
 }
 
 const jwtFields = ['jwt', 'token', 'state', 'return_to']
@@ -92,8 +91,7 @@ async function admit(deps: CallbackDeps, request: FastifyRequest, reply: Fastify
   const { context } = request
   if (!isNavigation(request, frames)) return rejectBackground(request, reply)
   // Attack: guessing tokens and assertions. After too many refusals a client has to wait.
-  const admission = await deps.limit?.admit(context, deps.attempts.latest(jarOf(request)))
-  if (!admission) return undefined
+  const admission = await deps.limit.admit(context, deps.attempts.latest(jarOf(request)))
   if ('wait' in admission) {
     dropRest(request.raw)
     const expected = `at most ${context.snapshot.config.limits.logins} refused logins from one address`

@@ -70,16 +70,16 @@ export interface GatewayRoutesDeps {
   handleOf(cookie: string): Handle
   /** SP metadata of a SAML provider, of the first one without an ID; undefined when there is none. */
   spMetadata(snapshot: ConfigSnapshot, provider: string | undefined): string | undefined
-  /** What /auth/jwks.json holds; default: the keys of the snapshot. */
-  jwks?(snapshot: ConfigSnapshot): { keys: readonly object[] }
+  /** What /auth/jwks.json holds. */
+  jwks(snapshot: ConfigSnapshot): { keys: readonly object[] }
   keptForms: KeptForms
   tickets: FormTickets
   /** Limits refused logins by client address. */
-  limit?: LoginLimit | undefined
+  limit: LoginLimit
   /** The same for refused calls of POST /auth/revoke. */
-  revocationLimit?: LoginLimit | undefined
+  revocationLimit: LoginLimit
   /** Gives a request the current snapshot, once its whole body was read. */
-  renew?(request: IncomingMessage): void
+  renew(request: IncomingMessage): void
   /** How long a form may take to arrive, in milliseconds; default 20 seconds. */
   bodyTimeout?: number
 }
@@ -105,7 +105,7 @@ export async function gatewayRoutes(app: FastifyInstance, given: GatewayRoutesDe
     xFrameOptions: { action: 'sameorigin' },
   })
   // Attack: a client that holds back the last byte of a form would log in with a key that a reload has removed.
-  app.addHook('preHandler', async ({ raw }) => deps.renew?.(raw))
+  app.addHook('preHandler', async ({ raw }) => deps.renew(raw))
   // Before a body is read, and after everything that refuses the request without it.
   app.addHook('preParsing', async (request, reply) => continueBody(request.raw, reply.raw))
   app.setErrorHandler(handleError(deps.log))
@@ -165,7 +165,7 @@ function beforeRoute({ paths, bodyTimeout = 20_000 }: GatewayRoutesDeps) {
 }
 
 /** Public keys and metadata: the same for everyone, and cacheable. */
-function publicRoutes(app: FastifyInstance, { paths, spMetadata, jwks = identityKeys }: GatewayRoutesDeps): void {
+function publicRoutes(app: FastifyInstance, { paths, spMetadata, jwks }: GatewayRoutesDeps): void {
   const cacheable = 'public, max-age=300'
   app.get(paths.jwks, async (request, reply) => {
     reply.header('cache-control', cacheable).type('application/jwk-set+json')
@@ -178,10 +178,6 @@ function publicRoutes(app: FastifyInstance, { paths, spMetadata, jwks = identity
   }
   app.get(paths.samlMetadata, metadata)
   app.get(`${paths.prefix}/saml/:id/metadata`, metadata)
-}
-
-function identityKeys({ identity }: ConfigSnapshot) {
-  return identity.jwks()
 }
 
 function refuseForm({ code }: FormError, request: FastifyRequest, reply: FastifyReply) {

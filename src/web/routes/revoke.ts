@@ -39,8 +39,7 @@ export interface RevocationRouteDeps {
   refusedLogins: RefusedLogins
   audit: Audit
   log: Log
-  /** Without it the number of refused calls is not limited. */
-  revocationLimit?: LoginLimit | undefined
+  revocationLimit: LoginLimit
 }
 
 const why = 'access ended by the identity provider'
@@ -69,8 +68,7 @@ export function revokeRoutes(app: FastifyInstance, deps: RevocationRouteDeps): v
 
 /** Attack: guessing tokens, or keeping the gateway busy with bad ones. Decides before the body is read. */
 async function admit({ revocationLimit }: RevocationRouteDeps, request: FastifyRequest, reply: FastifyReply) {
-  const admission = await revocationLimit?.admit(request.context, [])
-  if (!admission) return undefined
+  const admission = await revocationLimit.admit(request.context, [])
   if ('wait' in admission) {
     dropRest(request.raw)
     const reason: Reason = 'login.rate_limited'
@@ -252,7 +250,7 @@ function refuse(deps: RevocationRouteDeps, request: FastifyRequest, reply: Fasti
   const advice = { check: name, hint: hintOf(reason), setting: setting ?? settingOf(reason) }
   deps.log.info({ ...facts, ...requestIds(context), ...advice }, 'revocation refused')
   deps.audit({ event: 'revocation_refused', ...facts, ...requestIds(context) })
-  deps.revocationLimit?.countRefused(context, { reason })
+  deps.revocationLimit.countRefused(context, { reason })
   const status = statusOf(reason) === 503 ? 503 : refused.status
   if (status === 503) reply.header('retry-after', String(retryAfter))
   if (status === 401) reply.header('www-authenticate', `Bearer error="invalid_token", error_description="${reason}"`)
