@@ -13,6 +13,14 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** For `catch`: the value that stands for a store that does not answer. Every other error goes on. */
+export const whenStoreFails =
+  <Value>(value: Value) =>
+  (error: unknown): Value => {
+    if (error instanceof StoreUnavailable) return value
+    throw error
+  }
+
 /** A directory source could not answer: the login is refused, a later source is never a fallback. */
 export class DirectoryUnavailable extends Error {
   override name = 'DirectoryUnavailable'

@@ -4,7 +4,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { canonicalEmail } from '../../core/email.js'
-import { StoreUnavailable } from '../../core/errors.js'
+import { whenStoreFails } from '../../core/errors.js'
 import type { Session } from '../../core/sessions.js'
 import type { RequestContext, ResponseData } from '../context.js'
 import { type AdminFrame, adminPage } from '../pages/admin.js'
@@ -182,13 +182,9 @@ async function end({ sessions }: AdminDeps, { kind, of }: Change, operator: stri
   const selector = email === undefined ? { handle: of } : { email }
   const about = email === undefined ? { session: of } : { agent: email }
   const why = `ended in the session desk by ${operator}`
-  try {
-    const { count } = await sessions.endAndConfirm(selector, why, 'ops')
-    const done: Done = { outcome: count > 0 ? 'ended' : 'gone', count }
-    return { done, ...about }
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error
-    const done: Done = { outcome: 'queued', count: 0 }
-    return { done, ...about }
-  }
+  const done = await sessions.endAndConfirm(selector, why, 'ops').then(
+    ({ count }): Done => ({ outcome: count > 0 ? 'ended' : 'gone', count }),
+    whenStoreFails<Done>({ outcome: 'queued', count: 0 }),
+  )
+  return { done, ...about }
 }

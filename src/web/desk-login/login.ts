@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Check } from '../../core/checks.js'
 import type { Clock } from '../../core/clock.js'
-import { StoreUnavailable } from '../../core/errors.js'
+import { whenStoreFails } from '../../core/errors.js'
 import type { Attempt, Verdict } from '../../core/providers.js'
 import type { Sessions } from '../../core/sessions.js'
 import type { Store } from '../../core/store.js'
@@ -67,9 +67,10 @@ async function askDesk(
 ): Promise<DeskSignInResult> {
   const { context, headers } = request
   const { deskLogin, pipeline } = context.snapshot
-  const first = await consumeMarker(deps, id, until)
+  // Before Desk is asked: a marker is good for one question, on all replicas.
+  const first = await consumeOnce(deps, `c:desk-mark:${id}`, until).catch(whenStoreFails('unavailable' as const))
   if (first === 'unavailable') return { kind: 'refused', reason: 'session.store_unavailable', checks: [storeCheck] }
-  if (!deskLogin || first === 'used') return { kind: 'nobody' }
+  if (!deskLogin || !first) return { kind: 'nobody' }
   const agent = headers['user-agent']
   const browser = agent === undefined ? [] : ['User-Agent', agent]
   const verdict = await deskLogin.provider.identify({
@@ -100,16 +101,6 @@ async function signInWith(
   const result = await deps.signIn({ context, jar, browser: id, from, provider, verdict })
   if ('reason' in result) return { kind: 'refused', ...result }
   return { kind: 'signed_in', signedIn: result.signedIn, attempt }
-}
-
-/** Before Desk is asked: a marker is good for one question, on all replicas. */
-async function consumeMarker(deps: DeskSignInDeps, id: string, until: number) {
-  try {
-    return (await consumeOnce(deps, `c:desk-mark:${id}`, until)) ? 'fresh' : 'used'
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return 'unavailable'
-    throw error
-  }
 }
 
 const storeCheck: Check = { name: 'session store answers', ok: false, setting: 'sessions.store' }

@@ -4,7 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Check, type RecordCheck, runChecks } from '../../core/checks.js'
 import type { Clock } from '../../core/clock.js'
-import { StoreUnavailable } from '../../core/errors.js'
+import { whenStoreFails } from '../../core/errors.js'
 import type { Verdict } from '../../core/providers.js'
 import type { Reason } from '../../core/reasons.js'
 import { checkAgentInDirectory } from '../../directory/directory.js'
@@ -114,10 +114,7 @@ async function findLink(
   token: string,
   check: RecordCheck,
 ): Promise<BreakglassLink> {
-  const link = await breakglass.find(token).catch((error: unknown) => {
-    if (error instanceof StoreUnavailable) return 'unavailable' as const
-    throw error
-  })
+  const link = await breakglass.find(token).catch(whenStoreFails('unavailable' as const))
   const setting = 'sessions.store'
   check('session store answers', { ok: link !== 'unavailable', reason: 'session.store_unavailable', setting })
   const known = link as BreakglassLink | undefined
