@@ -32,7 +32,6 @@ const layers: Record<string, number> = {
   'web/identity': 3.7,
   'web/login': 3.71,
   'web/logout': 3.72,
-  'web/desk-login': 3.73,
   'web/rehearsal': 3.74,
   'web/admin': 3.75,
   'web/proxy': 3.8,

@@ -1,6 +1,6 @@
 // The cookies of the gateway by name: reads the session cookie on the hot path, keeps all of them from Desk, and says with
 // which attributes each is set. @fastify/cookie writes them. What attempts and marker cookies hold is in
-// login/attempts.ts and desk-login/accepted-cookies.ts.
+// login/attempts.ts and login/desk-login.ts.
 
 import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
 import { lenientName, onlyCookie, readCookies } from './read-cookies.js'
