@@ -10,8 +10,8 @@ import type { Config } from '../config/schema/index.js'
 import type { ResponseData } from '../web/context.js'
 import { createBrand, languagesOf } from '../web/pages/brand.js'
 import { allows, type RenderedPage, withSources } from '../web/pages/layout.js'
-import { samplePages } from './page-samples.js'
 import { contentPolicy, pageResponse } from '../web/responses/page-responses.js'
+import { samplePages } from './page-samples.js'
 
 export interface PreviewDeps {
   /** Called for each page. */

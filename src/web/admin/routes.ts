@@ -182,9 +182,11 @@ async function end({ sessions }: AdminDeps, { kind, of }: Change, operator: stri
   const selector = email === undefined ? { handle: of } : { email }
   const about = email === undefined ? { session: of } : { agent: email }
   const why = `ended in the session desk by ${operator}`
-  const done = await sessions.endAndConfirm(selector, why, 'ops').then(
-    ({ count }): Done => ({ outcome: count > 0 ? 'ended' : 'gone', count }),
-    whenStoreFails<Done>({ outcome: 'queued', count: 0 }),
-  )
+  const done = await sessions
+    .endAndConfirm(selector, why, 'ops')
+    .then(
+      ({ count }): Done => ({ outcome: count > 0 ? 'ended' : 'gone', count }),
+      whenStoreFails<Done>({ outcome: 'queued', count: 0 }),
+    )
   return { done, ...about }
 }

@@ -82,7 +82,13 @@ const maxEntries = 1_000
 
 /** Logins by what only one browser holds. With autopurge no cookie is kept longer than it may be sent. */
 export function createRecentLogins<Login>(clock: Clock): LRUCache<string, Promise<Login>> {
-  return new LRUCache<string, Promise<Login>>({ max: maxEntries, ttl: shareTime, ttlAutopurge: true, ttlResolution: 0, perf: clock })
+  return new LRUCache<string, Promise<Login>>({
+    max: maxEntries,
+    ttl: shareTime,
+    ttlAutopurge: true,
+    ttlResolution: 0,
+    perf: clock,
+  })
 }
 
 /**

@@ -1,7 +1,7 @@
 // The page of a kept form, for the agent who wrote it: sent on to Desk by a 307, with which the browser posts the small form
 // that names it, or thrown away. Never shows what is in the form. Any other agent's visit throws it away.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Session } from '../../core/sessions.js'
 import type { Metrics } from '../../ops/metrics.js'
 import type { RequestContext, ResponseData } from '../context.js'
