@@ -4,7 +4,7 @@
 import { deflateRawSync } from 'node:zlib'
 import t from 'tap'
 import { type Reason, statusOf } from '../../src/core/reasons.js'
-import { signElement } from '../../src/demo/saml-response.js'
+import { signElement } from '../../src/demo/idp-messages.js'
 import { createTestClock } from '../parts/clock.js'
 import { encryptedByHand, withEncryptedId } from '../parts/encryption.js'
 import { sloUrl, swap } from '../parts/saml-idp.js'

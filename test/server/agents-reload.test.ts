@@ -9,6 +9,7 @@ import { createConfigSource, loadWithMetadata } from '../../src/cli/commands/con
 import { differInAgentsFiles } from '../../src/config/changes.js'
 import { watchFiles } from '../../src/config/watch.js'
 import { openDirectory } from '../../src/directory/directory.js'
+import type { ReloadResult } from '../../src/ops/api.js'
 import { createLog } from '../../src/ops/log.js'
 import { createMetrics } from '../../src/ops/metrics.js'
 import { systemClock, systemRandom } from '../../src/runtime/clock.js'

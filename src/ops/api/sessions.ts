@@ -7,8 +7,7 @@ import { canonicalEmail } from '../../core/email.js'
 import { StoreUnavailable } from '../../core/errors.js'
 import { authenticationClaims } from '../../core/identity.js'
 import type { Session, SessionSelector, Sessions } from '../../core/sessions.js'
-import { problem } from '../problem.js'
-import { json, type Operation, storeDown } from './openapi.js'
+import { json, type Operation, problem, storeDown } from './openapi.js'
 
 export type ListedSessions = Pick<Sessions, 'list' | 'endAndConfirm' | 'expiresAt'>
 

@@ -3,7 +3,7 @@
 // are lost when more is sent.
 
 import type { Random } from '../../core/clock.js'
-import { type BackoffRange, backoffDelay } from '../../runtime/backoff.js'
+import { type BackoffRange, backoffDelay } from '../../runtime/clock.js'
 import type { RedisClient } from './client.js'
 import { isUnknownCommand } from './error-messages.js'
 import type { RedisLogin } from './url.js'

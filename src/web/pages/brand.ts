@@ -1,16 +1,9 @@
-// What a company adds to the gateway's pages: name, pictures, colour, support, templates, languages and texts of its own.
-// Everything is in the page itself; nothing of it runs.
+// What a company adds to the gateway's pages: name, pictures, colour, support, templates. Everything is in the page itself;
+// nothing of it runs.
 
 import { compileTemplate, nameOf, type PageTemplate, styleSheet } from '../../config/page-templates.js'
-import { parseOwnTexts } from '../../config/page-texts.js'
 import type { Config } from '../../config/schema/index.js'
-import type { Brand, ConfigSnapshot } from '../context.js'
-import { ar } from './i18n/ar.js'
-import { de } from './i18n/de.js'
-import { en } from './i18n/en.js'
-import { es } from './i18n/es.js'
-import { fr } from './i18n/fr.js'
-import type { Texts } from './i18n/texts.js'
+import type { Brand } from '../context.js'
 
 export interface BrandDeps {
   /** Called when a template cannot be filled. */
@@ -123,29 +116,4 @@ function mix(one: string, other: string, part: number): string {
 function parse(color: string): Color {
   const digits = color.length === 4 ? [...color.slice(1)].map(digit => digit + digit).join('') : color.slice(1)
   return [0, 2, 4].map(at => Number.parseInt(digits.slice(at, at + 2), 16)) as unknown as Color
-type Languages = ConfigSnapshot['languages']
-
-/** Another language is one file in i18n/ and its place here. */
-const builtIn: Languages = [en, de, fr, es, ar]
-
-/** Those of pages.languages, in that order; all when it is empty. Throws for texts that `check` refuses. */
-export function languagesOf({ languages: wanted, texts }: Pick<Config['pages'], 'languages' | 'texts'>): Languages {
-  const all = new Map<string, Texts>(builtIn.map(one => [one.lang, one]))
-  for (const file of texts?.files ?? []) {
-    const own = parseOwnTexts(file)
-    if ('problems' in own) throw new Error(`${file.path}: ${own.problems[0]?.message}`)
-    const { lang } = own
-    all.set(lang, { ...(merged(all.get(lang) ?? en, own.texts) as Texts), lang })
-  }
-  const [first = builtIn[0], ...others] =
-    wanted.length === 0 ? all.values() : wanted.flatMap(lang => all.get(lang) ?? [])
-  return [first, ...others]
-}
-
-function merged(base: object, own: object): object {
-  const inner = (value: unknown, other: unknown) =>
-    typeof value === 'object' && value !== null ? merged(value, (other ?? {}) as object) : (other ?? value)
-  return Object.fromEntries(
-    Object.entries(base).map(([key, value]) => [key, inner(value, (own as Record<string, unknown>)[key])]),
-  )
 }

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { html } from 'ghtml'
 import t from 'tap'
 import { reasons } from '../../../src/core/reasons.js'
-import { languagesOf } from '../../../src/web/pages/brand.js'
 import { ar } from '../../../src/web/pages/i18n/ar.js'
 import { de } from '../../../src/web/pages/i18n/de.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { fr } from '../../../src/web/pages/i18n/fr.js'
 import { refusalOf, type Texts } from '../../../src/web/pages/i18n/texts.js'
+import { languagesOf } from '../../../src/web/pages/languages.js'
 import type { RenderedPage } from '../../../src/web/pages/layout.js'
 import {
   browserWords,

@@ -7,8 +7,7 @@ import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { createBodyBudget } from '../../../src/web/request/body-budget.js'
 import { acceptForms } from '../../../src/web/request/form.js'
-import { settled } from '../../parts/wait-settled.js'
-import { until } from '../../parts/wait-until.js'
+import { settled, until } from '../../parts/wait-until.js'
 
 const [keep, read] = [10_000, 4_000_000]
 const size = 3_000_000
