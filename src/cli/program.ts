@@ -403,11 +403,8 @@ ${exitCodes}
 Example:
   $ (umask 077; deskgate keys generate > identity.key)`,
     )
-    .action(() => done(generateKey(io)))
-}
-
-/** Prints a new ES256 key as PKCS #8 PEM, for a file in identity.assertion.keys. */
-function generateKey(io: Io): ExitCode {
-  io.out(newSigningKey().trimEnd())
-  return 0
+    .action(() => {
+      io.out(newSigningKey().trimEnd())
+      done(0)
+    })
 }

@@ -98,8 +98,8 @@ export function restartFindings(
   const changed = needRestart
     .map(key => key.split('.'))
     .filter(path => {
-      const value = at(next, path)
-      return value !== undefined && !saysTheSame(at(running, path), value, 'content')
+      const value = valueAt(next, path)
+      return value !== undefined && !saysTheSame(valueAt(running, path), value, 'content')
     })
   // Certificate and key can change; whether TLS is used at all cannot.
   const tlsSwitched = (running.tls === undefined) !== (written(['tls']) === undefined)
@@ -122,6 +122,9 @@ export function emptiedFiles(running: Config, next: DeepPartial<Config>): Proble
   })
 }
 
-function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((parent, part) => (isMapping(parent) ? parent[part] : undefined), value)
+export function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((parent, part) => {
+    if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, part)) return undefined
+    return (parent as Record<string | number, unknown>)[part]
+  }, value)
 }

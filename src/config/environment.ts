@@ -28,7 +28,9 @@ export function overlayEnvironment(file: unknown, env: NodeJS.ProcessEnv, schema
   const settings: Setting[] = []
   let value = file
   // The shorter names first: DESKGATE__SESSIONS is a whole block, of which DESKGATE__SESSIONS__IDLE changes one key.
-  for (const variable of Object.keys(env).filter(isSetting).sort(byLevels)) {
+  for (const variable of Object.keys(env)
+    .filter(name => name.startsWith(prefix))
+    .sort(byLevels)) {
     const found = settingOf(variable, env[variable] ?? '', schema)
     const failed = 'problems' in found ? found.problems : settle(found)
     problems.push(...failed)
@@ -50,16 +52,12 @@ export function overlayEnvironment(file: unknown, env: NodeJS.ProcessEnv, schema
   }
 }
 
-function isSetting(variable: string): boolean {
-  return variable.startsWith(prefix)
-}
-
 function byLevels(a: string, b: string): number {
   return a.split('__').length - b.split('__').length || (a < b ? -1 : 1)
 }
 
 /** publicUrl is PUBLIC_URL. */
-export function variablePart(key: string): string {
+function variablePart(key: string): string {
   return key.replace(/[A-Z]/g, '_$&').toUpperCase()
 }
 

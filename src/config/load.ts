@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.js'
 import { systemClock } from '../runtime/clock.js'
 import { ThreadFailed } from '../runtime/thread.js'
 import { agentsWhileServing } from './agents-files.js'
-import { emptiedFiles, restartFindings, saysTheSame } from './changes.js'
+import { emptiedFiles, restartFindings, saysTheSame, valueAt } from './changes.js'
 import { type Document, readDocument } from './document.js'
 import { overlayEnvironment } from './environment.js'
 import { type PartialResult, parsePartially } from './partial-config.js'
@@ -55,11 +55,7 @@ export async function loadConfig(
  * The same when only agents files have changed since `previous`, which runs: nothing else is read or parsed again.
  * Undefined when more has changed, or less, or one of them cannot be read: loadConfig then says what.
  */
-export async function loadAgents(
-  previous: LoadedFile,
-  running: Config,
-  clock: Clock = systemClock,
-): Promise<LoadedFile | undefined> {
+export async function loadAgents(previous: LoadedFile, running: Config): Promise<LoadedFile | undefined> {
   const { draft } = previous
   if (!('config' in previous) || !draft || !saysTheSame(previous.config, running)) return undefined
   const changed = await changedFiles(previous.files)
@@ -73,7 +69,7 @@ export async function loadAgents(
     return text && 'file' in source && text.text !== source.file.text ? { file: text } : source
   })
   const partial = { ...draft.partial, value: { ...running, agents } }
-  const next = { ...draft, partial, options: { ...draft.options, running, now: clock.now() } }
+  const next = { ...draft, partial, options: { ...draft.options, running, now: systemClock.now() } }
   const failed = await parseAgentsFiles(next, files)
   return { ...(failed ?? validate(next)), files, draft: next }
 }
@@ -170,13 +166,6 @@ function validate({ document, overlay, partial, options }: Draft): Loaded {
   if (problems.length > 0) return { problems, warnings }
   // Without findings the partial configuration is complete.
   return { config: freeze(partial.value as Config), warnings, place }
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((parent, part) => {
-    if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, part)) return undefined
-    return (parent as Record<string | number, unknown>)[part]
-  }, value)
 }
 
 function freeze<T>(value: T): T {

@@ -6,7 +6,6 @@ import { loadConfigText } from '../config/load.js'
 import { formatProblem } from '../config/problems.js'
 import type { Config } from '../config/schema/index.js'
 import { type ConfigReader, Unreadable } from '../config/schema/values.js'
-import type { Clock, Random } from '../core/clock.js'
 import { createSecret } from '../core/secret.js'
 import { createLog } from '../ops/log.js'
 import { systemClock, systemRandom } from '../runtime/clock.js'
@@ -30,15 +29,14 @@ export interface DemoOptions {
   /** The gateway's; provider and Desk get the next free ones. 0: any free ones. */
   port: number
   io: { out(line: string): void }
-  clock?: Clock
-  random?: Random
 }
 
 const host = 'localhost'
 const entityId = 'deskgate-demo'
 
 /** Throws when the gateway's port is taken. */
-export async function startDemo({ port, io, clock = systemClock, random = systemRandom }: DemoOptions): Promise<Demo> {
+export async function startDemo({ port, io }: DemoOptions): Promise<Demo> {
+  const [clock, random] = [systemClock, systemRandom]
   const ports = await choosePorts(port, host)
   const [url, idpUrl, deskUrl] = ports.map(at => `http://${host}:${at}`) as [string, string, string]
   const signing = await newSigningKey(clock)

@@ -8,9 +8,6 @@ import type { NoVisitor, Visitor } from './visitor.js'
 
 export interface View {
   visitor: Visitor
-  /** Where the log-out form posts to, and the script that warns before the session ends. */
-  logout: string
-  warning: string
   tickets: Ticket[]
   /** Names of the agents with a page open. */
   here: string[]
@@ -25,6 +22,7 @@ function shell(title: string, body: string): string {
 <body>!${body}</body></html>`
 }
 
+/** The gateway's paths: where the log-out form posts to, and the script that warns before the session ends. */
 function page(title: string, view: View, current: 'queue' | 'ticket' | 'team', main: string): string {
   const { visitor } = view
   const mark = (name: string) => (name === current ? ' aria-current="page"' : '')
@@ -34,9 +32,9 @@ function page(title: string, view: View, current: 'queue' | 'ticket' | 'team', m
     html`<header><div class="bar"><a class="logo" href="/"><img src="/assets/logo.svg" alt="">Aloha Desk</a>
 <nav><a href="/"!${mark('queue')}>Tickets</a>!${team}</nav>
 <div class="me"><div class="avatar" aria-hidden="true">${initialsOf(visitor.name)}</div><span>${visitor.name}</span></div>
-<form method="post" action="${view.logout}"><button>Log out</button></form></div></header>
+<form method="post" action="/auth/logout"><button>Log out</button></form></div></header>
 <div class="page"><main>!${main}</main><aside>!${identityCard(visitor)}!${isAdmin(visitor) ? teamCard(view) : ''}</aside></div>
-<script src="/assets/desk.js"></script><script src="${view.warning}" defer></script>`,
+<script src="/assets/desk.js"></script><script src="/auth/session.js" defer></script>`,
   )
 }
 

@@ -10,9 +10,6 @@ import { createTickets, type Ticket, type Tickets } from './tickets.js'
 import { createRecognise, type Visitor, type VisitorDeps } from './visitor.js'
 
 export interface DemoDeskDeps extends VisitorDeps {
-  /** The gateway's paths: where the log-out form posts to, and the script that warns before the session ends. */
-  logoutPath?: string
-  warningPath?: string
   /** PEM; plain HTTP without it. */
   tls?: { cert: string; key: string } | undefined
 }
@@ -53,8 +50,6 @@ interface Desk {
 function addPages(app: FastifyInstance, desk: Desk): void {
   const view = (request: FastifyRequest): pages.View => ({
     visitor: visitorOf(request),
-    logout: desk.deps.logoutPath ?? '/auth/logout',
-    warning: desk.deps.warningPath ?? '/auth/session.js',
     tickets: desk.tickets.list(),
     here: desk.live.here(),
     now: desk.deps.clock.now(),

@@ -17,15 +17,10 @@ import {
 } from '../web/pages/pages.js'
 import { fill, type Words } from '../web/pages/sentence.js'
 import { createPaths } from '../web/request/paths.js'
-import { dialogSource } from '../web/routes/session-script.js'
-import { browsers, deskSamples, type Sample } from './session-desk-samples.js'
+import { browsers, deskSamples, email, hour, minute, other, reference, type Sample } from './session-desk-samples.js'
 
-const email = 'ana@example.com'
-const other = 'ben@example.com'
-const reference = '7KQ2M-XW9PA'
 const home = { get: '/' }
 const paths = createPaths('/auth')
-const [minute, hour] = [60_000, 3_600_000]
 
 /** By name, as in the address. */
 export function samplePages(now: number): Map<string, Sample> {

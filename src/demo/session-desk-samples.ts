@@ -16,10 +16,10 @@ import type { PageContext, RenderedPage } from '../web/pages/layout.js'
 
 export type Sample = (context: PageContext) => RenderedPage
 
-const [email, other] = ['ana@example.com', 'ben@example.com']
-const reference = '7KQ2M-XW9PA'
+export const [email, other] = ['ana@example.com', 'ben@example.com']
+export const reference = '7KQ2M-XW9PA'
 const admin = '/auth/admin'
-const [minute, hour] = [60_000, 3_600_000]
+export const [minute, hour] = [60_000, 3_600_000]
 /** As browserName has them. */
 export const browsers = ['Firefox on Linux', 'Safari on iPhone', 'curl/8.5', '']
 

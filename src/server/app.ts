@@ -39,7 +39,7 @@ import { attachUpgrades, type Upgrades } from '../web/proxy/websocket/plugin.js'
 import { createRequestLifecycle, type RequestLifecycle } from '../web/request-lifecycle.js'
 import { gatewayRoutes } from '../web/routes/plugin.js'
 import { createSnapshots, type Snapshots } from './active-snapshots.js'
-import { createSnapshot, createSpMetadataReader, type GatewayDeps, type SnapshotDeps } from './config-snapshot.js'
+import { createSnapshot, type GatewayDeps, type SnapshotDeps, spMetadataOf } from './config-snapshot.js'
 import { mountTraces, traceSessions, traceSnapshot } from './traces.js'
 
 /** A config snapshot that is ready and not yet in use. */
@@ -212,7 +212,7 @@ async function mountGatewayRoutes(
       limit: createLoginLimit(limitOf('logins')),
       // An identity provider shares its address with nobody who has to get in.
       revocationLimit: createLoginLimit({ ...limitOf('revocations'), checkedAtOnce: 0 }),
-      spMetadata: createSpMetadataReader(clock),
+      spMetadata: ({ config }, id) => spMetadataOf(config, id, clock.now()),
       jwks: ({ identity }) => ({ keys: publishedKeys.with(identity.jwks().keys) }),
       renew: requestLifecycle.refreshSnapshot,
       ...overrides.routeDeps,
@@ -248,7 +248,7 @@ function beginObserved({ config: previous }: ConfigSnapshot, { config }: ConfigS
 }
 
 /** Loud: a gateway that guards nothing must not be taken for one that does. */
-export function warnOfObserving({ mode, observe }: Pick<Config, 'mode' | 'observe'>, log: Log): void {
+function warnOfObserving({ mode, observe }: Pick<Config, 'mode' | 'observe'>, log: Log): void {
   if (mode !== 'observe') return
   log.warn({ mode, enforced: observe.enforce }, observingWarning)
 }

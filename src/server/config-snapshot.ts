@@ -219,8 +219,3 @@ export function spMetadataOf(config: Config, id: string | undefined, now: number
     now,
   })
 }
-
-/** The same for the snapshot that a request uses. */
-export function createSpMetadataReader(clock: Clock) {
-  return ({ config }: ConfigSnapshot, id: string | undefined) => spMetadataOf(config, id, clock.now())
-}
