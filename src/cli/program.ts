@@ -20,7 +20,7 @@ import { serve, untilSignal } from './commands/serve.js'
 import { listSessions, revokeSessions } from './commands/sessions.js'
 import type { ExitCode, Io } from './io.js'
 
-export interface ProgramDeps {
+interface ProgramDeps {
   io: Io
   version: string
   /** Called by commands that end; serve and demo keep running. */

@@ -6,7 +6,7 @@ import { nearest } from './partial-config.js'
 import { dotted, type Path, type Problem, printable } from './problems.js'
 import { childOf, isMapping, keysOf, type Schema } from './zod-introspection.js'
 
-export interface Overlay {
+interface Overlay {
   value: unknown
   problems: Problem[]
   /** Where a path was set by a variable; undefined where the file has it. */

@@ -6,11 +6,11 @@ import type { Problem } from './problems.js'
 import type { FileText } from './schema/values.js'
 
 /** The pages that may have a template of their own. */
-export const pageNames = ['login', 'leaving', 'refused', 'error', 'logout', 'logged-out', 'sessions', 'other'] as const
+const pageNames = ['login', 'leaving', 'refused', 'error', 'logout', 'logged-out', 'sessions', 'other'] as const
 export type PageName = (typeof pageNames)[number]
 
 /** `layout` is all of the body, `header` and `footer` stand in it, every other is around the content of one page. */
-export type TemplateName = 'layout' | 'header' | 'footer' | PageName
+type TemplateName = 'layout' | 'header' | 'footer' | PageName
 
 /** What a template may show, escaped. */
 const values = [

@@ -10,7 +10,7 @@ import type { FileText } from './schema/values.js'
 import { isMapping } from './zod-introspection.js'
 
 /** Texts by key, as in i18n/en.ts; what is left out stays as it is. */
-export interface OwnTexts {
+interface OwnTexts {
   lang: string
   texts: Record<string, unknown>
   /** The keys that a further language leaves in English. */

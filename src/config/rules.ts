@@ -15,7 +15,7 @@ import { samlRules } from './rules/saml.js'
 import { sessionRules } from './rules/sessions.js'
 import type { Config } from './schema/index.js'
 
-export interface RuleFindings {
+interface RuleFindings {
   problems: Finding[]
   warnings: Finding[]
   /** Problems of other files. */

@@ -6,7 +6,7 @@ import { type BigIntStats, statSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import type { ConfigReader } from './schema/values.js'
 
-export interface FileWatch {
+interface FileWatch {
   close(): void
 }
 

@@ -9,7 +9,7 @@ type Def = z.core.$ZodTypes['_zod']['def']
 const defOf = (schema: Schema) => schema._zod.def as Def
 
 /** The schema without default, optional and transform around it. */
-export function unwrapped(schema: Schema): Schema {
+function unwrapped(schema: Schema): Schema {
   const def = defOf(schema)
   if (def.type === 'pipe') return unwrapped(def.in)
   if ('innerType' in def) return unwrapped(def.innerType as Schema)

@@ -25,7 +25,7 @@ export interface Demo {
   close(): Promise<void>
 }
 
-export interface DemoOptions {
+interface DemoOptions {
   /** The gateway's; provider and Desk get the next free ones. 0: any free ones. */
   port: number
   io: { out(line: string): void }
@@ -138,7 +138,7 @@ function listenOnce(port: number, host: string): Promise<Server | undefined> {
   })
 }
 
-export interface DemoPlan {
+interface DemoPlan {
   /** Origins, all on one host name: cookies and providers then behave as on one site. */
   publicUrl: string
   idpUrl: string

@@ -9,7 +9,7 @@ import { createListener, textOf } from './listener.js'
 import { createTickets, type Ticket, type Tickets } from './tickets.js'
 import { createRecognise, type Visitor, type VisitorDeps } from './visitor.js'
 
-export interface DemoDeskDeps extends VisitorDeps {
+interface DemoDeskDeps extends VisitorDeps {
   /** PEM; plain HTTP without it. */
   tls?: { cert: string; key: string } | undefined
 }

@@ -9,7 +9,7 @@ import { escapeXml } from '../providers/xml/characters.js'
 import type { Person } from './people.js'
 
 /** The one gateway that the provider knows. */
-export interface KnownGateway {
+interface KnownGateway {
   publicUrl: string
   /** Its SAML SP entity ID. */
   entityId: string

@@ -9,7 +9,7 @@ import * as pages from './idp-pages.js'
 import { createListener, textOf } from './listener.js'
 import type { Person } from './people.js'
 
-export interface DemoIdpDeps extends IdpMessagesDeps {
+interface DemoIdpDeps extends IdpMessagesDeps {
   people: readonly Person[]
   /** PEM; plain HTTP without it. */
   tls?: { cert: string; key: string } | undefined
@@ -148,7 +148,7 @@ export interface AuthnRequest {
 }
 
 /** Why a request is not answered, in a sentence for the page. */
-export class Unanswerable extends Error {
+class Unanswerable extends Error {
   override name = 'Unanswerable'
 }
 

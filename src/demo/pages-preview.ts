@@ -14,7 +14,7 @@ import { allows, type RenderedPage, withSources } from '../web/pages/layout.js'
 import { contentPolicy, pageResponse } from '../web/responses/page-responses.js'
 import { samplePages } from './page-samples.js'
 
-export interface PreviewDeps {
+interface PreviewDeps {
   /** Called for each page. */
   load(): Promise<Loaded>
   port: number

@@ -33,7 +33,7 @@ export interface Visitor {
 /** Why there is no agent: no assertion, an invalid one, headers that differ from it, or unavailable keys. */
 export type NoVisitor = 'missing' | 'invalid' | 'mismatch' | 'keys'
 
-export type Recognise = (headers: IncomingHttpHeaders) => Promise<Visitor | NoVisitor>
+type Recognise = (headers: IncomingHttpHeaders) => Promise<Visitor | NoVisitor>
 
 const names = ['x-agent-id', 'x-agent-email', 'x-agent-name', 'x-agent-roles', 'x-agent-provider'] as const
 

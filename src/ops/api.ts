@@ -25,7 +25,7 @@ export type ReloadResult =
   | { applied: true; changed: string[]; warnings: Problem[] }
   | { applied: false; problems: Problem[] }
 
-export interface OpsDeps {
+interface OpsDeps {
   metrics: Pick<Metrics, 'text'>
   refusedLogins: RefusedLogins
   readiness: Pick<ReadinessProbe, 'ask'>

@@ -68,7 +68,7 @@ export type AuditEvent = {
 
 export type Audit = (event: AuditEvent) => void
 
-export interface AuditLog {
+interface AuditLog {
   write: Audit
   /** Replaces the destinations: stdout or absolute paths. */
   sendTo(destinations: readonly string[]): void

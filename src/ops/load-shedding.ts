@@ -16,7 +16,7 @@ export interface ProcessLoad {
   rss: number
 }
 
-export interface LoadShedding {
+interface LoadShedding {
   shedding(): boolean
   /** Takes a sample now; one is taken every second anyway. */
   measureNow(): void
@@ -37,7 +37,7 @@ const samplesNeeded = 2
 const uselessSamples = 10
 const sampleEvery = 1000
 
-export interface LoadSheddingDeps {
+interface LoadSheddingDeps {
   log: Log
   /** See LoadShedding. */
   memory?: number | undefined

@@ -62,7 +62,7 @@ export function openStdout(): DestinationStream {
   return stdout
 }
 
-export interface AccessLine {
+interface AccessLine {
   /** The end of the request, in milliseconds since the epoch. */
   at: number
   method: string
@@ -171,7 +171,7 @@ function escaped(character: string): string {
   return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
 
-export interface RepeatedLog {
+interface RepeatedLog {
   /** Logs a new cause at once; a cause that was logged within the last minute is only counted. */
   failed(cause: string, facts?: Record<string, unknown>): void
   /** Logs the recovery, if a failure was logged before it. */

@@ -68,7 +68,7 @@ export interface Metrics {
  * What becomes of a form that was sent after the end of its session. From `still_kept` on it is not kept: an earlier one is,
  * the reason stands here, or Desk has got it.
  */
-export const keptOutcomes = [
+const keptOutcomes = [
   'kept',
   'still_kept',
   'another_kept',

@@ -7,7 +7,7 @@ import { json, type Operation, problem } from './api/openapi.js'
 import type { Metrics } from './metrics.js'
 import { type ReadinessProbe, readinessSchema } from './readiness.js'
 
-export interface ProbeDeps {
+interface ProbeDeps {
   metrics: Pick<Metrics, 'text'>
   readiness: Pick<ReadinessProbe, 'ask'>
 }

@@ -21,7 +21,7 @@ import { createRepeatedLog, type Log } from './log.js'
 export type { Span } from '@opentelemetry/api'
 
 /** The trace that a request says it belongs to. */
-export interface ParentTrace {
+interface ParentTrace {
   id: string
   parent?: string
   sampled: boolean
@@ -45,7 +45,7 @@ export interface Tracing {
   close(): Promise<void>
 }
 
-export interface TracingDeps {
+interface TracingDeps {
   clock: Clock
   random: Random
   log: Log
@@ -119,7 +119,7 @@ export function createTracing(settings: { otlp: string; sample: number }, deps: 
 }
 
 /** A URL without a path gets that of OTLP. */
-export function tracesUrl(otlp: string): string {
+function tracesUrl(otlp: string): string {
   const url = new URL(otlp)
   if (url.pathname === '/') url.pathname = '/v1/traces'
   return url.href

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { EnvHttpProxyAgent, request } from 'undici'
 
-export interface FetchLimits {
+interface FetchLimits {
   /** The most bytes of the answer's body; default 1 MB. */
   bytes?: number
   /** The most milliseconds for the whole call, from name look-up to the last byte; default 5000. */

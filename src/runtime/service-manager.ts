@@ -14,7 +14,7 @@ export interface ServiceManager {
   watch(before?: () => void): void
 }
 
-export interface ServiceManagerDeps {
+interface ServiceManagerDeps {
   env: NodeJS.ProcessEnv
   pid: number
   log: { warn(facts: object, message: string): void }

@@ -16,7 +16,7 @@ export class ThreadFailed extends Error {
   }
 }
 
-export interface ThreadLimits {
+interface ThreadLimits {
   ms: number
   megabytes: number
 }

@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /** `off` leaves V8 as it is. */
-export type Tuning = 'auto' | 'off'
+type Tuning = 'auto' | 'off'
 
 /** Each with the first V8 version that knows it (an earlier V8 prints an error), and the first that does not need it. */
 const flags: [flag: string, since: number, until?: number][] = [

@@ -43,7 +43,7 @@ import { createSnapshot, type GatewayDeps, type SnapshotDeps, spMetadataOf } fro
 import { mountTraces, traceSessions, traceSnapshot } from './traces.js'
 
 /** A config snapshot that is ready and not yet in use. */
-export interface PreparedSnapshot {
+interface PreparedSnapshot {
   /** New requests use it from now on. */
   activate(): void
   /** Closes everything it opened. */

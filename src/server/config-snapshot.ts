@@ -101,7 +101,7 @@ export interface SnapshotDeps extends GatewayDeps {
   unread: UnreadLimit
 }
 
-export interface SnapshotInputs {
+interface SnapshotInputs {
   /** With the secrets of this configuration. */
   keyring: Keyring
   /** Unchanged parts of it are taken over. */

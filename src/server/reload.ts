@@ -28,7 +28,7 @@ export interface Reloader {
   files(): FileFingerprints | undefined
 }
 
-export interface ReloadDeps {
+interface ReloadDeps {
   source: ConfigSource
   running(): Config
   /** Applies it completely or not at all; rejects with an Error for the operator. */

@@ -7,7 +7,7 @@ import { type BreakglassAnswer, leastMinutes, mostMinutes } from '../../ops/api/
 import type { ExitCode, Io } from '../io.js'
 import { type OpsAccess, opsAccess, send, whyUnauthorized, wordsOf } from '../ops-client.js'
 
-export interface BreakglassOptions {
+interface BreakglassOptions {
   config?: string
   ops?: string
   agent: string

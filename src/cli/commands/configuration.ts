@@ -18,7 +18,7 @@ export function configFile(option: string | undefined, env: NodeJS.ProcessEnv): 
 }
 
 /** What a metadata file is that cannot be used: while a gateway starts, the other providers go on without it. */
-export type UnusableMetadata = 'problem' | 'warning'
+type UnusableMetadata = 'problem' | 'warning'
 
 /**
  * Loads the configuration, checks the SAML metadata files that it names and runs its `tests`. Never rejects for a mistake.

@@ -25,7 +25,7 @@ import type { ExitCode, Io } from '../io.js'
 import { askOps, askReadiness, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
 
-export interface DoctorOptions {
+interface DoctorOptions {
   config?: string
   ops?: string
   ca?: string

@@ -35,7 +35,7 @@ export interface FileVerdict {
   accepted?: string
 }
 
-export interface MessageFileInput {
+interface MessageFileInput {
   kind: 'saml' | 'jwt'
   file: string
   /** Milliseconds since the epoch; now when undefined. */

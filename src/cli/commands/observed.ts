@@ -4,7 +4,7 @@ import type { ObservedFacts, ObservedGroup, StopReason } from '../../ops/observe
 import { type ExitCode, escapeControls, type Io } from '../io.js'
 import { askOps, OpsUnreachable, opsAccess } from '../ops-client.js'
 
-export interface ObservedOptions {
+interface ObservedOptions {
   config?: string
   ops?: string
   json?: boolean

@@ -16,7 +16,7 @@ import { type Server, type ServerDeps, type ShutdownTimes, startServer } from '.
 import type { Io } from '../io.js'
 import { configFile, createConfigSource, readConfiguration, readFallback } from './configuration.js'
 
-export interface ServeOptions {
+interface ServeOptions {
   config?: string
   /** Files to start with while the configuration is invalid; the first reload then reports it as rejected. */
   fallback?: string[]

@@ -13,7 +13,7 @@ const day = 86_400_000
 /** A certificate that is not renewed by then is unlikely to be renewed by itself. */
 const soon = 14 * day
 
-export interface ConnectionDeps {
+interface ConnectionDeps {
   publicUrl: string
   ca: string | undefined
   browser: Browser

@@ -9,7 +9,7 @@ import type { Cookies } from '../../web/request/cookies.js'
 import { type FetchedPage, navigation } from './browser.js'
 import { causeOf, type DoctorParts, type Findings, isOfFront, noWayBehind } from './findings.js'
 
-export interface LoginParts extends DoctorParts {
+interface LoginParts extends DoctorParts {
   /** The names in use. */
   cookies: Cookies
   /** A login that was refused, by its reference. */

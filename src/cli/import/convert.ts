@@ -11,7 +11,7 @@ export interface Entry {
 }
 
 /** What a converter may do beside giving a value. */
-export interface Conversion {
+interface Conversion {
   all: ReadonlyMap<string, Entry[]>
   /** Names what of the option is not carried over. */
   lose(what: string): void

@@ -88,5 +88,5 @@ export const sessions = (read: ConfigReader) =>
     .prefault({})
     .meta({ description: 'Where sessions are kept and when they end.' })
 
-export type SessionSettings = z.output<ReturnType<typeof sessions>>
+type SessionSettings = z.output<ReturnType<typeof sessions>>
 export type StoreSettings = SessionSettings['store']

@@ -14,7 +14,7 @@ export interface FileText {
 }
 
 /** A picture that a setting names, ready for a page that loads nothing. */
-export interface Picture {
+interface Picture {
   path: string
   /** A data: URI of the file. */
   uri: string

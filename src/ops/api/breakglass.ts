@@ -12,7 +12,7 @@ import type { Metrics } from '../metrics.js'
 import { json, type Operation, problem, storeDown } from './openapi.js'
 
 /** Makes links; see providers/breakglass.ts. */
-export interface BreakglassIssuer {
+interface BreakglassIssuer {
   issue(order: { agent: string; minutes: number; reason: string; operator: string }): Promise<{
     token: string
     link: { id: string; until: number }

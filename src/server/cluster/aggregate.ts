@@ -8,7 +8,7 @@ import type { Readiness } from '../../ops/readiness.js'
 import type { WorkerSlot } from './supervisor.js'
 import type { FromWorker, MergedAnswers, Topic, WorkerParts } from './worker-link.js'
 
-export interface Aggregator {
+interface Aggregator {
   ask(asker: WorkerSlot, question: Extract<FromWorker, { deskgate: 'ask' }>): Promise<void>
   addPart(from: WorkerSlot, part: Extract<FromWorker, { deskgate: 'part' }>): void
   /** A worker has died: its counters are kept. */
@@ -119,7 +119,7 @@ export interface ClusterState {
   of: number
 }
 
-export type ClusterReadiness = Readiness & { workers: { listening: number; of: number } }
+type ClusterReadiness = Readiness & { workers: { listening: number; of: number } }
 
 /** Adds up counters and histograms; each gauge names its own aggregator (ops/metrics.ts). */
 export function mergeMetrics(parts: readonly MetricPart[][]): Registry {

@@ -25,7 +25,7 @@ export interface Primary {
   kill(): void
 }
 
-export interface PrimaryDeps extends Pick<SupervisorDeps, 'count' | 'clock' | 'random' | 'log'> {
+interface PrimaryDeps extends Pick<SupervisorDeps, 'count' | 'clock' | 'random' | 'log'> {
   /** The first worker could not start; it has printed the reason on stderr. */
   onStartFailed(): void
   /** Every worker accepts connections, for the first time. */

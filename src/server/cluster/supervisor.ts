@@ -23,7 +23,7 @@ export interface WorkerSlot {
   listening: boolean
 }
 
-export interface Supervisor {
+interface Supervisor {
   slots: readonly WorkerSlot[]
   /** Starts the first worker; the others follow when it listens, so that a failing start is reported once. */
   start(): void

@@ -24,7 +24,7 @@ export interface WorkerLink {
 }
 
 /** The channel to the primary process: `process` itself. */
-export interface IpcChannel {
+interface IpcChannel {
   send?(message: object, callback: (error: Error | null) => void): unknown
   on(event: 'message', listener: (message: unknown) => void): unknown
 }
