@@ -15,6 +15,11 @@ export interface Io {
 /** 0 done, 1 problems found (on stderr, one line each), 2 usage error. */
 export type ExitCode = 0 | 1 | 2
 
+export function usageError(message: string, io: Io): ExitCode {
+  io.err(`error: ${message}`)
+  return 2
+}
+
 export interface ReportOutcome {
   reason?: Reason
   /** Replaces the reason's own hint. */

@@ -2,7 +2,7 @@
 
 import { canonicalEmail } from '../../core/email.js'
 import type { AccessFacts, AccessWayFacts } from '../../ops/api/access.js'
-import { type ExitCode, escapeControls, heading, type Io } from '../io.js'
+import { type ExitCode, escapeControls, heading, type Io, usageError } from '../io.js'
 import { askOps, askOpsLines, OpsUnreachable, opsAccess } from '../ops-client.js'
 
 export interface AccessOptions {
@@ -22,10 +22,7 @@ export interface AccessArguments {
 
 export async function access(asked: AccessArguments, options: AccessOptions, io: Io): Promise<ExitCode> {
   const wrong = wrongUsage(asked, options)
-  if (wrong !== undefined) {
-    io.err(`error: ${wrong}`)
-    return 2
-  }
+  if (wrong !== undefined) return usageError(wrong, io)
   const at = await opsAccess(options, io)
   if (!at) return 1
   if (options.report) return report(askOpsLines(at, '/api/access'), options, io)

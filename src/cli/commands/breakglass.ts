@@ -4,7 +4,7 @@
 import { hostname, userInfo } from 'node:os'
 import { canonicalEmail } from '../../core/email.js'
 import { type BreakglassAnswer, leastMinutes, mostMinutes } from '../../ops/api/breakglass.js'
-import type { ExitCode, Io } from '../io.js'
+import { type ExitCode, type Io, usageError } from '../io.js'
 import { type OpsAccess, opsAccess, send, whyUnauthorized, wordsOf } from '../ops-client.js'
 
 interface BreakglassOptions {
@@ -18,18 +18,11 @@ interface BreakglassOptions {
 /** `options.minutes` as typed; anything but a whole number within the bounds is a usage error. */
 export async function breakglass(options: BreakglassOptions, io: Io): Promise<ExitCode> {
   const minutes = /^\d{1,4}$/.test(options.minutes) ? Number(options.minutes) : Number.NaN
-  if (!(minutes >= leastMinutes && minutes <= mostMinutes)) {
-    io.err(`error: --minutes takes a whole number from ${leastMinutes} to ${mostMinutes}`)
-    return 2
-  }
-  if (canonicalEmail(options.agent) === undefined) {
-    io.err('error: --agent takes one e-mail address, such as ana@example.com')
-    return 2
-  }
-  if (options.reason.trim() === '') {
-    io.err('error: --reason must not be empty: it goes into the audit log')
-    return 2
-  }
+  if (!(minutes >= leastMinutes && minutes <= mostMinutes))
+    return usageError(`--minutes takes a whole number from ${leastMinutes} to ${mostMinutes}`, io)
+  if (canonicalEmail(options.agent) === undefined)
+    return usageError('--agent takes one e-mail address, such as ana@example.com', io)
+  if (options.reason.trim() === '') return usageError('--reason must not be empty: it goes into the audit log', io)
   const access = await opsAccess(options, io, 'the API that makes break-glass links is off')
   if (!access) return 1
   const { agent, reason } = options

@@ -3,7 +3,7 @@
 import type { Check } from '../../core/checks.js'
 import { hintOf, type Reason, settingOf } from '../../core/reasons.js'
 import { type RefusedLoginReport, referencePattern } from '../../ops/refused-logins.js'
-import { type ExitCode, escapeControls, heading, type Io, type ReportOutcome, report } from '../io.js'
+import { type ExitCode, escapeControls, heading, type Io, type ReportOutcome, report, usageError } from '../io.js'
 import { askOps, opsAccess } from '../ops-client.js'
 import { readConfiguration } from './configuration.js'
 import { explainMessageFile, type FileVerdict } from './explain-file.js'
@@ -21,10 +21,7 @@ export interface ExplainOptions {
 /** `reference`, or one of options.saml and options.jwt; anything else is a usage error. */
 export async function explain(reference: string | undefined, options: ExplainOptions, io: Io): Promise<ExitCode> {
   const wrong = wrongUsage(reference, options)
-  if (wrong !== undefined) {
-    io.err(`error: ${wrong}`)
-    return 2
-  }
+  if (wrong !== undefined) return usageError(wrong, io)
   return reference === undefined
     ? explainFile(options, io)
     : explainReference(reference.trim().toUpperCase(), options, io)

@@ -4,7 +4,7 @@
 import { canonicalEmail } from '../../core/email.js'
 import type { Ended, SessionFacts, SessionsPage } from '../../ops/api/sessions.js'
 import { isHandle } from '../../sessions/keys.js'
-import { type ExitCode, escapeControls, type Io } from '../io.js'
+import { type ExitCode, escapeControls, type Io, usageError } from '../io.js'
 import { askOps, type OpsAccess, OpsUnreachable, opsAccess } from '../ops-client.js'
 
 interface OpsOptions {
@@ -27,7 +27,7 @@ export interface RevokeOptions extends OpsOptions {
 /** All pages: a table, or with --json one line of JSON for each session. */
 export async function listSessions(options: ListOptions, io: Io): Promise<ExitCode> {
   const wrong = wrongSelection(options)
-  if (wrong !== undefined) return usage(wrong, io)
+  if (wrong !== undefined) return usageError(wrong, io)
   const access = await opsAccess(options, io)
   if (!access) return 1
   const table = sessionTable(options.wide ? wideColumns : columns)
@@ -47,9 +47,9 @@ export async function listSessions(options: ListOptions, io: Io): Promise<ExitCo
 /** Exactly one of --agent, --id and --all; anything else is a usage error. */
 export async function revokeSessions(options: RevokeOptions, io: Io): Promise<ExitCode> {
   const path = revokePath(options)
-  if (path === undefined) return usage('give exactly one of --agent EMAIL, --id HANDLE and --all', io)
+  if (path === undefined) return usageError('give exactly one of --agent EMAIL, --id HANDLE and --all', io)
   const wrong = wrongSelection(options)
-  if (wrong !== undefined) return usage(wrong, io)
+  if (wrong !== undefined) return usageError(wrong, io)
   const access = await opsAccess(options, io)
   if (!access) return 1
   const { ended, replication } = bodyOf(await askOps(access, path, 'DELETE')) as Ended
@@ -78,11 +78,6 @@ function wrongSelection({ agent, id }: { agent?: string; id?: string }): string 
   }
   if (id === undefined || isHandle(id)) return undefined
   return `--id takes a handle: the 43 characters that "deskgate sessions list --wide" shows under HANDLE; not ${shown(id)}`
-}
-
-function usage(message: string, io: Io): ExitCode {
-  io.err(`error: ${message}`)
-  return 2
 }
 
 function shown(typed: string): string {
