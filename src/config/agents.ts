@@ -6,7 +6,7 @@ import { canonicalEmail } from '../core/email.js'
 import { workBehindRequests } from '../runtime/thread-priority.js'
 import { readDocument } from './document.js'
 import { parsePartially } from './partial-config.js'
-import { dotted, type Finding, inOrder, type Problem } from './problems.js'
+import { dotted, type Finding, inOrder, type Problem, problemAt } from './problems.js'
 import { agentEntry } from './schema/agents.js'
 import type { FileText } from './schema/values.js'
 
@@ -24,12 +24,9 @@ export function parseAgents(text: string, path: string): ParsedAgents {
   // An empty file, or one with comments only, is an empty list.
   const { value, findings } = parsePartially(agentList, document.value ?? [])
   const { agents, repeated } = canonical(value ?? [])
-  const found = [...findings, ...repeated].map(({ path: key, message, hint }) => ({
-    ...document.place(key),
-    key: dotted(key),
-    message,
-    ...(hint === undefined ? {} : { hint }),
-  }))
+  const found = [...findings, ...repeated].map(({ path: key, message, hint }) =>
+    problemAt(document.place(key), dotted(key), message, hint),
+  )
   const all = inOrder([...document.problems, ...found])
   return all.length > 0 ? { problems: all } : { agents }
 }

@@ -12,14 +12,14 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml'
-import { dotted, type Path, type Problem } from './problems.js'
+import { dotted, type Path, type Place, type Problem } from './problems.js'
 
 export interface Document {
   value: unknown
   /** Duplicate keys, tags, unknown aliases: the value is usable nevertheless. */
   problems: Problem[]
   /** The position of the key at a path, or of the nearest key above it. */
-  place(path: Path): { file: string; line: number; column: number }
+  place(path: Path): Place
 }
 
 /** Deeper than any setting; stops aliases that contain themselves. */
@@ -69,7 +69,7 @@ export function readDocument(text: string, file: string): { document?: Document;
   return { document: { value, problems, place }, problems: [] }
 }
 
-function placesIn(text: string, file: string): (offset: number) => ReturnType<Document['place']> {
+function placesIn(text: string, file: string): (offset: number) => Place {
   let lines: number[] | undefined
   return offset => {
     lines ??= [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]

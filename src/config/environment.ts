@@ -3,21 +3,21 @@
 
 import { readDocument } from './document.js'
 import { nearest } from './partial-config.js'
-import { dotted, type Path, type Problem, printable } from './problems.js'
+import { dotted, type Path, type Place, type Problem, printable, problemAt } from './problems.js'
 import { childOf, isMapping, keysOf, type Schema } from './zod-introspection.js'
 
 interface Overlay {
   value: unknown
   problems: Problem[]
   /** Where a path was set by a variable; undefined where the file has it. */
-  place(path: Path): { file: string; line: number; column: number } | undefined
+  place(path: Path): Place | undefined
 }
 
 interface Setting {
   variable: string
   path: Path
   value: unknown
-  place(path: Path): { file: string; line: number; column: number }
+  place(path: Path): Place
 }
 
 const prefix = 'DESKGATE__'
@@ -92,7 +92,7 @@ function unknown(where: { variable: string; path: Path }, part: string, known: r
 
 function problem({ variable, path }: { variable: string; path: Path }, message: string, hint?: string): Problem {
   const place = { file: printable(variable), line: 1, column: 1 }
-  return { ...place, key: path.length === 0 ? '(environment)' : dotted(path), message, ...(hint ? { hint } : {}) }
+  return problemAt(place, path.length === 0 ? '(environment)' : dotted(path), message, hint)
 }
 
 const gap = Symbol('gap')

@@ -11,7 +11,7 @@ import { emptiedFiles, restartFindings, saysTheSame, valueAt } from './changes.j
 import { type Document, readDocument } from './document.js'
 import { overlayEnvironment } from './environment.js'
 import { type PartialResult, parsePartially } from './partial-config.js'
-import { dotted, type Finding, inOrder, type Path, type Problem } from './problems.js'
+import { dotted, type Finding, inOrder, type Path, type Problem, problemAt } from './problems.js'
 import { createReader, whyNot } from './reader.js'
 import { validateRules } from './rules.js'
 import { type Config, configSchema } from './schema/index.js'
@@ -142,12 +142,8 @@ async function parseAgentsFiles({ partial }: Draft, files: Map<string, string>):
 }
 
 function validate({ document, overlay, partial, options }: Draft): Loaded {
-  const place = ({ path, message, hint }: Finding): Problem => ({
-    ...(overlay.place(path) ?? document.place(path)),
-    key: dotted(path),
-    message,
-    ...(hint === undefined ? {} : { hint }),
-  })
+  const place = ({ path, message, hint }: Finding) =>
+    problemAt(overlay.place(path) ?? document.place(path), dotted(path), message, hint)
   const written = (path: Path) => valueAt(overlay.value, path)
   const ruleFindings = validateRules(partial.value ?? {}, written, options.now)
   const restart = options.running ? restartFindings(options.running, partial.value ?? {}, written) : []

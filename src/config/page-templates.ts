@@ -2,7 +2,7 @@
 // when a page is shown. A template runs no code, leaves no value unescaped, and never loses what a page is for.
 
 import Mustache from 'mustache'
-import type { Problem } from './problems.js'
+import { type Problem, problemAt } from './problems.js'
 import type { FileText } from './schema/values.js'
 
 /** The pages that may have a template of their own. */
@@ -75,7 +75,7 @@ export function checkPageFile(file: FileText): { problems: Problem[]; warnings: 
   const at = (offset: number, key: string, message: string, hint?: string): Problem => {
     const before = file.text.slice(0, offset).split('\n')
     const place = { file: file.path, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
-    return { ...place, key, message, ...(hint === undefined ? {} : { hint }) }
+    return problemAt(place, key, message, hint)
   }
   const style = file.path.endsWith('.css') && /<\/style/i.exec(file.text)
   if (style)

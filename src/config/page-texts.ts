@@ -5,7 +5,7 @@ import { basename, extname } from 'node:path'
 import { en } from '../web/pages/i18n/en.js'
 import { languageTags } from '../web/pages/i18n/texts.js'
 import { readDocument } from './document.js'
-import { dotted, type Path, type Problem } from './problems.js'
+import { dotted, type Path, type Problem, problemAt } from './problems.js'
 import type { FileText } from './schema/values.js'
 import { isMapping } from './zod-introspection.js'
 
@@ -33,10 +33,9 @@ export function isLanguageTag(tag: string): boolean {
 /** Never throws. */
 export function parseOwnTexts({ path, text }: FileText): OwnTexts | { problems: Problem[] } {
   const lang = basename(path, extname(path))
-  const first = (message: string, hint?: string) => {
-    const problem = { file: path, line: 1, column: 1, key: '(file)', message, ...(hint === undefined ? {} : { hint }) }
-    return { problems: [problem] }
-  }
+  const first = (message: string, hint?: string) => ({
+    problems: [problemAt({ file: path, line: 1, column: 1 }, '(file)', message, hint)],
+  })
   if (!isLanguageTag(lang)) return first('is not named after a language', 'such as de.yaml or pt-BR.yaml')
   const { document, problems } = readDocument(text, path)
   if (!document || document.problems.length > 0) return { problems: document?.problems ?? problems }
@@ -48,8 +47,7 @@ export function parseOwnTexts({ path, text }: FileText): OwnTexts | { problems: 
   const found: Problem[] = []
   const missing: string[] = []
   compare(en, texts, [], {
-    wrong: (key, message, hint) =>
-      found.push({ ...document.place(key), key: dotted(key), message, ...(hint === undefined ? {} : { hint }) }),
+    wrong: (key, message, hint) => found.push(problemAt(document.place(key), dotted(key), message, hint)),
     missing: key => missing.push(dotted(key)),
   })
   if (found.length > 0) return { problems: found }

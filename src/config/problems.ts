@@ -12,6 +12,8 @@ export interface Problem {
   hint?: string
 }
 
+export type Place = Pick<Problem, 'file' | 'line' | 'column'>
+
 export type Path = readonly (string | number)[]
 
 /** A problem without its position in the file. */
@@ -19,6 +21,10 @@ export interface Finding {
   path: Path
   message: string
   hint?: string | undefined
+}
+
+export function problemAt(place: Place, key: string, message: string, hint: string | undefined): Problem {
+  return { ...place, key, message, ...(hint === undefined ? {} : { hint }) }
 }
 
 /** The most problems that are shown. */
