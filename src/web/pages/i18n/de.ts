@@ -341,7 +341,7 @@ export const de: Texts = {
       },
       directory: {
         title: 'Ihre Rolle lässt sich gerade nicht prüfen',
-        text: 'Das Verzeichnis der Agenten antwortet nicht. Bitte versuchen Sie es in einer Minute noch einmal.',
+        text: 'Die Liste der Agenten kann im Moment nicht gelesen werden. Bitte versuchen Sie es in einer Minute noch einmal.',
       },
     },
     done: {

@@ -45,7 +45,7 @@ export const es: Texts = {
     },
     unavailable: {
       title: 'Ahora mismo no es posible iniciar sesión',
-      text: 'No podemos acceder a lo necesario para comprobar su inicio de sesión. Inténtelo de nuevo dentro de un minuto.',
+      text: 'Un servicio que comprueba su inicio de sesión no responde. Inténtelo de nuevo dentro de un minuto.',
     },
     refusedThere: {
       title: 'Su servicio de inicio de sesión ha denegado el acceso',
@@ -341,7 +341,7 @@ export const es: Texts = {
       },
       directory: {
         title: 'Su rol no se puede comprobar en este momento',
-        text: 'La lista de agentes no responde. Inténtelo de nuevo en un minuto.',
+        text: 'En este momento no se puede leer la lista de agentes. Inténtelo de nuevo dentro de un minuto.',
       },
     },
     done: {

@@ -341,7 +341,7 @@ export const fr: Texts = {
       },
       directory: {
         title: 'Votre rôle ne peut pas être vérifié pour le moment',
-        text: 'La liste des agents ne répond pas. Veuillez réessayer dans une minute.',
+        text: 'La liste des agents ne peut pas être lue actuellement. Veuillez réessayer dans une minute.',
       },
     },
     done: {
