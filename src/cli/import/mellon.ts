@@ -58,9 +58,9 @@ access.paths | by role; or ~providers[].allow.roles~ for the whole provider. No 
   MellonCond MellonRequire
 none | fixed: ~__Host-deskgate~, Secure, HttpOnly, SameSite=Lax |
   MellonCookieDomain MellonCookiePath MellonCookieSameSite MellonSecureCookie MellonVariable
-none | obsolete there, too | MellonDecoder
-none | ~/~ | MellonDefaultLoginPath
-none | always: ~deskgate explain REFERENCE~ | MellonDiagnosticsEnable MellonDiagnosticsFile
+none | obsolete in mod_auth_mellon too | MellonDecoder
+none | always ~/~ | MellonDefaultLoginPath
+none | not needed: ~deskgate explain REFERENCE~ shows every check of a refused login | MellonDiagnosticsEnable MellonDiagnosticsFile
 login.chooser | the page with a button for each provider |
   MellonDiscoveryURL MellonProbeDiscoveryIdP MellonProbeDiscoveryTimeout
 none | logout messages are always verified | MellonDoNotVerifyLogoutSignature
@@ -93,7 +93,7 @@ none | no request to the provider | MellonSendExpectHeader
 sessions.idle | | MellonSessionIdleTimeout
 sessions.lifetime | | MellonSessionLength
 providers[].attributes.headers | ~header: attribute~ | MellonSetEnv MellonSetEnvNoPrefix
-none | RSA-SHA256 | MellonSignatureMethod
+none | always RSA-SHA256 | MellonSignatureMethod
 none | addresses change, and are not checked | MellonSubjectConfirmationDataAddressCheck
 providers[].attributes.email | an e-mail address; ~identity.format.email: local~ sends only the part before the @ |
   MellonUser

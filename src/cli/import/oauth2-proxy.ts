@@ -47,7 +47,7 @@ none | targets are passed on as they came | allow-query-semicolons
 providers[].allow.roles | after ~providers[].roles.map~ | allowed-group allowed-role
 deskgate --config | one YAML file | alpha-config config
 none | not needed: what is not a page navigation gets 401 | api-route
-providers[].forceAuthn | only "log in anew" | approval-prompt prompt
+providers[].forceAuthn | a new login each time; other prompts have no counterpart | approval-prompt prompt
 audit.to | logins, logouts and refusals cannot be switched off | auth-logging
 none | JSON lines | auth-logging-format request-logging-format standard-logging-format
 none | Deskgate speaks SAML 2.0, or takes a token that a provider posts; no OpenID Connect. Most providers offer SAML too |
@@ -123,7 +123,7 @@ sessions.store.sentinelPassword | | redis-sentinel-password
 sessions.store.username | | redis-username
 none | always ~X-Request-Id~ | request-id-header
 log.access | | request-logging
-trustedProxies | name the networks: there is no "trust everybody" | reverse-proxy trusted-proxy-ip
+trustedProxies | name the networks of your proxies; by default none is trusted | reverse-proxy trusted-proxy-ip
 none | the cookie is opaque | session-cookie-minimal
 sessions.store | ~memory~, or a Redis; never in the cookie | session-store-type
 none | ~deskgate explain REFERENCE~ shows every check of a refused login | show-debug-on-error

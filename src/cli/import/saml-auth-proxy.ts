@@ -24,7 +24,7 @@ desk.url | | backend-url
 providers[].entityId | or ~site~ | entity-id
 providers[].metadata | an address, or a file without ~file://~ | idp-metadata-url
 none | the variable NODE_EXTRA_CA_CERTS | idp-ca-path
-none | Deskgate asks for an e-mail address and takes what comes; ~providers[].attributes.email~ names an attribute in its place |
+none | any format is accepted. The metadata names ~emailAddress~, or ~unspecified~ where ~providers[].attributes.email~ names an attribute |
   name-id-format
 providers[].key | | sp-key-path
 providers[].certificate | | sp-cert-path
