@@ -170,7 +170,7 @@ t.test('a login that works, and fronts with a fault', { skip: needed }, async t 
       { past: Number(new URL(desk.url).port) },
       [/^no way past the gateway: HTTP 200 .*forged X-Agent-Email \|/],
     ],
-    ['another Host', { host: 'gateway.internal' }, [/^Host: the gateway sees another host.*\$http_host/]],
+    ['another Host', { host: 'gateway.internal' }, [/^Host: the gateway sees a host other than.*\$http_host/]],
     ['no X-Forwarded-For', { forwarded: 'none' }, [/^client address: seen as 127\.0\.0\.2.*no proxy names the client/]],
     [
       'X-Forwarded-For of the client',

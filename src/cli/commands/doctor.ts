@@ -56,7 +56,7 @@ export async function doctor(options: DoctorOptions, io: Io): Promise<ExitCode> 
   return problems.length === 0 ? 0 : 1
 }
 
-const toDesk = "The way to Desk works. It is not proven that Desk accepts an agent: see the check Desk's first page."
+const toDesk = 'The way to Desk works. It is not proven that Desk accepts an agent: see the check "Desk\'s first page".'
 const notTested =
   'Not tested: your identity provider, and whether Desk knows an agent (docs/desks). Log in once. If the login is refused, the page shows a reference: deskgate explain REFERENCE'
 

@@ -52,7 +52,7 @@ export async function beginLogin(found: Findings, parts: LoginParts): Promise<Fe
   try {
     let page = await browser.ask(rehearsal.login, first)
     if (page.status === 421) {
-      const seen = "the gateway sees another host than publicUrl's: every login begins with one extra page"
+      const seen = "the gateway sees a host other than publicUrl's: every login begins with one extra page"
       found.problem(
         'Host',
         seen,
