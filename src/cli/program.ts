@@ -224,10 +224,10 @@ function addDoctor(program: Command, { io, done }: ProgramDeps): void {
       'after',
       `
 Run it where agents' browsers are, or where publicUrl leads to the same front.
-No agent is logged in: for a minute at most, the gateway opens a provider for
-one login of doctor@invalid, which reaches nothing in Desk but its first page.
-The audit log records it. The command needs the configuration, and the admin
-token: ops.adminToken, or $DESKGATE_ADMIN_TOKEN.
+The command logs no agent in: for a minute at most, the gateway opens a provider
+for one login of doctor@invalid, which reaches nothing in Desk but its first
+page. The audit log records it. The command needs the configuration, and the
+admin token: ops.adminToken, or $DESKGATE_ADMIN_TOKEN.
 
 Exit code: 0 no check has failed; 1 one has, and stderr says which; 2 usage
 error.
@@ -292,7 +292,7 @@ function addAccess(program: Command, { io, done }: ProgramDeps): void {
       'after',
       `
 The decision is the gateway's own: its directory, its rules, and the roles of
-live sessions where the provider states them. Nobody is logged in.
+live sessions where the provider states them. The command logs nobody in.
 ${asksGateway}
 Exit code: 0 the agent has access (or the report is complete); 1 the agent has
 no access, and stderr says why; 2 usage error.

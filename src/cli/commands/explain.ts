@@ -36,7 +36,7 @@ function wrongUsage(reference: string | undefined, options: ExplainOptions): str
   if (provider !== undefined || at !== undefined) return '--provider and --at need --saml FILE or --jwt FILE'
   if (referencePattern.test(reference.trim().toUpperCase())) return undefined
   const hint = 'copy it from the page of the refused login or from the log, such as 7KQ2M-XW9PA'
-  return `${escapeControls(reference.slice(0, 60))} invalid reference: ${hint}; for a file use --saml or --jwt`
+  return `invalid reference ${escapeControls(reference.slice(0, 60))}: ${hint}; for a file use --saml or --jwt`
 }
 
 async function explainReference(reference: string, options: ExplainOptions, io: Io): Promise<ExitCode> {

@@ -155,7 +155,7 @@ function checkWindow(
     checkTime(check, 'nbf', nbf - clockSkew <= now, {
       reason: 'jwt.not_yet_valid',
       good: fromNow(nbf, now),
-      bad: `token valid in ${seconds(nbf - now)}, ${allowed}; check the provider's clock`,
+      bad: `token becomes valid in ${seconds(nbf - now)}, ${allowed}; check the provider's clock`,
       setting,
     })
   }
