@@ -173,7 +173,7 @@ const table = {
   },
   'saml.context_mismatch': {
     status: 400,
-    hint: 'The agent logged in by another method than providers[].authnContext asks for. Have the identity provider require the method. If it has another name for the same method, add that name to providers[].acceptedContexts.',
+    hint: 'The agent did not log in by a method that providers[].authnContext asks for. Have the identity provider require the method. If it has another name for the same method, add that name to providers[].acceptedContexts.',
     setting: 'providers[].acceptedContexts',
   },
   'saml.authentication_too_old': {
@@ -198,7 +198,7 @@ const table = {
   },
   'agent.forbidden': {
     status: 403,
-    hint: 'The agent is known but may not use this provider. See providers[].allow and access.',
+    hint: 'The agent is known but may not use this provider. See providers[].allow.',
     setting: 'providers[].allow',
   },
   'agent.directory_unavailable': {
@@ -216,7 +216,7 @@ const table = {
   },
   'login.step_up_other_agent': {
     status: 409,
-    hint: 'A page asked for a stronger or fresher login (access.paths[].context, maxAge), but another agent than that of the session logged in.',
+    hint: 'A page asked for a stronger or fresher login (access.paths[].context, maxAge), but the agent who logged in is not the agent of the session. To change accounts, the agent has to log out first.',
   },
   'login.loop': {
     status: 400,

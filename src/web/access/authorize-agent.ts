@@ -114,6 +114,7 @@ function checkHeaderSize(step: RecordCheck, identity: AgentPolicy['identity'], p
     expected: `at most ${maxIdentityBytes} bytes`,
     seen: `${bytes} bytes, ${agent.roles.length} roles`,
     setting: 'agents',
+    hint: 'The identity headers of this agent would be too large. Give the agent fewer roles, or limit the roles that the provider sends (providers[].roles).',
   })
 }
 
