@@ -53,7 +53,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
 
   /** Attack, or an accident: an almost empty list would log everybody out. */
   const refuseImplausible = (agents: AgentsList, before: AgentsList) => {
-    if (agents.size === 0) throw new ListUnusable('names no agent at all: ignored (see list and map)')
+    if (agents.size === 0) throw new ListUnusable('the list names no agent: ignored (see list and map)')
     const [active, deactivated] = [countActive(before), countDeactivated(before, agents)]
     const implausible =
       active > 1 && (deactivated === active || (deactivated > acceptedLoss && deactivated > active / 2))
@@ -61,7 +61,7 @@ export function createHttpListSource(deps: HttpSourceDeps): DirectorySource {
     if (implausible && lossReads < readsToConfirmLoss) {
       const remaining = readsToConfirmLoss - lossReads
       throw new ListUnusable(
-        `would remove ${deactivated} of ${active} agents; not applied until further reads confirm it (${remaining} to go)`,
+        `the list would remove ${deactivated} of ${active} agents; not applied until further reads confirm it (${remaining} to go)`,
       )
     }
     lossReads = 0

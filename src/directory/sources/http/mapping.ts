@@ -23,7 +23,8 @@ export function createMapping(map: HttpAgents['map']): MapEntry {
     pointer === undefined ? undefined : pointAt(entry, pointer)
   return entry => {
     const written = at(entry, map.email)
-    if (written === undefined || written === null || written === '') return { problem: `has no e-mail (${map.email})` }
+    if (written === undefined || written === null || written === '')
+      return { problem: `has no e-mail address (${map.email})` }
     const email = canonicalEmail(written)
     if (email === undefined) return { problem: 'has an invalid e-mail address' }
 

@@ -22,7 +22,7 @@ export interface ListPage {
   /** Of the text: many APIs send no ETag. */
   digest: string
   agents: AgentEntry[]
-  /** Problems of single entries: `page 2, entry 7: has no e-mail (/email)`. */
+  /** Problems of single entries: `page 2, entry 7: has no e-mail address (/email)`. */
   problems: string[]
   next: string | undefined
 }
@@ -62,7 +62,7 @@ export async function readPages(deps: PagesDeps, known: ListPages): Promise<List
   let url: string | undefined = settings.url
   while (url !== undefined) {
     const number = pages.size + 1
-    if (number > maxPages) throw new ListUnusable(`has more than ${maxPages} pages`)
+    if (number > maxPages) throw new ListUnusable(`the list has more than ${maxPages} pages`)
     if (Math.abs(clock.now() - startedAt) > maxReadTime)
       throw new ListUnusable(`page ${number}: the list takes too long`)
     const page = await readPage(deps, { url, number }, known.get(url))

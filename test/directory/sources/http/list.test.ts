@@ -145,7 +145,7 @@ const nonsense: Record<string, { says: RegExp; answer(response: ServerResponse):
   'a page': { says: /^page 1: invalid JSON$/, answer: response => response.end('<html>Log in</html>') },
   'no list': { says: /^page 1: there is no list at \/_embedded\/entries/, answer: response => response.end('{}') },
   'an empty list': {
-    says: /^names no agent at all: ignored/,
+    says: /^the list names no agent: ignored/,
     answer: response => response.end('{"_embedded":{"entries":[]}}'),
   },
   'a redirect': {
@@ -212,7 +212,7 @@ t.test('the token goes to the API, and nowhere else', async t => {
 
 t.test('unclear entries take access away, and are named in the log', async t => {
   const odd: [Person, unknown, RegExp?][] = [
-    [person('none', { email: undefined }), 'unknown', /page 1, entry 1: has no e-mail \(\/email\)/],
+    [person('none', { email: undefined }), 'unknown', /page 1, entry 1: has no e-mail address \(\/email\)/],
     [person('list', { email: ['list@example.com'] }), 'unknown', /entry 2: has an invalid e-mail address/],
     [person('crlf', { email: 'crlf@example.com\r\nX: y' }), 'unknown', /entry 3: has an invalid e-mail address/],
     [person('objects', { level: [{ name: 'admin' }] }), 'disabled', /entry 4: has invalid roles/],
@@ -273,7 +273,7 @@ t.test(
     t.match(await find('agent20'), { roles: ['agent'] })
     t.match(
       warnings()[0]?.error,
-      /^would remove 28 of 40 agents; not applied until further reads confirm it \(2 to go\)$/,
+      /^the list would remove 28 of 40 agents; not applied until further reads confirm it \(2 to go\)$/,
     )
     t.ok((timers.pauses()[0] ?? 0) > 50_000, 'and those are no hurry')
     await refresh()
