@@ -1,7 +1,7 @@
 // A small collector for spans: OTLP over HTTP with JSON bodies, as an OpenTelemetry collector takes it on port 4318.
 
 import { createServer, type IncomingMessage } from 'node:http'
-import { freePort } from './ports.js'
+import type { AddressInfo } from 'node:net'
 
 export interface ReceivedSpan {
   traceId: string
@@ -32,9 +32,7 @@ interface OtlpSpan extends Omit<ReceivedSpan, 'attributes' | 'failed'> {
 }
 
 /** `port`: where it comes back. */
-/** `at`: a port, or any. Another one may listen there later. */
-export async function startCollector(at?: number): Promise<Collector> {
-  const port = at ?? (await freePort())
+export async function startCollector(port = 0): Promise<Collector> {
   const spans: ReceivedSpan[] = []
   const bodies: string[] = []
   let how: number | 'never' = 200
@@ -49,7 +47,7 @@ export async function startCollector(at?: number): Promise<Collector> {
   })
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
     bodies,
     answers(next) {

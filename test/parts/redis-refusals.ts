@@ -67,7 +67,7 @@ export const refusals: Refusal[] = [
     ['-publish'],
     ['+publish'],
   ),
-  withoutPermission('keys', 'all', /NOPERM.* of keys deskgate:.*Redis says: .*keys/, ['resetkeys', '~other:*'], ['~*']),
+  withoutPermission('keys', 'all', /NOPERM.* on keys deskgate:.*Redis says: .*keys/, ['resetkeys', '~other:*'], ['~*']),
   {
     name: 'OOM',
     words: /Redis says: OOM command not allowed when used memory > 'maxmemory'/,

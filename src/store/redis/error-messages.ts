@@ -160,8 +160,8 @@ function missingPermission(error: Error): string {
   const name = `the Redis user lacks a permission (NOPERM): ${command.toUpperCase()}`
   // The message names the command, or says that it is about a key or a channel.
   if (/channel/.test(error.message))
-    return `${name} of the channel ${firstArgument(error)}; its ACL must allow it with &`
-  if (/\bkeys?\b/.test(error.message)) return `${name} of ${kindOfKey(error)}; its ACL must allow them with ~`
+    return `${name} on the channel ${firstArgument(error)}; its ACL must allow it with &`
+  if (/\bkeys?\b/.test(error.message)) return `${name} on ${kindOfKey(error)}; its ACL must allow them with ~`
   return `${name}; its ACL must allow the command with +`
 }
 

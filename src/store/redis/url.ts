@@ -98,8 +98,7 @@ function listed(settings: StoreSettings): HostList {
   const url = settings.url.reveal()
   const problem = hostListProblem(url)
   const list = readHostList(url)
-  if (problem || !list)
-    throw new Error(`sessions.store: ${problem?.message ?? 'invalid URL'}, such as ${problem?.hint}`)
+  if (problem || !list) throw new Error(`sessions.store: ${problem?.message ?? 'invalid URL'} (${problem?.hint})`)
   return list
 }
 

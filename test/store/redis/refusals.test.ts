@@ -194,7 +194,7 @@ t.test('a user without channels is refused once, not 25 times a second', { skip 
   const redis = await startRedis({ acl, admin: { username: 'admin', password: 'admin' } })
   t.teardown(redis.stop)
   const { failure, subscribed, log, store } = open(t, `redis://gate:pw@127.0.0.1:${redis.port}`)
-  await until(async () => /NOPERM.*SUBSCRIBE of the channel deskgate:ended/.test(await failure()))
+  await until(async () => /NOPERM.*SUBSCRIBE on the channel deskgate:ended/.test(await failure()))
   await new Promise(resolve => setTimeout(resolve, 3000))
   t.equal(log().match(/subscription refused/g)?.length, 1)
   t.ok((await received(redis)) < 20)
