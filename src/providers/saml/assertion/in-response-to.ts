@@ -82,5 +82,5 @@ function requestsOf(assertion: AssertionFacts, { inResponseTo: outer }: Response
 /** The cookies that came instead: none at all means that cookies were lost, others belong to another login. */
 function describeOtherAttempts({ pendingAttempts: underWay = 0 }: CallbackRequest): string {
   if (underWay === 0) return 'the browser sent no login cookie'
-  return `the browser sent no cookie of that login to this provider, but ${underWay} of other logins`
+  return `the browser sent no cookie for that login with this provider, but ${underWay} for other logins`
 }

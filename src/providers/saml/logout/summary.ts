@@ -139,7 +139,7 @@ export function readPostedLogout(form: LogoutForm): LogoutReading {
   const kind = request === undefined && response !== undefined && repeated.length === 0 ? 'response' : 'request'
   if (repeated.length > 0) return { kind, malformed: `more than one ${repeated.join(', ')}` }
   if ((request === undefined) === (response === undefined)) {
-    return { kind, malformed: 'not one SAMLRequest or SAMLResponse' }
+    return { kind, malformed: 'not exactly one SAMLRequest or SAMLResponse' }
   }
   const bytes = decodeBase64(request ?? response)
   if (!bytes || bytes.length > largest) return { kind, malformed: 'not base64, empty, or over 64 kB' }
