@@ -17,6 +17,7 @@ import {
 } from '../web/pages/pages.js'
 import { fill, type Words } from '../web/pages/sentence.js'
 import { createPaths } from '../web/request/paths.js'
+import { dialogSource } from '../web/routes/session-script.js'
 import { browsers, deskSamples, email, hour, minute, other, reference, type Sample } from './session-desk-samples.js'
 
 const home = { get: '/' }

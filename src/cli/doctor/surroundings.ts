@@ -200,7 +200,8 @@ async function checkProvider(
   const address = `${publicUrl}${createPaths(config.prefix).login}/${provider.id}?here=1`
   const headers = { ...navigation, 'sec-fetch-site': 'none' }
   const page = await browser.ask(address, { headers, cookies: 'none' }).catch(causeOf)
-  if (typeof page === 'string') return found.problem(name, `no response: ${page}`, 'the front')
+  if (typeof page === 'string')
+    return found.problem(name, `no response: ${page}`, "see the front's own log, and its timeouts")
   if (page.status >= 400) {
     const why = provider.type === 'saml' && provider.metadata ? await readFetched(provider) : undefined
     const seen = `no login begins: HTTP ${page.status}`

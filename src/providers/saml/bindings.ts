@@ -117,7 +117,7 @@ export function readRedirect(query: string): RedirectReading {
 function read(query: string): RedirectMessage {
   const raw = rawParameters(query)
   const [request, response] = [raw.get('SAMLRequest'), raw.get('SAMLResponse')]
-  if ((request === undefined) === (response === undefined)) fail('not one SAMLRequest or SAMLResponse')
+  if ((request === undefined) === (response === undefined)) fail('not exactly one SAMLRequest or SAMLResponse')
   const [field, sent] = request === undefined ? ['SAMLResponse', response ?? ''] : ['SAMLRequest', request]
   const encoding = raw.get('SAMLEncoding')
   if (encoding !== undefined && decode(encoding) !== deflate) fail('an encoding other than DEFLATE')

@@ -52,7 +52,7 @@ export async function parseAhead(text: string, wanted: MetadataWanted): Promise<
   } catch (error) {
     if (!(error instanceof ThreadFailed)) throw error
     // One that takes too much would do so again, here.
-      if (error.tooCostly) parsed.set(key, new MetadataError(`reading the metadata ${error.message}`))
+    if (error.tooCostly) parsed.set(key, new MetadataError(`reading the metadata ${error.message}`))
   }
 }
 
