@@ -49,7 +49,7 @@ const operations = {
   ready: {
     summary: 'Whether this process should get traffic.',
     answers: {
-      200: json('It should; the rest is for people.', readinessSchema),
+      200: json('It should. The body has details for people.', readinessSchema),
       503: json('It is starting, draining or overloaded.', readinessSchema),
     },
   },

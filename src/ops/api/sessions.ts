@@ -37,7 +37,7 @@ const endedSchema = z.strictObject({
   ended: z.int().nonnegative(),
   replication: z
     .enum(['replicated', 'not replicated', 'single'])
-    .meta({ description: 'Whether a failover of the store could bring them back: not replicated.' }),
+    .meta({ description: 'not replicated: a failover of the store could bring the sessions back.' }),
 })
 
 /** One session of the list. */
