@@ -68,7 +68,7 @@ function hidden(fields: Fields): string {
 }
 
 function tagOf(person: Person): string {
-  if (person.agentId === undefined) return '<span class="tag none">no agent</span>'
+  if (person.agentId === undefined) return '<span class="tag none">not an agent</span>'
   if (person.roles.includes('admin')) return '<span class="tag admin">agent, admin</span>'
   return '<span class="tag">agent</span>'
 }

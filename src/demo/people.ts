@@ -33,7 +33,7 @@ export const people: readonly Person[] = [
     id: 'sam',
     name: 'Sam Turner',
     email: 'sam@aloha.example',
-    title: 'Accounting (no agent)',
+    title: 'Accounting (not an agent)',
     roles: ['staff'],
   },
 ]
