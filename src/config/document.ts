@@ -87,7 +87,7 @@ const faults: [RegExp, string][] = [
   [/^tab characters/, 'is indented with a tab: use spaces'],
   [
     /^deficient indentation|within a flow collection|^missed comma/,
-    'invalid YAML from here on; a [ or { above lacks its end or a comma, or this line is not indented enough',
+    'invalid YAML from here on; a [ or { above is not closed or lacks a comma, or this line is not indented enough',
   ],
   [/^nesting exceeded/, 'is nested too deeply'],
   // These messages quote the text, which may be a secret.

@@ -79,7 +79,10 @@ export function checkPageFile(file: FileText): { problems: Problem[]; warnings: 
   }
   const style = file.path.endsWith('.css') && /<\/style/i.exec(file.text)
   if (style)
-    return { problems: [at(style.index, '(css)', 'ends the style sheet: what follows would be markup')], warnings: [] }
+    return {
+      problems: [at(style.index, '(css)', 'ends the style sheet: what follows would be markup', 'remove </style')],
+      warnings: [],
+    }
   if (name === styleSheet)
     return { problems: [], warnings: remote(file.text).map(offset => at(offset, name, notLoaded)) }
   const known = [styleSheet, 'layout', 'header', 'footer', ...pageNames]
@@ -117,7 +120,7 @@ function tagProblems(tokens: Token[], name: TemplateName, at: At): Problem[] {
       } else if (type === '&' && value === 'content' && section) {
         problems.push(at(start, value, 'is inside a section, so some pages would leave it out', 'put it outside'))
       } else if (type === 'name' && raw.includes(value)) {
-        problems.push(at(start, value, 'is markup', `{{{${value}}}}`))
+        problems.push(at(start, value, 'is markup', `write {{{${value}}}}`))
       } else if (['name', '#', '^'].includes(type) && !values.includes(value) && !raw.includes(value)) {
         problems.push(at(start, value, 'unknown value', values.join(', ')))
       }

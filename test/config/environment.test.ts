@@ -110,7 +110,7 @@ t.test('each mistake is named with its variable, all at once', async t => {
       'DESKGATE__AGENTS__7__DOMAINS:1:1 agents[7].domains: leaves a gap in the list (entries are numbered from 0)',
       'DESKGATE__AGENTS__FIRST:1:1 agents: unknown setting (set agents as a whole, in YAML)',
       'DESKGATE__COLOUR:1:1 (environment): unknown setting',
-      'DESKGATE__DESK__PUBLIC:1:12 desk.public: invalid YAML from here on; a [ or { above lacks its end or a comma, or this line is not indented enough',
+      'DESKGATE__DESK__PUBLIC:1:12 desk.public: invalid YAML from here on; a [ or { above is not closed or lacks a comma, or this line is not indented enough',
       'DESKGATE__DRAIN:1:1 drain: is empty (unset the variable)',
       'DESKGATE__LOG:1:16 log: duplicate key',
       'DESKGATE__PROVIDERS__0__ATTRIBUTES__HEADERS__X_TEAM:1:1 providers[0].attributes.headers: unknown setting (set providers[0].attributes.headers as a whole, in YAML)',

@@ -116,7 +116,7 @@ t.test('what is not a configuration at all is one clear problem with its place',
     ['desk:\n\turl: x\n', '2:1 (yaml): is indented with a tab: use spaces'],
     [
       'desk: { url: x\nlisten: y\n',
-      '2:1 (yaml): invalid YAML from here on; a [ or { above lacks its end or a comma, or this line is not indented enough',
+      '2:1 (yaml): invalid YAML from here on; a [ or { above is not closed or lacks a comma, or this line is not indented enough',
     ],
   ]
   for (const [text, expected] of cases) t.same(problems(text), [`deskgate.yaml:${expected}`], JSON.stringify(text))

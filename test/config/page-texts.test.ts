@@ -34,7 +34,7 @@ t.test('each kind of mistake, with its place', async t => {
     [
       'a: [\n',
       [
-        '2 (yaml): invalid YAML from here on; a [ or { above lacks its end or a comma, or this line is not indented enough',
+        '2 (yaml): invalid YAML from here on; a [ or { above is not closed or lacks a comma, or this line is not indented enough',
       ],
     ],
     ['chooser:\n  title: a\n  title: b\n', ['3 chooser.title: duplicate key']],

@@ -521,7 +521,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
         { ...samlProvider, id: 'signed', name: 'S', metadata: 'http://idp.example/s', metadataCertificate: 'one.crt' },
       ],
     }),
-    'providers[0].loginUrl: not https: it can be read in transit',
+    'providers[0].loginUrl: not https: what browsers send there can be read in transit',
     'providers[0].jwks: not https: the keys can be replaced in transit',
     'providers[1].metadata: not https: the keys can be replaced in transit',
   ],
@@ -580,7 +580,7 @@ const warnings: Record<string, [Record<string, unknown>, ...string[]]> = {
   ],
   'two passwords': [
     settings({ secrets, sessions: { store: { url: 'redis://u:p@redis/0', password: 'q' } } }),
-    'sessions.store.password: also set in the URL',
+    'sessions.store.password: takes the place of the password in the URL',
   ],
 }
 

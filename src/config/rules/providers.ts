@@ -67,7 +67,7 @@ function cleartext({ warning }: Rules, path: Path, provider: Provider): void {
     // Signed metadata cannot be replaced in transit, and contains no secret.
     if (key === 'metadata' && provider.type === 'saml' && provider.metadataCertificate) continue
     const keys = key === 'metadata' || key.endsWith('jwks')
-    const reads = keys ? 'the keys can be replaced in transit' : 'it can be read in transit'
+    const reads = keys ? 'the keys can be replaced in transit' : 'what browsers send there can be read in transit'
     warning([...path, ...key.split('.')], `not https: ${reads}`)
   }
 }

@@ -43,7 +43,9 @@ function redis({ config, problem, warning }: Rules, url: string): void {
   if (tls && parsed.protocol === 'redis:') {
     problem(['sessions', 'store', 'tls'], 'cannot be used with redis://', 'the URL must begin with rediss://')
   }
-  if (password && parsed.password !== '') warning(['sessions', 'store', 'password'], 'also set in the URL')
+  if (password && parsed.password !== '') {
+    warning(['sessions', 'store', 'password'], 'takes the place of the password in the URL', 'remove one of them')
+  }
 }
 
 interface StoreHost {

@@ -35,9 +35,10 @@ const http = (read: ConfigReader) =>
     next: pointer()
       .optional()
       .meta({ description: 'Where the URL of the next page is; without it the Link header (rel=next) is followed.' }),
-    refresh: duration('1s', '24h')
-      .prefault('60s')
-      .meta({ description: 'How often the list is read, or a live agent looked up again.' }),
+    refresh: duration('1s', '24h').prefault('60s').meta({
+      description:
+        'How often the list is read, or an agent with an open connection or a recent request looked up again.',
+    }),
     staleFor: duration('0s', '24d')
       .prefault('24h')
       .meta({ description: 'How long the last answer is used for logins while there is no newer one.' }),
@@ -82,7 +83,7 @@ export const agents = (read: ConfigReader) =>
     .min(1, says('must name at least one source', 'there is no default: name the source of your agents'))
     .meta({
       description:
-        'The directory: sources (file, http, domains, any), asked in the order of this list. A source that knows the e-mail ends the search.',
+        'The directory: sources (file, http, domains, any), asked in the order of this list. The first source that knows the e-mail address ends the search.',
       examples: [
         [{ file: 'agents.yaml' }, { domains: ['example.com'] }],
         [{ any: true }],

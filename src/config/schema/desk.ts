@@ -51,14 +51,14 @@ export const desk = (read: ConfigReader) =>
         }),
       timeout: duration('1ms', '24h')
         .prefault('60s')
-        .meta({ description: 'How long Desk may take until its response headers.' }),
+        .meta({ description: 'How long Desk may take to send its response headers.' }),
       connections: z.int().min(1).max(65_536).default(256).meta({
         description:
-          'The most connections of a process that wait for the head of a response of Desk. One session, or one address without a session, gets a quarter; a request that waits for more than 10 seconds gets 503.',
+          'The most connections of a process that wait for the head of a response from Desk. One session, or one address without a session, gets a quarter; a request that waits for more than 10 seconds gets 503.',
       }),
       longAnswers: z.int().min(1).max(1_000_000).default(4096).meta({
         description:
-          'The most responses of Desk that continue after their head: event streams, downloads, WebSockets. One session, or one address without a session, gets a quarter.',
+          'The most responses from Desk that continue after their head: event streams, downloads, WebSockets. One session, or one address without a session, gets a quarter.',
       }),
       public: z
         .array(pathRule())
@@ -76,7 +76,7 @@ export const desk = (read: ConfigReader) =>
         .default([])
         .meta({
           description:
-            "After Desk has answered such a request of its own pages, the session ends as by the gateway's logout. A query names one pair that has to be there; { cookie: NAME } means that the answer expires that cookie. Every login and logout also expires this cookie in the browser, so that Desk does not mistake the next agent for the previous one.",
+            "After Desk has answered such a request from one of its own pages, the session ends as with the gateway's own logout. A query names one pair that has to be there; { cookie: NAME } means that the response expires that cookie. Every login and logout also expires that cookie in the browser, so that Desk does not mistake the next agent for the previous one.",
           examples: [['GET /logout', 'GET /?@action=logout', { cookie: '_desk_session' }]],
         }),
     })

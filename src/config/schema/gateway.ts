@@ -35,7 +35,7 @@ export const workers = () =>
     .union([z.int().min(1).max(256), z.literal('auto')], { error: says('invalid number of processes') })
     .default(1)
     .meta({
-      description: 'Processes behind the one port, each with connections to Redis of its own; auto: one per core.',
+      description: 'Processes behind the one port, each with its own connections to Redis; auto: one per core.',
     })
 
 export const mode = () =>
@@ -62,7 +62,7 @@ export const observe = () =>
         .default([])
         .meta({
           description:
-            'Paths that are enforced nevertheless, with every method. A path that some server could read as one of these counts as one.',
+            'Paths that stay guarded, with every method. A path that some server could read as one of these is guarded too.',
           examples: [['/admin/*']],
         }),
     })
@@ -137,11 +137,11 @@ export const limits = () =>
         description: 'The most bytes of all unfinished forms together, in each process; one address may use a quarter.',
       }),
       callback: size('16kb', '4mb').prefault('256kb').meta({
-        description: "The longest token or SAML response, as the field of the identity provider's form.",
+        description: "The longest token or SAML response, measured as the identity provider's form sends it.",
       }),
     })
     .prefault({})
-    .meta({ description: 'What one client may ask of the gateway.' })
+    .meta({ description: 'What clients may ask of the gateway, each one and all together.' })
 
 export const runtime = () =>
   z

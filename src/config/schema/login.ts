@@ -9,7 +9,10 @@ export const site = () =>
   text()
     .max(1024)
     .optional()
-    .meta({ description: 'Default SAML SP entity ID; default: the host of publicUrl.', examples: ['mysite'] })
+    .meta({
+      description: 'The SAML SP entity ID of providers without entityId; default: the host of publicUrl.',
+      examples: ['mysite'],
+    })
 
 /** A path of Desk that is requested exactly as written. */
 const plainPath = () => {
@@ -26,7 +29,8 @@ const pagePath = () => {
 const deskLogin = () =>
   z.strictObject({
     paths: z.array(pathRule()).min(1, says('names no path', "the paths of Desk's login page and its form")).meta({
-      description: "The paths of Desk's own login, as in desk.public: passed without a session. The first is its page.",
+      description:
+        "The paths of Desk's own login, written as in desk.public: passed without a session. The first is the login page.",
     }),
     whoami: plainPath().meta({
       description:

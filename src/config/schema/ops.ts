@@ -62,12 +62,9 @@ export const tracing = () =>
           description: 'The collector, by OTLP over HTTP; without a path, /v1/traces. null: off.',
           examples: ['http://127.0.0.1:4318'],
         }),
-      sample: z
-        .number()
-        .min(0)
-        .max(1)
-        .default(0.01)
-        .meta({ description: 'The share of requests; a trusted proxy that sends traceparent decides itself.' }),
+      sample: z.number().min(0).max(1).default(0.01).meta({
+        description: 'The share of requests that are traced; a trusted proxy that sends traceparent decides itself.',
+      }),
     })
     .prefault({})
     .meta({ description: 'OpenTelemetry spans of requests, logins, store and directory, and the way to Desk.' })

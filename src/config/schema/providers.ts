@@ -45,7 +45,7 @@ const revocation = (read: ConfigReader) =>
       audience: text()
         .nullable()
         .default(null)
-        .meta({ description: "What aud must hold; null: the endpoint's URL, publicUrl and /auth/revoke." }),
+        .meta({ description: "What aud must hold; null: the endpoint's URL, such as https://desk.example.com/auth/revoke." }),
     })
     .nullable()
     .default(null)
@@ -153,7 +153,7 @@ export const saml = (read: ConfigReader) =>
       .default([])
       .meta({
         description:
-          'SHA-256 or SHA-1 fingerprints in hex of certificates that responses embed, instead of certificates.',
+          'In the place of certificates: SHA-256 or SHA-1 fingerprints, in hex, of the certificates that responses embed.',
         examples: [['b5a0ab6a1afbc49efc0a24946663f4a4befc3718f387d5d070b39a57e4116143']],
       }),
     sloUrl: url()
@@ -167,7 +167,7 @@ export const saml = (read: ConfigReader) =>
       .meta({ description: 'Remote logout URL: a plain page.', examples: ['https://idp.example.com/bye'] }),
     entityId: text()
       .optional()
-      .meta({ description: 'Our SP entity ID towards this IdP; default: site.', examples: ['mysite'] }),
+      .meta({ description: 'Our SP entity ID for this IdP; default: site.', examples: ['mysite'] }),
     idpInitiated: off('Accept logins that begin at the IdP.'),
     signRequests: off('Sign our requests; needs key and certificate.'),
     key: keyFile(read)
@@ -185,7 +185,8 @@ export const saml = (read: ConfigReader) =>
       )
       .default([])
       .meta({
-        description: 'SP keys before or after this one: they decrypt too, and the metadata names their certificates.',
+        description:
+          'The previous or the next SP keys, for a rollover: they decrypt too, and the metadata names their certificates.',
         examples: [[{ key: 'sp-old.key', certificate: 'sp-old.crt' }]],
       }),
     wantAssertionsEncrypted: off('Refuse assertions that are not encrypted; needs key.'),
@@ -206,7 +207,7 @@ export const saml = (read: ConfigReader) =>
     clockSkew: clockSkew(),
     attributes: z
       .strictObject({
-        email: text().default('NameID').meta({ description: 'NameID, or the attribute with the e-mail.' }),
+        email: text().default('NameID').meta({ description: 'NameID, or the attribute with the e-mail address.' }),
         id: personId(),
         name: nameSources()
           .optional()

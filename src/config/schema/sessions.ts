@@ -70,7 +70,7 @@ export const sessions = (read: ConfigReader) =>
         .array(pathRule())
         .default([])
         .meta({
-          description: 'Paths whose requests do not count as activity, as in desk.public.',
+          description: 'Paths, written as in desk.public, whose requests do not count as activity.',
           examples: [['/api/poll']],
         }),
       perAgent: z

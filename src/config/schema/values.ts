@@ -116,7 +116,7 @@ function pictureOf({ path, bytes }: { path: string; bytes: Buffer }, most: numbe
   if (bytes.length > most) {
     const kilobytes = `${Math.ceil(bytes.length / 1024)} kB large; at most ${most / 1024} kB is allowed`
     throw new Unreadable(
-      says(`the picture ${path} is ${kilobytes}`, 'it is part of every page: make it smaller, or an SVG'),
+      says(`the picture ${path} is ${kilobytes}`, 'pages contain it: make it smaller, or use an SVG'),
     )
   }
   const type = pictureType(bytes)

@@ -160,7 +160,7 @@ t.test('every mistake of a template is told with its file and line', async t => 
     ['layout.mustache', '{{{content}}}{{{name}}}', /name: would not be escaped \(\{\{name\}\} escapes it/],
     ['layout.mustache', '{{{content}}}{{&title}}', /title: would not be escaped/],
     ['layout.mustache', '{{{content}}}{{=<% %>=}}<%& name %>', /name: would not be escaped/],
-    ['layout.mustache', '{{content}}', /content: is markup \(\{\{\{content\}\}\}/],
+    ['layout.mustache', '{{content}}', /content: is markup \(write \{\{\{content\}\}\}/],
     ['layout.mustache', '{{{content}}}{{> /etc/passwd}}', /a template cannot include another one/],
     ['layout.mustache', '<main></main>', /layout: leaves out the content of the page/],
     ['login.mustache', '{{title}}', /login: leaves out the content of the page/],
