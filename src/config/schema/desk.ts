@@ -76,7 +76,7 @@ export const desk = (read: ConfigReader) =>
         .default([])
         .meta({
           description:
-            "After Desk has answered such a request from one of its own pages, the session ends as with the gateway's own logout. A query names one pair that has to be there; { cookie: NAME } means that the response expires that cookie. Every login and logout also expires that cookie in the browser, so that Desk does not mistake the next agent for the previous one.",
+            "Requests of Desk's own pages that log the agent out: after Desk has answered one, the session ends as with the gateway's own logout. A query names one pair that has to be there; { cookie: NAME } means that the response expires that cookie. Every login and logout also expires this cookie in the browser, so that Desk does not mistake the next agent for the previous one.",
           examples: [['GET /logout', 'GET /?@action=logout', { cookie: '_desk_session' }]],
         }),
     })

@@ -44,7 +44,7 @@ export const mode = () =>
     .default('enforce')
     .meta({
       description:
-        'observe guards nothing: what would be stopped reaches Desk without identity, and `deskgate observed` lists it. For a rehearsal in front of a Desk that still protects itself.',
+        'observe guards nothing: what would be stopped reaches Desk without identity, and `deskgate observed` lists it. For a trial in front of a Desk that still protects itself.',
     })
 
 export const observe = () =>
@@ -137,7 +137,7 @@ export const limits = () =>
         description: 'The most bytes of all unfinished forms together, in each process; one address may use a quarter.',
       }),
       callback: size('16kb', '4mb').prefault('256kb').meta({
-        description: "The longest token or SAML response, measured as the identity provider's form sends it.",
+        description: 'The longest token or SAML response, measured as the form field that the identity provider posts.',
       }),
     })
     .prefault({})
