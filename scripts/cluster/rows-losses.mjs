@@ -147,7 +147,7 @@ async function quota(cluster) {
   cluster.upgrade(valuesNow())
   await cluster.whole()
   cluster.kubectl('delete', 'resourcequota', 'try')
-  return 'without room for one more pod an upgrade is refused, the events of the Job say `exceeded quota`, and the pods serve on; with room for one it succeeds'
+  return 'without room for one more pod an upgrade is refused, the events of the Job say `exceeded quota`, and the pods keep serving; with room for one it succeeds'
 }
 
 export const lossRows = [
