@@ -45,7 +45,9 @@ const revocation = (read: ConfigReader) =>
       audience: text()
         .nullable()
         .default(null)
-        .meta({ description: "What aud must hold; null: the endpoint's URL, such as https://desk.example.com/auth/revoke." }),
+        .meta({
+          description: "What aud must hold; null: the endpoint's URL, such as https://desk.example.com/auth/revoke.",
+        }),
     })
     .nullable()
     .default(null)
