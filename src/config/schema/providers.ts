@@ -42,12 +42,9 @@ const revocation = (read: ConfigReader) =>
     .strictObject({
       jwks: urlOrFile(read).meta({ description: 'JWKS of the signed calls: URL or file.' }),
       issuer: text().meta({ description: 'What iss must be.' }),
-      audience: text()
-        .nullable()
-        .default(null)
-        .meta({
-          description: "What aud must hold; null: the endpoint's URL, such as https://desk.example.com/auth/revoke.",
-        }),
+      audience: text().nullable().default(null).meta({
+        description: "What aud must hold; null: the endpoint's URL, such as https://desk.example.com/auth/revoke.",
+      }),
     })
     .nullable()
     .default(null)

@@ -51,7 +51,10 @@ export function bodyStream(request: IncomingMessage, response: ServerResponse): 
   return body
 }
 
-/** Until `readOn` no more is read from a connection. Node resumes it by itself once it has read a request to its end. */
+/**
+ * Until `readOn` no more is read from a connection. Node resumes it by itself once it has read a request to its end. Calls are
+ * not counted: one `readOn` undoes them all.
+ */
 export function stopReading(socket: Socket): void {
   socket.on('resume', pause).pause()
 }
