@@ -186,7 +186,7 @@ t.test('Attack: a moved, changed, doubled or foreign cookie is not an attempt', 
   const other = 'A'.repeat(22)
   t.equal(opens(`${cookies.attempt}${other}=${value}`, other), undefined, 'under another name')
   t.equal(opens(`${pair}; ${name}=x`), undefined, 'twice')
-  t.equal(opens(`${pair.slice(0, -2)}AA`), undefined, 'changed')
+  t.equal(opens(`${pair.slice(0, -2)}${pair.endsWith('AA') ? 'BA' : 'AA'}`), undefined, 'changed')
   t.equal(opens(`${pair}=`), undefined)
   t.equal(opens(`  ${pair}`), undefined, 'spaces around the name')
   t.equal(opens(pair, '../etc'), undefined)

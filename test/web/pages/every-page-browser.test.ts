@@ -2,8 +2,8 @@
 
 import t, { type Test } from 'tap'
 import { StoreUnavailable } from '../../../src/core/errors.js'
-import { languagesOf } from '../../../src/web/pages/i18n/languages.js'
 import type { Texts } from '../../../src/web/pages/i18n/texts.js'
+import { languagesOf } from '../../../src/web/pages/languages.js'
 import { noticePage, refusedPage } from '../../../src/web/pages/pages.js'
 import { fill } from '../../../src/web/pages/sentence.js'
 import { plainBrand } from '../../parts/brand.js'

@@ -7,8 +7,8 @@ import { ar } from '../../../src/web/pages/i18n/ar.js'
 import { de } from '../../../src/web/pages/i18n/de.js'
 import { en } from '../../../src/web/pages/i18n/en.js'
 import { fr } from '../../../src/web/pages/i18n/fr.js'
-import { languagesOf } from '../../../src/web/pages/i18n/languages.js'
 import { refusalOf, type Texts } from '../../../src/web/pages/i18n/texts.js'
+import { languagesOf } from '../../../src/web/pages/languages.js'
 import type { RenderedPage } from '../../../src/web/pages/layout.js'
 import {
   browserWords,

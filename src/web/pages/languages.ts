@@ -1,14 +1,14 @@
 // The languages of the pages: those that are built in, with a company's own sentences, and others that it adds.
 
-import { parseOwnTexts } from '../../../config/page-texts.js'
-import type { Config } from '../../../config/schema/index.js'
-import type { ConfigSnapshot } from '../../context.js'
-import { ar } from './ar.js'
-import { de } from './de.js'
-import { en } from './en.js'
-import { es } from './es.js'
-import { fr } from './fr.js'
-import type { Texts } from './texts.js'
+import { parseOwnTexts } from '../../config/page-texts.js'
+import type { Config } from '../../config/schema/index.js'
+import type { ConfigSnapshot } from '../context.js'
+import { ar } from './i18n/ar.js'
+import { de } from './i18n/de.js'
+import { en } from './i18n/en.js'
+import { es } from './i18n/es.js'
+import { fr } from './i18n/fr.js'
+import type { Texts } from './i18n/texts.js'
 
 type Languages = ConfigSnapshot['languages']
 
