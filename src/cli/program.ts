@@ -356,7 +356,7 @@ function addPages(program: Command, { io }: ProgramDeps): void {
     .description("the gateway's own pages, as agents see them")
     .requiredOption('--preview', 'serve every page with sample data on loopback, by language, in light and dark')
     .option(...configOption)
-    .option('--port <port>', 'the port of the preview; 0: any free one', port, 8081)
+    .option('--port <port>', 'the port of the preview; 0: a free port', port, 8081)
     .addHelpText(
       'after',
       `

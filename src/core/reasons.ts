@@ -229,11 +229,11 @@ const table = {
   },
   'login.link_used': {
     status: 400,
-    hint: 'This break-glass link has been used. Make another one.',
+    hint: 'This one-time link has been used. Make another one.',
   },
   'login.link_expired': {
     status: 400,
-    hint: 'This break-glass link has expired. Make another one.',
+    hint: 'This one-time link has expired. Make another one.',
   },
   'login.busy_unavailable': {
     status: 503,

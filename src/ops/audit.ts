@@ -42,14 +42,14 @@ export type AuditEvent = {
   acr?: string
   auth_time?: number
   reason?: Reason
-  /** Why a session ended, what caused a reload, or why a break-glass link was made. */
+  /** Why a session ended, what caused a reload, or why a one-time link was made. */
   why?: string
   by?: EndedBy
   /** The reference shown to the agent. */
   reference?: string
   address?: string
   browser?: string
-  /** Break-glass: link id, operator, the session's longest lifetime in minutes, and the link's expiry (ISO 8601). */
+  /** One-time link: its id, operator, the session's longest lifetime in minutes, and the link's expiry (ISO 8601). */
   link?: string
   operator?: string
   minutes?: number

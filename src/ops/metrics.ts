@@ -37,7 +37,7 @@ export interface Metrics {
   /** A finished request; seconds from its first byte to the last byte of the response. */
   request(outcome: RequestOutcome, seconds: number): void
   login(provider: string, outcome: 'accepted' | 'refused', reason?: Reason): void
-  /** A break-glass link was made, used, or refused. */
+  /** A one-time link was made, used, or refused. */
   breakglass(outcome: 'created' | 'used' | 'refused'): void
   bearerRefused(provider: string, reason: Reason): void
   keptForm(outcome: KeptOutcome): void
@@ -107,7 +107,7 @@ export function createMetrics(): Metrics {
   })
   const breakglass = new Counter({
     name: 'deskgate_breakglass_total',
-    help: 'Break-glass links by outcome.',
+    help: 'One-time links (deskgate breakglass) by outcome.',
     labelNames: ['outcome'],
     registers,
   })

@@ -23,7 +23,7 @@ export async function breakglass(options: BreakglassOptions, io: Io): Promise<Ex
   if (canonicalEmail(options.agent) === undefined)
     return usageError('--agent takes one e-mail address, such as ana@example.com', io)
   if (options.reason.trim() === '') return usageError('--reason must not be empty: it goes into the audit log', io)
-  const access = await opsAccess(options, io, 'the API that makes break-glass links is off')
+  const access = await opsAccess(options, io, 'the API that makes one-time links is off')
   if (!access) return 1
   const { agent, reason } = options
   const answer = await requestLink(access, { agent, minutes, reason, operator: operatorOf(io) })

@@ -158,7 +158,7 @@ export interface SessionRow {
   idleEndsAt: number
   endsAt: number
   here: boolean
-  /** It was opened by a break-glass link. */
+  /** It was opened by a one-time link. */
   oneTime?: true
 }
 
